@@ -1,0 +1,149 @@
+"""Builds the compiled modules: one engine, and the kernels once per instruction set.
+
+``_kernels.pyx`` is translated to C once and that C is compiled several times with
+different target flags, as ``bpcore._x86_64_v3._kernels`` and so on; the init symbol
+depends only on the last part of the name.  ``bpcore/_dispatch.py`` picks one at import.
+
+Environment: ``BPCORE_WERROR=1`` turns compiler warnings into errors (the project's own
+builds), ``BPCORE_DEBUG=1`` checks bounds and adds the address and undefined-behaviour
+sanitizers.
+"""
+
+import os
+import platform
+import subprocess
+import tempfile
+from pathlib import Path
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+DEBUG = os.environ.get("BPCORE_DEBUG") == "1"
+WERROR = os.environ.get("BPCORE_WERROR") == "1"
+
+# instruction set: (the compilers' machines that have it, flags that allow it)
+INSTRUCTION_SETS = {
+    "x86_64_v2": ("x86_64", ["-march=x86-64-v2"]),
+    "x86_64_v3": ("x86_64", ["-march=x86-64-v3"]),
+    "x86_64_v4": ("x86_64", ["-march=x86-64-v4", "-mprefer-vector-width=512"]),
+    "arm64": ("arm64", []),
+}
+MACHINES = {"amd64": "x86_64", "x86_64": "x86_64", "arm64": "arm64", "aarch64": "arm64"}
+
+# Contraction off: only a written-out fused multiply-add is one, so bits are the same.
+GNU_FLAGS = ["-O3", "-std=c11", "-ffp-contract=off", "-fno-strict-aliasing", "-g0"]
+MSVC_FLAGS = ["/O2", "/std:c11", "/fp:precise"]
+WARNINGS = ["-Wall", "-Wextra", "-Wno-unused-function", "-Wno-unused-parameter"]
+SANITIZERS = ["-g", "-fsanitize=address,undefined", "-fno-omit-frame-pointer"]
+
+DIRECTIVES = {
+    "language_level": 3,
+    "boundscheck": DEBUG,
+    "wraparound": False,
+    "initializedcheck": DEBUG,
+    "cdivision": True,
+    "embedsignature": True,
+    "embedsignature.format": "python",
+}
+
+CSRC = sorted(str(path) for path in Path("src/bpcore/csrc").glob("*.h"))
+
+
+def extension(name, source, isa=None):
+    """One compiled module; `isa` names the instruction set a kernel build is for."""
+    module = Extension(name, [source], include_dirs=["src/bpcore"], depends=CSRC)
+    module.isa = isa
+    return module
+
+
+class BuildExt(build_ext):
+    """Gives every module its flags, and leaves out what the compiler cannot build."""
+
+    def build_extensions(self):
+        gnu = self.compiler.compiler_type != "msvc"
+        flags = GNU_FLAGS if gnu else MSVC_FLAGS
+        if gnu and WERROR:
+            flags = [*flags, *WARNINGS, "-Werror"]
+        if gnu and DEBUG:
+            flags = [*flags, *SANITIZERS]
+        machine = MACHINES.get(platform.machine().lower())
+        built = []
+        for module in self.extensions:
+            isa_flags = []
+            if module.isa not in (None, "scalar"):
+                needs, isa_flags = INSTRUCTION_SETS[module.isa]
+                if not gnu or needs != machine or not self.compiles(isa_flags):
+                    continue
+            module.extra_compile_args = [*flags, *isa_flags]
+            module.extra_link_args = SANITIZERS if gnu and DEBUG else []
+            if module.isa:
+                module.define_macros = [
+                    (f"BPCORE_ISA_{module.isa.upper()}", None),
+                    ("BPCORE_COMPILER", self.quoted(self.compiler_version())),
+                    ("BPCORE_FLAGS", self.quoted(" ".join(module.extra_compile_args))),
+                ]
+            built.append(module)
+        self.extensions = built
+        super().build_extensions()
+
+    def build_extension(self, module):
+        # The kernel builds share one source: each needs an object file of its own.
+        shared = self.build_temp
+        self.build_temp = os.path.join(shared, module.name)
+        try:
+            super().build_extension(module)
+        finally:
+            self.build_temp = shared
+
+    def compiles(self, flags):
+        """Whether the compiler takes these flags and has the vector types we use."""
+        with tempfile.TemporaryDirectory() as folder:
+            probe = Path(folder, "probe.c")
+            probe.write_text(
+                "typedef float vec __attribute__((vector_size(16)));\n"
+                "vec f(vec a, vec b) "
+                "{ return __builtin_shufflevector(a, b, 0, 4, 1, 5) + a; }\n"
+            )
+            try:
+                self.compiler.compile([str(probe)], output_dir=folder, extra_preargs=flags)
+            except Exception:
+                return False
+        return True
+
+    def compiler_version(self):
+        command = getattr(self.compiler, "compiler", None)
+        if command is None:
+            return self.compiler.compiler_type
+        output = subprocess.run(
+            [command[0], "--version"], capture_output=True, text=True, check=False
+        ).stdout
+        return output.splitlines()[0] if output else command[0]
+
+    def quoted(self, text):
+        text = text.replace("\\", "\\\\").replace('"', '\\"')
+        return f'\\"{text}\\"' if self.compiler.compiler_type == "msvc" else f'"{text}"'
+
+
+def extensions():
+    """The engine from its own C, every kernel build from the one C of the kernels."""
+    cpu, engine, kernels = cythonize(
+        [
+            extension("bpcore._cpu", "src/bpcore/_cpu.pyx"),
+            extension("bpcore._engine", "src/bpcore/_engine.pyx"),
+            extension("bpcore._kernels", "src/bpcore/_kernels.pyx"),
+        ],
+        build_dir="build/cython",
+        include_path=["src"],
+        compiler_directives=DIRECTIVES,
+        annotate=DEBUG,
+        quiet=True,
+    )
+    plain = [extension(module.name, module.sources[0]) for module in (cpu, engine)]
+    return plain + [
+        extension(f"bpcore._{isa}._kernels", kernels.sources[0], isa)
+        for isa in [*INSTRUCTION_SETS, "scalar"]
+    ]
+
+
+setup(ext_modules=extensions(), cmdclass={"build_ext": BuildExt})

@@ -1,0 +1,57 @@
+"""bpcore: multilayer perceptrons by backpropagation on the CPU.
+
+    import bpcore as bp
+    net = bp.Network([64, 32, 10], loss="cross_entropy", rng=0)
+    net.fit(X, y, epochs=20)
+    net.predict(X)
+
+Where things are, from the caller down; each layer calls only what stands below it::
+
+    cli, demo, datasets     the `bpcore` command and what it shows
+    network                 Network: checks, owns the buffers, does no arithmetic
+      _validation             the door: what comes in is checked and converted once
+      activations, losses, optimizers, initializers
+                              one small declarative object per name
+    training                fit: epochs, shuffling, validation, stopping, callbacks
+      progress                the bar
+    _engine.pyx             one mini-batch forward, backward, updated; without the GIL
+    _kernels.pyx            every piece of arithmetic, callable alone: bp.kernels
+    csrc/*.h                vector vocabulary, elementary functions, register tile
+
+    reference               all of it again in plain NumPy: the specification
+    gradient_check          backpropagation against central differences
+    _dispatch               which build of the kernels runs on this CPU
+    config                  what this installation is made of
+
+Two things hold it together.  Every output element of a matrix product is one chain of
+fused multiply-adds over ascending k, so tiles, batches and instruction sets give the
+same bits.  And an update is applied to each tile of dW while it is in registers, so that
+training stores no gradient unless asked for one.
+"""
+
+from bpcore import reference
+from bpcore._dispatch import kernels
+from bpcore.config import config, show_config
+from bpcore.errors import DivergenceError
+from bpcore.gradient_check import GradientCheck, check_gradients
+from bpcore.network import Gradients, Network, Tape
+from bpcore.optimizers import SGD
+from bpcore.training import History
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "SGD",
+    "DivergenceError",
+    "GradientCheck",
+    "Gradients",
+    "History",
+    "Network",
+    "Tape",
+    "__version__",
+    "check_gradients",
+    "config",
+    "kernels",
+    "reference",
+    "show_config",
+]

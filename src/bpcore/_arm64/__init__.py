@@ -1,0 +1,1 @@
+"""The kernels built for arm64: NEON."""

@@ -1,0 +1,50 @@
+"""Which build of the kernels runs: the one file that knows that CPUs differ.
+
+``_kernels.pyx`` is compiled once per instruction set, into ``bpcore._x86_64_v3`` and so
+on.  At import the best build that the processor and the operating system allow is
+chosen; ``BPCORE_ISA`` names another.  Every build with a fused multiply-add (all but
+``x86_64_v2``) gives the same bits.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+from types import ModuleType
+
+from bpcore._cpu import supported
+
+#: Instruction sets whose kernels are built and run here, the best first.
+available: tuple[str, ...] = tuple(
+    isa
+    for isa, runs in supported().items()
+    if runs and importlib.util.find_spec(f"bpcore._{isa}._kernels") is not None
+)
+
+
+def load(isa: str) -> ModuleType:
+    """The kernels built for one instruction set.
+
+    Parameters
+    ----------
+    isa
+        A name in ``available``.
+
+    Raises
+    ------
+    ImportError
+        If the name is unknown, was not built or cannot run on this machine.
+    """
+    if isa not in available:
+        known = isa in supported()
+        raise ImportError(
+            f"BPCORE_ISA must be one of {', '.join(available)} on this machine; "
+            f"got {isa!r}, which {'cannot run here' if known else 'is unknown'}"
+        )
+    return importlib.import_module(f"bpcore._{isa}._kernels")
+
+
+#: The instruction set in use, and its kernels.
+isa: str = os.environ.get("BPCORE_ISA") or available[0]
+kernels: ModuleType = load(isa)

@@ -1,0 +1,74 @@
+"""What the kernels and the engine agree on: names as integers, and the table of
+kernels of one dtype.  Declarations only, so importing it imports no module."""
+
+from libc.stdint cimport int64_t
+
+
+cdef extern from "csrc/types.h" nogil:
+    ctypedef enum activation_t "bpcore_activation":
+        IDENTITY "BPCORE_IDENTITY"
+        SIGMOID "BPCORE_SIGMOID"
+        TANH "BPCORE_TANH"
+        RELU "BPCORE_RELU"
+        SOFTMAX "BPCORE_SOFTMAX"
+
+    ctypedef enum loss_t "bpcore_loss":
+        SQUARED_ERROR "BPCORE_SQUARED_ERROR"
+        MEAN_SQUARED_ERROR "BPCORE_MEAN_SQUARED_ERROR"
+        CROSS_ENTROPY "BPCORE_CROSS_ENTROPY"
+        BINARY_CROSS_ENTROPY "BPCORE_BINARY_CROSS_ENTROPY"
+
+    ctypedef enum rule_t "bpcore_rule":
+        SGD "BPCORE_SGD"
+        MOMENTUM "BPCORE_MOMENTUM"
+        NESTEROV "BPCORE_NESTEROV"
+
+    ctypedef struct optimizer_t "bpcore_optimizer":
+        rule_t rule
+        double lr
+        double momentum
+        double weight_decay
+
+
+# Data pointers are void because one engine serves every dtype; each table holds the
+# kernels of one.  Shapes are those of the equations in _kernels.pyx.
+ctypedef void (*forward_t)(
+    void *out, const void *a, const void *W, const void *b,
+    Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out, activation_t f,
+) noexcept nogil
+ctypedef void (*propagate_t)(
+    void *out, const void *delta, const void *W, const void *a,
+    Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out, activation_t f,
+) noexcept nogil
+ctypedef void (*update_t)(
+    void *W, void *b, void *state_W, void *state_b, const void *a, const void *delta,
+    Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out, const optimizer_t *optimizer,
+) noexcept nogil
+ctypedef void (*gradient_t)(
+    void *dW, void *db, const void *a, const void *delta,
+    Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
+) noexcept nogil
+ctypedef void (*descend_t)(
+    void *w, void *state, const void *g, Py_ssize_t size, const optimizer_t *optimizer,
+) noexcept nogil
+ctypedef void (*activate_t)(
+    void *z, Py_ssize_t n, Py_ssize_t n_out, activation_t f,
+) noexcept nogil
+ctypedef void (*times_derivative_t)(
+    void *delta, const void *a, Py_ssize_t n, Py_ssize_t n_out, activation_t f,
+) noexcept nogil
+ctypedef void (*loss_function_t)(
+    double *total, void *delta, const void *z, const void *y, const int64_t *labels,
+    const double *weight, double share, Py_ssize_t n, Py_ssize_t n_out, loss_t kind,
+) noexcept nogil
+
+ctypedef struct kernel_table:
+    Py_ssize_t itemsize
+    forward_t forward
+    propagate_t propagate
+    update_t update
+    gradient_t gradient
+    descend_t descend
+    activate_t activate
+    times_derivative_t times_derivative
+    loss_function_t loss

@@ -1,0 +1,1 @@
+"""The kernels built without vectors: for any C compiler, and the widths' yardstick."""

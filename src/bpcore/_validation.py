@@ -1,0 +1,153 @@
+"""The door: everything a caller hands in is checked and converted here, once.
+
+Each function returns what the engine can use in place, or raises before anything has
+changed, naming the argument, what was expected and what came.
+"""
+
+from __future__ import annotations
+
+import difflib
+import operator
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bpcore import _dispatch
+from bpcore.losses import Loss
+
+Real = NDArray[np.floating[Any]]
+
+
+def one_of(name: str, value: object, choices: Collection[str]) -> str:
+    """`value` if it is one of the choices; a near miss is told the right one."""
+    if isinstance(value, str) and value in choices:
+        return value
+    near = difflib.get_close_matches(str(value), choices, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise ValueError(f"{name} must be one of {', '.join(choices)}; got {value!r}{hint}")
+
+
+def whole_number(name: str, value: object, least: int) -> int:
+    """`value` as an int of at least `least`."""
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(
+            f"{name} must be a whole number of at least {least}; got {value!r}"
+        ) from None
+    if isinstance(value, bool | np.bool_) or number < least:
+        raise ValueError(
+            f"{name} must be a whole number of at least {least}; got {value!r}"
+        )
+    return number
+
+
+def as_numbers(name: str, value: ArrayLike, dtype: Any) -> Real:
+    """`value` as a C-contiguous array of the dtype, itself if it is one, all finite."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} must be a regular array of numbers; {error}") from None
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must hold real numbers; got dtype {array.dtype}")
+    with np.errstate(over="ignore"):
+        array = np.require(array, dtype, ["C", "A"])
+    largest = np.finfo(dtype).max
+    if not _dispatch.kernels.all_between(array.reshape(-1), -largest, largest):
+        at = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise ValueError(
+            f"{name} must be finite in {np.dtype(dtype).name}; got {array[at]} at "
+            f"{list(at)}"
+        )
+    return array
+
+
+def as_rows(name: str, value: ArrayLike, n_in: int, dtype: Any) -> Real:
+    """`value` as an array (n, n_in) of at least one row."""
+    array = as_numbers(name, value, dtype)
+    if array.ndim != 2 or array.shape[1] != n_in or array.shape[0] == 0:
+        raise ValueError(
+            f"{name} must have shape (n, {n_in}) with n at least 1; got {array.shape}"
+        )
+    return array
+
+
+def as_labels(name: str, labels: NDArray[Any], n: int, n_out: int) -> NDArray[np.int64]:
+    """Integer labels (n,) as int64, all in 0 .. n_out - 1."""
+    if labels.shape != (n,):
+        raise ValueError(
+            f"{name} must have shape ({n},) for labels or ({n}, {n_out}); "
+            f"got {labels.shape}"
+        )
+    low, high = labels.min(), labels.max()
+    if low < 0 or high >= n_out:
+        raise ValueError(
+            f"{name} must hold labels in 0 .. {n_out - 1}; got "
+            f"{low if low < 0 else high}"
+        )
+    return np.require(labels, np.int64, ["C", "A"])
+
+
+def as_targets(
+    name: str, value: ArrayLike, n: int, n_out: int, loss: Loss, dtype: Any
+) -> Real | NDArray[np.int64]:
+    """Targets of n samples: labels (n,) where the loss takes them, or (n, n_out)."""
+    array = np.asarray(value)
+    if loss.labels and array.ndim == 1:
+        if array.dtype.kind not in "iub":
+            raise TypeError(
+                f"{name} of shape ({array.size},) must hold integer labels for "
+                f"{loss.name}; got dtype {array.dtype}"
+            )
+        return as_labels(name, array, n, n_out)
+    targets = as_numbers(name, array, dtype)
+    if n_out == 1 and targets.ndim == 1:
+        targets = targets.reshape(-1, 1)
+    if targets.shape != (n, n_out):
+        labels = f" or ({n},) for labels" if loss.labels else ""
+        raise ValueError(
+            f"{name} must have shape ({n}, {n_out}){labels}; got {array.shape}"
+        )
+    if loss.unit_targets and not _dispatch.kernels.all_between(targets.reshape(-1), 0, 1):
+        raise ValueError(
+            f"{name} must lie in 0 .. 1 for {loss.name}; got values from "
+            f"{targets.min()} to {targets.max()}"
+        )
+    return targets
+
+
+def as_weights(name: str, value: ArrayLike | None, n: int) -> NDArray[np.float64] | None:
+    """Sample weights (n,) as float64, none negative and not all zero; None stays None."""
+    if value is None:
+        return None
+    weights = as_numbers(name, value, np.float64)
+    if weights.shape != (n,):
+        raise ValueError(f"{name} must have shape ({n},); got {weights.shape}")
+    if weights.min() < 0 or weights.max() == 0:
+        raise ValueError(
+            f"{name} must not be negative nor all zero; got values from "
+            f"{weights.min()} to {weights.max()}"
+        )
+    return weights
+
+
+def as_out(out: object, shape: tuple[int, ...], dtype: Any, *inputs: Real) -> Real:
+    """`out` if results of this shape can be written straight into it."""
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"out must be a NumPy array; got {type(out).__name__}")
+    if out.shape != shape or out.dtype != dtype:
+        raise ValueError(
+            f"out must have shape {shape} and dtype {np.dtype(dtype).name}; "
+            f"got {out.shape} and {out.dtype}"
+        )
+    if not (out.flags.c_contiguous and out.flags.aligned and out.flags.writeable):
+        raise ValueError(
+            "out must be writable and C-contiguous; got a "
+            + ("strided" if out.flags.writeable else "read-only")
+            + " array"
+        )
+    if any(np.may_share_memory(out, array) for array in inputs):
+        raise ValueError("out must not share memory with the input; got one that does")
+    return out

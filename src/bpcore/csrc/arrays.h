@@ -1,0 +1,93 @@
+/* Element by element over flat arrays. */
+
+/* out[i] = f(x[i]);  out may be x. */
+BPCORE_INLINE void T(map)(T(vec) (*f)(T(vec)), REAL *out, const REAL *x, ptrdiff_t size) {
+    ptrdiff_t i = 0;
+    for (; size - i >= T(LANES); i += T(LANES)) T(store)(out + i, f(T(load)(x + i)));
+    if (i < size) {
+        const T(tail) tail = T(make_tail)(size - i);
+        T(store_tail)(out + i, f(T(load_tail)(x + i, tail)), tail);
+    }
+}
+
+/* out[i] = the named function of x[i] */
+static void T(elementary)(bpcore_elementary f, REAL *out, const REAL *x, ptrdiff_t size) {
+    switch (f) {
+    case BPCORE_EXP: T(map)(T(exp), out, x, size); break;
+    case BPCORE_LOG: T(map)(T(log), out, x, size); break;
+    case BPCORE_LOG1P: T(map)(T(log1p), out, x, size); break;
+    case BPCORE_TANH_OF: T(map)(T(tanh), out, x, size); break;
+    case BPCORE_SIGMOID_OF: T(map)(T(sigmoid), out, x, size); break;
+    }
+}
+
+/* out[i] = f(x[i], y[i], c);  out may be x or y. */
+BPCORE_INLINE void T(combine)(T(vec) (*f)(T(vec), T(vec), T(vec)), REAL *out,
+                              const REAL *x, const REAL *y, REAL c, ptrdiff_t size) {
+    const T(vec) cs = T(broadcast)(c);
+    ptrdiff_t i = 0;
+    for (; size - i >= T(LANES); i += T(LANES))
+        T(store)(out + i, f(T(load)(x + i), T(load)(y + i), cs));
+    if (i < size) {
+        const T(tail) tail = T(make_tail)(size - i);
+        const T(vec) a = f(T(load_tail)(x + i, tail), T(load_tail)(y + i, tail), cs);
+        T(store_tail)(out + i, a, tail);
+    }
+}
+
+/* One rule of descent over all of w. */
+BPCORE_INLINE void T(descend_array)(bpcore_rule rule, const T(rates) *rates, REAL *w,
+                                    REAL *v, const REAL *g, ptrdiff_t size) {
+    const ptrdiff_t rest = size % T(LANES), whole = size - rest;
+    const T(tail) tail = T(make_tail)(rest ? rest : T(LANES));
+    for (ptrdiff_t i = 0; i < whole; i += T(LANES))
+        T(descend)(rule, rates, w + i, v + i, T(load)(g + i), 1, tail);
+    if (rest)
+        T(descend)(rule, rates, w + whole, v + whole, T(load_tail)(g + whole, tail), 0,
+                   tail);
+}
+
+/* w = one optimizer step from w by the stored gradient g. */
+static void T(descend_all)(const bpcore_optimizer *optimizer, REAL *w, REAL *state,
+                           const REAL *g, ptrdiff_t size) {
+    const T(rates) rates = T(make_rates)(optimizer);
+    switch (optimizer->rule) {
+#define RULE(rule) \
+    case rule: T(descend_array)(rule, &rates, w, state, g, size); break;
+        BPCORE_EACH_RULE(RULE)
+#undef RULE
+    }
+}
+
+/* Whether low <= x[i] <= high for every i; false if any is NaN. */
+static int T(all_between)(const REAL *x, ptrdiff_t size, REAL low, REAL high) {
+    const T(vec) lows = T(broadcast)(low), highs = T(broadcast)(high);
+    union { T(ivec) vector; INT lanes[T(LANES)]; } inside = {.vector = ~(T(ivec)){0}};
+    const ptrdiff_t rest = size % T(LANES), whole = size - rest;
+    for (ptrdiff_t i = 0; i < whole; i += T(LANES)) {
+        const T(vec) a = T(load)(x + i);
+        inside.vector &= (T(less)(lows, a) | T(equal)(lows, a)) &
+                         (T(less)(a, highs) | T(equal)(a, highs));
+    }
+    INT every = -1;
+    for (int lane = 0; lane < T(LANES); lane++) every &= inside.lanes[lane];
+    for (ptrdiff_t r = 0; r < rest; r++)
+        every &= -(INT)(low <= x[whole + r] && x[whole + r] <= high);
+    return every != 0;
+}
+
+/* Runs iterations x 10 independent vector multiply-adds in registers; out takes one
+ * element of their sum.  Returns how many scalar multiply-adds that is. */
+static ptrdiff_t T(fma_loop)(REAL *out, ptrdiff_t iterations) {
+    enum { CHAINS = 10 }; /* 2 a cycle, each waiting 4: at least 8, of 16 registers */
+    T(vec) sum[CHAINS];
+    const T(vec) a = T(broadcast)((REAL)0.999), b = T(broadcast)(out[0]);
+    for (int i = 0; i < CHAINS; i++) sum[i] = T(broadcast)((REAL)i);
+    for (ptrdiff_t n = 0; n < iterations; n++)
+        BPCORE_UNROLL for (int i = 0; i < CHAINS; i++) sum[i] = T(fma)(sum[i], a, b);
+    for (int i = 1; i < CHAINS; i++) sum[0] += sum[i];
+    REAL lanes[T(LANES)];
+    T(store)(lanes, sum[0]);
+    out[0] = lanes[0];
+    return iterations * CHAINS * T(LANES);
+}

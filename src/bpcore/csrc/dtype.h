@@ -1,0 +1,22 @@
+/* One dtype, from the vocabulary up; dtypes.h sets its names, this ends them. */
+
+#include "vec.h"
+#include "elementary.h"
+#include "finish.h"
+#include "arrays.h"
+#include "rows.h"
+#include "activations.h"
+#include "losses.h"
+#include "pack.h"
+#include "tile.h"
+
+#undef REAL
+#undef INT
+#undef INT_SIGN_BIT
+#undef REAL_BITS
+#undef T
+#undef X86
+#undef ARM
+#undef MASK512
+#undef TAIL_MASKS
+#undef SCALAR_FMA

@@ -1,0 +1,88 @@
+/* Everything below the Cython kernels, written once and included per dtype. */
+
+#ifndef BPCORE_DTYPES_H
+#define BPCORE_DTYPES_H
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "types.h"
+
+/* One row per instruction set: register width, and rows of the register tile.  The
+ * tile holds TILE_ROWS x 2 vectors of sums, two of B and one of A:
+ *     x86_64_v4, arm64   16 + 2 + 1 of 32 registers
+ *     x86_64_v3, _v2     12 + 2 + 1 of 16 registers
+ * (12 and 14 rows were no faster on x86_64_v4, see docs/decisions.md). */
+#if defined(BPCORE_ISA_X86_64_V4)
+#include <immintrin.h>
+#define BPCORE_VECTOR_BYTES 64
+#define BPCORE_TILE_ROWS 8
+#elif defined(BPCORE_ISA_X86_64_V3)
+#include <immintrin.h>
+#define BPCORE_VECTOR_BYTES 32
+#define BPCORE_TILE_ROWS 6
+#elif defined(BPCORE_ISA_X86_64_V2)
+#define BPCORE_VECTOR_BYTES 16
+#define BPCORE_TILE_ROWS 6
+#elif defined(BPCORE_ISA_ARM64)
+#include <arm_neon.h>
+#define BPCORE_VECTOR_BYTES 16
+#define BPCORE_TILE_ROWS 8
+#elif defined(BPCORE_ISA_SCALAR)
+#define BPCORE_TILE_ROWS 4
+#else
+#error "the build must define one BPCORE_ISA_..."
+#endif
+
+/* X(1) X(2) ... X(BPCORE_TILE_ROWS) */
+#define BPCORE_ROWS_TO_4(X) X(1) X(2) X(3) X(4)
+#define BPCORE_ROWS_TO_6(X) BPCORE_ROWS_TO_4(X) X(5) X(6)
+#define BPCORE_ROWS_TO_8(X) BPCORE_ROWS_TO_6(X) X(7) X(8)
+#if BPCORE_TILE_ROWS == 8
+#define BPCORE_EACH_TILE_ROWS BPCORE_ROWS_TO_8
+#elif BPCORE_TILE_ROWS == 6
+#define BPCORE_EACH_TILE_ROWS BPCORE_ROWS_TO_6
+#else
+#define BPCORE_EACH_TILE_ROWS BPCORE_ROWS_TO_4
+#endif
+
+/* Only GCC needs telling to unroll short constant loops before it allocates
+ * registers, and only GCC-like compilers to inline what is called once per shape. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define BPCORE_UNROLL _Pragma("GCC unroll 16")
+#else
+#define BPCORE_UNROLL
+#endif
+#if defined(__GNUC__)
+#define BPCORE_INLINE static inline __attribute__((always_inline))
+#else
+#define BPCORE_INLINE static inline
+#endif
+
+#define REAL float
+#define INT int32_t
+#define INT_SIGN_BIT INT32_MIN
+#define REAL_BITS 32
+#define T(name) name##_f32
+#define X86(name) name##s
+#define ARM(name) name##32
+#define MASK512 __mmask16
+#define TAIL_MASKS {-1, -1, -1, -1, -1, -1, -1, -1}
+#define SCALAR_FMA fmaf
+#include "dtype.h"
+
+#define REAL double
+#define INT int64_t
+#define INT_SIGN_BIT INT64_MIN
+#define REAL_BITS 64
+#define T(name) name##_f64
+#define X86(name) name##d
+#define ARM(name) name##64
+#define MASK512 __mmask8
+#define TAIL_MASKS {-1, -1, -1, -1}
+#define SCALAR_FMA fma
+#include "dtype.h"
+
+#endif

@@ -1,0 +1,162 @@
+/* Vector vocabulary: the few operations in which instruction sets differ, and
+ * the plain ones built from them.  Included once per dtype by dtypes.h with
+ *
+ *     REAL  float or double     INT  the signed integer of the same width
+ *     T(x)  x_f32 or x_f64
+ *
+ * One of BPCORE_ISA_SCALAR, _X86_64_V2, _X86_64_V3, _X86_64_V4, _ARM64 is set
+ * by the build, never derived from compiler macros.
+ *
+ * Every function is exact or correctly rounded, so a formula written in it has
+ * the same bits in every build with a fused multiply-add (all but x86_64_v2). */
+
+#if defined(BPCORE_ISA_SCALAR)
+typedef REAL T(vec);
+typedef INT T(ivec);
+typedef REAL T(vec_unaligned);
+#else
+typedef REAL T(vec) __attribute__((vector_size(BPCORE_VECTOR_BYTES)));
+typedef INT T(ivec) __attribute__((vector_size(BPCORE_VECTOR_BYTES)));
+typedef REAL T(vec_unaligned) __attribute__((
+    vector_size(BPCORE_VECTOR_BYTES), aligned(sizeof(REAL)), may_alias));
+#endif
+
+/* Lanes of a register, columns of a register tile, columns taken for a single row. */
+enum {
+    T(LANES) = sizeof(T(vec)) / sizeof(REAL),
+    T(NR) = 2 * T(LANES),
+    T(WIDE) = 8 * T(LANES)
+};
+
+static inline T(vec) T(load)(const REAL *p) { return *(const T(vec_unaligned) *)p; }
+static inline void T(store)(REAL *p, T(vec) a) { *(T(vec_unaligned) *)p = a; }
+
+/* (x, x, ..., x); x - 0 keeps the sign of a negative zero, x + 0 would not. */
+static inline T(vec) T(broadcast)(REAL x) { return x - (T(vec)){0}; }
+static inline T(ivec) T(broadcast_int)(INT x) { return x - (T(ivec)){0}; }
+
+/* The same bits read as the other type. */
+static inline T(ivec) T(bits)(T(vec) a) {
+    union { T(vec) real; T(ivec) integer; } u = {.real = a};
+    return u.integer;
+}
+static inline T(vec) T(from_bits)(T(ivec) a) {
+    union { T(ivec) integer; T(vec) real; } u = {.integer = a};
+    return u.real;
+}
+
+/* Lanes of all ones where a < b (never for NaN), all zeros elsewhere. */
+static inline T(ivec) T(less)(T(vec) a, T(vec) b) {
+#if defined(BPCORE_ISA_SCALAR)
+    return -(INT)(a < b);
+#else
+    return a < b;
+#endif
+}
+static inline T(ivec) T(equal)(T(vec) a, T(vec) b) {
+#if defined(BPCORE_ISA_SCALAR)
+    return -(INT)(a == b);
+#else
+    return a == b;
+#endif
+}
+
+/* a where the mask is set, b elsewhere. */
+static inline T(vec) T(select)(T(ivec) mask, T(vec) a, T(vec) b) {
+    return T(from_bits)((mask & T(bits)(a)) | (~mask & T(bits)(b)));
+}
+static inline T(vec) T(abs)(T(vec) a) {
+    return T(select)(T(broadcast_int)(INT_SIGN_BIT), (T(vec)){0}, a);
+}
+/* |a| with the sign of b. */
+static inline T(vec) T(copysign)(T(vec) a, T(vec) b) {
+    return T(select)(T(broadcast_int)(INT_SIGN_BIT), b, a);
+}
+
+/* a * b + c, rounded once (x86_64_v2 has no such instruction: rounded twice). */
+static inline T(vec) T(fma)(T(vec) a, T(vec) b, T(vec) c) {
+#if defined(BPCORE_ISA_X86_64_V4)
+    return X86(_mm512_fmadd_p)(a, b, c);
+#elif defined(BPCORE_ISA_X86_64_V3)
+    return X86(_mm256_fmadd_p)(a, b, c);
+#elif defined(BPCORE_ISA_X86_64_V2)
+    return a * b + c;
+#elif defined(BPCORE_ISA_ARM64)
+    return ARM(vfmaq_f)(c, a, b);
+#else
+    return SCALAR_FMA(a, b, c);
+#endif
+}
+
+/* --- the first `count` lanes, 0 < count <= LANES; other lanes read as zero --- */
+
+#if defined(BPCORE_ISA_X86_64_V4)
+typedef MASK512 T(tail);
+static inline T(tail) T(make_tail)(ptrdiff_t count) {
+    return (MASK512)((1u << count) - 1u);
+}
+static inline T(vec) T(load_tail)(const REAL *p, T(tail) tail) {
+    return X86(_mm512_maskz_loadu_p)(tail, p);
+}
+static inline void T(store_tail)(REAL *p, T(vec) a, T(tail) tail) {
+    X86(_mm512_mask_storeu_p)(p, tail, a);
+}
+#elif defined(BPCORE_ISA_X86_64_V3)
+typedef __m256i T(tail);
+static inline T(tail) T(make_tail)(ptrdiff_t count) {
+    static const INT ones_then_zeros[2 * T(LANES)] = TAIL_MASKS;
+    return _mm256_loadu_si256((const __m256i *)(ones_then_zeros + T(LANES) - count));
+}
+static inline T(vec) T(load_tail)(const REAL *p, T(tail) tail) {
+    return X86(_mm256_maskload_p)(p, tail);
+}
+static inline void T(store_tail)(REAL *p, T(vec) a, T(tail) tail) {
+    X86(_mm256_maskstore_p)(p, tail, a);
+}
+#else
+typedef ptrdiff_t T(tail);
+static inline T(tail) T(make_tail)(ptrdiff_t count) { return count; }
+static inline T(vec) T(load_tail)(const REAL *p, T(tail) tail) {
+    REAL lanes[T(LANES)] = {0};
+    for (ptrdiff_t i = 0; i < tail; i++) lanes[i] = p[i];
+    return T(load)(lanes);
+}
+static inline void T(store_tail)(REAL *p, T(vec) a, T(tail) tail) {
+    REAL lanes[T(LANES)];
+    T(store)(lanes, a);
+    for (ptrdiff_t i = 0; i < tail; i++) p[i] = lanes[i];
+}
+#endif
+
+/* --- transposing LANES x LANES: log2(LANES) perfect shuffles of the rows --- */
+
+#if defined(BPCORE_ISA_SCALAR)
+static inline void T(transpose)(T(vec) *rows) { (void)rows; }
+#else
+#if BPCORE_VECTOR_BYTES * 8 / REAL_BITS == 16
+#define ZIP_LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define ZIP_HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#elif BPCORE_VECTOR_BYTES * 8 / REAL_BITS == 8
+#define ZIP_LOW 0, 8, 1, 9, 2, 10, 3, 11
+#define ZIP_HIGH 4, 12, 5, 13, 6, 14, 7, 15
+#elif BPCORE_VECTOR_BYTES * 8 / REAL_BITS == 4
+#define ZIP_LOW 0, 4, 1, 5
+#define ZIP_HIGH 2, 6, 3, 7
+#else
+#define ZIP_LOW 0, 2
+#define ZIP_HIGH 1, 3
+#endif
+static inline void T(transpose)(T(vec) *rows) {
+    T(vec) zipped[T(LANES)];
+    BPCORE_UNROLL for (int length = 1; length < T(LANES); length *= 2) {
+        BPCORE_UNROLL for (int i = 0; i < T(LANES) / 2; i++) {
+            const T(vec) a = rows[i], b = rows[i + T(LANES) / 2];
+            zipped[2 * i] = __builtin_shufflevector(a, b, ZIP_LOW);
+            zipped[2 * i + 1] = __builtin_shufflevector(a, b, ZIP_HIGH);
+        }
+        BPCORE_UNROLL for (int i = 0; i < T(LANES); i++) rows[i] = zipped[i];
+    }
+}
+#undef ZIP_LOW
+#undef ZIP_HIGH
+#endif

@@ -1,0 +1,31 @@
+"""The library's own exception."""
+
+
+class DivergenceError(ArithmeticError):
+    """Training produced a loss or a parameter that is not finite.
+
+    The network is whole: ``train_step`` leaves it as it was, ``fit`` gives it back the
+    parameters and optimizer state of the last finite epoch.
+
+    Attributes
+    ----------
+    epoch, batch : int or None
+        Where it happened, counted from 0; None outside ``fit``.
+
+    Examples
+    --------
+    >>> import bpcore as bp
+    >>> net = bp.Network([1, 1], optimizer=bp.SGD(lr=1e300), dtype="float64", rng=0)
+    >>> net.fit([[1e10]], [[1.0]], epochs=9, progress=False)
+    Traceback (most recent call last):
+        ...
+    bpcore.errors.DivergenceError: the loss is not finite in epoch 1, batch 0; the \
+network is as it was after the last finite epoch; try a smaller lr than 1e+300
+    """
+
+    def __init__(
+        self, message: str, epoch: int | None = None, batch: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.epoch = epoch
+        self.batch = batch

@@ -1,0 +1,112 @@
+"""Are the gradients right?  Backpropagation against central differences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from bpcore.network import Network
+
+
+@dataclass(frozen=True)
+class GradientCheck:
+    """How far gradients are from central differences.
+
+    Attributes
+    ----------
+    errors : dict of str to float
+        For W[0], b[0], ... and X: the largest difference of an element, relative to the
+        largest element of the array.
+    zero : tuple of str
+        The arrays whose gradient is zero throughout, of which the check says nothing.
+    """
+
+    errors: dict[str, float]
+    zero: tuple[str, ...]
+
+    @property
+    def largest(self) -> float:
+        """The largest of the errors."""
+        return max(self.errors.values())
+
+    def __str__(self) -> str:
+        lines = [f"{name:>8}  {error:.1e}" for name, error in self.errors.items()]
+        lines += [f"{name:>8}  zero throughout: nothing checked" for name in self.zero]
+        return "\n".join(["relative error of the gradients", *lines])
+
+
+def central_differences(f: Any, x: NDArray[Any], step: float) -> NDArray[np.float64]:
+    """(f(x + h e) - f(x - h e)) / 2h for each element, with h = step max(1, |x_i|)."""
+    derivative = np.empty(x.shape)
+    for i in np.ndindex(x.shape):
+        kept = x[i]
+        above = kept + step * max(1.0, abs(kept))
+        below = kept - step * max(1.0, abs(kept))
+        x[i] = above
+        f_above = f()
+        x[i] = below
+        f_below = f()
+        x[i] = kept
+        derivative[i] = (f_above - f_below) / (above - below)
+    return derivative
+
+
+def check_gradients(
+    network: Network,
+    X: ArrayLike,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    *,
+    step: float = 1e-6,
+) -> GradientCheck:
+    """Compare a network's gradients with central differences of its loss.
+
+    Parameters
+    ----------
+    network : Network
+        Left as it is; the differences are taken in a float64 copy of it.
+    X, y, sample_weight
+        One mini-batch, as for ``Network.train_step``; each parameter costs two
+        evaluations of it.
+    step : float
+        h of a central difference, for parameters of size 1 or less; relative above.
+
+    Returns
+    -------
+    GradientCheck
+        The relative error of every parameter array and of the input's gradient.
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> net = bp.Network([3, 4, 2], activation="tanh", dtype="float64", rng=0)
+    >>> check = bp.check_gradients(net, np.eye(3), [[1.0, 0.0]] * 3)
+    >>> check.largest < 1e-6, check.zero
+    (True, ())
+    """
+    if not step > 0:
+        raise ValueError(f"step must be above 0; got {step}")
+    gradients = network.gradients(X, y, sample_weight)
+    twin = network.astype("float64")
+    rows = np.array(X, dtype=np.float64)
+
+    def loss() -> float:
+        return twin.evaluate(rows, y, sample_weight)
+
+    pairs = {}
+    for l, (W, b) in enumerate(zip(twin.weights, twin.biases, strict=True)):
+        pairs[f"W[{l}]"] = gradients.weights[l], central_differences(loss, W, step)
+        pairs[f"b[{l}]"] = gradients.biases[l], central_differences(loss, b, step)
+    pairs["X"] = gradients.input, central_differences(loss, rows, step)
+    errors, zero = {}, []
+    for name, (exact, numerical) in pairs.items():
+        scale = max(np.abs(exact).max(), np.abs(numerical).max())
+        if scale == 0:
+            zero.append(name)
+            continue
+        errors[name] = float(np.abs(exact - numerical).max() / scale)
+    return GradientCheck(errors or {"nothing": 0.0}, tuple(zero))

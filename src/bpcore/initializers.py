@@ -1,0 +1,94 @@
+"""Initial weights by name, from raw random words, with the same bits on every machine.
+
+Only exact operations (+, -, *, /, sqrt, frexp) are used on the way from 64-bit words to
+weights, so no library's exp, log or cos has a say in them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Where the 64-bit words come from.
+Words = Callable[[int], NDArray[np.uint64]]
+
+
+def uniform(words: Words, size: int) -> NDArray[np.float64]:
+    """Numbers uniform in [-1, 1), multiples of 2^-52, one from each word."""
+    return (words(size) >> np.uint64(11)).astype(np.float64) * 2.0**-52 - 1.0
+
+
+def log(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Natural logarithm: log(m 2^e) = 2 artanh((m - 1) / (m + 1)) + e log 2."""
+    m, e = np.frexp(x)
+    s = (m - 1.0) / (m + 1.0)
+    series = np.zeros_like(s)
+    for k in range(41, 0, -2):
+        series = series * (s * s) + 1.0 / k
+    return 2.0 * s * series + e * math.log(2.0)
+
+
+def normal(words: Words, size: int) -> NDArray[np.float64]:
+    """Standard normal numbers by Marsaglia's polar method, two from each accepted pair.
+
+    u, v uniform in [-1, 1) with 0 < s = u^2 + v^2 < 1 give u t and v t,
+    t = sqrt(-2 log(s) / s).
+    """
+    found = np.empty(0)
+    while found.size < size:
+        u, v = uniform(words, 2 * size).reshape(2, -1)
+        s = u * u + v * v
+        inside = (s > 0) & (s < 1)
+        s = s[inside]
+        t = np.sqrt(-2.0 * log(s) / s)
+        pairs = np.stack([u[inside] * t, v[inside] * t], axis=1)
+        found = np.concatenate([found, pairs.ravel()])
+    return found[:size]
+
+
+#: name: (distribution, variance of a weight).  Glorot and Bengio (2010), He et al.
+#: (2015), LeCun et al. (1998); a uniform distribution on [-c, c] has variance c^2 / 3.
+INITIALIZERS: dict[
+    str,
+    tuple[Callable[[Words, int], NDArray[np.float64]], Callable[[int, int], float]],
+] = {
+    "glorot_uniform": (uniform, lambda n_in, n_out: 2.0 / (n_in + n_out)),
+    "glorot_normal": (normal, lambda n_in, n_out: 2.0 / (n_in + n_out)),
+    "he_uniform": (uniform, lambda n_in, n_out: 2.0 / n_in),
+    "he_normal": (normal, lambda n_in, n_out: 2.0 / n_in),
+    "lecun_uniform": (uniform, lambda n_in, n_out: 1.0 / n_in),
+    "lecun_normal": (normal, lambda n_in, n_out: 1.0 / n_in),
+    "zeros": (lambda words, size: np.zeros(size), lambda n_in, n_out: 0.0),
+}
+
+
+def initialize(name: str, W: NDArray[np.floating], words: Words) -> None:
+    """Fill W (n_in, n_out) by the initialiser of that name.
+
+    Parameters
+    ----------
+    name
+        A key of ``INITIALIZERS``.
+    W
+        Overwritten; its dtype rounds the float64 numbers drawn.
+    words
+        ``words(n)`` gives the next n random 64-bit words.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.initializers import initialize
+    >>> W = np.empty((2, 2))
+    >>> initialize("he_uniform", W, np.random.PCG64(0).random_raw)
+    >>> W.round(3)
+    array([[ 0.474, -0.797],
+           [-1.592, -1.675]])
+    """
+    distribution, variance = INITIALIZERS[name]
+    scale = math.sqrt(variance(*W.shape))
+    if distribution is uniform:
+        scale *= math.sqrt(3.0)
+    W[...] = (scale * distribution(words, W.size)).reshape(W.shape)

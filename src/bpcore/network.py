@@ -1,0 +1,718 @@
+"""Network: checks what it is given, owns the buffers, does no arithmetic.
+
+The arithmetic is the engine's (``_engine.pyx``, or ``reference.Engine`` in NumPy); the
+loop over epochs is in ``training``.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from bpcore import _dispatch, _engine, training
+from bpcore import _validation as door
+from bpcore.activations import ACTIVATIONS
+from bpcore.errors import DivergenceError
+from bpcore.initializers import INITIALIZERS, initialize
+from bpcore.losses import DEFAULT_LOSS, LOSSES
+from bpcore.optimizers import SGD
+
+if TYPE_CHECKING:
+    from typing import Self
+
+Real = NDArray[np.floating[Any]]
+
+#: Rows that predict and evaluate work on at a time.
+ROWS_AT_A_TIME = 256
+
+
+def aligned_zeros(size: int, dtype: DTypeLike) -> NDArray[Any]:
+    """`size` zeros that begin on a cache line (64 bytes)."""
+    dtype = np.dtype(dtype)
+    raw = np.zeros(size * dtype.itemsize + 64, np.uint8)
+    start = -raw.ctypes.data % 64
+    return raw[start : start + size * dtype.itemsize].view(dtype)
+
+
+def views(
+    flat: NDArray[Any], sizes: Sequence[int]
+) -> tuple[tuple[NDArray[Any], ...], tuple[NDArray[Any], ...]]:
+    """The W[l] (n_in, n_out) and b[l] (n_out,) inside W[0] b[0] W[1] b[1] ..."""
+    weights, biases, at = [], [], 0
+    for n_in, n_out in itertools.pairwise(sizes):
+        weights.append(flat[at : at + n_in * n_out].reshape(n_in, n_out))
+        at += n_in * n_out
+        biases.append(flat[at : at + n_out])
+        at += n_out
+    return tuple(weights), tuple(biases)
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """Derivatives of a scalar E by everything it depends on.
+
+    Attributes
+    ----------
+    loss : float or None
+        E itself, where the network computed it.
+    flat : array (n_parameters,)
+        dE by all parameters, in the order of ``Network.parameters``.
+    weights, biases : tuple of arrays
+        Views of `flat`, shaped like ``Network.weights`` and ``Network.biases``.
+    input : array (n, n_in)
+        dE/dX.
+    """
+
+    loss: float | None
+    flat: Real
+    weights: tuple[Real, ...]
+    biases: tuple[Real, ...]
+    input: Real
+
+
+@dataclass(frozen=True)
+class Tape:
+    """What one forward pass computed.
+
+    Attributes
+    ----------
+    activations : tuple of arrays
+        a[0] = X, (n, n_0), to a[L], (n, n_L).
+    """
+
+    activations: tuple[Real, ...]
+
+    @property
+    def output(self) -> Real:
+        """a[L], the network's prediction."""
+        return self.activations[-1]
+
+
+class Network:
+    r"""A multilayer perceptron, trained by backpropagation.
+
+    With L weight layers, a[0] the input (n, n_0) and f[l] the activation of layer l::
+
+        z[l]   = a[l] @ W[l] + b[l]
+        a[l+1] = f[l](z[l])
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        n_0, ..., n_L: inputs, hidden units of each layer, outputs.
+    activation : str or sequence of str
+        f of the hidden layers: one name, or one for each.  Names: identity, sigmoid,
+        tanh, relu, softmax.
+    output : str, optional
+        f of the last layer.  By default the one that goes with the loss: softmax with
+        cross_entropy, sigmoid with binary_cross_entropy, identity with the others.
+    loss : str, optional
+        squared_error, mean_squared_error, cross_entropy (softmax output only) or
+        binary_cross_entropy (sigmoid output only).  By default the one that goes with
+        the output; squared_error where neither is given.
+    optimizer : SGD, optional
+        Settings of the update; ``SGD()`` by default.
+    init : str
+        Initialiser of the weights: glorot_, he_ or lecun_ with uniform or normal,
+        zeros, or "auto": he_uniform into relu, glorot_uniform into the others.  Biases
+        begin at zero.
+    dtype : float32 or float64
+    rng : int, numpy Generator or BitGenerator, optional
+        Where weights and shuffles come from; an int gives the same network everywhere.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is out of range; the message names it.
+
+    Examples
+    --------
+    XOR, the textbook's first problem for a hidden layer:
+
+    >>> import bpcore as bp
+    >>> X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
+    >>> net = bp.Network([2, 4, 1], activation="tanh", output="sigmoid", rng=1,
+    ...                  optimizer=bp.SGD(lr=1.0, momentum=0.9))
+    >>> history = net.fit(X, y, epochs=300, batch_size=4, progress=False)
+    >>> net.predict(X).round().ravel().tolist()
+    [0.0, 1.0, 1.0, 0.0]
+    """
+
+    _engine_class: ClassVar[Any] = _engine.Engine
+    _shuffle: ClassVar[Any] = staticmethod(_engine.shuffle)
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        *,
+        activation: str | Sequence[str] = "relu",
+        output: str | None = None,
+        loss: str | None = None,
+        optimizer: SGD | None = None,
+        init: str = "auto",
+        dtype: DTypeLike = "float32",
+        rng: int | np.random.Generator | np.random.BitGenerator | None = None,
+    ) -> None:
+        self._sizes = _checked_sizes(sizes)
+        self._dtype = _checked_dtype(dtype)
+        output, self._loss = _output_and_loss(output, loss)
+        hidden = len(self._sizes) - 2
+        names = [activation] * hidden if isinstance(activation, str) else [*activation]
+        if len(names) != hidden:
+            raise ValueError(
+                f"activation must be one name or one for each of the {hidden} hidden "
+                f"layers; got {len(names)}"
+            )
+        if isinstance(activation, str):
+            door.one_of("activation", activation, ACTIVATIONS)
+        self._activations = tuple(
+            door.one_of("activation", name, ACTIVATIONS) for name in [*names, output]
+        )
+        if self._loss == "cross_entropy" and self._sizes[-1] == 1:
+            raise ValueError(
+                "sizes must end in at least 2 outputs for cross_entropy; got 1 "
+                "(binary_cross_entropy takes one)"
+            )
+        door.one_of("init", init, ["auto", *INITIALIZERS])
+        self._bits = _bit_generator(rng)
+        self._parameters = aligned_zeros(_parameter_count(self._sizes), self._dtype)
+        self._connect()
+        for W, f in zip(self.weights, self._activations, strict=True):
+            name = ACTIVATIONS[f].init if init == "auto" else init
+            initialize(name, W, self._bits.random_raw)
+        self.optimizer = SGD() if optimizer is None else optimizer
+
+    def _connect(self) -> None:
+        """Views of the parameters, and an engine on them without a workspace yet."""
+        self._weights, self._biases = views(self._parameters, self._sizes)
+        self._engine = self._engine_class(
+            _dispatch.kernels,
+            self._dtype.name,
+            self._sizes,
+            self._activations,
+            self._loss,
+            self._parameters,
+        )
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}({list(self.sizes)}, "
+            f"activation={list(self._activations[:-1])}, "
+            f"output={self._activations[-1]!r}, loss={self._loss!r}, "
+            f"optimizer={self._optimizer}, dtype={self._dtype.name!r})"
+        )
+
+    # --- what it is made of -----------------------------------------------------------
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """n_0, ..., n_L."""
+        return self._sizes
+
+    @property
+    def activations(self) -> tuple[str, ...]:
+        """The name of f[0], ..., f[L-1]; the last is the output's."""
+        return self._activations
+
+    @property
+    def loss(self) -> str:
+        """The name of the loss."""
+        return self._loss
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """float32 or float64."""
+        return self._dtype
+
+    @property
+    def parameters(self) -> Real:
+        """All parameters, flat and writable: W[0], b[0], W[1], b[1], ..."""
+        return self._parameters
+
+    @property
+    def weights(self) -> tuple[Real, ...]:
+        """W[l], (n_in, n_out) each: writable views of the parameters."""
+        return self._weights
+
+    @property
+    def biases(self) -> tuple[Real, ...]:
+        """b[l], (n_out,) each: writable views of the parameters."""
+        return self._biases
+
+    @property
+    def optimizer(self) -> SGD:
+        """The settings of the update; assign others at any time.
+
+        The state (the velocity) is kept where the new settings use one too, and begins
+        at zero otherwise.
+        """
+        return self._optimizer
+
+    @optimizer.setter
+    def optimizer(self, optimizer: SGD) -> None:
+        if not isinstance(optimizer, SGD):
+            raise TypeError(
+                f"optimizer must be settings such as bpcore.SGD(lr=0.1); "
+                f"got {optimizer!r}"
+            )
+        state = getattr(self, "_state", None)
+        if optimizer.n_states == 0:
+            state = None
+        elif state is None:
+            state = aligned_zeros(self._parameters.size, self._dtype)
+        self._use_optimizer(optimizer, state)
+
+    def _use_optimizer(self, optimizer: SGD, state: Real | None) -> None:
+        with self._engine:
+            self._engine.use_optimizer(optimizer, state)
+            self._optimizer, self._state = optimizer, state
+
+    # --- training ---------------------------------------------------------------------
+
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        epochs: int = 10,
+        batch_size: int = 32,
+        shuffle: bool = True,
+        validation: tuple[ArrayLike, ...] | None = None,
+        patience: int | None = None,
+        sample_weight: ArrayLike | None = None,
+        callbacks: Sequence[training.Callback] = (),
+        progress: bool = True,
+    ) -> training.History:
+        """Train for a number of epochs of mini-batches.
+
+        Parameters
+        ----------
+        X : array-like (n, n_0)
+        y : array-like
+            Labels (n,) for cross_entropy, or targets (n, n_L); (n,) where n_L is 1.
+        epochs : int
+            Passes over the data, at least 1.
+        batch_size : int
+            Rows of a mini-batch; a last incomplete one is used.
+        shuffle : bool
+            A new order in every epoch, from the network's own random stream.
+        validation : (X, y) or (X, y, sample_weight), optional
+            Data whose loss is computed after every epoch.
+        patience : int, optional
+            Stop after so many epochs without a new lowest loss: of the validation data
+            where there are some, else of the training data.
+        sample_weight : array-like (n,), optional
+            The share of each sample in the mean loss, not negative.
+        callbacks : sequence of callables
+            Each called as ``callback(network, history)`` after every epoch; training
+            stops if one returns True.
+        progress : bool
+            Show a bar (where tqdm is installed, else lines) on standard error.
+
+        Returns
+        -------
+        History
+            The loss of every epoch, its validation loss and its seconds.
+
+        Raises
+        ------
+        ValueError, TypeError
+            Before anything has changed, if an argument is not as described.
+        DivergenceError
+            If a loss or a parameter becomes infinite or NaN; the network then has the
+            parameters, and the optimizer the state, of the last finite epoch.
+
+        Notes
+        -----
+        An interrupt (Ctrl-C) is raised between two mini-batches, at the latest after
+        about a twentieth of a second; the network keeps what it has learnt.
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> net = bp.Network([1, 1], rng=0)
+        >>> history = net.fit([[0.0], [1.0]], [1.0, 3.0], epochs=500, progress=False,
+        ...                   shuffle=False)
+        >>> net.weights[0].round(1), net.biases[0].round(1)
+        (array([[2.]], dtype=float32), array([1.], dtype=float32))
+        """
+        return training.fit(
+            self,
+            X,
+            y,
+            epochs=epochs,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            validation=validation,
+            patience=patience,
+            sample_weight=sample_weight,
+            callbacks=callbacks,
+            show=progress,
+        )
+
+    def train_step(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> float:
+        """One step on one mini-batch, the update fused into backpropagation.
+
+        For l = L-1, ..., 0, with delta[L-1] the derivative of the mean loss by z[L-1]::
+
+            delta[l-1] = (delta[l] @ W[l].T) * f'[l-1](z[l-1])    from the old W[l]
+            W[l], b[l] updated by a[l].T @ delta[l], delta[l].sum(0)
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for `fit`, one mini-batch.
+
+        Returns
+        -------
+        float
+            The mean loss before the step.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument is not as described; nothing has changed.
+        DivergenceError
+            If the loss is infinite or NaN; nothing has changed.
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> net = bp.Network([1, 1], init="zeros", optimizer=bp.SGD(lr=0.5))
+        >>> net.train_step([[1.0]], [[2.0]]), net.train_step([[1.0]], [[2.0]])
+        (2.0, 0.0)
+        """
+        X, y, sample_weight = self._batch(X, y, sample_weight)
+        self._reserve(len(X))
+        loss: float = self._engine.train_step(X, y, sample_weight)
+        if loss != loss:
+            raise DivergenceError(
+                "the loss of this mini-batch is not finite; nothing has changed"
+            )
+        return loss
+
+    def gradients(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Gradients:
+        """The mean loss of a mini-batch and its derivatives; nothing is updated.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for `fit`, one mini-batch.
+
+        Returns
+        -------
+        Gradients
+            ``.loss``, ``.weights``, ``.biases``, ``.flat`` and ``.input``.
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> net = bp.Network([2, 1], init="zeros")
+        >>> grads = net.gradients([[1.0, 2.0]], [[3.0]])
+        >>> grads.loss, grads.weights[0].ravel().tolist(), grads.biases[0].tolist()
+        (4.5, [-3.0, -6.0], [-3.0])
+        """
+        X, y, sample_weight = self._batch(X, y, sample_weight)
+        self._reserve(len(X))
+        flat, dX = np.empty_like(self._parameters), np.empty_like(X)
+        loss = self._engine.gradients(X, y, sample_weight, flat, dX)
+        return Gradients(loss, flat, *views(flat, self.sizes), dX)
+
+    def apply(self, gradients: Gradients) -> None:
+        """One optimizer step from stored gradients.
+
+        ``net.apply(net.gradients(X, y))`` gives the same bits as
+        ``net.train_step(X, y)``.
+
+        Parameters
+        ----------
+        gradients : Gradients
+            Of this network, or of one with the same sizes and dtype.
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> net = bp.Network([1, 1], init="zeros", optimizer=bp.SGD(lr=0.5))
+        >>> net.apply(net.gradients([[1.0]], [[2.0]]))
+        >>> net.parameters
+        array([1., 1.], dtype=float32)
+        """
+        if not isinstance(gradients, Gradients):
+            raise TypeError(f"gradients must be Gradients; got {type(gradients).__name__}")
+        flat = door.as_numbers("gradients.flat", gradients.flat, self._dtype)
+        if flat.shape != self._parameters.shape:
+            raise ValueError(
+                f"gradients.flat must have shape {self._parameters.shape}; "
+                f"got {flat.shape}"
+            )
+        self._engine.apply(flat)
+
+    # --- use --------------------------------------------------------------------------
+
+    def predict(self, X: ArrayLike, out: Real | None = None) -> Real:
+        """The output activations a[L].
+
+        Parameters
+        ----------
+        X : array-like (n, n_0), or (n_0,) for a single row
+        out : array (n, n_L), or (n_L,), optional
+            Where to write them: of the network's dtype, C-contiguous.
+
+        Returns
+        -------
+        array (n, n_L), or (n_L,) for a single row
+            A row has the same bits alone and in any batch.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X has another shape or is not finite, or `out` does not fit.
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> net = bp.Network([2, 3], output="softmax", init="zeros")
+        >>> net.predict([1.0, -1.0])
+        array([0.33333334, 0.33333334, 0.33333334], dtype=float32)
+        """
+        n_0, n_L = self._sizes[0], self._sizes[-1]
+        rows = door.as_numbers("X", X, self._dtype)
+        shape: tuple[int, ...] = (n_L,)
+        if rows.ndim != 1:
+            rows = door.as_rows("X", rows, n_0, self._dtype)
+            shape = (len(rows), n_L)
+        elif rows.shape != (n_0,):
+            raise ValueError(
+                f"X must have shape (n, {n_0}), or ({n_0},) for a single row; "
+                f"got {rows.shape}"
+            )
+        if out is None:
+            out = np.empty(shape, self._dtype)
+        else:
+            out = door.as_out(out, shape, self._dtype, rows, self._parameters)
+        self._reserve(min(len(rows) if rows.ndim == 2 else 1, ROWS_AT_A_TIME))
+        self._engine.predict(rows.reshape(-1, n_0), out.reshape(-1, n_L))
+        return out
+
+    __call__ = predict
+
+    def evaluate(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> float:
+        """The mean loss.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for `fit`.
+
+        Returns
+        -------
+        float
+            sum(w E) / sum(w), with E the loss of a row and w its weight, 1 by default.
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> net = bp.Network([1, 1], init="zeros")
+        >>> net.evaluate([[0.0], [0.0]], [[2.0], [4.0]])
+        5.0
+        """
+        X, y, sample_weight = self._batch(X, y, sample_weight)
+        self._reserve(min(len(X), ROWS_AT_A_TIME))
+        loss: float = self._engine.evaluate(X, y, sample_weight)
+        return loss
+
+    def forward(self, X: ArrayLike) -> Tape:
+        """The output and everything on the way to it, for `backward`.
+
+        Parameters
+        ----------
+        X : array-like (n, n_0)
+
+        Returns
+        -------
+        Tape
+            ``.activations``, a[0] to a[L], and ``.output``, the last.
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> net = bp.Network([2, 4, 3], rng=0)
+        >>> [a.shape for a in net.forward([[1.0, 2.0]]).activations]
+        [(1, 2), (1, 4), (1, 3)]
+        """
+        rows = door.as_rows("X", X, self._sizes[0], self._dtype)
+        activations = [rows.copy()]
+        activations += [np.empty((len(rows), n), self._dtype) for n in self._sizes[1:]]
+        self._engine.forward(activations)
+        return Tape(tuple(activations))
+
+    def backward(self, tape: Tape, d_output: ArrayLike) -> Gradients:
+        """Backpropagate any derivative by the output, to chain the network with others.
+
+        Parameters
+        ----------
+        tape : Tape
+            What `forward` returned, with the parameters still the same.
+        d_output : array-like (n, n_L)
+            dE/da[L] of some scalar E; nothing is divided by n.
+
+        Returns
+        -------
+        Gradients
+            dE by the parameters and by the input; ``.loss`` is None.
+
+        Examples
+        --------
+        The derivative of the output itself by the input is the weight:
+
+        >>> import bpcore as bp
+        >>> net = bp.Network([1, 1], rng=0)
+        >>> grads = net.backward(net.forward([[2.0]]), [[1.0]])
+        >>> bool(grads.input == net.weights[0]), grads.weights[0].item()
+        (True, 2.0)
+        """
+        if not isinstance(tape, Tape):
+            raise TypeError(f"tape must be a Tape; got {type(tape).__name__}")
+        if tuple(a.shape[1] for a in tape.activations) != self._sizes:
+            raise ValueError(
+                f"tape must come from a network of sizes {self._sizes}; got one of "
+                f"{tuple(a.shape[1] for a in tape.activations)}"
+            )
+        activations = [
+            door.as_rows("tape", a, a.shape[1], self._dtype) for a in tape.activations
+        ]
+        d_output = door.as_rows("d_output", d_output, self._sizes[-1], self._dtype)
+        n = len(activations[0])
+        if len(d_output) != n:
+            raise ValueError(
+                f"d_output must have shape ({n}, {self._sizes[-1]}); got {d_output.shape}"
+            )
+        self._reserve(n)
+        flat, dX = np.empty_like(self._parameters), np.empty_like(activations[0])
+        self._engine.backward(activations, d_output, flat, dX)
+        return Gradients(None, flat, *views(flat, self.sizes), dX)
+
+    # --- copies -----------------------------------------------------------------------
+
+    def astype(self, dtype: DTypeLike) -> Self:
+        """A copy of the network in another dtype, with its optimizer's state.
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> bp.Network([2, 1]).astype("float64").dtype
+        dtype('float64')
+        """
+        other = type(self).__new__(type(self))
+        other.__setstate__({**self.__getstate__(), "_dtype": _checked_dtype(dtype)})
+        return other
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = {
+            name: getattr(self, name)
+            for name in ("_sizes", "_dtype", "_activations", "_loss", "_optimizer")
+        }
+        state["_parameters"] = self._parameters.copy()
+        state["_state"] = None if self._state is None else self._state.copy()
+        state["_bits"] = self._bits.state
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._sizes, self._dtype = state["_sizes"], state["_dtype"]
+        self._activations, self._loss = state["_activations"], state["_loss"]
+        self._bits = np.random.PCG64()
+        self._bits.state = state["_bits"]
+        self._parameters = aligned_zeros(state["_parameters"].size, self._dtype)
+        self._parameters[...] = state["_parameters"]
+        self._connect()
+        velocity = state["_state"]
+        if velocity is not None:
+            velocity = aligned_zeros(self._parameters.size, self._dtype)
+            velocity[...] = state["_state"]
+        self._use_optimizer(state["_optimizer"], velocity)
+
+    # --- for training -----------------------------------------------------------------
+
+    def _batch(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, of: str = ""
+    ) -> tuple[Any, Any, Any]:
+        """X, y and sample_weight as the engine takes them."""
+        X = door.as_rows(f"{of}X", X, self._sizes[0], self._dtype)
+        y = door.as_targets(
+            f"{of}y", y, len(X), self._sizes[-1], LOSSES[self._loss], self._dtype
+        )
+        weights = door.as_weights(f"{of}sample_weight", sample_weight, len(X))
+        return X, y, weights
+
+    def _reserve(self, n: int) -> None:
+        """A workspace for n rows, kept until a larger one is asked for."""
+        if n > self._engine.capacity:
+            with self._engine:
+                size = self._engine.workspace_bytes(n)
+                self._engine.use_workspace(aligned_zeros(size, np.uint8), n)
+
+
+def _checked_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
+    if isinstance(sizes, str) or not hasattr(sizes, "__iter__"):
+        raise TypeError(f"sizes must be a sequence of whole numbers; got {sizes!r}")
+    checked = tuple(door.whole_number("sizes", size, 1) for size in sizes)
+    if len(checked) < 2:
+        raise ValueError(f"sizes must have at least 2 entries; got {list(checked)}")
+    if (count := _parameter_count(checked)) >= 2**59:
+        raise ValueError(
+            f"sizes must give fewer than 2^59 parameters; {list(checked)} give {count}"
+        )
+    return checked
+
+
+def _parameter_count(sizes: Sequence[int]) -> int:
+    return sum((n_in + 1) * n_out for n_in, n_out in itertools.pairwise(sizes))
+
+
+def _checked_dtype(dtype: DTypeLike) -> np.dtype[Any]:
+    try:
+        checked = np.dtype(dtype)
+    except TypeError:
+        checked = np.dtype(object)
+    if checked not in (np.dtype("float32"), np.dtype("float64")):
+        raise ValueError(f"dtype must be float32 or float64; got {dtype!r}")
+    return checked
+
+
+def _output_and_loss(output: str | None, loss: str | None) -> tuple[str, str]:
+    """Both names, each found from the other where it is not given."""
+    if output is not None:
+        door.one_of("output", output, ACTIVATIONS)
+    if loss is None:
+        loss = DEFAULT_LOSS[output] if output else "squared_error"
+    allowed = LOSSES[door.one_of("loss", loss, LOSSES)]
+    output = output or allowed.output
+    if allowed.outputs and output not in allowed.outputs:
+        raise ValueError(
+            f"output must be {' or '.join(allowed.outputs)} with loss {loss!r}; "
+            f"got {output!r}"
+        )
+    return output, loss
+
+
+def _bit_generator(rng: object) -> np.random.PCG64:
+    """The network's own stream of 64-bit words."""
+    if rng is None:
+        return np.random.PCG64()
+    if isinstance(rng, np.random.Generator):
+        rng = rng.bit_generator
+    if isinstance(rng, np.random.BitGenerator):
+        words = np.asarray(rng.random_raw(8), dtype=np.uint64)
+        return np.random.PCG64([int(word) for word in words])
+    return np.random.PCG64(door.whole_number("rng", rng, 0))

@@ -1,0 +1,99 @@
+"""How training shows itself: a bar where tqdm is installed, lines where not, or nothing."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from bpcore.training import History
+
+
+class Progress:
+    """Told how far training is; this one says nothing.
+
+    Parameters
+    ----------
+    epochs, n : int
+        How many epochs there will be, of how many rows.
+    """
+
+    def __init__(self, epochs: int, n: int) -> None:
+        self.epochs = epochs
+        self.n = n
+
+    def advance(self, row: int) -> None:
+        """The epoch has reached this row."""
+
+    def end_epoch(self, history: History) -> None:
+        """An epoch is over."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        pass
+
+
+def summary(history: History) -> str:
+    """The latest losses in a few words."""
+    text = f"loss {history.loss[-1]:.4g}"
+    if len(history.validation_loss):
+        text += f", validation {history.validation_loss[-1]:.4g}"
+    return text
+
+
+class Bar(Progress):
+    """A tqdm bar over all rows of all epochs."""
+
+    def __init__(self, epochs: int, n: int, tqdm: Any) -> None:
+        super().__init__(epochs, n)
+        self.finished = 0
+        self.bar = tqdm(
+            total=epochs * n, unit=" rows", unit_scale=True, desc=f"epoch 0/{epochs}"
+        )
+
+    def advance(self, row: int) -> None:
+        self.bar.update(self.finished + row - self.bar.n)
+
+    def end_epoch(self, history: History) -> None:
+        self.finished += self.n
+        self.bar.set_description(f"epoch {len(history)}/{self.epochs}", refresh=False)
+        self.bar.set_postfix_str(summary(history))
+
+    def __exit__(self, *exception: Any) -> None:
+        self.bar.close()
+
+
+class Lines(Progress):
+    """A line an epoch on standard error, at most about one a second."""
+
+    def __init__(self, epochs: int, n: int) -> None:
+        super().__init__(epochs, n)
+        self.printed = 0.0
+
+    def end_epoch(self, history: History) -> None:
+        epoch, now = len(history), time.monotonic()
+        if now - self.printed >= 1 or epoch == self.epochs:
+            self.printed = now
+            print(f"epoch {epoch}/{self.epochs}: {summary(history)}", file=sys.stderr)
+
+
+def progress(show: bool, epochs: int, n: int) -> Progress:
+    """The best way of showing progress that is installed, or silence."""
+    if not show:
+        return Progress(epochs, n)
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return Lines(epochs, n)
+    return Bar(epochs, n, tqdm)
