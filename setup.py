@@ -9,6 +9,7 @@ builds), ``BPCORE_DEBUG=1`` checks bounds and adds the address and undefined-beh
 sanitizers.
 """
 
+import copy
 import os
 import platform
 import subprocess
@@ -89,12 +90,9 @@ class BuildExt(build_ext):
 
     def build_extension(self, module):
         # The kernel builds share one source: each needs an object file of its own.
-        shared = self.build_temp
-        self.build_temp = os.path.join(shared, module.name)
-        try:
-            super().build_extension(module)
-        finally:
-            self.build_temp = shared
+        command = copy.copy(self)
+        command.build_temp = os.path.join(self.build_temp, module.name)
+        build_ext.build_extension(command, module)
 
     def compiles(self, flags):
         """Whether the compiler takes these flags and has the vector types we use."""
@@ -106,7 +104,9 @@ class BuildExt(build_ext):
                 "{ return __builtin_shufflevector(a, b, 0, 4, 1, 5) + a; }\n"
             )
             try:
-                self.compiler.compile([str(probe)], output_dir=folder, extra_preargs=flags)
+                self.compiler.compile(
+                    [str(probe)], output_dir=folder, extra_preargs=flags
+                )
             except Exception:
                 return False
         return True
@@ -146,4 +146,8 @@ def extensions():
     ]
 
 
-setup(ext_modules=extensions(), cmdclass={"build_ext": BuildExt})
+setup(
+    ext_modules=extensions(),
+    cmdclass={"build_ext": BuildExt},
+    options={"build_ext": {"parallel": os.cpu_count()}},
+)

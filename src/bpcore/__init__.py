@@ -25,18 +25,24 @@ Where things are, from the caller down; each layer calls only what stands below 
 
 Two things hold it together.  Every output element of a matrix product is one chain of
 fused multiply-adds over ascending k, so tiles, batches and instruction sets give the
-same bits.  And an update is applied to each tile of dW while it is in registers, so that
-training stores no gradient unless asked for one.
+same bits.  And an update is applied to each tile of dW while it is in registers, so
+that training stores no gradient unless asked for one.
 """
 
+from typing import TYPE_CHECKING
+
 from bpcore import reference
-from bpcore._dispatch import kernels
 from bpcore.config import config, show_config
 from bpcore.errors import DivergenceError
 from bpcore.gradient_check import GradientCheck, check_gradients
 from bpcore.network import Gradients, Network, Tape
 from bpcore.optimizers import SGD
 from bpcore.training import History
+
+if TYPE_CHECKING:
+    from bpcore import _kernels as kernels
+else:
+    from bpcore._dispatch import kernels
 
 __version__ = "0.1.0"
 

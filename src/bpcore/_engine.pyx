@@ -12,7 +12,12 @@ The buffers, with n the capacity in rows::
                                    (n, widest), and one gathered mini-batch X, y, weight
 """
 
-from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.buffer cimport (
+    PyBUF_SIMPLE,
+    PyBUF_WRITABLE,
+    PyBuffer_Release,
+    PyObject_GetBuffer,
+)
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from cpython.pythread cimport PyThread_get_thread_ident
@@ -150,7 +155,7 @@ cdef class Engine:
     # --- buffers ----------------------------------------------------------------------
 
     def use_optimizer(self, optimizer, state):
-        """Update by these settings; `state`, laid out like the parameters, may be None."""
+        """Update by these settings; `state` is laid out like parameters, or None."""
         self.optimizer.rule = <rule_t><int>self.kernels.RULES[optimizer.rule]
         self.optimizer.lr = optimizer.lr
         self.optimizer.momentum = optimizer.momentum
@@ -192,7 +197,7 @@ cdef class Engine:
     cdef void forward_pass(
         self, const char *X, char *out, Py_ssize_t n, activation_t f_last,
     ) noexcept nogil:
-        """a[l+1] = f[l](a[l] @ W[l] + b[l]) from a[0] = X; the last one goes to `out`."""
+        """a[l+1] = f[l](a[l] @ W[l] + b[l]) from a[0] = X; the last goes to `out`."""
         cdef Py_ssize_t l
         cdef bint last
         self.a[0] = X
@@ -225,10 +230,13 @@ cdef class Engine:
                 self.k.propagate(before, delta, W, a[l], n, layer.n_in, layer.n_out,
                                  self.layers[l - 1].f)
             elif dX != NULL:
-                self.k.propagate(dX, delta, W, NULL, n, layer.n_in, layer.n_out, IDENTITY)
+                self.k.propagate(dX, delta, W, NULL, n, layer.n_in, layer.n_out,
+                                 IDENTITY)
             if gradient != NULL:
-                self.k.gradient(gradient + layer.W_at, gradient + layer.b_at, a[l], delta,
-                                n, layer.n_in, layer.n_out)
+                self.k.gradient(
+                    gradient + layer.W_at, gradient + layer.b_at,
+                    a[l], delta, n, layer.n_in, layer.n_out,
+                )
             else:
                 self.k.update(
                     W, self.parameters + layer.b_at,
@@ -244,7 +252,8 @@ cdef class Engine:
         cdef double weights = batch.n
         last = &self.layers[self.L - 1]
         cdef char *output = <char *>self.a[self.L]
-        self.forward_pass(batch.X, output, batch.n, IDENTITY if self.loss_takes_z else last.f)
+        self.forward_pass(batch.X, output, batch.n,
+                          IDENTITY if self.loss_takes_z else last.f)
         if batch.weight != NULL:
             weights = 0
             for i in range(batch.n):
@@ -256,7 +265,9 @@ cdef class Engine:
             self.k.times_derivative(self.delta, output, batch.n, last.n_out, last.f)
         return weights
 
-    cdef bint step(self, const batch_t *batch, double *total, double *weights) noexcept nogil:
+    cdef bint step(
+        self, const batch_t *batch, double *total, double *weights,
+    ) noexcept nogil:
         """One fused step; false, with nothing changed, if the loss is not finite."""
         cdef double loss = 0
         cdef double weight = self.loss_pass(batch, &loss)
@@ -267,7 +278,9 @@ cdef class Engine:
         weights[0] += weight
         return True
 
-    cdef batch_t rows(self, const batch_t *data, Py_ssize_t first, Py_ssize_t n) noexcept nogil:
+    cdef batch_t rows(
+        self, const batch_t *data, Py_ssize_t first, Py_ssize_t n,
+    ) noexcept nogil:
         """Rows first .. first + n of the data, in place."""
         cdef Py_ssize_t n_out = self.layers[self.L - 1].n_out
         cdef batch_t batch
@@ -278,7 +291,9 @@ cdef class Engine:
         batch.weight = data.weight + first if data.weight != NULL else NULL
         return batch
 
-    cdef batch_t gather(self, const batch_t *data, const int64_t *order, Py_ssize_t n) noexcept nogil:
+    cdef batch_t gather(
+        self, const batch_t *data, const int64_t *order, Py_ssize_t n,
+    ) noexcept nogil:
         """Rows order[0] .. order[n-1] of the data, copied together."""
         cdef Py_ssize_t i
         cdef Py_ssize_t X_size = self.layers[0].n_in * self.k.itemsize
@@ -323,8 +338,8 @@ cdef class Engine:
             with nogil:
                 while first < N:
                     n = min(self.capacity, N - first)
-                    self.forward_pass(X_at + first * X_size, out_at + first * out_size, n,
-                                      self.layers[self.L - 1].f)
+                    self.forward_pass(X_at + first * X_size, out_at + first * out_size,
+                                      n, self.layers[self.L - 1].f)
                     first += n
 
     def evaluate(self, X, y, weight):
@@ -352,7 +367,10 @@ cdef class Engine:
             return float("nan")
         return total / weights if weights > 0 else 0.0
 
-    def run(self, X, y, weight, order, Py_ssize_t batch_size, Py_ssize_t first, double seconds):
+    def run(
+        self, X, y, weight, order, Py_ssize_t batch_size, Py_ssize_t first,
+        double seconds,
+    ):
         """Fused steps from row `first` of the order on, for about so many seconds.
 
         Parameters
@@ -363,7 +381,8 @@ cdef class Engine:
         -------
         next, total, weights, finite
             The row to go on from, the sums of w E and of w over the steps made, and
-            whether every loss was finite; if not, `next` is the mini-batch that was not.
+            whether every loss was finite; if not, `next` begins the mini-batch of the
+            one that was not.
         """
         cdef batch_t batch, data = self.data(X, y, weight)
         cdef const int64_t *order_at = NULL
@@ -390,7 +409,7 @@ cdef class Engine:
         return first, total, weights, finite
 
     def gradients(self, X, y, weight, gradient, dX):
-        """The loss; its gradient by the parameters stored, and by X unless dX is None."""
+        """The loss; its gradient by the parameters, and by X unless dX is None."""
         cdef batch_t batch = self.data(X, y, weight)
         cdef char *gradient_at = address(gradient, PyBUF_WRITABLE)
         cdef char *dX_at = address(dX, PyBUF_WRITABLE) if dX is not None else NULL
@@ -409,10 +428,12 @@ cdef class Engine:
         with self:
             for l in range(self.L):
                 layer = &self.layers[l]
-                a, out = address(activations[l]), address(activations[l + 1], PyBUF_WRITABLE)
+                a = address(activations[l])
+                out = address(activations[l + 1], PyBUF_WRITABLE)
                 with nogil:
                     self.k.forward(
-                        out, a, self.parameters + layer.W_at, self.parameters + layer.b_at,
+                        out, a,
+                        self.parameters + layer.W_at, self.parameters + layer.b_at,
                         n, layer.n_in, layer.n_out, layer.f,
                     )
 
@@ -432,7 +453,8 @@ cdef class Engine:
             with self:
                 with nogil:
                     memcpy(self.delta, d_output_at, n * last.n_out * self.k.itemsize)
-                    self.k.times_derivative(self.delta, a[self.L], n, last.n_out, last.f)
+                    self.k.times_derivative(self.delta, a[self.L], n, last.n_out,
+                                            last.f)
                     self.backward_pass(a, n, gradient_at, dX_at)
         finally:
             PyMem_Free(a)
@@ -444,7 +466,8 @@ cdef class Engine:
         cdef Py_ssize_t size = last.b_at // self.k.itemsize + last.n_out
         with self:
             with nogil:
-                self.k.descend(self.parameters, self.state, gradient_at, size, &self.optimizer)
+                self.k.descend(self.parameters, self.state, gradient_at, size,
+                               &self.optimizer)
 
 
 cdef inline uint64_t high_product(uint64_t a, uint64_t b) noexcept nogil:

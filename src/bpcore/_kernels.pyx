@@ -64,9 +64,11 @@ cdef extern from "csrc/dtypes.h" nogil:
                       Py_ssize_t cols, const double *B, Py_ssize_t b_row,
                       Py_ssize_t k0, Py_ssize_t k1)
     void pack_transposed_f32(float *panel, const float *W, Py_ssize_t w_row,
-                             Py_ssize_t k0, Py_ssize_t k1, Py_ssize_t j, Py_ssize_t cols)
+                             Py_ssize_t k0, Py_ssize_t k1, Py_ssize_t j,
+                             Py_ssize_t cols)
     void pack_transposed_f64(double *panel, const double *W, Py_ssize_t w_row,
-                             Py_ssize_t k0, Py_ssize_t k1, Py_ssize_t j, Py_ssize_t cols)
+                             Py_ssize_t k0, Py_ssize_t k1, Py_ssize_t j,
+                             Py_ssize_t cols)
     void activate_f32(activation_t f, float *z, Py_ssize_t n, Py_ssize_t width)
     void activate_f64(activation_t f, double *z, Py_ssize_t n, Py_ssize_t width)
     void times_derivative_f32(activation_t f, float *d, const float *a, Py_ssize_t n,
@@ -106,7 +108,7 @@ cdef void multiply(const product_t *p, real *tag) noexcept nogil:
     cdef panel_t room
     cdef real *panel = <real *>&room
     cdef Py_ssize_t nr = NR_f32 if real is float else NR_f64
-    cdef Py_ssize_t kc = KC, k0 = 0, k1, j, cols, i, b_row
+    cdef Py_ssize_t kc = KC, k0 = 0, k1, j, cols, i, rows, b_row
     cdef const real *B
     # A sum that ends in a weight has no place to wait: its k is not cut.  One row
     # has no panel to keep in cache: its columns are not cut, for long streams.
@@ -120,25 +122,29 @@ cdef void multiply(const product_t *p, real *tag) noexcept nogil:
         while j < p.n:                       # loop 2 takes a panel of columns of B
             cols = min(nr, p.n - j)
             if p.b_transposed:
+                B, b_row = <const real *>p.B, p.b_row
                 if real is float:
-                    pack_transposed_f32(panel, <const float *>p.B, p.b_row, k0, k1, j, cols)
+                    pack_transposed_f32(panel, B, b_row, k0, k1, j, cols)
                 else:
-                    pack_transposed_f64(panel, <const double *>p.B, p.b_row, k0, k1, j, cols)
+                    pack_transposed_f64(panel, B, b_row, k0, k1, j, cols)
                 B, b_row = panel, nr
             else:
                 B, b_row = <const real *>p.B + k0 * p.b_row + j, p.b_row
             i = 0
             while i < p.m:                   # loop 1 passes the rows of A over it
+                rows = min(TILE_ROWS, p.m - i)
                 if real is float:
-                    any_tile_f32(p, i, min(TILE_ROWS, p.m - i), j, cols, B, b_row, k0, k1)
+                    any_tile_f32(p, i, rows, j, cols, B, b_row, k0, k1)
                 else:
-                    any_tile_f64(p, i, min(TILE_ROWS, p.m - i), j, cols, B, b_row, k0, k1)
-                i += TILE_ROWS
+                    any_tile_f64(p, i, rows, j, cols, B, b_row, k0, k1)
+                i += rows
             j += nr
         k0 = k1
 
 
-cdef inline void shape(product_t *p, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k) noexcept nogil:
+cdef inline void shape(
+    product_t *p, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
+) noexcept nogil:
     """A product of (m, k) by (k, n) with nothing else said yet."""
     memset(p, 0, sizeof(product_t))
     p.m, p.n, p.k = m, n, k
@@ -149,7 +155,7 @@ cdef void forward_nogil(
     real *out, const real *a, const real *W, const real *b,
     Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out, activation_t f,
 ) noexcept nogil:
-    """out = f(a @ W + b)     a (n, n_in)  W (n_in, n_out)  b (n_out,)  out (n, n_out)"""
+    """out = f(a @ W + b)    a (n, n_in)  W (n_in, n_out)  b (n_out,)  out (n, n_out)"""
     cdef product_t p
     shape(&p, n, n_out, n_in)
     p.A, p.a_row, p.a_col = a, n_in, 1
@@ -165,9 +171,9 @@ cdef void propagate_nogil(
     real *out, const real *delta, const real *W, const real *a,
     Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out, activation_t f,
 ) noexcept nogil:
-    """out = (delta @ W.T) * f'(a)     delta (n, n_out)  W (n_in, n_out)  a, out (n, n_in)
+    """out = (delta @ W.T) * f'(z)    delta (n, n_out)  W (n_in, n_out)  out (n, n_in)
 
-    f' is written in terms of a = f(z); identity does not read a, which may be NULL.
+    f'(z) is written in terms of a = f(z), (n, n_in); identity reads none of it.
     """
     cdef product_t p
     shape(&p, n, n_in, n_out)
@@ -280,9 +286,9 @@ cdef void loss_nogil(
 ) noexcept nogil:
     """total += sum_i w[i] E(z[i], y[i]),  delta[i] = share w[i] dE(z[i], y[i])/dz[i]
 
-    z, y, delta (n, n_out)  labels, weight (n,)  share = 1 / sum(w); y is NULL where labels are given,
-    weight is NULL where every w is 1.  The squared errors take activations for z,
-    the cross-entropies the values before their softmax or sigmoid.
+    z, y, delta (n, n_out)  labels, weight (n,)  share = 1 / sum(w); y is NULL where
+    labels are given, weight is NULL where every w is 1.  The squared errors take
+    activations for z, the cross-entropies the values before their softmax or sigmoid.
     """
     cdef Py_ssize_t i
     cdef int64_t label
@@ -365,8 +371,10 @@ cdef int require(bint holds, str message) except -1:
     return 0
 
 
-cdef int require_matrix(str name, Py_ssize_t *shape, object rows, object columns) except -1:
-    """Raise unless the 2-D `shape` is (rows, columns); a name in either is any size > 0."""
+cdef int require_matrix(
+    str name, Py_ssize_t *shape, object rows, object columns,
+) except -1:
+    """Raise unless `shape` is (rows, columns); a name in either is any size above 0."""
     cdef bint fits = shape[0] > 0 and shape[1] > 0
     if isinstance(rows, int):
         fits = fits and shape[0] == rows
@@ -422,8 +430,8 @@ def forward(
     --------
     >>> import numpy as np, bpcore as bp
     >>> out = np.empty((1, 2))
-    >>> bp.kernels.forward(np.array([[1.0, 2.0]]), np.eye(2), np.array([0.5, -3.0]), out,
-    ...                    "relu")
+    >>> a, W, b = np.array([[1.0, 2.0]]), np.eye(2), np.array([0.5, -3.0])
+    >>> bp.kernels.forward(a, W, b, out, "relu")
     >>> out
     array([[1.5, 0. ]])
     """
@@ -709,7 +717,8 @@ def loss(
     cdef const int64_t *labels_at = NULL
     require_matrix("z", z.shape, "n", "n_out")
     require_matrix("delta", delta.shape, n, n_out)
-    require((y is None) != (labels is None), "exactly one of y and labels must be given")
+    require((y is None) != (labels is None),
+            "exactly one of y and labels must be given")
     if y is not None:
         require_matrix("y", y.shape, n, n_out)
         y_at = &y[0, 0]

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from bpcore import _dispatch
 from bpcore.losses import Loss
 
-Real = NDArray[np.floating[Any]]
+Real = NDArray[Any]
 
 
 def one_of(name: str, value: object, choices: Collection[str]) -> str:
@@ -49,7 +49,9 @@ def as_numbers(name: str, value: ArrayLike, dtype: Any) -> Real:
     try:
         array = np.asarray(value)
     except ValueError as error:
-        raise ValueError(f"{name} must be a regular array of numbers; {error}") from None
+        raise ValueError(
+            f"{name} must be a regular array of numbers; {error}"
+        ) from None
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers; got dtype {array.dtype}")
     with np.errstate(over="ignore"):
@@ -110,7 +112,9 @@ def as_targets(
         raise ValueError(
             f"{name} must have shape ({n}, {n_out}){labels}; got {array.shape}"
         )
-    if loss.unit_targets and not _dispatch.kernels.all_between(targets.reshape(-1), 0, 1):
+    if loss.unit_targets and not _dispatch.kernels.all_between(
+        targets.reshape(-1), 0, 1
+    ):
         raise ValueError(
             f"{name} must lie in 0 .. 1 for {loss.name}; got values from "
             f"{targets.min()} to {targets.max()}"
@@ -118,11 +122,13 @@ def as_targets(
     return targets
 
 
-def as_weights(name: str, value: ArrayLike | None, n: int) -> NDArray[np.float64] | None:
-    """Sample weights (n,) as float64, none negative and not all zero; None stays None."""
+def as_weights(
+    name: str, value: ArrayLike | None, n: int
+) -> NDArray[np.float64] | None:
+    """Sample weights (n,) as float64, not negative nor all zero; None stays None."""
     if value is None:
         return None
-    weights = as_numbers(name, value, np.float64)
+    weights: NDArray[np.float64] = as_numbers(name, value, np.float64)
     if weights.shape != (n,):
         raise ValueError(f"{name} must have shape ({n},); got {weights.shape}")
     if weights.min() < 0 or weights.max() == 0:

@@ -1,8 +1,8 @@
 """Activations by name: what each computes and how its layer is best initialised.
 
 The arithmetic is in the kernels (``csrc/activations.h``) and, readable, in
-``reference``; derivatives are written in terms of the output a = f(z), so that no z need
-be kept.
+``reference``; derivatives are written in terms of the output a = f(z), so that no z
+need be kept.
 """
 
 from __future__ import annotations

@@ -19,8 +19,7 @@ class DivergenceError(ArithmeticError):
     >>> net.fit([[1e10]], [[1.0]], epochs=9, progress=False)
     Traceback (most recent call last):
         ...
-    bpcore.errors.DivergenceError: the loss is not finite in epoch 1, batch 0; the \
-network is as it was after the last finite epoch; try a smaller lr than 1e+300
+    bpcore.errors.DivergenceError: the parameters are not finite in epoch 0, ...
     """
 
     def __init__(

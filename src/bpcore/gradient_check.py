@@ -43,7 +43,7 @@ def central_differences(f: Any, x: NDArray[Any], step: float) -> NDArray[np.floa
     """(f(x + h e) - f(x - h e)) / 2h for each element, with h = step max(1, |x_i|)."""
     derivative = np.empty(x.shape)
     for i in np.ndindex(x.shape):
-        kept = x[i]
+        kept = float(x[i])
         above = kept + step * max(1.0, abs(kept))
         below = kept - step * max(1.0, abs(kept))
         x[i] = above

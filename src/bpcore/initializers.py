@@ -23,12 +23,13 @@ def uniform(words: Words, size: int) -> NDArray[np.float64]:
 
 def log(x: NDArray[np.float64]) -> NDArray[np.float64]:
     """Natural logarithm: log(m 2^e) = 2 artanh((m - 1) / (m + 1)) + e log 2."""
+    log_2 = 0.6931471805599453
     m, e = np.frexp(x)
     s = (m - 1.0) / (m + 1.0)
     series = np.zeros_like(s)
     for k in range(41, 0, -2):
         series = series * (s * s) + 1.0 / k
-    return 2.0 * s * series + e * math.log(2.0)
+    return 2.0 * s * series + e * log_2
 
 
 def normal(words: Words, size: int) -> NDArray[np.float64]:
@@ -85,7 +86,7 @@ def initialize(name: str, W: NDArray[np.floating], words: Words) -> None:
     >>> initialize("he_uniform", W, np.random.PCG64(0).random_raw)
     >>> W.round(3)
     array([[ 0.474, -0.797],
-           [-1.592, -1.675]])
+           [-1.59 , -1.675]])
     """
     distribution, variance = INITIALIZERS[name]
     scale = math.sqrt(variance(*W.shape))

@@ -1,8 +1,8 @@
 """Losses by name: what each measures and which outputs and targets it goes with.
 
 Every loss is one number per sample, averaged over the mini-batch (weighted by
-``sample_weight`` where given).  The arithmetic is in ``csrc/losses.h`` and, readable, in
-``reference``.
+``sample_weight`` where given).  The arithmetic is in ``csrc/losses.h`` and, readable,
+in ``reference``.
 """
 
 from __future__ import annotations

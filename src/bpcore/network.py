@@ -7,6 +7,7 @@ loop over epochs is in ``training``.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -25,7 +26,7 @@ from bpcore.optimizers import SGD
 if TYPE_CHECKING:
     from typing import Self
 
-Real = NDArray[np.floating[Any]]
+Real = NDArray[Any]
 
 #: Rows that predict and evaluate work on at a time.
 ROWS_AT_A_TIME = 256
@@ -335,9 +336,8 @@ class Network:
         Examples
         --------
         >>> import bpcore as bp
-        >>> net = bp.Network([1, 1], rng=0)
-        >>> history = net.fit([[0.0], [1.0]], [1.0, 3.0], epochs=500, progress=False,
-        ...                   shuffle=False)
+        >>> net = bp.Network([1, 1], optimizer=bp.SGD(lr=0.1, momentum=0.9), rng=0)
+        >>> history = net.fit([[0.0], [1.0]], [1.0, 3.0], epochs=500, progress=False)
         >>> net.weights[0].round(1), net.biases[0].round(1)
         (array([[2.]], dtype=float32), array([1.], dtype=float32))
         """
@@ -389,10 +389,10 @@ class Network:
         >>> net.train_step([[1.0]], [[2.0]]), net.train_step([[1.0]], [[2.0]])
         (2.0, 0.0)
         """
-        X, y, sample_weight = self._batch(X, y, sample_weight)
-        self._reserve(len(X))
-        loss: float = self._engine.train_step(X, y, sample_weight)
-        if loss != loss:
+        rows, targets, weight = self._batch(X, y, sample_weight)
+        self._reserve(len(rows))
+        loss: float = self._engine.train_step(rows, targets, weight)
+        if math.isnan(loss):
             raise DivergenceError(
                 "the loss of this mini-batch is not finite; nothing has changed"
             )
@@ -421,10 +421,10 @@ class Network:
         >>> grads.loss, grads.weights[0].ravel().tolist(), grads.biases[0].tolist()
         (4.5, [-3.0, -6.0], [-3.0])
         """
-        X, y, sample_weight = self._batch(X, y, sample_weight)
-        self._reserve(len(X))
-        flat, dX = np.empty_like(self._parameters), np.empty_like(X)
-        loss = self._engine.gradients(X, y, sample_weight, flat, dX)
+        rows, targets, weight = self._batch(X, y, sample_weight)
+        self._reserve(len(rows))
+        flat, dX = np.empty_like(self._parameters), np.empty_like(rows)
+        loss = self._engine.gradients(rows, targets, weight, flat, dX)
         return Gradients(loss, flat, *views(flat, self.sizes), dX)
 
     def apply(self, gradients: Gradients) -> None:
@@ -447,7 +447,9 @@ class Network:
         array([1., 1.], dtype=float32)
         """
         if not isinstance(gradients, Gradients):
-            raise TypeError(f"gradients must be Gradients; got {type(gradients).__name__}")
+            raise TypeError(
+                f"gradients must be Gradients; got {type(gradients).__name__}"
+            )
         flat = door.as_numbers("gradients.flat", gradients.flat, self._dtype)
         if flat.shape != self._parameters.shape:
             raise ValueError(
@@ -527,9 +529,9 @@ class Network:
         >>> net.evaluate([[0.0], [0.0]], [[2.0], [4.0]])
         5.0
         """
-        X, y, sample_weight = self._batch(X, y, sample_weight)
-        self._reserve(min(len(X), ROWS_AT_A_TIME))
-        loss: float = self._engine.evaluate(X, y, sample_weight)
+        rows, targets, weight = self._batch(X, y, sample_weight)
+        self._reserve(min(len(rows), ROWS_AT_A_TIME))
+        loss: float = self._engine.evaluate(rows, targets, weight)
         return loss
 
     def forward(self, X: ArrayLike) -> Tape:
@@ -596,7 +598,8 @@ class Network:
         n = len(activations[0])
         if len(d_output) != n:
             raise ValueError(
-                f"d_output must have shape ({n}, {self._sizes[-1]}); got {d_output.shape}"
+                f"d_output must have shape ({n}, {self._sizes[-1]}); "
+                f"got {d_output.shape}"
             )
         self._reserve(n)
         flat, dX = np.empty_like(self._parameters), np.empty_like(activations[0])
@@ -648,12 +651,12 @@ class Network:
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, of: str = ""
     ) -> tuple[Any, Any, Any]:
         """X, y and sample_weight as the engine takes them."""
-        X = door.as_rows(f"{of}X", X, self._sizes[0], self._dtype)
-        y = door.as_targets(
-            f"{of}y", y, len(X), self._sizes[-1], LOSSES[self._loss], self._dtype
+        rows = door.as_rows(f"{of}X", X, self._sizes[0], self._dtype)
+        targets = door.as_targets(
+            f"{of}y", y, len(rows), self._sizes[-1], LOSSES[self._loss], self._dtype
         )
-        weights = door.as_weights(f"{of}sample_weight", sample_weight, len(X))
-        return X, y, weights
+        weight = door.as_weights(f"{of}sample_weight", sample_weight, len(rows))
+        return rows, targets, weight
 
     def _reserve(self, n: int) -> None:
         """A workspace for n rows, kept until a larger one is asked for."""

@@ -1,4 +1,4 @@
-"""How training shows itself: a bar where tqdm is installed, lines where not, or nothing."""
+"""How training shows itself: a bar where tqdm is installed, else lines, or nothing."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Bar(Progress):
         super().__init__(epochs, n)
         self.finished = 0
         self.bar = tqdm(
-            total=epochs * n, unit=" rows", unit_scale=True, desc=f"epoch 0/{epochs}"
+            total=epochs * n, unit=" rows", unit_scale=True, desc=f"epoch 1/{epochs}"
         )
 
     def advance(self, row: int) -> None:
@@ -67,10 +67,13 @@ class Bar(Progress):
 
     def end_epoch(self, history: History) -> None:
         self.finished += self.n
-        self.bar.set_description(f"epoch {len(history)}/{self.epochs}", refresh=False)
-        self.bar.set_postfix_str(summary(history))
+        epoch = min(len(history) + 1, self.epochs)
+        # The bar redraws at its own pace: an epoch may take a microsecond.
+        self.bar.set_description(f"epoch {epoch}/{self.epochs}", refresh=False)
+        self.bar.set_postfix_str(summary(history), refresh=False)
 
     def __exit__(self, *exception: Any) -> None:
+        self.bar.refresh()
         self.bar.close()
 
 

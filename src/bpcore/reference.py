@@ -70,7 +70,7 @@ def forward(a: Array, W: Array, b: Array, activation: str = "identity") -> Array
 
 
 def propagate(delta: Array, W: Array, a: Array, activation: str = "identity") -> Array:
-    """(delta @ W.T) * f'(z)     delta (n, n_out)  W (n_in, n_out)  a = f(z) (n, n_in)"""
+    """(delta @ W.T) * f'(z)     delta (n, n_out)  W (n_in, n_out)  a = f(z)"""
     return times_derivative(delta @ W.T, a, activation)
 
 
@@ -90,14 +90,14 @@ def descend(w: Array, g: Array, velocity: Array | None, optimizer: SGD) -> None:
     w -= optimizer.lr * g
 
 
-# --- losses: per-sample values, and their derivative by z ------------------------------
+# --- losses: per-sample values, and their derivative by z -----------------------------
 
 
 def loss(z: Array, y: Array, name: str) -> tuple[Array, Array]:
     """E (n,) and dE/dz (n, n_out)
 
-    The squared errors take activations for z; the cross-entropies take the values before
-    their softmax or sigmoid, and "cross_entropy" also integer labels (n,) for y.
+    The squared errors take activations for z; the cross-entropies take the values
+    before their softmax or sigmoid, "cross_entropy" also integer labels (n,) for y.
     """
     if name == "squared_error":
         return 0.5 * ((z - y) ** 2).sum(axis=1), z - y
@@ -114,13 +114,13 @@ def loss(z: Array, y: Array, name: str) -> tuple[Array, Array]:
 
 
 def shuffle(order: NDArray[np.int64], words: NDArray[np.uint64]) -> None:
-    """Fisher and Yates: for i = n-1 .. 1 swap order[i], order[words[i] (i+1) / 2^64]."""
+    """For i = n-1 .. 1 swap order[i] and order[words[i] (i+1) / 2^64]."""
     for i in range(len(order) - 1, 0, -1):
         j = int(words[i]) * (i + 1) >> 64
         order[i], order[j] = order[j], order[i]
 
 
-# --- the order of the kernels ----------------------------------------------------------
+# --- the order of the kernels ---------------------------------------------------------
 
 
 class Engine:
@@ -158,10 +158,10 @@ class Engine:
     def use_optimizer(self, optimizer: SGD, state: Array | None) -> None:
         self.optimizer = optimizer
         self.state = state
-        empty = [None] * len(self.W)
-        self.state_W, self.state_b = (
-            (empty, empty) if state is None else network.views(state, self.sizes)
-        )
+        self.state_W: Sequence[Array | None] = [None] * len(self.W)
+        self.state_b: Sequence[Array | None] = [None] * len(self.b)
+        if state is not None:
+            self.state_W, self.state_b = network.views(state, self.sizes)
 
     def workspace_bytes(self, n: int) -> int:
         return 0
@@ -193,13 +193,17 @@ class Engine:
         return float((w * E).sum() * share), a, delta
 
     def deltas(self, a: list[Array], delta: Array) -> list[Array]:
-        """delta[0] .. delta[L-1] from the last; every one from the weights as they are."""
+        """delta[0] .. delta[L-1] from the last, all from the weights as they are."""
         deltas = [delta]
         for l in range(len(self.W) - 1, 0, -1):
-            deltas.insert(0, propagate(deltas[0], self.W[l], a[l], self.activations[l - 1]))
+            deltas.insert(
+                0, propagate(deltas[0], self.W[l], a[l], self.activations[l - 1])
+            )
         return deltas
 
-    def store(self, a: list[Array], delta: Array, flat: Array, dX: Array | None) -> None:
+    def store(
+        self, a: list[Array], delta: Array, flat: Array, dX: Array | None
+    ) -> None:
         """dW[l], db[l] into the flat gradient, and delta[0] @ W[0].T into dX."""
         deltas = self.deltas(a, delta)
         dW, db = network.views(flat, self.sizes)

@@ -59,7 +59,9 @@ class History:
             last += f", last validation loss {self.validation_loss[-1]:.6g}"
         return f"<History of {len(self)} epochs{last}, stopped by {self.stopped}>"
 
-    def _append(self, loss: float, validation_loss: float | None, seconds: float) -> None:
+    def _append(
+        self, loss: float, validation_loss: float | None, seconds: float
+    ) -> None:
         self.loss = np.append(self.loss, loss)
         self.seconds = np.append(self.seconds, seconds)
         if validation_loss is not None:
@@ -140,7 +142,7 @@ def fit(
                 history._append(loss, network.evaluate(*held_back), seconds)
             bar.end_epoch(history)
             # Every callback is called, also after one that stops.
-            if any([callback(network, history) is True for callback in callbacks]):
+            if [True for callback in callbacks if callback(network, history) is True]:
                 history.stopped = "callback"
                 break
             if patience is not None and history._epochs_since_best() >= patience:
@@ -161,7 +163,7 @@ def _epoch(
     """One pass over the data; returns its mean loss.
 
     The engine runs without the GIL for a slice of time, then comes back here, where the
-    interpreter handles signals: an interrupt finds the network between two mini-batches.
+    interpreter handles signals: an interrupt comes between two mini-batches.
     """
     X, y, weight = data
     first, total, weights = 0, 0.0, 0.0
@@ -176,7 +178,9 @@ def _epoch(
         bar.advance(first)
     largest = np.finfo(network.dtype).max
     if not _dispatch.kernels.all_between(network.parameters, -largest, largest):
-        _diverged(network, snapshot, "parameters are", epoch, (len(X) - 1) // batch_size)
+        _diverged(
+            network, snapshot, "parameters are", epoch, (len(X) - 1) // batch_size
+        )
     return total / weights if weights else 0.0
 
 
@@ -186,7 +190,7 @@ def _diverged(
     snapshot.restore()
     raise DivergenceError(
         f"the {what} not finite in epoch {epoch}, batch {batch}; the network is as it "
-        f"was after the last finite epoch; try a smaller lr than {network.optimizer.lr}",
+        f"was after the last finite epoch; try an lr below {network.optimizer.lr}",
         epoch,
         batch,
     )

@@ -8,14 +8,14 @@ static void T(activate)(bpcore_activation f, REAL *z, ptrdiff_t n, ptrdiff_t wid
     case BPCORE_TANH: T(map)(T(tanh), z, z, n * width); break;
     case BPCORE_RELU: T(map)(T(relu), z, z, n * width); break;
     case BPCORE_SOFTMAX:
-        for (ptrdiff_t i = 0; i < n; i++) T(softmax_row)(z + i * width, z + i * width, width);
+        for (ptrdiff_t i = 0; i < n; i++, z += width) T(softmax_row)(z, z, width);
         break;
     }
 }
 
 /* d = d * f'(z), given a = f(z); for softmax the product with its Jacobian. */
-static void T(times_derivative)(bpcore_activation f, REAL *d, const REAL *a, ptrdiff_t n,
-                                ptrdiff_t width) {
+static void T(times_derivative)(bpcore_activation f, REAL *d, const REAL *a,
+                                ptrdiff_t n, ptrdiff_t width) {
     switch (f) {
     case BPCORE_IDENTITY: break;
     case BPCORE_SIGMOID:

@@ -1,7 +1,8 @@
 /* Element by element over flat arrays. */
 
 /* out[i] = f(x[i]);  out may be x. */
-BPCORE_INLINE void T(map)(T(vec) (*f)(T(vec)), REAL *out, const REAL *x, ptrdiff_t size) {
+BPCORE_INLINE void T(map)(T(vec) (*f)(T(vec)), REAL *out, const REAL *x,
+                          ptrdiff_t size) {
     ptrdiff_t i = 0;
     for (; size - i >= T(LANES); i += T(LANES)) T(store)(out + i, f(T(load)(x + i)));
     if (i < size) {
@@ -11,7 +12,8 @@ BPCORE_INLINE void T(map)(T(vec) (*f)(T(vec)), REAL *out, const REAL *x, ptrdiff
 }
 
 /* out[i] = the named function of x[i] */
-static void T(elementary)(bpcore_elementary f, REAL *out, const REAL *x, ptrdiff_t size) {
+static void T(elementary)(bpcore_elementary f, REAL *out, const REAL *x,
+                          ptrdiff_t size) {
     switch (f) {
     case BPCORE_EXP: T(map)(T(exp), out, x, size); break;
     case BPCORE_LOG: T(map)(T(log), out, x, size); break;

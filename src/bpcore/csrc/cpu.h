@@ -8,7 +8,8 @@
 #define HAS(feature) (__builtin_cpu_supports(feature) != 0)
 static int bpcore_has_x86_64_v2(void) { return HAS("sse4.2") && HAS("popcnt"); }
 static int bpcore_has_x86_64_v3(void) {
-    return bpcore_has_x86_64_v2() && HAS("avx2") && HAS("fma") && HAS("bmi") && HAS("bmi2");
+    return bpcore_has_x86_64_v2() && HAS("avx2") && HAS("fma") && HAS("bmi") &&
+           HAS("bmi2");
 }
 static int bpcore_has_x86_64_v4(void) {
     return bpcore_has_x86_64_v3() && HAS("avx512f") && HAS("avx512bw") &&

@@ -4,8 +4,7 @@
 TERM(squared_difference, (x - y) * (x - y))
 TERM(difference_times_c, (x - y) * c)
 TERM(cross_entropy_of, y * (c - x))
-TERM(binary_cross_entropy_of, T(select)(T(less)(x, (T(vec)){0}), (T(vec)){0}, x) - x * y +
-                                  T(log1p)(T(exp)(-T(abs)(x))))
+TERM(binary_cross_entropy_of, T(relu)(x) - x * y + T(log1p)(T(exp)(-T(abs)(x))))
 TERM(sigmoid_difference_times_c, (T(sigmoid)(x) - y) * c)
 
 /* E = factor * sum (a - y)^2       delta = 2 * factor * (a - y) */
@@ -15,7 +14,7 @@ static REAL T(squared_error_row)(REAL *delta, const REAL *a, const REAL *y, REAL
     return factor * T(row_sum)(T(squared_difference), a, y, 0, n);
 }
 
-/* delta = exp(t), t = z - max z, left in delta; returns log sum exp(t) - t[label] */
+/* t = z - max z;  returns sum exp(t) */
 static REAL T(shift_row)(REAL *t, const REAL *z, ptrdiff_t n) {
     T(combine)(T(x_minus_c), t, z, z, T(row_max)(z, n), n);
     return T(row_sum)(T(exp_of_x), t, t, 0, n);

@@ -3,8 +3,9 @@
  *     panel[k - k0, c] = W[j + c, k]      k in [k0, k1)   c < cols   panel (.., NR)
  *
  * LANES x LANES at a time; columns from cols to the next whole vector are zero. */
-static void T(pack_transposed)(REAL *panel, const REAL *W, ptrdiff_t w_row, ptrdiff_t k0,
-                               ptrdiff_t k1, ptrdiff_t j, ptrdiff_t cols) {
+static void T(pack_transposed)(REAL *panel, const REAL *W, ptrdiff_t w_row,
+                               ptrdiff_t k0, ptrdiff_t k1, ptrdiff_t j,
+                               ptrdiff_t cols) {
     for (ptrdiff_t c = 0; c < cols; c += T(LANES))
         for (ptrdiff_t k = k0; k < k1; k += T(LANES)) {
             const REAL *block = W + (j + c) * w_row + k;

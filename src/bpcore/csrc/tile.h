@@ -74,9 +74,9 @@ BPCORE_INLINE void T(tile)(const bpcore_product *p, ptrdiff_t i, const int rows,
 /* The same for any size: `rows` up to TILE_ROWS by any `cols`.  A single row takes
  * WIDE vectors at a time, since each of its sums waits for the last.  Every shape of
  * tile gets a body of its own, with its loops unrolled into registers. */
-static void T(any_tile)(const bpcore_product *p, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j,
-                        ptrdiff_t cols, const REAL *B, ptrdiff_t b_row, ptrdiff_t k0,
-                        ptrdiff_t k1) {
+static void T(any_tile)(const bpcore_product *p, ptrdiff_t i, ptrdiff_t rows,
+                        ptrdiff_t j, ptrdiff_t cols, const REAL *B, ptrdiff_t b_row,
+                        ptrdiff_t k0, ptrdiff_t k1) {
     const T(tail) none = T(make_tail)(T(LANES));
     ptrdiff_t step = T(WIDE);
     if (rows == 1)

@@ -74,8 +74,8 @@ typedef struct {
 } bpcore_product;
 
 /* k is cut into blocks of BPCORE_KC, so that a panel of B (KC rows of one tile's
- * columns, 32 KiB with 64-byte registers) stays in the first cache while the row
- * tiles pass over it.  A chain of sums resumes exactly: the bits do not depend on KC. */
+ * columns, 32 KiB with 64-byte registers) stays in the first cache while the row tiles
+ * pass over it.  A chain of sums resumes exactly: no bit depends on KC. */
 #define BPCORE_KC 256
 
 /* Room for the largest panel: KC rows of two 64-byte registers. */

@@ -1,0 +1,53 @@
+# make demo [MNIST=DIR]   train on digits (or MNIST), in a virtual environment of its own
+# make test               everything, in a fresh virtual environment
+# make lint               ruff, cython-lint and mypy, in the environment of the tests
+# make bench              one training step and one prediction against the peers installed
+# make sanitize           the kernels' tests under the address and undefined sanitizers
+# make clean              remove what the others made
+
+PYTHON ?= python3
+SOURCES := pyproject.toml setup.py $(shell find src -name '*.py' -o -name '*.p[yx][xd]' -o -name '*.h')
+
+.PHONY: demo test lint bench sanitize clean
+
+demo: .venv/installed
+	.venv/bin/bpcore demo $(if $(MNIST),--mnist "$(MNIST)")
+
+.venv/installed: $(SOURCES)
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet ".[demo]"
+	touch $@
+
+test:
+	rm -rf .venv-test
+	$(PYTHON) -m venv .venv-test
+	BPCORE_WERROR=1 .venv-test/bin/python -m pip install --quiet ".[test]"
+	.venv-test/bin/python -m pytest
+
+lint:
+	test -d .venv-test || $(PYTHON) -m venv .venv-test
+	.venv-test/bin/python -m pip install --quiet ".[lint]"
+	.venv-test/bin/ruff check src tests bench setup.py
+	.venv-test/bin/ruff format --check src tests bench setup.py
+	.venv-test/bin/cython-lint src/bpcore
+	.venv-test/bin/mypy
+
+bench:
+	test -d .venv-bench || $(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet ".[bench]"
+	.venv-bench/bin/python -m bench.kernels
+	.venv-bench/bin/python -m bench.step
+	.venv-bench/bin/python -m bench.predict
+
+sanitize:
+	rm -rf .venv-sanitize
+	$(PYTHON) -m venv .venv-sanitize
+	BPCORE_DEBUG=1 .venv-sanitize/bin/python -m pip install --quiet ".[test]"
+	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
+	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1 \
+	.venv-sanitize/bin/python -m pytest tests/test_kernels.py tests/test_elementary.py \
+		tests/test_bits.py tests/test_gradients.py tests/test_network.py
+
+clean:
+	rm -rf .venv .venv-test .venv-bench .venv-sanitize build src/*.egg-info bpcore-demo.png
+	find src \( -name '*.so' -o -name '__pycache__' \) -prune -exec rm -rf {} +

@@ -1,0 +1,351 @@
+"""The demo: train a digit classifier, time it beside NumPy, draw what came of it.
+
+It is also an example: everything is done through the public interface.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import bpcore
+from bpcore.datasets import load_digits, load_mnist
+from bpcore.reference import Network as NumPyNetwork
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from bpcore.datasets import FilePath, Images, Labels
+
+__all__ = ["run"]
+
+Counts = NDArray[np.int64]  # (digits, answers)
+
+# Blue and vermilion of Okabe and Ito: told apart by the colour-blind, and in grey.
+_TRAINING, _VALIDATION = "#0072B2", "#D55E00"
+_STEPS = [1, 2, 5, 10]  # between ticks, times a power of ten
+_MISSING = "none: matplotlib is not installed; pip install 'bpcore[demo]'"
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What is trained on what."""
+
+    title: str
+    data: tuple[Images, Labels, Images, Labels]  # to train on, then to test with
+    sizes: tuple[int, ...]  # of the layers, the input first
+    epochs: int
+    numpy_epochs: int  # NumPy is only there to be timed
+    batch_size: int = 32
+    lr: float = 0.1
+    momentum: float = 0.9
+
+
+def run(
+    mnist: FilePath | None = None,
+    epochs: int | None = None,
+    seed: int = 0,
+    picture: FilePath = "bpcore-demo.png",
+) -> tuple[bpcore.Network, bpcore.History]:
+    """Train a digit classifier and show how well and how fast it learns.
+
+    Prints the test accuracy and the time of an epoch, the latter beside the same
+    training in pure NumPy (`bpcore.reference.Network`), and draws the loss curves, the
+    confusion matrix and the weights of the first layer.
+
+    Parameters
+    ----------
+    mnist : str or path-like, optional
+        A folder with the MNIST files (see `bpcore.datasets.load_mnist`): a net
+        784-128-10 is trained on them. By default a net 64-64-10 is trained on the
+        digits shipped with the package, of which every third is held back for the test.
+        Pixels are centred on their mean over the training images, those of MNIST halved.
+    epochs : int, optional
+        Passes through the training data, at least 1; by default 30 for the shipped
+        digits and 10 for MNIST.
+    seed : int
+        Of the initial weights and of the shuffling, at least 0.
+    picture : str or path-like
+        The file to draw into; its ending tells the format. Without matplotlib there is
+        no picture.
+
+    Returns
+    -------
+    net : bpcore.Network
+        The trained network.
+    history : bpcore.History
+        Its losses and seconds, epoch by epoch.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be read, or the picture could not be written. The latter is
+        checked before training.
+    ValueError
+        If an argument or a file is not what it should be.
+
+    Examples
+    --------
+    >>> from bpcore import demo
+    >>> net, history = demo.run(epochs=5)  # doctest: +SKIP
+    """
+    if epochs is not None and epochs < 1:
+        raise ValueError(f"epochs must be at least 1; got {epochs}")
+    if seed < 0:
+        raise ValueError(f"seed must be at least 0; got {seed}")
+    figure = _blank_figure(picture)
+    task = _digits_task(epochs) if mnist is None else _mnist_task(mnist, epochs)
+    _announce(task)
+    print("\nTraining in bpcore", flush=True)
+    net, history = _train(bpcore.Network, task, task.epochs, seed)
+    print("Training in NumPy", flush=True)
+    numpy_history, threads = _train_numpy(task, seed)
+    print()
+    confusion = _confusion(net, task)
+    if figure is not None:
+        _draw(figure, net, history, confusion)
+        figure.savefig(picture, dpi=150)
+    _report_accuracy(confusion)
+    _report_times(history, numpy_history, threads)
+    _line("picture", _MISSING if figure is None else picture)
+    return net, history
+
+
+def _digits_task(epochs: int | None) -> _Task:
+    X, y = load_digits()
+    held_back = np.arange(len(X)) % 3 == 2
+    return _Task(
+        title="handwritten digits of 8 x 8 pixels (UCI)",
+        data=_centred(X[~held_back], y[~held_back], X[held_back], y[held_back]),
+        sizes=(64, 64, 10),
+        epochs=epochs or 30,
+        numpy_epochs=epochs or 30,
+    )
+
+
+def _mnist_task(directory: FilePath, epochs: int | None) -> _Task:
+    # Halved pixels keep this learning rate and momentum stable; whole ones do not.
+    data = _centred(*load_mnist(directory), scale=0.5)
+    return _Task(
+        title="handwritten digits of 28 x 28 pixels (MNIST)",
+        data=data,
+        sizes=(784, 128, 10),
+        epochs=epochs or 10,
+        numpy_epochs=1,
+    )
+
+
+def _centred(
+    X: Images, y: Labels, X_test: Images, y_test: Labels, scale: float = 1.0
+) -> tuple[Images, Labels, Images, Labels]:
+    """Shift every pixel, in place, to mean 0 over the training images, then scale."""
+    mean = X.mean(axis=0)
+    for images in (X, X_test):
+        images -= mean
+        images *= scale
+    return X, y, X_test, y_test
+
+
+def _train(
+    network: type[bpcore.Network], task: _Task, epochs: int, seed: int
+) -> tuple[bpcore.Network, bpcore.History]:
+    X, y, X_test, y_test = task.data
+    net = network(
+        task.sizes,
+        activation="relu",
+        loss="cross_entropy",
+        optimizer=bpcore.SGD(lr=task.lr, momentum=task.momentum),
+        rng=seed,
+    )
+    history = net.fit(
+        X,
+        y,
+        epochs=epochs,
+        batch_size=task.batch_size,
+        validation=(X_test, y_test),
+        progress=True,
+    )
+    return net, history
+
+
+def _train_numpy(task: _Task, seed: int) -> tuple[bpcore.History, str]:
+    """Train on one thread, as bpcore does, where NumPy can be held to that; say so."""
+    limit: AbstractContextManager[Any]
+    try:
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    except ImportError:
+        limit, threads = nullcontext(), "on as many as it takes"
+    else:
+        limit, threads = threadpool_limits(limits=1), "on one thread"
+    with limit:
+        _, history = _train(NumPyNetwork, task, task.numpy_epochs, seed)
+    return history, threads
+
+
+def _confusion(net: bpcore.Network, task: _Task) -> Counts:
+    """Count the test images, one row per digit shown, one column per digit answered."""
+    _, _, X_test, y_test = task.data
+    n_classes = task.sizes[-1]
+    answers = net.predict(X_test).argmax(axis=1)
+    counts = np.bincount(y_test * n_classes + answers, minlength=n_classes**2)
+    return counts.reshape(n_classes, n_classes)
+
+
+# --- words ---
+
+
+def _announce(task: _Task) -> None:
+    X, _, X_test, _ = task.data
+    sizes = "-".join(map(str, task.sizes))
+    isa = bpcore.config()["isa"]
+    _line("bpcore", f"{bpcore.__version__}, instruction set {isa}")
+    _line("data", task.title)
+    _line("", f"{len(X):,} to train on, {len(X_test):,} held back for the test")
+    _line("network", f"{sizes}, relu, softmax with cross-entropy")
+    epochs = f"{task.epochs} epoch" if task.epochs == 1 else f"{task.epochs} epochs"
+    _line("training", f"{epochs} of mini-batches of {task.batch_size}")
+    _line("", f"SGD, learning rate {task.lr:g}, momentum {task.momentum:g}")
+
+
+def _report_accuracy(confusion: Counts) -> None:
+    right, total = confusion.trace(), confusion.sum()
+    _line("accuracy", f"{_percent(confusion)} of the test ({right:,} of {total:,})")
+
+
+def _report_times(
+    history: bpcore.History, numpy_history: bpcore.History, threads: str
+) -> None:
+    seconds = float(np.median(history.seconds))
+    numpy_seconds = float(np.median(numpy_history.seconds))
+    ratio = numpy_seconds / seconds
+    _line("one epoch", f"{_duration(seconds)} in bpcore, on one thread")
+    numpy_time = _duration(numpy_seconds)
+    _line("", f"{numpy_time} in NumPy, {threads}: {ratio:.1f} times as long")
+
+
+def _line(name: str, text: object) -> None:
+    print(f"{name:<12}{text}")
+
+
+def _percent(confusion: Counts) -> str:
+    return f"{confusion.trace() / confusion.sum():.1%}".replace("%", " %")
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{1000 * seconds:.3g} ms"
+
+
+# --- picture ---
+
+
+def _blank_figure(picture: FilePath) -> Figure | None:
+    """Return an empty figure that the file can take, or None without matplotlib."""
+    path = Path(picture)
+    folder = path.resolve().parent
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no folder {folder} to write the picture into")
+    if path.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
+        raise PermissionError(f"cannot write the picture to {path}")
+    try:
+        # Not pyplot, which would look for a display.
+        from matplotlib.figure import Figure
+    except ImportError:
+        return None
+    figure = Figure(figsize=(12, 7.4))
+    formats = figure.canvas.get_supported_filetypes()
+    if path.suffix[1:].lower() not in formats:
+        endings = ", ".join(f".{ending}" for ending in sorted(formats))
+        raise ValueError(f"picture must end in one of {endings}; got {path}")
+    return figure
+
+
+def _draw(
+    figure: Figure, net: bpcore.Network, history: bpcore.History, confusion: Counts
+) -> None:
+    figure.set_layout_engine("compressed", w_pad=0.15, h_pad=0.15)
+    axes = figure.subplot_mosaic(
+        [["losses", "confusion"], ["weights", "weights"]],
+        width_ratios=(1.2, 1),
+        height_ratios=(3.6, 1),
+    )
+    _draw_losses(axes["losses"], history)
+    _draw_confusion(axes["confusion"], confusion)
+    _draw_weights(axes["weights"], net.weights[0])
+
+
+def _draw_losses(ax: Axes, history: bpcore.History) -> None:
+    from matplotlib.ticker import LogLocator, MaxNLocator
+
+    epochs = np.arange(1, len(history.loss) + 1)
+    for losses, name, style, colour in (
+        (history.loss, "training", "o-", _TRAINING),
+        (history.validation_loss, "validation", "o--", _VALIDATION),
+    ):
+        ax.plot(epochs, losses, style, color=colour, label=name, lw=2, ms=4)
+    ax.set_xlim(0.5, len(epochs) + 0.5)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=_STEPS))
+    ax.set_yscale("log")
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_minor_formatter("")
+    ax.set_title(
+        f"Loss at the end: {history.loss[-1]:.2g} in training, "
+        f"{history.validation_loss[-1]:.2g} in validation"
+    )
+    ax.set_xlabel("epoch")
+    ax.set_ylabel("mean cross-entropy")
+    ax.grid(alpha=0.3)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(frameon=False)
+
+
+def _draw_confusion(ax: Axes, confusion: Counts) -> None:
+    # On a linear scale the diagonal would drown the few errors that matter.
+    shade = np.log1p(confusion)
+    ax.imshow(shade, cmap="Blues")
+    for (digit, answer), count in np.ndenumerate(confusion):
+        dark = shade[digit, answer] > 0.6 * shade.max()
+        ax.text(
+            answer,
+            digit,
+            f"{count}" if count else "",
+            ha="center",
+            va="center",
+            color="white" if dark else "black",
+        )
+    right, total = confusion.trace(), confusion.sum()
+    ax.set_title(f"Test accuracy {_percent(confusion)}: {right:,} of {total:,} right")
+    ax.set_xlabel("answer")
+    ax.set_ylabel("digit shown")
+    ax.set_xticks(range(len(confusion)))
+    ax.set_yticks(range(len(confusion)))
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+
+
+def _draw_weights(ax: Axes, W: NDArray[np.floating]) -> None:
+    limit = np.quantile(np.abs(W), 0.995)  # the maximum would leave all else pale
+    image = ax.imshow(_mosaic(W), cmap="RdBu", vmin=-limit, vmax=limit)
+    n_units = W.shape[1]
+    ax.set_title(f"First-layer weights: what each of {n_units} hidden units looks for")
+    ax.set_axis_off()
+    ax.figure.colorbar(image, ax=ax, pad=0.01, label="weight", extend="both")
+
+
+def _mosaic(W: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Lay the columns of `W` out as square images, one empty pixel between them."""
+    n_in, n_out = W.shape
+    side = round(n_in**0.5)
+    columns = round((8 * n_out) ** 0.5)  # eight times as wide as high
+    rows = -(-n_out // columns)
+    tiles = np.full((rows * columns, side + 1, side + 1), np.nan)
+    tiles[:n_out, :side, :side] = W.T.reshape(n_out, side, side)
+    grid = tiles.reshape(rows, columns, side + 1, side + 1).swapaxes(1, 2)
+    return grid.reshape(rows * (side + 1), columns * (side + 1))[:-1, :-1]

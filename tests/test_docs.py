@@ -1,0 +1,99 @@
+"""What the documentation shows is what happens, and the stubs are what is compiled."""
+
+import ast
+import doctest
+import importlib
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+
+import bpcore
+from bpcore import _cpu, _dispatch, _engine
+
+ROOT = Path(__file__).parents[1]
+MODULES = [
+    name
+    for _, name, is_package in pkgutil.iter_modules(bpcore.__path__, "bpcore.")
+    if not is_package and not name.endswith("__main__")
+]
+FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+
+
+def examples(module):
+    """The doctests of a module; a compiled one keeps them in ``__test__``."""
+    tests = doctest.DocTestFinder().find(module, module.__name__)
+    return [test for test in tests if test.examples]
+
+
+def assert_pass(tests):
+    runner = doctest.DocTestRunner(optionflags=FLAGS)
+    for test in tests:
+        report = []
+        runner.run(test, out=report.append)
+        assert not runner.failures, "".join(report)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_doctests(name):
+    assert_pass(examples(importlib.import_module(name)))
+
+
+@pytest.mark.parametrize("isa", _dispatch.available)
+def test_doctests_of_kernels(isa):
+    module = _dispatch.load(isa)
+    tests = doctest.DocTestFinder().find(module, "kernels", module=False)
+    tests += [
+        doctest.DocTestParser().get_doctest(
+            getattr(module, name).__doc__, {}, f"kernels.{name}", None, 0
+        )
+        for name in public_functions(module)
+    ]
+    assert len([test for test in tests if test.examples]) >= len(
+        public_functions(module)
+    )
+    assert_pass(tests)
+
+
+def public_functions(module):
+    return sorted(
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_") and callable(value)
+    )
+
+
+@pytest.mark.parametrize(
+    "stub, module",
+    [("_cpu", _cpu), ("_engine", _engine), ("_kernels", _dispatch.kernels)],
+)
+def test_stubs_name_what_is_compiled(stub, module):
+    tree = ast.parse(Path(bpcore.__file__).with_name(f"{stub}.pyi").read_text())
+    stubbed = {
+        node.name: node
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+    }
+    assert sorted(stubbed) == public_functions(module)
+    for name, node in stubbed.items():
+        if isinstance(node, ast.ClassDef):
+            methods = {n.name for n in node.body if isinstance(n, ast.FunctionDef)}
+            compiled = {m for m in vars(getattr(module, name)) if m[0] != "_"}
+            assert compiled - {"capacity"} == {m for m in methods if m[0] != "_"}
+
+
+@pytest.mark.parametrize("name", bpcore.__all__)
+def test_public_names_are_documented(name):
+    assert getattr(bpcore, name).__doc__
+
+
+@pytest.mark.skipif(not (ROOT / "README.md").is_file(), reason="no README beside tests")
+def test_readme_examples(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(
+        r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL
+    )
+    assert blocks
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), {})
