@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import bpcore as bp
-from bpcore import _dispatch
+from bpcore import _dispatch, training
 
 #: Sets whose builds have a fused multiply-add, and so the same bits.
 FUSED = [isa for isa in _dispatch.available if isa != "x86_64_v2"]
@@ -143,3 +143,19 @@ def test_gathered_rows_equal_rows_in_place():
         X[order], y[order], epochs=1, batch_size=16, shuffle=False, progress=False
     )
     assert net.parameters.tobytes() == again.parameters.tobytes()
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1e-4, 10.0])
+def test_when_the_engine_comes_up_for_air(monkeypatch, seconds):
+    """Signals are looked at after a slice of time; no sum may depend on when."""
+    whole = make((9, 20, 7))
+    X, y = batch(whole, 900)
+    monkeypatch.setattr(training, "SLICE", 3.0)
+    expected = whole.fit(X, y, epochs=2, validation=(X, y), progress=False)
+    sliced = make((9, 20, 7))
+    monkeypatch.setattr(training, "SLICE", seconds)
+    history = sliced.fit(X, y, epochs=2, validation=(X, y), progress=False)
+    assert sliced.parameters.tobytes() == whole.parameters.tobytes()
+    assert history.loss.tobytes() == expected.loss.tobytes()
+    assert history.validation_loss.tobytes() == expected.validation_loss.tobytes()
+    assert sliced.predict(X).tobytes() == whole.predict(X).tobytes()

@@ -327,13 +327,17 @@ cdef class Engine:
 
     # --- what Network calls -----------------------------------------------------------
 
-    def predict(self, X, out):
-        """out = a[L] for a[0] = X, a workspace of rows at a time."""
-        cdef Py_ssize_t first = 0, n, N = X.shape[0]
+    def predict(self, X, out, Py_ssize_t first, double seconds):
+        """out = a[L] for a[0] = X from row `first` on, for about so many seconds.
+
+        Returns the row to go on from.
+        """
+        cdef Py_ssize_t n, N = X.shape[0]
         cdef Py_ssize_t X_size = self.layers[0].n_in * self.k.itemsize
         cdef Py_ssize_t out_size = self.layers[self.L - 1].n_out * self.k.itemsize
         cdef const char *X_at = address(X)
         cdef char *out_at = address(out, PyBUF_WRITABLE)
+        cdef double deadline = seconds_now() + seconds
         with self:
             with nogil:
                 while first < N:
@@ -341,19 +345,30 @@ cdef class Engine:
                     self.forward_pass(X_at + first * X_size, out_at + first * out_size,
                                       n, self.layers[self.L - 1].f)
                     first += n
+                    if seconds_now() >= deadline:
+                        break
+        return first
 
-    def evaluate(self, X, y, weight):
-        """The weighted mean loss over all rows, a workspace of rows at a time."""
+    def evaluate(
+        self, X, y, weight, Py_ssize_t first, double total, double weights,
+        double seconds,
+    ):
+        """Add w E and w of the rows from `first` on, for about so many seconds.
+
+        Returns the row to go on from and both sums: one chain of additions each, so
+        that no bit depends on when the time was used up.
+        """
         cdef batch_t batch, data = self.data(X, y, weight)
-        cdef Py_ssize_t first = 0
-        cdef double total = 0, weights = 0
+        cdef double deadline = seconds_now() + seconds
         with self:
             with nogil:
                 while first < data.n:
                     batch = self.rows(&data, first, min(self.capacity, data.n - first))
                     weights += self.loss_pass(&batch, &total)
                     first += batch.n
-        return total / weights
+                    if seconds_now() >= deadline:
+                        break
+        return first, total, weights
 
     def train_step(self, X, y, weight):
         """One fused step; returns the loss before it, or NaN with nothing changed."""
@@ -369,31 +384,30 @@ cdef class Engine:
 
     def run(
         self, X, y, weight, order, Py_ssize_t batch_size, Py_ssize_t first,
-        double seconds,
+        double total, double weights, double seconds,
     ):
         """Fused steps from row `first` of the order on, for about so many seconds.
 
         Parameters
         ----------
         order : int64 array (n,), or None for the rows as they lie
+        total, weights : the sums of w E and of w so far
 
         Returns
         -------
-        next, total, weights, finite
-            The row to go on from, the sums of w E and of w over the steps made, and
-            whether every loss was finite; if not, `next` begins the mini-batch of the
-            one that was not.
+        first, total, weights, finite
+            The row to go on from, both sums, and whether every loss was finite; if not,
+            `first` begins the mini-batch whose loss was not, which changed nothing.
         """
         cdef batch_t batch, data = self.data(X, y, weight)
         cdef const int64_t *order_at = NULL
         cdef Py_ssize_t n
-        cdef double total = 0, weights = 0, deadline
+        cdef double deadline = seconds_now() + seconds
         cdef bint finite = True
         if order is not None:
             order_at = <const int64_t *>address(order)
         with self:
             with nogil:
-                deadline = seconds_now() + seconds
                 while first < data.n:
                     n = min(batch_size, data.n - first)
                     if order_at != NULL:

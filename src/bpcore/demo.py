@@ -66,7 +66,7 @@ def run(
         A folder with the MNIST files (see `bpcore.datasets.load_mnist`): a net
         784-128-10 is trained on them. By default a net 64-64-10 is trained on the
         digits shipped with the package, of which every third is held back for the test.
-        Pixels are centred on their mean over the training images, those of MNIST halved.
+        Pixels are centred on their training mean, and those of MNIST halved.
     epochs : int, optional
         Passes through the training data, at least 1; by default 30 for the shipped
         digits and 10 for MNIST.

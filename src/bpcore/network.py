@@ -502,7 +502,9 @@ class Network:
         else:
             out = door.as_out(out, shape, self._dtype, rows, self._parameters)
         self._reserve(min(len(rows) if rows.ndim == 2 else 1, ROWS_AT_A_TIME))
-        self._engine.predict(rows.reshape(-1, n_0), out.reshape(-1, n_L))
+        rows, flat_out, first = rows.reshape(-1, n_0), out.reshape(-1, n_L), 0
+        while first < len(rows):
+            first = self._engine.predict(rows, flat_out, first, training.SLICE)
         return out
 
     __call__ = predict
@@ -531,8 +533,12 @@ class Network:
         """
         rows, targets, weight = self._batch(X, y, sample_weight)
         self._reserve(min(len(rows), ROWS_AT_A_TIME))
-        loss: float = self._engine.evaluate(rows, targets, weight)
-        return loss
+        first, total, weights = 0, 0.0, 0.0
+        while first < len(rows):
+            first, total, weights = self._engine.evaluate(
+                rows, targets, weight, first, total, weights, training.SLICE
+            )
+        return total / weights
 
     def forward(self, X: ArrayLike) -> Tape:
         """The output and everything on the way to it, for `backward`.
@@ -656,6 +662,11 @@ class Network:
             f"{of}y", y, len(rows), self._sizes[-1], LOSSES[self._loss], self._dtype
         )
         weight = door.as_weights(f"{of}sample_weight", sample_weight, len(rows))
+        # An update must not change the data it is computed from.
+        if np.may_share_memory(rows, self._parameters):
+            rows = rows.copy()
+        if np.may_share_memory(targets, self._parameters):
+            targets = targets.copy()
         return rows, targets, weight
 
     def _reserve(self, n: int) -> None:

@@ -212,20 +212,26 @@ class Engine:
         if dX is not None:
             dX[...] = deltas[0] @ self.W[0].T
 
-    def predict(self, X: Array, out: Array) -> None:
-        for first in range(0, len(X), self.capacity):
-            rows = slice(first, first + self.capacity)
-            out[rows] = self.activations_of(X[rows], self.activations[-1])[-1]
+    def predict(self, X: Array, out: Array, first: int, seconds: float) -> int:
+        rows = slice(first, first + self.capacity)
+        out[rows] = self.activations_of(X[rows], self.activations[-1])[-1]
+        return rows.stop
 
-    def evaluate(self, X: Array, y: Array, weight: Array | None) -> float:
-        total = weights = 0.0
-        for first in range(0, len(X), self.capacity):
-            rows = slice(first, first + self.capacity)
-            w = None if weight is None else weight[rows]
-            share = len(X[rows]) if w is None else w.sum()
-            total += self.loss_and_delta(X[rows], y[rows], w)[0] * share
-            weights += share
-        return total / weights
+    def evaluate(
+        self,
+        X: Array,
+        y: Array,
+        weight: Array | None,
+        first: int,
+        total: float,
+        weights: float,
+        seconds: float,
+    ) -> tuple[int, float, float]:
+        rows = slice(first, first + self.capacity)
+        w = None if weight is None else weight[rows]
+        share = len(X[rows]) if w is None else w.sum()
+        mean, _, _ = self.loss_and_delta(X[rows], y[rows], w)
+        return rows.stop, total + mean * share, weights + share
 
     def train_step(self, X: Array, y: Array, weight: Array | None) -> float:
         mean, a, delta = self.loss_and_delta(X, y, weight)
@@ -246,9 +252,10 @@ class Engine:
         order: NDArray[np.int64] | None,
         batch_size: int,
         first: int,
+        total: float,
+        weights: float,
         seconds: float,
     ) -> tuple[int, float, float, bool]:
-        total = weights = 0.0
         deadline = time.monotonic() + seconds
         while first < len(X):
             rows = slice(first, first + batch_size)

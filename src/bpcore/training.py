@@ -18,6 +18,7 @@ from bpcore.progress import Progress, progress
 if TYPE_CHECKING:
     from bpcore.network import Network
 
+
 #: Seconds the engine runs before the interpreter may look at signals and the bar.
 SLICE = 0.05
 
@@ -169,12 +170,11 @@ def _epoch(
     first, total, weights = 0, 0.0, 0.0
     snapshot.take()
     while first < len(X):
-        first, loss, share, finite = network._engine.run(
-            X, y, weight, order, batch_size, first, SLICE
+        first, total, weights, finite = network._engine.run(
+            X, y, weight, order, batch_size, first, total, weights, SLICE
         )
         if not finite:
             _diverged(network, snapshot, "loss is", epoch, first // batch_size)
-        total, weights = total + loss, weights + share
         bar.advance(first)
     largest = np.finfo(network.dtype).max
     if not _dispatch.kernels.all_between(network.parameters, -largest, largest):
