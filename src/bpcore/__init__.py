@@ -23,10 +23,10 @@ Where things are, from the caller down; each layer calls only what stands below 
     _dispatch               which build of the kernels runs on this CPU
     config                  what this installation is made of
 
-Two things hold it together.  Every output element of a matrix product is one chain of
-fused multiply-adds over ascending k, so tiles, batches and instruction sets give the
-same bits.  And an update is applied to each tile of dW while it is in registers, so
-that training stores no gradient unless asked for one.
+Two things hold it together.  Every output element of a matrix product is one
+accumulator with one fixed order of fused multiply-adds, so tiles, batches and
+instruction sets give the same bits.  And an update is applied to each tile of dW while
+it is in registers, so that training stores no gradient unless asked for one.
 """
 
 from typing import TYPE_CHECKING

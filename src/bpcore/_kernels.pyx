@@ -16,6 +16,7 @@ from libc.string cimport memset
 
 cdef extern from "csrc/types.h" nogil:
     const Py_ssize_t KC "BPCORE_KC"
+    const Py_ssize_t CHAIN "BPCORE_CHAIN"
 
     ctypedef enum elementary_t "bpcore_elementary":
         EXP "BPCORE_EXP"
@@ -102,8 +103,8 @@ ctypedef fused real:
 cdef void multiply(const product_t *p, real *tag) noexcept nogil:
     """C = finish(start + A @ B)     A (m, k)  B (k, n)  C (m, n), all of type `real`
 
-    The one loop nest.  Every element is a single chain of fused multiply-adds over
-    ascending k, so no choice made here can change a bit of it.
+    The one loop nest.  The order of every sum is fixed in the tile (csrc/tile.h), so no
+    choice made here can change a bit of it.
     """
     cdef panel_t room
     cdef real *panel = <real *>&room
@@ -359,6 +360,7 @@ BUILD = {
     "tile_rows": TILE_ROWS,
     "tile_columns": {"float32": NR_f32, "float64": NR_f64},
     "k_block": KC,
+    "chain": CHAIN,
 }
 
 

@@ -44,8 +44,21 @@ def whole_number(name: str, value: object, least: int) -> int:
     return number
 
 
-def as_numbers(name: str, value: ArrayLike, dtype: Any) -> Real:
-    """`value` as a C-contiguous array of the dtype, itself if it is one, all finite."""
+#: The largest finite number of each dtype of a network.
+LARGEST = {
+    np.dtype(dtype): float(np.finfo(dtype).max) for dtype in (np.float32, np.float64)
+}
+
+
+def all_finite(array: Real) -> bool:
+    """Whether a C-contiguous array of a network's dtype has no NaN and no infinity."""
+    largest = LARGEST[array.dtype]
+    finite: bool = _dispatch.kernels.all_between(array.reshape(-1), -largest, largest)
+    return finite
+
+
+def as_array(name: str, value: ArrayLike) -> NDArray[Any]:
+    """`value` as an array, of real numbers."""
     try:
         array = np.asarray(value)
     except ValueError as error:
@@ -54,19 +67,29 @@ def as_numbers(name: str, value: ArrayLike, dtype: Any) -> Real:
         ) from None
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers; got dtype {array.dtype}")
-    with np.errstate(over="ignore"):
-        array = np.require(array, dtype, ["C", "A"])
-    largest = np.finfo(dtype).max
-    if not _dispatch.kernels.all_between(array.reshape(-1), -largest, largest):
+    return array
+
+
+def as_numbers(name: str, value: ArrayLike, dtype: np.dtype[Any]) -> Real:
+    """`value` as a C-contiguous array of the dtype, itself if it is one, all finite."""
+    array = value
+    if not (
+        type(array) is np.ndarray
+        and array.dtype == dtype
+        and array.flags.c_contiguous
+        and array.flags.aligned
+    ):
+        with np.errstate(over="ignore"):
+            array = np.require(as_array(name, value), dtype, ["C", "A"])
+    if not all_finite(array):
         at = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise ValueError(
-            f"{name} must be finite in {np.dtype(dtype).name}; got {array[at]} at "
-            f"{list(at)}"
+            f"{name} must be finite in {dtype.name}; got {array[at]} at {list(at)}"
         )
     return array
 
 
-def as_rows(name: str, value: ArrayLike, n_in: int, dtype: Any) -> Real:
+def as_rows(name: str, value: ArrayLike, n_in: int, dtype: np.dtype[Any]) -> Real:
     """`value` as an array (n, n_in) of at least one row."""
     array = as_numbers(name, value, dtype)
     if array.ndim != 2 or array.shape[1] != n_in or array.shape[0] == 0:
@@ -93,10 +116,10 @@ def as_labels(name: str, labels: NDArray[Any], n: int, n_out: int) -> NDArray[np
 
 
 def as_targets(
-    name: str, value: ArrayLike, n: int, n_out: int, loss: Loss, dtype: Any
+    name: str, value: ArrayLike, n: int, n_out: int, loss: Loss, dtype: np.dtype[Any]
 ) -> Real | NDArray[np.int64]:
     """Targets of n samples: labels (n,) where the loss takes them, or (n, n_out)."""
-    array = np.asarray(value)
+    array = as_array(name, value)
     if loss.labels and array.ndim == 1:
         if array.dtype.kind not in "iub":
             raise TypeError(
@@ -128,7 +151,7 @@ def as_weights(
     """Sample weights (n,) as float64, not negative nor all zero; None stays None."""
     if value is None:
         return None
-    weights: NDArray[np.float64] = as_numbers(name, value, np.float64)
+    weights: NDArray[np.float64] = as_numbers(name, value, np.dtype(np.float64))
     if weights.shape != (n,):
         raise ValueError(f"{name} must have shape ({n},); got {weights.shape}")
     if weights.min() < 0 or weights.max() == 0:

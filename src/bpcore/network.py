@@ -488,23 +488,23 @@ class Network:
         """
         n_0, n_L = self._sizes[0], self._sizes[-1]
         rows = door.as_numbers("X", X, self._dtype)
-        shape: tuple[int, ...] = (n_L,)
-        if rows.ndim != 1:
-            rows = door.as_rows("X", rows, n_0, self._dtype)
-            shape = (len(rows), n_L)
-        elif rows.shape != (n_0,):
+        single = rows.ndim == 1
+        if single:
+            rows = rows.reshape(1, -1)
+        if rows.ndim != 2 or rows.shape[1] != n_0 or len(rows) == 0:
             raise ValueError(
-                f"X must have shape (n, {n_0}), or ({n_0},) for a single row; "
-                f"got {rows.shape}"
+                f"X must have shape (n, {n_0}) with n at least 1, or ({n_0},) for a "
+                f"single row; got {rows.shape[1:] if single else rows.shape}"
             )
+        shape = (n_L,) if single else (len(rows), n_L)
         if out is None:
             out = np.empty(shape, self._dtype)
         else:
             out = door.as_out(out, shape, self._dtype, rows, self._parameters)
-        self._reserve(min(len(rows) if rows.ndim == 2 else 1, ROWS_AT_A_TIME))
-        rows, flat_out, first = rows.reshape(-1, n_0), out.reshape(-1, n_L), 0
+        self._reserve(min(len(rows), ROWS_AT_A_TIME))
+        first = 0
         while first < len(rows):
-            first = self._engine.predict(rows, flat_out, first, training.SLICE)
+            first = self._engine.predict(rows, out, first, training.SLICE)
         return out
 
     __call__ = predict

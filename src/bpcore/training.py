@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bpcore import _dispatch
 from bpcore import _validation as door
 from bpcore.errors import DivergenceError
 from bpcore.progress import Progress, progress
@@ -176,8 +175,7 @@ def _epoch(
         if not finite:
             _diverged(network, snapshot, "loss is", epoch, first // batch_size)
         bar.advance(first)
-    largest = np.finfo(network.dtype).max
-    if not _dispatch.kernels.all_between(network.parameters, -largest, largest):
+    if not door.all_finite(network.parameters):
         _diverged(
             network, snapshot, "parameters are", epoch, (len(X) - 1) // batch_size
         )

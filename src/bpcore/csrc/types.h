@@ -73,10 +73,14 @@ typedef struct {
     void *state;                       /* with its state, like C */
 } bpcore_product;
 
-/* k is cut into blocks of BPCORE_KC, so that a panel of B (KC rows of one tile's
- * columns, 32 KiB with 64-byte registers) stays in the first cache while the row tiles
- * pass over it.  A chain of sums resumes exactly: no bit depends on KC. */
-#define BPCORE_KC 256
+/* A sum over k is cut into chains of BPCORE_CHAIN terms, whose sums are added in turn:
+ * the error then grows with the chain, not with k.  Part of the bits: never to change. */
+#define BPCORE_CHAIN 256
+
+/* Chains are taken in blocks of BPCORE_KC terms, so that a panel of B (KC rows of one
+ * tile's columns, 64 KiB with 64-byte registers) stays in a near cache while the row
+ * tiles pass over it.  No bit depends on it; a multiple of BPCORE_CHAIN. */
+#define BPCORE_KC 512
 
 /* Room for the largest panel: KC rows of two 64-byte registers. */
 typedef struct {

@@ -1,0 +1,174 @@
+"""The kernels alone, on every instruction set of this CPU, against NumPy.
+
+python -m bench.kernels 32x784x128 128x1024x1024 --json kernels.json
+
+A layer n x n_in x n_out is multiplied forward, backward and into its own update, each
+as one call on plain arrays. NumPy uses the widest kernels that its BLAS has for this
+CPU, whatever the instruction set beside it. What a CPU with AVX2 and no more would show
+is seen with ``--blas-core Haswell``, which holds OpenBLAS to AVX2.
+"""
+
+import argparse
+import re
+from dataclasses import replace
+
+import bpcore
+from bpcore import _dispatch
+
+from . import machine, numpy_kernels, operations, pinning, report
+from .layer import Layer
+from .timing import Spread, interleave
+from .verify import RESULT, largest_error
+from .yardsticks import Peak
+
+#: The first is the one that must beat NumPy; then its neighbours in batch and width, an
+#: edge in every dimension, rows that lie 4096 bytes apart and so meet in one cache set,
+#: nearly the same without that, and what outgrows the second-level cache.
+LAYERS = (
+    "32x784x128",
+    "1x784x128",
+    "128x784x128",
+    "32x64x64",
+    "32x128x10",
+    "33x785x129",
+    "1x1024x1024",
+    "128x1024x1024",
+    "128x1024x1040",
+    "256x2048x2048",
+)
+
+
+def main():
+    """Obey the command line: measure, print, write."""
+    options = _parser().parse_args()
+    pinning.settle(blas_core=options.blas_core)
+    modules = {name: _dispatch.load(name) for name in options.isa or _vector_sets()}
+    where = machine.describe()
+    print(machine.headline(where) + "\n")
+    layers = [Layer.of(sizes, options.dtype) for sizes in options.layers]
+    results = [
+        measure(operation, layer, modules, options.seconds)
+        for layer in layers
+        for operation in operations.ALL
+    ]
+    print(table(results))
+    print(report.disturbance(results))
+    if options.json:
+        settings = {"task": "kernels", "seconds": options.seconds}
+        report.write(options.json, {**where, "settings": settings, "results": results})
+
+
+def measure(operation, layer, modules, seconds):
+    """Verify one operation on one layer in every module and in NumPy, then time it.
+
+    Parameters
+    ----------
+    operation : callable
+        One of `operations.ALL`.
+    layer : Layer
+    modules : dict of str to module
+        Kernel modules by instruction set.
+    seconds : float
+        About how long to time.
+
+    Returns
+    -------
+    dict
+        The figures, ready for JSON but for their spreads.
+    """
+    calls = {}
+    for name, kernels in {"NumPy": numpy_kernels, **modules}.items():
+        calls[name], error = _verified(operation, kernels, layer)
+        if not error <= RESULT[layer.dtype]:
+            raise SystemExit(
+                f"{operation.__name__} {layer} {layer.dtype}, {name}: "
+                f"{error:.1e} from the reference; nothing is timed"
+            )
+    peaks = {name: Peak(kernels, layer.dtype) for name, kernels in modules.items()}
+    yardsticks = {f"peak of {name}": peak.run for name, peak in peaks.items()}
+    samples, robbed = interleave(calls | yardsticks, seconds)
+
+    def figures(name):
+        peak = peaks[name].rate(samples[f"peak of {name}"])
+        return {
+            "seconds": Spread.of(samples[name]),
+            "share_of_peak": Spread.of(layer.multiply_adds / samples[name] / peak),
+            "numpy_over_it": Spread.of(samples["NumPy"] / samples[name]),
+        }
+
+    return {
+        "layer": str(layer),
+        "dtype": layer.dtype,
+        "robbed": robbed,
+        "operation": operation.__name__,
+        "numpy_seconds": Spread.of(samples["NumPy"]),
+        "isa": {name: figures(name) for name in modules},
+    }
+
+
+def table(results):
+    """One line for each layer, operation and instruction set."""
+    head = ("layer", "kernel", "instructions", "us", "quartiles", "of peak")
+    rows = [(*head, "NumPy us", "NumPy over it", "quartiles")]
+    for result in results:
+        numpy_time, _ = report.microseconds(result["numpy_seconds"])
+        for name, figures in result["isa"].items():
+            rows.append(
+                (
+                    result["layer"],
+                    result["operation"],
+                    name,
+                    *report.microseconds(figures["seconds"]),
+                    f"{figures['share_of_peak'].median:.0%}",
+                    numpy_time,
+                    *report.ratio(figures["numpy_over_it"]),
+                )
+            )
+    return report.table(rows)
+
+
+def _verified(operation, kernels, layer):
+    """The call to be timed, and the error of its first run."""
+    oracle, expected = operation(numpy_kernels, replace(layer, dtype="float64"))
+    oracle()
+    call, results = operation(kernels, layer)
+    call()
+    return call, largest_error(results, expected)
+
+
+def _layer(text):
+    """`text`, if it can be the sizes of a layer."""
+    if not re.fullmatch(r"[1-9]\d*(x[1-9]\d*){2}", text):
+        raise argparse.ArgumentTypeError(f"write as in 32x784x128; got {text}")
+    return text
+
+
+def _vector_sets():
+    """All that run here but the scalar one, which is there to be right, not fast."""
+    return [name for name in bpcore.config()["available"] if name != "scalar"]
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.kernels",
+        description="Time the kernels on every instruction set of this CPU.",
+    )
+    add = parser.add_argument
+    add(
+        "layers",
+        nargs="*",
+        metavar="LAYER",
+        type=_layer,
+        default=LAYERS,
+        help="as in 32x784x128",
+    )
+    add("--dtype", choices=("float32", "float64"), default="float32")
+    add("--isa", nargs="+", metavar="NAME", help="all but scalar if not given")
+    add("--blas-core", metavar="NAME", help="kernels for OpenBLAS, as in Haswell")
+    add("--seconds", type=float, default=1.0, help="about, per layer and kernel")
+    add("--json", metavar="FILE", help="write all figures, and the machine, there")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Where the figures were taken: processor, compiler, BLAS, versions, settings."""
+
+import platform
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+import bpcore
+
+from . import pinning
+
+_PACKAGES = ("bpcore", "numpy", "scipy", "scikit-learn", "torch", "jax", "onnxruntime")
+
+
+def describe():
+    """Everything that a figure depends on and that can be found out, for the record."""
+    return {
+        "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "command": sys.orig_argv[1:],
+        "processor": _processor(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "blas": _blas(),
+        "bpcore": dict(bpcore.config()),
+        "packages": dict(_versions()),
+        **pinning.settings(),
+    }
+
+
+def headline(machine):
+    """The same in two lines, for people."""
+    bp, packages = machine["bpcore"], machine["packages"]
+    blas = machine["blas"]
+    return (
+        f"{machine['processor']}, cores {machine['cores']}, {machine['date']}\n"
+        f"bpcore {packages.get('bpcore', '(not installed)')} on {bp['isa']}, "
+        f"{bp['compiler']}; NumPy {packages['numpy']} on {blas}"
+    )
+
+
+def _processor():
+    """The name of the CPU, which only Linux and macOS tell in any useful form."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _blas():
+    """NumPy's BLAS and, where threadpoolctl can tell, the kernels that it chose."""
+    built = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    name = f"{built['name']} {built['version']}"
+    try:
+        from threadpoolctl import threadpool_info
+    except ModuleNotFoundError:
+        return name
+    chosen = {
+        info["architecture"] for info in threadpool_info() if "architecture" in info
+    }
+    return f"{name} ({', '.join(sorted(chosen))})" if chosen else name
+
+
+def _versions():
+    """(name, version) of those packages that are installed."""
+    for name in _PACKAGES:
+        try:
+            yield name, metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue

@@ -1,0 +1,50 @@
+"""bpcore's kernels in NumPy, with the same signatures: the rival, and the oracle.
+
+Each is what one writes for speed: results go where they belong and scratch is kept.
+"""
+
+from functools import cache
+
+import numpy as np
+
+
+def forward(a, W, b, out, activation):
+    """out = relu(a @ W + b)"""
+    assert activation == "relu"
+    np.matmul(a, W, out=out)
+    out += b
+    np.maximum(out, 0, out=out)
+
+
+def propagate(delta, W, a, out, activation):
+    """out = (delta @ W.T) * relu'(a)"""
+    assert activation == "relu"
+    np.matmul(delta, W.T, out=out)
+    out *= np.greater(a, 0, out=_scratch(a.shape, bool))
+
+
+def update(
+    W, b, a, delta, velocity_W, velocity_b, lr, momentum, nesterov, weight_decay
+):
+    """v = momentum v + dW, W -= lr v; the same for b"""
+    assert not nesterov
+    assert not weight_decay
+    dW, db = _scratch(W.shape, W.dtype), _scratch(b.shape, b.dtype)
+    # Of one row, matmul makes a slow loop of its own; broadcasting is the fast way.
+    (np.multiply if len(a) == 1 else np.matmul)(a.T, delta, out=dW)
+    np.sum(delta, axis=0, out=db)
+    _descend(W, velocity_W, dW, lr, momentum)
+    _descend(b, velocity_b, db, lr, momentum)
+
+
+def _descend(parameter, velocity, gradient, lr, momentum):
+    """v = momentum v + g, then p = p - lr v; the gradient is scratch afterwards."""
+    velocity *= momentum
+    velocity += gradient
+    np.multiply(velocity, lr, out=gradient)
+    parameter -= gradient
+
+
+@cache
+def _scratch(shape, dtype):
+    return np.empty(shape, dtype)

@@ -1,0 +1,39 @@
+"""The three products of a training step, each bound to a layer and a kernel module.
+
+Each function takes a module with bpcore's kernel signatures and a `Layer`, and gives
+the call to be timed with the arrays that it overwrites.
+"""
+
+from functools import partial
+
+import numpy as np
+
+_LEARNING_RATE = 0.01
+_MOMENTUM = 0.9
+
+
+def forward(kernels, layer):
+    """out = relu(a @ W + b)"""
+    out = np.full_like(layer.delta, np.nan)
+    return partial(kernels.forward, layer.a, layer.W, layer.b, out, "relu"), [out]
+
+
+def propagate(kernels, layer):
+    """out = (delta @ W.T) * relu'(a)"""
+    out = np.full_like(layer.a, np.nan)
+    return partial(kernels.propagate, layer.delta, layer.W, layer.a, out, "relu"), [out]
+
+
+def update(kernels, layer):
+    """v = momentum v + a.T @ delta, W -= lr v; the same for b"""
+    W, b = layer.W.copy(), layer.b.copy()
+    velocity_W, velocity_b = np.ones_like(W), np.ones_like(b)
+    call = partial(
+        kernels.update,
+        *(W, b, layer.a, layer.delta, velocity_W, velocity_b),
+        *(_LEARNING_RATE, _MOMENTUM, False, 0.0),
+    )
+    return call, [W, b, velocity_W, velocity_b]
+
+
+ALL = (forward, propagate, update)

@@ -1,0 +1,36 @@
+"""The library itself."""
+
+from functools import partial
+
+import bpcore
+
+from ..case import LEARNING_RATE, MOMENTUM
+
+
+class Peer:
+    """``bpcore.Network``, fed arrays of its own dtype."""
+
+    title = "bpcore"
+    network = bpcore.Network
+
+    def __init__(self, case):
+        net = self.network(
+            list(case.sizes),
+            activation="relu",
+            loss="cross_entropy",
+            optimizer=bpcore.SGD(lr=LEARNING_RATE, momentum=MOMENTUM),
+            dtype=case.dtype,
+            rng=0,
+        )
+        for own, given in zip(_parameters(net), case.parameters, strict=True):
+            own[...] = given
+        self._net = net
+        self.step = partial(net.train_step, case.X, case.y)
+        self.predict = partial(net.predict, case.X)
+
+    def parameters(self):
+        return _parameters(self._net)
+
+
+def _parameters(net):
+    return [*net.weights, *net.biases]

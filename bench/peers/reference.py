@@ -1,0 +1,12 @@
+"""The library's twin in plain NumPy, written to be read: the oracle of each command."""
+
+from bpcore.reference import Network
+
+from . import bpcore
+
+
+class Peer(bpcore.Peer):
+    """``bpcore.reference.Network``."""
+
+    title = "NumPy reference"
+    network = Network

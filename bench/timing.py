@@ -1,0 +1,135 @@
+"""Time several actions against each other, so that what disturbs one disturbs all.
+
+The clock of a CPU drifts with heat and neighbours, by tens of per cent within a
+minute. So contenders are not timed one after the other: in every round each runs one
+short block, in an order drawn anew, and a ratio is taken within a round. The median of
+those ratios holds where the ratio of two medians does not.
+
+What shares the core is worse than drift: it takes it away for as long as a block lasts.
+A block that was robbed of time is run again.
+"""
+
+import contextlib
+import gc
+import random
+from dataclasses import dataclass
+from time import perf_counter, process_time
+
+import numpy as np
+
+#: Length of a block in seconds: thousands of times the resolution of the clock, and
+#: short beside the seconds over which clock rates drift.
+BLOCK = 2e-3
+
+#: Share of its time that a block may spend off the core, and how often it is tried.
+ROBBED = 0.02
+TRIES = 4
+
+#: Quartiles of fewer rounds say nothing, so slow actions overrun their seconds.
+FEWEST_ROUNDS = 7
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The middle of many samples, and how far they scatter."""
+
+    median: float
+    lower: float
+    upper: float
+    best: float
+    rounds: int
+
+    @classmethod
+    def of(cls, samples):
+        """Median, quartiles and smallest of `samples`, one value a round."""
+        lower, median, upper = np.quantile(samples, (0.25, 0.5, 0.75))
+        return cls(
+            float(median),
+            float(lower),
+            float(upper),
+            float(samples.min()),
+            len(samples),
+        )
+
+
+def interleave(actions, seconds):
+    """Seconds per call of each action, one sample a round.
+
+    Parameters
+    ----------
+    actions : dict of str to callable
+        Called without arguments, very often.
+    seconds : float
+        About how long all rounds together shall take.
+
+    Returns
+    -------
+    samples : dict of str to ndarray
+        Arrays of one length; entries at one index were timed next to each other.
+    robbed : float
+        Share of the blocks that lost their core at every try: of a busy machine.
+    """
+    calls = {name: _calls_per_block(action) for name, action in actions.items()}
+    samples = {name: [] for name in actions}
+    order = list(actions)
+    shuffle = random.Random(0).shuffle
+    rounds = robbed = 0
+    with _no_garbage_collection():
+        end = perf_counter() + seconds
+        while rounds < FEWEST_ROUNDS or perf_counter() < end:
+            shuffle(order)
+            for name in order:
+                taken, off_core = _undisturbed(actions[name], calls[name])
+                samples[name].append(taken / calls[name])
+                robbed += off_core > ROBBED
+            rounds += 1
+    arrays = {name: np.array(times) for name, times in samples.items()}
+    return arrays, robbed / (rounds * len(order))
+
+
+def _undisturbed(action, calls):
+    """Seconds for so many calls, and the share of them spent off the core.
+
+    Each try warms up first: the block before has emptied the caches and trained the
+    branch predictor on something else, and a user's loop would find neither.
+    """
+    least = (0.0, np.inf)
+    for _ in range(TRIES):
+        _time(action, calls // 8 + 1)
+        on_core = process_time()
+        taken = _time(action, calls)
+        off_core = 1 - (process_time() - on_core) / taken
+        if off_core < least[1]:
+            least = taken, off_core
+        if off_core <= ROBBED:
+            break
+    return least
+
+
+def _calls_per_block(action):
+    """How many calls fill a block, not counting the first, which may compile."""
+    action()
+    calls = 1
+    while (taken := _time(action, calls)) < BLOCK / 2:
+        calls *= 2
+    return max(1, round(calls * BLOCK / taken))
+
+
+def _time(action, calls):
+    """Seconds for so many calls; the loop itself adds some 10 ns to each."""
+    start = perf_counter()
+    for _ in range(calls):
+        action()
+    return perf_counter() - start
+
+
+@contextlib.contextmanager
+def _no_garbage_collection():
+    """A collection set off by one contender would be billed to another."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
