@@ -75,10 +75,10 @@ static inline T(vec) T(polynomial)(const REAL *c, int count, T(vec) x) {
 
 /* min(x, limit) and max(x, limit); NaN stays NaN */
 static inline T(vec) T(at_most)(T(vec) x, REAL limit) {
-    return T(select)(T(less)(T(broadcast)(limit), x), T(broadcast)(limit), x);
+    return T(min)(T(broadcast)(limit), x);
 }
 static inline T(vec) T(at_least)(T(vec) x, REAL limit) {
-    return T(select)(T(less)(x, T(broadcast)(limit)), T(broadcast)(limit), x);
+    return T(max)(T(broadcast)(limit), x);
 }
 
 /* x = n ln(2) + r with an integer n and |r| <= ln(2)/2; r_high - n LN2_LOW is r before

@@ -13,9 +13,7 @@ static inline void T(store_part)(REAL *p, T(vec) a, int whole, T(tail) tail) {
 }
 
 /* relu(z) = 0 if z < 0 else z; a NaN stays one. */
-static inline T(vec) T(relu)(T(vec) z) {
-    return T(from_bits)(~T(less)(z, (T(vec)){0}) & T(bits)(z));
-}
+static inline T(vec) T(relu)(T(vec) z) { return T(max)((T(vec)){0}, z); }
 
 /* d * f'(z), from the activation a = f(z) alone. */
 static inline T(vec) T(times_relu_derivative)(T(vec) d, T(vec) a) {

@@ -39,8 +39,7 @@ static REAL T(row_max)(const REAL *z, ptrdiff_t n) {
     T(vec) highest = T(broadcast)(z[0]);
     ptrdiff_t j = 0;
     for (; n - j >= T(LANES); j += T(LANES)) {
-        const T(vec) a = T(load)(z + j);
-        highest = T(select)(T(less)(highest, a), a, highest);
+        highest = T(max)(T(load)(z + j), highest);
     }
     REAL lanes[T(LANES)];
     T(store)(lanes, highest);

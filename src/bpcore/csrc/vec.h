@@ -73,6 +73,26 @@ static inline T(vec) T(copysign)(T(vec) a, T(vec) b) {
     return T(select)(T(broadcast_int)(INT_SIGN_BIT), b, a);
 }
 
+/* a if a < b else b, and a if a > b else b: so b where either is NaN or both are 0. */
+static inline T(vec) T(min)(T(vec) a, T(vec) b) {
+#if defined(BPCORE_ISA_X86_64_V4)
+    return X86(_mm512_min_p)(a, b);
+#elif defined(BPCORE_ISA_X86_64_V3)
+    return X86(_mm256_min_p)(a, b);
+#else
+    return T(select)(T(less)(a, b), a, b);
+#endif
+}
+static inline T(vec) T(max)(T(vec) a, T(vec) b) {
+#if defined(BPCORE_ISA_X86_64_V4)
+    return X86(_mm512_max_p)(a, b);
+#elif defined(BPCORE_ISA_X86_64_V3)
+    return X86(_mm256_max_p)(a, b);
+#else
+    return T(select)(T(less)(b, a), a, b);
+#endif
+}
+
 /* a * b + c, rounded once (x86_64_v2 has no such instruction: rounded twice). */
 static inline T(vec) T(fma)(T(vec) a, T(vec) b, T(vec) c) {
 #if defined(BPCORE_ISA_X86_64_V4)
