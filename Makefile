@@ -14,12 +14,13 @@ demo: .venv/installed
 	.venv/bin/bpcore demo $(if $(MNIST),--mnist "$(MNIST)")
 
 .venv/installed: $(SOURCES)
+	@echo "building bpcore into .venv: a minute or two, once"
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet ".[demo]"
 	touch $@
 
 test:
-	rm -rf .venv-test
+	rm -rf .venv-test build
 	$(PYTHON) -m venv .venv-test
 	BPCORE_WERROR=1 .venv-test/bin/python -m pip install --quiet ".[test]"
 	.venv-test/bin/python -m pytest
