@@ -7,6 +7,8 @@ changed, naming the argument, what was expected and what came.
 from __future__ import annotations
 
 import difflib
+import math
+import numbers
 import operator
 from collections.abc import Collection
 from typing import Any
@@ -24,24 +26,51 @@ def one_of(name: str, value: object, choices: Collection[str]) -> str:
     """`value` if it is one of the choices; a near miss is told the right one."""
     if isinstance(value, str) and value in choices:
         return value
-    near = difflib.get_close_matches(str(value), choices, n=1)
+    near = difflib.get_close_matches(str(value).lower(), choices, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise ValueError(f"{name} must be one of {', '.join(choices)}; got {value!r}{hint}")
 
 
-def whole_number(name: str, value: object, least: int) -> int:
-    """`value` as an int of at least `least`."""
+def whole_number(name: str, value: object, least: int, others: str = "") -> int:
+    """`value` as an int of at least `least`; `others` tells what else is taken."""
+    expected = (
+        f"{name} must be a whole number of at least {least}{others}; got {value!r}"
+    )
     try:
         number = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
-        raise TypeError(
-            f"{name} must be a whole number of at least {least}; got {value!r}"
-        ) from None
+        raise TypeError(expected) from None
     if isinstance(value, bool | np.bool_) or number < least:
-        raise ValueError(
-            f"{name} must be a whole number of at least {least}; got {value!r}"
-        )
+        raise ValueError(expected)
     return number
+
+
+def real_number(name: str, value: object) -> float:
+    """`value` as a finite float."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a number; got {value!r}")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise ValueError(f"{name} must be finite; got {number}")
+    return number
+
+
+def yes_or_no(name: str, value: object) -> bool:
+    """`value` as a bool, if it is one."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be a bool; got {value!r}")
+    return bool(value)
+
+
+def instance(name: str, value: object, kind: type, example: str = "") -> None:
+    """Raise unless `value` is of this kind."""
+    if not isinstance(value, kind):
+        raise TypeError(
+            f"{name} must be a {kind.__name__}{example}; got {type(value).__name__}"
+        )
 
 
 #: The largest finite number of each dtype of a network.
@@ -59,14 +88,18 @@ def all_finite(array: Real) -> bool:
 
 def as_array(name: str, value: ArrayLike) -> NDArray[Any]:
     """`value` as an array, of real numbers."""
+    kind = type(value).__name__
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} must hold real numbers, none masked; got a {kind}")
     try:
         array = np.asarray(value)
-    except ValueError as error:
+    except ValueError:
         raise ValueError(
-            f"{name} must be a regular array of numbers; {error}"
+            f"{name} must be a regular array of real numbers; got a ragged {kind}"
         ) from None
     if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must hold real numbers; got dtype {array.dtype}")
+        got = kind if array.ndim == 0 else f"dtype {array.dtype}"
+        raise TypeError(f"{name} must hold real numbers; got {got}")
     return array
 
 
@@ -79,12 +112,14 @@ def as_numbers(name: str, value: ArrayLike, dtype: np.dtype[Any]) -> Real:
         and array.flags.c_contiguous
         and array.flags.aligned
     ):
+        given = as_array(name, value)
         with np.errstate(over="ignore"):
-            array = np.require(as_array(name, value), dtype, ["C", "A"])
+            array = np.require(given, dtype, ["C", "A"])
     if not all_finite(array):
         at = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise ValueError(
-            f"{name} must be finite in {dtype.name}; got {array[at]} at {list(at)}"
+            f"{name} must be finite in {dtype.name}; "
+            f"got {np.asarray(value)[at]} at {list(at)}"
         )
     return array
 
@@ -121,7 +156,7 @@ def as_targets(
     """Targets of n samples: labels (n,) where the loss takes them, or (n, n_out)."""
     array = as_array(name, value)
     if loss.labels and array.ndim == 1:
-        if array.dtype.kind not in "iub":
+        if array.shape == (n,) and array.dtype.kind not in "iub":
             raise TypeError(
                 f"{name} of shape ({array.size},) must hold integer labels for "
                 f"{loss.name}; got dtype {array.dtype}"
@@ -159,6 +194,11 @@ def as_weights(
             f"{name} must not be negative nor all zero; got values from "
             f"{weights.min()} to {weights.max()}"
         )
+    # Both the sum and its reciprocal are worked with.
+    with np.errstate(over="ignore"):
+        total = weights.sum()
+    if not np.finfo(np.float64).tiny < total < np.inf:
+        raise ValueError(f"{name} must have a sum that is a normal number; got {total}")
     return weights
 
 
@@ -171,12 +211,13 @@ def as_out(out: object, shape: tuple[int, ...], dtype: Any, *inputs: Real) -> Re
             f"out must have shape {shape} and dtype {np.dtype(dtype).name}; "
             f"got {out.shape} and {out.dtype}"
         )
-    if not (out.flags.c_contiguous and out.flags.aligned and out.flags.writeable):
-        raise ValueError(
-            "out must be writable and C-contiguous; got a "
-            + ("strided" if out.flags.writeable else "read-only")
-            + " array"
-        )
+    for fits, expected, got in (
+        (out.flags.writeable, "writable", "read-only"),
+        (out.flags.c_contiguous, "C-contiguous", "strided"),
+        (out.flags.aligned, "aligned", "misaligned"),
+    ):
+        if not fits:
+            raise ValueError(f"out must be {expected}; got a {got} array")
     if any(np.may_share_memory(out, array) for array in inputs):
         raise ValueError("out must not share memory with the input; got one that does")
     return out

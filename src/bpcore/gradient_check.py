@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-if TYPE_CHECKING:
-    from bpcore.network import Network
+from bpcore import _validation as door
+from bpcore.network import Network
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,9 @@ def check_gradients(
     >>> check.largest < 1e-6, check.zero
     (True, ())
     """
-    if not step > 0:
+    door.instance("network", network, Network)
+    step = door.real_number("step", step)
+    if step <= 0:
         raise ValueError(f"step must be above 0; got {step}")
     gradients = network.gradients(X, y, sample_weight)
     twin = network.astype("float64")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -162,31 +162,22 @@ class Network:
         self._sizes = _checked_sizes(sizes)
         self._dtype = _checked_dtype(dtype)
         output, self._loss = _output_and_loss(output, loss)
-        hidden = len(self._sizes) - 2
-        names = [activation] * hidden if isinstance(activation, str) else [*activation]
-        if len(names) != hidden:
-            raise ValueError(
-                f"activation must be one name or one for each of the {hidden} hidden "
-                f"layers; got {len(names)}"
-            )
-        if isinstance(activation, str):
-            door.one_of("activation", activation, ACTIVATIONS)
-        self._activations = tuple(
-            door.one_of("activation", name, ACTIVATIONS) for name in [*names, output]
-        )
+        hidden = _hidden_activations(activation, len(self._sizes) - 2)
+        self._activations = (*hidden, output)
         if self._loss == "cross_entropy" and self._sizes[-1] == 1:
             raise ValueError(
                 "sizes must end in at least 2 outputs for cross_entropy; got 1 "
                 "(binary_cross_entropy takes one)"
             )
         door.one_of("init", init, ["auto", *INITIALIZERS])
+        optimizer = _checked_optimizer(SGD() if optimizer is None else optimizer)
         self._bits = _bit_generator(rng)
         self._parameters = aligned_zeros(_parameter_count(self._sizes), self._dtype)
         self._connect()
         for W, f in zip(self.weights, self._activations, strict=True):
             name = ACTIVATIONS[f].init if init == "auto" else init
             initialize(name, W, self._bits.random_raw)
-        self.optimizer = SGD() if optimizer is None else optimizer
+        self.optimizer = optimizer
 
     def _connect(self) -> None:
         """Views of the parameters, and an engine on them without a workspace yet."""
@@ -256,11 +247,7 @@ class Network:
 
     @optimizer.setter
     def optimizer(self, optimizer: SGD) -> None:
-        if not isinstance(optimizer, SGD):
-            raise TypeError(
-                f"optimizer must be settings such as bpcore.SGD(lr=0.1); "
-                f"got {optimizer!r}"
-            )
+        _checked_optimizer(optimizer)
         state = getattr(self, "_state", None)
         if optimizer.n_states == 0:
             state = None
@@ -286,7 +273,7 @@ class Network:
         validation: tuple[ArrayLike, ...] | None = None,
         patience: int | None = None,
         sample_weight: ArrayLike | None = None,
-        callbacks: Sequence[training.Callback] = (),
+        callbacks: Iterable[training.Callback] = (),
         progress: bool = True,
     ) -> training.History:
         """Train for a number of epochs of mini-batches.
@@ -309,7 +296,7 @@ class Network:
             where there are some, else of the training data.
         sample_weight : array-like (n,), optional
             The share of each sample in the mean loss, not negative.
-        callbacks : sequence of callables
+        callbacks : iterable of callables
             Each called as ``callback(network, history)`` after every epoch; training
             stops if one returns True.
         progress : bool
@@ -446,10 +433,7 @@ class Network:
         >>> net.parameters
         array([1., 1.], dtype=float32)
         """
-        if not isinstance(gradients, Gradients):
-            raise TypeError(
-                f"gradients must be Gradients; got {type(gradients).__name__}"
-            )
+        door.instance("gradients", gradients, Gradients)
         flat = door.as_numbers("gradients.flat", gradients.flat, self._dtype)
         if flat.shape != self._parameters.shape:
             raise ValueError(
@@ -590,18 +574,19 @@ class Network:
         >>> bool(grads.input == net.weights[0]), grads.weights[0].item()
         (True, 2.0)
         """
-        if not isinstance(tape, Tape):
-            raise TypeError(f"tape must be a Tape; got {type(tape).__name__}")
-        if tuple(a.shape[1] for a in tape.activations) != self._sizes:
+        door.instance("tape", tape, Tape)
+        shapes = [np.shape(a) for a in tape.activations]
+        n = shapes[0][0] if shapes and shapes[0] else 1
+        if shapes != [(n, size) for size in self._sizes]:
             raise ValueError(
-                f"tape must come from a network of sizes {self._sizes}; got one of "
-                f"{tuple(a.shape[1] for a in tape.activations)}"
+                f"tape must have activations of shapes (n, size) for the sizes "
+                f"{list(self._sizes)}; got {shapes}"
             )
         activations = [
-            door.as_rows("tape", a, a.shape[1], self._dtype) for a in tape.activations
+            door.as_rows("tape", a, size, self._dtype)
+            for a, size in zip(tape.activations, self._sizes, strict=True)
         ]
         d_output = door.as_rows("d_output", d_output, self._sizes[-1], self._dtype)
-        n = len(activations[0])
         if len(d_output) != n:
             raise ValueError(
                 f"d_output must have shape ({n}, {self._sizes[-1]}); "
@@ -623,8 +608,10 @@ class Network:
         >>> bp.Network([2, 1]).astype("float64").dtype
         dtype('float64')
         """
+        dtype = _checked_dtype(dtype)
+        door.as_numbers("parameters", self._parameters, dtype)
         other = type(self).__new__(type(self))
-        other.__setstate__({**self.__getstate__(), "_dtype": _checked_dtype(dtype)})
+        other.__setstate__({**self.__getstate__(), "_dtype": dtype})
         return other
 
     def __getstate__(self) -> dict[str, Any]:
@@ -678,7 +665,8 @@ class Network:
 
 
 def _checked_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
-    if isinstance(sizes, str) or not hasattr(sizes, "__iter__"):
+    ordered = isinstance(sizes, Sequence) or np.ndim(sizes) == 1
+    if not ordered or isinstance(sizes, str | bytes | set):
         raise TypeError(f"sizes must be a sequence of whole numbers; got {sizes!r}")
     checked = tuple(door.whole_number("sizes", size, 1) for size in sizes)
     if len(checked) < 2:
@@ -699,9 +687,37 @@ def _checked_dtype(dtype: DTypeLike) -> np.dtype[Any]:
         checked = np.dtype(dtype)
     except TypeError:
         checked = np.dtype(object)
-    if checked not in (np.dtype("float32"), np.dtype("float64")):
+    # NumPy takes None for float64.
+    if dtype is None or checked not in (np.dtype("float32"), np.dtype("float64")):
         raise ValueError(f"dtype must be float32 or float64; got {dtype!r}")
     return checked
+
+
+def _checked_optimizer(optimizer: SGD) -> SGD:
+    if not isinstance(optimizer, SGD):
+        raise TypeError(
+            f"optimizer must be settings such as bpcore.SGD(lr=0.1); got {optimizer!r}"
+        )
+    return optimizer
+
+
+def _hidden_activations(
+    activation: str | Sequence[str], hidden: int
+) -> tuple[str, ...]:
+    """The name of each hidden layer's f."""
+    if isinstance(activation, str):
+        return (door.one_of("activation", activation, ACTIVATIONS),) * hidden
+    if not isinstance(activation, Sequence):
+        raise TypeError(
+            f"activation must be one name or one for each hidden layer; "
+            f"got {activation!r}"
+        )
+    if len(activation) != hidden:
+        raise ValueError(
+            f"activation must be one name or one for each of the {hidden} hidden "
+            f"layers; got {len(activation)}"
+        )
+    return tuple(door.one_of("activation", name, ACTIVATIONS) for name in activation)
 
 
 def _output_and_loss(output: str | None, loss: str | None) -> tuple[str, str]:
@@ -729,4 +745,5 @@ def _bit_generator(rng: object) -> np.random.PCG64:
     if isinstance(rng, np.random.BitGenerator):
         words = np.asarray(rng.random_raw(8), dtype=np.uint64)
         return np.random.PCG64([int(word) for word in words])
-    return np.random.PCG64(door.whole_number("rng", rng, 0))
+    others = ", or a NumPy Generator or BitGenerator"
+    return np.random.PCG64(door.whole_number("rng", rng, 0, others))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+
+from bpcore import _validation as door
 
 
 @dataclass(frozen=True)
@@ -51,16 +52,13 @@ class SGD:
 
     def __post_init__(self) -> None:
         for name in ("lr", "momentum", "weight_decay"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                raise TypeError(f"{name} must be a number; got {value!r}")
-            if not (value >= 0 and math.isfinite(value)):
-                raise ValueError(f"{name} must be finite and at least 0; got {value}")
-            object.__setattr__(self, name, float(value))
+            value = door.real_number(name, getattr(self, name))
+            if value < 0:
+                raise ValueError(f"{name} must be at least 0; got {value}")
+            object.__setattr__(self, name, value)
         if self.momentum >= 1:
             raise ValueError(f"momentum must be below 1; got {self.momentum}")
-        if not isinstance(self.nesterov, bool):
-            raise TypeError(f"nesterov must be a bool; got {self.nesterov!r}")
+        object.__setattr__(self, "nesterov", door.yes_or_no("nesterov", self.nesterov))
         if self.nesterov and self.momentum == 0:
             raise ValueError("nesterov=True needs momentum above 0; got momentum=0.0")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from types import TracebackType
@@ -82,13 +83,21 @@ class Lines(Progress):
 
     def __init__(self, epochs: int, n: int) -> None:
         super().__init__(epochs, n)
-        self.printed = 0.0
+        self.printed = -math.inf
+        self.line = ""
 
     def end_epoch(self, history: History) -> None:
-        epoch, now = len(history), time.monotonic()
-        if now - self.printed >= 1 or epoch == self.epochs:
-            self.printed = now
-            print(f"epoch {epoch}/{self.epochs}: {summary(history)}", file=sys.stderr)
+        self.line = f"epoch {len(history)}/{self.epochs}: {summary(history)}"
+        if time.monotonic() - self.printed >= 1:
+            self.print_line()
+
+    def print_line(self) -> None:
+        if self.line:
+            print(self.line, file=sys.stderr)
+        self.printed, self.line = time.monotonic(), ""
+
+    def __exit__(self, *exception: Any) -> None:
+        self.print_line()
 
 
 def progress(show: bool, epochs: int, n: int) -> Progress:
@@ -99,4 +108,8 @@ def progress(show: bool, epochs: int, n: int) -> Progress:
         from tqdm import tqdm
     except ImportError:
         return Lines(epochs, n)
-    return Bar(epochs, n, tqdm)
+
+    class Quiet(tqdm):  # type: ignore[type-arg]
+        monitor_interval = 0  # or tqdm would start a thread that stays
+
+    return Bar(epochs, n, Quiet)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -77,22 +77,10 @@ class History:
 Callback = Callable[["Network", History], Any]
 
 
-class _Snapshot:
-    """The parameters and optimizer state to come back to."""
-
-    def __init__(self, network: Network) -> None:
-        self._live = [network.parameters]
-        if network._state is not None:
-            self._live.append(network._state)
-        self._kept = [array.copy() for array in self._live]
-
-    def take(self) -> None:
-        for kept, live in zip(self._kept, self._live, strict=True):
-            kept[...] = live
-
-    def restore(self) -> None:
-        for kept, live in zip(self._kept, self._live, strict=True):
-            live[...] = kept
+def _what_changes(network: Network) -> list[NDArray[Any]]:
+    """The arrays that training changes: parameters, and optimizer state if any."""
+    state = network._state
+    return [network.parameters] if state is None else [network.parameters, state]
 
 
 def fit(
@@ -106,7 +94,7 @@ def fit(
     validation: tuple[ArrayLike, ...] | None,
     patience: int | None,
     sample_weight: ArrayLike | None,
-    callbacks: Sequence[Callback],
+    callbacks: Iterable[Callback],
     show: bool,
 ) -> History:
     """``Network.fit``, see there."""
@@ -114,9 +102,8 @@ def fit(
     batch_size = door.whole_number("batch_size", batch_size, 1)
     if patience is not None:
         patience = door.whole_number("patience", patience, 1)
-    for callback in callbacks:
-        if not callable(callback):
-            raise TypeError(f"callbacks must be callables; got {callback!r}")
+    shuffle, show = door.yes_or_no("shuffle", shuffle), door.yes_or_no("progress", show)
+    callbacks = _checked_callbacks(callbacks)
     data = network._batch(X, y, sample_weight)
     held_back = _validation_data(network, validation)
     n = len(data[0])
@@ -127,14 +114,13 @@ def fit(
     with ExitStack() as stack:
         stack.enter_context(network._engine)
         bar = stack.enter_context(progress(show, epochs, n))
-        snapshot = _Snapshot(network)
         order = np.arange(n) if shuffle else None
         for epoch in range(epochs):
             if order is not None:
                 order[:] = np.arange(n)
                 network._shuffle(order, network._bits.random_raw(n))
             start = time.perf_counter()
-            loss = _epoch(network, data, order, batch_size, epoch, snapshot, bar)
+            loss = _epoch(network, data, order, batch_size, epoch, bar)
             seconds = time.perf_counter() - start
             if held_back is None:
                 history._append(loss, None, seconds)
@@ -142,7 +128,7 @@ def fit(
                 history._append(loss, network.evaluate(*held_back), seconds)
             bar.end_epoch(history)
             # Every callback is called, also after one that stops.
-            if [True for callback in callbacks if callback(network, history) is True]:
+            if [True for callback in callbacks if _is_true(callback(network, history))]:
                 history.stopped = "callback"
                 break
             if patience is not None and history._epochs_since_best() >= patience:
@@ -157,7 +143,6 @@ def _epoch(
     order: NDArray[np.int64] | None,
     batch_size: int,
     epoch: int,
-    snapshot: _Snapshot,
     bar: Progress,
 ) -> float:
     """One pass over the data; returns its mean loss.
@@ -167,25 +152,24 @@ def _epoch(
     """
     X, y, weight = data
     first, total, weights = 0, 0.0, 0.0
-    snapshot.take()
+    before = [array.copy() for array in _what_changes(network)]
     while first < len(X):
         first, total, weights, finite = network._engine.run(
             X, y, weight, order, batch_size, first, total, weights, SLICE
         )
         if not finite:
-            _diverged(network, snapshot, "loss is", epoch, first // batch_size)
+            _diverged(network, before, "loss is", epoch, first // batch_size)
         bar.advance(first)
     if not door.all_finite(network.parameters):
-        _diverged(
-            network, snapshot, "parameters are", epoch, (len(X) - 1) // batch_size
-        )
+        _diverged(network, before, "parameters are", epoch, (len(X) - 1) // batch_size)
     return total / weights if weights else 0.0
 
 
 def _diverged(
-    network: Network, snapshot: _Snapshot, what: str, epoch: int, batch: int
-) -> None:
-    snapshot.restore()
+    network: Network, before: list[NDArray[Any]], what: str, epoch: int, batch: int
+) -> NoReturn:
+    for array, kept in zip(_what_changes(network), before, strict=True):
+        array[...] = kept
     raise DivergenceError(
         f"the {what} not finite in epoch {epoch}, batch {batch}; the network is as it "
         f"was after the last finite epoch; try an lr below {network.optimizer.lr}",
@@ -194,15 +178,30 @@ def _diverged(
     )
 
 
+def _is_true(answer: object) -> bool:
+    """Whether a callback's answer is True; other objects that happen to be true no."""
+    return isinstance(answer, bool | np.bool_) and bool(answer)
+
+
+def _checked_callbacks(callbacks: Iterable[Callback]) -> tuple[Callback, ...]:
+    if not isinstance(callbacks, Iterable):
+        raise TypeError(f"callbacks must be a sequence of callables; got {callbacks!r}")
+    checked = tuple(callbacks)
+    for callback in checked:
+        if not callable(callback):
+            raise TypeError(f"callbacks must be callables; got {callback!r}")
+    return checked
+
+
 def _validation_data(
     network: Network, validation: tuple[ArrayLike, ...] | None
 ) -> tuple[Any, Any, Any] | None:
     if validation is None:
         return None
-    if not isinstance(validation, tuple | list) or len(validation) not in (2, 3):
-        raise TypeError(
-            "validation must be (X, y) or (X, y, sample_weight); got "
-            f"{type(validation).__name__}"
-        )
+    expected = "validation must be (X, y) or (X, y, sample_weight)"
+    if not isinstance(validation, tuple | list):
+        raise TypeError(f"{expected}; got {type(validation).__name__}")
+    if len(validation) not in (2, 3):
+        raise ValueError(f"{expected}; got {len(validation)} entries")
     X, y, *weight = validation
     return network._batch(X, y, weight[0] if weight else None, "validation ")
