@@ -45,16 +45,17 @@ def whole_number(name: str, value: object, least: int, others: str = "") -> int:
     return number
 
 
-def real_number(name: str, value: object) -> float:
-    """`value` as a finite float."""
+def real_number(name: str, value: object, *, above_zero: bool = False) -> float:
+    """`value` as a finite float of at least 0, or above 0."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a number; got {value!r}")
     try:
         number = float(value)
     except OverflowError:
         number = math.inf
-    if not math.isfinite(number):
-        raise ValueError(f"{name} must be finite; got {number}")
+    if not (math.isfinite(number) and (number > 0 if above_zero else number >= 0)):
+        least = "above 0" if above_zero else "at least 0"
+        raise ValueError(f"{name} must be finite and {least}; got {number}")
     return number
 
 

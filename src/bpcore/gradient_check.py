@@ -89,9 +89,7 @@ def check_gradients(
     (True, ())
     """
     door.instance("network", network, Network)
-    step = door.real_number("step", step)
-    if step <= 0:
-        raise ValueError(f"step must be above 0; got {step}")
+    step = door.real_number("step", step, above_zero=True)
     gradients = network.gradients(X, y, sample_weight)
     twin = network.astype("float64")
     rows = np.array(X, dtype=np.float64)

@@ -53,8 +53,6 @@ class SGD:
     def __post_init__(self) -> None:
         for name in ("lr", "momentum", "weight_decay"):
             value = door.real_number(name, getattr(self, name))
-            if value < 0:
-                raise ValueError(f"{name} must be at least 0; got {value}")
             object.__setattr__(self, name, value)
         if self.momentum >= 1:
             raise ValueError(f"momentum must be below 1; got {self.momentum}")
