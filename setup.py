@@ -32,9 +32,10 @@ INSTRUCTION_SETS = {
 }
 MACHINES = {"amd64": "x86_64", "x86_64": "x86_64", "arm64": "arm64", "aarch64": "arm64"}
 
-# Contraction off: only a written-out fused multiply-add is one, so bits are the same.
-GNU_FLAGS = ["-O3", "-std=c11", "-fno-fast-math", "-ffp-contract=off"]
-GNU_FLAGS += ["-fno-strict-aliasing", "-g0"]
+# The bits are decided here, whatever CFLAGS says: no reordering, and only a fused
+# multiply-add that is written out is one.
+BITS = ["-fno-fast-math", "-ffp-contract=off"]
+GNU_FLAGS = ["-O3", "-std=c11", "-fno-strict-aliasing", "-g0", *BITS]
 MSVC_FLAGS = ["/O2", "/std:c11", "/fp:precise"]
 WARNINGS = ["-Wall", "-Wextra", "-Wno-unused-function", "-Wno-unused-parameter"]
 SANITIZERS = ["-O1", "-g1", "-fsanitize=address,undefined", "-fno-omit-frame-pointer"]
