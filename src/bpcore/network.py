@@ -485,10 +485,11 @@ class Network:
             out = np.empty(shape, self._dtype)
         else:
             out = door.as_out(out, shape, self._dtype, rows, self._parameters)
-        self._reserve(min(len(rows), ROWS_AT_A_TIME))
         first = 0
-        while first < len(rows):
-            first = self._engine.predict(rows, out, first, training.SLICE)
+        with self._engine:
+            self._reserve(min(len(rows), ROWS_AT_A_TIME))
+            while first < len(rows):
+                first = self._engine.predict(rows, out, first, training.SLICE)
         return out
 
     __call__ = predict
@@ -516,12 +517,13 @@ class Network:
         5.0
         """
         rows, targets, weight = self._batch(X, y, sample_weight)
-        self._reserve(min(len(rows), ROWS_AT_A_TIME))
         first, total, weights = 0, 0.0, 0.0
-        while first < len(rows):
-            first, total, weights = self._engine.evaluate(
-                rows, targets, weight, first, total, weights, training.SLICE
-            )
+        with self._engine:
+            self._reserve(min(len(rows), ROWS_AT_A_TIME))
+            while first < len(rows):
+                first, total, weights = self._engine.evaluate(
+                    rows, targets, weight, first, total, weights, training.SLICE
+                )
         return total / weights
 
     def forward(self, X: ArrayLike) -> Tape:
@@ -619,9 +621,10 @@ class Network:
             name: getattr(self, name)
             for name in ("_sizes", "_dtype", "_activations", "_loss", "_optimizer")
         }
-        state["_parameters"] = self._parameters.copy()
-        state["_state"] = None if self._state is None else self._state.copy()
-        state["_bits"] = self._bits.state
+        with self._engine:  # not in the middle of another thread's step
+            state["_parameters"] = self._parameters.copy()
+            state["_state"] = None if self._state is None else self._state.copy()
+            state["_bits"] = self._bits.state
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -658,8 +661,8 @@ class Network:
 
     def _reserve(self, n: int) -> None:
         """A workspace for n rows, kept until a larger one is asked for."""
-        if n > self._engine.capacity:
-            with self._engine:
+        with self._engine:
+            if n > self._engine.capacity:
                 size = self._engine.workspace_bytes(n)
                 self._engine.use_workspace(aligned_zeros(size, np.uint8), n)
 
