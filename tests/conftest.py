@@ -1,0 +1,47 @@
+"""What the tests share: every instruction set of this machine's family, every dtype."""
+
+import os
+import platform
+
+import pytest
+
+from bpcore import _dispatch
+from bpcore._cpu import supported
+
+FAMILIES = {"amd64": "x86_64", "aarch64": "arm64"}
+MACHINE = platform.machine().lower()
+FAMILY = FAMILIES.get(MACHINE, MACHINE)
+
+ISAS = [isa for isa in supported() if isa == "scalar" or isa.startswith(FAMILY)]
+#: Where these are missing, tests fail instead of being skipped.
+ENSURED = [isa for isa in os.environ.get("BPCORE_ENSURE_ISA", "").split(",") if isa]
+
+
+def pytest_configure():
+    if strangers := sorted(set(ENSURED) - set(ISAS)):
+        raise pytest.UsageError(
+            f"BPCORE_ENSURE_ISA may name {', '.join(ISAS)} here; got {strangers}"
+        )
+
+
+@pytest.fixture(params=ISAS)
+def isa(request):
+    """The name of an instruction set that this machine can run."""
+    if request.param not in _dispatch.available:
+        missing = f"{request.param} is not built, or cannot run here"
+        if request.param in ENSURED:
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return request.param
+
+
+@pytest.fixture
+def kernels(isa):
+    """The kernels built for that instruction set."""
+    return _dispatch.load(isa)
+
+
+@pytest.fixture(params=["float32", "float64"])
+def dtype(request):
+    """The name of a dtype that networks may have."""
+    return request.param
