@@ -11,13 +11,13 @@ SOURCES := pyproject.toml setup.py $(shell find src -name '*.py' -o -name '*.p[y
 .PHONY: demo test lint bench sanitize clean
 
 demo: .venv/installed
-	.venv/bin/bpcore demo $(if $(MNIST),--mnist "$(MNIST)")
+	@.venv/bin/bpcore demo $(if $(MNIST),--mnist "$(MNIST)")
 
 .venv/installed: $(SOURCES)
-	@echo "building bpcore into .venv: a minute or two, once"
-	$(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet ".[demo]"
-	touch $@
+	@echo "building bpcore into .venv: some minutes, once"
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install --quiet ".[demo]"
+	@touch $@
 
 test:
 	rm -rf .venv-test build
@@ -30,7 +30,7 @@ lint:
 	.venv-test/bin/python -m pip install --quiet ".[lint]"
 	.venv-test/bin/ruff check src tests bench setup.py
 	.venv-test/bin/ruff format --check src tests bench setup.py
-	.venv-test/bin/cython-lint src/bpcore
+	PATH="$(CURDIR)/.venv-test/bin:$$PATH" cython-lint src/bpcore
 	.venv-test/bin/mypy
 
 bench:

@@ -46,8 +46,6 @@ DIRECTIVES = {
     "wraparound": False,
     "initializedcheck": DEBUG,
     "cdivision": True,
-    "embedsignature": True,
-    "embedsignature.format": "python",
 }
 
 CSRC = sorted(str(path) for path in Path("src/bpcore/csrc").glob("*.h"))

@@ -317,17 +317,12 @@ def test_patience_looks_at_the_validation_loss_alone():
 
 def test_callbacks_see_every_epoch():
     seen = []
+
+    def see(net, history):
+        seen.append((net, history, len(history), history.loss[-1]))
+
     net = small()
-    history = net.fit(
-        X,
-        LABELS,
-        epochs=3,
-        callbacks=[
-            lambda *given: seen.append((*given, len(given[1]), given[1].loss[-1])),
-            lambda *given: seen.append((*given, len(given[1]), given[1].loss[-1])),
-        ],
-        **QUIET,
-    )
+    history = net.fit(X, LABELS, epochs=3, callbacks=[see, see], **QUIET)
     expected = [(net, history, i + 1, history.loss[i]) for i in (0, 0, 1, 1, 2, 2)]
     assert seen == expected
 
@@ -336,8 +331,7 @@ def test_callbacks_see_every_epoch():
     "answer, stops",
     [
         (True, True),
-        # What a comparison of losses gives.
-        (np.True_, True),
+        (np.True_, True),  # what a comparison of losses gives
         (False, False),
         (np.False_, False),
         (None, False),
@@ -403,7 +397,7 @@ def test_an_error_in_a_callback_leaves_the_network_whole():
 # --- how it shows itself --------------------------------------------------------------
 
 
-@pytest.mark.parametrize("validation", [None, (X, LABELS)], ids=["", "validated"])
+@pytest.mark.parametrize("validation", [None, (X, LABELS)], ids=["plain", "validated"])
 @pytest.mark.parametrize("tqdm", ["tqdm", None], ids=["bar", "lines"])
 def test_progress_is_shown_on_stderr(tqdm, validation, monkeypatch, capsys):
     if tqdm is None:
@@ -434,9 +428,10 @@ def test_lines_tell_of_the_last_epoch_however_it_ends(monkeypatch, capsys):
 
 def test_an_error_closes_the_bar(capsys):
     tqdm = pytest.importorskip("tqdm").tqdm
-    with pytest.raises(bp.DivergenceError):
+    with pytest.raises(bp.DivergenceError) as caught:
         diverging().fit(X, TARGETS, epochs=1000)
-    assert not tqdm._instances
+    # Closed, and not only collected: the traceback still holds it.
+    assert caught.tb and not tqdm._instances
     assert capsys.readouterr().err.endswith("\n")
 
 
@@ -555,7 +550,7 @@ def interrupt():
     sent = time.process_time()
     os.kill(os.getpid(), signal.SIGINT)
 
-# Also where whoever started this has Ctrl-C ignored, as a shell does for background jobs.
+# Also where it is ignored, as it is in the background jobs of a shell.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 n, epochs = map(int, sys.argv[1:])
 X = np.linspace(-1, 1, n, dtype="f4").reshape(-1, 1)

@@ -327,7 +327,9 @@ cdef class Engine:
 
     # --- what Network calls -----------------------------------------------------------
 
-    def predict(self, X, out, Py_ssize_t first, double seconds):
+    def predict(
+        self, X, out, Py_ssize_t first, Py_ssize_t rows_at_a_time, double seconds,
+    ):
         """out = a[L] for a[0] = X from row `first` on, for about so many seconds.
 
         Returns the row to go on from.
@@ -341,7 +343,7 @@ cdef class Engine:
         with self:
             with nogil:
                 while first < N:
-                    n = min(self.capacity, N - first)
+                    n = min(rows_at_a_time, N - first)
                     self.forward_pass(X_at + first * X_size, out_at + first * out_size,
                                       n, self.layers[self.L - 1].f)
                     first += n
@@ -351,7 +353,7 @@ cdef class Engine:
 
     def evaluate(
         self, X, y, weight, Py_ssize_t first, double total, double weights,
-        double seconds,
+        Py_ssize_t rows_at_a_time, double seconds,
     ):
         """Add w E and w of the rows from `first` on, for about so many seconds.
 
@@ -363,7 +365,8 @@ cdef class Engine:
         with self:
             with nogil:
                 while first < data.n:
-                    batch = self.rows(&data, first, min(self.capacity, data.n - first))
+                    batch = self.rows(&data, first,
+                                      min(rows_at_a_time, data.n - first))
                     weights += self.loss_pass(&batch, &total)
                     first += batch.n
                     if seconds_now() >= deadline:

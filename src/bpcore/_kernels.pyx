@@ -5,8 +5,9 @@ Each kernel is a loop nest around the register tile and the vector vocabulary of
 ``csrc/``; each opens with its equation and the shapes of its arrays.
 
 The functions a Python user calls stand below the kernels.  They take C-contiguous
-arrays of one dtype, float32 or float64, check shapes, and write into arrays of the
-caller's, which must not overlap the inputs.
+arrays of one dtype, float32 or float64 (anything else raises TypeError or ValueError
+from Cython), check shapes, and write into arrays of the caller's, which must not
+overlap the inputs.
 """
 
 from cpython.pycapsule cimport PyCapsule_New

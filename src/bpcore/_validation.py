@@ -22,11 +22,33 @@ from bpcore.losses import Loss
 Real = NDArray[Any]
 
 
+#: What other libraries call things.
+ALIASES = {
+    "bce": "binary_cross_entropy",
+    "binary_crossentropy": "binary_cross_entropy",
+    "categorical_crossentropy": "cross_entropy",
+    "he": "he_uniform",
+    "glorot": "glorot_uniform",
+    "kaiming_normal": "he_normal",
+    "kaiming_uniform": "he_uniform",
+    "linear": "identity",
+    "log_loss": "cross_entropy",
+    "logistic": "sigmoid",
+    "mse": "mean_squared_error",
+    "sparse_categorical_crossentropy": "cross_entropy",
+    "xavier": "glorot_uniform",
+    "xavier_normal": "glorot_normal",
+    "xavier_uniform": "glorot_uniform",
+}
+
+
 def one_of(name: str, value: object, choices: Collection[str]) -> str:
     """`value` if it is one of the choices; a near miss is told the right one."""
     if isinstance(value, str) and value in choices:
         return value
-    near = difflib.get_close_matches(str(value).lower(), choices, n=1)
+    name_here = ALIASES.get(str(value).lower())
+    near = [name_here] if name_here in choices else []
+    near += difflib.get_close_matches(str(value).lower(), choices, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise ValueError(f"{name} must be one of {', '.join(choices)}; got {value!r}{hint}")
 
@@ -93,7 +115,7 @@ def as_array(name: str, value: ArrayLike) -> NDArray[Any]:
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} must hold real numbers, none masked; got a {kind}")
     try:
-        array = np.asarray(value)
+        array = _from_pandas(name, value) if _is_pandas(value) else np.asarray(value)
     except ValueError:
         raise ValueError(
             f"{name} must be a regular array of real numbers; got a ragged {kind}"
@@ -102,6 +124,28 @@ def as_array(name: str, value: ArrayLike) -> NDArray[Any]:
         got = kind if array.ndim == 0 else f"dtype {array.dtype}"
         raise TypeError(f"{name} must hold real numbers; got {got}")
     return array
+
+
+def _is_pandas(value: Any) -> bool:
+    """Whether it is a DataFrame or Series, without importing pandas."""
+    return hasattr(value, "dtypes") and hasattr(value, "to_numpy")
+
+
+def _from_pandas(name: str, value: Any) -> NDArray[Any]:
+    """Columns of any numeric or bool dtypes, nullable ones too, as one array."""
+    columns = dict(getattr(value.dtypes, "items", lambda: [(name, value.dtypes)])())
+    for column, dtype in columns.items():
+        if dtype.kind not in "fiub":
+            raise TypeError(
+                f"{name} must hold real numbers; got dtype {dtype} in {column!r}"
+            )
+    if all(dtype.kind in "iub" for dtype in columns.values()) and not (
+        value.isna().to_numpy().any()
+    ):
+        integers: NDArray[Any] = value.to_numpy(np.int64)
+        return integers
+    numbers: NDArray[Any] = value.to_numpy(np.float64, na_value=np.nan)
+    return numbers
 
 
 def as_numbers(name: str, value: ArrayLike, dtype: np.dtype[Any]) -> Real:
@@ -168,6 +212,8 @@ def as_targets(
         targets = targets.reshape(-1, 1)
     if targets.shape != (n, n_out):
         labels = f" or ({n},) for labels" if loss.labels else ""
+        if not labels and array.shape == (n,) and array.dtype.kind in "iu":
+            labels = " (labels need loss='cross_entropy')"
         raise ValueError(
             f"{name} must have shape ({n}, {n_out}){labels}; got {array.shape}"
         )

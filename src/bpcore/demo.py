@@ -31,7 +31,7 @@ Counts = NDArray[np.int64]  # (digits, answers)
 # Blue and vermilion of Okabe and Ito: told apart by the colour-blind, and in grey.
 _TRAINING, _VALIDATION = "#0072B2", "#D55E00"
 _STEPS = [1, 2, 5, 10]  # between ticks, times a power of ten
-_MISSING = "none: matplotlib is not installed; pip install 'bpcore[demo]'"
+_MISSING = "none: matplotlib is not installed; pip install matplotlib"
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,8 @@ def run(
     _announce(task)
     print("\nTraining in bpcore", flush=True)
     net, history = _train(bpcore.Network, task, task.epochs, seed)
-    print("Training in NumPy", flush=True)
+    once = " for one epoch, to time it" if task.numpy_epochs < task.epochs else ""
+    print(f"Training in NumPy{once}", flush=True)
     numpy_history, threads = _train_numpy(task, seed)
     print()
     confusion = _confusion(net, task)
@@ -286,7 +287,7 @@ def _draw_losses(ax: Axes, history: bpcore.History) -> None:
     epochs = np.arange(1, len(history.loss) + 1)
     for losses, name, style, colour in (
         (history.loss, "training", "o-", _TRAINING),
-        (history.validation_loss, "validation", "o--", _VALIDATION),
+        (history.validation_loss, "test", "o--", _VALIDATION),
     ):
         ax.plot(epochs, losses, style, color=colour, label=name, lw=2, ms=4)
     ax.set_xlim(0.5, len(epochs) + 0.5)
@@ -296,8 +297,8 @@ def _draw_losses(ax: Axes, history: bpcore.History) -> None:
     ax.yaxis.set_major_formatter("{x:g}")
     ax.yaxis.set_minor_formatter("")
     ax.set_title(
-        f"Loss at the end: {history.loss[-1]:.2g} in training, "
-        f"{history.validation_loss[-1]:.2g} in validation"
+        f"Loss at the end: {history.loss[-1]:#.2g} in training, "
+        f"{history.validation_loss[-1]:#.2g} in the test"
     )
     ax.set_xlabel("epoch")
     ax.set_ylabel("mean cross-entropy")

@@ -10,7 +10,8 @@ class DivergenceError(ArithmeticError):
     Attributes
     ----------
     epoch, batch : int or None
-        Where it happened, counted from 0; None outside ``fit``.
+        Where it happened, counted from 1.  `batch` is None where only the parameters
+        at the end of the epoch showed it, both are None outside ``fit``.
 
     Examples
     --------
@@ -19,7 +20,7 @@ class DivergenceError(ArithmeticError):
     >>> net.fit([[1e10]], [[1.0]], epochs=9, progress=False)
     Traceback (most recent call last):
         ...
-    bpcore.errors.DivergenceError: the parameters are not finite in epoch 0, ...
+    bpcore.errors.DivergenceError: the parameters are not finite after epoch 1; ...
     """
 
     def __init__(

@@ -33,7 +33,7 @@ class GradientCheck:
         """The largest of the errors."""
         return max(self.errors.values())
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         lines = [f"{name:>8}  {error:.1e}" for name, error in self.errors.items()]
         lines += [f"{name:>8}  zero throughout: nothing checked" for name in self.zero]
         return "\n".join(["relative error of the gradients", *lines])

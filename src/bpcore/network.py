@@ -172,7 +172,14 @@ class Network:
         door.one_of("init", init, ["auto", *INITIALIZERS])
         optimizer = _checked_optimizer(SGD() if optimizer is None else optimizer)
         self._bits = _bit_generator(rng)
-        self._parameters = aligned_zeros(_parameter_count(self._sizes), self._dtype)
+        count = _parameter_count(self._sizes)
+        try:
+            self._parameters = aligned_zeros(count, self._dtype)
+        except MemoryError:
+            raise MemoryError(
+                f"sizes {list(self._sizes)} give {count} parameters, more than there "
+                "is memory for"
+            ) from None
         self._connect()
         for W, f in zip(self.weights, self._activations, strict=True):
             name = ACTIVATIONS[f].init if init == "auto" else init
@@ -294,6 +301,8 @@ class Network:
         patience : int, optional
             Stop after so many epochs without a new lowest loss: of the validation data
             where there are some, else of the training data.
+            The network keeps its last parameters, not the best; a callback can keep a
+            copy of those.
         sample_weight : array-like (n,), optional
             The share of each sample in the mean loss, not negative.
         callbacks : iterable of callables
@@ -317,8 +326,9 @@ class Network:
 
         Notes
         -----
-        An interrupt (Ctrl-C) is raised between two mini-batches, at the latest after
-        about a twentieth of a second; the network keeps what it has learnt.
+        An interrupt (Ctrl-C) is raised between two mini-batches: after the one being
+        computed, or after a twentieth of a second, whichever is longer.  The network
+        keeps what it has learnt.
 
         Examples
         --------
@@ -367,7 +377,9 @@ class Network:
         ValueError, TypeError
             If an argument is not as described; nothing has changed.
         DivergenceError
-            If the loss is infinite or NaN; nothing has changed.
+            If the loss is infinite or NaN; nothing has changed.  A step from a finite
+            loss may still lead to parameters that are not (lr too large): the next
+            step tells.
 
         Examples
         --------
@@ -457,6 +469,8 @@ class Network:
         -------
         array (n, n_L), or (n_L,) for a single row
             A row has the same bits alone and in any batch.
+            With one output that is (n, 1): compare ``net.predict(X)[:, 0]`` with
+            targets (n,).
 
         Raises
         ------
@@ -489,7 +503,9 @@ class Network:
         with self._engine:
             self._reserve(min(len(rows), ROWS_AT_A_TIME))
             while first < len(rows):
-                first = self._engine.predict(rows, out, first, training.SLICE)
+                first = self._engine.predict(
+                    rows, out, first, ROWS_AT_A_TIME, training.SLICE
+                )
         return out
 
     __call__ = predict
@@ -522,7 +538,14 @@ class Network:
             self._reserve(min(len(rows), ROWS_AT_A_TIME))
             while first < len(rows):
                 first, total, weights = self._engine.evaluate(
-                    rows, targets, weight, first, total, weights, training.SLICE
+                    rows,
+                    targets,
+                    weight,
+                    first,
+                    total,
+                    weights,
+                    ROWS_AT_A_TIME,
+                    training.SLICE,
                 )
         return total / weights
 
@@ -671,7 +694,9 @@ def _checked_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
     ordered = isinstance(sizes, Sequence) or np.ndim(sizes) == 1
     if not ordered or isinstance(sizes, str | bytes | set):
         raise TypeError(f"sizes must be a sequence of whole numbers; got {sizes!r}")
-    checked = tuple(door.whole_number("sizes", size, 1) for size in sizes)
+    checked = tuple(
+        door.whole_number(f"sizes[{i}]", size, 1) for i, size in enumerate(sizes)
+    )
     if len(checked) < 2:
         raise ValueError(f"sizes must have at least 2 entries; got {list(checked)}")
     if (count := _parameter_count(checked)) >= 2**59:

@@ -58,22 +58,24 @@ class Bar(Progress):
 
     def __init__(self, epochs: int, n: int, tqdm: Any) -> None:
         super().__init__(epochs, n)
-        self.finished = 0
-        self.bar = tqdm(
-            total=epochs * n, unit=" rows", unit_scale=True, desc=f"epoch 1/{epochs}"
-        )
+        self.epoch = 0
+        self.bar = tqdm(total=epochs * n, unit=" rows", unit_scale=True)
+        self.describe(1)
 
     def advance(self, row: int) -> None:
-        self.bar.update(self.finished + row - self.bar.n)
+        self.bar.update(self.epoch * self.n + row - self.bar.n)
 
     def end_epoch(self, history: History) -> None:
-        self.finished += self.n
-        epoch = min(len(history) + 1, self.epochs)
+        self.epoch = len(history)
         # The bar redraws at its own pace: an epoch may take a microsecond.
-        self.bar.set_description(f"epoch {epoch}/{self.epochs}", refresh=False)
+        self.describe(min(self.epoch + 1, self.epochs))
         self.bar.set_postfix_str(summary(history), refresh=False)
 
+    def describe(self, epoch: int) -> None:
+        self.bar.set_description(f"epoch {epoch}/{self.epochs}", refresh=False)
+
     def __exit__(self, *exception: Any) -> None:
+        self.describe(self.epoch)
         self.bar.refresh()
         self.bar.close()
 

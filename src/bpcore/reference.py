@@ -212,8 +212,10 @@ class Engine:
         if dX is not None:
             dX[...] = deltas[0] @ self.W[0].T
 
-    def predict(self, X: Array, out: Array, first: int, seconds: float) -> int:
-        rows = slice(first, first + self.capacity)
+    def predict(
+        self, X: Array, out: Array, first: int, rows_at_a_time: int, seconds: float
+    ) -> int:
+        rows = slice(first, first + rows_at_a_time)
         out[rows] = self.activations_of(X[rows], self.activations[-1])[-1]
         return rows.stop
 
@@ -225,9 +227,10 @@ class Engine:
         first: int,
         total: float,
         weights: float,
+        rows_at_a_time: int,
         seconds: float,
     ) -> tuple[int, float, float]:
-        rows = slice(first, first + self.capacity)
+        rows = slice(first, first + rows_at_a_time)
         w = None if weight is None else weight[rows]
         share = len(X[rows]) if w is None else w.sum()
         mean, _, _ = self.loss_and_delta(X[rows], y[rows], w)
@@ -309,3 +312,6 @@ class Network(network.Network):
 
     _engine_class = Engine
     _shuffle = staticmethod(shuffle)
+
+    def __repr__(self) -> str:
+        return f"reference.{super().__repr__()}"

@@ -32,7 +32,7 @@ class History:
     validation_loss : array (epochs,), empty without validation data
         Mean loss of the validation data after each epoch.
     seconds : array (epochs,)
-        Wall time of each epoch's training, without validation.
+        Wall time of each epoch, shuffling included, validation not.
     stopped : str
         Why training ended: "epochs", "patience" or "callback".
 
@@ -57,7 +57,9 @@ class History:
         last = f", last loss {self.loss[-1]:.6g}" if len(self) else ""
         if len(self.validation_loss):
             last += f", last validation loss {self.validation_loss[-1]:.6g}"
-        return f"<History of {len(self)} epochs{last}, stopped by {self.stopped}>"
+        if self.stopped != "epochs":
+            last += f", stopped by {self.stopped}"
+        return f"<History of {len(self)} epochs{last}>"
 
     def _append(
         self, loss: float, validation_loss: float | None, seconds: float
@@ -104,6 +106,8 @@ def fit(
         patience = door.whole_number("patience", patience, 1)
     shuffle, show = door.yes_or_no("shuffle", shuffle), door.yes_or_no("progress", show)
     callbacks = _checked_callbacks(callbacks)
+    if not door.all_finite(network.parameters):
+        raise ValueError("the network's parameters must be finite before training")
     data = network._batch(X, y, sample_weight)
     held_back = _validation_data(network, validation)
     n = len(data[0])
@@ -115,11 +119,11 @@ def fit(
         stack.enter_context(network._engine)
         bar = stack.enter_context(progress(show, epochs, n))
         order = np.arange(n) if shuffle else None
-        for epoch in range(epochs):
+        for epoch in range(1, epochs + 1):
+            start = time.perf_counter()
             if order is not None:
                 order[:] = np.arange(n)
                 network._shuffle(order, network._bits.random_raw(n))
-            start = time.perf_counter()
             loss = _epoch(network, data, order, batch_size, epoch, bar)
             seconds = time.perf_counter() - start
             if held_back is None:
@@ -158,21 +162,27 @@ def _epoch(
             X, y, weight, order, batch_size, first, total, weights, SLICE
         )
         if not finite:
-            _diverged(network, before, "loss is", epoch, first // batch_size)
+            batch = first // batch_size + 1
+            _diverged(network, before, "the loss is", epoch, batch)
         bar.advance(first)
     if not door.all_finite(network.parameters):
-        _diverged(network, before, "parameters are", epoch, (len(X) - 1) // batch_size)
+        _diverged(network, before, "the parameters are", epoch, None)
     return total / weights if weights else 0.0
 
 
 def _diverged(
-    network: Network, before: list[NDArray[Any]], what: str, epoch: int, batch: int
+    network: Network,
+    before: list[NDArray[Any]],
+    what: str,
+    epoch: int,
+    batch: int | None,
 ) -> NoReturn:
     for array, kept in zip(_what_changes(network), before, strict=True):
         array[...] = kept
+    where = f"in epoch {epoch}, mini-batch {batch}" if batch else f"after epoch {epoch}"
     raise DivergenceError(
-        f"the {what} not finite in epoch {epoch}, batch {batch}; the network is as it "
-        f"was after the last finite epoch; try an lr below {network.optimizer.lr}",
+        f"{what} not finite {where}; the network is as it was before that epoch; "
+        f"try an lr below {network.optimizer.lr}",
         epoch,
         batch,
     )
