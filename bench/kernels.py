@@ -108,7 +108,7 @@ def measure(operation, layer, modules, seconds):
 
 def table(results):
     """One line for each layer, operation and instruction set."""
-    head = ("layer", "kernel", "instructions", "us", "quartiles", "of peak")
+    head = ("layer", "kernel", "instructions", "us", "quartiles", "of its peak")
     rows = [(*head, "NumPy us", "NumPy over it", "quartiles")]
     for result in results:
         numpy_time, _ = report.microseconds(result["numpy_seconds"])

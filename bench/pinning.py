@@ -55,7 +55,7 @@ def settle(cores=1, isa=None, blas_core=None):
     os.environ.update(dict.fromkeys(_THREAD_COUNTS, str(cores)))
     for name in _FETTERS:
         if name in os.environ:
-            print(f"not heeded: {name}={os.environ.pop(name)}")
+            print(f"ignored for a fair timing: {name}={os.environ.pop(name)}")
     os.environ.update({_SETTLED: "1", "JAX_PLATFORMS": "cpu"})
     if isa is not None:
         os.environ["BPCORE_ISA"] = isa

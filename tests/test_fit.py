@@ -160,7 +160,7 @@ def test_history():
     assert len(history) == 4 and history.stopped == "epochs"
     assert history.seconds.shape == (4,) and (history.seconds > 0).all()
     assert history.seconds.sum() < time.perf_counter() - began
-    assert "4 epochs" in repr(history) and "stopped by epochs" in repr(history)
+    assert "4 epochs" in repr(history) and "stopped" not in repr(history)
     assert f"{history.validation_loss[-1]:.6g}" in repr(history)
     assert net.fit(X, LABELS, **QUIET).validation_loss.shape == (0,)
 
@@ -466,18 +466,18 @@ def test_divergence_gives_back_the_last_finite_epoch(shuffle, dtype):
     with pytest.raises(bp.DivergenceError, match="not finite in epoch") as caught:
         net.fit(X, TARGETS, callbacks=keep, **options)
     epoch, batch = caught.value.epoch, caught.value.batch
-    assert f"epoch {epoch}, batch {batch};" in str(caught.value)
+    assert f"epoch {epoch}, mini-batch {batch};" in str(caught.value)
     assert "lr below 3.0" in str(caught.value)
-    assert epoch == len(kept) > 1
+    assert epoch - 1 == len(kept) > 1
     assert np.array_equal(net.parameters, kept[-1][0]) and kept[-1][0].any()
     assert np.array_equal(net._state, kept[-1][1]) and kept[-1][1].any()
 
     # Step by step it happens at the same place.
     twin = diverging(dtype=dtype)
-    for _ in range(epoch):
+    for _ in range(epoch - 1):
         twin.fit(X, TARGETS, **{**options, "epochs": 1})
     order = order_of_next_epoch(twin, shuffle)
-    for _ in range(batch):
+    for _ in range(batch - 1):
         rows, order = order[:4], order[4:]
         twin.train_step(X[rows], TARGETS[rows])
     with pytest.raises(bp.DivergenceError):
@@ -489,7 +489,7 @@ def test_divergence_in_the_first_epoch_gives_back_the_beginning():
     before = net.parameters.copy()
     with pytest.raises(bp.DivergenceError) as caught:
         net.fit(X, TARGETS, batch_size=4, **QUIET)
-    assert caught.value.epoch == 0 and caught.value.batch > 0
+    assert caught.value.epoch == 1 and caught.value.batch > 1
     assert np.array_equal(net.parameters, before) and not net._state.any()
     # And one may go on, in any thread.
     net.optimizer = bp.SGD(0.01)
@@ -502,7 +502,7 @@ def test_divergence_in_the_very_last_step_is_found():
     before = net.parameters.copy()
     with pytest.raises(bp.DivergenceError, match="parameters are not finite") as caught:
         net.fit(1e3 * X, TARGETS, epochs=1, batch_size=N, **QUIET)
-    assert (caught.value.epoch, caught.value.batch) == (0, 0)
+    assert (caught.value.epoch, caught.value.batch) == (1, None)
     assert np.array_equal(net.parameters, before) and not net._state.any()
 
 

@@ -5,7 +5,18 @@
     net.fit(X, y, epochs=20)
     net.predict(X)
 
-Where things are, from the caller down; each layer calls only what stands below it::
+What a user needs::
+
+    Network          the network: fit, train_step, predict, evaluate, gradients, ...
+    SGD              settings of the optimizer
+    History          what fit returns
+    check_gradients  backpropagation against central differences
+    datasets         the digits set shipped with the package, and IDX files
+    reference        all of it again in plain NumPy: the specification
+    kernels          every piece of arithmetic, callable alone
+    show_config      what this installation is made of and what it runs on
+
+Where things are in the source, from the caller down; each layer calls only what stands below it::
 
     cli, demo, datasets     the `bpcore` command and what it shows
     network                 Network: checks, owns the buffers, does no arithmetic
@@ -18,7 +29,7 @@ Where things are, from the caller down; each layer calls only what stands below 
     _kernels.pyx            every piece of arithmetic, callable alone: bp.kernels
     csrc/*.h                vector vocabulary, elementary functions, register tile
 
-    reference               all of it again in plain NumPy: the specification
+    reference               the same layers in plain NumPy
     gradient_check          backpropagation against central differences
     _dispatch               which build of the kernels runs on this CPU
     config                  what this installation is made of
