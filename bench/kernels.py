@@ -10,6 +10,7 @@ is seen with ``--blas-core Haswell``, which holds OpenBLAS to AVX2.
 
 import argparse
 import re
+import sys
 from dataclasses import replace
 
 import bpcore
@@ -77,6 +78,7 @@ def measure(operation, layer, modules, seconds):
         The figures, ready for JSON but for their spreads.
     """
     calls = {}
+    print(f"timing {operation.__name__} {layer}", file=sys.stderr)
     for name, kernels in {"NumPy": numpy_kernels, **modules}.items():
         calls[name], error = _verified(operation, kernels, layer)
         if not error <= RESULT[layer.dtype]:

@@ -16,7 +16,8 @@ What a user needs::
     kernels          every piece of arithmetic, callable alone
     show_config      what this installation is made of and what it runs on
 
-Where things are in the source, from the caller down; each layer calls only what stands below it::
+Where things are in the source, from the caller down; each layer calls only what stands
+below it::
 
     cli, demo, datasets     the `bpcore` command and what it shows
     network                 Network: checks, owns the buffers, does no arithmetic
