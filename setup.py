@@ -13,29 +13,39 @@ import copy
 import os
 import platform
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError
 
 DEBUG = os.environ.get("BPCORE_DEBUG") == "1"
 WERROR = os.environ.get("BPCORE_WERROR") == "1"
 
-# instruction set: (the compilers' machines that have it, flags that allow it)
+# instruction set: (the machines that have it, flags that allow it).  Features by name,
+# since compilers older than the names of the levels know them.
+X86_64_V2 = ["-msse4.2", "-mpopcnt"]
+X86_64_V3 = [*X86_64_V2, "-mavx2", "-mfma", "-mbmi", "-mbmi2"]
+X86_64_V4 = [*X86_64_V3, "-mavx512f", "-mavx512bw", "-mavx512cd", "-mavx512dq"]
+X86_64_V4 += ["-mavx512vl", "-mprefer-vector-width=512"]
 INSTRUCTION_SETS = {
-    "x86_64_v2": ("x86_64", ["-march=x86-64-v2"]),
-    "x86_64_v3": ("x86_64", ["-march=x86-64-v3"]),
-    "x86_64_v4": ("x86_64", ["-march=x86-64-v4", "-mprefer-vector-width=512"]),
+    "x86_64_v2": ("x86_64", X86_64_V2),
+    "x86_64_v3": ("x86_64", X86_64_V3),
+    "x86_64_v4": ("x86_64", X86_64_V4),
     "arm64": ("arm64", []),
 }
 MACHINES = {"amd64": "x86_64", "x86_64": "x86_64", "arm64": "arm64", "aarch64": "arm64"}
 
 # The bits are decided here, whatever CFLAGS says: no reordering, and only a fused
 # multiply-add that is written out is one.
+# -Ofast and its like reach the linker too, where they would turn off denormal numbers
+# for the whole process that imports us.
 BITS = ["-fno-fast-math", "-ffp-contract=off"]
-GNU_FLAGS = ["-O3", "-std=c11", "-fno-strict-aliasing", "-g0", *BITS]
+LINK_FLAGS = ["-O3", "-fno-fast-math", "-fno-unsafe-math-optimizations"]
+GNU_FLAGS = ["-O3", "-std=gnu11", "-fno-strict-aliasing", "-g0", *BITS]
 MSVC_FLAGS = ["/O2", "/std:c11", "/fp:precise"]
 WARNINGS = ["-Wall", "-Wextra", "-Wno-unused-function", "-Wno-unused-parameter"]
 SANITIZERS = ["-O1", "-g1", "-fsanitize=address,undefined", "-fno-omit-frame-pointer"]
@@ -47,6 +57,10 @@ DIRECTIVES = {
     "initializedcheck": DEBUG,
     "cdivision": True,
 }
+
+# Kernels are built for one machine at a time; python.org's Python would ask for two.
+if sys.platform == "darwin":
+    os.environ.setdefault("ARCHFLAGS", f"-arch {platform.machine()}")
 
 CSRC = sorted(str(path) for path in Path("src/bpcore/csrc").glob("*.h"))
 
@@ -74,10 +88,14 @@ class BuildExt(build_ext):
             isa_flags = []
             if module.isa not in (None, "scalar"):
                 needs, isa_flags = INSTRUCTION_SETS[module.isa]
-                if not gnu or needs != machine or not self.compiles(isa_flags):
+                if needs != machine:
+                    continue
+                if not gnu or not self.compiles(machine, isa_flags):
+                    self.warn(f"no kernels for {module.isa}: this compiler cannot")
                     continue
             module.extra_compile_args = [*flags, *isa_flags]
-            module.extra_link_args = SANITIZERS if gnu and DEBUG else []
+            if gnu:
+                module.extra_link_args = [*LINK_FLAGS, *(SANITIZERS if DEBUG else [])]
             if module.isa:
                 module.define_macros = [
                     (f"BPCORE_ISA_{module.isa.upper()}", None),
@@ -94,20 +112,21 @@ class BuildExt(build_ext):
         command.build_temp = os.path.join(self.build_temp, module.name)
         build_ext.build_extension(command, module)
 
-    def compiles(self, flags):
-        """Whether the compiler takes these flags and has the vector types we use."""
+    def compiles(self, machine, flags):
+        """Whether the compiler takes the flags and has vector types and intrinsics."""
+        header = {"x86_64": "immintrin.h", "arm64": "arm_neon.h"}[machine]
         with tempfile.TemporaryDirectory() as folder:
             probe = Path(folder, "probe.c")
             probe.write_text(
+                f"#include <{header}>\n"
                 "typedef float vec __attribute__((vector_size(16)));\n"
-                "vec f(vec a, vec b) "
-                "{ return __builtin_shufflevector(a, b, 0, 4, 1, 5) + a; }\n"
+                "vec add(vec a, vec b) { return a + b; }\n"
             )
             try:
                 self.compiler.compile(
                     [str(probe)], output_dir=folder, extra_preargs=flags
                 )
-            except Exception:
+            except CompileError:
                 return False
         return True
 

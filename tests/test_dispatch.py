@@ -101,7 +101,7 @@ def test_what_cannot_be_loaded(name):
 
 def test_what_is_not_built_cannot_be_loaded(monkeypatch):
     monkeypatch.setattr(_dispatch, "available", ("scalar",))
-    with pytest.raises(ImportError, match=r"one of scalar on .* cannot run here"):
+    with pytest.raises(ImportError, match=r"one of scalar on .* (was not|cannot)"):
         _dispatch.load("x86_64_v3")
 
 

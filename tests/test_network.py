@@ -164,3 +164,37 @@ def test_rng_may_be_a_numpy_generator(make):
     other = bp.Network([3, 4], rng=make(2))
     assert first.parameters.tobytes() == again.parameters.tobytes()
     assert first.parameters.tobytes() != other.parameters.tobytes()
+
+
+@pytest.mark.parametrize("Network", [bp.Network, bp.reference.Network])
+def test_a_row_of_weight_zero_may_be_anything(Network):
+    settings = {"optimizer": bp.SGD(0.01), "rng": 0, "dtype": "float64"}
+    net, alone = Network([1, 1], **settings), Network([1, 1], **settings)
+    with np.errstate(over="ignore"):  # its loss does overflow in NumPy
+        loss = net.train_step([[1.0], [1e200]], [[1.0], [0.0]], [1, 0])
+    assert loss == alone.train_step([[1.0]], [[1.0]])
+    assert net.parameters.tobytes() == alone.parameters.tobytes()
+
+
+@pytest.mark.parametrize("scale", [1e308, 1e-310])
+def test_only_ratios_of_weights_count(scale):
+    net, _, X, y = twins()
+    weight = (np.arange(19) % 3).astype(float)
+    expected = net.gradients(X, y, weight)
+    scaled = net.gradients(X, y, weight / 2 * scale)
+    assert scaled.loss == pytest.approx(expected.loss, rel=1e-12)
+    np.testing.assert_allclose(scaled.flat, expected.flat, rtol=1e-9)
+
+
+def test_labels_changed_after_the_door_write_nowhere():
+    net = bp.Network([4, 8, 3], loss="cross_entropy", rng=0)
+    X, y = np.ones((64, 4)), np.zeros(64, np.int64)
+    relabel = [lambda net, history: y.fill(700_000)]
+    with pytest.raises(bp.DivergenceError):
+        net.fit(X, y, epochs=2, callbacks=relabel, shuffle=False, progress=False)
+
+
+def test_denormals_survive_the_import():
+    """A build whose linker was told -Ofast would flush them, in the whole process."""
+    assert np.array([1e-310])[0] * 1.0 == 1e-310
+    assert np.float32(1e-39) * np.float32(1) != 0

@@ -37,14 +37,17 @@ def load(isa: str) -> ModuleType:
         If the name is unknown, was not built or cannot run on this machine.
     """
     if isa not in available:
-        known = isa in supported()
+        runs = supported().get(isa)
+        why = {None: "is unknown", True: "was not built", False: "cannot run here"}[
+            runs
+        ]
         raise ImportError(
             f"BPCORE_ISA must be one of {', '.join(available)} on this machine; "
-            f"got {isa!r}, which {'cannot run here' if known else 'is unknown'}"
+            f"got {isa!r}, which {why}"
         )
     return importlib.import_module(f"bpcore._{isa}._kernels")
 
 
 #: The instruction set in use, and its kernels.
-isa: str = os.environ.get("BPCORE_ISA") or available[0]
+isa: str = os.environ.get("BPCORE_ISA") or next(iter(available), "scalar")
 kernels: ModuleType = load(isa)

@@ -71,8 +71,11 @@ cdef char *address(object array, int flags=PyBUF_SIMPLE) except? NULL:
     return start
 
 
-cdef inline Py_ssize_t aligned(Py_ssize_t size) noexcept nogil:
-    return (size + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
+cdef inline char *part(char *start, Py_ssize_t *at, Py_ssize_t size) noexcept nogil:
+    """The next `size` bytes from `start`; `at` moves to the cache line after them."""
+    cdef char *here = start + at[0] if start != NULL else NULL
+    at[0] += (size + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
+    return here
 
 
 cdef class Engine:
@@ -164,7 +167,8 @@ cdef class Engine:
         self.kept_state = state
 
     def workspace_bytes(self, Py_ssize_t n):
-        """Size of the workspace for mini-batches of up to n rows."""
+        """Size of the workspace for mini-batches of up to n rows; drops the present."""
+        self.workspace, self.capacity = None, 0
         return self.carve(NULL, n)
 
     def use_workspace(self, workspace, Py_ssize_t n):
@@ -178,19 +182,16 @@ cdef class Engine:
         cdef Py_ssize_t l, size = self.k.itemsize, at = 0
         cdef Py_ssize_t n_out = self.layers[self.L - 1].n_out
         for l in range(self.L):
-            self.a[l + 1] = start + at
-            at += aligned(n * self.layers[l].n_out * size)
-        self.delta = start + at
-        at += aligned(n * self.widest * size)
-        self.other_delta = start + at
-        at += aligned(n * self.widest * size)
-        self.gathered.X = start + at
-        at += aligned(n * self.layers[0].n_in * size)
-        self.gathered.y = start + at
-        self.gathered.labels = <const int64_t *>(start + at)
-        at += aligned(n * max(n_out * size, <Py_ssize_t>sizeof(int64_t)))
-        self.gathered.weight = <const double *>(start + at)
-        return at + aligned(n * <Py_ssize_t>sizeof(double))
+            self.a[l + 1] = part(start, &at, n * self.layers[l].n_out * size)
+        self.delta = part(start, &at, n * self.widest * size)
+        self.other_delta = part(start, &at, n * self.widest * size)
+        self.gathered.X = part(start, &at, n * self.layers[0].n_in * size)
+        self.gathered.y = part(
+            start, &at, n * max(n_out * size, <Py_ssize_t>sizeof(int64_t))
+        )
+        self.gathered.labels = <const int64_t *>self.gathered.y
+        self.gathered.weight = <const double *>part(start, &at, n * sizeof(double))
+        return at
 
     # --- one mini-batch, without the GIL ----------------------------------------------
 

@@ -104,6 +104,7 @@ ctypedef fused real:
 cdef void multiply(const product_t *p, real *tag) noexcept nogil:
     """C = finish(start + A @ B)     A (m, k)  B (k, n)  C (m, n), all of type `real`
 
+    `tag` is never read; it tells which `real`, as the product's pointers do not.
     The one loop nest.  The order of every sum is fixed in the tile (csrc/tile.h), so no
     choice made here can change a bit of it.
     """
@@ -224,6 +225,8 @@ cdef void update_nogil(
     """
     cdef product_t p
     cdef real one = 1
+    if state_W == NULL:  # none is kept, none is touched: any address will do
+        state_W, state_b = W, b
     weight_gradient(&p, a, delta, n, n_in, n_out)
     p.finish, p.optimizer = DESCEND, optimizer
     p.C, p.state = W, state_W
@@ -256,6 +259,8 @@ cdef void descend_nogil(
     real *w, real *state, const real *g, Py_ssize_t size, const optimizer_t *optimizer,
 ) noexcept nogil:
     """w = one optimizer step from w by the stored gradient g     all (size,)"""
+    if state == NULL:  # as in `update`
+        state = w
     if real is float:
         descend_all_f32(optimizer, w, state, g, size)
     else:
@@ -299,6 +304,9 @@ cdef void loss_nogil(
     cdef const real *row = NULL
     for i in range(n):
         w = weight[i] if weight != NULL else 1
+        if w == 0:  # a row that does not count may be anything, NaN too
+            memset(delta + i * n_out, 0, n_out * sizeof(real))
+            continue
         label = labels[i] if labels != NULL else 0
         if y != NULL:
             row = y + i * n_out
@@ -315,6 +323,7 @@ cdef void loss_nogil(
 
 
 cdef void fill(kernel_table *table, real tag) noexcept:
+    """The kernels of one dtype; `tag` only tells which."""
     table.itemsize = sizeof(real)
     table.forward = <forward_t>forward_nogil[real]
     table.propagate = <propagate_t>propagate_nogil[real]
@@ -368,36 +377,38 @@ BUILD = {
 # --- the kernels as Python functions --------------------------------------------------
 
 
-cdef int require(bint holds, str message) except -1:
-    if not holds:
-        raise ValueError(message)
-    return 0
-
-
 cdef int require_matrix(
     str name, Py_ssize_t *shape, object rows, object columns,
 ) except -1:
     """Raise unless `shape` is (rows, columns); a name in either is any size above 0."""
-    cdef bint fits = shape[0] > 0 and shape[1] > 0
-    if isinstance(rows, int):
-        fits = fits and shape[0] == rows
-    if isinstance(columns, int):
-        fits = fits and shape[1] == columns
-    return require(
-        fits,
+    if shape[0] > 0 and shape[1] > 0:
+        if (isinstance(rows, str) or shape[0] == rows) and (
+            isinstance(columns, str) or shape[1] == columns
+        ):
+            return 0
+    raise ValueError(
         f"{name} must have shape ({rows}, {columns}), none of them 0; "
-        f"got ({shape[0]}, {shape[1]})",
+        f"got ({shape[0]}, {shape[1]})"
     )
 
 
 cdef int require_vector(str name, Py_ssize_t got, Py_ssize_t size) except -1:
-    return require(got == size, f"{name} must have shape ({size},); got ({got},)")
+    if got == size:
+        return 0
+    raise ValueError(f"{name} must have shape ({size},); got ({got},)")
+
+
+cdef int require_some(str name, Py_ssize_t size) except -1:
+    if size > 0:
+        return 0
+    raise ValueError(f"{name} must not be empty; got shape (0,)")
 
 
 cdef int code(dict names, str what, str name) except -1:
-    return require(
-        name in names, f"{what} must be one of {', '.join(names)}; got {name!r}"
-    ) or names[name]
+    """The integer that the kernels know this name by."""
+    if name in names:
+        return names[name]
+    raise ValueError(f"{what} must be one of {', '.join(names)}; got {name!r}")
 
 
 cdef optimizer_t new_optimizer(
@@ -565,10 +576,11 @@ def update(
     require_matrix("W", W.shape, n_in, n_out)
     require_vector("b", b.shape[0], n_out)
     if optimizer.rule != SGD:
-        require(
-            velocity_W is not None and velocity_b is not None,
-            "velocity_W and velocity_b must be given where momentum is not 0; got None",
-        )
+        if velocity_W is None or velocity_b is None:
+            raise ValueError(
+                "velocity_W and velocity_b must be given where momentum is not 0; "
+                "got None"
+            )
         require_matrix("velocity_W", velocity_W.shape, n_in, n_out)
         require_vector("velocity_b", velocity_b.shape[0], n_out)
         v_W, v_b = &velocity_W[0, 0], &velocity_b[0]
@@ -604,11 +616,11 @@ def descend(
     """
     cdef optimizer_t optimizer = new_optimizer(lr, momentum, nesterov, weight_decay)
     cdef real *v = NULL
-    require(w.shape[0] > 0, "w must not be empty; got shape (0,)")
+    require_some("w", w.shape[0])
     require_vector("g", g.shape[0], w.shape[0])
     if optimizer.rule != SGD:
-        require(velocity is not None,
-                "velocity must be given where momentum is not 0; got None")
+        if velocity is None:
+            raise ValueError("velocity must be given where momentum is not 0; got None")
         require_vector("velocity", velocity.shape[0], w.shape[0])
         v = &velocity[0]
     with nogil:
@@ -720,17 +732,20 @@ def loss(
     cdef const int64_t *labels_at = NULL
     require_matrix("z", z.shape, "n", "n_out")
     require_matrix("delta", delta.shape, n, n_out)
-    require((y is None) != (labels is None),
-            "exactly one of y and labels must be given")
+    if (y is None) == (labels is None):
+        raise ValueError("exactly one of y and labels must be given")
     if y is not None:
         require_matrix("y", y.shape, n, n_out)
         y_at = &y[0, 0]
     else:
-        require(kind == CROSS_ENTROPY, f"{name} takes y; got labels")
+        if kind != CROSS_ENTROPY:
+            raise ValueError(f"{name} takes y; got labels")
         require_vector("labels", labels.shape[0], n)
         for i in range(n):
-            require(0 <= labels[i] < n_out,
-                    f"labels must lie in 0 .. {n_out - 1}; got {labels[i]}")
+            if not 0 <= labels[i] < n_out:
+                raise ValueError(
+                    f"labels must lie in 0 .. {n_out - 1}; got {labels[i]}"
+                )
         labels_at = &labels[0]
     if weight is not None:
         require_vector("weight", weight.shape[0], n)
@@ -738,7 +753,8 @@ def loss(
         weights = 0
         for i in range(n):
             weights += weight[i]
-        require(weights > 0, f"weight must have a sum above 0; got {weights}")
+        if not weights > 0:
+            raise ValueError(f"weight must have a sum above 0; got {weights}")
     with nogil:
         loss_nogil(&total, &delta[0, 0], &z[0, 0], y_at, labels_at, weight_at,
                    1 / weights, n, n_out, kind)
@@ -768,7 +784,7 @@ def elementary(str name, const real[::1] x, real[::1] out):
     array([1., 0.])
     """
     cdef elementary_t f = <elementary_t>code(ELEMENTARY, "name", name)
-    require(x.shape[0] > 0, "x must not be empty; got shape (0,)")
+    require_some("x", x.shape[0])
     require_vector("out", out.shape[0], x.shape[0])
     with nogil:
         if real is float:
@@ -817,7 +833,7 @@ def fma_loop(real[::1] out, Py_ssize_t iterations):
     >>> bp.kernels.fma_loop(np.zeros(1), 1000) >= 10_000
     True
     """
-    require(out.shape[0] > 0, "out must not be empty; got shape (0,)")
+    require_some("out", out.shape[0])
     cdef Py_ssize_t count
     with nogil:
         if real is float:

@@ -227,6 +227,10 @@ def as_targets(
     return targets
 
 
+#: The least share of the largest sample weight that another one may have.
+RATIO = 2.0**-500
+
+
 def as_weights(
     name: str, value: ArrayLike | None, n: int
 ) -> NDArray[np.float64] | None:
@@ -241,12 +245,18 @@ def as_weights(
             f"{name} must not be negative nor all zero; got values from "
             f"{weights.min()} to {weights.max()}"
         )
-    # Both the sum and its reciprocal are worked with.
-    with np.errstate(over="ignore"):
-        total = weights.sum()
-    if not np.finfo(np.float64).tiny < total < np.inf:
-        raise ValueError(f"{name} must have a sum that is a normal number; got {total}")
-    return weights
+    # Sums of them must be finite, and so must their reciprocals: only ratios count, so
+    # extreme weights are scaled, by a power of two because that is exact.
+    largest = float(weights.max())
+    if not _dispatch.kernels.all_between(weights, largest * RATIO, largest):
+        least = float(weights[weights > 0].min())
+        if least < largest * RATIO:
+            raise ValueError(
+                f"{name} must not differ by more than a factor of {1 / RATIO:.0e}; "
+                f"got {least} and {largest}"
+            )
+    exponent = math.frexp(largest)[1]
+    return np.ldexp(weights, -exponent) if abs(exponent) > 300 else weights
 
 
 def as_out(out: object, shape: tuple[int, ...], dtype: Any, *inputs: Real) -> Real:

@@ -635,6 +635,8 @@ class Network:
         """
         dtype = _checked_dtype(dtype)
         door.as_numbers("parameters", self._parameters, dtype)
+        if self._state is not None:
+            door.as_numbers("optimizer state", self._state, dtype)
         other = type(self).__new__(type(self))
         other.__setstate__({**self.__getstate__(), "_dtype": dtype})
         return other
@@ -680,6 +682,8 @@ class Network:
             rows = rows.copy()
         if np.may_share_memory(targets, self._parameters):
             targets = targets.copy()
+        if weight is not None and np.may_share_memory(weight, self._parameters):
+            weight = weight.copy()
         return rows, targets, weight
 
     def _reserve(self, n: int) -> None:

@@ -47,9 +47,9 @@ class Progress:
 
 def summary(history: History) -> str:
     """The latest losses in a few words."""
-    text = f"loss {history.loss[-1]:.4g}"
-    if len(history.validation_loss):
-        text += f", validation {history.validation_loss[-1]:.4g}"
+    text = f"loss {history._loss[-1]:.4g}"
+    if history._validation_loss:
+        text += f", validation {history._validation_loss[-1]:.4g}"
     return text
 
 

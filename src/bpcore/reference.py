@@ -187,6 +187,9 @@ class Engine:
         E, delta = loss(a[-1], y, self.loss)
         w = np.ones(len(X)) if weight is None else weight
         share = 1 / w.sum() if w.any() else 0.0
+        # A row that does not count may be anything, NaN too.
+        E = np.where(w == 0, 0, E)
+        delta = np.where((w == 0)[:, None], 0, delta)
         delta = delta * (w * share)[:, None].astype(X.dtype)
         if not self.loss_takes_z:
             delta = times_derivative(delta, a[-1], output)

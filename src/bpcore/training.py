@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -45,18 +45,35 @@ class History:
     """
 
     def __init__(self) -> None:
-        self.loss: NDArray[np.float64] = np.empty(0)
-        self.validation_loss: NDArray[np.float64] = np.empty(0)
-        self.seconds: NDArray[np.float64] = np.empty(0)
+        self._loss: list[float] = []
+        self._validation_loss: list[float] = []
+        self._seconds: list[float] = []
+        self._best = math.inf
+        self._epochs_since_best = 0
         self.stopped = "epochs"
 
+    @property
+    def loss(self) -> NDArray[np.float64]:
+        """Mean over each epoch of the loss before each step."""
+        return np.array(self._loss)
+
+    @property
+    def validation_loss(self) -> NDArray[np.float64]:
+        """Mean loss of the validation data after each epoch."""
+        return np.array(self._validation_loss)
+
+    @property
+    def seconds(self) -> NDArray[np.float64]:
+        """Wall time of each epoch."""
+        return np.array(self._seconds)
+
     def __len__(self) -> int:
-        return len(self.loss)
+        return len(self._loss)
 
     def __repr__(self) -> str:
-        last = f", last loss {self.loss[-1]:.6g}" if len(self) else ""
-        if len(self.validation_loss):
-            last += f", last validation loss {self.validation_loss[-1]:.6g}"
+        last = f", last loss {self._loss[-1]:.6g}" if self._loss else ""
+        if self._validation_loss:
+            last += f", last validation loss {self._validation_loss[-1]:.6g}"
         if self.stopped != "epochs":
             last += f", stopped by {self.stopped}"
         return f"<History of {len(self)} epochs{last}>"
@@ -64,15 +81,17 @@ class History:
     def _append(
         self, loss: float, validation_loss: float | None, seconds: float
     ) -> None:
-        self.loss = np.append(self.loss, loss)
-        self.seconds = np.append(self.seconds, seconds)
+        self._loss.append(loss)
+        self._seconds.append(seconds)
+        counts = loss
         if validation_loss is not None:
-            self.validation_loss = np.append(self.validation_loss, validation_loss)
-
-    def _epochs_since_best(self) -> int:
-        """Epochs since the loss that counts, of validation if any, was lowest."""
-        losses = self.validation_loss if len(self.validation_loss) else self.loss
-        return len(losses) - 1 - int(np.argmin(losses))
+            self._validation_loss.append(validation_loss)
+            counts = validation_loss
+        # Written so that NaN is never the best.
+        if counts < self._best:
+            self._best, self._epochs_since_best = counts, 0
+        else:
+            self._epochs_since_best += 1
 
 
 #: Called after every epoch; returning True stops the fit.
@@ -83,6 +102,15 @@ def _what_changes(network: Network) -> list[NDArray[Any]]:
     """The arrays that training changes: parameters, and optimizer state if any."""
     state = network._state
     return [network.parameters] if state is None else [network.parameters, state]
+
+
+def _remember(network: Network, before: list[NDArray[Any]]) -> None:
+    """Copy what training changes into `before`, made anew only if it has to be."""
+    live = _what_changes(network)
+    if len(before) != len(live):
+        before[:] = [np.empty_like(array) for array in live]
+    for kept, array in zip(before, live, strict=True):
+        kept[...] = array
 
 
 def fit(
@@ -115,16 +143,16 @@ def fit(
     network._reserve(batch_size)
 
     history = History()
-    with ExitStack() as stack:
-        stack.enter_context(network._engine)
-        bar = stack.enter_context(progress(show, epochs, n))
+    before: list[NDArray[Any]] = []
+    # A plain `with`: an interrupt must find no gap in which the network stays locked.
+    with network._engine, progress(show, epochs, n) as bar:
         order = np.arange(n) if shuffle else None
         for epoch in range(1, epochs + 1):
             start = time.perf_counter()
             if order is not None:
                 order[:] = np.arange(n)
                 network._shuffle(order, network._bits.random_raw(n))
-            loss = _epoch(network, data, order, batch_size, epoch, bar)
+            loss = _epoch(network, data, order, batch_size, epoch, bar, before)
             seconds = time.perf_counter() - start
             if held_back is None:
                 history._append(loss, None, seconds)
@@ -135,7 +163,7 @@ def fit(
             if [True for callback in callbacks if _is_true(callback(network, history))]:
                 history.stopped = "callback"
                 break
-            if patience is not None and history._epochs_since_best() >= patience:
+            if patience is not None and history._epochs_since_best >= patience:
                 history.stopped = "patience"
                 break
     return history
@@ -148,6 +176,7 @@ def _epoch(
     batch_size: int,
     epoch: int,
     bar: Progress,
+    before: list[NDArray[Any]],
 ) -> float:
     """One pass over the data; returns its mean loss.
 
@@ -156,7 +185,7 @@ def _epoch(
     """
     X, y, weight = data
     first, total, weights = 0, 0.0, 0.0
-    before = [array.copy() for array in _what_changes(network)]
+    _remember(network, before)
     while first < len(X):
         first, total, weights, finite = network._engine.run(
             X, y, weight, order, batch_size, first, total, weights, SLICE

@@ -1,14 +1,18 @@
-/* Seconds of a clock, from any start. */
+/* Seconds of a clock that nobody sets, from any start. */
 
 #ifndef BPCORE_CLOCK_H
 #define BPCORE_CLOCK_H
 
+#if defined(_WIN32)
+#include <windows.h>
+static double bpcore_seconds(void) { return 1e-3 * (double)GetTickCount64(); }
+#else
 #include <time.h>
-
 static double bpcore_seconds(void) {
     struct timespec now;
-    timespec_get(&now, TIME_UTC);
+    clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
+#endif
 
 #endif

@@ -3,7 +3,8 @@
 
 TERM(squared_difference, (x - y) * (x - y))
 TERM(difference_times_c, (x - y) * c)
-TERM(cross_entropy_of, y * (c - x))
+/* y (c - x), and 0 for y = 0 even where c - x is infinite */
+TERM(cross_entropy_of, T(select)(T(equal)(y, (T(vec)){0}), y, y * (c - x)))
 TERM(binary_cross_entropy_of, T(relu)(x) - x * y + T(log1p)(T(exp)(-T(abs)(x))))
 TERM(sigmoid_difference_times_c, (T(sigmoid)(x) - y) * c)
 
@@ -41,6 +42,9 @@ static REAL T(cross_entropy_row)(REAL *delta, const REAL *z, const REAL *y, REAL
 /* The same for y = 1 at `label` and 0 elsewhere, bit for bit. */
 static REAL T(cross_entropy_label_row)(REAL *delta, const REAL *z, int64_t label,
                                        REAL scale, ptrdiff_t n) {
+    /* The caller's labels are used in place, and may have changed since they were
+     * checked: that must not write elsewhere. */
+    if (label < 0 || label >= n) return (REAL)NAN;
     const REAL sum = T(shift_row)(delta, z, n);
     const REAL loss = T(log_of)(sum) - delta[label];
     T(map)(T(exp), delta, delta, n);

@@ -34,7 +34,7 @@ BPCORE_INLINE REAL T(row_sum)(T(vec) (*term)(T(vec), T(vec), T(vec)), const REAL
     return lanes[0];
 }
 
-/* max over j of z[j]: the same in any order.  NaN is passed over. */
+/* max over j of z[j]: the same in any order, but for NaN, which spoils the row anyway. */
 static REAL T(row_max)(const REAL *z, ptrdiff_t n) {
     T(vec) highest = T(broadcast)(z[0]);
     ptrdiff_t j = 0;

@@ -166,17 +166,24 @@ static inline void T(transpose)(T(vec) *rows) { (void)rows; }
 #define ZIP_LOW 0, 2
 #define ZIP_HIGH 1, 3
 #endif
+/* GCC learnt Clang's name for it in version 12. */
+#if defined(__clang__) || __GNUC__ >= 12
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (T(ivec)){__VA_ARGS__})
+#endif
 static inline void T(transpose)(T(vec) *rows) {
     T(vec) zipped[T(LANES)];
     BPCORE_UNROLL for (int length = 1; length < T(LANES); length *= 2) {
         BPCORE_UNROLL for (int i = 0; i < T(LANES) / 2; i++) {
             const T(vec) a = rows[i], b = rows[i + T(LANES) / 2];
-            zipped[2 * i] = __builtin_shufflevector(a, b, ZIP_LOW);
-            zipped[2 * i + 1] = __builtin_shufflevector(a, b, ZIP_HIGH);
+            zipped[2 * i] = SHUFFLE(a, b, ZIP_LOW);
+            zipped[2 * i + 1] = SHUFFLE(a, b, ZIP_HIGH);
         }
         BPCORE_UNROLL for (int i = 0; i < T(LANES); i++) rows[i] = zipped[i];
     }
 }
 #undef ZIP_LOW
 #undef ZIP_HIGH
+#undef SHUFFLE
 #endif
