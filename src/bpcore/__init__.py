@@ -21,6 +21,7 @@ below it::
 
     cli, demo, datasets     the `bpcore` command and what it shows
     network                 Network: checks, owns the buffers, does no arithmetic
+      _settings               what a network is made of, checked
       _validation             the door: what comes in is checked and converted once
       activations, losses, optimizers, initializers
                               one small declarative object per name

@@ -4,8 +4,8 @@
 class DivergenceError(ArithmeticError):
     """Training produced a loss or a parameter that is not finite.
 
-    The network is whole: ``train_step`` leaves it as it was, ``fit`` gives it back the
-    parameters and optimizer state of the last finite epoch.
+    ``train_step`` raises it before it changes anything, ``fit`` after giving the
+    network back the parameters and optimizer state of the last finite epoch.
 
     Attributes
     ----------

@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from bpcore import _dispatch, _engine, training
+from bpcore import _settings as settings
 from bpcore import _validation as door
 from bpcore.activations import ACTIVATIONS
 from bpcore.errors import DivergenceError
 from bpcore.initializers import INITIALIZERS, initialize
-from bpcore.losses import DEFAULT_LOSS, LOSSES
+from bpcore.losses import LOSSES
 from bpcore.optimizers import SGD
 
 if TYPE_CHECKING:
@@ -159,10 +160,10 @@ class Network:
         dtype: DTypeLike = "float32",
         rng: int | np.random.Generator | np.random.BitGenerator | None = None,
     ) -> None:
-        self._sizes = _checked_sizes(sizes)
-        self._dtype = _checked_dtype(dtype)
-        output, self._loss = _output_and_loss(output, loss)
-        hidden = _hidden_activations(activation, len(self._sizes) - 2)
+        self._sizes = settings.layer_sizes(sizes)
+        self._dtype = settings.real_dtype(dtype)
+        output, self._loss = settings.output_and_loss(output, loss)
+        hidden = settings.hidden_activations(activation, len(self._sizes) - 2)
         self._activations = (*hidden, output)
         if self._loss == "cross_entropy" and self._sizes[-1] == 1:
             raise ValueError(
@@ -170,9 +171,9 @@ class Network:
                 "(binary_cross_entropy takes one)"
             )
         door.one_of("init", init, ["auto", *INITIALIZERS])
-        optimizer = _checked_optimizer(SGD() if optimizer is None else optimizer)
-        self._bits = _bit_generator(rng)
-        count = _parameter_count(self._sizes)
+        optimizer = settings.known_optimizer(SGD() if optimizer is None else optimizer)
+        self._bits = settings.bit_generator(rng)
+        count = settings.parameter_count(self._sizes)
         try:
             self._parameters = aligned_zeros(count, self._dtype)
         except MemoryError:
@@ -254,7 +255,7 @@ class Network:
 
     @optimizer.setter
     def optimizer(self, optimizer: SGD) -> None:
-        _checked_optimizer(optimizer)
+        settings.known_optimizer(optimizer)
         state = getattr(self, "_state", None)
         if optimizer.n_states == 0:
             state = None
@@ -600,7 +601,8 @@ class Network:
         (True, 2.0)
         """
         door.instance("tape", tape, Tape)
-        shapes = [np.shape(a) for a in tape.activations]
+        door.instance("tape.activations", tape.activations, tuple)
+        shapes = [door.as_array("tape", a).shape for a in tape.activations]
         n = shapes[0][0] if shapes and shapes[0] else 1
         if shapes != [(n, size) for size in self._sizes]:
             raise ValueError(
@@ -633,7 +635,7 @@ class Network:
         >>> bp.Network([2, 1]).astype("float64").dtype
         dtype('float64')
         """
-        dtype = _checked_dtype(dtype)
+        dtype = settings.real_dtype(dtype)
         door.as_numbers("parameters", self._parameters, dtype)
         if self._state is not None:
             door.as_numbers("optimizer state", self._state, dtype)
@@ -692,90 +694,3 @@ class Network:
             if n > self._engine.capacity:
                 size = self._engine.workspace_bytes(n)
                 self._engine.use_workspace(aligned_zeros(size, np.uint8), n)
-
-
-def _checked_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
-    ordered = isinstance(sizes, Sequence) or np.ndim(sizes) == 1
-    if not ordered or isinstance(sizes, str | bytes | set):
-        raise TypeError(f"sizes must be a sequence of whole numbers; got {sizes!r}")
-    checked = tuple(
-        door.whole_number(f"sizes[{i}]", size, 1) for i, size in enumerate(sizes)
-    )
-    if len(checked) < 2:
-        raise ValueError(f"sizes must have at least 2 entries; got {list(checked)}")
-    if (count := _parameter_count(checked)) >= 2**59:
-        raise ValueError(
-            f"sizes must give fewer than 2^59 parameters; {list(checked)} give {count}"
-        )
-    return checked
-
-
-def _parameter_count(sizes: Sequence[int]) -> int:
-    return sum((n_in + 1) * n_out for n_in, n_out in itertools.pairwise(sizes))
-
-
-def _checked_dtype(dtype: DTypeLike) -> np.dtype[Any]:
-    try:
-        checked = np.dtype(dtype)
-    except TypeError:
-        checked = np.dtype(object)
-    # NumPy takes None for float64.
-    if dtype is None or checked not in (np.dtype("float32"), np.dtype("float64")):
-        raise ValueError(f"dtype must be float32 or float64; got {dtype!r}")
-    return checked
-
-
-def _checked_optimizer(optimizer: SGD) -> SGD:
-    if not isinstance(optimizer, SGD):
-        raise TypeError(
-            f"optimizer must be settings such as bpcore.SGD(lr=0.1); got {optimizer!r}"
-        )
-    return optimizer
-
-
-def _hidden_activations(
-    activation: str | Sequence[str], hidden: int
-) -> tuple[str, ...]:
-    """The name of each hidden layer's f."""
-    if isinstance(activation, str):
-        return (door.one_of("activation", activation, ACTIVATIONS),) * hidden
-    if not isinstance(activation, Sequence):
-        raise TypeError(
-            f"activation must be one name or one for each hidden layer; "
-            f"got {activation!r}"
-        )
-    if len(activation) != hidden:
-        raise ValueError(
-            f"activation must be one name or one for each of the {hidden} hidden "
-            f"layers; got {len(activation)}"
-        )
-    return tuple(door.one_of("activation", name, ACTIVATIONS) for name in activation)
-
-
-def _output_and_loss(output: str | None, loss: str | None) -> tuple[str, str]:
-    """Both names, each found from the other where it is not given."""
-    if output is not None:
-        door.one_of("output", output, ACTIVATIONS)
-    if loss is None:
-        loss = DEFAULT_LOSS[output] if output else "squared_error"
-    allowed = LOSSES[door.one_of("loss", loss, LOSSES)]
-    output = output or allowed.output
-    if allowed.outputs and output not in allowed.outputs:
-        raise ValueError(
-            f"output must be {' or '.join(allowed.outputs)} with loss {loss!r}; "
-            f"got {output!r}"
-        )
-    return output, loss
-
-
-def _bit_generator(rng: object) -> np.random.PCG64:
-    """The network's own stream of 64-bit words."""
-    if rng is None:
-        return np.random.PCG64()
-    if isinstance(rng, np.random.Generator):
-        rng = rng.bit_generator
-    if isinstance(rng, np.random.BitGenerator):
-        words = np.asarray(rng.random_raw(8), dtype=np.uint64)
-        return np.random.PCG64([int(word) for word in words])
-    others = ", or a NumPy Generator or BitGenerator"
-    return np.random.PCG64(door.whole_number("rng", rng, 0, others))
