@@ -303,13 +303,16 @@ def test_identity_matrix(kernels, dtype):
         I = np.eye(size, dtype=dtype)
         A = np.random.default_rng(size).normal(size=(rows, size)).astype(dtype)
         B = A.T.copy()
-        given = [np.full_like(X, np.nan) for X in (A, A, B, B, B[0])]
-        kernels.forward(A, I, np.zeros(size, dtype), given[0])
-        kernels.propagate(A, I, A, given[1])
-        kernels.forward(I, B, np.zeros(rows, dtype), given[2])
-        kernels.gradient(I, B, given[3], given[4])
-        for X, wanted in zip(given[:4], (A, A, B, B), strict=True):
-            assert np.array_equal(X, wanted), size
+        zeros, nan = np.zeros(size, dtype), np.full_like(A, np.nan)
+        calls = (
+            ("forward", {"a": A, "W": I, "b": zeros, "out": nan}, A),
+            ("propagate", {"delta": A, "W": I, "a": A, "out": nan}, A),
+            ("forward", {"a": I, "W": B, "b": B[0] * 0, "out": nan.T}, B),
+            ("gradient", {"a": I, "delta": B, "dW": nan.T, "db": nan[:, 0]}, B),
+        )
+        for name, arrays, wanted in calls:
+            product, *_ = run(kernels, name, arrays, {}).values()
+            assert np.array_equal(product, wanted), (name, size)
 
 
 def test_all_between(kernels, dtype):

@@ -18,6 +18,7 @@ from libc.string cimport memset
 cdef extern from "csrc/types.h" nogil:
     const Py_ssize_t KC "BPCORE_KC"
     const Py_ssize_t CHAIN "BPCORE_CHAIN"
+    const Py_ssize_t PACK_FROM "BPCORE_PACK_FROM"
 
     ctypedef enum elementary_t "bpcore_elementary":
         EXP "BPCORE_EXP"
@@ -65,12 +66,12 @@ cdef extern from "csrc/dtypes.h" nogil:
     void any_tile_f64(const product_t *p, Py_ssize_t i, Py_ssize_t rows, Py_ssize_t j,
                       Py_ssize_t cols, const double *B, Py_ssize_t b_row,
                       Py_ssize_t k0, Py_ssize_t k1)
-    void pack_transposed_f32(float *panel, const float *W, Py_ssize_t w_row,
-                             Py_ssize_t k0, Py_ssize_t k1, Py_ssize_t j,
-                             Py_ssize_t cols)
-    void pack_transposed_f64(double *panel, const double *W, Py_ssize_t w_row,
-                             Py_ssize_t k0, Py_ssize_t k1, Py_ssize_t j,
-                             Py_ssize_t cols)
+    const float *panel_f32(const product_t *p, bint packed, float *room,
+                           Py_ssize_t k0, Py_ssize_t k1, Py_ssize_t j, Py_ssize_t cols,
+                           Py_ssize_t *b_row)
+    const double *panel_f64(const product_t *p, bint packed, double *room,
+                            Py_ssize_t k0, Py_ssize_t k1, Py_ssize_t j, Py_ssize_t cols,
+                            Py_ssize_t *b_row)
     void activate_f32(activation_t f, float *z, Py_ssize_t n, Py_ssize_t width)
     void activate_f64(activation_t f, double *z, Py_ssize_t n, Py_ssize_t width)
     void times_derivative_f32(activation_t f, float *d, const float *a, Py_ssize_t n,
@@ -109,30 +110,28 @@ cdef void multiply(const product_t *p, real *tag) noexcept nogil:
     choice made here can change a bit of it.
     """
     cdef panel_t room
-    cdef real *panel = <real *>&room
     cdef Py_ssize_t nr = NR_f32 if real is float else NR_f64
     cdef Py_ssize_t kc = KC, k0 = 0, k1, j, cols, i, rows, b_row
     cdef const real *B
-    # A sum that ends in a weight has no place to wait: its k is not cut.  One row
-    # has no panel to keep in cache: its columns are not cut, for long streams.
+    # A sum that ends in a weight has no place to wait: its k is not cut.
     if p.finish == DESCEND:
         kc = p.k
-    if p.m == 1 and not p.b_transposed:
+    # A panel is copied to be turned, or where that pays and there is room for it.
+    cdef bint packed = p.b_transposed or (
+        p.m * p.b_row * <Py_ssize_t>sizeof(real) >= PACK_FROM and min(kc, p.k) <= KC
+    )
+    # One row has no panel to keep in cache: its columns are not cut, for long streams.
+    if p.m == 1 and not packed:
         nr = p.n
     while k0 < p.k:                          # loop 3 cuts the sum
         k1 = min(k0 + kc, p.k)
         j = 0
         while j < p.n:                       # loop 2 takes a panel of columns of B
             cols = min(nr, p.n - j)
-            if p.b_transposed:
-                B, b_row = <const real *>p.B, p.b_row
-                if real is float:
-                    pack_transposed_f32(panel, B, b_row, k0, k1, j, cols)
-                else:
-                    pack_transposed_f64(panel, B, b_row, k0, k1, j, cols)
-                B, b_row = panel, nr
+            if real is float:
+                B = panel_f32(p, packed, <real *>&room, k0, k1, j, cols, &b_row)
             else:
-                B, b_row = <const real *>p.B + k0 * p.b_row + j, p.b_row
+                B = panel_f64(p, packed, <real *>&room, k0, k1, j, cols, &b_row)
             i = 0
             while i < p.m:                   # loop 1 passes the rows of A over it
                 rows = min(TILE_ROWS, p.m - i)

@@ -82,6 +82,11 @@ typedef struct {
  * tiles pass over it.  No bit depends on it; a multiple of BPCORE_CHAIN. */
 #define BPCORE_KC 512
 
+/* Rows of B far apart share cache sets.  Copying a panel pays the sooner, the farther
+ * they are and the more rows of A use it: where bytes apart times rows of A reach this
+ * (measured: docs/decisions.md). */
+#define BPCORE_PACK_FROM (1 << 19)
+
 /* Room for the largest panel: KC rows of two 64-byte registers. */
 typedef struct {
     _Alignas(64) char bytes[BPCORE_KC * 2 * 64];
