@@ -24,6 +24,9 @@ WIDER = {"float32": np.float64, "float64": np.longdouble}
 #: More than the eight vectors that a single row takes at a time, and odd: what begins
 #: after so many elements is aligned to no more than one of them.
 GUARD = 129
+#: So many rows by so many columns of four bytes are more than BPCORE_PACK_FROM: panels
+#: that stand as they should are copied all the same.
+PACKED = 367, 373
 SENTINEL = 12345.0
 
 
@@ -174,13 +177,19 @@ def triples(kernels, dtype):
 
 
 def every_size(kernels, dtype):
-    """The triples, and the tile's edges beside a single row, column or summand."""
+    """The triples, and the tile's edges beside a single row, column or summand.
+
+    Then sizes at which `forward`, and those at which dW is made of packed panels.
+    """
     yield from triples(kernels, dtype)
     *tile_edges, _, _, most = edges(kernels, dtype)
     for size in tile_edges:
         yield 1, most, size
         yield most, 1, size
         yield size, most, 1
+    rows, columns = PACKED
+    yield rows, 5, columns
+    yield 5, rows, columns
 
 
 def lengths(names, sizes):
@@ -423,6 +432,28 @@ def test_bits_of_update_are_those_of_gradient_then_descend(kernels, dtype, setti
             given = run(kernels, "descend", flat, settings)
             step = {"w": wanted[w], "velocity": wanted[f"velocity_{w}"]}
             assert_same_bits(given, step, sizes)
+
+
+def test_bits_do_not_depend_on_packing(kernels, dtype):
+    """Nor do they beyond a block of k, where a row and `update` take panels unpacked."""
+    (rows, columns), k = PACKED, 523
+    assert k > kernels.BUILD["k_block"]
+    arrays = draw("forward", (rows, k, columns), dtype)
+    batch = run(kernels, "forward", arrays, {})["out"]
+    for i in (0, rows // 2, rows - 1):
+        given = run(
+            kernels,
+            "forward",
+            arrays | {"a": arrays["a"][i : i + 1], "out": batch[:1]},
+            {},
+        )
+        assert given["out"].tobytes() == batch[i].tobytes(), i
+    sums = draw("gradient", (k, rows, columns), dtype)
+    gradients = run(kernels, "gradient", sums, {})
+    step = {"a": sums["a"], "delta": sums["delta"]}
+    step |= {"W": np.zeros_like(sums["dW"]), "b": np.zeros_like(sums["db"])}
+    given = run(kernels, "update", step, {"lr": -1})  # 0 + 1 dW
+    assert_same_bits(given, {"W": gradients["dW"], "b": gradients["db"]}, k)
 
 
 def without(arrays, *names):
