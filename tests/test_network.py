@@ -198,3 +198,26 @@ def test_denormals_survive_the_import():
     """A build whose linker was told -Ofast would flush them, in the whole process."""
     assert np.array([1e-310])[0] * 1.0 == 1e-310
     assert np.float32(1e-39) * np.float32(1) != 0
+
+
+def test_pandas_frames_of_many_dtypes():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(
+        {
+            "float": [0.5, 1.5, -1.0],
+            "whole": np.array([1, 2, 3], np.int8),
+            "flag": [True, False, True],
+            "nullable": pd.array([1.0, 2.0, 4.0], dtype="Float64"),
+        }
+    )
+    plain = np.array([[0.5, 1, 1, 1], [1.5, 2, 0, 2], [-1, 3, 1, 4]])
+    net = bp.Network([4, 3, 2], loss="cross_entropy", rng=0)
+    assert net.predict(frame).tobytes() == net.predict(plain).tobytes()
+    labels = pd.Series([0, 1, 1], dtype="Int64")
+    assert net.evaluate(frame, labels) == net.evaluate(plain, [0, 1, 1])
+    with pytest.raises(TypeError, match=r"got dtype (object|str) in 'name'"):
+        net.predict(frame.rename(columns={"flag": "name"}).assign(name=["a", "b", "c"]))
+    with pytest.raises(ValueError, match=r"X must be finite .* nan at \[1, 3\]"):
+        net.predict(frame.assign(nullable=pd.array([1.0, None, 2.0], dtype="Float64")))
+    with pytest.raises(TypeError, match=r"y .* integer labels"):
+        net.evaluate(frame, pd.Series([0, None, 1], dtype="Int64"))

@@ -370,6 +370,7 @@ BUILD = {
     "tile_columns": {"float32": NR_f32, "float64": NR_f64},
     "k_block": KC,
     "chain": CHAIN,
+    "pack_from": PACK_FROM,
 }
 
 
@@ -711,7 +712,8 @@ def loss(
     ------
     ValueError
         If a shape does not fit, an array is empty, the name is unknown, a label is out
-        of range, or not exactly one of y and labels is given.
+        of range, the weights do not have a sum above 0, or not exactly one of y and
+        labels is given.
 
     Examples
     --------
@@ -804,6 +806,8 @@ def all_between(const real[::1] x, double low, double high):
     False
     """
     cdef bint inside = True
+    if x is None:
+        raise TypeError("x must be an array; got None")
     if x.shape[0] > 0:
         with nogil:
             if real is float:

@@ -150,7 +150,7 @@ def _from_pandas(name: str, value: Any) -> NDArray[Any]:
 
 def as_numbers(name: str, value: ArrayLike, dtype: np.dtype[Any]) -> Real:
     """`value` as a C-contiguous array of the dtype, itself if it is one, all finite."""
-    array = value
+    array = given = value
     if not (
         type(array) is np.ndarray
         and array.dtype == dtype
@@ -164,7 +164,7 @@ def as_numbers(name: str, value: ArrayLike, dtype: np.dtype[Any]) -> Real:
         at = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise ValueError(
             f"{name} must be finite in {dtype.name}; "
-            f"got {np.asarray(value)[at]} at {list(at)}"
+            f"got {np.asarray(given)[at]} at {list(at)}"
         )
     return array
 
