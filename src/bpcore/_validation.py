@@ -139,9 +139,11 @@ def _from_pandas(name: str, value: Any) -> NDArray[Any]:
             raise TypeError(
                 f"{name} must hold real numbers; got dtype {dtype} in {column!r}"
             )
-    if all(dtype.kind in "iub" for dtype in columns.values()) and not (
-        value.isna().to_numpy().any()
-    ):
+    kinds = set(columns.values())
+    if len(kinds) == 1 and isinstance(*kinds, np.dtype):
+        return np.asarray(value)
+    whole = all(dtype.kind in "iub" for dtype in kinds)
+    if whole and not value.isna().to_numpy().any():
         integers: NDArray[Any] = value.to_numpy(np.int64)
         return integers
     numbers: NDArray[Any] = value.to_numpy(np.float64, na_value=np.nan)
