@@ -140,7 +140,7 @@ def _from_pandas(name: str, value: Any) -> NDArray[Any]:
                 f"{name} must hold real numbers; got dtype {dtype} in {column!r}"
             )
     kinds = set(columns.values())
-    if len(kinds) == 1 and isinstance(*kinds, np.dtype):
+    if len(kinds) == 1 and all(isinstance(dtype, np.dtype) for dtype in kinds):
         return np.asarray(value)
     whole = all(dtype.kind in "iub" for dtype in kinds)
     if whole and not value.isna().to_numpy().any():
