@@ -140,7 +140,6 @@ def fit(
     held_back = _validation_data(network, validation)
     n = len(data[0])
     batch_size = min(batch_size, n)
-    network._reserve(batch_size)
 
     history = History()
     before: list[NDArray[Any]] = []
@@ -185,6 +184,7 @@ def _epoch(
     """
     X, y, weight = data
     first, total, weights = 0, 0.0, 0.0
+    network._reserve(batch_size)
     _remember(network, before)
     while first < len(X):
         first, total, weights, finite = network._engine.run(
