@@ -59,8 +59,9 @@ class Bar(Progress):
     def __init__(self, epochs: int, n: int, tqdm: Any) -> None:
         super().__init__(epochs, n)
         self.epoch = 0
-        self.bar = tqdm(total=epochs * n, unit=" rows", unit_scale=True)
-        self.describe(1)
+        self.bar = tqdm(
+            total=epochs * n, unit=" rows", unit_scale=True, desc=f"epoch 1/{epochs}"
+        )
 
     def advance(self, row: int) -> None:
         self.bar.update(self.epoch * self.n + row - self.bar.n)
