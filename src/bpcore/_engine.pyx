@@ -515,3 +515,21 @@ def shuffle(int64_t[::1] order, const uint64_t[::1] words):
         for i in range(order.shape[0] - 1, 0, -1):
             j = <Py_ssize_t>high_product(words[i], <uint64_t>(i + 1))
             order[i], order[j] = order[j], order[i]
+
+
+def labels_below(const int64_t[::1] labels, int64_t n_out):
+    """Whether 0 <= labels[i] < n_out for every i, as a bool.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore._engine import labels_below
+    >>> labels_below(np.array([0, 2]), 3), labels_below(np.array([0, -1]), 3)
+    (True, False)
+    """
+    cdef Py_ssize_t i
+    cdef bint below = True
+    with nogil:
+        for i in range(labels.shape[0]):
+            below &= <uint64_t>labels[i] < <uint64_t>n_out
+    return bool(below)

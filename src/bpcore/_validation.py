@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bpcore import _dispatch
+from bpcore._engine import labels_below
 from bpcore.losses import Loss
 
 Real = NDArray[Any]
@@ -188,13 +189,14 @@ def as_labels(name: str, labels: NDArray[Any], n: int, n_out: int) -> NDArray[np
             f"{name} must have shape ({n},) for labels or ({n}, {n_out}); "
             f"got {labels.shape}"
         )
-    low, high = labels.min(), labels.max()
-    if low < 0 or high >= n_out:
+    whole = np.require(labels, np.int64, ["C", "A"])
+    if not labels_below(whole, n_out):
+        low, high = labels.min(), labels.max()
         raise ValueError(
             f"{name} must hold labels in 0 .. {n_out - 1}; got "
             f"{low if low < 0 else high}"
         )
-    return np.require(labels, np.int64, ["C", "A"])
+    return whole
 
 
 def as_targets(
