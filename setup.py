@@ -41,9 +41,9 @@ MACHINES = {"amd64": "x86_64", "x86_64": "x86_64", "arm64": "arm64", "aarch64": 
 
 # The bits are decided here, whatever CFLAGS says: no reordering, and only a fused
 # multiply-add that is written out is one.
+BITS = ["-fno-fast-math", "-ffp-contract=off"]
 # A user's flags for fast arithmetic reach the linker too, where they would turn off
 # denormal numbers for the whole process that imports us.
-BITS = ["-fno-fast-math", "-ffp-contract=off"]
 LINK_FLAGS = ["-O3", "-fno-fast-math", "-fno-unsafe-math-optimizations"]
 GNU_FLAGS = ["-O3", "-std=gnu11", "-fno-strict-aliasing", "-g0", *BITS]
 MSVC_FLAGS = ["/O2", "/std:c11", "/fp:precise"]

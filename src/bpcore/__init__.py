@@ -11,10 +11,12 @@ What a user needs::
     SGD              settings of the optimizer
     History          what fit returns
     check_gradients  backpropagation against central differences
-    datasets         the digits set shipped with the package, and IDX files
     reference        all of it again in plain NumPy: the specification
     kernels          every piece of arithmetic, callable alone
     show_config      what this installation is made of and what it runs on
+
+and, imported by its own name, ``bpcore.datasets``: the digits set shipped with the
+package, and IDX files.
 
 Where things are in the source, from the caller down; each layer calls only what stands
 below it::

@@ -37,10 +37,8 @@ def load(isa: str) -> ModuleType:
         If the name is unknown, was not built or cannot run on this machine.
     """
     if isa not in available:
-        runs = supported().get(isa)
-        why = {None: "is unknown", True: "was not built", False: "cannot run here"}[
-            runs
-        ]
+        whys = {None: "is unknown", True: "was not built", False: "cannot run here"}
+        why = whys[supported().get(isa)]
         raise ImportError(
             f"BPCORE_ISA must be one of {', '.join(available)} on this machine; "
             f"got {isa!r}, which {why}"

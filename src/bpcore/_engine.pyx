@@ -166,13 +166,13 @@ cdef class Engine:
         self.state = NULL if state is None else address(state, PyBUF_WRITABLE)
         self.kept_state = state
 
-    def workspace_bytes(self, Py_ssize_t n):
-        """Size of the workspace for mini-batches of up to n rows; drops the present."""
+    def drop_workspace(self, Py_ssize_t n):
+        """Forget the workspace; returns the size of one for mini-batches of n rows."""
         self.workspace, self.capacity = None, 0
         return self.carve(NULL, n)
 
     def use_workspace(self, workspace, Py_ssize_t n):
-        """Work in this 64-byte aligned array of `workspace_bytes(n)` bytes."""
+        """Work in this 64-byte aligned array, of the size `drop_workspace(n)` told."""
         self.carve(address(workspace, PyBUF_WRITABLE), n)
         self.workspace = workspace
         self.capacity = n

@@ -303,7 +303,7 @@ cdef void loss_nogil(
     cdef const real *row = NULL
     for i in range(n):
         w = weight[i] if weight != NULL else 1
-        if w == 0:  # a row that does not count may be anything, NaN too
+        if w == 0:  # a row that does not count may have any loss, an infinite one too
             memset(delta + i * n_out, 0, n_out * sizeof(real))
             continue
         label = labels[i] if labels != NULL else 0

@@ -18,7 +18,7 @@ from bpcore.optimizers import SGD
 def layer_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
     """n_0, ..., n_L, at least one layer and not more parameters than can be counted."""
     ordered = isinstance(sizes, Sequence) or np.ndim(sizes) == 1
-    if not ordered or isinstance(sizes, str | bytes | set):
+    if not ordered or isinstance(sizes, str | bytes):
         raise TypeError(f"sizes must be a sequence of whole numbers; got {sizes!r}")
     checked = tuple(
         door.whole_number(f"sizes[{i}]", size, 1) for i, size in enumerate(sizes)

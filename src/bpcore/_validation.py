@@ -47,9 +47,9 @@ def one_of(name: str, value: object, choices: Collection[str]) -> str:
     """`value` if it is one of the choices; a near miss is told the right one."""
     if isinstance(value, str) and value in choices:
         return value
-    name_here = ALIASES.get(str(value).lower())
-    near = [name_here] if name_here in choices else []
-    near += difflib.get_close_matches(str(value).lower(), choices, n=1)
+    lower = str(value).lower()
+    near = [ALIASES[lower]] if ALIASES.get(lower) in choices else []
+    near += difflib.get_close_matches(lower, choices, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise ValueError(f"{name} must be one of {', '.join(choices)}; got {value!r}{hint}")
 
@@ -89,12 +89,10 @@ def yes_or_no(name: str, value: object) -> bool:
     return bool(value)
 
 
-def instance(name: str, value: object, kind: type, example: str = "") -> None:
+def instance(name: str, value: object, kind: type) -> None:
     """Raise unless `value` is of this kind."""
     if not isinstance(value, kind):
-        raise TypeError(
-            f"{name} must be a {kind.__name__}{example}; got {type(value).__name__}"
-        )
+        raise TypeError(f"{name} must be a {kind.__name__}; got {type(value).__name__}")
 
 
 #: The largest finite number of each dtype of a network.
@@ -145,10 +143,8 @@ def _from_pandas(name: str, value: Any) -> NDArray[Any]:
         return np.asarray(value)
     whole = all(dtype.kind in "iub" for dtype in kinds)
     if whole and not value.isna().to_numpy().any():
-        integers: NDArray[Any] = value.to_numpy(np.int64)
-        return integers
-    numbers: NDArray[Any] = value.to_numpy(np.float64, na_value=np.nan)
-    return numbers
+        return np.asarray(value.to_numpy(np.int64))
+    return np.asarray(value.to_numpy(np.float64, na_value=np.nan))
 
 
 def as_numbers(name: str, value: ArrayLike, dtype: np.dtype[Any]) -> Real:

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from bpcore import _dispatch, _engine, training
 from bpcore import _settings as settings
 from bpcore import _validation as door
+from bpcore._validation import Real
 from bpcore.activations import ACTIVATIONS
 from bpcore.errors import DivergenceError
 from bpcore.initializers import INITIALIZERS, initialize
@@ -26,8 +27,6 @@ from bpcore.optimizers import SGD
 
 if TYPE_CHECKING:
     from typing import Self
-
-Real = NDArray[Any]
 
 #: Rows that predict and evaluate work on at a time.
 ROWS_AT_A_TIME = 256
@@ -390,8 +389,9 @@ class Network:
         (2.0, 0.0)
         """
         rows, targets, weight = self._batch(X, y, sample_weight)
-        self._reserve(len(rows))
-        loss: float = self._engine.train_step(rows, targets, weight)
+        with self._engine:
+            self._reserve(len(rows))
+            loss: float = self._engine.train_step(rows, targets, weight)
         if math.isnan(loss):
             raise DivergenceError(
                 "the loss of this mini-batch is not finite; nothing has changed"
@@ -422,9 +422,10 @@ class Network:
         (4.5, [-3.0, -6.0], [-3.0])
         """
         rows, targets, weight = self._batch(X, y, sample_weight)
-        self._reserve(len(rows))
         flat, dX = np.empty_like(self._parameters), np.empty_like(rows)
-        loss = self._engine.gradients(rows, targets, weight, flat, dX)
+        with self._engine:
+            self._reserve(len(rows))
+            loss = self._engine.gradients(rows, targets, weight, flat, dX)
         return Gradients(loss, flat, *views(flat, self.sizes), dX)
 
     def apply(self, gradients: Gradients) -> None:
@@ -619,9 +620,10 @@ class Network:
                 f"d_output must have shape ({n}, {self._sizes[-1]}); "
                 f"got {d_output.shape}"
             )
-        self._reserve(n)
         flat, dX = np.empty_like(self._parameters), np.empty_like(activations[0])
-        self._engine.backward(activations, d_output, flat, dX)
+        with self._engine:
+            self._reserve(n)
+            self._engine.backward(activations, d_output, flat, dX)
         return Gradients(None, flat, *views(flat, self.sizes), dX)
 
     # --- copies -----------------------------------------------------------------------
@@ -689,8 +691,10 @@ class Network:
         return rows, targets, weight
 
     def _reserve(self, n: int) -> None:
-        """A workspace for n rows, kept until a larger one is asked for."""
-        with self._engine:
-            if n > self._engine.capacity:
-                size = self._engine.workspace_bytes(n)
-                self._engine.use_workspace(aligned_zeros(size, np.uint8), n)
+        """A workspace for n rows, kept until a larger one is asked for.
+
+        The caller holds the engine until it has used it.
+        """
+        if n > self._engine.capacity:
+            size = self._engine.drop_workspace(n)
+            self._engine.use_workspace(aligned_zeros(size, np.uint8), n)

@@ -163,7 +163,7 @@ class Engine:
         if state is not None:
             self.state_W, self.state_b = network.views(state, self.sizes)
 
-    def workspace_bytes(self, n: int) -> int:
+    def drop_workspace(self, n: int) -> int:
         return 0
 
     def use_workspace(self, workspace: Array, n: int) -> None:
@@ -187,7 +187,7 @@ class Engine:
         E, delta = loss(a[-1], y, self.loss)
         w = np.ones(len(X)) if weight is None else weight
         share = 1 / w.sum() if w.any() else 0.0
-        # A row that does not count may be anything, NaN too.
+        # A row that does not count may have any loss, an infinite one too.
         E = np.where(w == 0, 0, E)
         delta = np.where((w == 0)[:, None], 0, delta)
         delta = delta * (w * share)[:, None].astype(X.dtype)

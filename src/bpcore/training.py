@@ -218,7 +218,7 @@ def _diverged(
 
 
 def _is_true(answer: object) -> bool:
-    """Whether a callback's answer is True; other objects that happen to be true no."""
+    """Whether a callback's answer is True itself, Python's or NumPy's."""
     return isinstance(answer, bool | np.bool_) and bool(answer)
 
 

@@ -34,13 +34,11 @@ BPCORE_INLINE REAL T(row_sum)(T(vec) (*term)(T(vec), T(vec), T(vec)), const REAL
     return lanes[0];
 }
 
-/* max over j of z[j]: the same in any order, but for NaN, which spoils the row anyway. */
+/* max over j of z[j]: the same in any order, but for NaN, which spoils any row. */
 static REAL T(row_max)(const REAL *z, ptrdiff_t n) {
     T(vec) highest = T(broadcast)(z[0]);
     ptrdiff_t j = 0;
-    for (; n - j >= T(LANES); j += T(LANES)) {
-        highest = T(max)(T(load)(z + j), highest);
-    }
+    for (; n - j >= T(LANES); j += T(LANES)) highest = T(max)(T(load)(z + j), highest);
     REAL lanes[T(LANES)];
     T(store)(lanes, highest);
     REAL result = lanes[0];

@@ -14,7 +14,7 @@ BPCORE_INLINE void T(tile)(const bpcore_product *p, ptrdiff_t i, const int rows,
     const REAL *A = (const REAL *)p->A + i * a_row + k0 * a_col;
     REAL *C = (REAL *)p->C + i * c_row + j;
     T(vec) sum[BPCORE_TILE_ROWS][8];
-    /* Where sums wait between chains: in C, unless that is the weight they will change. */
+    /* Where sums wait between chains: in C, unless that is the weight to be changed. */
     REAL room[BPCORE_TILE_ROWS * T(WIDE)];
     REAL *waiting = p->finish == BPCORE_DESCEND ? room : C;
     const ptrdiff_t w_row = p->finish == BPCORE_DESCEND ? T(WIDE) : c_row;
@@ -47,7 +47,7 @@ BPCORE_INLINE void T(tile)(const bpcore_product *p, ptrdiff_t i, const int rows,
             }
         }
         if (first > 0)
-            EACH_VECTOR(sum[r][v] = T(load_part)(waiting + waits, whole, tail) + sum[r][v])
+            EACH_VECTOR(sum[r][v] += T(load_part)(waiting + waits, whole, tail))
         if (end < p->k)
             EACH_VECTOR(T(store_part)(waiting + waits, sum[r][v], whole, tail))
     } while (k < k1);

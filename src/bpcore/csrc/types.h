@@ -74,7 +74,7 @@ typedef struct {
 } bpcore_product;
 
 /* A sum over k is cut into chains of BPCORE_CHAIN terms, whose sums are added in turn:
- * the error then grows with the chain, not with k.  Part of the bits: never to change. */
+ * the error then grows with the chain, not with k.  Part of the bits: not to change. */
 #define BPCORE_CHAIN 256
 
 /* Chains are taken in blocks of BPCORE_KC terms, so that a panel of B (KC rows of one
