@@ -16,7 +16,7 @@ from dataclasses import replace
 import bpcore
 from bpcore import _dispatch
 
-from . import machine, numpy_kernels, operations, pinning, report
+from . import machine, numpy_kernels, operations, pinning, records, report
 from .layer import Layer
 from .timing import Spread, interleave
 from .verify import RESULT, largest_error
@@ -56,7 +56,7 @@ def main():
     print(report.disturbance(results))
     if options.json:
         settings = {"task": "kernels", "seconds": options.seconds}
-        report.write(options.json, {**where, "settings": settings, "results": results})
+        records.write(options.json, {**where, "settings": settings, "results": results})
 
 
 def measure(operation, layer, modules, seconds):
@@ -127,6 +127,21 @@ def table(results):
                 )
             )
     return report.table(rows)
+
+
+def shares(results):
+    """One line a layer, one column a kernel: its share of the peak of each set."""
+    found = {(result["layer"], result["operation"]): result for result in results}
+    columns = [operation.__name__ for operation in operations.ALL]
+    rows = [("layer", *columns)]
+    for layer in dict.fromkeys(layer for layer, _ in found):
+        rows.append((layer, *(_shares(found[layer, name]) for name in columns)))
+    return f"{' / '.join(results[0]['isa'])}\n\n{report.table(rows)}"
+
+
+def _shares(result):
+    shares = (figures["share_of_peak"] for figures in result["isa"].values())
+    return " / ".join(f"{share.median:.0%}" for share in shares)
 
 
 def _verified(operation, kernels, layer):

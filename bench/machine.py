@@ -21,6 +21,7 @@ def describe():
         "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "command": sys.orig_argv[1:],
         "processor": _processor(),
+        "caches": dict(_caches()),
         "system": platform.platform(),
         "python": platform.python_version(),
         "blas": _blas(),
@@ -49,6 +50,16 @@ def _processor():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def _caches():
+    """(name, size) of the caches of the first core, where Linux tells them."""
+    for cache in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
+        level, kind, size = (
+            (cache / field).read_text().strip() for field in ("level", "type", "size")
+        )
+        if kind != "Instruction":
+            yield f"L{level}", size
 
 
 def _blas():

@@ -1,8 +1,4 @@
-"""Figures as aligned tables for people, and as JSON for plots and for later."""
-
-import json
-from dataclasses import asdict
-from pathlib import Path
+"""Figures as people read them: numbers with few digits, aligned tables, Markdown."""
 
 
 def table(rows):
@@ -17,13 +13,20 @@ def table(rows):
     )
 
 
+def markdown(rows):
+    """The same as a table in Markdown; the first row is its head."""
+    head, *body = (f"| {' | '.join(row)} |" for row in rows)
+    return "\n".join([head, "|---" * len(rows[0]) + "|", *body])
+
+
 def number(value):
     """Three significant digits, never an exponent."""
-    if value >= 100:
+    size = abs(value)
+    if size >= 100:
         return f"{value:.0f}"
-    if value >= 10:
+    if size >= 10:
         return f"{value:.1f}"
-    if value >= 1:
+    if size >= 1:
         return f"{value:.2f}"
     return f"{value:.3f}"
 
@@ -46,12 +49,4 @@ def quartiles(spread, unit=1):
 def disturbance(results):
     """How much of all this was measured while something else used the core."""
     worst = max(result["robbed"] for result in results)
-    return f"Blocks during which something else ran on the core: up to {worst:.0%}."
-
-
-def write(path, record):
-    """`record` as JSON; a spread becomes an object of its fields."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(record, default=asdict, indent=1) + "\n")
-    print(f"\nwritten to {path}")
+    return f"Blocks that had to wait for a core at every try: up to {worst:.0%}."

@@ -13,15 +13,17 @@ import contextlib
 import gc
 import random
 from dataclasses import dataclass
-from time import perf_counter, process_time
+from time import perf_counter
 
 import numpy as np
+
+from .contention import lost
 
 #: Length of a block in seconds: thousands of times the resolution of the clock, and
 #: short beside the seconds over which clock rates drift.
 BLOCK = 2e-3
 
-#: Share of its time that a block may spend off the core, and how often it is tried.
+#: Share of its time that a block may wait for a core, and how often it is tried.
 ROBBED = 0.02
 TRIES = 4
 
@@ -58,7 +60,9 @@ def interleave(actions, seconds):
     Parameters
     ----------
     actions : dict of str to callable
-        Called without arguments, very often.
+        Called without arguments, very often. One that has its own clock, because what
+        it calls is another process, has a method ``time(calls)`` that returns the
+        seconds which so many calls took and how many of them were lost to other work.
     seconds : float
         About how long all rounds together shall take.
 
@@ -79,16 +83,16 @@ def interleave(actions, seconds):
         while rounds < FEWEST_ROUNDS or perf_counter() < end:
             shuffle(order)
             for name in order:
-                taken, off_core = _undisturbed(actions[name], calls[name])
+                taken, share_lost = _undisturbed(actions[name], calls[name])
                 samples[name].append(taken / calls[name])
-                robbed += off_core > ROBBED
+                robbed += share_lost > ROBBED
             rounds += 1
     arrays = {name: np.array(times) for name, times in samples.items()}
     return arrays, robbed / (rounds * len(order))
 
 
 def _undisturbed(action, calls):
-    """Seconds for so many calls, and the share of them spent off the core.
+    """Seconds for so many calls, and the share of them lost to other work.
 
     Each try warms up first: the block before has emptied the caches and trained the
     branch predictor on something else, and a user's loop would find neither.
@@ -96,31 +100,35 @@ def _undisturbed(action, calls):
     least = (0.0, np.inf)
     for _ in range(TRIES):
         _time(action, calls // 8 + 1)
-        on_core = process_time()
-        taken = _time(action, calls)
-        off_core = 1 - (process_time() - on_core) / taken
-        if off_core < least[1]:
-            least = taken, off_core
-        if off_core <= ROBBED:
+        taken, waited = _time(action, calls)
+        least = min(least, (taken, waited / taken), key=lambda block: block[1])
+        if least[1] <= ROBBED:
             break
     return least
 
 
 def _calls_per_block(action):
     """How many calls fill a block, not counting the first, which may compile."""
-    action()
+    _time(action, 1)
     calls = 1
-    while (taken := _time(action, calls)) < BLOCK / 2:
+    while (taken := _time(action, calls)[0]) < BLOCK / 2:
         calls *= 2
     return max(1, round(calls * BLOCK / taken))
 
 
 def _time(action, calls):
-    """Seconds for so many calls; the loop itself adds some 10 ns to each."""
+    """Seconds for so many calls, and how many of them were lost to other work.
+
+    The loop itself adds some 10 ns to each call.
+    """
+    if hasattr(action, "time"):
+        return action.time(calls)
+    waited = lost()
     start = perf_counter()
     for _ in range(calls):
         action()
-    return perf_counter() - start
+    taken = perf_counter() - start
+    return taken, lost() - waited
 
 
 @contextlib.contextmanager
