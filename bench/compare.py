@@ -1,14 +1,11 @@
-"""The library against the floor and against its peers, over any number of nets."""
+"""The library against the floor and against its peers, at one net and batch."""
 
-import argparse
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from . import machine, peers, pinning, report, tables
-from .case import TABLE, Case
+from . import tables
 from .timing import Spread, interleave
 
 
@@ -28,6 +25,8 @@ class Task:
         By dtype, the largest error with which a peer is still timed.
     floor : callable
         Takes a case, gives its `Floor`.
+    per_call : int
+        How often one call of the method does it; times are those of once.
     """
 
     name: str
@@ -35,27 +34,7 @@ class Task:
     check: Callable
     tolerance: dict
     floor: Callable
-
-
-def command(task):
-    """Obey the command line: measure, print, write."""
-    options = _parser(task).parse_args()
-    pinning.settle(isa=options.isa)
-    contenders = _installed(("bpcore", *options.peers))
-    where = machine.describe()
-    print(machine.headline(where))
-    results = []
-    for case in _cases(options):
-        results.append(measure(task, case, contenders, options.seconds))
-        print(f"\n{tables.details(results[-1])}", flush=True)
-    if len(results) > 1:
-        print(f"\n{task.name}: microseconds, and times bpcore's\n")
-        print(tables.summary(results))
-    print(f"\n{tables.losses(results)}")
-    print(report.disturbance(results))
-    if options.json:
-        settings = {"task": task.name, "seconds": options.seconds}
-        report.write(options.json, {**where, "settings": settings, "results": results})
+    per_call: int = 1
 
 
 def measure(task, case, contenders, seconds):
@@ -65,8 +44,8 @@ def measure(task, case, contenders, seconds):
     ----------
     task : Task
     case : Case
-    contenders : dict of str to class
-        Peers by name, ``"bpcore"`` among them.
+    contenders : dict of str to callable
+        Peers by name, ``"bpcore"`` among them; each is made from the case.
     seconds : float
         About how long to time.
 
@@ -75,7 +54,7 @@ def measure(task, case, contenders, seconds):
     dict
         The figures of one case, ready for JSON but for their spreads.
     """
-    made = {name: Peer(case) for name, Peer in contenders.items()}
+    made = {name: make(case) for name, make in contenders.items()}
     able = {name: peer for name, peer in made.items() if hasattr(peer, task.method)}
     error_of = task.check(case)
     errors = {name: error_of(peer) for name, peer in able.items()}
@@ -93,6 +72,7 @@ def measure(task, case, contenders, seconds):
     for peer in able.values():
         if not all(np.isfinite(array).all() for array in peer.parameters()):
             raise SystemExit(f"{case}: {peer.title} diverged while it was timed")
+    once = {name: samples[name] / task.per_call for name in able}
     return {
         "net": case.net,
         "batch": case.batch,
@@ -103,58 +83,11 @@ def measure(task, case, contenders, seconds):
             name: {
                 "title": peer.title,
                 "error": errors[name],
-                "seconds": Spread.of(samples[name]),
-                "over_floor": Spread.of(samples[name] / floor.seconds(samples)),
-                "over_bpcore": Spread.of(samples[name] / samples["bpcore"]),
+                "seconds": Spread.of(once[name]),
+                "over_floor": Spread.of(once[name] / floor.seconds(samples)),
+                "over_bpcore": Spread.of(once[name] / once["bpcore"]),
             }
             for name, peer in able.items()
         },
         "refused": refused,
     }
-
-
-def _parser(task):
-    parser = argparse.ArgumentParser(
-        prog=f"python -m bench.{task.method}",
-        description=f"Time one {task.name} against the floor and what else there is.",
-    )
-    add = parser.add_argument
-    add("nets", nargs="*", type=_net, metavar="NET", help="the whole table if none")
-    add("--batch", type=int, nargs="+", metavar="N", help="rows; 32 for a net given")
-    add("--dtype", choices=("float32", "float64"), default="float32")
-    add(
-        "--peers",
-        nargs="+",
-        metavar="NAME",
-        choices=peers.NAMES,
-        default=peers.NAMES,
-        help=f"some of {', '.join(peers.NAMES)}",
-    )
-    add("--isa", metavar="NAME", help="instruction set for bpcore, as in x86_64_v3")
-    add("--seconds", type=float, default=3.0, help="about, per net and batch")
-    add("--json", metavar="FILE", help="write all figures, and the machine, there")
-    return parser
-
-
-def _net(text):
-    """`text`, if it can be the sizes of a net."""
-    if not re.fullmatch(r"[1-9]\d*(-[1-9]\d*)+", text):
-        raise argparse.ArgumentTypeError(f"write as in 784-128-10; got {text}")
-    return text
-
-
-def _cases(options):
-    """The nets asked for, at the batches asked for; or those of the table."""
-    if not options.nets and not options.batch:
-        return [Case(net, batch, options.dtype) for net, batch in TABLE]
-    nets = options.nets or dict(TABLE)
-    batches = options.batch or (32,)
-    return [Case(net, batch, options.dtype) for net in nets for batch in batches]
-
-
-def _installed(names):
-    """The classes of those peers whose packages are here, each once."""
-    found = {name: peers.load(name) for name in dict.fromkeys(names)}
-    if missing := [name for name, Peer in found.items() if Peer is None]:
-        print(f"not installed, left out: {', '.join(missing)}")
-    return {name: Peer for name, Peer in found.items() if Peer is not None}

@@ -4,7 +4,8 @@ python -m bench.predict 784-128-10 --batch 1 32 --json predict.json
 """
 
 from . import verify
-from .compare import Task, command
+from .command import command
+from .compare import Task
 from .floor import Floor
 
 PREDICT = Task(
@@ -15,5 +16,18 @@ PREDICT = Task(
     floor=Floor.of_prediction,
 )
 
+#: One row is what a control loop asks for; 1024 rows are a table scored at once.
+TABLE = (
+    ("2-16-2", 1),
+    ("4-64-64-2", 1),
+    ("4-64-64-2", 32),
+    ("4-64-64-2", 1024),
+    ("784-128-10", 1),
+    ("784-128-10", 32),
+    ("784-128-10", 1024),
+    ("784-1024-1024-10", 128),
+    ("2048-2048-2048-2048", 256),
+)
+
 if __name__ == "__main__":
-    command(PREDICT)
+    command(PREDICT, TABLE)

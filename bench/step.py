@@ -4,7 +4,8 @@ python -m bench.step 784-128-10 --batch 32 --dtype float32 --json step.json
 """
 
 from . import verify
-from .compare import Task, command
+from .command import command
+from .compare import Task
 from .floor import Floor
 
 STEP = Task(

@@ -23,12 +23,21 @@ RESULT = {"float32": 1e-5, "float64": 1e-13}
 MOVEMENT = {"float32": 2e-3, "float64": 1e-9}
 
 
-def training(case):
-    """A function that trains a peer for a few steps and tells how far it strayed."""
-    expected = _movement(reference.Peer(_exact(case)), case)
+def training(case, oracle=reference.Peer, steps=STEPS):
+    """A function that trains a peer for a few steps and tells how far it strayed.
+
+    Parameters
+    ----------
+    case : Case
+    oracle : callable
+        Makes the peer that is right, from the case in float64.
+    steps : int
+        How often each peer's `step` is called.
+    """
+    expected = _movement(oracle(_exact(case)), case, steps)
 
     def error(peer):
-        return largest_error(_movement(peer, case), expected)
+        return largest_error(_movement(peer, case, steps), expected)
 
     return error
 
@@ -43,13 +52,19 @@ def prediction(case):
     return error
 
 
+def same_bits(peer, other):
+    """Whether two peers have exactly the same parameters."""
+    pairs = zip(peer.parameters(), other.parameters(), strict=True)
+    return all(np.array_equal(one, two) for one, two in pairs)
+
+
 def _exact(case):
     return replace(case, dtype="float64")
 
 
-def _movement(peer, case):
+def _movement(peer, case, steps):
     """What a few steps added to each parameter."""
-    for _ in range(STEPS):
+    for _ in range(steps):
         peer.step()
     return [
         np.subtract(after, before, dtype=np.float64)
