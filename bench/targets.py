@@ -1,0 +1,157 @@
+"""How fast the library shall be, as data: every number that it is held to.
+
+They hold for one thread (but where threads are counted) on a CPU with AVX-512, float32,
+gradient descent with momentum, arrays of the network's dtype.
+"""
+
+from dataclasses import dataclass
+
+from .footprint import PATHS
+
+
+@dataclass(frozen=True)
+class Target:
+    """One figure and its limit.
+
+    Parameters
+    ----------
+    record : str
+        The command, or the file under ``bench/results``, that the figure comes from.
+    title : str
+        What is measured.
+    at : dict
+        What tells the result apart from others of the record.
+    figure : str
+        The way to the figure within the result, parts joined by dots.
+    least, most : float, optional
+        The limit, from one side; seconds, bytes or a ratio.
+    tie : bool
+        Whether it is enough to reach the limit within the quartiles.
+    """
+
+    record: str
+    title: str
+    at: dict
+    figure: str
+    least: float | None = None
+    most: float | None = None
+    tie: bool = False
+
+
+_PEERS = {
+    "by_hand": "NumPy by hand",
+    "torch": "PyTorch",
+    "jax": "JAX",
+    "sklearn": "scikit-learn",
+    "onnxruntime": "onnxruntime",
+}
+
+#: Net, batch; the most that a step may take, in all or over the floor; and how many
+#: times that the peers shall take: NumPy by hand, PyTorch, JAX, scikit-learn.
+_STEPS = (
+    ("2-16-2", 1, {"seconds": 1.5e-6}, (15, 100, 15, 80)),
+    ("4-64-64-2", 1, {"seconds": 2.5e-6}, (20, 110, 20, 80)),
+    ("4-64-64-2", 32, {"over_floor": 2.2}, (6.5, 35, 9, 28)),
+    ("784-128-10", 1, {"over_floor": 1.5}, (12, 12, 3.5, 18)),
+    ("784-128-10", 32, {"over_floor": 1.5}, (3.2, 6.5, 3.4, 8)),
+    ("784-128-10", 128, {"over_floor": 1.35}, (1.9, 3, 1.9, 4)),
+    ("784-1024-1024-10", 128, {"over_floor": 1.3}, (1.8, 1.75, 1.75, 3)),
+    ("2048-2048-2048-2048", 256, {"over_floor": 1.2}, (1.65, 1.5, 1.65, 2.3)),
+)
+
+#: The share of NumPy's ratios that float64 shall keep.
+_FLOAT64 = 0.9
+
+
+def _over(record, task, net, batch, peer, least):
+    title = f"{task}: {_PEERS[peer]} over bpcore"
+    at = {"net": net, "batch": batch}
+    return Target(record, title, at, f"peers.{peer}.over_bpcore", least=least)
+
+
+def _own(record, title, net, batch, figure, most):
+    return Target(
+        record, title, {"net": net, "batch": batch}, f"peers.bpcore.{figure}", most=most
+    )
+
+
+def _steps():
+    titles = {"seconds": "step: bpcore", "over_floor": "step: bpcore over the floor"}
+    for net, batch, own, ratios in _STEPS:
+        for figure, most in own.items():
+            yield _own("step", titles[figure], net, batch, figure, most)
+        for peer, least in zip(_PEERS, ratios, strict=False):
+            yield _over("step", "step", net, batch, peer, least)
+    for net, batch, _, (by_hand, *_) in _STEPS:
+        least = round(_FLOAT64 * by_hand, 3)
+        yield _over("step_float64", "step in float64", net, batch, "by_hand", least)
+    # At least 80 % of the peak: the arithmetic is what binds this net.
+    yield _own(
+        "step_x86_64_v3",
+        "step with AVX2: bpcore over the floor",
+        *("784-1024-1024-10", 128, "over_floor"),
+        most=1 / 0.8,
+    )
+
+
+def _predictions():
+    small, large = "4-64-64-2", "784-128-10"
+    yield _own("predict", "prediction: bpcore", small, 1, "seconds", 1e-6)
+    yield _over("predict", "prediction", small, 1, "onnxruntime", 5)
+    yield _over("predict", "prediction", large, 1, "onnxruntime", 2)
+    for net in (small, large):
+        for batch in (32, 1024):
+            for peer in ("by_hand", "torch", "onnxruntime"):
+                yield _over("predict", "prediction", net, batch, peer, 1)
+
+
+def _per_sample():
+    # 1 / 1.2: bpcore may take 1.2 times as long as FANN.
+    for net, least in (("2-16-2", 1 / 1.2), ("4-64-64-2", 5), ("784-128-10", 4)):
+        title = "fit sample by sample: FANN over bpcore"
+        figure = "peers.fann.over_bpcore"
+        yield Target("fann", title, {"net": net, "batch": 1}, figure, least=least)
+
+
+def _threads():
+    for net, batch, least in (
+        ("2048-2048-2048-2048", 256, 1.85),
+        ("784-1024-1024-10", 128, 1.7),
+    ):
+        title = "step: one thread over two"
+        at = {"net": net, "batch": batch}
+        yield Target("threads", title, at, "threads.2.speedup", least=least)
+    for net, batch, *_ in _STEPS:
+        title = 'step: one thread over "auto"'
+        at = {"net": net, "batch": batch}
+        yield Target("threads", title, at, "threads.auto.speedup", least=1, tie=True)
+    title = "fit: two networks in two Python threads over one"
+    at = {"net": "784-128-10", "batch": 32, "networks": 2}
+    yield Target("threads", title, at, "throughput", least=1.9)
+
+
+def _memory():
+    for net, batch in (
+        ("784-128-10", 128),
+        ("784-1024-1024-10", 128),
+        ("2048-2048-2048-2048", 256),
+    ):
+        for path in PATHS:
+            for measured in ("allocated", "resident"):
+                title = f"memory of {path}, {measured}, beyond what it needs"
+                at = {"net": net, "batch": batch, "path": path}
+                yield Target("memory", title, at, f"{measured}_beyond", most=4e6)
+
+
+TARGETS = (
+    *_steps(),
+    *_predictions(),
+    *_per_sample(),
+    *_threads(),
+    *_memory(),
+)
+
+
+def of(record):
+    """The targets of one record."""
+    return [target for target in TARGETS if target.record == record]

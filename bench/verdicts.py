@@ -1,0 +1,82 @@
+"""Which targets are met: the figure reached beside each, and how far it scatters."""
+
+from . import report
+from .targets import TARGETS, of
+from .timing import Spread
+
+_HEAD = ("what", "net", "batch", "wanted", "reached", "quartiles", "met")
+
+
+def table(name, record):
+    """The targets of one record as text, those left out that it did not measure."""
+    rows = [row(target, record) for target in of(name) if found(target, record)]
+    return report.table([_HEAD, *rows]) if rows else "No target is set for these."
+
+
+def markdown(records):
+    """All targets of all records, by name, as a table in Markdown."""
+    rows = [row(target, records.get(target.record)) for target in TARGETS]
+    return report.markdown([_HEAD, *rows])
+
+
+def count(records):
+    """How many targets are met, and how many there are."""
+    met = sum(is_met(target, records.get(target.record)) for target in TARGETS)
+    return f"{met} of {len(TARGETS)} targets are met."
+
+
+def row(target, record):
+    """The cells of one target."""
+    net, batch = (str(target.at.get(name, "")) for name in ("net", "batch"))
+    side, limit = (
+        ("at least", target.least) if target.most is None else ("at most", target.most)
+    )
+    wanted = f"{side} {_written(target, limit)}"
+    figure = found(target, record)
+    if figure is None:
+        return (target.title, net, batch, wanted, "not measured", "", "")
+    middle, scatter = figure, ""
+    if isinstance(figure, Spread):
+        middle = figure.median
+        unit, _ = _unit(target)
+        scatter = report.quartiles(figure, unit)
+    met = "yes" if is_met(target, record) else "**no**"
+    return (target.title, net, batch, wanted, _written(target, middle), scatter, met)
+
+
+def is_met(target, record):
+    """Whether the figure is on the right side of its limit."""
+    figure = found(target, record)
+    if figure is None:
+        return False
+    if isinstance(figure, Spread):
+        # Of two equals one is the slower in half of all rounds.
+        figure = figure.upper if target.tie else figure.median
+    return figure >= target.least if target.most is None else figure <= target.most
+
+
+def found(target, record):
+    """The figure, a `Spread` or a number; None where it was not measured."""
+    for result in record["results"] if record else ():
+        if all(result.get(name) == value for name, value in target.at.items()):
+            figure = result
+            for part in target.figure.split("."):
+                figure = figure.get(part)
+                if figure is None:
+                    return None
+            return figure
+    return None
+
+
+def _written(target, value):
+    unit, symbol = _unit(target)
+    return f"{report.number(value * unit)}{symbol}"
+
+
+def _unit(target):
+    """What to multiply a figure by, and the symbol of its unit."""
+    if target.figure.endswith("seconds"):
+        return 1e6, " us"
+    if target.figure.endswith("beyond"):
+        return 1e-6, " MB"
+    return 1, "x"
