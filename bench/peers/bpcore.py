@@ -8,20 +8,27 @@ from ..case import LEARNING_RATE, MOMENTUM
 
 
 class Peer:
-    """``bpcore.Network``, fed arrays of its own dtype."""
+    """``bpcore.Network``, fed arrays of its own dtype.
+
+    Parameters
+    ----------
+    case : Case
+    settings
+        What the network is told differently, or besides, as in ``n_threads=2``.
+    """
 
     title = "bpcore"
     network = bpcore.Network
 
-    def __init__(self, case):
-        net = self.network(
-            list(case.sizes),
-            activation="relu",
-            loss="cross_entropy",
-            optimizer=bpcore.SGD(lr=LEARNING_RATE, momentum=MOMENTUM),
-            dtype=case.dtype,
-            rng=0,
-        )
+    def __init__(self, case, **settings):
+        usual = {
+            "activation": "relu",
+            "loss": "cross_entropy",
+            "optimizer": bpcore.SGD(lr=LEARNING_RATE, momentum=MOMENTUM),
+            "dtype": case.dtype,
+            "rng": 0,
+        }
+        net = self.network(list(case.sizes), **usual | settings)
         for own, given in zip(_parameters(net), case.parameters, strict=True):
             own[...] = given
         self._net = net
