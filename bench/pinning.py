@@ -1,4 +1,4 @@
-"""One core, one thread, one instruction set: settled before any library loads.
+"""Cores, threads, instruction set: settled before any library loads.
 
 BLAS, OpenMP and XLA read their thread counts from the environment when they are
 loaded, and bpcore its instruction set, so a running command can no longer change
@@ -63,6 +63,12 @@ def settle(cores=1, isa=None, blas_core=None):
         os.environ["OPENBLAS_CORETYPE"] = blas_core
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+def lent():
+    """How many cores this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count()
 
 
 def settings():
