@@ -1,12 +1,15 @@
 # make demo [MNIST=DIR]   train on digits (or MNIST), in a virtual environment of its own
 # make test               everything, in a fresh virtual environment
 # make lint               ruff, cython-lint and mypy, in the environment of the tests
-# make bench              one training step and one prediction against the peers installed
+# make bench              every benchmark against every peer: bench/results, in 10 minutes
 # make sanitize           the kernels' tests under the address and undefined sanitizers
 # make clean              remove what the others made
 
 PYTHON ?= python3
 SOURCES := pyproject.toml setup.py $(shell find src -name '*.py' -o -name '*.p[yx][xd]' -o -name '*.h')
+
+BENCH := .venv-bench/bin/python -m bench
+RESULTS := bench/results
 
 .PHONY: demo test lint bench sanitize clean
 
@@ -36,9 +39,19 @@ lint:
 bench:
 	test -d .venv-bench || $(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/python -m pip install --quiet ".[bench]"
-	.venv-bench/bin/python -m bench.kernels
-	.venv-bench/bin/python -m bench.step
-	.venv-bench/bin/python -m bench.predict
+	rm -f $(RESULTS)/*.json
+	$(BENCH).kernels --seconds 0.5 --json $(RESULTS)/kernels.json
+	$(BENCH).kernels --seconds 0.5 --dtype float64 --json $(RESULTS)/kernels_float64.json
+	$(BENCH).step --json $(RESULTS)/step.json
+	$(BENCH).step --dtype float64 --peers by_hand reference \
+		--json $(RESULTS)/step_float64.json
+	-$(BENCH).step 784-1024-1024-10 --batch 128 --isa x86_64_v3 --peers bpcore \
+		--json $(RESULTS)/step_x86_64_v3.json  # not every CPU has it
+	$(BENCH).predict --json $(RESULTS)/predict.json
+	$(BENCH).threads --json $(RESULTS)/threads.json
+	$(BENCH).fann --json $(RESULTS)/fann.json
+	$(BENCH).memory --json $(RESULTS)/memory.json
+	$(BENCH).summary
 
 sanitize:
 	rm -rf .venv-sanitize

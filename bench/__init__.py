@@ -7,20 +7,27 @@ would pick instead. Nothing is timed before its result agrees with the reference
 
     python -m bench.step       one training step, called from Python
     python -m bench.predict    one prediction, called from Python
+    python -m bench.fann       fit, one sample at a time, against FANN in C
     python -m bench.kernels    the kernels alone, for each instruction set of this CPU
+    python -m bench.threads    several threads, and several networks, against one
+    python -m bench.memory     the peak memory of training, against what it needs
+    python -m bench.summary    one page and one plot of what the others have written
 
-Each command holds itself to one core and each library to one thread, prints a table,
-and with ``--json FILE`` writes the same figures, their spread, the settings and the
-machine. Run them from the root of the repository, with bpcore installed; peers that
-are not installed are left out.
+Each command but `threads` holds itself to one core and each library to one thread. Each
+prints a table, and with ``--json FILE`` writes the same figures, their spread, the
+settings and the machine. Run them from the root of the repository, with bpcore
+installed; peers that are not installed are left out. ``make bench`` runs them all and
+leaves what they say in ``bench/results``.
 
 Where things are, each line resting on those below it:
 
-    commands       step, predict; kernels
-    what they run  compare, peers/; operations, numpy_kernels
-    what they say  tables, report
+    the page       summary, plot
+    commands       step, predict, fann; threads; memory; kernels
+    what they run  command, compare, peers/; per_sample, fann_driver (.py, .c);
+                   abreast; footprint, gauges; operations, numpy_kernels
+    what they say  verdicts, targets, tables, report, records
     what holds     verify
     what limits    floor, yardsticks
     what is given  case; layer
-    how, where     timing, pinning, machine
+    how, where     timing, contention, pinning, machine
 """
