@@ -158,14 +158,17 @@ def edges(kernels, dtype):
     """The sizes at which a loop or a tile ends, one less, and one more.
 
     Of the tile's rows and columns and of the columns taken for a single row; one more
-    than a chain and than a block of k; and a prime, at which both are cut twice.
+    than a chain and than a block of k; and a prime, at which both are cut twice, and at
+    which the sums of `update` must wait outside their tile.
     """
     build = kernels.BUILD
     rows, columns = build["tile_rows"], build["tile_columns"][dtype]
     ends = [size + d for size in (rows, columns, 4 * columns) for d in (-1, 0, 1)]
     prime = 1031
-    assert prime > 2 * max(build["k_block"], build["chain"])
-    return sorted({1, *ends, build["chain"] + 1, build["k_block"] + 1, prime})
+    block = build["k_block"]["in_place"]
+    assert block > build["chain"] == build["k_block"]["copied"]
+    assert prime > max(2 * block, build["k_block"]["descend"])
+    return sorted({1, *ends, build["chain"] + 1, block + 1, prime})
 
 
 def triples(kernels, dtype):
@@ -435,9 +438,12 @@ def test_bits_of_update_are_those_of_gradient_then_descend(kernels, dtype, setti
 
 
 def test_bits_do_not_depend_on_packing(kernels, dtype):
-    """Beyond a block of k: a single row and `update` take the same panels unpacked."""
-    (rows, columns), k = PACKED, 523
-    assert k > kernels.BUILD["k_block"]
+    """Beyond every block of k, where more sums wait than there is room for at a time.
+
+    A single row takes the same columns unpacked, `gradient` has sums wait in dW.
+    """
+    (rows, columns), k = PACKED, 1031
+    assert k > max(kernels.BUILD["k_block"].values())
     arrays = draw("forward", (rows, k, columns), dtype)
     batch = run(kernels, "forward", arrays, {})["out"]
     for i in (0, rows // 2, rows - 1):

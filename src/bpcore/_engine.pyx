@@ -3,27 +3,39 @@
 An ``Engine`` is the order in which kernels are called, over raw pointers into buffers
 that ``Network`` owns.  It checks nothing but that it is not entered from two threads at
 once: arrays come C-contiguous, of the network's dtype and of matching shapes (labels
-int64, weights float64).  ``reference.Engine`` is its twin in NumPy.
+int64, weights float64).  Only ``step_at_once`` and ``predict_at_once`` look at what they
+are given, to spare a small net the way through Python.  ``reference.Engine`` is its twin
+in NumPy.
 
 The buffers, with n the capacity in rows::
 
     parameters, state, gradient    W[0] b[0] W[1] b[1] ... one after the other
     workspace                      a[1] (n, n_1) ... a[L] (n, n_L), two deltas
-                                   (n, widest), and one gathered mini-batch X, y, weight
+                                   (n, widest), the losses E (n,), one gathered
+                                   mini-batch X, y, weight, and a room per worker
+
+Every function below that takes a worker is run by all workers of a task at once, each
+doing its share of every kernel.  Between kernels all meet, so that each may read what
+the others wrote.
 """
 
 from cpython.buffer cimport (
+    PyBUF_C_CONTIGUOUS,
+    PyBUF_FORMAT,
     PyBUF_SIMPLE,
     PyBUF_WRITABLE,
     PyBuffer_Release,
     PyObject_GetBuffer,
 )
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
+from cpython.object cimport Py_TYPE, PyTypeObject
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from cpython.pythread cimport PyThread_get_thread_ident
-from libc.math cimport isfinite
+from libc.math cimport INFINITY, NAN, isfinite
 from libc.stdint cimport int64_t, uint64_t
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
+
+import numpy as np
 
 from bpcore._kernels cimport (
     BINARY_CROSS_ENTROPY,
@@ -32,8 +44,10 @@ from bpcore._kernels cimport (
     activation_t,
     kernel_table,
     loss_t,
+    meet,
     optimizer_t,
     rule_t,
+    worker_t,
 )
 
 
@@ -41,8 +55,29 @@ cdef extern from "csrc/clock.h" nogil:
     double seconds_now "bpcore_seconds"()
 
 
+cdef extern from "csrc/worker.h" nogil:
+    void share "bpcore_share"(const worker_t *worker, Py_ssize_t size, Py_ssize_t unit,
+                              Py_ssize_t *first, Py_ssize_t *end)
+
+
+cdef extern from "csrc/team.h" nogil:
+    ctypedef void (*job_t "bpcore_job")(void *task, const worker_t *worker) noexcept nogil
+    void found_team "bpcore_found_team"()
+    void run_job "bpcore_run"(int count, char *rooms, Py_ssize_t room_size, job_t job,
+                              void *task)
+
+
+found_team()
+
+
 cdef enum:
     ALIGNMENT = 64
+    # Multiply-adds of a task for each worker beyond which another is worth waking
+    # (measured: docs/decisions.md).
+    WORK = 4_000_000
+    # Steps of less work than this look at the clock at every CLOCK_EVERY-th only.
+    QUICK = 100_000
+    CLOCK_EVERY = 16
 
 
 cdef struct layer_t:
@@ -62,6 +97,269 @@ cdef struct batch_t:
     const double *weight
 
 
+# A network as the workers see it: nothing of Python.
+cdef struct net_t:
+    const kernel_table *k
+    Py_ssize_t L, widest, size      # layers, units of the widest, parameters
+    layer_t *layers
+    loss_t loss
+    bint loss_takes_z
+    optimizer_t optimizer
+    char *parameters
+    char *state
+    # The workspace.
+    const char **a                  # a[0] .. a[L]; the ends point where X and out are
+    char *output                    # a[L] where nobody asked for it
+    char *delta
+    char *other_delta
+    double *E
+    batch_t gathered
+    char *rooms
+    Py_ssize_t room_size
+
+
+cdef enum what_t:
+    PREDICT
+    EVALUATE
+    TRAIN
+    DIFFERENTIATE
+
+
+# What the engine is asked for, and what comes of it.
+cdef struct task_t:
+    net_t *net
+    what_t what
+    batch_t data
+    const int64_t *order            # of the rows, or NULL
+    Py_ssize_t first                # row to go on from
+    Py_ssize_t rows                 # of a mini-batch
+    double deadline
+    double total, weights           # sums of w E and of w
+    bint finite
+    bint late
+    char *out                       # where predictions go
+    char *gradient                  # where derivatives go
+    char *dX
+    const char **a                  # activations of a tape
+
+
+# --- one mini-batch, by all workers ---------------------------------------------------
+
+
+cdef void forward_pass(
+    const net_t *net, const worker_t *worker, const char **a, Py_ssize_t n,
+    activation_t f_last,
+) noexcept nogil:
+    """a[l+1] = f[l](a[l] @ W[l] + b[l])"""
+    cdef Py_ssize_t l
+    for l in range(net.L):
+        layer = &net.layers[l]
+        net.k.forward(
+            worker, <char *>a[l + 1], a[l],
+            net.parameters + layer.W_at, net.parameters + layer.b_at,
+            n, layer.n_in, layer.n_out, f_last if l == net.L - 1 else layer.f,
+        )
+        meet(worker)
+
+
+cdef void backward_pass(
+    const net_t *net, const worker_t *worker, const char **a, Py_ssize_t n,
+    char *gradient, char *dX,
+) noexcept nogil:
+    """From delta[L-1] in net.delta, for l = L-1 .. 0:
+
+        delta[l-1] = (delta[l] @ W[l].T) * f'[l-1](z[l-1])    from the old W[l],
+        W[l], b[l] updated in place, or dW[l], db[l] stored in `gradient`
+
+    and dX = delta[0] @ W[0].T where dX is asked for.
+    """
+    cdef Py_ssize_t l
+    cdef char *delta = net.delta
+    cdef char *before = net.other_delta
+    for l in range(net.L - 1, -1, -1):
+        layer = &net.layers[l]
+        W = net.parameters + layer.W_at
+        if l > 0:
+            net.k.propagate(worker, before, delta, W, a[l], n, layer.n_in, layer.n_out,
+                            net.layers[l - 1].f)
+        elif dX != NULL:
+            net.k.propagate(worker, dX, delta, W, NULL, n, layer.n_in, layer.n_out,
+                            IDENTITY)
+        meet(worker)
+        if gradient != NULL:
+            net.k.gradient(
+                worker, gradient + layer.W_at, gradient + layer.b_at,
+                a[l], delta, n, layer.n_in, layer.n_out,
+            )
+        else:
+            net.k.update(
+                worker, W, net.parameters + layer.b_at,
+                net.state + layer.W_at if net.state != NULL else NULL,
+                net.state + layer.b_at if net.state != NULL else NULL,
+                a[l], delta, n, layer.n_in, layer.n_out, &net.optimizer,
+            )
+        meet(worker)
+        delta, before = before, delta
+
+
+cdef double loss_pass(
+    const net_t *net, const worker_t *worker, const batch_t *batch, double *total,
+) noexcept nogil:
+    """total += sum(w E);  net.delta = delta[L-1] of the mean;  returns sum(w)"""
+    cdef Py_ssize_t i, n = batch.n
+    cdef double weights = n
+    last = &net.layers[net.L - 1]
+    cdef char *output = <char *>net.a[net.L]
+    forward_pass(net, worker, net.a, n, IDENTITY if net.loss_takes_z else last.f)
+    if batch.weight != NULL:
+        weights = 0
+        for i in range(n):
+            weights += batch.weight[i]
+    # A mini-batch whose weights are all zero asks for nothing: its delta is zero.
+    net.k.loss(worker, net.E, net.delta, output, batch.y, batch.labels, batch.weight,
+               1 / weights if weights > 0 else 0, n, last.n_out, net.loss)
+    if not net.loss_takes_z:  # of the same rows: no need to meet
+        net.k.times_derivative(worker, net.delta, output, n, last.n_out, last.f)
+    meet(worker)
+    for i in range(n):
+        total[0] += net.E[i]
+    return weights
+
+
+cdef bint step(
+    const net_t *net, const worker_t *worker, const batch_t *batch,
+    double *total, double *weights,
+) noexcept nogil:
+    """One fused step; false, with nothing changed, if the loss is not finite."""
+    cdef double loss = 0
+    cdef double weight = loss_pass(net, worker, batch, &loss)
+    if not isfinite(loss):
+        return False
+    backward_pass(net, worker, net.a, batch.n, NULL, NULL)
+    total[0] += loss
+    weights[0] += weight
+    return True
+
+
+cdef batch_t rows_in_place(
+    const net_t *net, const batch_t *data, Py_ssize_t first, Py_ssize_t n,
+) noexcept nogil:
+    """Rows first .. first + n of the data, where they are."""
+    cdef Py_ssize_t size = net.k.itemsize
+    cdef batch_t batch
+    batch.n = n
+    batch.X = data.X + first * net.layers[0].n_in * size
+    batch.y = NULL
+    if data.y != NULL:
+        batch.y = data.y + first * net.layers[net.L - 1].n_out * size
+    batch.labels = data.labels + first if data.labels != NULL else NULL
+    batch.weight = data.weight + first if data.weight != NULL else NULL
+    return batch
+
+
+cdef batch_t rows_gathered(
+    const net_t *net, const worker_t *worker, const batch_t *data,
+    const int64_t *order, Py_ssize_t n,
+) noexcept nogil:
+    """Rows order[0] .. order[n-1] of the data, copied together."""
+    cdef Py_ssize_t i, first, end
+    cdef Py_ssize_t X_size = net.layers[0].n_in * net.k.itemsize
+    cdef Py_ssize_t y_size = net.layers[net.L - 1].n_out * net.k.itemsize
+    cdef batch_t batch = net.gathered
+    batch.n = n
+    if data.y == NULL:
+        batch.y = NULL
+    if data.labels == NULL:
+        batch.labels = NULL
+    if data.weight == NULL:
+        batch.weight = NULL
+    share(worker, n, 1, &first, &end)
+    for i in range(first, end):
+        memcpy(<char *>batch.X + i * X_size, data.X + order[i] * X_size, X_size)
+        if data.y != NULL:
+            memcpy(<char *>batch.y + i * y_size, data.y + order[i] * y_size, y_size)
+        if data.labels != NULL:
+            (<int64_t *>batch.labels)[i] = data.labels[order[i]]
+        if data.weight != NULL:
+            (<double *>batch.weight)[i] = data.weight[order[i]]
+    return batch
+
+
+# --- tasks ----------------------------------------------------------------------------
+
+
+cdef void walk(void *task_, const worker_t *worker) noexcept nogil:
+    """Mini-batch after mini-batch from row `first` on, until the rows or the time end.
+
+    The sums are one chain of additions each, which every worker does for itself: no bit
+    depends on when the time was used up.
+    """
+    task = <task_t *>task_
+    net = task.net
+    cdef batch_t batch
+    cdef Py_ssize_t n, first = task.first, steps = 0
+    cdef Py_ssize_t out_size = net.layers[net.L - 1].n_out * net.k.itemsize
+    cdef Py_ssize_t clock_every = 1 if task.rows * net.size > QUICK else CLOCK_EVERY
+    cdef double total = task.total, weights = task.weights
+    cdef bint finite = True, late = False
+    while first < task.data.n and finite and not late:
+        n = min(task.rows, task.data.n - first)
+        if task.order != NULL:
+            batch = rows_gathered(net, worker, &task.data, task.order + first, n)
+        else:
+            batch = rows_in_place(net, &task.data, first, n)
+        if worker.index == 0:
+            net.a[0], net.a[net.L] = batch.X, net.output
+            if task.what == PREDICT:
+                net.a[net.L] = task.out + first * out_size
+            steps += 1
+            if steps % clock_every == 0:
+                task.late = seconds_now() >= task.deadline
+        meet(worker)
+        late = task.late
+        if task.what == PREDICT:
+            forward_pass(net, worker, net.a, n, net.layers[net.L - 1].f)
+        elif task.what == TRAIN:
+            finite = step(net, worker, &batch, &total, &weights)
+        else:
+            weights += loss_pass(net, worker, &batch, &total)
+            if task.what == DIFFERENTIATE:
+                backward_pass(net, worker, net.a, n, task.gradient, task.dX)
+        if finite:
+            first += n
+    if worker.index == 0:
+        task.first, task.total, task.weights, task.finite = first, total, weights, finite
+
+
+cdef void tape_forward(void *task_, const worker_t *worker) noexcept nogil:
+    """a[1] .. a[L] of a tape from its a[0]."""
+    task = <task_t *>task_
+    forward_pass(task.net, worker, task.a, task.data.n,
+                 task.net.layers[task.net.L - 1].f)
+
+
+cdef void tape_backward(void *task_, const worker_t *worker) noexcept nogil:
+    """All derivatives from dE/da[L], which lies in net.delta, and the tape."""
+    task = <task_t *>task_
+    net = task.net
+    last = &net.layers[net.L - 1]
+    net.k.times_derivative(worker, net.delta, task.a[net.L], task.data.n, last.n_out,
+                           last.f)
+    meet(worker)
+    backward_pass(net, worker, task.a, task.data.n, task.gradient, task.dX)
+
+
+cdef void descend(void *task_, const worker_t *worker) noexcept nogil:
+    """One optimizer step on all parameters from a stored gradient."""
+    task = <task_t *>task_
+    net = task.net
+    net.k.descend(worker, net.parameters, net.state, task.gradient, net.size,
+                  &net.optimizer)
+
+
+# --- arrays ---------------------------------------------------------------------------
+
+
 cdef char *address(object array, int flags=PyBUF_SIMPLE) except? NULL:
     """Where the data of a C-contiguous array begins; the caller keeps it alive."""
     cdef Py_buffer view
@@ -78,6 +376,39 @@ cdef inline char *part(char *start, Py_ssize_t *at, Py_ssize_t size) noexcept no
     return here
 
 
+# What an array is, as far as it can be used where it lies; ndim 0: it cannot.
+cdef struct plain_t:
+    char *at
+    int ndim
+    Py_ssize_t n, width  # rows; elements of a row, 1 for a vector
+    char kind            # of its elements: f, d, or i for int64
+
+cdef const PyTypeObject *NDARRAY = <PyTypeObject *>np.ndarray
+
+
+cdef plain_t plain(object array) noexcept:
+    """What a C-contiguous, aligned ndarray of float32, float64 or int64 is."""
+    cdef plain_t it
+    cdef Py_buffer view
+    memset(&it, 0, sizeof(plain_t))
+    if Py_TYPE(array) != NDARRAY:  # a subclass may mean something else by its data
+        return it
+    try:
+        PyObject_GetBuffer(array, &view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT)
+    except Exception:
+        return it
+    if view.format[1] == 0 and 1 <= view.ndim <= 2 and (
+        <size_t>view.buf % <size_t>view.itemsize == 0
+    ):
+        it.kind = view.format[0]
+        if it.kind in (c"l", c"q") and view.itemsize == sizeof(int64_t):
+            it.kind = c"i"
+        it.ndim, it.at = view.ndim, <char *>view.buf
+        it.n, it.width = view.shape[0], view.shape[1] if view.ndim == 2 else 1
+    PyBuffer_Release(&view)
+    return it
+
+
 cdef class Engine:
     """Calls the kernels of one network in order.
 
@@ -91,57 +422,54 @@ cdef class Engine:
     parameters : writable flat array, kept alive
     """
 
-    cdef const kernel_table *k
-    cdef Py_ssize_t L, widest
-    cdef layer_t *layers
-    cdef loss_t loss
-    cdef bint loss_takes_z
-    cdef optimizer_t optimizer
-    cdef char *parameters
-    cdef char *state
-    cdef object kernels, kept_parameters, kept_state
-    # The workspace, and its parts.
-    cdef object workspace
+    cdef net_t net
+    cdef object kernels, kept_parameters, kept_state, workspace
+    cdef object dtype
+    cdef char kind
+    cdef double largest
+    cdef bint labels_allowed, unit_targets
+    cdef int n_threads
     cdef readonly Py_ssize_t capacity
-    cdef const char **a
-    cdef char *delta
-    cdef char *other_delta
-    cdef batch_t gathered
     # Who is inside.
     cdef unsigned long owner
     cdef int depth
 
     def __cinit__(self, kernels, dtype, sizes, activations, loss, parameters):
         cdef Py_ssize_t l, at = 0
-        self.k = <const kernel_table *>PyCapsule_GetPointer(
+        net = &self.net
+        net.k = <const kernel_table *>PyCapsule_GetPointer(
             kernels.TABLES[dtype], "bpcore.kernel_table"
         )
-        self.L = len(sizes) - 1
-        self.layers = <layer_t *>PyMem_Calloc(self.L, sizeof(layer_t))
-        self.a = <const char **>PyMem_Calloc(self.L + 1, sizeof(char *))
-        if self.layers == NULL or self.a == NULL:
+        net.L = len(sizes) - 1
+        net.layers = <layer_t *>PyMem_Calloc(net.L, sizeof(layer_t))
+        net.a = <const char **>PyMem_Calloc(net.L + 1, sizeof(char *))
+        if net.layers == NULL or net.a == NULL:
             raise MemoryError()
-        for l in range(self.L):
-            layer = &self.layers[l]
+        for l in range(net.L):
+            layer = &net.layers[l]
             layer.n_in, layer.n_out = sizes[l], sizes[l + 1]
             layer.f = <activation_t><int>kernels.ACTIVATIONS[activations[l]]
             layer.W_at = at
-            layer.b_at = at + layer.n_in * layer.n_out * self.k.itemsize
-            at = layer.b_at + layer.n_out * self.k.itemsize
-            self.widest = max(self.widest, layer.n_out)
-        self.loss = <loss_t><int>kernels.LOSSES[loss]
-        self.loss_takes_z = self.loss in (CROSS_ENTROPY, BINARY_CROSS_ENTROPY)
-        self.parameters = address(parameters, PyBUF_WRITABLE)
-        self.kernels = kernels
-        self.kept_parameters = parameters
+            layer.b_at = at + layer.n_in * layer.n_out * net.k.itemsize
+            at = layer.b_at + layer.n_out * net.k.itemsize
+            net.widest = max(net.widest, layer.n_out)
+        net.size = at // net.k.itemsize
+        net.loss = <loss_t><int>kernels.LOSSES[loss]
+        net.loss_takes_z = net.loss in (CROSS_ENTROPY, BINARY_CROSS_ENTROPY)
+        net.parameters = address(parameters, PyBUF_WRITABLE)
+        self.kernels, self.kept_parameters = kernels, parameters
+        self.dtype = parameters.dtype
+        self.kind = ord(self.dtype.char)
+        self.largest = np.finfo(self.dtype).max
+        self.n_threads = 1
 
     def __dealloc__(self):
-        PyMem_Free(self.layers)
-        PyMem_Free(self.a)
+        PyMem_Free(self.net.layers)
+        PyMem_Free(self.net.a)
 
     # --- who is inside ----------------------------------------------------------------
 
-    def __enter__(self):
+    cdef int enter(self) except -1:
         cdef unsigned long me = PyThread_get_thread_ident()
         if self.depth > 0 and self.owner != me:
             raise RuntimeError(
@@ -150,6 +478,10 @@ cdef class Engine:
             )
         self.owner = me
         self.depth += 1
+        return 0
+
+    def __enter__(self):
+        self.enter()
         return self
 
     def __exit__(self, *exception):
@@ -158,13 +490,19 @@ cdef class Engine:
     # --- buffers ----------------------------------------------------------------------
 
     def use_optimizer(self, optimizer, state):
-        """Update by these settings; `state` is laid out like parameters, or None."""
-        self.optimizer.rule = <rule_t><int>self.kernels.RULES[optimizer.rule]
-        self.optimizer.lr = optimizer.lr
-        self.optimizer.momentum = optimizer.momentum
-        self.optimizer.weight_decay = optimizer.weight_decay
-        self.state = NULL if state is None else address(state, PyBUF_WRITABLE)
+        """Update by these settings; each row of `state` is laid out like parameters."""
+        self.net.optimizer.rule = <rule_t><int>self.kernels.RULES[optimizer.rule]
+        self.net.optimizer.lr = optimizer.lr
+        self.net.optimizer.momentum = optimizer.momentum
+        self.net.optimizer.weight_decay = optimizer.weight_decay
+        self.net.optimizer.state_apart = self.net.size
+        self.net.state = NULL if state is None else address(state, PyBUF_WRITABLE)
         self.kept_state = state
+
+    def use_threads(self, int n_threads):
+        """Work with up to so many; the workspace is to be asked for anew."""
+        self.n_threads = n_threads
+        self.workspace, self.capacity = None, 0
 
     def drop_workspace(self, Py_ssize_t n):
         """Forget the workspace; returns the size of one for mini-batches of n rows."""
@@ -179,154 +517,56 @@ cdef class Engine:
 
     cdef Py_ssize_t carve(self, char *start, Py_ssize_t n) noexcept:
         """Point every part into the workspace at `start`; returns its size."""
-        cdef Py_ssize_t l, size = self.k.itemsize, at = 0
-        cdef Py_ssize_t n_out = self.layers[self.L - 1].n_out
-        for l in range(self.L):
-            self.a[l + 1] = part(start, &at, n * self.layers[l].n_out * size)
-        self.delta = part(start, &at, n * self.widest * size)
-        self.other_delta = part(start, &at, n * self.widest * size)
-        self.gathered.X = part(start, &at, n * self.layers[0].n_in * size)
-        self.gathered.y = part(
+        net = &self.net
+        cdef Py_ssize_t l, size = net.k.itemsize, at = 0, room
+        cdef Py_ssize_t n_out = net.layers[net.L - 1].n_out
+        for l in range(net.L):
+            net.a[l + 1] = part(start, &at, n * net.layers[l].n_out * size)
+        net.output = <char *>net.a[net.L]
+        net.delta = part(start, &at, n * net.widest * size)
+        net.other_delta = part(start, &at, n * net.widest * size)
+        net.E = <double *>part(start, &at, n * sizeof(double))
+        net.gathered.X = part(start, &at, n * net.layers[0].n_in * size)
+        net.gathered.y = part(
             start, &at, n * max(n_out * size, <Py_ssize_t>sizeof(int64_t))
         )
-        self.gathered.labels = <const int64_t *>self.gathered.y
-        self.gathered.weight = <const double *>part(start, &at, n * sizeof(double))
+        net.gathered.labels = <const int64_t *>net.gathered.y
+        net.gathered.weight = <const double *>part(start, &at, n * sizeof(double))
+        net.room_size = 0
+        for l in range(net.L):
+            room = net.k.room(NULL, n, net.layers[l].n_in, net.layers[l].n_out)
+            net.room_size = max(net.room_size, room)
+        net.rooms = part(start, &at, self.workers(n) * net.room_size)
         return at
 
-    # --- one mini-batch, without the GIL ----------------------------------------------
-
-    cdef void forward_pass(
-        self, const char *X, char *out, Py_ssize_t n, activation_t f_last,
-    ) noexcept nogil:
-        """a[l+1] = f[l](a[l] @ W[l] + b[l]) from a[0] = X; the last goes to `out`."""
-        cdef Py_ssize_t l
-        cdef bint last
-        self.a[0] = X
-        for l in range(self.L):
-            layer = &self.layers[l]
-            last = l == self.L - 1
-            self.k.forward(
-                out if last else <char *>self.a[l + 1], self.a[l],
-                self.parameters + layer.W_at, self.parameters + layer.b_at,
-                n, layer.n_in, layer.n_out, f_last if last else layer.f,
-            )
-
-    cdef void backward_pass(
-        self, const char **a, Py_ssize_t n, char *gradient, char *dX,
-    ) noexcept nogil:
-        """From delta[L-1] in self.delta, for l = L-1 .. 0:
-
-            delta[l-1] = (delta[l] @ W[l].T) * f'[l-1](z[l-1])    from the old W[l],
-            W[l], b[l] updated in place, or dW[l], db[l] stored in `gradient`
-
-        and dX = delta[0] @ W[0].T where dX is asked for.
-        """
-        cdef Py_ssize_t l
-        cdef char *delta = self.delta
-        cdef char *before = self.other_delta
-        for l in range(self.L - 1, -1, -1):
-            layer = &self.layers[l]
-            W = self.parameters + layer.W_at
-            if l > 0:
-                self.k.propagate(before, delta, W, a[l], n, layer.n_in, layer.n_out,
-                                 self.layers[l - 1].f)
-            elif dX != NULL:
-                self.k.propagate(dX, delta, W, NULL, n, layer.n_in, layer.n_out,
-                                 IDENTITY)
-            if gradient != NULL:
-                self.k.gradient(
-                    gradient + layer.W_at, gradient + layer.b_at,
-                    a[l], delta, n, layer.n_in, layer.n_out,
-                )
-            else:
-                self.k.update(
-                    W, self.parameters + layer.b_at,
-                    self.state + layer.W_at if self.state != NULL else NULL,
-                    self.state + layer.b_at if self.state != NULL else NULL,
-                    a[l], delta, n, layer.n_in, layer.n_out, &self.optimizer,
-                )
-            delta, before = before, delta
-
-    cdef double loss_pass(self, const batch_t *batch, double *total) noexcept nogil:
-        """total += sum(w E);  self.delta = delta[L-1] of the mean;  returns sum(w)"""
-        cdef Py_ssize_t i
-        cdef double weights = batch.n
-        last = &self.layers[self.L - 1]
-        cdef char *output = <char *>self.a[self.L]
-        self.forward_pass(batch.X, output, batch.n,
-                          IDENTITY if self.loss_takes_z else last.f)
-        if batch.weight != NULL:
-            weights = 0
-            for i in range(batch.n):
-                weights += batch.weight[i]
-        # A mini-batch whose weights are all zero asks for nothing: its delta is zero.
-        self.k.loss(total, self.delta, output, batch.y, batch.labels, batch.weight,
-                    1 / weights if weights > 0 else 0, batch.n, last.n_out, self.loss)
-        if not self.loss_takes_z:
-            self.k.times_derivative(self.delta, output, batch.n, last.n_out, last.f)
-        return weights
-
-    cdef bint step(
-        self, const batch_t *batch, double *total, double *weights,
-    ) noexcept nogil:
-        """One fused step; false, with nothing changed, if the loss is not finite."""
-        cdef double loss = 0
-        cdef double weight = self.loss_pass(batch, &loss)
-        if not isfinite(loss):
-            return False
-        self.backward_pass(self.a, batch.n, NULL, NULL)
-        total[0] += loss
-        weights[0] += weight
-        return True
-
-    cdef batch_t rows(
-        self, const batch_t *data, Py_ssize_t first, Py_ssize_t n,
-    ) noexcept nogil:
-        """Rows first .. first + n of the data, in place."""
-        cdef Py_ssize_t n_out = self.layers[self.L - 1].n_out
-        cdef batch_t batch
-        batch.n = n
-        batch.X = data.X + first * self.layers[0].n_in * self.k.itemsize
-        batch.y = data.y + first * n_out * self.k.itemsize if data.y != NULL else NULL
-        batch.labels = data.labels + first if data.labels != NULL else NULL
-        batch.weight = data.weight + first if data.weight != NULL else NULL
-        return batch
-
-    cdef batch_t gather(
-        self, const batch_t *data, const int64_t *order, Py_ssize_t n,
-    ) noexcept nogil:
-        """Rows order[0] .. order[n-1] of the data, copied together."""
-        cdef Py_ssize_t i
-        cdef Py_ssize_t X_size = self.layers[0].n_in * self.k.itemsize
-        cdef Py_ssize_t y_size = self.layers[self.L - 1].n_out * self.k.itemsize
-        cdef batch_t batch = self.gathered
-        batch.n = n
-        if data.y == NULL:
-            batch.y = NULL
-        if data.labels == NULL:
-            batch.labels = NULL
-        if data.weight == NULL:
-            batch.weight = NULL
-        for i in range(n):
-            memcpy(<char *>batch.X + i * X_size, data.X + order[i] * X_size, X_size)
-            if data.y != NULL:
-                memcpy(<char *>batch.y + i * y_size, data.y + order[i] * y_size, y_size)
-            if data.labels != NULL:
-                (<int64_t *>batch.labels)[i] = data.labels[order[i]]
-            if data.weight != NULL:
-                (<double *>batch.weight)[i] = data.weight[order[i]]
-        return batch
-
-    cdef batch_t data(self, X, y, weight) except *:
-        cdef batch_t batch
-        batch.n = X.shape[0]
-        batch.X = address(X)
-        batch.y = address(y) if y.ndim == 2 else NULL
-        batch.labels = <const int64_t *>address(y) if y.ndim == 1 else NULL
-        batch.weight = <const double *>address(weight) if weight is not None else NULL
-        return batch
+    cdef int workers(self, Py_ssize_t rows) noexcept:
+        """How many workers a step on so many rows is worth."""
+        return <int>max(1, min(self.n_threads, 3 * rows * self.net.size // WORK))
 
     # --- what Network calls -----------------------------------------------------------
+
+    cdef task_t new_task(self, what_t what, X, y=None, weight=None) except *:
+        cdef task_t task
+        memset(&task, 0, sizeof(task_t))
+        task.net, task.what, task.deadline = &self.net, what, INFINITY
+        task.data.n = task.rows = X.shape[0]
+        task.data.X = address(X)
+        if y is not None and y.ndim == 2:
+            task.data.y = address(y)
+        elif y is not None:
+            task.data.labels = <const int64_t *>address(y)
+        if weight is not None:
+            task.data.weight = <const double *>address(weight)
+        return task
+
+    cdef int run_task(self, job_t job, task_t *task) except -1:
+        """Have the job done by as many workers as it is worth."""
+        cdef int workers = self.workers(min(task.rows, task.data.n))
+        self.enter()
+        with nogil:
+            run_job(workers, self.net.rooms, self.net.room_size, job, task)
+        self.depth -= 1
+        return 0
 
     def predict(
         self, X, out, Py_ssize_t first, Py_ssize_t rows_at_a_time, double seconds,
@@ -335,22 +575,12 @@ cdef class Engine:
 
         Returns the row to go on from.
         """
-        cdef Py_ssize_t n, N = X.shape[0]
-        cdef Py_ssize_t X_size = self.layers[0].n_in * self.k.itemsize
-        cdef Py_ssize_t out_size = self.layers[self.L - 1].n_out * self.k.itemsize
-        cdef const char *X_at = address(X)
-        cdef char *out_at = address(out, PyBUF_WRITABLE)
-        cdef double deadline = seconds_now() + seconds
-        with self:
-            with nogil:
-                while first < N:
-                    n = min(rows_at_a_time, N - first)
-                    self.forward_pass(X_at + first * X_size, out_at + first * out_size,
-                                      n, self.layers[self.L - 1].f)
-                    first += n
-                    if seconds_now() >= deadline:
-                        break
-        return first
+        cdef task_t task = self.new_task(PREDICT, X)
+        task.out = address(out, PyBUF_WRITABLE)
+        task.first, task.rows = first, rows_at_a_time
+        task.deadline = seconds_now() + seconds
+        self.run_task(walk, &task)
+        return task.first
 
     def evaluate(
         self, X, y, weight, Py_ssize_t first, double total, double weights,
@@ -358,33 +588,20 @@ cdef class Engine:
     ):
         """Add w E and w of the rows from `first` on, for about so many seconds.
 
-        Returns the row to go on from and both sums: one chain of additions each, so
-        that no bit depends on when the time was used up.
+        Returns the row to go on from and both sums.
         """
-        cdef batch_t batch, data = self.data(X, y, weight)
-        cdef double deadline = seconds_now() + seconds
-        with self:
-            with nogil:
-                while first < data.n:
-                    batch = self.rows(&data, first,
-                                      min(rows_at_a_time, data.n - first))
-                    weights += self.loss_pass(&batch, &total)
-                    first += batch.n
-                    if seconds_now() >= deadline:
-                        break
-        return first, total, weights
+        cdef task_t task = self.new_task(EVALUATE, X, y, weight)
+        task.first, task.total, task.weights = first, total, weights
+        task.rows = rows_at_a_time
+        task.deadline = seconds_now() + seconds
+        self.run_task(walk, &task)
+        return task.first, task.total, task.weights
 
     def train_step(self, X, y, weight):
         """One fused step; returns the loss before it, or NaN with nothing changed."""
-        cdef batch_t batch = self.data(X, y, weight)
-        cdef double total = 0, weights = 0
-        cdef bint finite
-        with self:
-            with nogil:
-                finite = self.step(&batch, &total, &weights)
-        if not finite:
-            return float("nan")
-        return total / weights if weights > 0 else 0.0
+        cdef task_t task = self.new_task(TRAIN, X, y, weight)
+        self.run_task(walk, &task)
+        return mean_loss(&task)
 
     def run(
         self, X, y, weight, order, Py_ssize_t batch_size, Py_ssize_t first,
@@ -403,89 +620,156 @@ cdef class Engine:
             The row to go on from, both sums, and whether every loss was finite; if not,
             `first` begins the mini-batch whose loss was not, which changed nothing.
         """
-        cdef batch_t batch, data = self.data(X, y, weight)
-        cdef const int64_t *order_at = NULL
-        cdef Py_ssize_t n
-        cdef double deadline = seconds_now() + seconds
-        cdef bint finite = True
+        cdef task_t task = self.new_task(TRAIN, X, y, weight)
         if order is not None:
-            order_at = <const int64_t *>address(order)
-        with self:
-            with nogil:
-                while first < data.n:
-                    n = min(batch_size, data.n - first)
-                    if order_at != NULL:
-                        batch = self.gather(&data, order_at + first, n)
-                    else:
-                        batch = self.rows(&data, first, n)
-                    finite = self.step(&batch, &total, &weights)
-                    if not finite:
-                        break
-                    first += n
-                    if seconds_now() >= deadline:
-                        break
-        return first, total, weights, finite
+            task.order = <const int64_t *>address(order)
+        task.first, task.total, task.weights = first, total, weights
+        task.rows = batch_size
+        task.deadline = seconds_now() + seconds
+        self.run_task(walk, &task)
+        return task.first, task.total, task.weights, bool(task.finite)
 
     def gradients(self, X, y, weight, gradient, dX):
         """The loss; its gradient by the parameters, and by X unless dX is None."""
-        cdef batch_t batch = self.data(X, y, weight)
-        cdef char *gradient_at = address(gradient, PyBUF_WRITABLE)
-        cdef char *dX_at = address(dX, PyBUF_WRITABLE) if dX is not None else NULL
-        cdef double total = 0, weights
-        with self:
-            with nogil:
-                weights = self.loss_pass(&batch, &total)
-                self.backward_pass(self.a, batch.n, gradient_at, dX_at)
-        return total / weights if weights > 0 else 0.0
+        cdef task_t task = self.new_task(DIFFERENTIATE, X, y, weight)
+        task.gradient = address(gradient, PyBUF_WRITABLE)
+        task.dX = address(dX, PyBUF_WRITABLE) if dX is not None else NULL
+        self.run_task(walk, &task)
+        return mean_loss(&task)
 
     def forward(self, activations):
         """a[1] .. a[L] from a[0], every one of them in its own array."""
-        cdef Py_ssize_t l, n = activations[0].shape[0]
-        cdef const char *a
-        cdef char *out
-        with self:
-            for l in range(self.L):
-                layer = &self.layers[l]
-                a = address(activations[l])
-                out = address(activations[l + 1], PyBUF_WRITABLE)
-                with nogil:
-                    self.k.forward(
-                        out, a,
-                        self.parameters + layer.W_at, self.parameters + layer.b_at,
-                        n, layer.n_in, layer.n_out, layer.f,
-                    )
+        cdef task_t task = self.new_task(PREDICT, activations[0])
+        task.a = self.tape(activations)
+        try:
+            self.run_task(tape_forward, &task)
+        finally:
+            PyMem_Free(task.a)
 
     def backward(self, activations, d_output, gradient, dX):
         """The gradient by the parameters and by X, from dE/da[L] and all of a."""
-        cdef Py_ssize_t l, n = d_output.shape[0]
-        cdef char *gradient_at = address(gradient, PyBUF_WRITABLE)
-        cdef char *dX_at = address(dX, PyBUF_WRITABLE)
+        cdef task_t task = self.new_task(DIFFERENTIATE, activations[0])
         cdef const char *d_output_at = address(d_output)
-        last = &self.layers[self.L - 1]
-        cdef const char **a = <const char **>PyMem_Calloc(self.L + 1, sizeof(char *))
+        task.gradient = address(gradient, PyBUF_WRITABLE)
+        task.dX = address(dX, PyBUF_WRITABLE)
+        task.a = self.tape(activations)
+        try:
+            memcpy(self.net.delta, d_output_at, d_output.nbytes)
+            self.run_task(tape_backward, &task)
+        finally:
+            PyMem_Free(task.a)
+
+    cdef const char **tape(self, activations) except NULL:
+        """Where each activation lies; to be freed."""
+        cdef Py_ssize_t l
+        cdef const char **a = <const char **>PyMem_Calloc(self.net.L + 1,
+                                                          sizeof(char *))
         if a == NULL:
             raise MemoryError()
-        try:
-            for l in range(self.L + 1):
-                a[l] = address(activations[l])
-            with self:
-                with nogil:
-                    memcpy(self.delta, d_output_at, n * last.n_out * self.k.itemsize)
-                    self.k.times_derivative(self.delta, a[self.L], n, last.n_out,
-                                            last.f)
-                    self.backward_pass(a, n, gradient_at, dX_at)
-        finally:
-            PyMem_Free(a)
+        for l in range(self.net.L + 1):
+            a[l] = address(activations[l])
+        return a
 
     def apply(self, gradient):
         """One optimizer step on all parameters from a stored gradient."""
-        cdef const char *gradient_at = address(gradient)
-        last = &self.layers[self.L - 1]
-        cdef Py_ssize_t size = last.b_at // self.k.itemsize + last.n_out
-        with self:
-            with nogil:
-                self.k.descend(self.parameters, self.state, gradient_at, size,
-                               &self.optimizer)
+        cdef task_t task
+        memset(&task, 0, sizeof(task_t))
+        task.net = &self.net
+        task.gradient = address(gradient)
+        task.data.n = task.rows = 1
+        self.run_task(descend, &task)
+
+    # --- the short way for a mini-batch that needs no conversion ----------------------
+
+    def accept(self, bint labels, bint unit_targets):
+        """What `step_at_once` takes: labels for y, or targets in 0 .. 1 only."""
+        self.labels_allowed, self.unit_targets = labels, unit_targets
+
+    cdef bint usable_rows(self, const plain_t *X) noexcept:
+        """Whether X is rows of finite numbers for which there is a workspace."""
+        net = &self.net
+        return (
+            X.kind == self.kind
+            and X.width == net.layers[0].n_in
+            and 1 <= X.n <= self.capacity
+            and self.outside(X)
+            and net.k.all_between(X.at, X.n * X.width, -self.largest, self.largest)
+        )
+
+    cdef bint outside(self, const plain_t *it) noexcept:
+        """Whether it shares no memory with the parameters, which a step changes."""
+        cdef Py_ssize_t size = it.n * it.width * (
+            8 if it.kind == c"i" else self.net.k.itemsize
+        )
+        cdef char *end = self.net.parameters + self.net.size * self.net.k.itemsize
+        return it.at + size <= self.net.parameters or end <= it.at
+
+    cdef bint usable_targets(self, const plain_t *y, Py_ssize_t n) noexcept:
+        """Whether y is labels, or targets, of n samples that the loss can take."""
+        cdef Py_ssize_t i, n_out = self.net.layers[self.net.L - 1].n_out
+        cdef bint fits = True
+        if y.n != n or not self.outside(y):
+            return False
+        if y.kind == c"i":
+            if not self.labels_allowed or y.ndim != 1:
+                return False
+            for i in range(n):
+                fits &= <uint64_t>(<const int64_t *>y.at)[i] < <uint64_t>n_out
+            return fits
+        if y.kind != self.kind or y.width != n_out:
+            return False
+        if y.ndim == 1 and self.labels_allowed:
+            return False
+        if self.unit_targets:
+            return self.net.k.all_between(y.at, n * n_out, 0, 1)
+        return self.net.k.all_between(y.at, n * n_out, -self.largest, self.largest)
+
+    def step_at_once(self, X, y):
+        """`train_step` on arrays that can be used where they lie, else None.
+
+        None says only that the long way must be taken: it converts, or raises.
+        """
+        cdef task_t task
+        cdef plain_t rows = plain(X)
+        if rows.ndim != 2 or not self.usable_rows(&rows):
+            return None
+        cdef plain_t targets = plain(y)
+        if targets.ndim == 0 or not self.usable_targets(&targets, rows.n):
+            return None
+        memset(&task, 0, sizeof(task_t))
+        task.net, task.what, task.deadline = &self.net, TRAIN, INFINITY
+        task.data.n, task.data.X, task.rows = rows.n, rows.at, rows.n
+        if targets.kind == c"i":
+            task.data.labels = <const int64_t *>targets.at
+        else:
+            task.data.y = targets.at
+        self.run_task(walk, &task)
+        return mean_loss(&task)
+
+    def predict_at_once(self, X):
+        """The outputs for an array that can be used where it lies, else None."""
+        cdef task_t task
+        cdef plain_t rows = plain(X)
+        cdef Py_ssize_t n_out = self.net.layers[self.net.L - 1].n_out
+        cdef bint single = rows.ndim == 1
+        if single:
+            rows.n, rows.width = 1, rows.n
+        if rows.ndim == 0 or not self.usable_rows(&rows):
+            return None
+        out = np.empty(n_out if single else rows.n * n_out, self.dtype)
+        memset(&task, 0, sizeof(task_t))
+        task.net, task.what, task.deadline = &self.net, PREDICT, INFINITY
+        task.data.n, task.data.X, task.rows = rows.n, rows.at, rows.n
+        task.out = address(out, PyBUF_WRITABLE)
+        self.run_task(walk, &task)
+        return out if single else out.reshape(rows.n, n_out)
+
+
+cdef double mean_loss(const task_t *task) noexcept:
+    """sum(w E) / sum(w); NaN if a loss was not finite."""
+    if not task.finite:
+        return NAN
+    return task.total / task.weights if task.weights > 0 else 0.0
 
 
 cdef inline uint64_t high_product(uint64_t a, uint64_t b) noexcept nogil:

@@ -28,42 +28,67 @@ cdef extern from "csrc/types.h" nogil:
         double lr
         double momentum
         double weight_decay
+        Py_ssize_t state_apart
+
+
+cdef extern from "csrc/worker.h" nogil:
+    ctypedef struct gate_t "bpcore_gate":
+        pass
+
+    ctypedef struct worker_t "bpcore_worker":
+        int index
+        int count
+        char *room
+        gate_t *gate
+
+    void meet "bpcore_meet"(const worker_t *worker)
 
 
 # Data pointers are void because one engine serves every dtype; each table holds the
 # kernels of one.  Shapes are those of the equations in _kernels.pyx.
+ctypedef Py_ssize_t (*room_t)(
+    void *tag, Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
+) noexcept nogil
 ctypedef void (*forward_t)(
-    void *out, const void *a, const void *W, const void *b,
+    const worker_t *worker, void *out, const void *a, const void *W, const void *b,
     Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out, activation_t f,
 ) noexcept nogil
 ctypedef void (*propagate_t)(
-    void *out, const void *delta, const void *W, const void *a,
+    const worker_t *worker, void *out, const void *delta, const void *W, const void *a,
     Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out, activation_t f,
 ) noexcept nogil
 ctypedef void (*update_t)(
-    void *W, void *b, void *state_W, void *state_b, const void *a, const void *delta,
+    const worker_t *worker, void *W, void *b, void *state_W, void *state_b,
+    const void *a, const void *delta,
     Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out, const optimizer_t *optimizer,
 ) noexcept nogil
 ctypedef void (*gradient_t)(
-    void *dW, void *db, const void *a, const void *delta,
+    const worker_t *worker, void *dW, void *db, const void *a, const void *delta,
     Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
 ) noexcept nogil
 ctypedef void (*descend_t)(
-    void *w, void *state, const void *g, Py_ssize_t size, const optimizer_t *optimizer,
+    const worker_t *worker, void *w, void *state, const void *g, Py_ssize_t size,
+    const optimizer_t *optimizer,
 ) noexcept nogil
 ctypedef void (*activate_t)(
-    void *z, Py_ssize_t n, Py_ssize_t n_out, activation_t f,
+    const worker_t *worker, void *z, Py_ssize_t n, Py_ssize_t n_out, activation_t f,
 ) noexcept nogil
 ctypedef void (*times_derivative_t)(
-    void *delta, const void *a, Py_ssize_t n, Py_ssize_t n_out, activation_t f,
+    const worker_t *worker, void *delta, const void *a,
+    Py_ssize_t n, Py_ssize_t n_out, activation_t f,
 ) noexcept nogil
 ctypedef void (*loss_function_t)(
-    double *total, void *delta, const void *z, const void *y, const int64_t *labels,
-    const double *weight, double share, Py_ssize_t n, Py_ssize_t n_out, loss_t kind,
+    const worker_t *worker, double *E, void *delta, const void *z, const void *y,
+    const int64_t *labels, const double *weight, double share,
+    Py_ssize_t n, Py_ssize_t n_out, loss_t kind,
+) noexcept nogil
+ctypedef bint (*all_between_t)(
+    const void *x, Py_ssize_t size, double low, double high,
 ) noexcept nogil
 
 ctypedef struct kernel_table:
     Py_ssize_t itemsize
+    room_t room
     forward_t forward
     propagate_t propagate
     update_t update
@@ -72,3 +97,4 @@ ctypedef struct kernel_table:
     activate_t activate
     times_derivative_t times_derivative
     loss_function_t loss
+    all_between_t all_between

@@ -10,6 +10,7 @@ from Cython), check shapes, and write into arrays of the caller's, which must no
 overlap the inputs.
 """
 
+from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_FromStringAndSize
 from cpython.pycapsule cimport PyCapsule_New
 from libc.stdint cimport int64_t
 from libc.string cimport memset
@@ -17,8 +18,11 @@ from libc.string cimport memset
 
 cdef extern from "csrc/types.h" nogil:
     const Py_ssize_t KC "BPCORE_KC"
+    const Py_ssize_t KC_IN_PLACE "BPCORE_KC_IN_PLACE"
+    const Py_ssize_t KC_DESCEND "BPCORE_KC_DESCEND"
     const Py_ssize_t CHAIN "BPCORE_CHAIN"
     const Py_ssize_t PACK_FROM "BPCORE_PACK_FROM"
+    const Py_ssize_t FETCH_FROM "BPCORE_FETCH_FROM"
 
     ctypedef enum elementary_t "bpcore_elementary":
         EXP "BPCORE_EXP"
@@ -26,9 +30,6 @@ cdef extern from "csrc/types.h" nogil:
         LOG1P "BPCORE_LOG1P"
         TANH_OF "BPCORE_TANH_OF"
         SIGMOID_OF "BPCORE_SIGMOID_OF"
-
-    ctypedef struct panel_t "bpcore_panel":
-        pass
 
     ctypedef enum finish_t "bpcore_finish":
         STORE "BPCORE_STORE"
@@ -60,18 +61,18 @@ cdef extern from "csrc/dtypes.h" nogil:
     const char *COMPILER "BPCORE_COMPILER"
     const char *FLAGS "BPCORE_FLAGS"
 
-    void any_tile_f32(const product_t *p, Py_ssize_t i, Py_ssize_t rows, Py_ssize_t j,
-                      Py_ssize_t cols, const float *B, Py_ssize_t b_row,
-                      Py_ssize_t k0, Py_ssize_t k1)
-    void any_tile_f64(const product_t *p, Py_ssize_t i, Py_ssize_t rows, Py_ssize_t j,
-                      Py_ssize_t cols, const double *B, Py_ssize_t b_row,
-                      Py_ssize_t k0, Py_ssize_t k1)
-    const float *panel_f32(const product_t *p, bint packed, float *room,
-                           Py_ssize_t k0, Py_ssize_t k1, Py_ssize_t j, Py_ssize_t cols,
-                           Py_ssize_t *b_row)
-    const double *panel_f64(const product_t *p, bint packed, double *room,
-                            Py_ssize_t k0, Py_ssize_t k1, Py_ssize_t j, Py_ssize_t cols,
-                            Py_ssize_t *b_row)
+    void share "bpcore_share"(const worker_t *worker, Py_ssize_t size, Py_ssize_t unit,
+                              Py_ssize_t *first, Py_ssize_t *end)
+    void multiply_f32(const worker_t *worker, const product_t *p)
+    void multiply_f64(const worker_t *worker, const product_t *p)
+    Py_ssize_t room_f32(const product_t *p)
+    Py_ssize_t room_f64(const product_t *p)
+    void descend_rank_one_f32(const worker_t *worker, const optimizer_t *optimizer,
+                              float *W, float *state, const float *a,
+                              const float *delta, Py_ssize_t n_in, Py_ssize_t n_out)
+    void descend_rank_one_f64(const worker_t *worker, const optimizer_t *optimizer,
+                              double *W, double *state, const double *a,
+                              const double *delta, Py_ssize_t n_in, Py_ssize_t n_out)
     void activate_f32(activation_t f, float *z, Py_ssize_t n, Py_ssize_t width)
     void activate_f64(activation_t f, double *z, Py_ssize_t n, Py_ssize_t width)
     void times_derivative_f32(activation_t f, float *d, const float *a, Py_ssize_t n,
@@ -100,48 +101,22 @@ ctypedef fused real:
 
 
 # --- matrix products (a Python function below bears each name without _nogil) ---------
+#
+# Every kernel does one worker's share of its work (csrc/worker.h).  It may read what the
+# kernel before it wrote once all workers have met.
 
 
-cdef void multiply(const product_t *p, real *tag) noexcept nogil:
+cdef inline void multiply(
+    const worker_t *worker, const product_t *p, real *tag,
+) noexcept nogil:
     """C = finish(start + A @ B)     A (m, k)  B (k, n)  C (m, n), all of type `real`
 
     `tag` is never read; it tells which `real`, as the product's pointers do not.
-    The one loop nest.  The order of every sum is fixed in the tile (csrc/tile.h), so no
-    choice made here can change a bit of it.
     """
-    cdef panel_t room
-    cdef Py_ssize_t nr = NR_f32 if real is float else NR_f64
-    cdef Py_ssize_t kc = KC, k0 = 0, k1, j, cols, i, rows, b_row
-    cdef const real *B
-    # A sum that ends in a weight has no place to wait: its k is not cut.
-    if p.finish == DESCEND:
-        kc = p.k
-    # A panel is copied to be turned, or where that pays and there is room for it.
-    cdef bint packed = p.b_transposed or (
-        p.m * p.b_row * <Py_ssize_t>sizeof(real) >= PACK_FROM and min(kc, p.k) <= KC
-    )
-    # One row has no panel to keep in cache: its columns are not cut, for long streams.
-    if p.m == 1 and not packed:
-        nr = p.n
-    while k0 < p.k:                          # loop 3 cuts the sum
-        k1 = min(k0 + kc, p.k)
-        j = 0
-        while j < p.n:                       # loop 2 takes a panel of columns of B
-            cols = min(nr, p.n - j)
-            if real is float:
-                B = panel_f32(p, packed, <real *>&room, k0, k1, j, cols, &b_row)
-            else:
-                B = panel_f64(p, packed, <real *>&room, k0, k1, j, cols, &b_row)
-            i = 0
-            while i < p.m:                   # loop 1 passes the rows of A over it
-                rows = min(TILE_ROWS, p.m - i)
-                if real is float:
-                    any_tile_f32(p, i, rows, j, cols, B, b_row, k0, k1)
-                else:
-                    any_tile_f64(p, i, rows, j, cols, B, b_row, k0, k1)
-                i += rows
-            j += nr
-        k0 = k1
+    if real is float:
+        multiply_f32(worker, p)
+    else:
+        multiply_f64(worker, p)
 
 
 cdef inline void shape(
@@ -153,24 +128,43 @@ cdef inline void shape(
     p.c_row = n
 
 
+cdef inline void affine(
+    product_t *p, const real *a, const real *W,
+    Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
+) noexcept nogil:
+    """p = a @ W     a (n, n_in)  W (n_in, n_out)"""
+    shape(p, n, n_out, n_in)
+    p.A, p.a_row, p.a_col = a, n_in, 1
+    p.B, p.b_row = W, n_out
+
+
 cdef void forward_nogil(
-    real *out, const real *a, const real *W, const real *b,
+    const worker_t *worker, real *out, const real *a, const real *W, const real *b,
     Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out, activation_t f,
 ) noexcept nogil:
     """out = f(a @ W + b)    a (n, n_in)  W (n_in, n_out)  b (n_out,)  out (n, n_out)"""
     cdef product_t p
-    shape(&p, n, n_out, n_in)
-    p.A, p.a_row, p.a_col = a, n_in, 1
-    p.B, p.b_row = W, n_out
+    affine(&p, a, W, n, n_in, n_out)
     p.C, p.start = out, b
     p.finish = STORE_RELU if f == RELU else STORE
-    multiply(&p, out)
-    if f != RELU:
-        activate_nogil(out, n, n_out, f)
+    multiply(worker, &p, out)
+    if f != RELU and f != IDENTITY:
+        meet(worker)
+        activate_nogil(worker, out, n, n_out, f)
+
+
+cdef inline void back(
+    product_t *p, const real *delta, const real *W,
+    Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
+) noexcept nogil:
+    """p = delta @ W.T     delta (n, n_out)  W (n_in, n_out)"""
+    shape(p, n, n_in, n_out)
+    p.A, p.a_row, p.a_col = delta, n_out, 1
+    p.B, p.b_row, p.b_transposed = W, n_out, True
 
 
 cdef void propagate_nogil(
-    real *out, const real *delta, const real *W, const real *a,
+    const worker_t *worker, real *out, const real *delta, const real *W, const real *a,
     Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out, activation_t f,
 ) noexcept nogil:
     """out = (delta @ W.T) * f'(z)    delta (n, n_out)  W (n_in, n_out)  out (n, n_in)
@@ -178,9 +172,7 @@ cdef void propagate_nogil(
     f'(z) is written in terms of a = f(z), (n, n_in); identity reads none of it.
     """
     cdef product_t p
-    shape(&p, n, n_in, n_out)
-    p.A, p.a_row, p.a_col = delta, n_out, 1
-    p.B, p.b_row, p.b_transposed = W, n_out, True
+    back(&p, delta, W, n, n_in, n_out)
     p.C, p.a = out, a
     p.finish = STORE
     if f == RELU:
@@ -189,12 +181,13 @@ cdef void propagate_nogil(
         p.finish = TIMES_SIGMOID_DERIVATIVE
     elif f == TANH:
         p.finish = TIMES_TANH_DERIVATIVE
-    multiply(&p, out)
+    multiply(worker, &p, out)
     if f == SOFTMAX:
-        times_derivative_nogil(out, a, n, n_in, f)
+        meet(worker)
+        times_derivative_nogil(worker, out, a, n, n_in, f)
 
 
-cdef void weight_gradient(
+cdef inline void weight_gradient(
     product_t *p, const real *a, const real *delta,
     Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
 ) noexcept nogil:
@@ -204,7 +197,7 @@ cdef void weight_gradient(
     p.B, p.b_row = delta, n_out
 
 
-cdef void bias_gradient(
+cdef inline void bias_gradient(
     product_t *p, const real *one, const real *delta, Py_ssize_t n, Py_ssize_t n_out,
 ) noexcept nogil:
     """p = delta.sum(0), written as a row of ones times delta     delta (n, n_out)"""
@@ -214,7 +207,8 @@ cdef void bias_gradient(
 
 
 cdef void update_nogil(
-    real *W, real *b, real *state_W, real *state_b, const real *a, const real *delta,
+    const worker_t *worker, real *W, real *b, real *state_W, real *state_b,
+    const real *a, const real *delta,
     Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out, const optimizer_t *optimizer,
 ) noexcept nogil:
     """W, b = one optimizer step by dW = a.T @ delta, db = delta.sum(0), in place
@@ -226,18 +220,33 @@ cdef void update_nogil(
     cdef real one = 1
     if state_W == NULL:  # none is kept, none is touched: any address will do
         state_W, state_b = W, b
+    if n == 1:
+        rank_one(worker, optimizer, W, state_W, a, delta, n_in, n_out)
+        rank_one(worker, optimizer, b, state_b, &one, delta, 1, n_out)
+        return
     weight_gradient(&p, a, delta, n, n_in, n_out)
     p.finish, p.optimizer = DESCEND, optimizer
     p.C, p.state = W, state_W
-    multiply(&p, W)
+    multiply(worker, &p, W)
     bias_gradient(&p, &one, delta, n, n_out)
     p.finish, p.optimizer = DESCEND, optimizer
     p.C, p.state = b, state_b
-    multiply(&p, b)
+    multiply(worker, &p, b)
+
+
+cdef inline void rank_one(
+    const worker_t *worker, const optimizer_t *optimizer, real *W, real *state,
+    const real *a, const real *delta, Py_ssize_t n_in, Py_ssize_t n_out,
+) noexcept nogil:
+    """W = one optimizer step by dW[i, j] = a[i] delta[j]     a (n_in,)  delta (n_out,)"""
+    if real is float:
+        descend_rank_one_f32(worker, optimizer, W, state, a, delta, n_in, n_out)
+    else:
+        descend_rank_one_f64(worker, optimizer, W, state, a, delta, n_in, n_out)
 
 
 cdef void gradient_nogil(
-    real *dW, real *db, const real *a, const real *delta,
+    const worker_t *worker, real *dW, real *db, const real *a, const real *delta,
     Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
 ) noexcept nogil:
     """dW = a.T @ delta,  db = delta.sum(0)     shapes as in `update`"""
@@ -245,77 +254,119 @@ cdef void gradient_nogil(
     cdef real one = 1
     weight_gradient(&p, a, delta, n, n_in, n_out)
     p.C = dW
-    multiply(&p, dW)
+    multiply(worker, &p, dW)
     bias_gradient(&p, &one, delta, n, n_out)
     p.C = db
-    multiply(&p, db)
+    multiply(worker, &p, db)
+
+
+cdef Py_ssize_t room_nogil(
+    real *tag, Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
+) noexcept nogil:
+    """Bytes of room that a worker needs for any product of a layer, `tag` as above."""
+    cdef product_t products[4]
+    cdef real *none = NULL
+    cdef Py_ssize_t i, size, largest = 0
+    affine(&products[0], none, none, n, n_in, n_out)
+    back(&products[1], none, none, n, n_in, n_out)
+    weight_gradient(&products[2], none, none, n, n_in, n_out)
+    products[2].finish = DESCEND
+    bias_gradient(&products[3], none, none, n, n_out)
+    products[3].finish = DESCEND
+    for i in range(4):
+        if real is float:
+            size = room_f32(&products[i])
+        else:
+            size = room_f64(&products[i])
+        largest = max(largest, size)
+    return largest
 
 
 # --- element by element and row by row: one call per dtype into csrc/ -----------------
 
 
 cdef void descend_nogil(
-    real *w, real *state, const real *g, Py_ssize_t size, const optimizer_t *optimizer,
+    const worker_t *worker, real *w, real *state, const real *g, Py_ssize_t size,
+    const optimizer_t *optimizer,
 ) noexcept nogil:
     """w = one optimizer step from w by the stored gradient g     all (size,)"""
+    cdef Py_ssize_t first, end
+    share(worker, size, 64, &first, &end)
     if state == NULL:  # as in `update`
         state = w
     if real is float:
-        descend_all_f32(optimizer, w, state, g, size)
+        descend_all_f32(optimizer, w + first, state + first, g + first, end - first)
     else:
-        descend_all_f64(optimizer, w, state, g, size)
+        descend_all_f64(optimizer, w + first, state + first, g + first, end - first)
 
 
 cdef void activate_nogil(
-    real *z, Py_ssize_t n, Py_ssize_t n_out, activation_t f,
+    const worker_t *worker, real *z, Py_ssize_t n, Py_ssize_t n_out, activation_t f,
 ) noexcept nogil:
     """z = f(z)     z (n, n_out)"""
+    cdef Py_ssize_t first, end
+    share(worker, n, 1, &first, &end)
     if real is float:
-        activate_f32(f, z, n, n_out)
+        activate_f32(f, z + first * n_out, end - first, n_out)
     else:
-        activate_f64(f, z, n, n_out)
+        activate_f64(f, z + first * n_out, end - first, n_out)
 
 
 cdef void times_derivative_nogil(
-    real *delta, const real *a, Py_ssize_t n, Py_ssize_t n_out, activation_t f,
+    const worker_t *worker, real *delta, const real *a, Py_ssize_t n, Py_ssize_t n_out,
+    activation_t f,
 ) noexcept nogil:
     """delta = delta * f'(z), given a = f(z)     delta, a (n, n_out)"""
+    cdef Py_ssize_t first, end
+    share(worker, n, 1, &first, &end)
+    delta, a = delta + first * n_out, a + first * n_out
     if real is float:
-        times_derivative_f32(f, delta, a, n, n_out)
+        times_derivative_f32(f, delta, a, end - first, n_out)
     else:
-        times_derivative_f64(f, delta, a, n, n_out)
+        times_derivative_f64(f, delta, a, end - first, n_out)
 
 
 cdef void loss_nogil(
-    double *total, real *delta, const real *z, const real *y, const int64_t *labels,
-    const double *weight, double share, Py_ssize_t n, Py_ssize_t n_out, loss_t kind,
+    const worker_t *worker, double *E, real *delta, const real *z, const real *y,
+    const int64_t *labels, const double *weight, double share_of_one,
+    Py_ssize_t n, Py_ssize_t n_out, loss_t kind,
 ) noexcept nogil:
-    """total += sum_i w[i] E(z[i], y[i]),  delta[i] = share w[i] dE(z[i], y[i])/dz[i]
+    """E[i] = w[i] E(z[i], y[i]),  delta[i] = share w[i] dE(z[i], y[i])/dz[i]
 
-    z, y, delta (n, n_out)  labels, weight (n,)  share = 1 / sum(w); y is NULL where
+    z, y, delta (n, n_out)  E, labels, weight (n,)  share = 1 / sum(w); y is NULL where
     labels are given, weight is NULL where every w is 1.  The squared errors take
     activations for z, the cross-entropies the values before their softmax or sigmoid.
     """
-    cdef Py_ssize_t i
+    cdef Py_ssize_t i, first, end
     cdef int64_t label
     cdef double w
-    cdef real E
     cdef const real *row = NULL
-    for i in range(n):
+    share(worker, n, 1, &first, &end)
+    for i in range(first, end):
         w = weight[i] if weight != NULL else 1
         if w == 0:  # a row that does not count may have any loss, an infinite one too
             memset(delta + i * n_out, 0, n_out * sizeof(real))
+            E[i] = 0
             continue
         label = labels[i] if labels != NULL else 0
         if y != NULL:
             row = y + i * n_out
         if real is float:
-            E = loss_row_f32(kind, delta + i * n_out, z + i * n_out, row, label,
-                             <float>(share * w), n_out)
+            E[i] = w * loss_row_f32(kind, delta + i * n_out, z + i * n_out, row, label,
+                                    <float>(share_of_one * w), n_out)
         else:
-            E = loss_row_f64(kind, delta + i * n_out, z + i * n_out, row, label,
-                             share * w, n_out)
-        total[0] += w * E
+            E[i] = w * loss_row_f64(kind, delta + i * n_out, z + i * n_out, row, label,
+                                    share_of_one * w, n_out)
+
+
+cdef bint all_between_nogil(
+    const real *x, Py_ssize_t size, double low, double high,
+) noexcept nogil:
+    """Whether low <= x[i] <= high for every i     x (size,)"""
+    if real is float:
+        return all_between_f32(x, size, <float>low, <float>high)
+    else:
+        return all_between_f64(x, size, low, high)
 
 
 # --- the tables the engine works from -------------------------------------------------
@@ -324,6 +375,7 @@ cdef void loss_nogil(
 cdef void fill(kernel_table *table, real tag) noexcept:
     """The kernels of one dtype; `tag` only tells which."""
     table.itemsize = sizeof(real)
+    table.room = <room_t>room_nogil[real]
     table.forward = <forward_t>forward_nogil[real]
     table.propagate = <propagate_t>propagate_nogil[real]
     table.update = <update_t>update_nogil[real]
@@ -332,6 +384,7 @@ cdef void fill(kernel_table *table, real tag) noexcept:
     table.activate = <activate_t>activate_nogil[real]
     table.times_derivative = <times_derivative_t>times_derivative_nogil[real]
     table.loss = <loss_function_t>loss_nogil[real]
+    table.all_between = <all_between_t>all_between_nogil[real]
 
 
 cdef kernel_table table_f32, table_f64
@@ -368,9 +421,10 @@ BUILD = {
     "flags": FLAGS.decode(),
     "tile_rows": TILE_ROWS,
     "tile_columns": {"float32": NR_f32, "float64": NR_f64},
-    "k_block": KC,
     "chain": CHAIN,
+    "k_block": {"copied": KC, "in_place": KC_IN_PLACE, "descend": KC_DESCEND},
     "pack_from": PACK_FROM,
+    "fetch_from": FETCH_FROM,
 }
 
 
@@ -411,6 +465,18 @@ cdef int code(dict names, str what, str name) except -1:
     raise ValueError(f"{what} must be one of {', '.join(names)}; got {name!r}")
 
 
+cdef class _Alone:
+    """A worker with no others, and the room it needs for a layer's products."""
+    cdef worker_t worker
+    cdef object room
+
+    def __cinit__(self, Py_ssize_t bytes=0):
+        self.room = PyByteArray_FromStringAndSize(NULL, bytes + 64)
+        cdef size_t start = <size_t>PyByteArray_AS_STRING(self.room)
+        self.worker.count = 1
+        self.worker.room = <char *>((start + 63) // 64 * 64)
+
+
 cdef optimizer_t new_optimizer(
     double lr, double momentum, bint nesterov, double weight_decay,
 ) noexcept:
@@ -418,6 +484,7 @@ cdef optimizer_t new_optimizer(
     optimizer.rule = SGD if momentum == 0 else NESTEROV if nesterov else MOMENTUM
     optimizer.lr, optimizer.momentum = lr, momentum
     optimizer.weight_decay = weight_decay
+    optimizer.state_apart = 0
     return optimizer
 
 
@@ -455,8 +522,9 @@ def forward(
     require_matrix("W", W.shape, n_in, "n_out")
     require_vector("b", b.shape[0], n_out)
     require_matrix("out", out.shape, n, n_out)
+    cdef _Alone one = _Alone(room_nogil(&out[0, 0], n, n_in, n_out))
     with nogil:
-        forward_nogil(&out[0, 0], &a[0, 0], &W[0, 0], &b[0], n, n_in, n_out, f)
+        forward_nogil(&one.worker, &out[0, 0], &a[0, 0], &W[0, 0], &b[0], n, n_in, n_out, f)
 
 
 def propagate(
@@ -493,8 +561,10 @@ def propagate(
     require_matrix("W", W.shape, "n_in", n_out)
     require_matrix("a", a.shape, n, n_in)
     require_matrix("out", out.shape, n, n_in)
+    cdef _Alone one = _Alone(room_nogil(&out[0, 0], n, n_in, n_out))
     with nogil:
-        propagate_nogil(&out[0, 0], &delta[0, 0], &W[0, 0], &a[0, 0], n, n_in, n_out, f)
+        propagate_nogil(&one.worker, &out[0, 0], &delta[0, 0], &W[0, 0], &a[0, 0],
+                        n, n_in, n_out, f)
 
 
 def gradient(
@@ -527,8 +597,10 @@ def gradient(
     require_matrix("delta", delta.shape, n, "n_out")
     require_matrix("dW", dW.shape, n_in, n_out)
     require_vector("db", db.shape[0], n_out)
+    cdef _Alone one = _Alone(room_nogil(&dW[0, 0], n, n_in, n_out))
     with nogil:
-        gradient_nogil(&dW[0, 0], &db[0], &a[0, 0], &delta[0, 0], n, n_in, n_out)
+        gradient_nogil(&one.worker, &dW[0, 0], &db[0], &a[0, 0], &delta[0, 0],
+                       n, n_in, n_out)
 
 
 def update(
@@ -584,9 +656,10 @@ def update(
         require_matrix("velocity_W", velocity_W.shape, n_in, n_out)
         require_vector("velocity_b", velocity_b.shape[0], n_out)
         v_W, v_b = &velocity_W[0, 0], &velocity_b[0]
+    cdef _Alone one = _Alone(room_nogil(&W[0, 0], n, n_in, n_out))
     with nogil:
-        update_nogil(&W[0, 0], &b[0], v_W, v_b, &a[0, 0], &delta[0, 0], n, n_in, n_out,
-                     &optimizer)
+        update_nogil(&one.worker, &W[0, 0], &b[0], v_W, v_b, &a[0, 0], &delta[0, 0],
+                     n, n_in, n_out, &optimizer)
 
 
 def descend(
@@ -623,8 +696,9 @@ def descend(
             raise ValueError("velocity must be given where momentum is not 0; got None")
         require_vector("velocity", velocity.shape[0], w.shape[0])
         v = &velocity[0]
+    cdef _Alone one = _Alone()
     with nogil:
-        descend_nogil(&w[0], v, &g[0], w.shape[0], &optimizer)
+        descend_nogil(&one.worker, &w[0], v, &g[0], w.shape[0], &optimizer)
 
 
 def activate(real[:, ::1] z, str activation):
@@ -650,8 +724,9 @@ def activate(real[:, ::1] z, str activation):
     """
     cdef activation_t f = <activation_t>code(ACTIVATIONS, "activation", activation)
     require_matrix("z", z.shape, "n", "n_out")
+    cdef _Alone one = _Alone()
     with nogil:
-        activate_nogil(&z[0, 0], z.shape[0], z.shape[1], f)
+        activate_nogil(&one.worker, &z[0, 0], z.shape[0], z.shape[1], f)
 
 
 def times_derivative(real[:, ::1] delta, const real[:, ::1] a, str activation):
@@ -681,8 +756,10 @@ def times_derivative(real[:, ::1] delta, const real[:, ::1] a, str activation):
     cdef activation_t f = <activation_t>code(ACTIVATIONS, "activation", activation)
     require_matrix("delta", delta.shape, "n", "n_out")
     require_matrix("a", a.shape, delta.shape[0], delta.shape[1])
+    cdef _Alone one = _Alone()
     with nogil:
-        times_derivative_nogil(&delta[0, 0], &a[0, 0], a.shape[0], a.shape[1], f)
+        times_derivative_nogil(&one.worker, &delta[0, 0], &a[0, 0], a.shape[0],
+                               a.shape[1], f)
 
 
 def loss(
@@ -756,9 +833,13 @@ def loss(
             weights += weight[i]
         if not weights > 0:
             raise ValueError(f"weight must have a sum above 0; got {weights}")
+    cdef _Alone one = _Alone(n * sizeof(double))
+    cdef double *E = <double *>one.worker.room
     with nogil:
-        loss_nogil(&total, &delta[0, 0], &z[0, 0], y_at, labels_at, weight_at,
+        loss_nogil(&one.worker, E, &delta[0, 0], &z[0, 0], y_at, labels_at, weight_at,
                    1 / weights, n, n_out, kind)
+        for i in range(n):
+            total += E[i]
     return total / weights
 
 
@@ -810,10 +891,7 @@ def all_between(const real[::1] x, double low, double high):
         raise TypeError("x must be an array; got None")
     if x.shape[0] > 0:
         with nogil:
-            if real is float:
-                inside = all_between_f32(&x[0], x.shape[0], <float>low, <float>high)
-            else:
-                inside = all_between_f64(&x[0], x.shape[0], low, high)
+            inside = all_between_nogil(&x[0], x.shape[0], low, high)
     return bool(inside)
 
 

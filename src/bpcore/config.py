@@ -18,8 +18,8 @@ def config() -> dict[str, Any]:
     dict
         "bpcore", "numpy", "python", "machine": versions and processor family; "isa":
         the instruction set in use; "available": all that are built and run here, the
-        best first; "compiler", "flags", "tile_rows", "tile_columns", "k_block",
-        "chain", "pack_from": of the kernels in use.
+        best first; "compiler", "flags", "tile_rows", "tile_columns", "chain",
+        "k_block", "pack_from", "fetch_from": of the kernels in use.
 
     Examples
     --------

@@ -197,6 +197,8 @@ class Network:
             self._loss,
             self._parameters,
         )
+        loss = LOSSES[self._loss]
+        self._engine.accept(loss.labels, loss.unit_targets)
 
     def __repr__(self) -> str:
         return (
@@ -388,10 +390,14 @@ class Network:
         >>> net.train_step([[1.0]], [[2.0]]), net.train_step([[1.0]], [[2.0]])
         (2.0, 0.0)
         """
-        rows, targets, weight = self._batch(X, y, sample_weight)
-        with self._engine:
-            self._reserve(len(rows))
-            loss: float = self._engine.train_step(rows, targets, weight)
+        loss: float | None = None
+        if sample_weight is None:
+            loss = self._engine.step_at_once(X, y)
+        if loss is None:
+            rows, targets, weight = self._batch(X, y, sample_weight)
+            with self._engine:
+                self._reserve(len(rows))
+                loss = self._engine.train_step(rows, targets, weight)
         if math.isnan(loss):
             raise DivergenceError(
                 "the loss of this mini-batch is not finite; nothing has changed"
@@ -486,6 +492,10 @@ class Network:
         >>> net.predict([1.0, -1.0])
         array([0.33333334, 0.33333334, 0.33333334], dtype=float32)
         """
+        if out is None:
+            at_once: Real | None = self._engine.predict_at_once(X)
+            if at_once is not None:
+                return at_once
         n_0, n_L = self._sizes[0], self._sizes[-1]
         rows = door.as_numbers("X", X, self._dtype)
         single = rows.ndim == 1
@@ -573,7 +583,9 @@ class Network:
         rows = door.as_rows("X", X, self._sizes[0], self._dtype)
         activations = [rows.copy()]
         activations += [np.empty((len(rows), n), self._dtype) for n in self._sizes[1:]]
-        self._engine.forward(activations)
+        with self._engine:
+            self._reserve(len(rows))
+            self._engine.forward(activations)
         return Tape(tuple(activations))
 
     def backward(self, tape: Tape, d_output: ArrayLike) -> Gradients:

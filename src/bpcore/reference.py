@@ -163,6 +163,18 @@ class Engine:
         if state is not None:
             self.state_W, self.state_b = network.views(state, self.sizes)
 
+    def use_threads(self, n_threads: int) -> None:
+        pass
+
+    def accept(self, labels: bool, unit_targets: bool) -> None:
+        pass
+
+    def step_at_once(self, X: object, y: object) -> None:
+        """No short way here: every mini-batch goes through the door."""
+
+    def predict_at_once(self, X: object) -> None:
+        """As `step_at_once`."""
+
     def drop_workspace(self, n: int) -> int:
         return 0
 

@@ -9,6 +9,8 @@
 #include "losses.h"
 #include "pack.h"
 #include "tile.h"
+#include "nest.h"
+#include "rank_one.h"
 
 #undef REAL
 #undef INT

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "types.h"
+#include "worker.h"
 
 /* One row per instruction set: register width, and rows of the register tile.  The
  * tile holds TILE_ROWS x 2 vectors of sums, two of B and one of A:
@@ -57,8 +58,10 @@
 #endif
 #if defined(__GNUC__)
 #define BPCORE_INLINE static inline __attribute__((always_inline))
+#define BPCORE_PREFETCH(at) __builtin_prefetch(at, 0, 2)
 #else
 #define BPCORE_INLINE static inline
+#define BPCORE_PREFETCH(at) ((void)(at))
 #endif
 
 #define REAL float

@@ -1,11 +1,16 @@
-/* Panels of B, copied so that the register tile reads them as one stream of rows NR
- * wide, k in [k0, k1) and columns from j on, `cols` of them. */
+/* Copies of A and B that the register tile reads as one stream, terms k0 .. k1. */
 
-/* panel[k - k0, c] = B[k, j + c] */
+/* panel[k - k0, c] = B[k, j + c], rows NR apart */
 static void T(pack)(REAL *panel, const REAL *B, ptrdiff_t b_row, ptrdiff_t k0,
                     ptrdiff_t k1, ptrdiff_t j, ptrdiff_t cols) {
-    for (ptrdiff_t k = k0; k < k1; k++, panel += T(NR))
-        memcpy(panel, B + k * b_row + j, (size_t)cols * sizeof(REAL));
+    B += k0 * b_row + j;
+    if (cols == T(NR))
+        for (ptrdiff_t k = k0; k < k1; k++, panel += T(NR), B += b_row)
+            BPCORE_UNROLL for (int v = 0; v < T(NR); v += T(LANES))
+                T(store)(panel + v, T(load)(B + v));
+    else
+        for (ptrdiff_t k = k0; k < k1; k++, panel += T(NR), B += b_row)
+            memcpy(panel, B, (size_t)cols * sizeof(REAL));
 }
 
 /* panel[k - k0, c] = W[j + c, k], for B = W transposed, LANES x LANES at a time;
@@ -29,19 +34,23 @@ static void T(pack_transposed)(REAL *panel, const REAL *W, ptrdiff_t w_row,
         }
 }
 
-/* The panel at row k0 and column j: copied into `room` if `packed`, else in place; the
- * distance of its rows goes to *b_row. */
-static const REAL *T(panel)(const bpcore_product *p, int packed, REAL *room,
-                            ptrdiff_t k0, ptrdiff_t k1, ptrdiff_t j, ptrdiff_t cols,
-                            ptrdiff_t *b_row) {
-    if (!packed) {
-        *b_row = p->b_row;
-        return (const REAL *)p->B + k0 * p->b_row + j;
-    }
-    *b_row = T(NR);
-    if (p->b_transposed)
-        T(pack_transposed)(room, p->B, p->b_row, k0, k1, j, cols);
+/* panel[k - k0, r] = a[k, i + r], rows `rows` apart: rows of A = a transposed */
+static void T(pack_rows)(REAL *panel, const REAL *a, ptrdiff_t a_col, ptrdiff_t k0,
+                         ptrdiff_t k1, ptrdiff_t i, ptrdiff_t rows) {
+    if (rows == BPCORE_TILE_ROWS) /* a copy of constant size is a load and a store */
+        for (ptrdiff_t k = k0; k < k1; k++, panel += BPCORE_TILE_ROWS)
+            memcpy(panel, a + k * a_col + i, BPCORE_TILE_ROWS * sizeof(REAL));
     else
-        T(pack)(room, p->B, p->b_row, k0, k1, j, cols);
-    return room;
+        for (ptrdiff_t k = k0; k < k1; k++, panel += rows)
+            memcpy(panel, a + k * a_col + i, (size_t)rows * sizeof(REAL));
+}
+
+/* Ask for `part` of `parts` of some rows, each `length` long, to come into the
+ * second-level cache.  (Inline, since GCC drops calls of functions that only ask.) */
+BPCORE_INLINE void T(prefetch)(const REAL *at, ptrdiff_t row, ptrdiff_t rows,
+                               ptrdiff_t length, ptrdiff_t part, ptrdiff_t parts) {
+    const ptrdiff_t line = 64 / (ptrdiff_t)sizeof(REAL);
+    for (ptrdiff_t r = part * rows / parts; r < (part + 1) * rows / parts; r++)
+        for (ptrdiff_t c = 0; c < length; c += line)
+            BPCORE_PREFETCH(at + r * row + c);
 }

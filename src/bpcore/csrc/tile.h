@@ -5,19 +5,30 @@
  * then meets `finish` once.  So its bits do not depend on the tile it fell into.
  * C is written, never read, except where a sum resumes or a weight is updated. */
 
-/* C[i:i+rows, j:...], k in [k0, k1).  The columns are nv vectors, all whole or (for
- * nv = 1) a tail; B is row k0 of the panel whose first column is j. */
-BPCORE_INLINE void T(tile)(const bpcore_product *p, ptrdiff_t i, const int rows,
-                           ptrdiff_t j, const int nv, const int whole, T(tail) tail,
-                           const REAL *B, ptrdiff_t b_row, ptrdiff_t k0, ptrdiff_t k1) {
-    const ptrdiff_t a_row = p->a_row, a_col = p->a_col, c_row = p->c_row;
-    const REAL *A = (const REAL *)p->A + i * a_row + k0 * a_col;
-    REAL *C = (REAL *)p->C + i * c_row + j;
+/* Which elements, C[i:, j:], which terms, k0 .. k1, and where they are read: A at row i
+ * and B at column j, both at term k0, in place or copied.  `waiting` is where the sums
+ * of these elements wait for further terms. */
+typedef struct {
+    ptrdiff_t i, j, k0, k1;
+    const REAL *A;
+    ptrdiff_t a_row, a_col;
+    const REAL *B;
+    ptrdiff_t b_row;
+    REAL *waiting;
+    ptrdiff_t w_row;
+    T(rates) rates;
+} T(block);
+
+/* `rows` rows of the block, by nv vectors, all whole or (for nv = 1) a tail. */
+BPCORE_INLINE void T(tile)(const bpcore_product *p, const T(block) *block,
+                           const int rows, const int nv, const int whole,
+                           T(tail) tail) {
+    const ptrdiff_t a_row = block->a_row, a_col = block->a_col, b_row = block->b_row;
+    const ptrdiff_t c_row = p->c_row, w_row = block->w_row;
+    const ptrdiff_t corner = block->i * c_row + block->j;
+    const REAL *A = block->A, *B = block->B;
+    REAL *C = (REAL *)p->C + corner, *waiting = block->waiting;
     T(vec) sum[BPCORE_TILE_ROWS][8];
-    /* Where sums wait between chains: in C, unless that is the weight to be changed. */
-    REAL room[BPCORE_TILE_ROWS * T(WIDE)];
-    REAL *waiting = p->finish == BPCORE_DESCEND ? room : C;
-    const ptrdiff_t w_row = p->finish == BPCORE_DESCEND ? T(WIDE) : c_row;
 
 #define EACH_VECTOR(statement)                                            \
     BPCORE_UNROLL for (int r = 0; r < rows; r++)                          \
@@ -27,11 +38,12 @@ BPCORE_INLINE void T(tile)(const bpcore_product *p, ptrdiff_t i, const int rows,
             (void)at, (void)waits;                                        \
             statement;                                                    \
         }
-    ptrdiff_t k = k0;
+    ptrdiff_t k = block->k0;
+    const ptrdiff_t k1 = block->k1;
     do {
         const ptrdiff_t first = k, end = k1 - k < BPCORE_CHAIN ? k1 : k + BPCORE_CHAIN;
         if (first == 0 && p->start) {
-            const REAL *start = (const REAL *)p->start + j;
+            const REAL *start = (const REAL *)p->start + block->j;
             EACH_VECTOR(sum[r][v] = T(load_part)(start + at - r * c_row, whole, tail))
         } else {
             EACH_VECTOR(sum[r][v] = (T(vec)){0})
@@ -56,7 +68,7 @@ BPCORE_INLINE void T(tile)(const bpcore_product *p, ptrdiff_t i, const int rows,
 #define STORE(value) EACH_VECTOR(T(store_part)(C + at, value, whole, tail))
 #define TIMES(derivative)                                                 \
     {                                                                     \
-        const REAL *a = (const REAL *)p->a + i * c_row + j;               \
+        const REAL *a = (const REAL *)p->a + corner;                       \
         STORE(derivative(sum[r][v], T(load_part)(a + at, whole, tail)))   \
     }
     switch (p->finish) {
@@ -66,12 +78,11 @@ BPCORE_INLINE void T(tile)(const bpcore_product *p, ptrdiff_t i, const int rows,
     case BPCORE_TIMES_SIGMOID_DERIVATIVE: TIMES(T(times_sigmoid_derivative)) break;
     case BPCORE_TIMES_TANH_DERIVATIVE: TIMES(T(times_tanh_derivative)) break;
     case BPCORE_DESCEND: {
-        const T(rates) rates = T(make_rates)(p->optimizer);
-        REAL *state = (REAL *)p->state + i * c_row + j;
+        REAL *state = (REAL *)p->state + corner;
         switch (p->optimizer->rule) {
 #define RULE(rule)                                                        \
     case rule:                                                            \
-        EACH_VECTOR(T(descend)(rule, &rates, C + at, state + at,          \
+        EACH_VECTOR(T(descend)(rule, &block->rates, C + at, state + at,   \
                                sum[r][v], whole, tail))                   \
         break;
             BPCORE_EACH_RULE(RULE)
@@ -85,28 +96,36 @@ BPCORE_INLINE void T(tile)(const bpcore_product *p, ptrdiff_t i, const int rows,
 }
 
 /* The same for any size: `rows` up to TILE_ROWS by any `cols`.  A single row takes
- * WIDE vectors at a time, since each of its sums waits for the last.  Every shape of
+ * WIDE columns at a time, since each of its sums waits for the last.  Every shape of
  * tile gets a body of its own, with its loops unrolled into registers. */
-static void T(any_tile)(const bpcore_product *p, ptrdiff_t i, ptrdiff_t rows,
-                        ptrdiff_t j, ptrdiff_t cols, const REAL *B, ptrdiff_t b_row,
-                        ptrdiff_t k0, ptrdiff_t k1) {
+static void T(any_tile)(const bpcore_product *p, const T(block) *block, ptrdiff_t rows,
+                        ptrdiff_t cols) {
     const T(tail) none = T(make_tail)(T(LANES));
-    ptrdiff_t step = T(WIDE);
-    if (rows == 1)
-        for (; cols >= step; cols -= step, j += step, B += step)
-            T(tile)(p, i, 1, j, 8, 1, none, B, b_row, k0, k1);
-    for (step = T(NR); cols >= step; cols -= step, j += step, B += step)
-        switch (rows) {
-#define ROWS(r) case r: T(tile)(p, i, r, j, 2, 1, none, B, b_row, k0, k1); break;
-            BPCORE_EACH_TILE_ROWS(ROWS)
+    T(block) b = *block;
+#define EACH(columns)                                                     \
+    for (; cols >= (columns); cols -= (columns), b.j += (columns),        \
+                              b.B += (columns), b.waiting += (columns))
+    if (rows == 1) {
+        EACH(T(WIDE)) T(tile)(p, &b, 1, 8, 1, none);
+        EACH(T(WIDE) / 2) T(tile)(p, &b, 1, 4, 1, none);
+    }
+    EACH(T(NR)) switch (rows) {
+#define ROWS(r) case r: T(tile)(p, &b, r, 2, 1, none); break;
+        BPCORE_EACH_TILE_ROWS(ROWS)
 #undef ROWS
-        }
-    for (step = T(LANES); cols > 0; cols -= step, j += step, B += step) {
-        const T(tail) tail = T(make_tail)(cols < step ? cols : step);
+    }
+    EACH(T(LANES)) switch (rows) {
+#define ROWS(r) case r: T(tile)(p, &b, r, 1, 1, none); break;
+        BPCORE_EACH_TILE_ROWS(ROWS)
+#undef ROWS
+    }
+    if (cols > 0) {
+        const T(tail) tail = T(make_tail)(cols);
         switch (rows) {
-#define ROWS(r) case r: T(tile)(p, i, r, j, 1, 0, tail, B, b_row, k0, k1); break;
+#define ROWS(r) case r: T(tile)(p, &b, r, 1, 0, tail); break;
             BPCORE_EACH_TILE_ROWS(ROWS)
 #undef ROWS
         }
     }
+#undef EACH
 }

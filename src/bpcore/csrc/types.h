@@ -32,6 +32,7 @@ typedef enum {
 typedef struct {
     bpcore_rule rule;
     double lr, momentum, weight_decay;
+    ptrdiff_t state_apart; /* elements from one array of state to the next */
 } bpcore_optimizer;
 
 /* What becomes of an element of a product when its sum is complete. */
@@ -77,19 +78,31 @@ typedef struct {
  * the error then grows with the chain, not with k.  Part of the bits: not to change. */
 #define BPCORE_CHAIN 256
 
-/* Chains are taken in blocks of BPCORE_KC terms, so that a panel of B (KC rows of one
- * tile's columns, 64 KiB with 64-byte registers) stays in a near cache while the row
- * tiles pass over it.  No bit depends on it; a multiple of BPCORE_CHAIN. */
-#define BPCORE_KC 512
+/* Block sizes of the loop nest (csrc/nest.h; measured: docs/decisions.md).  No bit
+ * depends on them; those of k are multiples of BPCORE_CHAIN.
+ *
+ * Terms at a time of a panel of B that is copied (32 KiB of two 64-byte registers, two
+ * thirds of a first-level cache), and of one that is read as it lies. */
+#define BPCORE_KC 256
+#define BPCORE_KC_IN_PLACE 512
+
+/* Most terms of a sum that ends in a weight before it has to wait outside the tile. */
+#define BPCORE_KC_DESCEND 1024
+
+/* Bytes of B that are copied at a time for sums over a mini-batch: half of a
+ * second-level cache of 1 MiB. */
+#define BPCORE_BLOCK (1 << 19)
+
+/* Rows at a time whose sums wait outside the tile. */
+#define BPCORE_MC 256
 
 /* Rows of B far apart share cache sets.  Copying a panel pays the sooner, the farther
  * they are and the more rows of A use it: where bytes apart times rows of A reach this
  * (measured: docs/decisions.md). */
 #define BPCORE_PACK_FROM (1 << 19)
 
-/* Room for the largest panel: KC rows of two 64-byte registers. */
-typedef struct {
-    _Alignas(64) char bytes[BPCORE_KC * 2 * 64];
-} bpcore_panel;
+/* A B of so many bytes lies beyond the caches: its next panel is asked for while the
+ * present one is used. */
+#define BPCORE_FETCH_FROM (8 << 20)
 
 #endif

@@ -1,0 +1,142 @@
+/* The loop nest of every matrix product: C = finish(start + A @ B).
+ *
+ * It cuts the product into register tiles and decides which parts of A and B are copied
+ * first.  The order of every sum is fixed in the tile, so no choice made here, nor how
+ * many workers share the tiles, can change a bit of it. */
+
+/* How one product is taken. */
+typedef struct {
+    int copies_B, copies_A, fetches_B;
+    ptrdiff_t mc, nc, kc; /* rows, columns and terms at a time */
+    ptrdiff_t panel;      /* elements from one copied panel of B to the next */
+    ptrdiff_t A_at, waiting_at, bytes; /* of the room: B's copies, A's, waiting sums */
+} T(plan);
+
+static T(plan) T(make_plan)(const bpcore_product *p) {
+    const ptrdiff_t size = sizeof(REAL);
+    const int descends = p->finish == BPCORE_DESCEND, over_batch = p->a_col != 1;
+    T(plan) plan = {.mc = BPCORE_MC, .nc = T(NR), .kc = BPCORE_KC_IN_PLACE};
+    plan.copies_B = p->b_transposed || p->m * p->b_row * size >= BPCORE_PACK_FROM ||
+                    (over_batch && p->k > BPCORE_KC_DESCEND);
+    if (p->m == 1 && !p->b_transposed) {
+        /* One row uses nothing twice, and reads its columns in long streams. */
+        plan.copies_B = 0;
+        plan.nc = p->n;
+    }
+    plan.copies_A = plan.copies_B && over_batch;
+    plan.fetches_B = plan.copies_B && !plan.copies_A &&
+                     p->k * p->n * size >= BPCORE_FETCH_FROM;
+    if (plan.copies_B) plan.kc = BPCORE_KC;
+    if (descends && (!plan.copies_B || p->k <= BPCORE_KC_DESCEND)) plan.kc = p->k;
+    if (plan.kc > p->k) plan.kc = p->k;
+    plan.panel = plan.kc * T(NR) + 64 / size; /* a line more: panels share no sets */
+    if (over_batch) plan.mc = p->m;
+    if (plan.copies_A) {
+        plan.nc *= BPCORE_BLOCK / (plan.kc * T(NR) * size);
+        if (plan.nc > p->n) plan.nc = (p->n + T(NR) - 1) / T(NR) * T(NR);
+    }
+    if (plan.copies_B) plan.A_at = plan.nc / T(NR) * plan.panel * size;
+    plan.waiting_at = plan.A_at;
+    if (plan.copies_A) plan.waiting_at += plan.kc * BPCORE_TILE_ROWS * size;
+    plan.bytes = plan.waiting_at;
+    if (descends && p->k > BPCORE_CHAIN) {
+        /* One row of tiles at a time, or as many as a block of sums has room for. */
+        ptrdiff_t rows = BPCORE_TILE_ROWS;
+        if (plan.kc < p->k) {
+            rows *= 1 + BPCORE_BLOCK / (rows * p->n * size);
+            plan.mc = rows;
+        }
+        plan.bytes += bpcore_least(rows, p->m) * p->n * size;
+    }
+    plan.bytes = (plan.bytes + 63) / 64 * 64;
+    return plan;
+}
+
+/* Bytes of room that a worker needs for this product. */
+static ptrdiff_t T(room)(const bpcore_product *p) { return T(make_plan)(p).bytes; }
+
+/* panels = B at terms k0 .. k1 and columns j0 .. j1 */
+static void T(copy_B)(const bpcore_product *p, REAL *panels, ptrdiff_t apart,
+                      ptrdiff_t k0, ptrdiff_t k1, ptrdiff_t j0, ptrdiff_t j1) {
+    for (ptrdiff_t j = j0; j < j1; j += T(NR), panels += apart) {
+        const ptrdiff_t cols = bpcore_least(T(NR), j1 - j);
+        if (p->b_transposed)
+            T(pack_transposed)(panels, p->B, p->b_row, k0, k1, j, cols);
+        else
+            T(pack)(panels, p->B, p->b_row, k0, k1, j, cols);
+    }
+}
+
+/* Ask for a part of the panel of B at term k0 and column j, which comes next. */
+BPCORE_INLINE void T(fetch_B)(const bpcore_product *p, ptrdiff_t kc, ptrdiff_t k0,
+                              ptrdiff_t j, ptrdiff_t part, ptrdiff_t parts) {
+    const REAL *B = p->B;
+    const ptrdiff_t terms = bpcore_least(kc, p->k - k0);
+    const ptrdiff_t cols = bpcore_least(T(NR), p->n - j);
+    if (p->b_transposed)
+        T(prefetch)(B + j * p->b_row + k0, p->b_row, cols, terms, part, parts);
+    else
+        T(prefetch)(B + k0 * p->b_row + j, p->b_row, terms, cols, part, parts);
+}
+
+/* Rows i0 .. i1 by columns j0 .. j1, over the terms b.k0 .. b.k1. */
+static void T(sweep)(const bpcore_worker *worker, const bpcore_product *p,
+                     const T(plan) *plan, T(block) b, ptrdiff_t i0, ptrdiff_t i1,
+                     ptrdiff_t j0, ptrdiff_t j1) {
+    const REAL *B_copy = (REAL *)worker->room;
+    REAL *A_copy = (REAL *)(worker->room + plan->A_at);
+    REAL *room = (REAL *)(worker->room + plan->waiting_at);
+    const int descends = p->finish == BPCORE_DESCEND;
+    const ptrdiff_t step = plan->copies_B ? T(NR) : plan->nc;
+    b.b_row = plan->copies_B ? T(NR) : p->b_row;
+    b.w_row = descends ? p->n : p->c_row;
+    for (b.i = i0; b.i < i1; b.i += BPCORE_TILE_ROWS) { /* loop 2 takes rows of A */
+        const ptrdiff_t rows = bpcore_least(BPCORE_TILE_ROWS, i1 - b.i);
+        b.A = (const REAL *)p->A + b.i * p->a_row + b.k0 * p->a_col;
+        b.a_row = p->a_row, b.a_col = p->a_col;
+        if (plan->copies_A) {
+            T(pack_rows)(A_copy, p->A, p->a_col, b.k0, b.k1, b.i, rows);
+            b.A = A_copy, b.a_row = 1, b.a_col = rows;
+        }
+        if (plan->fetches_B && j1 < p->n)
+            T(fetch_B)(p, plan->kc, b.k0, j1,
+                       (b.i - i0) / BPCORE_TILE_ROWS,
+                       (i1 - i0 + BPCORE_TILE_ROWS - 1) / BPCORE_TILE_ROWS);
+        /* Sums wait in C, unless that is the weight to be changed. */
+        REAL *waiting = (REAL *)p->C + b.i * p->c_row + j0;
+        if (descends) waiting = room + (plan->kc < p->k ? (b.i - i0) * p->n : 0) + j0;
+        for (b.j = j0; b.j < j1; b.j += step) { /* loop 1 takes panels of B */
+            b.waiting = waiting + (b.j - j0);
+            b.B = plan->copies_B ? B_copy + (b.j - j0) / T(NR) * plan->panel
+                                 : (const REAL *)p->B + b.k0 * p->b_row + b.j;
+            T(any_tile)(p, &b, rows, bpcore_least(step, j1 - b.j));
+        }
+    }
+}
+
+/* This worker's share of the product: of its rows or its columns, of whichever there are
+ * more tiles. */
+static void T(multiply)(const bpcore_worker *worker, const bpcore_product *p) {
+    const T(plan) plan = T(make_plan)(p);
+    ptrdiff_t i_from = 0, i_to = p->m, j_from = 0, j_to = p->n;
+    if (worker->count > 1) {
+        if (p->m / BPCORE_TILE_ROWS >= p->n / T(NR))
+            bpcore_share(worker, p->m, BPCORE_TILE_ROWS, &i_from, &i_to);
+        else
+            bpcore_share(worker, p->n, T(NR), &j_from, &j_to);
+    }
+    T(block) b = {0};
+    if (p->finish == BPCORE_DESCEND) b.rates = T(make_rates)(p->optimizer);
+    for (ptrdiff_t i = i_from; i < i_to; i += plan.mc) {   /* loop 5 takes rows of C */
+        const ptrdiff_t i1 = bpcore_least(i + plan.mc, i_to);
+        for (b.k0 = 0; b.k0 < p->k; b.k0 = b.k1) {         /* loop 4 cuts the sums */
+            b.k1 = bpcore_least(b.k0 + plan.kc, p->k);
+            for (ptrdiff_t j = j_from; j < j_to; j += plan.nc) { /* loop 3 columns */
+                const ptrdiff_t j1 = bpcore_least(j + plan.nc, j_to);
+                if (plan.copies_B)
+                    T(copy_B)(p, (REAL *)worker->room, plan.panel, b.k0, b.k1, j, j1);
+                T(sweep)(worker, p, &plan, b, i, i1, j, j1);
+            }
+        }
+    }
+}

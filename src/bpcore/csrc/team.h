@@ -1,0 +1,142 @@
+/* The thread team: threads of this process that sleep until there is a task, then run it
+ * beside the thread that brought it.
+ *
+ * They are started on first need.  The team takes one task at a time: who finds it taken
+ * works alone.  A child of fork has no threads and starts its own.  Without POSIX
+ * threads every task is run alone. */
+
+#ifndef BPCORE_TEAM_H
+#define BPCORE_TEAM_H
+
+#include <stdint.h>
+
+#include "worker.h"
+
+/* Does one worker's share of a task; all workers of it meet equally often. */
+typedef void (*bpcore_job)(void *task, const bpcore_worker *worker);
+
+static void bpcore_run_alone(char *rooms, bpcore_job job, void *task) {
+    const bpcore_worker worker = {.count = 1, .room = rooms};
+    job(task, &worker);
+}
+
+#if defined(__GNUC__) && !defined(_WIN32)
+#include <pthread.h>
+#include <signal.h>
+
+/* `taken` is held by who uses the team, `lock` to read or write what comes after it. */
+static struct {
+    pthread_mutex_t taken, lock;
+    pthread_cond_t new_task;
+    int members;     /* threads that exist: workers 1, 2, ... of any task */
+    uint64_t number; /* of tasks so far */
+    bpcore_job job;  /* NULL between tasks */
+    void *task;
+    int count;
+    char *rooms;
+    ptrdiff_t room_size;
+    bpcore_gate gate;
+} bpcore_team = {
+    .taken = PTHREAD_MUTEX_INITIALIZER,
+    .lock = PTHREAD_MUTEX_INITIALIZER,
+    .new_task = PTHREAD_COND_INITIALIZER,
+};
+
+/* Threads inside bpcore_run: a core for each of them comes before a second for one. */
+static int bpcore_callers;
+
+/* The life of worker `index`. */
+static void *bpcore_member(void *index) {
+    bpcore_worker worker = {.index = (int)(ptrdiff_t)index, .gate = &bpcore_team.gate};
+    uint64_t done = 0;
+    pthread_mutex_lock(&bpcore_team.lock);
+    for (;;) {
+        while (!bpcore_team.job || bpcore_team.number == done ||
+               bpcore_team.count <= worker.index)
+            pthread_cond_wait(&bpcore_team.new_task, &bpcore_team.lock);
+        const bpcore_job job = bpcore_team.job;
+        void *task = bpcore_team.task;
+        done = bpcore_team.number;
+        worker.count = bpcore_team.count;
+        worker.room = bpcore_team.rooms + worker.index * bpcore_team.room_size;
+        pthread_mutex_unlock(&bpcore_team.lock);
+        job(task, &worker);
+        bpcore_meet(&worker);
+        pthread_mutex_lock(&bpcore_team.lock);
+    }
+    return NULL;
+}
+
+/* Starts members until there are `members`; returns how many there are. */
+static int bpcore_enlist(int members) {
+    /* Signals go to the threads of the program, never to these. */
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pthread_attr_t detached;
+    pthread_attr_init(&detached);
+    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+    while (bpcore_team.members < members) {
+        void *index = (void *)(ptrdiff_t)(bpcore_team.members + 1);
+        pthread_t thread;
+        if (pthread_create(&thread, &detached, bpcore_member, index)) break;
+        bpcore_team.members++;
+    }
+    pthread_attr_destroy(&detached);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return bpcore_least(bpcore_team.members, members);
+}
+
+/* Runs the job with up to `count` workers, whose rooms lie room_size bytes apart. */
+static void bpcore_run(int count, char *rooms, ptrdiff_t room_size, bpcore_job job,
+                       void *task) {
+    const int callers = __atomic_add_fetch(&bpcore_callers, 1, __ATOMIC_RELAXED);
+    count /= callers;
+    if (count > 1 && pthread_mutex_trylock(&bpcore_team.taken) == 0) {
+        pthread_mutex_lock(&bpcore_team.lock);
+        count = 1 + bpcore_enlist(count - 1);
+        bpcore_team.number++;
+        bpcore_team.job = job;
+        bpcore_team.task = task;
+        bpcore_team.count = count;
+        bpcore_team.rooms = rooms;
+        bpcore_team.room_size = room_size;
+        pthread_cond_broadcast(&bpcore_team.new_task);
+        pthread_mutex_unlock(&bpcore_team.lock);
+        const bpcore_worker worker = {0, count, rooms, &bpcore_team.gate};
+        job(task, &worker);
+        bpcore_meet(&worker);
+        pthread_mutex_lock(&bpcore_team.lock);
+        bpcore_team.job = NULL;
+        pthread_mutex_unlock(&bpcore_team.lock);
+        pthread_mutex_unlock(&bpcore_team.taken);
+    } else {
+        bpcore_run_alone(rooms, job, task);
+    }
+    __atomic_sub_fetch(&bpcore_callers, 1, __ATOMIC_RELAXED);
+}
+
+static void bpcore_forget_team(void) {
+    pthread_mutex_init(&bpcore_team.taken, NULL);
+    pthread_mutex_init(&bpcore_team.lock, NULL);
+    pthread_cond_init(&bpcore_team.new_task, NULL);
+    bpcore_team.members = 0;
+    bpcore_team.job = NULL;
+    bpcore_team.gate = (bpcore_gate){0};
+    bpcore_callers = 0;
+}
+
+/* To be called once, before any task. */
+static void bpcore_found_team(void) { pthread_atfork(NULL, NULL, bpcore_forget_team); }
+
+#else
+static void bpcore_run(int count, char *rooms, ptrdiff_t room_size, bpcore_job job,
+                       void *task) {
+    (void)count, (void)room_size;
+    bpcore_run_alone(rooms, job, task);
+}
+
+static void bpcore_found_team(void) {}
+#endif
+
+#endif
