@@ -44,8 +44,8 @@ MACHINES = {"amd64": "x86_64", "x86_64": "x86_64", "arm64": "arm64", "aarch64": 
 BITS = ["-fno-fast-math", "-ffp-contract=off"]
 # A user's flags for fast arithmetic reach the linker too, where they would turn off
 # denormal numbers for the whole process that imports us.
-LINK_FLAGS = ["-O3", "-fno-fast-math", "-fno-unsafe-math-optimizations"]
-GNU_FLAGS = ["-O3", "-std=gnu11", "-fno-strict-aliasing", "-g0", *BITS]
+LINK_FLAGS = ["-O3", "-pthread", "-fno-fast-math", "-fno-unsafe-math-optimizations"]
+GNU_FLAGS = ["-O3", "-std=gnu11", "-fno-strict-aliasing", "-pthread", "-g0", *BITS]
 MSVC_FLAGS = ["/O2", "/std:c11", "/fp:precise"]
 WARNINGS = ["-Wall", "-Wextra", "-Wno-unused-function", "-Wno-unused-parameter"]
 SANITIZERS = ["-O1", "-g1", "-fsanitize=address,undefined", "-fno-omit-frame-pointer"]

@@ -1,11 +1,11 @@
 """The engine: one mini-batch forward, backward and updated, without the GIL.
 
 An ``Engine`` is the order in which kernels are called, over raw pointers into buffers
-that ``Network`` owns.  It checks nothing but that it is not entered from two threads at
-once: arrays come C-contiguous, of the network's dtype and of matching shapes (labels
-int64, weights float64).  Only ``step_at_once`` and ``predict_at_once`` look at what they
-are given, to spare a small net the way through Python.  ``reference.Engine`` is its twin
-in NumPy.
+that ``Network`` owns.  It checks nothing but that it is not entered from two threads
+at once: arrays come C-contiguous, of the network's dtype and of matching shapes (labels
+int64, weights float64).  Only ``step_at_once`` and ``predict_at_once`` look at what
+they are given, to spare a small net the way through Python.  ``reference.Engine`` is
+its twin in NumPy.
 
 The buffers, with n the capacity in rows::
 
@@ -61,7 +61,9 @@ cdef extern from "csrc/worker.h" nogil:
 
 
 cdef extern from "csrc/team.h" nogil:
-    ctypedef void (*job_t "bpcore_job")(void *task, const worker_t *worker) noexcept nogil
+    ctypedef void (*job_t "bpcore_job")(
+        void *task, const worker_t *worker,
+    ) noexcept nogil
     void found_team "bpcore_found_team"()
     void run_job "bpcore_run"(int count, char *rooms, Py_ssize_t room_size, job_t job,
                               void *task)
@@ -72,9 +74,10 @@ found_team()
 
 cdef enum:
     ALIGNMENT = 64
-    # Multiply-adds of a task for each worker beyond which another is worth waking
-    # (measured: docs/decisions.md).
-    WORK = 4_000_000
+    # Multiply-adds of a step, for each worker, from which another one pays; and so many
+    # times that where it must be woken for this step alone (docs/decisions.md).
+    WORK = 1_000_000
+    WAKING = 4
     # Steps of less work than this look at the clock at every CLOCK_EVERY-th only.
     QUICK = 100_000
     CLOCK_EVERY = 16
@@ -328,7 +331,8 @@ cdef void walk(void *task_, const worker_t *worker) noexcept nogil:
         if finite:
             first += n
     if worker.index == 0:
-        task.first, task.total, task.weights, task.finite = first, total, weights, finite
+        task.first, task.finite = first, finite
+        task.total, task.weights = total, weights
 
 
 cdef void tape_forward(void *task_, const worker_t *worker) noexcept nogil:
@@ -428,7 +432,8 @@ cdef class Engine:
     cdef char kind
     cdef double largest
     cdef bint labels_allowed, unit_targets
-    cdef int n_threads
+    cdef readonly int n_threads
+    cdef Py_ssize_t work
     cdef readonly Py_ssize_t capacity
     # Who is inside.
     cdef unsigned long owner
@@ -461,7 +466,7 @@ cdef class Engine:
         self.dtype = parameters.dtype
         self.kind = ord(self.dtype.char)
         self.largest = np.finfo(self.dtype).max
-        self.n_threads = 1
+        self.n_threads, self.work = 1, WORK
 
     def __dealloc__(self):
         PyMem_Free(self.net.layers)
@@ -499,9 +504,12 @@ cdef class Engine:
         self.net.state = NULL if state is None else address(state, PyBUF_WRITABLE)
         self.kept_state = state
 
-    def use_threads(self, int n_threads):
-        """Work with up to so many; the workspace is to be asked for anew."""
-        self.n_threads = n_threads
+    def use_threads(self, int n_threads, Py_ssize_t work=WORK):
+        """Up to so many, one for every so many multiply-adds of a step.
+
+        The workspace is to be asked for anew.
+        """
+        self.n_threads, self.work = n_threads, work
         self.workspace, self.capacity = None, 0
 
     def drop_workspace(self, Py_ssize_t n):
@@ -536,12 +544,13 @@ cdef class Engine:
         for l in range(net.L):
             room = net.k.room(NULL, n, net.layers[l].n_in, net.layers[l].n_out)
             net.room_size = max(net.room_size, room)
-        net.rooms = part(start, &at, self.workers(n) * net.room_size)
+        net.rooms = part(start, &at, self.workers(n, True) * net.room_size)
         return at
 
-    cdef int workers(self, Py_ssize_t rows) noexcept:
+    cdef int workers(self, Py_ssize_t rows, bint many_steps) noexcept:
         """How many workers a step on so many rows is worth."""
-        return <int>max(1, min(self.n_threads, 3 * rows * self.net.size // WORK))
+        cdef Py_ssize_t least = self.work if many_steps else WAKING * self.work
+        return <int>max(1, min(self.n_threads, 3 * rows * self.net.size // least))
 
     # --- what Network calls -----------------------------------------------------------
 
@@ -561,7 +570,8 @@ cdef class Engine:
 
     cdef int run_task(self, job_t job, task_t *task) except -1:
         """Have the job done by as many workers as it is worth."""
-        cdef int workers = self.workers(min(task.rows, task.data.n))
+        cdef int workers = self.workers(min(task.rows, task.data.n),
+                                        task.data.n - task.first > task.rows)
         self.enter()
         with nogil:
             run_job(workers, self.net.rooms, self.net.room_size, job, task)

@@ -102,8 +102,8 @@ ctypedef fused real:
 
 # --- matrix products (a Python function below bears each name without _nogil) ---------
 #
-# Every kernel does one worker's share of its work (csrc/worker.h).  It may read what the
-# kernel before it wrote once all workers have met.
+# Every kernel does one worker's share of its work (csrc/worker.h).  It may read what
+# the kernel before it wrote once all workers have met.
 
 
 cdef inline void multiply(
@@ -238,7 +238,7 @@ cdef inline void rank_one(
     const worker_t *worker, const optimizer_t *optimizer, real *W, real *state,
     const real *a, const real *delta, Py_ssize_t n_in, Py_ssize_t n_out,
 ) noexcept nogil:
-    """W = one optimizer step by dW[i, j] = a[i] delta[j]     a (n_in,)  delta (n_out,)"""
+    """W = one optimizer step by dW[i, j] = a[i] delta[j]    a (n_in,)  delta (n_out,)"""
     if real is float:
         descend_rank_one_f32(worker, optimizer, W, state, a, delta, n_in, n_out)
     else:
@@ -524,7 +524,8 @@ def forward(
     require_matrix("out", out.shape, n, n_out)
     cdef _Alone one = _Alone(room_nogil(&out[0, 0], n, n_in, n_out))
     with nogil:
-        forward_nogil(&one.worker, &out[0, 0], &a[0, 0], &W[0, 0], &b[0], n, n_in, n_out, f)
+        forward_nogil(&one.worker, &out[0, 0], &a[0, 0], &W[0, 0], &b[0],
+                      n, n_in, n_out, f)
 
 
 def propagate(

@@ -24,6 +24,7 @@ from bpcore.errors import DivergenceError
 from bpcore.initializers import INITIALIZERS, initialize
 from bpcore.losses import LOSSES
 from bpcore.optimizers import SGD
+from bpcore.threads import n_threads as thread_count
 
 if TYPE_CHECKING:
     from typing import Self
@@ -125,6 +126,11 @@ class Network:
     dtype : float32 or float64
     rng : int, numpy Generator or BitGenerator, optional
         Where weights and shuffles come from; an int gives the same network everywhere.
+    n_threads : int or "auto"
+        The most threads that a step or a prediction uses; how many of them it does use
+        depends on its work, and on how many networks are busy.  "auto" takes the cores
+        that the process may use (CPU affinity, control group), or fewer if
+        BPCORE_NUM_THREADS or else OMP_NUM_THREADS says so.  No bit depends on it.
 
     Raises
     ------
@@ -158,7 +164,9 @@ class Network:
         init: str = "auto",
         dtype: DTypeLike = "float32",
         rng: int | np.random.Generator | np.random.BitGenerator | None = None,
+        n_threads: int | str = "auto",
     ) -> None:
+        self._n_threads, threads = n_threads, thread_count(n_threads)
         self._sizes = settings.layer_sizes(sizes)
         self._dtype = settings.real_dtype(dtype)
         output, self._loss = settings.output_and_loss(output, loss)
@@ -180,13 +188,13 @@ class Network:
                 f"sizes {list(self._sizes)} give {count} parameters, more than there "
                 "is memory for"
             ) from None
-        self._connect()
+        self._connect(threads)
         for W, f in zip(self.weights, self._activations, strict=True):
             name = ACTIVATIONS[f].init if init == "auto" else init
             initialize(name, W, self._bits.random_raw)
         self.optimizer = optimizer
 
-    def _connect(self) -> None:
+    def _connect(self, n_threads: int) -> None:
         """Views of the parameters, and an engine on them without a workspace yet."""
         self._weights, self._biases = views(self._parameters, self._sizes)
         self._engine = self._engine_class(
@@ -199,6 +207,7 @@ class Network:
         )
         loss = LOSSES[self._loss]
         self._engine.accept(loss.labels, loss.unit_targets)
+        self._engine.use_threads(n_threads)
 
     def __repr__(self) -> str:
         return (
@@ -229,6 +238,12 @@ class Network:
     def dtype(self) -> np.dtype[Any]:
         """float32 or float64."""
         return self._dtype
+
+    @property
+    def n_threads(self) -> int:
+        """The most threads that a step or a prediction uses."""
+        threads: int = self._engine.n_threads
+        return threads
 
     @property
     def parameters(self) -> Real:
@@ -660,7 +675,14 @@ class Network:
     def __getstate__(self) -> dict[str, Any]:
         state = {
             name: getattr(self, name)
-            for name in ("_sizes", "_dtype", "_activations", "_loss", "_optimizer")
+            for name in (
+                "_sizes",
+                "_dtype",
+                "_activations",
+                "_loss",
+                "_optimizer",
+                "_n_threads",
+            )
         }
         with self._engine:  # not in the middle of another thread's step
             state["_parameters"] = self._parameters.copy()
@@ -671,11 +693,12 @@ class Network:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._sizes, self._dtype = state["_sizes"], state["_dtype"]
         self._activations, self._loss = state["_activations"], state["_loss"]
+        self._n_threads = state["_n_threads"]
         self._bits = np.random.PCG64()
         self._bits.state = state["_bits"]
         self._parameters = aligned_zeros(state["_parameters"].size, self._dtype)
         self._parameters[...] = state["_parameters"]
-        self._connect()
+        self._connect(thread_count(self._n_threads))
         velocity = state["_state"]
         if velocity is not None:
             velocity = aligned_zeros(self._parameters.size, self._dtype)

@@ -164,7 +164,8 @@ class Engine:
             self.state_W, self.state_b = network.views(state, self.sizes)
 
     def use_threads(self, n_threads: int) -> None:
-        pass
+        """Only kept: NumPy's threads are its own."""
+        self.n_threads = n_threads
 
     def accept(self, labels: bool, unit_targets: bool) -> None:
         pass

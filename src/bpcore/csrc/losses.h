@@ -15,22 +15,13 @@ static REAL T(squared_error_row)(REAL *delta, const REAL *a, const REAL *y, REAL
     return factor * T(row_sum)(T(squared_difference), a, y, 0, n);
 }
 
-/* t = z - max z;  returns sum exp(t) */
-static REAL T(shift_row)(REAL *t, const REAL *z, ptrdiff_t n) {
-    T(combine)(T(x_minus_c), t, z, z, T(row_max)(z, n), n);
-    return T(row_sum)(T(exp_of_x), t, t, 0, n);
-}
-
-static REAL T(log_of)(REAL x) {
-    REAL lanes[T(LANES)];
-    T(store)(lanes, T(log)(T(broadcast)(x)));
-    return lanes[0];
-}
+static REAL T(log_of)(REAL x) { return T(first_lane)(T(log)(T(broadcast)(x))); }
 
 /* E = -sum y log softmax(z)        delta = softmax(z) * sum y - y */
 static REAL T(cross_entropy_row)(REAL *delta, const REAL *z, const REAL *y, REAL scale,
                                  ptrdiff_t n) {
-    const REAL sum = T(shift_row)(delta, z, n);
+    T(combine)(T(x_minus_c), delta, z, z, T(row_max)(z, n), n);
+    const REAL sum = T(row_sum)(T(exp_of_x), delta, delta, 0, n);
     const REAL loss = T(row_sum)(T(cross_entropy_of), delta, y, T(log_of)(sum), n);
     const REAL total = T(row_sum)(T(x_of), y, y, 0, n);
     T(map)(T(exp), delta, delta, n);
@@ -45,13 +36,14 @@ static REAL T(cross_entropy_label_row)(REAL *delta, const REAL *z, int64_t label
     /* The caller's labels are used in place, and may have changed since they were
      * checked: that must not write elsewhere. */
     if (label < 0 || label >= n) return (REAL)NAN;
-    const REAL sum = T(shift_row)(delta, z, n);
-    const REAL loss = T(log_of)(sum) - delta[label];
-    T(map)(T(exp), delta, delta, n);
+    const REAL highest = T(row_max)(z, n);
+    T(combine)(T(exp_of_difference), delta, z, z, highest, n);
+    const REAL sum = T(row_sum)(T(x_of), delta, delta, 0, n);
+    const REAL at_label = (delta[label] * (1 / sum) - 1) * scale;
     T(combine)(T(x_times_c), delta, delta, delta, 1 / sum, n);
-    delta[label] -= 1;
     T(combine)(T(x_times_c), delta, delta, delta, scale, n);
-    return loss;
+    delta[label] = at_label;
+    return T(log_of)(sum) - (z[label] - highest);
 }
 
 /* E = sum max(z, 0) - z y + log(1 + exp(-|z|))      delta = sigmoid(z) - y */

@@ -114,7 +114,7 @@ static void T(sweep)(const bpcore_worker *worker, const bpcore_product *p,
     }
 }
 
-/* This worker's share of the product: of its rows or its columns, of whichever there are
+/* This worker's share of the product: of its rows or of its columns, where there are
  * more tiles. */
 static void T(multiply)(const bpcore_worker *worker, const bpcore_product *p) {
     const T(plan) plan = T(make_plan)(p);

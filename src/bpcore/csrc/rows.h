@@ -3,13 +3,6 @@
 
 enum { T(VIRTUAL) = 64 / sizeof(REAL), T(PARTS) = T(VIRTUAL) / T(LANES) };
 
-/* a with the lanes beyond the tail set to zero. */
-static inline T(vec) T(cut)(T(vec) a, T(tail) tail) {
-    REAL lanes[T(LANES)] = {0};
-    T(store_tail)(lanes, a, tail);
-    return T(load)(lanes);
-}
-
 /* sum over j of term(x[j], y[j], c) */
 BPCORE_INLINE REAL T(row_sum)(T(vec) (*term)(T(vec), T(vec), T(vec)), const REAL *x,
                               const REAL *y, REAL c, ptrdiff_t n) {
@@ -25,26 +18,24 @@ BPCORE_INLINE REAL T(row_sum)(T(vec) (*term)(T(vec), T(vec), T(vec)), const REAL
     for (int q = 0; j < n; q++, j += T(LANES)) {
         const T(tail) tail = T(make_tail)(n - j < T(LANES) ? n - j : T(LANES));
         const T(vec) t = term(T(load_tail)(x + j, tail), T(load_tail)(y + j, tail), cs);
-        part[q] += T(cut)(t, tail);
+        part[q] += T(join)(tail, t, (T(vec)){0});
     }
-    REAL lanes[T(VIRTUAL)];
-    for (int q = 0; q < T(PARTS); q++) T(store)(lanes + q * T(LANES), part[q]);
-    for (int half = T(VIRTUAL) / 2; half > 0; half /= 2)
-        for (int i = 0; i < half; i++) lanes[i] += lanes[i + half];
-    return lanes[0];
+    for (int half = T(PARTS) / 2; half > 0; half /= 2)
+        for (int q = 0; q < half; q++) part[q] += part[q + half];
+    return T(sum_of_lanes)(part[0]);
 }
 
 /* max over j of z[j]: the same in any order, but for NaN, which spoils any row. */
 static REAL T(row_max)(const REAL *z, ptrdiff_t n) {
-    T(vec) highest = T(broadcast)(z[0]);
+    const T(vec) first = T(broadcast)(z[0]);
+    T(vec) highest = first;
     ptrdiff_t j = 0;
     for (; n - j >= T(LANES); j += T(LANES)) highest = T(max)(T(load)(z + j), highest);
-    REAL lanes[T(LANES)];
-    T(store)(lanes, highest);
-    REAL result = lanes[0];
-    for (int i = 1; i < T(LANES); i++) result = result < lanes[i] ? lanes[i] : result;
-    for (; j < n; j++) result = result < z[j] ? z[j] : result;
-    return result;
+    if (j < n) {
+        const T(tail) tail = T(make_tail)(n - j);
+        highest = T(max)(T(join)(tail, T(load_tail)(z + j, tail), first), highest);
+    }
+    return T(max_of_lanes)(highest);
 }
 
 #define TERM(name, expression)                                             \
@@ -57,14 +48,14 @@ TERM(x_times_c, x * c)
 TERM(x_of, x)
 TERM(x_times_y, x * y)
 TERM(exp_of_x, T(exp)(x))
+TERM(exp_of_difference, T(exp)(x - c))
 TERM(x_times_relu_derivative, T(times_relu_derivative)(x, y))
 TERM(x_times_sigmoid_derivative, T(times_sigmoid_derivative)(x, y))
 TERM(x_times_tanh_derivative, T(times_tanh_derivative)(x, y))
 
 /* a = exp(z - max z) / sum exp(z - max z);  a may be z. */
 static void T(softmax_row)(REAL *a, const REAL *z, ptrdiff_t n) {
-    T(combine)(T(x_minus_c), a, z, z, T(row_max)(z, n), n);
-    T(map)(T(exp), a, a, n);
+    T(combine)(T(exp_of_difference), a, z, z, T(row_max)(z, n), n);
     T(combine)(T(x_times_c), a, a, a, 1 / T(row_sum)(T(x_of), a, a, 0, n), n);
 }
 

@@ -1,8 +1,8 @@
-/* The thread team: threads of this process that sleep until there is a task, then run it
- * beside the thread that brought it.
+/* The thread team: threads of this process that sleep until there is a task, then run
+ * it beside the thread that brought it.
  *
- * They are started on first need.  The team takes one task at a time: who finds it taken
- * works alone.  A child of fork has no threads and starts its own.  Without POSIX
+ * They are started on first need.  The team takes one task at a time: who finds it
+ * taken works alone.  A child of fork has no threads and starts its own.  Without POSIX
  * threads every task is run alone. */
 
 #ifndef BPCORE_TEAM_H

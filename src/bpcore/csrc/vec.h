@@ -31,6 +31,14 @@ enum {
 static inline T(vec) T(load)(const REAL *p) { return *(const T(vec_unaligned) *)p; }
 static inline void T(store)(REAL *p, T(vec) a) { *(T(vec_unaligned) *)p = a; }
 
+static inline REAL T(first_lane)(T(vec) a) {
+#if defined(BPCORE_ISA_SCALAR)
+    return a;
+#else
+    return a[0];
+#endif
+}
+
 /* (x, x, ..., x); x - 0 keeps the sign of a negative zero, x + 0 would not. */
 static inline T(vec) T(broadcast)(REAL x) { return x - (T(vec)){0}; }
 static inline T(ivec) T(broadcast_int)(INT x) { return x - (T(ivec)){0}; }
@@ -108,7 +116,8 @@ static inline T(vec) T(fma)(T(vec) a, T(vec) b, T(vec) c) {
 #endif
 }
 
-/* --- the first `count` lanes, 0 < count <= LANES; other lanes read as zero --- */
+/* --- the first `count` lanes, 0 < count <= LANES; other lanes read as zero.
+ * `join` takes those others from b --- */
 
 #if defined(BPCORE_ISA_X86_64_V4)
 typedef MASK512 T(tail);
@@ -121,6 +130,9 @@ static inline T(vec) T(load_tail)(const REAL *p, T(tail) tail) {
 static inline void T(store_tail)(REAL *p, T(vec) a, T(tail) tail) {
     X86(_mm512_mask_storeu_p)(p, tail, a);
 }
+static inline T(vec) T(join)(T(tail) tail, T(vec) a, T(vec) b) {
+    return X86(_mm512_mask_mov_p)(b, tail, a);
+}
 #elif defined(BPCORE_ISA_X86_64_V3)
 typedef __m256i T(tail);
 static inline T(tail) T(make_tail)(ptrdiff_t count) {
@@ -132,6 +144,9 @@ static inline T(vec) T(load_tail)(const REAL *p, T(tail) tail) {
 }
 static inline void T(store_tail)(REAL *p, T(vec) a, T(tail) tail) {
     X86(_mm256_maskstore_p)(p, tail, a);
+}
+static inline T(vec) T(join)(T(tail) tail, T(vec) a, T(vec) b) {
+    return T(select)((T(ivec))tail, a, b);
 }
 #else
 typedef ptrdiff_t T(tail);
@@ -146,32 +161,59 @@ static inline void T(store_tail)(REAL *p, T(vec) a, T(tail) tail) {
     T(store)(lanes, a);
     for (ptrdiff_t i = 0; i < tail; i++) p[i] = lanes[i];
 }
+static inline T(vec) T(join)(T(tail) tail, T(vec) a, T(vec) b) {
+    REAL lanes[T(LANES)];
+    T(store)(lanes, b);
+    T(store_tail)(lanes, a, tail);
+    return T(load)(lanes);
+}
 #endif
 
-/* --- transposing LANES x LANES: log2(LANES) perfect shuffles of the rows --- */
+/* --- shuffles, the same lanes for every build --- */
 
 #if defined(BPCORE_ISA_SCALAR)
+#define FOLD(combine, a) ((void)0)
 static inline void T(transpose)(T(vec) *rows) { (void)rows; }
 #else
-#if BPCORE_VECTOR_BYTES * 8 / REAL_BITS == 16
-#define ZIP_LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
-#define ZIP_HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
-#elif BPCORE_VECTOR_BYTES * 8 / REAL_BITS == 8
-#define ZIP_LOW 0, 8, 1, 9, 2, 10, 3, 11
-#define ZIP_HIGH 4, 12, 5, 13, 6, 14, 7, 15
-#elif BPCORE_VECTOR_BYTES * 8 / REAL_BITS == 4
-#define ZIP_LOW 0, 4, 1, 5
-#define ZIP_HIGH 2, 6, 3, 7
-#else
-#define ZIP_LOW 0, 2
-#define ZIP_HIGH 1, 3
-#endif
 /* GCC learnt Clang's name for it in version 12. */
 #if defined(__clang__) || __GNUC__ >= 12
 #define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #else
 #define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (T(ivec)){__VA_ARGS__})
 #endif
+
+/* ZIP: the lower or upper halves of two vectors by turns.
+ * FOLD: every lane of `a` combined with the one half a vector away, then with the one a
+ * quarter away, and so on: the first lane ends as all lanes folded in halves. */
+#define SWAP(combine, a, ...) a = combine(a, SHUFFLE(a, a, __VA_ARGS__))
+#if BPCORE_VECTOR_BYTES * 8 / REAL_BITS == 16
+#define ZIP_LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define ZIP_HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#define FOLD(combine, a)                                                           \
+    SWAP(combine, a, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);         \
+    SWAP(combine, a, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);         \
+    SWAP(combine, a, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);         \
+    SWAP(combine, a, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14)
+#elif BPCORE_VECTOR_BYTES * 8 / REAL_BITS == 8
+#define ZIP_LOW 0, 8, 1, 9, 2, 10, 3, 11
+#define ZIP_HIGH 4, 12, 5, 13, 6, 14, 7, 15
+#define FOLD(combine, a)                           \
+    SWAP(combine, a, 4, 5, 6, 7, 0, 1, 2, 3);       \
+    SWAP(combine, a, 2, 3, 0, 1, 6, 7, 4, 5);       \
+    SWAP(combine, a, 1, 0, 3, 2, 5, 4, 7, 6)
+#elif BPCORE_VECTOR_BYTES * 8 / REAL_BITS == 4
+#define ZIP_LOW 0, 4, 1, 5
+#define ZIP_HIGH 2, 6, 3, 7
+#define FOLD(combine, a)               \
+    SWAP(combine, a, 2, 3, 0, 1);       \
+    SWAP(combine, a, 1, 0, 3, 2)
+#else
+#define ZIP_LOW 0, 2
+#define ZIP_HIGH 1, 3
+#define FOLD(combine, a) SWAP(combine, a, 1, 0)
+#endif
+
+/* LANES x LANES transposed, by log2(LANES) perfect shuffles of the rows. */
 static inline void T(transpose)(T(vec) *rows) {
     T(vec) zipped[T(LANES)];
     BPCORE_UNROLL for (int length = 1; length < T(LANES); length *= 2) {
@@ -183,7 +225,20 @@ static inline void T(transpose)(T(vec) *rows) {
         BPCORE_UNROLL for (int i = 0; i < T(LANES); i++) rows[i] = zipped[i];
     }
 }
+#endif
+
+/* The lanes folded in halves. */
+static inline T(vec) T(add)(T(vec) a, T(vec) b) { return a + b; }
+static inline REAL T(sum_of_lanes)(T(vec) a) {
+    FOLD(T(add), a);
+    return T(first_lane)(a);
+}
+static inline REAL T(max_of_lanes)(T(vec) a) {
+    FOLD(T(max), a);
+    return T(first_lane)(a);
+}
 #undef ZIP_LOW
 #undef ZIP_HIGH
+#undef SWAP
+#undef FOLD
 #undef SHUFFLE
-#endif

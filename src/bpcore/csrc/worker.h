@@ -1,5 +1,5 @@
-/* A worker: one of the threads that run the same kernel at the same time, each on tiles,
- * rows or elements of its own.  No bit depends on how many there are. */
+/* A worker: one of the threads that run the same kernel at the same time, each on
+ * tiles, rows or elements of its own.  No bit depends on how many there are. */
 
 #ifndef BPCORE_WORKER_H
 #define BPCORE_WORKER_H
@@ -32,6 +32,9 @@ static inline void bpcore_share(const bpcore_worker *worker, ptrdiff_t size,
     *to = bpcore_least((worker->index + 1) * units / worker->count * unit, size);
 }
 
+/* Looks at the gate, a tenth of a millisecond or so, before others get the core. */
+#define BPCORE_SPINS 4096
+
 /* Wait until every worker of the task is here.  A step meets every few microseconds, so
  * this spins; a thread whose partner lost its core lets others have this one. */
 static inline void bpcore_meet(const bpcore_worker *worker) {
@@ -44,8 +47,10 @@ static inline void bpcore_meet(const bpcore_worker *worker) {
         __atomic_store_n(&gate->round, round + 1, __ATOMIC_RELEASE);
         return;
     }
-    for (int spins = 0; __atomic_load_n(&gate->round, __ATOMIC_ACQUIRE) == round; spins++)
-        if (spins < 4096) {
+    int spins = 0;
+    while (__atomic_load_n(&gate->round, __ATOMIC_ACQUIRE) == round)
+        if (spins < BPCORE_SPINS) {
+            spins++;
 #if defined(__x86_64__)
             __builtin_ia32_pause();
 #endif

@@ -1,0 +1,91 @@
+"""How many threads "auto" means: what the process may use, and what it was told to."""
+
+from __future__ import annotations
+
+import math
+import os
+from functools import cache
+from pathlib import Path
+
+from bpcore import _validation as door
+
+#: More than any machine has; a limit only so that nobody asks for a million.
+MOST = 4096
+
+
+def n_threads(value: int | str) -> int:
+    """The number of threads that `value`, "auto" or a number, stands for."""
+    if isinstance(value, str):
+        door.one_of("n_threads", value, ["auto"])
+        return automatic()
+    number = door.whole_number("n_threads", value, 1, ', or "auto"')
+    if number > MOST:
+        raise ValueError(f"n_threads must be at most {MOST}; got {number}")
+    return number
+
+
+def automatic() -> int:
+    """The cores this process may use, or fewer if the environment says so.
+
+    The CPU affinity and the quota of its control group limit it; then
+    BPCORE_NUM_THREADS where set, else OMP_NUM_THREADS.
+
+    Raises
+    ------
+    ValueError
+        If BPCORE_NUM_THREADS is not a whole number of at least 1.  OMP_NUM_THREADS is
+        another library's: what is not such a number there is ignored.
+    """
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    return int(max(1, min(cores, _quota(), _told())))
+
+
+def _told() -> float:
+    """What the environment says, infinity if nothing."""
+    if own := os.environ.get("BPCORE_NUM_THREADS", "").strip():
+        if not own.isdecimal() or int(own) < 1:
+            raise ValueError(
+                f"BPCORE_NUM_THREADS must be a whole number of at least 1; got {own!r}"
+            )
+        return int(own)
+    # One number for each level of nesting: the first is ours.
+    first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return int(first) if first.isdecimal() and int(first) > 0 else math.inf
+
+
+@cache
+def _quota(root: Path = Path("/sys/fs/cgroup"), proc: str = "/proc/self") -> float:
+    """Cores' worth of time that the control group grants, infinity without a limit."""
+    try:
+        lines = Path(proc, "cgroup").read_text().splitlines()
+    except OSError:
+        return math.inf
+    quotas = [math.inf]
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers not in ("", "cpu", "cpu,cpuacct", "cpuacct,cpu"):
+            continue
+        # The group's own limit, and those of all that it is part of.  Within a
+        # container the path may be one that only the host can see: the root remains.
+        top = root / controllers
+        group = top / path.lstrip("/")
+        for folder in (group, *group.parents):
+            if folder == top or top in folder.parents:
+                quotas.append(_limit(folder, version=1 if controllers else 2))
+    return math.ceil(min(quotas)) if min(quotas) < math.inf else math.inf
+
+
+def _limit(folder: Path, version: int) -> float:
+    """quota / period of one control group."""
+    try:
+        if version == 2:
+            quota, period = (folder / "cpu.max").read_text().split()
+        else:
+            quota = (folder / "cpu.cfs_quota_us").read_text()
+            period = (folder / "cpu.cfs_period_us").read_text()
+        return int(quota) / int(period) if int(quota) > 0 else math.inf
+    except (OSError, ValueError):  # no such file, or "max"
+        return math.inf
