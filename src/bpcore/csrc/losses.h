@@ -36,13 +36,22 @@ static REAL T(cross_entropy_label_row)(REAL *delta, const REAL *z, int64_t label
     /* The caller's labels are used in place, and may have changed since they were
      * checked: that must not write elsewhere. */
     if (label < 0 || label >= n) return (REAL)NAN;
-    const REAL highest = T(row_max)(z, n);
-    T(combine)(T(exp_of_difference), delta, z, z, highest, n);
-    const REAL sum = T(row_sum)(T(x_of), delta, delta, 0, n);
-    const REAL at_label = (delta[label] * (1 / sum) - 1) * scale;
-    T(combine)(T(x_times_c), delta, delta, delta, 1 / sum, n);
-    T(combine)(T(x_times_c), delta, delta, delta, scale, n);
-    delta[label] = at_label;
+    REAL highest, sum;
+    if (n <= T(LANES)) {
+        const T(tail) tail = T(make_tail)(n);
+        const T(vec) e = T(narrow_exp)(z, tail, &highest, &sum);
+        const T(vec) a = e * T(broadcast)(1 / sum), share = T(broadcast)(scale);
+        const T(vec) d = T(select)(T(only)(label), (a - 1) * share, a * share);
+        T(store_tail)(delta, d, tail);
+    } else {
+        highest = T(row_max)(z, n);
+        T(combine)(T(exp_of_difference), delta, z, z, highest, n);
+        sum = T(row_sum)(T(x_of), delta, delta, 0, n);
+        const REAL at_label = (delta[label] * (1 / sum) - 1) * scale;
+        T(combine)(T(x_times_c), delta, delta, delta, 1 / sum, n);
+        T(combine)(T(x_times_c), delta, delta, delta, scale, n);
+        delta[label] = at_label;
+    }
     return T(log_of)(sum) - (z[label] - highest);
 }
 

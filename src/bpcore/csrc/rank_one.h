@@ -6,6 +6,20 @@ BPCORE_INLINE void T(rank_one_by)(bpcore_rule rule, const T(rates) *rates, REAL 
     const ptrdiff_t rest = n_out % T(LANES), whole = n_out - rest;
     const T(tail) tail = T(make_tail)(rest ? rest : T(LANES));
     const T(vec) zero = {0};
+    if (n_out < T(NR)) {
+        /* Narrow rows go through a buffer, so that weights are loaded in whole vectors:
+         * a masked load waits for the masked store beside it. */
+        REAL g[16 * T(NR)];
+        for (ptrdiff_t i = 0; i < n_in; i += 16) {
+            const ptrdiff_t rows = bpcore_least(16, n_in - i);
+            for (ptrdiff_t r = 0; r < rows; r++)
+                for (ptrdiff_t j = 0; j < n_out; j++)
+                    g[r * n_out + j] = a[i + r] * delta[j] + 0; /* as fma with 0 */
+            T(descend_array)(rule, rates, W + i * n_out, state + i * n_out, g,
+                             rows * n_out);
+        }
+        return;
+    }
     for (ptrdiff_t i = 0; i < n_in; i++, W += n_out, state += n_out) {
         const T(vec) a_i = T(broadcast)(a[i]);
         for (ptrdiff_t j = 0; j < whole; j += T(LANES))

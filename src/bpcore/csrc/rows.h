@@ -53,8 +53,26 @@ TERM(x_times_relu_derivative, T(times_relu_derivative)(x, y))
 TERM(x_times_sigmoid_derivative, T(times_sigmoid_derivative)(x, y))
 TERM(x_times_tanh_derivative, T(times_tanh_derivative)(x, y))
 
+/* exp(z - max z) of a row that fits into one register, for n lanes; `sum` of them.  A
+ * narrow row is kept there, since what a masked store wrote is slow to read back. */
+static inline T(vec) T(narrow_exp)(const REAL *z, T(tail) tail, REAL *highest,
+                                   REAL *sum) {
+    const T(vec) row = T(load_tail)(z, tail);
+    *highest = T(max_of_lanes)(T(join)(tail, row, T(broadcast)(z[0])));
+    const T(vec) e = T(exp)(row - T(broadcast)(*highest));
+    *sum = T(sum_of_lanes)(T(join)(tail, e, (T(vec)){0}));
+    return e;
+}
+
 /* a = exp(z - max z) / sum exp(z - max z);  a may be z. */
 static void T(softmax_row)(REAL *a, const REAL *z, ptrdiff_t n) {
+    if (n <= T(LANES)) {
+        const T(tail) tail = T(make_tail)(n);
+        REAL highest, sum;
+        const T(vec) e = T(narrow_exp)(z, tail, &highest, &sum);
+        T(store_tail)(a, e * T(broadcast)(1 / sum), tail);
+        return;
+    }
     T(combine)(T(exp_of_difference), a, z, z, T(row_max)(z, n), n);
     T(combine)(T(x_times_c), a, a, a, 1 / T(row_sum)(T(x_of), a, a, 0, n), n);
 }

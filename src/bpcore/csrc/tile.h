@@ -79,11 +79,23 @@ BPCORE_INLINE void T(tile)(const bpcore_product *p, const T(block) *block,
     case BPCORE_TIMES_TANH_DERIVATIVE: TIMES(T(times_tanh_derivative)) break;
     case BPCORE_DESCEND: {
         REAL *state = (REAL *)p->state + corner;
+        /* Rows narrower than a vector follow each other without a gap: as one array
+         * they are loaded in whole vectors, where a masked load would wait for the
+         * masked store beside it. */
+        const int narrow = !whole && c_row < T(LANES);
+        REAL g[BPCORE_TILE_ROWS * T(LANES)];
+        if (narrow)
+            BPCORE_UNROLL for (int r = 0; r < rows; r++)
+                T(store_tail)(g + r * c_row, sum[r][0], tail);
         switch (p->optimizer->rule) {
 #define RULE(rule)                                                        \
     case rule:                                                            \
-        EACH_VECTOR(T(descend)(rule, &block->rates, C + at, state + at,   \
-                               sum[r][v], whole, tail))                   \
+        if (narrow)                                                       \
+            T(descend_array)(rule, &block->rates, C, state, g,            \
+                             rows * c_row);                               \
+        else                                                              \
+            EACH_VECTOR(T(descend)(rule, &block->rates, C + at,           \
+                                   state + at, sum[r][v], whole, tail))   \
         break;
             BPCORE_EACH_RULE(RULE)
 #undef RULE

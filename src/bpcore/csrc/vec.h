@@ -69,6 +69,18 @@ static inline T(ivec) T(equal)(T(vec) a, T(vec) b) {
 #endif
 }
 
+/* Lane i of all ones, all zeros elsewhere. */
+static inline T(ivec) T(only)(int64_t i) {
+#if defined(BPCORE_ISA_SCALAR)
+    return -(INT)(i == 0);
+#else
+    static const INT numbers[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    T(ivec) lanes;
+    memcpy(&lanes, numbers, sizeof(lanes));
+    return lanes == T(broadcast_int)((INT)i);
+#endif
+}
+
 /* a where the mask is set, b elsewhere. */
 static inline T(vec) T(select)(T(ivec) mask, T(vec) a, T(vec) b) {
     return T(from_bits)((mask & T(bits)(a)) | (~mask & T(bits)(b)));
