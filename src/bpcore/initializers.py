@@ -66,6 +66,10 @@ INITIALIZERS: dict[
 }
 
 
+#: Numbers drawn at a time: in float64 they would be twice the weights' size or more.
+AT_A_TIME = 1 << 15
+
+
 def initialize(name: str, W: NDArray[np.floating], words: Words) -> None:
     """Fill W (n_in, n_out) by the initialiser of that name.
 
@@ -74,7 +78,7 @@ def initialize(name: str, W: NDArray[np.floating], words: Words) -> None:
     name
         A key of ``INITIALIZERS``.
     W
-        Overwritten; its dtype rounds the float64 numbers drawn.
+        C-contiguous, overwritten; its dtype rounds the float64 numbers drawn.
     words
         ``words(n)`` gives the next n random 64-bit words.
 
@@ -92,4 +96,7 @@ def initialize(name: str, W: NDArray[np.floating], words: Words) -> None:
     scale = math.sqrt(variance(*W.shape))
     if distribution is uniform:
         scale *= math.sqrt(3.0)
-    W[...] = (scale * distribution(words, W.size)).reshape(W.shape)
+    flat = W.reshape(-1)
+    for start in range(0, flat.size, AT_A_TIME):
+        piece = flat[start : start + AT_A_TIME]
+        piece[...] = scale * distribution(words, piece.size)

@@ -29,16 +29,30 @@ from bpcore.threads import n_threads as thread_count
 if TYPE_CHECKING:
     from typing import Self
 
+#: Bytes from which on it matters where an array begins.
+LARGE = 1 << 18
+
 #: Rows that predict and evaluate work on at a time.
 ROWS_AT_A_TIME = 256
 
 
-def aligned_zeros(size: int, dtype: DTypeLike) -> NDArray[Any]:
-    """`size` zeros that begin on a cache line (64 bytes)."""
+def aligned_zeros(size: int, dtype: DTypeLike, at: int = 0) -> NDArray[Any]:
+    """`size` zeros that begin on a cache line (64 bytes).
+
+    Large arrays begin `at` bytes past a multiple of 4096: the update walks through
+    weights and state at the same pace, which must not meet in the same cache sets.
+    """
     dtype = np.dtype(dtype)
-    raw = np.zeros(size * dtype.itemsize + 64, np.uint8)
-    start = -raw.ctypes.data % 64
-    return raw[start : start + size * dtype.itemsize].view(dtype)
+    n_bytes = size * dtype.itemsize
+    unit, at = (4096, at) if n_bytes >= LARGE else (64, 0)
+    raw = np.zeros(n_bytes + at + unit, np.uint8)
+    start = -raw.ctypes.data % unit + at
+    return raw[start : start + n_bytes].view(dtype)
+
+
+def optimizer_state(n_states: int, size: int, dtype: DTypeLike) -> Real | None:
+    """Zeros for an optimizer's arrays, one after the other; None if it keeps none."""
+    return aligned_zeros(n_states * size, dtype, at=2112) if n_states else None
 
 
 def views(
@@ -273,10 +287,9 @@ class Network:
     def optimizer(self, optimizer: SGD) -> None:
         settings.known_optimizer(optimizer)
         state = getattr(self, "_state", None)
-        if optimizer.n_states == 0:
-            state = None
-        elif state is None:
-            state = aligned_zeros(self._parameters.size, self._dtype)
+        size = self._parameters.size
+        if (0 if state is None else state.size) != optimizer.n_states * size:
+            state = optimizer_state(optimizer.n_states, size, self._dtype)
         self._use_optimizer(optimizer, state)
 
     def _use_optimizer(self, optimizer: SGD, state: Real | None) -> None:
@@ -699,11 +712,11 @@ class Network:
         self._parameters = aligned_zeros(state["_parameters"].size, self._dtype)
         self._parameters[...] = state["_parameters"]
         self._connect(thread_count(self._n_threads))
-        velocity = state["_state"]
-        if velocity is not None:
-            velocity = aligned_zeros(self._parameters.size, self._dtype)
-            velocity[...] = state["_state"]
-        self._use_optimizer(state["_optimizer"], velocity)
+        optimizer, size = state["_optimizer"], self._parameters.size
+        own = optimizer_state(optimizer.n_states, size, self._dtype)
+        if own is not None:
+            own[...] = state["_state"]
+        self._use_optimizer(optimizer, own)
 
     # --- for training -----------------------------------------------------------------
 

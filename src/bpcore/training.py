@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from bpcore import _validation as door
 from bpcore.errors import DivergenceError
 from bpcore.progress import Progress, progress
+from bpcore.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from bpcore.network import Network
@@ -104,15 +105,6 @@ def _what_changes(network: Network) -> list[NDArray[Any]]:
     return [network.parameters] if state is None else [network.parameters, state]
 
 
-def _remember(network: Network, before: list[NDArray[Any]]) -> None:
-    """Copy what training changes into `before`, made anew only if it has to be."""
-    live = _what_changes(network)
-    if len(before) != len(live):
-        before[:] = [np.empty_like(array) for array in live]
-    for kept, array in zip(before, live, strict=True):
-        kept[...] = array
-
-
 def fit(
     network: Network,
     X: ArrayLike,
@@ -142,9 +134,8 @@ def fit(
     batch_size = min(batch_size, n)
 
     history = History()
-    before: list[NDArray[Any]] = []
     # A plain `with`: an interrupt must find no gap in which the network stays locked.
-    with network._engine, progress(show, epochs, n) as bar:
+    with network._engine, Snapshot() as before, progress(show, epochs, n) as bar:
         order = np.arange(n) if shuffle else None
         for epoch in range(1, epochs + 1):
             start = time.perf_counter()
@@ -175,7 +166,7 @@ def _epoch(
     batch_size: int,
     epoch: int,
     bar: Progress,
-    before: list[NDArray[Any]],
+    before: Snapshot,
 ) -> float:
     """One pass over the data; returns its mean loss.
 
@@ -185,7 +176,7 @@ def _epoch(
     X, y, weight = data
     first, total, weights = 0, 0.0, 0.0
     network._reserve(batch_size)
-    _remember(network, before)
+    before.take(_what_changes(network))
     while first < len(X):
         first, total, weights, finite = network._engine.run(
             X, y, weight, order, batch_size, first, total, weights, SLICE
@@ -201,13 +192,12 @@ def _epoch(
 
 def _diverged(
     network: Network,
-    before: list[NDArray[Any]],
+    before: Snapshot,
     what: str,
     epoch: int,
     batch: int | None,
 ) -> NoReturn:
-    for array, kept in zip(_what_changes(network), before, strict=True):
-        array[...] = kept
+    before.restore(_what_changes(network))
     where = f"in epoch {epoch}, mini-batch {batch}" if batch else f"after epoch {epoch}"
     raise DivergenceError(
         f"{what} not finite {where}; the network is as it was before that epoch; "

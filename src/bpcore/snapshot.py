@@ -1,0 +1,87 @@
+"""The way back for a fit that diverges: a copy of everything that training changes."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Copies of more bytes than this do not lie in memory.
+IN_MEMORY = 1 << 20
+
+
+class Snapshot:
+    """A copy of some arrays, taken again and again.
+
+    A copy of parameters and optimizer state would double the memory of a large
+    network, so it lies in a temporary file there.  Where no file can be written it lies
+    in memory all the same.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.snapshot import Snapshot
+    >>> a = np.zeros(2)
+    >>> with Snapshot() as snapshot:
+    ...     snapshot.take([a])
+    ...     a += 1
+    ...     snapshot.restore([a])
+    >>> a
+    array([0., 0.])
+    """
+
+    def __init__(self) -> None:
+        self._copies: list[NDArray[Any]] = []
+        self._file: Any = None
+        self._open = ExitStack()
+
+    def __enter__(self) -> Snapshot:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._open.close()
+
+    def take(self, arrays: Sequence[NDArray[Any]]) -> None:
+        """Copy C-contiguous arrays, in place of what was copied before."""
+        if sum(array.nbytes for array in arrays) > IN_MEMORY and self._write(arrays):
+            self._copies = []
+            return
+        if len(self._copies) != len(arrays):
+            self._copies = [np.empty_like(array) for array in arrays]
+        for copy, array in zip(self._copies, arrays, strict=True):
+            copy[...] = array
+
+    def restore(self, arrays: Sequence[NDArray[Any]]) -> None:
+        """Write into the arrays what was taken of them last."""
+        if self._copies:
+            for array, copy in zip(arrays, self._copies, strict=True):
+                array[...] = copy
+            return
+        assert self._file is not None
+        self._file.seek(0)
+        for array in arrays:
+            rest = array.data.cast("B")
+            while rest:
+                count = self._file.readinto(rest)
+                if not count:
+                    raise OSError("the temporary file of this fit has been cut short")
+                rest = rest[count:]
+
+    def _write(self, arrays: Sequence[NDArray[Any]]) -> bool:
+        """Whether the arrays could be written to the file."""
+        try:
+            if self._file is None:
+                file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
+                self._file = self._open.enter_context(file)
+            self._file.seek(0)
+            for array in arrays:
+                rest = array.data.cast("B")
+                while rest:
+                    rest = rest[self._file.write(rest) :]
+        except OSError:
+            return False
+        return True
