@@ -58,9 +58,11 @@
 #endif
 #if defined(__GNUC__)
 #define BPCORE_INLINE static inline __attribute__((always_inline))
+#define BPCORE_NOINLINE __attribute__((noinline))
 #define BPCORE_PREFETCH(at) __builtin_prefetch(at, 0, 2)
 #else
 #define BPCORE_INLINE static inline
+#define BPCORE_NOINLINE
 #define BPCORE_PREFETCH(at) ((void)(at))
 #endif
 

@@ -26,7 +26,9 @@ BPCORE_INLINE void T(tile)(const bpcore_product *p, const T(block) *block,
     const ptrdiff_t a_row = block->a_row, a_col = block->a_col, b_row = block->b_row;
     const ptrdiff_t c_row = p->c_row, w_row = block->w_row;
     const ptrdiff_t corner = block->i * c_row + block->j;
-    const REAL *A = block->A, *B = block->B;
+    /* Rows of A by two pointers and two distances, for want of registers. */
+    const REAL *A = block->A, *A4 = A + 4 * a_row, *B = block->B;
+    const ptrdiff_t a_3rows = 3 * a_row;
     REAL *C = (REAL *)p->C + corner, *waiting = block->waiting;
     T(vec) sum[BPCORE_TILE_ROWS][8];
 
@@ -48,12 +50,13 @@ BPCORE_INLINE void T(tile)(const bpcore_product *p, const T(block) *block,
         } else {
             EACH_VECTOR(sum[r][v] = (T(vec)){0})
         }
-        for (; k < end; k++, A += a_col, B += b_row) {
+        for (; k < end; k++, A += a_col, A4 += a_col, B += b_row) {
             T(vec) b[8];
             BPCORE_UNROLL for (int v = 0; v < nv; v++)
                 b[v] = T(load_part)(B + v * T(LANES), whole, tail);
             BPCORE_UNROLL for (int r = 0; r < rows; r++) {
-                const T(vec) a = T(broadcast)(A[r * a_row]);
+                const ptrdiff_t row = r % 4 == 3 ? a_3rows : r % 4 * a_row;
+                const T(vec) a = T(broadcast)((r < 4 ? A : A4)[row]);
                 BPCORE_UNROLL for (int v = 0; v < nv; v++)
                     sum[r][v] = T(fma)(a, b[v], sum[r][v]);
             }
@@ -107,37 +110,48 @@ BPCORE_INLINE void T(tile)(const bpcore_product *p, const T(block) *block,
 #undef TIMES
 }
 
-/* The same for any size: `rows` up to TILE_ROWS by any `cols`.  A single row takes
- * WIDE columns at a time, since each of its sums waits for the last.  Every shape of
- * tile gets a body of its own, with its loops unrolled into registers. */
+/* Every shape of tile is a function of its own, with its loops unrolled into registers:
+ * compiled into one, they would take registers from each other. */
+#define SHAPE(name, rows, nv, whole)                                                  \
+    BPCORE_NOINLINE static void T(name)(const bpcore_product *p, const T(block) *b,   \
+                                        T(tail) tail) {                               \
+        T(tile)(p, b, rows, nv, whole, tail);                                         \
+    }
+#define ROWS(r)                      \
+    SHAPE(tile_##r##_by_2, r, 2, 1)   \
+    SHAPE(tile_##r##_by_1, r, 1, 1)   \
+    SHAPE(tile_##r##_tail, r, 1, 0)
+BPCORE_EACH_TILE_ROWS(ROWS)
+SHAPE(tile_1_by_4, 1, 4, 1)
+SHAPE(tile_1_by_8, 1, 8, 1)
+#undef ROWS
+#undef SHAPE
+
+/* The same for any size: `rows` up to TILE_ROWS by any `cols`.  A single row takes WIDE
+ * columns at a time, since each of its sums waits for the last. */
 static void T(any_tile)(const bpcore_product *p, const T(block) *block, ptrdiff_t rows,
                         ptrdiff_t cols) {
+    typedef void shape(const bpcore_product *, const T(block) *, T(tail));
+#define BY_2(r) T(tile_##r##_by_2),
+#define BY_1(r) T(tile_##r##_by_1),
+#define TAIL(r) T(tile_##r##_tail),
+    static shape *const by_2[] = {BPCORE_EACH_TILE_ROWS(BY_2)};
+    static shape *const by_1[] = {BPCORE_EACH_TILE_ROWS(BY_1)};
+    static shape *const by_tail[] = {BPCORE_EACH_TILE_ROWS(TAIL)};
+#undef BY_2
+#undef BY_1
+#undef TAIL
     const T(tail) none = T(make_tail)(T(LANES));
     T(block) b = *block;
 #define EACH(columns)                                                     \
     for (; cols >= (columns); cols -= (columns), b.j += (columns),        \
                               b.B += (columns), b.waiting += (columns))
     if (rows == 1) {
-        EACH(T(WIDE)) T(tile)(p, &b, 1, 8, 1, none);
-        EACH(T(WIDE) / 2) T(tile)(p, &b, 1, 4, 1, none);
+        EACH(T(WIDE)) T(tile_1_by_8)(p, &b, none);
+        EACH(T(WIDE) / 2) T(tile_1_by_4)(p, &b, none);
     }
-    EACH(T(NR)) switch (rows) {
-#define ROWS(r) case r: T(tile)(p, &b, r, 2, 1, none); break;
-        BPCORE_EACH_TILE_ROWS(ROWS)
-#undef ROWS
-    }
-    EACH(T(LANES)) switch (rows) {
-#define ROWS(r) case r: T(tile)(p, &b, r, 1, 1, none); break;
-        BPCORE_EACH_TILE_ROWS(ROWS)
-#undef ROWS
-    }
-    if (cols > 0) {
-        const T(tail) tail = T(make_tail)(cols);
-        switch (rows) {
-#define ROWS(r) case r: T(tile)(p, &b, r, 1, 0, tail); break;
-            BPCORE_EACH_TILE_ROWS(ROWS)
-#undef ROWS
-        }
-    }
+    EACH(T(NR)) by_2[rows - 1](p, &b, none);
+    EACH(T(LANES)) by_1[rows - 1](p, &b, none);
 #undef EACH
+    if (cols > 0) by_tail[rows - 1](p, &b, T(make_tail)(cols));
 }
