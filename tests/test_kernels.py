@@ -474,7 +474,7 @@ def test_bits_do_not_depend_on_a_velocity_that_no_rule_uses(kernels, dtype, name
 
 @pytest.mark.parametrize("weighted", [False, True])
 def test_bits_of_labels_are_those_of_one_hot_targets(kernels, dtype, weighted):
-    for n, n_out in itertools.product((1, 7), edges(kernels, dtype)):
+    for n, n_out in itertools.product((1, 7, 33), edges(kernels, dtype)):
         arrays = draw("loss", (n, 1, n_out), dtype)
         arrays = arrays if weighted else without(arrays, "weight")
         labels = np.random.default_rng(n_out).integers(0, n_out, n)

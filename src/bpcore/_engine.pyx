@@ -11,8 +11,8 @@ The buffers, with n the capacity in rows::
 
     parameters, state, gradient    W[0] b[0] W[1] b[1] ... one after the other
     workspace                      a[1] (n, n_1) ... a[L] (n, n_L), two deltas
-                                   (n, widest), the losses E (n,), one gathered
-                                   mini-batch X, y, weight, and a room per worker
+                                   (n, widest), the losses E (n,), gathered rows of X,
+                                   and a room per worker
 
 Every function below that takes a worker is run by all workers of a task at once, each
 doing its share of every kernel.  Between kernels all meet, so that each may read what
@@ -47,6 +47,7 @@ from bpcore._kernels cimport (
     meet,
     optimizer_t,
     rule_t,
+    targets_t,
     worker_t,
 )
 
@@ -91,13 +92,11 @@ cdef struct layer_t:
     Py_ssize_t b_at
 
 
-# One mini-batch: X (n, n_0) and either y (n, n_L) or labels (n,); weight may be NULL.
+# One mini-batch: X (n, n_0) and its targets.
 cdef struct batch_t:
     Py_ssize_t n
     const char *X
-    const char *y
-    const int64_t *labels
-    const double *weight
+    targets_t targets
 
 
 # A network as the workers see it: nothing of Python.
@@ -116,7 +115,7 @@ cdef struct net_t:
     char *delta
     char *other_delta
     double *E
-    batch_t gathered
+    char *gathered                  # rows of X
     char *rooms
     Py_ssize_t room_size
 
@@ -133,7 +132,6 @@ cdef struct task_t:
     net_t *net
     what_t what
     batch_t data
-    const int64_t *order            # of the rows, or NULL
     Py_ssize_t first                # row to go on from
     Py_ssize_t rows                 # of a mini-batch
     double deadline
@@ -214,12 +212,13 @@ cdef double loss_pass(
     last = &net.layers[net.L - 1]
     cdef char *output = <char *>net.a[net.L]
     forward_pass(net, worker, net.a, n, IDENTITY if net.loss_takes_z else last.f)
-    if batch.weight != NULL:
+    targets = &batch.targets
+    if targets.weight != NULL:
         weights = 0
         for i in range(n):
-            weights += batch.weight[i]
+            weights += targets.weight[targets.order[i] if targets.order != NULL else i]
     # A mini-batch whose weights are all zero asks for nothing: its delta is zero.
-    net.k.loss(worker, net.E, net.delta, output, batch.y, batch.labels, batch.weight,
+    net.k.loss(worker, net.E, net.delta, output, targets,
                1 / weights if weights > 0 else 0, n, last.n_out, net.loss)
     if not net.loss_takes_z:  # of the same rows: no need to meet
         net.k.times_derivative(worker, net.delta, output, n, last.n_out, last.f)
@@ -244,47 +243,31 @@ cdef bint step(
     return True
 
 
-cdef batch_t rows_in_place(
-    const net_t *net, const batch_t *data, Py_ssize_t first, Py_ssize_t n,
+cdef batch_t rows(
+    const net_t *net, const worker_t *worker, const batch_t *data, Py_ssize_t first,
+    Py_ssize_t n,
 ) noexcept nogil:
-    """Rows first .. first + n of the data, where they are."""
-    cdef Py_ssize_t size = net.k.itemsize
-    cdef batch_t batch
+    """n rows from `first` on; where they have an order, X is copied together."""
+    cdef Py_ssize_t i, start, end, size = net.layers[0].n_in * net.k.itemsize
+    cdef batch_t batch = data[0]
     batch.n = n
-    batch.X = data.X + first * net.layers[0].n_in * size
-    batch.y = NULL
-    if data.y != NULL:
-        batch.y = data.y + first * net.layers[net.L - 1].n_out * size
-    batch.labels = data.labels + first if data.labels != NULL else NULL
-    batch.weight = data.weight + first if data.weight != NULL else NULL
-    return batch
-
-
-cdef batch_t rows_gathered(
-    const net_t *net, const worker_t *worker, const batch_t *data,
-    const int64_t *order, Py_ssize_t n,
-) noexcept nogil:
-    """Rows order[0] .. order[n-1] of the data, copied together."""
-    cdef Py_ssize_t i, first, end
-    cdef Py_ssize_t X_size = net.layers[0].n_in * net.k.itemsize
-    cdef Py_ssize_t y_size = net.layers[net.L - 1].n_out * net.k.itemsize
-    cdef batch_t batch = net.gathered
-    batch.n = n
-    if data.y == NULL:
-        batch.y = NULL
-    if data.labels == NULL:
-        batch.labels = NULL
-    if data.weight == NULL:
-        batch.weight = NULL
-    share(worker, n, 1, &first, &end)
-    for i in range(first, end):
-        memcpy(<char *>batch.X + i * X_size, data.X + order[i] * X_size, X_size)
-        if data.y != NULL:
-            memcpy(<char *>batch.y + i * y_size, data.y + order[i] * y_size, y_size)
-        if data.labels != NULL:
-            (<int64_t *>batch.labels)[i] = data.labels[order[i]]
-        if data.weight != NULL:
-            (<double *>batch.weight)[i] = data.weight[order[i]]
+    if data.targets.order != NULL:
+        batch.X = net.gathered
+        batch.targets.order += first
+        share(worker, n, 1, &start, &end)
+        for i in range(start, end):
+            memcpy(net.gathered + i * size,
+                   data.X + batch.targets.order[i] * size, size)
+        return batch
+    batch.X += first * size
+    if batch.targets.y != NULL:
+        batch.targets.y = <const char *>batch.targets.y + (
+            first * net.layers[net.L - 1].n_out * net.k.itemsize
+        )
+    if batch.targets.labels != NULL:
+        batch.targets.labels += first
+    if batch.targets.weight != NULL:
+        batch.targets.weight += first
     return batch
 
 
@@ -307,10 +290,7 @@ cdef void walk(void *task_, const worker_t *worker) noexcept nogil:
     cdef bint finite = True, late = False
     while first < task.data.n and finite and not late:
         n = min(task.rows, task.data.n - first)
-        if task.order != NULL:
-            batch = rows_gathered(net, worker, &task.data, task.order + first, n)
-        else:
-            batch = rows_in_place(net, &task.data, first, n)
+        batch = rows(net, worker, &task.data, first, n)
         if worker.index == 0:
             net.a[0], net.a[net.L] = batch.X, net.output
             if task.what == PREDICT:
@@ -527,19 +507,13 @@ cdef class Engine:
         """Point every part into the workspace at `start`; returns its size."""
         net = &self.net
         cdef Py_ssize_t l, size = net.k.itemsize, at = 0, room
-        cdef Py_ssize_t n_out = net.layers[net.L - 1].n_out
         for l in range(net.L):
             net.a[l + 1] = part(start, &at, n * net.layers[l].n_out * size)
         net.output = <char *>net.a[net.L]
         net.delta = part(start, &at, n * net.widest * size)
         net.other_delta = part(start, &at, n * net.widest * size)
         net.E = <double *>part(start, &at, n * sizeof(double))
-        net.gathered.X = part(start, &at, n * net.layers[0].n_in * size)
-        net.gathered.y = part(
-            start, &at, n * max(n_out * size, <Py_ssize_t>sizeof(int64_t))
-        )
-        net.gathered.labels = <const int64_t *>net.gathered.y
-        net.gathered.weight = <const double *>part(start, &at, n * sizeof(double))
+        net.gathered = part(start, &at, n * net.layers[0].n_in * size)
         net.room_size = 0
         for l in range(net.L):
             room = net.k.room(NULL, n, net.layers[l].n_in, net.layers[l].n_out)
@@ -561,11 +535,11 @@ cdef class Engine:
         task.data.n = task.rows = X.shape[0]
         task.data.X = address(X)
         if y is not None and y.ndim == 2:
-            task.data.y = address(y)
+            task.data.targets.y = address(y)
         elif y is not None:
-            task.data.labels = <const int64_t *>address(y)
+            task.data.targets.labels = <const int64_t *>address(y)
         if weight is not None:
-            task.data.weight = <const double *>address(weight)
+            task.data.targets.weight = <const double *>address(weight)
         return task
 
     cdef int run_task(self, job_t job, task_t *task) except -1:
@@ -632,7 +606,7 @@ cdef class Engine:
         """
         cdef task_t task = self.new_task(TRAIN, X, y, weight)
         if order is not None:
-            task.order = <const int64_t *>address(order)
+            task.data.targets.order = <const int64_t *>address(order)
         task.first, task.total, task.weights = first, total, weights
         task.rows = batch_size
         task.deadline = seconds_now() + seconds
@@ -750,9 +724,9 @@ cdef class Engine:
         task.net, task.what, task.deadline = &self.net, TRAIN, INFINITY
         task.data.n, task.data.X, task.rows = rows.n, rows.at, rows.n
         if targets.kind == c"i":
-            task.data.labels = <const int64_t *>targets.at
+            task.data.targets.labels = <const int64_t *>targets.at
         else:
-            task.data.y = targets.at
+            task.data.targets.y = targets.at
         self.run_task(walk, &task)
         return mean_loss(&task)
 

@@ -30,6 +30,12 @@ cdef extern from "csrc/types.h" nogil:
         double weight_decay
         Py_ssize_t state_apart
 
+    ctypedef struct targets_t "bpcore_targets":
+        const void *y
+        const int64_t *labels
+        const double *weight
+        const int64_t *order
+
 
 cdef extern from "csrc/worker.h" nogil:
     ctypedef struct gate_t "bpcore_gate":
@@ -78,8 +84,8 @@ ctypedef void (*times_derivative_t)(
     Py_ssize_t n, Py_ssize_t n_out, activation_t f,
 ) noexcept nogil
 ctypedef void (*loss_function_t)(
-    const worker_t *worker, double *E, void *delta, const void *z, const void *y,
-    const int64_t *labels, const double *weight, double share,
+    const worker_t *worker, double *E, void *delta, const void *z,
+    const targets_t *targets, double share,
     Py_ssize_t n, Py_ssize_t n_out, loss_t kind,
 ) noexcept nogil
 ctypedef bint (*all_between_t)(

@@ -83,10 +83,12 @@ cdef extern from "csrc/dtypes.h" nogil:
                          const float *g, Py_ssize_t size)
     void descend_all_f64(const optimizer_t *optimizer, double *w, double *state,
                          const double *g, Py_ssize_t size)
-    float loss_row_f32(loss_t kind, float *delta, const float *z, const float *y,
-                       int64_t label, float scale, Py_ssize_t n)
-    double loss_row_f64(loss_t kind, double *delta, const double *z, const double *y,
-                        int64_t label, double scale, Py_ssize_t n)
+    void loss_rows_f32(loss_t kind, double *E, float *delta, const float *z,
+                       const targets_t *targets, double share, Py_ssize_t first,
+                       Py_ssize_t end, Py_ssize_t width)
+    void loss_rows_f64(loss_t kind, double *E, double *delta, const double *z,
+                       const targets_t *targets, double share, Py_ssize_t first,
+                       Py_ssize_t end, Py_ssize_t width)
     bint all_between_f32(const float *x, Py_ssize_t size, float low, float high)
     bint all_between_f64(const double *x, Py_ssize_t size, double low, double high)
     void elementary_f32(elementary_t f, float *out, const float *x, Py_ssize_t size)
@@ -238,7 +240,7 @@ cdef inline void rank_one(
     const worker_t *worker, const optimizer_t *optimizer, real *W, real *state,
     const real *a, const real *delta, Py_ssize_t n_in, Py_ssize_t n_out,
 ) noexcept nogil:
-    """W = one optimizer step by dW[i, j] = a[i] delta[j]    a (n_in,)  delta (n_out,)"""
+    """W = one optimizer step by dW[i, j] = a[i] delta[j]   a (n_in,)  delta (n_out,)"""
     if real is float:
         descend_rank_one_f32(worker, optimizer, W, state, a, delta, n_in, n_out)
     else:
@@ -327,36 +329,21 @@ cdef void times_derivative_nogil(
 
 
 cdef void loss_nogil(
-    const worker_t *worker, double *E, real *delta, const real *z, const real *y,
-    const int64_t *labels, const double *weight, double share_of_one,
+    const worker_t *worker, double *E, real *delta, const real *z,
+    const targets_t *targets, double share_of_one,
     Py_ssize_t n, Py_ssize_t n_out, loss_t kind,
 ) noexcept nogil:
     """E[i] = w[i] E(z[i], y[i]),  delta[i] = share w[i] dE(z[i], y[i])/dz[i]
 
-    z, y, delta (n, n_out)  E, labels, weight (n,)  share = 1 / sum(w); y is NULL where
-    labels are given, weight is NULL where every w is 1.  The squared errors take
+    z, delta (n, n_out)  E (n,)  share = 1 / sum(w).  The squared errors take
     activations for z, the cross-entropies the values before their softmax or sigmoid.
     """
-    cdef Py_ssize_t i, first, end
-    cdef int64_t label
-    cdef double w
-    cdef const real *row = NULL
+    cdef Py_ssize_t first, end
     share(worker, n, 1, &first, &end)
-    for i in range(first, end):
-        w = weight[i] if weight != NULL else 1
-        if w == 0:  # a row that does not count may have any loss, an infinite one too
-            memset(delta + i * n_out, 0, n_out * sizeof(real))
-            E[i] = 0
-            continue
-        label = labels[i] if labels != NULL else 0
-        if y != NULL:
-            row = y + i * n_out
-        if real is float:
-            E[i] = w * loss_row_f32(kind, delta + i * n_out, z + i * n_out, row, label,
-                                    <float>(share_of_one * w), n_out)
-        else:
-            E[i] = w * loss_row_f64(kind, delta + i * n_out, z + i * n_out, row, label,
-                                    share_of_one * w, n_out)
+    if real is float:
+        loss_rows_f32(kind, E, delta, z, targets, share_of_one, first, end, n_out)
+    else:
+        loss_rows_f64(kind, E, delta, z, targets, share_of_one, first, end, n_out)
 
 
 cdef bint all_between_nogil(
@@ -806,16 +793,15 @@ def loss(
     cdef loss_t kind = <loss_t>code(LOSSES, "name", name)
     cdef Py_ssize_t i, n = z.shape[0], n_out = z.shape[1]
     cdef double total = 0, weights = n
-    cdef const real *y_at = NULL
-    cdef const double *weight_at = NULL
-    cdef const int64_t *labels_at = NULL
+    cdef targets_t targets
+    memset(&targets, 0, sizeof(targets_t))
     require_matrix("z", z.shape, "n", "n_out")
     require_matrix("delta", delta.shape, n, n_out)
     if (y is None) == (labels is None):
         raise ValueError("exactly one of y and labels must be given")
     if y is not None:
         require_matrix("y", y.shape, n, n_out)
-        y_at = &y[0, 0]
+        targets.y = &y[0, 0]
     else:
         if kind != CROSS_ENTROPY:
             raise ValueError(f"{name} takes y; got labels")
@@ -825,10 +811,10 @@ def loss(
                 raise ValueError(
                     f"labels must lie in 0 .. {n_out - 1}; got {labels[i]}"
                 )
-        labels_at = &labels[0]
+        targets.labels = &labels[0]
     if weight is not None:
         require_vector("weight", weight.shape[0], n)
-        weight_at = &weight[0]
+        targets.weight = &weight[0]
         weights = 0
         for i in range(n):
             weights += weight[i]
@@ -837,8 +823,8 @@ def loss(
     cdef _Alone one = _Alone(n * sizeof(double))
     cdef double *E = <double *>one.worker.room
     with nogil:
-        loss_nogil(&one.worker, E, &delta[0, 0], &z[0, 0], y_at, labels_at, weight_at,
-                   1 / weights, n, n_out, kind)
+        loss_nogil(&one.worker, E, &delta[0, 0], &z[0, 0], &targets, 1 / weights,
+                   n, n_out, kind)
         for i in range(n):
             total += E[i]
     return total / weights

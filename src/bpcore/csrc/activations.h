@@ -7,9 +7,7 @@ static void T(activate)(bpcore_activation f, REAL *z, ptrdiff_t n, ptrdiff_t wid
     case BPCORE_SIGMOID: T(map)(T(sigmoid), z, z, n * width); break;
     case BPCORE_TANH: T(map)(T(tanh), z, z, n * width); break;
     case BPCORE_RELU: T(map)(T(relu), z, z, n * width); break;
-    case BPCORE_SOFTMAX:
-        for (ptrdiff_t i = 0; i < n; i++, z += width) T(softmax_row)(z, z, width);
-        break;
+    case BPCORE_SOFTMAX: T(softmax_rows)(z, n, width); break;
     }
 }
 

@@ -38,7 +38,7 @@ BPCORE_INLINE void T(combine)(T(vec) (*f)(T(vec), T(vec), T(vec)), REAL *out,
 }
 
 /* One rule of descent over all of w. */
-BPCORE_INLINE void T(descend_array)(bpcore_rule rule, const T(rates) *rates, REAL *w,
+BPCORE_INLINE void T(descend_array)(bpcore_rule rule, const T(rates) rates, REAL *w,
                                     REAL *v, const REAL *g, ptrdiff_t size) {
     const ptrdiff_t rest = size % T(LANES), whole = size - rest;
     const T(tail) tail = T(make_tail)(rest ? rest : T(LANES));
@@ -55,7 +55,7 @@ static void T(descend_all)(const bpcore_optimizer *optimizer, REAL *w, REAL *sta
     const T(rates) rates = T(make_rates)(optimizer);
     switch (optimizer->rule) {
 #define RULE(rule) \
-    case rule: T(descend_array)(rule, &rates, w, state, g, size); break;
+    case rule: T(descend_array)(rule, rates, w, state, g, size); break;
         BPCORE_EACH_RULE(RULE)
 #undef RULE
     }

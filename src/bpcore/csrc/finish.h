@@ -40,16 +40,17 @@ static inline T(rates) T(make_rates)(const bpcore_optimizer *optimizer) {
                       (REAL)optimizer->weight_decay};
 }
 
-static inline void T(descend)(bpcore_rule rule, const T(rates) *rates, REAL *w_at,
+/* By value, or the compiler would read the rates again after every store. */
+static inline void T(descend)(bpcore_rule rule, const T(rates) rates, REAL *w_at,
                               REAL *v_at, T(vec) g, int whole, T(tail) tail) {
     T(vec) w = T(load_part)(w_at, whole, tail);
-    g = T(fma)(T(broadcast)(rates->weight_decay), w, g);
+    g = T(fma)(T(broadcast)(rates.weight_decay), w, g);
     if (rule != BPCORE_SGD) {
-        T(vec) momentum = T(broadcast)(rates->momentum);
+        T(vec) momentum = T(broadcast)(rates.momentum);
         T(vec) v = T(fma)(momentum, T(load_part)(v_at, whole, tail), g);
         T(store_part)(v_at, v, whole, tail);
         g = rule == BPCORE_NESTEROV ? T(fma)(momentum, v, g) : v;
     }
-    w = T(fma)(-T(broadcast)(rates->lr), g, w);
+    w = T(fma)(-T(broadcast)(rates.lr), g, w);
     T(store_part)(w_at, w, whole, tail);
 }

@@ -30,11 +30,12 @@ static REAL T(cross_entropy_row)(REAL *delta, const REAL *z, const REAL *y, REAL
     return loss;
 }
 
-/* The same for y = 1 at `label` and 0 elsewhere, bit for bit. */
+/* The same for y = 1 at `label` and 0 elsewhere, bit for bit.
+ *
+ * The caller's labels are used in place, and may have changed since they were checked:
+ * that gives a loss of NaN, and must not read or write elsewhere. */
 static REAL T(cross_entropy_label_row)(REAL *delta, const REAL *z, int64_t label,
                                        REAL scale, ptrdiff_t n) {
-    /* The caller's labels are used in place, and may have changed since they were
-     * checked: that must not write elsewhere. */
     if (label < 0 || label >= n) return (REAL)NAN;
     REAL highest, sum;
     if (n <= T(LANES)) {
@@ -53,6 +54,30 @@ static REAL T(cross_entropy_label_row)(REAL *delta, const REAL *z, int64_t label
         delta[label] = at_label;
     }
     return T(log_of)(sum) - (z[label] - highest);
+}
+
+/* The same for up to LANES rows no wider than that; label[i] and E[i] are those of row
+ * i. */
+static void T(cross_entropy_label_columns)(REAL *E, REAL *delta, const REAL *z,
+                                           const int64_t *label, REAL scale,
+                                           ptrdiff_t rows, ptrdiff_t width) {
+    T(vec) col[T(LANES)], highest;
+    REAL labels[T(LANES)], z_at_label[T(LANES)];
+    for (ptrdiff_t i = 0; i < T(LANES); i++) {
+        const int inside = i < rows && label[i] >= 0 && label[i] < width;
+        labels[i] = inside ? (REAL)label[i] : -1;
+        z_at_label[i] = inside ? z[i * width + label[i]] : (REAL)NAN;
+    }
+    T(load_columns)(col, z, rows, width);
+    const T(vec) sum = T(exp_of_columns)(col, &highest, width);
+    const T(vec) share = T(broadcast)(scale);
+    for (int j = 0; j < width; j++) {
+        const T(vec) a = col[j] * (1 / sum);
+        const T(ivec) right = T(equal)(T(load)(labels), T(broadcast)((REAL)j));
+        col[j] = T(select)(right, (a - 1) * share, a * share);
+    }
+    T(store_columns)(delta, col, rows, width);
+    T(store)(E, T(log)(sum) - (T(load)(z_at_label) - highest));
 }
 
 /* E = sum max(z, 0) - z y + log(1 + exp(-|z|))      delta = sigmoid(z) - y */
@@ -79,4 +104,36 @@ static REAL T(loss_row)(bpcore_loss kind, REAL *delta, const REAL *z, const REAL
         return T(binary_cross_entropy_row)(delta, z, y, scale, n);
     }
     return 0;
+}
+
+/* E[i] = w[i] E(z[i], y[i]) and delta[i] = share w[i] dE/dz[i] for the rows from `first`
+ * to `end` of a mini-batch. */
+static void T(loss_rows)(bpcore_loss kind, double *E, REAL *delta, const REAL *z,
+                         const bpcore_targets *targets, double share, ptrdiff_t first,
+                         ptrdiff_t end, ptrdiff_t width) {
+    const int64_t *order = targets->order, *labels = targets->labels;
+    ptrdiff_t i = first;
+    if (labels && !targets->weight && width <= T(LANES))
+        for (; end - i > 1; i += T(LANES)) {
+            const ptrdiff_t rows = bpcore_least(end - i, T(LANES));
+            REAL losses[T(LANES)];
+            int64_t label[T(LANES)];
+            for (ptrdiff_t r = 0; r < rows; r++)
+                label[r] = labels[order ? order[i + r] : i + r];
+            T(cross_entropy_label_columns)(losses, delta + i * width, z + i * width,
+                                           label, (REAL)share, rows, width);
+            for (ptrdiff_t r = 0; r < rows; r++) E[i + r] = losses[r];
+        }
+    for (; i < end; i++) {
+        const ptrdiff_t at = order ? order[i] : i;
+        const double w = targets->weight ? targets->weight[at] : 1;
+        const REAL *y = targets->y ? (const REAL *)targets->y + at * width : NULL;
+        if (w == 0) { /* a row that does not count may have any loss, infinite too */
+            memset(delta + i * width, 0, (size_t)width * sizeof(REAL));
+            E[i] = 0;
+        } else {
+            E[i] = w * T(loss_row)(kind, delta + i * width, z + i * width, y,
+                                   labels ? labels[at] : 0, (REAL)(share * w), width);
+        }
+    }
 }

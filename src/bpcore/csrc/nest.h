@@ -79,37 +79,38 @@ BPCORE_INLINE void T(fetch_B)(const bpcore_product *p, ptrdiff_t kc, ptrdiff_t k
         T(prefetch)(B + k0 * p->b_row + j, p->b_row, terms, cols, part, parts);
 }
 
-/* Rows i0 .. i1 by columns j0 .. j1, over the terms b.k0 .. b.k1. */
+/* Rows i0 .. i1 by columns j0 .. j1, over the terms b->k0 .. b->k1. */
 static void T(sweep)(const bpcore_worker *worker, const bpcore_product *p,
-                     const T(plan) *plan, T(block) b, ptrdiff_t i0, ptrdiff_t i1,
+                     const T(plan) *plan, T(block) *b, ptrdiff_t i0, ptrdiff_t i1,
                      ptrdiff_t j0, ptrdiff_t j1) {
     const REAL *B_copy = (REAL *)worker->room;
     REAL *A_copy = (REAL *)(worker->room + plan->A_at);
     REAL *room = (REAL *)(worker->room + plan->waiting_at);
     const int descends = p->finish == BPCORE_DESCEND;
     const ptrdiff_t step = plan->copies_B ? T(NR) : plan->nc;
-    b.b_row = plan->copies_B ? T(NR) : p->b_row;
-    b.w_row = descends ? p->n : p->c_row;
-    for (b.i = i0; b.i < i1; b.i += BPCORE_TILE_ROWS) { /* loop 2 takes rows of A */
-        const ptrdiff_t rows = bpcore_least(BPCORE_TILE_ROWS, i1 - b.i);
-        b.A = (const REAL *)p->A + b.i * p->a_row + b.k0 * p->a_col;
-        b.a_row = p->a_row, b.a_col = p->a_col;
+    b->b_row = plan->copies_B ? T(NR) : p->b_row;
+    b->w_row = descends ? p->n : p->c_row;
+    for (ptrdiff_t i = i0; i < i1; i += BPCORE_TILE_ROWS) { /* loop 2: rows of A */
+        const ptrdiff_t rows = bpcore_least(BPCORE_TILE_ROWS, i1 - i);
+        b->i = i;
+        b->A = (const REAL *)p->A + i * p->a_row + b->k0 * p->a_col;
+        b->a_row = p->a_row, b->a_col = p->a_col;
         if (plan->copies_A) {
-            T(pack_rows)(A_copy, p->A, p->a_col, b.k0, b.k1, b.i, rows);
-            b.A = A_copy, b.a_row = 1, b.a_col = rows;
+            T(pack_rows)(A_copy, p->A, p->a_col, b->k0, b->k1, i, rows);
+            b->A = A_copy, b->a_row = 1, b->a_col = rows;
         }
         if (plan->fetches_B && j1 < p->n)
-            T(fetch_B)(p, plan->kc, b.k0, j1,
-                       (b.i - i0) / BPCORE_TILE_ROWS,
+            T(fetch_B)(p, plan->kc, b->k0, j1, (i - i0) / BPCORE_TILE_ROWS,
                        (i1 - i0 + BPCORE_TILE_ROWS - 1) / BPCORE_TILE_ROWS);
         /* Sums wait in C, unless that is the weight to be changed. */
-        REAL *waiting = (REAL *)p->C + b.i * p->c_row + j0;
-        if (descends) waiting = room + (plan->kc < p->k ? (b.i - i0) * p->n : 0) + j0;
-        for (b.j = j0; b.j < j1; b.j += step) { /* loop 1 takes panels of B */
-            b.waiting = waiting + (b.j - j0);
-            b.B = plan->copies_B ? B_copy + (b.j - j0) / T(NR) * plan->panel
-                                 : (const REAL *)p->B + b.k0 * p->b_row + b.j;
-            T(any_tile)(p, &b, rows, bpcore_least(step, j1 - b.j));
+        REAL *waiting = (REAL *)p->C + i * p->c_row;
+        if (descends) waiting = room + (plan->kc < p->k ? (i - i0) * p->n : 0);
+        for (ptrdiff_t j = j0; j < j1; j += step) { /* loop 1: panels of B */
+            b->j = j;
+            b->waiting = waiting + j;
+            b->B = plan->copies_B ? B_copy + (j - j0) / T(NR) * plan->panel
+                                  : (const REAL *)p->B + b->k0 * p->b_row + j;
+            T(any_tile)(p, b, rows, bpcore_least(step, j1 - j));
         }
     }
 }
@@ -127,15 +128,15 @@ static void T(multiply)(const bpcore_worker *worker, const bpcore_product *p) {
     }
     T(block) b = {0};
     if (p->finish == BPCORE_DESCEND) b.rates = T(make_rates)(p->optimizer);
-    for (ptrdiff_t i = i_from; i < i_to; i += plan.mc) {   /* loop 5 takes rows of C */
+    for (ptrdiff_t i = i_from; i < i_to; i += plan.mc) { /* loop 5: rows of C */
         const ptrdiff_t i1 = bpcore_least(i + plan.mc, i_to);
-        for (b.k0 = 0; b.k0 < p->k; b.k0 = b.k1) {         /* loop 4 cuts the sums */
+        for (b.k0 = 0; b.k0 < p->k; b.k0 = b.k1) { /* loop 4: terms of the sums */
             b.k1 = bpcore_least(b.k0 + plan.kc, p->k);
-            for (ptrdiff_t j = j_from; j < j_to; j += plan.nc) { /* loop 3 columns */
+            for (ptrdiff_t j = j_from; j < j_to; j += plan.nc) { /* loop 3: columns */
                 const ptrdiff_t j1 = bpcore_least(j + plan.nc, j_to);
                 if (plan.copies_B)
                     T(copy_B)(p, (REAL *)worker->room, plan.panel, b.k0, b.k1, j, j1);
-                T(sweep)(worker, p, &plan, b, i, i1, j, j1);
+                T(sweep)(worker, p, &plan, &b, i, i1, j, j1);
             }
         }
     }

@@ -1,6 +1,6 @@
 /* The update by a mini-batch of one row, whose gradient is of rank one. */
 
-BPCORE_INLINE void T(rank_one_by)(bpcore_rule rule, const T(rates) *rates, REAL *W,
+BPCORE_INLINE void T(rank_one_by)(bpcore_rule rule, const T(rates) rates, REAL *W,
                                   REAL *state, const REAL *a, const REAL *delta,
                                   ptrdiff_t n_in, ptrdiff_t n_out) {
     const ptrdiff_t rest = n_out % T(LANES), whole = n_out - rest;
@@ -47,7 +47,7 @@ static void T(descend_rank_one)(const bpcore_worker *worker,
     switch (optimizer->rule) {
 #define RULE(rule)                                                                   \
     case rule:                                                                       \
-        T(rank_one_by)(rule, &rates, W, state, a, delta, to - from, n_out);          \
+        T(rank_one_by)(rule, rates, W, state, a, delta, to - from, n_out);          \
         break;
         BPCORE_EACH_RULE(RULE)
 #undef RULE

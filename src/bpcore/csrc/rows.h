@@ -53,8 +53,8 @@ TERM(x_times_relu_derivative, T(times_relu_derivative)(x, y))
 TERM(x_times_sigmoid_derivative, T(times_sigmoid_derivative)(x, y))
 TERM(x_times_tanh_derivative, T(times_tanh_derivative)(x, y))
 
-/* exp(z - max z) of a row that fits into one register, for n lanes; `sum` of them.  A
- * narrow row is kept there, since what a masked store wrote is slow to read back. */
+/* exp(z - max z) of a row no wider than a register, for n lanes; `sum` of them.  It is
+ * kept there, since what a masked store wrote is slow to read back. */
 static inline T(vec) T(narrow_exp)(const REAL *z, T(tail) tail, REAL *highest,
                                    REAL *sum) {
     const T(vec) row = T(load_tail)(z, tail);
@@ -75,6 +75,51 @@ static void T(softmax_row)(REAL *a, const REAL *z, ptrdiff_t n) {
     }
     T(combine)(T(exp_of_difference), a, z, z, T(row_max)(z, n), n);
     T(combine)(T(x_times_c), a, a, a, 1 / T(row_sum)(T(x_of), a, a, 0, n), n);
+}
+
+/* --- many such rows, LANES at a time: one lane for each row, with the same bits --- */
+
+/* col[j] = column j of `rows` rows of `width`; lanes without a row repeat the first. */
+static inline void T(load_columns)(T(vec) *col, const REAL *z, ptrdiff_t rows,
+                                   ptrdiff_t width) {
+    const T(tail) tail = T(make_tail)(width);
+    for (int i = 0; i < T(LANES); i++)
+        col[i] = T(load_tail)(z + (i < rows ? i : 0) * width, tail);
+    T(transpose)(col);
+}
+static inline void T(store_columns)(REAL *z, T(vec) *col, ptrdiff_t rows,
+                                    ptrdiff_t width) {
+    const T(tail) tail = T(make_tail)(width);
+    T(transpose)(col);
+    for (int i = 0; i < rows; i++) T(store_tail)(z + i * width, col[i], tail);
+}
+
+/* col[j] = exp(col[j] - highest);  returns their sum, in the order of `row_sum` */
+static inline T(vec) T(exp_of_columns)(T(vec) *col, T(vec) *highest, ptrdiff_t width) {
+    T(vec) sum[T(LANES)];
+    *highest = col[0];
+    for (int j = 1; j < width; j++) *highest = T(max)(col[j], *highest);
+    for (int j = 0; j < T(LANES); j++) sum[j] = (T(vec)){0};
+    for (int j = 0; j < width; j++) sum[j] = col[j] = T(exp)(col[j] - *highest);
+    for (int half = T(LANES) / 2; half > 0; half /= 2)
+        for (int j = 0; j < half; j++) sum[j] += sum[j + half];
+    return sum[0];
+}
+
+/* z = softmax(z), n rows of `width`. */
+static void T(softmax_rows)(REAL *z, ptrdiff_t n, ptrdiff_t width) {
+    if (width > T(LANES) || n == 1) {
+        for (ptrdiff_t i = 0; i < n; i++, z += width) T(softmax_row)(z, z, width);
+        return;
+    }
+    for (ptrdiff_t i = 0; i < n; i += T(LANES), z += T(LANES) * width) {
+        const ptrdiff_t rows = bpcore_least(n - i, T(LANES));
+        T(vec) col[T(LANES)], highest;
+        T(load_columns)(col, z, rows, width);
+        const T(vec) share = 1 / T(exp_of_columns)(col, &highest, width);
+        for (int j = 0; j < width; j++) col[j] = col[j] * share;
+        T(store_columns)(z, col, rows, width);
+    }
 }
 
 /* d = a * (d - sum_j d[j] a[j]): the derivative of softmax, applied. */

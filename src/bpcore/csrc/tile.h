@@ -19,56 +19,53 @@ typedef struct {
     T(rates) rates;
 } T(block);
 
-/* `rows` rows of the block, by nv vectors, all whole or (for nv = 1) a tail. */
+/* `rows` rows of the block, by nv vectors, all whole or (for nv = 1) a tail; one chain
+ * of terms. */
 BPCORE_INLINE void T(tile)(const bpcore_product *p, const T(block) *block,
                            const int rows, const int nv, const int whole,
                            T(tail) tail) {
     const ptrdiff_t a_row = block->a_row, a_col = block->a_col, b_row = block->b_row;
-    const ptrdiff_t c_row = p->c_row, w_row = block->w_row;
-    const ptrdiff_t corner = block->i * c_row + block->j;
+    const ptrdiff_t c_row = p->c_row, corner = block->i * c_row + block->j;
     /* Rows of A by two pointers and two distances, for want of registers. */
     const REAL *A = block->A, *A4 = A + 4 * a_row, *B = block->B;
     const ptrdiff_t a_3rows = 3 * a_row;
-    REAL *C = (REAL *)p->C + corner, *waiting = block->waiting;
     T(vec) sum[BPCORE_TILE_ROWS][8];
 
-#define EACH_VECTOR(statement)                                            \
+#define EACH_VECTOR(row, statement)                                       \
     BPCORE_UNROLL for (int r = 0; r < rows; r++)                          \
         BPCORE_UNROLL for (int v = 0; v < nv; v++) {                      \
-            const ptrdiff_t at = r * c_row + v * T(LANES);                \
-            const ptrdiff_t waits = r * w_row + v * T(LANES);             \
-            (void)at, (void)waits;                                        \
+            const ptrdiff_t at = r * (row) + v * T(LANES);                \
+            (void)at;                                                     \
             statement;                                                    \
         }
-    ptrdiff_t k = block->k0;
-    const ptrdiff_t k1 = block->k1;
-    do {
-        const ptrdiff_t first = k, end = k1 - k < BPCORE_CHAIN ? k1 : k + BPCORE_CHAIN;
-        if (first == 0 && p->start) {
-            const REAL *start = (const REAL *)p->start + block->j;
-            EACH_VECTOR(sum[r][v] = T(load_part)(start + at - r * c_row, whole, tail))
-        } else {
-            EACH_VECTOR(sum[r][v] = (T(vec)){0})
-        }
-        for (; k < end; k++, A += a_col, A4 += a_col, B += b_row) {
-            T(vec) b[8];
+    if (block->k0 == 0 && p->start) {
+        const REAL *start = (const REAL *)p->start + block->j;
+        EACH_VECTOR(0, sum[r][v] = T(load_part)(start + at, whole, tail))
+    } else {
+        EACH_VECTOR(0, sum[r][v] = (T(vec)){0})
+    }
+    for (ptrdiff_t k = block->k1 - block->k0; k > 0; k--) {
+        T(vec) b[8];
+        BPCORE_UNROLL for (int v = 0; v < nv; v++)
+            b[v] = T(load_part)(B + v * T(LANES), whole, tail);
+        BPCORE_UNROLL for (int r = 0; r < rows; r++) {
+            const ptrdiff_t row = r % 4 == 3 ? a_3rows : r % 4 * a_row;
+            const T(vec) a = T(broadcast)((r < 4 ? A : A4)[row]);
             BPCORE_UNROLL for (int v = 0; v < nv; v++)
-                b[v] = T(load_part)(B + v * T(LANES), whole, tail);
-            BPCORE_UNROLL for (int r = 0; r < rows; r++) {
-                const ptrdiff_t row = r % 4 == 3 ? a_3rows : r % 4 * a_row;
-                const T(vec) a = T(broadcast)((r < 4 ? A : A4)[row]);
-                BPCORE_UNROLL for (int v = 0; v < nv; v++)
-                    sum[r][v] = T(fma)(a, b[v], sum[r][v]);
-            }
+                sum[r][v] = T(fma)(a, b[v], sum[r][v]);
         }
-        if (first > 0)
-            EACH_VECTOR(sum[r][v] += T(load_part)(waiting + waits, whole, tail))
-        if (end < p->k)
-            EACH_VECTOR(T(store_part)(waiting + waits, sum[r][v], whole, tail))
-    } while (k < k1);
-    if (k1 < p->k) return;
+        A += a_col, A4 += a_col, B += b_row;
+    }
+    REAL *waiting = block->waiting;
+    if (block->k0 > 0)
+        EACH_VECTOR(block->w_row, sum[r][v] += T(load_part)(waiting + at, whole, tail))
+    if (block->k1 < p->k) {
+        EACH_VECTOR(block->w_row, T(store_part)(waiting + at, sum[r][v], whole, tail))
+        return;
+    }
 
-#define STORE(value) EACH_VECTOR(T(store_part)(C + at, value, whole, tail))
+    REAL *C = (REAL *)p->C + corner;
+#define STORE(value) EACH_VECTOR(c_row, T(store_part)(C + at, value, whole, tail))
 #define TIMES(derivative)                                                 \
     {                                                                     \
         const REAL *a = (const REAL *)p->a + corner;                       \
@@ -82,6 +79,7 @@ BPCORE_INLINE void T(tile)(const bpcore_product *p, const T(block) *block,
     case BPCORE_TIMES_TANH_DERIVATIVE: TIMES(T(times_tanh_derivative)) break;
     case BPCORE_DESCEND: {
         REAL *state = (REAL *)p->state + corner;
+        const T(rates) rates = block->rates;
         /* Rows narrower than a vector follow each other without a gap: as one array
          * they are loaded in whole vectors, where a masked load would wait for the
          * masked store beside it. */
@@ -94,11 +92,10 @@ BPCORE_INLINE void T(tile)(const bpcore_product *p, const T(block) *block,
 #define RULE(rule)                                                        \
     case rule:                                                            \
         if (narrow)                                                       \
-            T(descend_array)(rule, &block->rates, C, state, g,            \
-                             rows * c_row);                               \
+            T(descend_array)(rule, rates, C, state, g, rows * c_row);     \
         else                                                              \
-            EACH_VECTOR(T(descend)(rule, &block->rates, C + at,           \
-                                   state + at, sum[r][v], whole, tail))   \
+            EACH_VECTOR(c_row, T(descend)(rule, rates, C + at, state + at, \
+                                          sum[r][v], whole, tail))        \
         break;
             BPCORE_EACH_RULE(RULE)
 #undef RULE
@@ -112,6 +109,7 @@ BPCORE_INLINE void T(tile)(const bpcore_product *p, const T(block) *block,
 
 /* Every shape of tile is a function of its own, with its loops unrolled into registers:
  * compiled into one, they would take registers from each other. */
+typedef void T(shape)(const bpcore_product *p, const T(block) *block, T(tail) tail);
 #define SHAPE(name, rows, nv, whole)                                                  \
     BPCORE_NOINLINE static void T(name)(const bpcore_product *p, const T(block) *b,   \
                                         T(tail) tail) {                               \
@@ -127,31 +125,44 @@ SHAPE(tile_1_by_8, 1, 8, 1)
 #undef ROWS
 #undef SHAPE
 
-/* The same for any size: `rows` up to TILE_ROWS by any `cols`.  A single row takes WIDE
- * columns at a time, since each of its sums waits for the last. */
-static void T(any_tile)(const bpcore_product *p, const T(block) *block, ptrdiff_t rows,
+/* All terms of the block, chain after chain.  (Nowhere is a block copied: a copy of
+ * fields just written would wait until they have reached the cache.) */
+static void T(chains)(T(shape) *tile, const bpcore_product *p, T(block) *b,
+                      T(tail) tail) {
+    const ptrdiff_t k0 = b->k0, k1 = b->k1;
+    const REAL *const A = b->A, *const B = b->B;
+    for (; b->k0 < k1; b->k0 = b->k1) {
+        b->k1 = bpcore_least(b->k0 + BPCORE_CHAIN, k1);
+        tile(p, b, tail);
+        b->A += BPCORE_CHAIN * b->a_col, b->B += BPCORE_CHAIN * b->b_row;
+    }
+    b->k0 = k0, b->k1 = k1, b->A = A, b->B = B;
+}
+
+/* The same for any size: `rows` up to TILE_ROWS by any `cols`; leaves j, B and waiting
+ * behind the last tile.  A single row takes WIDE columns at a time, since each of its
+ * sums waits for the one before. */
+static void T(any_tile)(const bpcore_product *p, T(block) *b, ptrdiff_t rows,
                         ptrdiff_t cols) {
-    typedef void shape(const bpcore_product *, const T(block) *, T(tail));
 #define BY_2(r) T(tile_##r##_by_2),
 #define BY_1(r) T(tile_##r##_by_1),
 #define TAIL(r) T(tile_##r##_tail),
-    static shape *const by_2[] = {BPCORE_EACH_TILE_ROWS(BY_2)};
-    static shape *const by_1[] = {BPCORE_EACH_TILE_ROWS(BY_1)};
-    static shape *const by_tail[] = {BPCORE_EACH_TILE_ROWS(TAIL)};
+    static T(shape) *const by_2[] = {BPCORE_EACH_TILE_ROWS(BY_2)};
+    static T(shape) *const by_1[] = {BPCORE_EACH_TILE_ROWS(BY_1)};
+    static T(shape) *const by_tail[] = {BPCORE_EACH_TILE_ROWS(TAIL)};
 #undef BY_2
 #undef BY_1
 #undef TAIL
     const T(tail) none = T(make_tail)(T(LANES));
-    T(block) b = *block;
-#define EACH(columns)                                                     \
-    for (; cols >= (columns); cols -= (columns), b.j += (columns),        \
-                              b.B += (columns), b.waiting += (columns))
+#define EACH(columns)                                                       \
+    for (; cols >= (columns); cols -= (columns), b->j += (columns),         \
+                              b->B += (columns), b->waiting += (columns))
     if (rows == 1) {
-        EACH(T(WIDE)) T(tile_1_by_8)(p, &b, none);
-        EACH(T(WIDE) / 2) T(tile_1_by_4)(p, &b, none);
+        EACH(T(WIDE)) T(chains)(T(tile_1_by_8), p, b, none);
+        EACH(T(WIDE) / 2) T(chains)(T(tile_1_by_4), p, b, none);
     }
-    EACH(T(NR)) by_2[rows - 1](p, &b, none);
-    EACH(T(LANES)) by_1[rows - 1](p, &b, none);
+    EACH(T(NR)) T(chains)(by_2[rows - 1], p, b, none);
+    EACH(T(LANES)) T(chains)(by_1[rows - 1], p, b, none);
 #undef EACH
-    if (cols > 0) by_tail[rows - 1](p, &b, T(make_tail)(cols));
+    if (cols > 0) T(chains)(by_tail[rows - 1], p, b, T(make_tail)(cols));
 }

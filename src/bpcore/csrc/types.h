@@ -5,6 +5,7 @@
 #define BPCORE_TYPES_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 typedef enum {
     BPCORE_IDENTITY,
@@ -34,6 +35,16 @@ typedef struct {
     double lr, momentum, weight_decay;
     ptrdiff_t state_apart; /* elements from one array of state to the next */
 } bpcore_optimizer;
+
+/* What the outputs of a mini-batch shall be, where the caller has it: sample i of the
+ * mini-batch is row order[i] of y (n, n_L) or of labels (n,), and of weight (n,); row i
+ * where order is NULL.  One of y and labels is NULL, weight is where all weigh 1. */
+typedef struct {
+    const void *y;
+    const int64_t *labels;
+    const double *weight;
+    const int64_t *order;
+} bpcore_targets;
 
 /* What becomes of an element of a product when its sum is complete. */
 typedef enum {
