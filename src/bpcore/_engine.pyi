@@ -36,8 +36,14 @@ class Engine:
     def drop_workspace(self, n: int) -> int: ...
     def use_workspace(self, workspace: _Array, n: int) -> None: ...
     def predict(
-        self, X: _Array, out: _Array, first: int, rows_at_a_time: int, seconds: float
-    ) -> int: ...
+        self,
+        X: _Array,
+        out: _Array,
+        first: int,
+        rows_at_a_time: int,
+        seconds: float,
+        looks: bool,
+    ) -> tuple[int, bool]: ...
     def evaluate(
         self,
         X: _Array,

@@ -106,6 +106,7 @@ cdef struct net_t:
     layer_t *layers
     loss_t loss
     bint loss_takes_z
+    double largest                  # finite number of the dtype
     optimizer_t optimizer
     char *parameters
     char *state
@@ -136,8 +137,10 @@ cdef struct task_t:
     Py_ssize_t rows                 # of a mini-batch
     double deadline
     double total, weights           # sums of w E and of w
-    bint finite
+    bint finite                     # every loss, or every X that was to be looked at
+    bint looks                      # whether predictions are made of finite X only
     bint late
+    bint found                      # something in X that is not finite
     char *out                       # where predictions go
     char *gradient                  # where derivatives go
     char *dX
@@ -298,8 +301,12 @@ cdef void walk(void *task_, const worker_t *worker) noexcept nogil:
             steps += 1
             if steps % clock_every == 0:
                 task.late = seconds_now() >= task.deadline
+        if task.looks:
+            look(task, worker, &batch)
         meet(worker)
-        late = task.late
+        late, finite = task.late, not task.found
+        if not finite:
+            break
         if task.what == PREDICT:
             forward_pass(net, worker, net.a, n, net.layers[net.L - 1].f)
         elif task.what == TRAIN:
@@ -313,6 +320,18 @@ cdef void walk(void *task_, const worker_t *worker) noexcept nogil:
     if worker.index == 0:
         task.first, task.finite = first, finite
         task.total, task.weights = total, weights
+
+
+cdef void look(
+    task_t *task, const worker_t *worker, const batch_t *batch,
+) noexcept nogil:
+    """Tell if X is not finite, a mini-batch at a time: it is in a near cache then."""
+    net = task.net
+    cdef Py_ssize_t first, end, n_in = net.layers[0].n_in
+    share(worker, batch.n, 1, &first, &end)
+    if not net.k.all_between(batch.X + first * n_in * net.k.itemsize,
+                             (end - first) * n_in, -net.largest, net.largest):
+        task.found = True
 
 
 cdef void tape_forward(void *task_, const worker_t *worker) noexcept nogil:
@@ -365,7 +384,10 @@ cdef struct plain_t:
     char *at
     int ndim
     Py_ssize_t n, width  # rows; elements of a row, 1 for a vector
-    char kind            # of its elements: f, d, or i for int64
+    char kind            # of its elements: f, d, LABEL for int64, or another
+
+cdef enum:
+    LABEL = 1  # no type's letter
 
 cdef const PyTypeObject *NDARRAY = <PyTypeObject *>np.ndarray
 
@@ -385,8 +407,8 @@ cdef plain_t plain(object array) noexcept:
         <size_t>view.buf % <size_t>view.itemsize == 0
     ):
         it.kind = view.format[0]
-        if it.kind in (c"l", c"q") and view.itemsize == sizeof(int64_t):
-            it.kind = c"i"
+        if it.kind in (c"l", c"q"):  # C's long and long long
+            it.kind = LABEL if view.itemsize == sizeof(int64_t) else 0
         it.ndim, it.at = view.ndim, <char *>view.buf
         it.n, it.width = view.shape[0], view.shape[1] if view.ndim == 2 else 1
     PyBuffer_Release(&view)
@@ -410,7 +432,6 @@ cdef class Engine:
     cdef object kernels, kept_parameters, kept_state, workspace
     cdef object dtype
     cdef char kind
-    cdef double largest
     cdef bint labels_allowed, unit_targets
     cdef readonly int n_threads
     cdef Py_ssize_t work
@@ -445,7 +466,7 @@ cdef class Engine:
         self.kernels, self.kept_parameters = kernels, parameters
         self.dtype = parameters.dtype
         self.kind = ord(self.dtype.char)
-        self.largest = np.finfo(self.dtype).max
+        net.largest = np.finfo(self.dtype).max
         self.n_threads, self.work = 1, WORK
 
     def __dealloc__(self):
@@ -554,17 +575,20 @@ cdef class Engine:
 
     def predict(
         self, X, out, Py_ssize_t first, Py_ssize_t rows_at_a_time, double seconds,
+        bint looks,
     ):
         """out = a[L] for a[0] = X from row `first` on, for about so many seconds.
 
-        Returns the row to go on from.
+        Returns the row to go on from, and false if it `looks` and came upon an X that
+        is not finite.
         """
         cdef task_t task = self.new_task(PREDICT, X)
+        task.looks = looks
         task.out = address(out, PyBUF_WRITABLE)
         task.first, task.rows = first, rows_at_a_time
         task.deadline = seconds_now() + seconds
         self.run_task(walk, &task)
-        return task.first
+        return task.first, bool(task.finite)
 
     def evaluate(
         self, X, y, weight, Py_ssize_t first, double total, double weights,
@@ -677,13 +701,13 @@ cdef class Engine:
             and X.width == net.layers[0].n_in
             and 1 <= X.n <= self.capacity
             and self.outside(X)
-            and net.k.all_between(X.at, X.n * X.width, -self.largest, self.largest)
+            and net.k.all_between(X.at, X.n * X.width, -net.largest, net.largest)
         )
 
     cdef bint outside(self, const plain_t *it) noexcept:
         """Whether it shares no memory with the parameters, which a step changes."""
         cdef Py_ssize_t size = it.n * it.width * (
-            8 if it.kind == c"i" else self.net.k.itemsize
+            sizeof(int64_t) if it.kind == LABEL else self.net.k.itemsize
         )
         cdef char *end = self.net.parameters + self.net.size * self.net.k.itemsize
         return it.at + size <= self.net.parameters or end <= it.at
@@ -694,7 +718,7 @@ cdef class Engine:
         cdef bint fits = True
         if y.n != n or not self.outside(y):
             return False
-        if y.kind == c"i":
+        if y.kind == LABEL:
             if not self.labels_allowed or y.ndim != 1:
                 return False
             for i in range(n):
@@ -706,7 +730,8 @@ cdef class Engine:
             return False
         if self.unit_targets:
             return self.net.k.all_between(y.at, n * n_out, 0, 1)
-        return self.net.k.all_between(y.at, n * n_out, -self.largest, self.largest)
+        cdef double largest = self.net.largest
+        return self.net.k.all_between(y.at, n * n_out, -largest, largest)
 
     def step_at_once(self, X, y):
         """`train_step` on arrays that can be used where they lie, else None.
@@ -723,7 +748,7 @@ cdef class Engine:
         memset(&task, 0, sizeof(task_t))
         task.net, task.what, task.deadline = &self.net, TRAIN, INFINITY
         task.data.n, task.data.X, task.rows = rows.n, rows.at, rows.n
-        if targets.kind == c"i":
+        if targets.kind == LABEL:
             task.data.targets.labels = <const int64_t *>targets.at
         else:
             task.data.targets.y = targets.at

@@ -11,7 +11,7 @@ import math
 import numbers
 import operator
 from collections.abc import Collection
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -149,22 +149,32 @@ def _from_pandas(name: str, value: Any) -> NDArray[Any]:
 
 def as_numbers(name: str, value: ArrayLike, dtype: np.dtype[Any]) -> Real:
     """`value` as a C-contiguous array of the dtype, itself if it is one, all finite."""
-    array = given = value
+    array = as_dtype(name, value, dtype)
+    if not all_finite(array):
+        reject_infinite(name, value, array)
+    return array
+
+
+def reject_infinite(name: str, value: ArrayLike, array: Real) -> NoReturn:
+    """Raise for the first entry of `value`, now `array`, that is not finite."""
+    at = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+    raise ValueError(
+        f"{name} must be finite in {array.dtype.name}; "
+        f"got {as_array(name, value)[at]} at {list(at)}"
+    )
+
+
+def as_dtype(name: str, value: ArrayLike, dtype: np.dtype[Any]) -> Real:
+    """`value` as a C-contiguous array of the dtype, itself if it is one."""
+    array: Any = value
     if not (
         type(array) is np.ndarray
         and array.dtype == dtype
         and array.flags.c_contiguous
         and array.flags.aligned
     ):
-        given = as_array(name, value)
         with np.errstate(over="ignore"):
-            array = np.require(given, dtype, ["C", "A"])
-    if not all_finite(array):
-        at = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        raise ValueError(
-            f"{name} must be finite in {dtype.name}; "
-            f"got {np.asarray(given)[at]} at {list(at)}"
-        )
+            array = np.require(as_array(name, value), dtype, ["C", "A"])
     return array
 
 

@@ -525,7 +525,7 @@ class Network:
             if at_once is not None:
                 return at_once
         n_0, n_L = self._sizes[0], self._sizes[-1]
-        rows = door.as_numbers("X", X, self._dtype)
+        rows = door.as_dtype("X", X, self._dtype)
         single = rows.ndim == 1
         if single:
             rows = rows.reshape(1, -1)
@@ -535,17 +535,20 @@ class Network:
                 f"single row; got {rows.shape[1:] if single else rows.shape}"
             )
         shape = (n_L,) if single else (len(rows), n_L)
+        looks = out is None  # else X is looked at before anything is written
         if out is None:
             out = np.empty(shape, self._dtype)
         else:
             out = door.as_out(out, shape, self._dtype, rows, self._parameters)
-        first = 0
+        first, finite = 0, looks or door.all_finite(rows)
         with self._engine:
             self._reserve(min(len(rows), ROWS_AT_A_TIME))
-            while first < len(rows):
-                first = self._engine.predict(
-                    rows, out, first, ROWS_AT_A_TIME, training.SLICE
+            while finite and first < len(rows):
+                first, finite = self._engine.predict(
+                    rows, out, first, ROWS_AT_A_TIME, training.SLICE, looks
                 )
+        if not finite:
+            door.reject_infinite("X", X, rows[0] if single else rows)
         return out
 
     __call__ = predict

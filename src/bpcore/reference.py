@@ -229,11 +229,19 @@ class Engine:
             dX[...] = deltas[0] @ self.W[0].T
 
     def predict(
-        self, X: Array, out: Array, first: int, rows_at_a_time: int, seconds: float
-    ) -> int:
+        self,
+        X: Array,
+        out: Array,
+        first: int,
+        rows_at_a_time: int,
+        seconds: float,
+        looks: bool,
+    ) -> tuple[int, bool]:
         rows = slice(first, first + rows_at_a_time)
+        if looks and not np.isfinite(X[rows]).all():
+            return first, False
         out[rows] = self.activations_of(X[rows], self.activations[-1])[-1]
-        return rows.stop
+        return rows.stop, True
 
     def evaluate(
         self,
