@@ -27,11 +27,15 @@ below it::
       _validation             the door: what comes in is checked and converted once
       activations, losses, optimizers, initializers
                               one small declarative object per name
+      threads                 how many threads "auto" means
     training                fit: epochs, shuffling, validation, stopping, callbacks
       progress                the bar
+      snapshot                the way back if it diverges
     _engine.pyx             one mini-batch forward, backward, updated; without the GIL
+      csrc/team.h             the threads that share its work
     _kernels.pyx            every piece of arithmetic, callable alone: bp.kernels
-    csrc/*.h                vector vocabulary, elementary functions, register tile
+      csrc/*.h                from the loop nest (nest.h) by way of the register tile
+                              (tile.h) down to the vector vocabulary (vec.h)
 
     reference               the same layers in plain NumPy
     gradient_check          backpropagation against central differences
@@ -39,7 +43,7 @@ below it::
     config                  what this installation is made of
 
 Two things hold it together.  Every output element of a matrix product is one
-accumulator with one fixed order of fused multiply-adds, so tiles, batches and
+accumulator with one fixed order of fused multiply-adds, so tiles, batches, threads and
 instruction sets give the same bits.  And an update is applied to each tile of dW while
 it is in registers, so that training stores no gradient unless asked for one.
 """

@@ -164,6 +164,7 @@ def _train(
         loss="cross_entropy",
         optimizer=bpcore.SGD(lr=task.lr, momentum=task.momentum),
         rng=seed,
+        n_threads=1,  # as many as NumPy is held to
     )
     history = net.fit(
         X,
