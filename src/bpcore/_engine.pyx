@@ -79,8 +79,9 @@ cdef enum:
     # times that where it must be woken for this step alone (docs/decisions.md).
     WORK = 1_000_000
     WAKING = 4
-    # Steps of less work than this look at the clock at every CLOCK_EVERY-th only.
-    QUICK = 100_000
+    # Multiply-adds of a pass: tasks of fewer keep the GIL, which takes longer to pass on
+    # and back, and runs of such steps look at the clock at every CLOCK_EVERY-th only.
+    QUICK = 20_000
     CLOCK_EVERY = 16
 
 
@@ -565,11 +566,15 @@ cdef class Engine:
 
     cdef int run_task(self, job_t job, task_t *task) except -1:
         """Have the job done by as many workers as it is worth."""
+        net = &self.net
         cdef int workers = self.workers(min(task.rows, task.data.n),
                                         task.data.n - task.first > task.rows)
         self.enter()
-        with nogil:
-            run_job(workers, self.net.rooms, self.net.room_size, job, task)
+        if (task.data.n - task.first) * net.size < QUICK:  # sooner done than let go
+            run_job(workers, net.rooms, net.room_size, job, task)
+        else:
+            with nogil:
+                run_job(workers, net.rooms, net.room_size, job, task)
         self.depth -= 1
         return 0
 

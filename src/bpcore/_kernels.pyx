@@ -67,6 +67,10 @@ cdef extern from "csrc/dtypes.h" nogil:
     void multiply_f64(const worker_t *worker, const product_t *p)
     Py_ssize_t room_f32(const product_t *p)
     Py_ssize_t room_f64(const product_t *p)
+    void propagate_one_row_f32(float *out, const float *delta, const float *W,
+                               Py_ssize_t first, Py_ssize_t end, Py_ssize_t n_out)
+    void propagate_one_row_f64(double *out, const double *delta, const double *W,
+                               Py_ssize_t first, Py_ssize_t end, Py_ssize_t n_out)
     void descend_rank_one_f32(const worker_t *worker, const optimizer_t *optimizer,
                               float *W, float *state, const float *a,
                               const float *delta, Py_ssize_t n_in, Py_ssize_t n_out)
@@ -174,6 +178,9 @@ cdef void propagate_nogil(
     f'(z) is written in terms of a = f(z), (n, n_in); identity reads none of it.
     """
     cdef product_t p
+    if n == 1 and f != SOFTMAX:
+        propagate_one_row(worker, out, delta, W, a, n_in, n_out, f)
+        return
     back(&p, delta, W, n, n_in, n_out)
     p.C, p.a = out, a
     p.finish = STORE
@@ -187,6 +194,23 @@ cdef void propagate_nogil(
     if f == SOFTMAX:
         meet(worker)
         times_derivative_nogil(worker, out, a, n, n_in, f)
+
+
+cdef void propagate_one_row(
+    const worker_t *worker, real *out, const real *delta, const real *W, const real *a,
+    Py_ssize_t n_in, Py_ssize_t n_out, activation_t f,
+) noexcept nogil:
+    """out = (delta @ W.T) * f'(z)    delta (n_out,)  W (n_in, n_out)  out, a (n_in,)"""
+    cdef Py_ssize_t first, end
+    share(worker, n_in, 64, &first, &end)
+    if real is float:
+        propagate_one_row_f32(out, delta, W, first, end, n_out)
+        if f != IDENTITY:  # which has no a
+            times_derivative_f32(f, out + first, a + first, 1, end - first)
+    else:
+        propagate_one_row_f64(out, delta, W, first, end, n_out)
+        if f != IDENTITY:
+            times_derivative_f64(f, out + first, a + first, 1, end - first)
 
 
 cdef inline void weight_gradient(

@@ -7,7 +7,6 @@ loop over epochs is in ``training``.
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -426,7 +425,7 @@ class Network:
             with self._engine:
                 self._reserve(len(rows))
                 loss = self._engine.train_step(rows, targets, weight)
-        if math.isnan(loss):
+        if loss != loss:  # NaN
             raise DivergenceError(
                 "the loss of this mini-batch is not finite; nothing has changed"
             )

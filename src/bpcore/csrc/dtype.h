@@ -10,7 +10,7 @@
 #include "pack.h"
 #include "tile.h"
 #include "nest.h"
-#include "rank_one.h"
+#include "one_row.h"
 
 #undef REAL
 #undef INT

@@ -1,4 +1,54 @@
-/* The update by a mini-batch of one row, whose gradient is of rank one. */
+/* Mini-batches of one row: nothing is used twice, so nothing is copied.  The bits are
+ * those of the loop nest. */
+
+/* --- delta propagation --- */
+
+/* sum[b] += delta[k] W[b LANES + lane, k] for the terms k0 .. k1 in ascending order, for
+ * the first `rows` rows of W: LANES x LANES at a time, turned in registers. */
+BPCORE_INLINE void T(one_row_chain)(T(vec) *sum, const int blocks, const REAL *delta,
+                                    const REAL *W, ptrdiff_t w_row, ptrdiff_t rows,
+                                    ptrdiff_t k0, ptrdiff_t k1) {
+    for (ptrdiff_t k = k0; k < k1; k += T(LANES)) {
+        const ptrdiff_t terms = bpcore_least(T(LANES), k1 - k);
+        const T(tail) tail = T(make_tail)(terms);
+        for (int b = 0; b < blocks; b++) {
+            T(vec) turned[T(LANES)];
+            for (int i = 0; i < T(LANES); i++) {
+                const ptrdiff_t j = b * T(LANES) + i;
+                const REAL *at = W + j * w_row + k;
+                turned[i] = j >= rows            ? (T(vec)){0}
+                            : terms < T(LANES) ? T(load_tail)(at, tail)
+                                               : T(load)(at);
+            }
+            T(transpose)(turned);
+            for (ptrdiff_t i = 0; i < terms; i++)
+                sum[b] = T(fma)(T(broadcast)(delta[k + i]), turned[i], sum[b]);
+        }
+    }
+}
+
+/* out[j] = sum over k of delta[k] W[j, k] for this worker's j, first .. end.
+ * delta (n_out,)  W (n_in, n_out)  out (n_in,) */
+static void T(propagate_one_row)(REAL *out, const REAL *delta, const REAL *W,
+                                 ptrdiff_t first, ptrdiff_t end, ptrdiff_t n_out) {
+    enum { BLOCKS = 4, ROWS = BLOCKS * T(LANES) }; /* sums that need not wait */
+    for (ptrdiff_t j = first; j < end; j += ROWS) {
+        const ptrdiff_t rows = bpcore_least(ROWS, end - j);
+        T(vec) total[BLOCKS];
+        for (ptrdiff_t k0 = 0; k0 < n_out; k0 += BPCORE_CHAIN) {
+            const ptrdiff_t k1 = bpcore_least(k0 + BPCORE_CHAIN, n_out);
+            T(vec) sum[BLOCKS];
+            for (int b = 0; b < BLOCKS; b++) sum[b] = (T(vec)){0};
+            T(one_row_chain)(sum, BLOCKS, delta, W + j * n_out, n_out, rows, k0, k1);
+            for (int b = 0; b < BLOCKS; b++) total[b] = k0 ? sum[b] + total[b] : sum[b];
+        }
+        for (int b = 0; b * T(LANES) < rows; b++)
+            T(store_tail)(out + j + b * T(LANES), total[b],
+                          T(make_tail)(bpcore_least(T(LANES), rows - b * T(LANES))));
+    }
+}
+
+/* --- the update, whose gradient is of rank one --- */
 
 BPCORE_INLINE void T(rank_one_by)(bpcore_rule rule, const T(rates) rates, REAL *W,
                                   REAL *state, const REAL *a, const REAL *delta,
