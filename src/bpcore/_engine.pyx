@@ -79,8 +79,8 @@ cdef enum:
     # times that where it must be woken for this step alone (docs/decisions.md).
     WORK = 1_000_000
     WAKING = 4
-    # Multiply-adds of a pass: tasks of fewer keep the GIL, which takes longer to pass on
-    # and back, and runs of such steps look at the clock at every CLOCK_EVERY-th only.
+    # Multiply-adds of a pass: tasks of fewer keep the GIL, which takes longer to give
+    # up and get back; runs of such steps look at the clock every CLOCK_EVERY-th time.
     QUICK = 20_000
     CLOCK_EVERY = 16
 
@@ -437,6 +437,7 @@ cdef class Engine:
     cdef readonly int n_threads
     cdef Py_ssize_t work
     cdef readonly Py_ssize_t capacity
+    cdef readonly bint gathers
     # Who is inside.
     cdef unsigned long owner
     cdef int depth
@@ -512,20 +513,23 @@ cdef class Engine:
         The workspace is to be asked for anew.
         """
         self.n_threads, self.work = n_threads, work
-        self.workspace, self.capacity = None, 0
+        self.workspace, self.capacity, self.gathers = None, 0, False
 
-    def drop_workspace(self, Py_ssize_t n):
-        """Forget the workspace; returns the size of one for mini-batches of n rows."""
-        self.workspace, self.capacity = None, 0
-        return self.carve(NULL, n)
+    def drop_workspace(self, Py_ssize_t n, bint gathers):
+        """Forget the workspace; returns the size of one for mini-batches of n rows.
 
-    def use_workspace(self, workspace, Py_ssize_t n):
-        """Work in this 64-byte aligned array, of the size `drop_workspace(n)` told."""
-        self.carve(address(workspace, PyBUF_WRITABLE), n)
+        Only rows in an order of their own need to be gathered.
+        """
+        self.workspace, self.capacity, self.gathers = None, 0, False
+        return self.carve(NULL, n, gathers)
+
+    def use_workspace(self, workspace, Py_ssize_t n, bint gathers):
+        """Work in this 64-byte aligned array, of the size `drop_workspace` told."""
+        self.carve(address(workspace, PyBUF_WRITABLE), n, gathers)
         self.workspace = workspace
-        self.capacity = n
+        self.capacity, self.gathers = n, gathers
 
-    cdef Py_ssize_t carve(self, char *start, Py_ssize_t n) noexcept:
+    cdef Py_ssize_t carve(self, char *start, Py_ssize_t n, bint gathers) noexcept:
         """Point every part into the workspace at `start`; returns its size."""
         net = &self.net
         cdef Py_ssize_t l, size = net.k.itemsize, at = 0, room
@@ -535,18 +539,21 @@ cdef class Engine:
         net.delta = part(start, &at, n * net.widest * size)
         net.other_delta = part(start, &at, n * net.widest * size)
         net.E = <double *>part(start, &at, n * sizeof(double))
-        net.gathered = part(start, &at, n * net.layers[0].n_in * size)
+        if gathers:
+            net.gathered = part(start, &at, n * net.layers[0].n_in * size)
         net.room_size = 0
         for l in range(net.L):
             room = net.k.room(NULL, n, net.layers[l].n_in, net.layers[l].n_out)
             net.room_size = max(net.room_size, room)
-        net.rooms = part(start, &at, self.workers(n, True) * net.room_size)
+        net.rooms = part(start, &at, self.workers(TRAIN, n, True) * net.room_size)
         return at
 
-    cdef int workers(self, Py_ssize_t rows, bint many_steps) noexcept:
-        """How many workers a step on so many rows is worth."""
-        cdef Py_ssize_t least = self.work if many_steps else WAKING * self.work
-        return <int>max(1, min(self.n_threads, 3 * rows * self.net.size // least))
+    cdef int workers(self, what_t what, Py_ssize_t rows, bint many) noexcept:
+        """How many workers mini-batches of so many rows are worth, one or many."""
+        cdef Py_ssize_t products = 1 if what in (PREDICT, EVALUATE) else 3
+        cdef Py_ssize_t least = self.work if many else WAKING * self.work
+        cdef Py_ssize_t work = products * rows * self.net.size
+        return <int>max(1, min(self.n_threads, work // least))
 
     # --- what Network calls -----------------------------------------------------------
 
@@ -567,7 +574,7 @@ cdef class Engine:
     cdef int run_task(self, job_t job, task_t *task) except -1:
         """Have the job done by as many workers as it is worth."""
         net = &self.net
-        cdef int workers = self.workers(min(task.rows, task.data.n),
+        cdef int workers = self.workers(task.what, min(task.rows, task.data.n),
                                         task.data.n - task.first > task.rows)
         self.enter()
         if (task.data.n - task.first) * net.size < QUICK:  # sooner done than let go

@@ -143,7 +143,9 @@ class Network:
         The most threads that a step or a prediction uses; how many of them it does use
         depends on its work, and on how many networks are busy.  "auto" takes the cores
         that the process may use (CPU affinity, control group), or fewer if
-        BPCORE_NUM_THREADS or else OMP_NUM_THREADS says so.  No bit depends on it.
+        BPCORE_NUM_THREADS or else OMP_NUM_THREADS says so.  More than there are cores
+        make it slower; programs of several busy processes had better give each its
+        share.  No bit depends on it.
 
     Raises
     ------
@@ -254,9 +256,16 @@ class Network:
 
     @property
     def n_threads(self) -> int:
-        """The most threads that a step or a prediction uses."""
+        """The most threads that a step or a prediction uses; assign any, or "auto"."""
         threads: int = self._engine.n_threads
         return threads
+
+    @n_threads.setter
+    def n_threads(self, n_threads: int | str) -> None:
+        threads = thread_count(n_threads)
+        with self._engine:
+            self._engine.use_threads(threads)
+            self._n_threads = n_threads
 
     @property
     def parameters(self) -> Real:
@@ -740,11 +749,14 @@ class Network:
             weight = weight.copy()
         return rows, targets, weight
 
-    def _reserve(self, n: int) -> None:
+    def _reserve(self, n: int, gathers: bool = False) -> None:
         """A workspace for n rows, kept until a larger one is asked for.
 
-        The caller holds the engine until it has used it.
+        `gathers` asks for room to copy rows of X together.  The caller holds the engine
+        until it has used it.
         """
-        if n > self._engine.capacity:
-            size = self._engine.drop_workspace(n)
-            self._engine.use_workspace(aligned_zeros(size, np.uint8), n)
+        engine = self._engine
+        if n > engine.capacity or (gathers and not engine.gathers):
+            n, gathers = max(n, engine.capacity), gathers or engine.gathers
+            size = engine.drop_workspace(n, gathers)
+            engine.use_workspace(aligned_zeros(size, np.uint8), n, gathers)

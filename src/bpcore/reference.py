@@ -142,7 +142,7 @@ class Engine:
         self.W, self.b = network.views(parameters, sizes)
         # The cross-entropies take z and give its delta at once: a - y.
         self.loss_takes_z = loss in ("cross_entropy", "binary_cross_entropy")
-        self.capacity = 0
+        self.capacity, self.gathers = 0, False
 
     def __enter__(self) -> Engine:
         return self
@@ -176,11 +176,11 @@ class Engine:
     def predict_at_once(self, X: object) -> None:
         """As `step_at_once`."""
 
-    def drop_workspace(self, n: int) -> int:
+    def drop_workspace(self, n: int, gathers: bool) -> int:
         return 0
 
-    def use_workspace(self, workspace: Array, n: int) -> None:
-        self.capacity = n
+    def use_workspace(self, workspace: Array, n: int, gathers: bool) -> None:
+        self.capacity, self.gathers = n, gathers
 
     def activations_of(self, X: Array, output: str) -> list[Array]:
         """a[0] = X, a[l+1] = f[l](a[l] @ W[l] + b[l]), `output` for the last f."""

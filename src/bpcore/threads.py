@@ -15,8 +15,7 @@ MOST = 4096
 
 def n_threads(value: int | str) -> int:
     """The number of threads that `value`, "auto" or a number, stands for."""
-    if isinstance(value, str):
-        door.one_of("n_threads", value, ["auto"])
+    if isinstance(value, str) and value == "auto":
         return automatic()
     number = door.whole_number("n_threads", value, 1, ', or "auto"')
     if number > MOST:

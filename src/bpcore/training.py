@@ -77,7 +77,8 @@ class History:
             last += f", last validation loss {self._validation_loss[-1]:.6g}"
         if self.stopped != "epochs":
             last += f", stopped by {self.stopped}"
-        return f"<History of {len(self)} epochs{last}>"
+        epochs = "1 epoch" if len(self) == 1 else f"{len(self)} epochs"
+        return f"<History of {epochs}{last}>"
 
     def _append(
         self, loss: float, validation_loss: float | None, seconds: float
@@ -175,7 +176,7 @@ def _epoch(
     """
     X, y, weight = data
     first, total, weights = 0, 0.0, 0.0
-    network._reserve(batch_size)
+    network._reserve(batch_size, gathers=order is not None)
     before.take(_what_changes(network))
     while first < len(X):
         first, total, weights, finite = network._engine.run(

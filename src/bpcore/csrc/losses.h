@@ -106,8 +106,8 @@ static REAL T(loss_row)(bpcore_loss kind, REAL *delta, const REAL *z, const REAL
     return 0;
 }
 
-/* E[i] = w[i] E(z[i], y[i]) and delta[i] = share w[i] dE/dz[i] for the rows first .. end
- * of a mini-batch. */
+/* E[i] = w[i] E(z[i], y[i]) and delta[i] = share w[i] dE/dz[i], rows first .. end of a
+ * mini-batch. */
 static void T(loss_rows)(bpcore_loss kind, double *E, REAL *delta, const REAL *z,
                          const bpcore_targets *targets, double share, ptrdiff_t first,
                          ptrdiff_t end, ptrdiff_t width) {

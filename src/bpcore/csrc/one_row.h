@@ -3,8 +3,8 @@
 
 /* --- delta propagation --- */
 
-/* sum[b] += delta[k] W[b LANES + lane, k] for the terms k0 .. k1 in ascending order, for
- * the first `rows` rows of W: LANES x LANES at a time, turned in registers. */
+/* sum[b] += delta[k] W[b LANES + lane, k] for the terms k0 .. k1 in ascending order,
+ * over the first `rows` rows of W: LANES x LANES at a time, turned in registers. */
 BPCORE_INLINE void T(one_row_chain)(T(vec) *sum, const int blocks, const REAL *delta,
                                     const REAL *W, ptrdiff_t w_row, ptrdiff_t rows,
                                     ptrdiff_t k0, ptrdiff_t k1) {

@@ -2,13 +2,15 @@
  * it beside the thread that brought it.
  *
  * They are started on first need.  The team takes one task at a time: who finds it
- * taken works alone.  A child of fork has no threads and starts its own.  Without POSIX
- * threads every task is run alone. */
+ * taken works alone, and so does everybody for a while where sharing did not pay, since
+ * other programs have the cores.  A child of fork has no threads and starts its own.
+ * Without POSIX threads every task is run alone. */
 
 #ifndef BPCORE_TEAM_H
 #define BPCORE_TEAM_H
 
 #include <stdint.h>
+#include <string.h>
 
 #include "worker.h"
 
@@ -20,8 +22,7 @@ static void bpcore_run_alone(char *rooms, bpcore_job job, void *task) {
     job(task, &worker);
 }
 
-#if defined(__GNUC__) && !defined(_WIN32)
-#include <pthread.h>
+#if defined(BPCORE_THREADS)
 #include <signal.h>
 
 /* `taken` is held by who uses the team, `lock` to read or write what comes after it. */
@@ -36,11 +37,17 @@ static struct {
     char *rooms;
     ptrdiff_t room_size;
     bpcore_gate gate;
-} bpcore_team = {
-    .taken = PTHREAD_MUTEX_INITIALIZER,
-    .lock = PTHREAD_MUTEX_INITIALIZER,
-    .new_task = PTHREAD_COND_INITIALIZER,
-};
+    int rest, alone; /* tasks not shared after the last that was, and those to come */
+} bpcore_team;
+
+static void bpcore_forget_team(void) {
+    memset(&bpcore_team, 0, sizeof(bpcore_team));
+    pthread_mutex_init(&bpcore_team.taken, NULL);
+    pthread_mutex_init(&bpcore_team.lock, NULL);
+    pthread_cond_init(&bpcore_team.new_task, NULL);
+    pthread_mutex_init(&bpcore_team.gate.lock, NULL);
+    pthread_cond_init(&bpcore_team.gate.opened, NULL);
+}
 
 /* Threads inside bpcore_run: a core for each of them comes before a second for one. */
 static int bpcore_callers;
@@ -87,12 +94,35 @@ static int bpcore_enlist(int members) {
     return bpcore_least(bpcore_team.members, members);
 }
 
+/* The longest that tasks are not shared after one for which that did not pay. */
+#define BPCORE_MOST_ALONE 64
+
+/* Whether the next task is to be shared, given how the last one went: if its workers
+ * slept most of the time, other programs have the cores, and tasks are run alone for a
+ * while, longer every time. */
+static void bpcore_judge(double seconds, int count) {
+    const int crowded = bpcore_team.gate.slept > 0.6 * seconds * (count - 1);
+    bpcore_team.rest = crowded ? bpcore_team.rest ? 2 * bpcore_team.rest : 4 : 0;
+    bpcore_team.rest = bpcore_least(bpcore_team.rest, BPCORE_MOST_ALONE);
+    bpcore_team.alone = bpcore_team.rest;
+}
+
+/* Takes the team for a task, unless another has it or it is not to be shared. */
+static int bpcore_take_team(void) {
+    if (pthread_mutex_trylock(&bpcore_team.taken)) return 0;
+    if (bpcore_team.alone == 0) return 1;
+    bpcore_team.alone--;
+    pthread_mutex_unlock(&bpcore_team.taken);
+    return 0;
+}
+
 /* Runs the job with up to `count` workers, whose rooms lie room_size bytes apart. */
 static void bpcore_run(int count, char *rooms, ptrdiff_t room_size, bpcore_job job,
                        void *task) {
     const int callers = __atomic_add_fetch(&bpcore_callers, 1, __ATOMIC_RELAXED);
     count /= callers;
-    if (count > 1 && pthread_mutex_trylock(&bpcore_team.taken) == 0) {
+    if (count > 1 && bpcore_take_team()) {
+        const double start = bpcore_seconds();
         pthread_mutex_lock(&bpcore_team.lock);
         count = 1 + bpcore_enlist(count - 1);
         bpcore_team.number++;
@@ -101,6 +131,7 @@ static void bpcore_run(int count, char *rooms, ptrdiff_t room_size, bpcore_job j
         bpcore_team.count = count;
         bpcore_team.rooms = rooms;
         bpcore_team.room_size = room_size;
+        bpcore_team.gate.slept = 0;
         pthread_cond_broadcast(&bpcore_team.new_task);
         pthread_mutex_unlock(&bpcore_team.lock);
         const bpcore_worker worker = {0, count, rooms, &bpcore_team.gate};
@@ -109,6 +140,7 @@ static void bpcore_run(int count, char *rooms, ptrdiff_t room_size, bpcore_job j
         pthread_mutex_lock(&bpcore_team.lock);
         bpcore_team.job = NULL;
         pthread_mutex_unlock(&bpcore_team.lock);
+        bpcore_judge(bpcore_seconds() - start, count);
         pthread_mutex_unlock(&bpcore_team.taken);
     } else {
         bpcore_run_alone(rooms, job, task);
@@ -116,18 +148,16 @@ static void bpcore_run(int count, char *rooms, ptrdiff_t room_size, bpcore_job j
     __atomic_sub_fetch(&bpcore_callers, 1, __ATOMIC_RELAXED);
 }
 
-static void bpcore_forget_team(void) {
-    pthread_mutex_init(&bpcore_team.taken, NULL);
-    pthread_mutex_init(&bpcore_team.lock, NULL);
-    pthread_cond_init(&bpcore_team.new_task, NULL);
-    bpcore_team.members = 0;
-    bpcore_team.job = NULL;
-    bpcore_team.gate = (bpcore_gate){0};
+static void bpcore_after_fork(void) {
+    bpcore_forget_team();
     bpcore_callers = 0;
 }
 
 /* To be called once, before any task. */
-static void bpcore_found_team(void) { pthread_atfork(NULL, NULL, bpcore_forget_team); }
+static void bpcore_found_team(void) {
+    bpcore_forget_team();
+    pthread_atfork(NULL, NULL, bpcore_after_fork);
+}
 
 #else
 static void bpcore_run(int count, char *rooms, ptrdiff_t room_size, bpcore_job job,
