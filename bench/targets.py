@@ -26,7 +26,8 @@ class Target:
     least, most : float, optional
         The limit, from one side; seconds, bytes or a ratio.
     tie : bool
-        Whether it is enough to reach the limit within the quartiles.
+        Whether it is enough to reach the limit within the quartiles, three per cent
+        below it at most.
     """
 
     record: str

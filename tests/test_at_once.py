@@ -152,6 +152,15 @@ def test_data_that_are_the_parameters_go_the_long_way():
     assert net._engine.step_at_once(TARGETS[:4].copy(), TARGETS[:4]) is not None
 
 
+def test_the_long_way_copies_data_that_are_the_parameters():
+    nets = [bp.Network([4, 4], **SETTINGS) for _ in range(3)]
+    own = nets[0].weights[0].copy()
+    long_way(nets[0], "train_step", TARGETS[:4], own)
+    long_way(nets[1], "train_step", TARGETS[:4], nets[1].weights[0])
+    nets[2].train_step(TARGETS[:4], nets[2].weights[0])
+    assert len({net.parameters.tobytes() for net in nets}) == 1
+
+
 def test_predictions():
     net = classifier()
     net._reserve(6)

@@ -675,3 +675,22 @@ def test_plain_arrays_of_one_axis(name):
 def test_fma_loop_needs_an_element(dtype):
     with pytest.raises(ValueError, match=r"^out must not be empty; got shape \(0,\)$"):
         bp.kernels.fma_loop(np.empty(0, dtype), 1)
+
+
+SHAPES = [(1, 1), (1, 513), (513, 1), (64, 64), (256, 512), (100, 8192), (128, 1024)]
+SHAPES += [(784, 1024), (1024, 1024), (367, 373), (2048, 10), (10, 2048), (3000, 3000)]
+
+
+def test_there_is_room_for_every_product(kernels, dtype):
+    """Of the mini-batches a workspace was made for, and of all smaller ones."""
+    tag = np.zeros(1, dtype)
+    rows = [*range(1, 300, 7), *range(250, 262), *range(500, 520), 819, 820, 911]
+    rows += [*range(1020, 1030), 1500, 2049, 5000, 70000]
+    for n_in, n_out in SHAPES:
+        most = before = 0
+        for n in sorted(rows):
+            room, taken = kernels._room(tag, n, n_in, n_out)
+            most = max(most, taken)
+            assert most <= room and before <= room, (n, n_in, n_out)
+            before = room
+    assert kernels._room(tag, 256, 64, 64)[0] < 40_000  # thousands of small nets

@@ -60,6 +60,20 @@ def test_a_disk_that_fills_up_on_the_way(monkeypatch):
     assert a.tolist() == [1, 2, 3]
 
 
+def test_a_disk_that_has_room_again(monkeypatch):
+    monkeypatch.setattr(snapshot, "IN_MEMORY", 0)
+    a = np.arange(3.0)
+    with Snapshot() as kept:
+        with monkeypatch.context() as full:
+            full.setattr(Snapshot, "_write", lambda self, arrays: False)
+            kept.take([a])
+        a += 1
+        kept.take([a])
+        a += 1
+        kept.restore([a])
+    assert a.tolist() == [1, 2, 3]
+
+
 def test_a_fit_that_diverges_goes_back(place):
     X, y = np.array([[1.0], [2.0]]), np.array([1.0, 3.0])
     nets = [

@@ -79,6 +79,34 @@ def test_bits_do_not_depend_on_threads_where_panels_are_copied():
         assert net.parameters.tobytes() == nets[0].parameters.tobytes()
 
 
+@pytest.mark.parametrize(
+    "sizes, n, last", [((256, 512, 1), 820, 820), ((128, 1024, 1), 820, 819)]
+)
+def test_bits_do_not_depend_on_threads_around_a_block(sizes, n, last):
+    """Mini-batches for which a worker takes all of its room, and nothing beyond."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n + last, sizes[0])).astype("f")
+    y = rng.normal(size=(n + last, 1)).astype("f")
+    found = set()
+    for n_threads in (1, 2, 3):
+        net = make(sizes, n_threads, optimizer=bp.SGD(1e-5, momentum=0.9))
+        net.fit(X, y, epochs=2, batch_size=n, shuffle=False, progress=False)
+        grads = net.gradients(X[:last], y[:last])
+        found.add(net.parameters.tobytes() + grads.flat.tobytes())
+    assert np.isfinite(net.parameters).all() and len(found) == 1
+
+
+def test_every_worker_looks_at_its_rows():
+    net = make((3, 5, 2), 3)
+    X = np.ones((600, 3), "float32")
+    for at in (0, 100, 255, 256, 400, 599):
+        bad = X.copy()
+        bad[at, 2] = np.nan
+        with pytest.raises(ValueError, match=f"X must be finite .* at \\[{at}, 2\\]"):
+            net.predict(bad)
+    assert np.isfinite(net.predict(X)).all()
+
+
 def test_several_threads_do_the_work():
     net = make((300, 300, 10), 2)
     X, y = np.ones((256, 300), "float32"), np.ones((256, 10), "float32")

@@ -83,6 +83,8 @@ cdef enum:
     # up and get back; runs of such steps look at the clock every CLOCK_EVERY-th time.
     QUICK = 20_000
     CLOCK_EVERY = 16
+    # Rows that are predicted without looking at the clock.
+    AT_ONCE = 256
 
 
 cdef struct layer_t:
@@ -775,7 +777,7 @@ cdef class Engine:
         cdef bint single = rows.ndim == 1
         if single:
             rows.n, rows.width = 1, rows.n
-        if rows.ndim == 0 or not self.usable_rows(&rows):
+        if rows.ndim == 0 or rows.n > AT_ONCE or not self.usable_rows(&rows):
             return None
         out = np.empty(n_out if single else rows.n * n_out, self.dtype)
         memset(&task, 0, sizeof(task_t))

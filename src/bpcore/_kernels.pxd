@@ -76,9 +76,6 @@ ctypedef void (*descend_t)(
     const worker_t *worker, void *w, void *state, const void *g, Py_ssize_t size,
     const optimizer_t *optimizer,
 ) noexcept nogil
-ctypedef void (*activate_t)(
-    const worker_t *worker, void *z, Py_ssize_t n, Py_ssize_t n_out, activation_t f,
-) noexcept nogil
 ctypedef void (*times_derivative_t)(
     const worker_t *worker, void *delta, const void *a,
     Py_ssize_t n, Py_ssize_t n_out, activation_t f,
@@ -100,7 +97,6 @@ ctypedef struct kernel_table:
     update_t update
     gradient_t gradient
     descend_t descend
-    activate_t activate
     times_derivative_t times_derivative
     loss_function_t loss
     all_between_t all_between

@@ -65,8 +65,10 @@ cdef extern from "csrc/dtypes.h" nogil:
                               Py_ssize_t *first, Py_ssize_t *end)
     void multiply_f32(const worker_t *worker, const product_t *p)
     void multiply_f64(const worker_t *worker, const product_t *p)
-    Py_ssize_t room_f32(const product_t *p)
-    Py_ssize_t room_f64(const product_t *p)
+    Py_ssize_t taken_f32(const product_t *p)
+    Py_ssize_t taken_f64(const product_t *p)
+    Py_ssize_t room_f32(Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out)
+    Py_ssize_t room_f64(Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out)
     void propagate_one_row_f32(float *out, const float *delta, const float *W,
                                Py_ssize_t first, Py_ssize_t end, Py_ssize_t n_out)
     void propagate_one_row_f64(double *out, const double *delta, const double *W,
@@ -289,23 +291,11 @@ cdef void gradient_nogil(
 cdef Py_ssize_t room_nogil(
     real *tag, Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
 ) noexcept nogil:
-    """Bytes of room that a worker needs for any product of a layer, `tag` as above."""
-    cdef product_t products[4]
-    cdef real *none = NULL
-    cdef Py_ssize_t i, size, largest = 0
-    affine(&products[0], none, none, n, n_in, n_out)
-    back(&products[1], none, none, n, n_in, n_out)
-    weight_gradient(&products[2], none, none, n, n_in, n_out)
-    products[2].finish = DESCEND
-    bias_gradient(&products[3], none, none, n, n_out)
-    products[3].finish = DESCEND
-    for i in range(4):
-        if real is float:
-            size = room_f32(&products[i])
-        else:
-            size = room_f64(&products[i])
-        largest = max(largest, size)
-    return largest
+    """Bytes of room for any product of a layer on up to n rows, `tag` as above."""
+    if real is float:
+        return room_f32(n, n_in, n_out)
+    else:
+        return room_f64(n, n_in, n_out)
 
 
 # --- element by element and row by row: one call per dtype into csrc/ -----------------
@@ -392,7 +382,6 @@ cdef void fill(kernel_table *table, real tag) noexcept:
     table.update = <update_t>update_nogil[real]
     table.gradient = <gradient_t>gradient_nogil[real]
     table.descend = <descend_t>descend_nogil[real]
-    table.activate = <activate_t>activate_nogil[real]
     table.times_derivative = <times_derivative_t>times_derivative_nogil[real]
     table.loss = <loss_function_t>loss_nogil[real]
     table.all_between = <all_between_t>all_between_nogil[real]
@@ -904,6 +893,30 @@ def all_between(const real[::1] x, double low, double high):
         with nogil:
             inside = all_between_nogil(&x[0], x.shape[0], low, high)
     return bool(inside)
+
+
+def _room(const real[::1] tag, Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out):
+    """Bytes of room that suffice for a layer on up to n rows, and those taken for n.
+
+    The second number is for the tests: it may never be above the first, nor above that
+    of more rows.
+    """
+    cdef product_t products[6]
+    cdef real *none = NULL
+    cdef Py_ssize_t i, size, largest = 0
+    affine(&products[0], none, none, n, n_in, n_out)
+    back(&products[1], none, none, n, n_in, n_out)
+    for i in range(2, 4):
+        weight_gradient(&products[i], none, none, n, n_in, n_out)
+        bias_gradient(&products[i + 2], none, none, n, n_out)
+    products[2].finish = products[4].finish = DESCEND
+    for i in range(6):
+        if real is float:
+            size = taken_f32(&products[i])
+        else:
+            size = taken_f64(&products[i])
+        largest = max(largest, size)
+    return room_nogil(none, n, n_in, n_out), largest
 
 
 def fma_loop(real[::1] out, Py_ssize_t iterations):

@@ -12,6 +12,11 @@ typedef struct {
     ptrdiff_t A_at, waiting_at, bytes; /* of the room: B's copies, A's, waiting sums */
 } T(plan);
 
+/* Elements of a copied panel of B; the line more keeps panels out of step in a cache. */
+static inline ptrdiff_t T(panel)(ptrdiff_t terms) {
+    return terms * T(NR) + 64 / (ptrdiff_t)sizeof(REAL);
+}
+
 static T(plan) T(make_plan)(const bpcore_product *p) {
     const ptrdiff_t size = sizeof(REAL);
     const int descends = p->finish == BPCORE_DESCEND, over_batch = p->a_col != 1;
@@ -29,10 +34,10 @@ static T(plan) T(make_plan)(const bpcore_product *p) {
     if (plan.copies_B) plan.kc = BPCORE_KC;
     if (descends && (!plan.copies_B || p->k <= BPCORE_KC_DESCEND)) plan.kc = p->k;
     if (plan.kc > p->k) plan.kc = p->k;
-    plan.panel = plan.kc * T(NR) + 64 / size; /* a line more: panels share no sets */
+    plan.panel = T(panel)(plan.kc);
     if (over_batch) plan.mc = p->m;
     if (plan.copies_A) {
-        plan.nc *= BPCORE_BLOCK / (plan.kc * T(NR) * size);
+        plan.nc *= BPCORE_BLOCK / (plan.panel * size);
         if (plan.nc > p->n) plan.nc = (p->n + T(NR) - 1) / T(NR) * T(NR);
     }
     if (plan.copies_B) plan.A_at = plan.nc / T(NR) * plan.panel * size;
@@ -48,12 +53,29 @@ static T(plan) T(make_plan)(const bpcore_product *p) {
         }
         plan.bytes += bpcore_least(rows, p->m) * p->n * size;
     }
-    plan.bytes = (plan.bytes + 63) / 64 * 64;
     return plan;
 }
 
-/* Bytes of room that a worker needs for this product. */
-static ptrdiff_t T(room)(const bpcore_product *p) { return T(make_plan)(p).bytes; }
+/* Bytes of room that this product takes. */
+static ptrdiff_t T(taken)(const bpcore_product *p) { return T(make_plan)(p).bytes; }
+
+/* Bytes of room that suffice for every product of a layer on mini-batches of up to n
+ * rows: no less for more rows, whatever the plans for each number of them. */
+static ptrdiff_t T(room)(ptrdiff_t n, ptrdiff_t n_in, ptrdiff_t n_out) {
+    const ptrdiff_t size = sizeof(REAL), terms = bpcore_least(n, BPCORE_KC_DESCEND);
+    ptrdiff_t bytes = 0;
+    if (n_in * n_out * size >= BPCORE_PACK_FROM || n > BPCORE_KC_DESCEND) {
+        const ptrdiff_t panels = (n_out + T(NR) - 1) / T(NR);
+        bytes += bpcore_least(panels * T(panel)(terms) * size, BPCORE_BLOCK);
+        bytes += terms * BPCORE_TILE_ROWS * size;
+    }
+    if (n > BPCORE_CHAIN) bytes += BPCORE_TILE_ROWS * n_out * size;
+    if (n > BPCORE_KC_DESCEND) bytes += BPCORE_BLOCK;
+    const ptrdiff_t one = T(panel)(BPCORE_KC) * size; /* forward and propagation */
+    const ptrdiff_t own = T(panel)(n_in > n_out ? n_in : n_out) * size;
+    const ptrdiff_t least = bpcore_least(one, own);
+    return ((bytes > least ? bytes : least) + 63) / 64 * 64;
+}
 
 /* panels = B at terms k0 .. k1 and columns j0 .. j1 */
 static void T(copy_B)(const bpcore_product *p, REAL *panels, ptrdiff_t apart,

@@ -33,7 +33,8 @@ typedef enum {
 typedef struct {
     bpcore_rule rule;
     double lr, momentum, weight_decay;
-    ptrdiff_t state_apart; /* elements from one array of state to the next */
+    ptrdiff_t state_apart; /* elements from one array of state to the next, for rules
+                              that keep two */
 } bpcore_optimizer;
 
 /* What the outputs of a mini-batch shall be, where the caller has it: sample i of the
@@ -101,8 +102,8 @@ typedef struct {
 #define BPCORE_KC_DESCEND 1024
 
 /* Bytes of B that are copied at a time for sums over a mini-batch: half of a
- * second-level cache of 1 MiB. */
-#define BPCORE_BLOCK (1 << 19)
+ * second-level cache of 1 MiB, and what keeps panels out of step. */
+#define BPCORE_BLOCK ((1 << 19) + (1 << 12))
 
 /* Rows at a time whose sums wait outside the tile. */
 #define BPCORE_MC 256
