@@ -2,7 +2,7 @@
 # make test               everything, in a fresh virtual environment
 # make lint               ruff, cython-lint and mypy, in the environment of the tests
 # make bench              every benchmark against every peer: bench/results, in 10 minutes
-# make sanitize           the kernels' tests under the address and undefined sanitizers
+# make sanitize           kernels and threads under the address and undefined sanitizers
 # make clean              remove what the others made
 
 PYTHON ?= python3
@@ -60,7 +60,8 @@ sanitize:
 	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1 \
 	.venv-sanitize/bin/python -m pytest tests/test_kernels.py tests/test_elementary.py \
-		tests/test_bits.py tests/test_gradients.py tests/test_network.py
+		tests/test_bits.py tests/test_gradients.py tests/test_network.py \
+		tests/test_threads.py tests/test_at_once.py tests/test_snapshot.py
 
 clean:
 	rm -rf .venv .venv-test .venv-bench .venv-sanitize build src/*.egg-info bpcore-demo.png
