@@ -6,8 +6,9 @@ Memory: the bytes that parameters and optimizer state must move, at the rate of 
 between arrays of their size, and so at the rate of the cache level that they live in.
 
 Both rates are timed like contenders, in every round, so that the floor and what stands
-on it share one clock. Inputs, activations and deltas are left out of the bytes: the
-floor is a lower bound.
+on it share one clock. Inputs, activations and deltas are left out of the bytes. The
+first limit cannot be passed; the second can, by a little, where weights are changed in
+place: a copy also fetches the lines that it overwrites.
 """
 
 import numpy as np

@@ -38,6 +38,7 @@ def draw(results, path):
     axes.axhline(1, color="black", linestyle=":")
     axes.annotate("the floor", (work[0], 1), (0, 4), textcoords="offset points")
     axes.set(xscale="log", yscale="log")
+    axes.margins(x=0.12)  # for the names of the largest
     axes.set_xlabel("multiply-adds of one training step (net, batch size above)")
     axes.set_ylabel("time over the floor")
     axes.yaxis.set_major_formatter("{x:g}x")
