@@ -360,7 +360,8 @@ class Network:
             Before anything has changed, if an argument is not as described.
         DivergenceError
             If a loss or a parameter becomes infinite or NaN; the network then has the
-            parameters, and the optimizer the state, of the last finite epoch.
+            parameters, and the optimizer the state, of the last finite epoch.  They are
+            copied before every epoch, above 1 MiB into a temporary file.
 
         Notes
         -----
