@@ -688,8 +688,12 @@ cdef class Engine:
                                                           sizeof(char *))
         if a == NULL:
             raise MemoryError()
-        for l in range(self.net.L + 1):
-            a[l] = address(activations[l])
+        try:
+            for l in range(self.net.L + 1):
+                a[l] = address(activations[l])
+        except BaseException:
+            PyMem_Free(a)
+            raise
         return a
 
     def apply(self, gradient):

@@ -101,7 +101,11 @@ static int bpcore_enlist(int members) {
  * slept most of the time, other programs have the cores, and tasks are run alone for a
  * while, longer every time. */
 static void bpcore_judge(double seconds, int count) {
-    const int crowded = bpcore_team.gate.slept > 0.6 * seconds * (count - 1);
+    bpcore_gate *gate = &bpcore_team.gate;
+    pthread_mutex_lock(&gate->lock);
+    const int crowded = gate->slept > 0.6 * seconds * (count - 1);
+    gate->slept = 0; /* who sleeps still, at the last gate, will count for the next */
+    pthread_mutex_unlock(&gate->lock);
     bpcore_team.rest = crowded ? bpcore_team.rest ? 2 * bpcore_team.rest : 4 : 0;
     bpcore_team.rest = bpcore_least(bpcore_team.rest, BPCORE_MOST_ALONE);
     bpcore_team.alone = bpcore_team.rest;
@@ -131,7 +135,6 @@ static void bpcore_run(int count, char *rooms, ptrdiff_t room_size, bpcore_job j
         bpcore_team.count = count;
         bpcore_team.rooms = rooms;
         bpcore_team.room_size = room_size;
-        bpcore_team.gate.slept = 0;
         pthread_cond_broadcast(&bpcore_team.new_task);
         pthread_mutex_unlock(&bpcore_team.lock);
         const bpcore_worker worker = {0, count, rooms, &bpcore_team.gate};
