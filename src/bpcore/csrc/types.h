@@ -113,8 +113,8 @@ typedef struct {
  * (measured: docs/decisions.md). */
 #define BPCORE_PACK_FROM (1 << 19)
 
-/* A B of so many bytes lies beyond the caches: its next panel is asked for while the
+/* A B of so many bytes may lie beyond the caches: its next panel is asked for while the
  * present one is used. */
-#define BPCORE_FETCH_FROM (8 << 20)
+#define BPCORE_FETCH_FROM (2 << 20)
 
 #endif
