@@ -78,7 +78,7 @@ cdef enum:
     # Multiply-adds of a step, for each worker, from which another one pays; and so many
     # times that where it must be woken for this step alone (docs/decisions.md).
     WORK = 1_000_000
-    WAKING = 4
+    WAKING = 8
     # Multiply-adds of a pass: tasks of fewer keep the GIL, which takes longer to give
     # up and get back; runs of such steps look at the clock every CLOCK_EVERY-th time.
     QUICK = 20_000
