@@ -47,6 +47,7 @@ from bpcore._kernels cimport (
     meet,
     optimizer_t,
     rule_t,
+    share,
     targets_t,
     worker_t,
 )
@@ -54,11 +55,6 @@ from bpcore._kernels cimport (
 
 cdef extern from "csrc/clock.h" nogil:
     double seconds_now "bpcore_seconds"()
-
-
-cdef extern from "csrc/worker.h" nogil:
-    void share "bpcore_share"(const worker_t *worker, Py_ssize_t size, Py_ssize_t unit,
-                              Py_ssize_t *first, Py_ssize_t *end)
 
 
 cdef extern from "csrc/team.h" nogil:

@@ -47,6 +47,8 @@ cdef extern from "csrc/worker.h" nogil:
         char *room
         gate_t *gate
 
+    void share "bpcore_share"(const worker_t *worker, Py_ssize_t size, Py_ssize_t unit,
+                              Py_ssize_t *first, Py_ssize_t *end)
     void meet "bpcore_meet"(const worker_t *worker)
 
 

@@ -61,8 +61,6 @@ cdef extern from "csrc/dtypes.h" nogil:
     const char *COMPILER "BPCORE_COMPILER"
     const char *FLAGS "BPCORE_FLAGS"
 
-    void share "bpcore_share"(const worker_t *worker, Py_ssize_t size, Py_ssize_t unit,
-                              Py_ssize_t *first, Py_ssize_t *end)
     void multiply_f32(const worker_t *worker, const product_t *p)
     void multiply_f64(const worker_t *worker, const product_t *p)
     Py_ssize_t taken_f32(const product_t *p)

@@ -12,7 +12,7 @@ typedef struct {
     ptrdiff_t A_at, waiting_at, bytes; /* of the room: B's copies, A's, waiting sums */
 } T(plan);
 
-/* Elements of a copied panel of B; the line more keeps panels out of step in a cache. */
+/* Elements of a copied panel of B; a line more keeps panels out of step in a cache. */
 static inline ptrdiff_t T(panel)(ptrdiff_t terms) {
     return terms * T(NR) + 64 / (ptrdiff_t)sizeof(REAL);
 }
@@ -71,10 +71,10 @@ static ptrdiff_t T(room)(ptrdiff_t n, ptrdiff_t n_in, ptrdiff_t n_out) {
     }
     if (n > BPCORE_CHAIN) bytes += BPCORE_TILE_ROWS * n_out * size;
     if (n > BPCORE_KC_DESCEND) bytes += BPCORE_BLOCK;
-    const ptrdiff_t one = T(panel)(BPCORE_KC) * size; /* forward and propagation */
-    const ptrdiff_t own = T(panel)(n_in > n_out ? n_in : n_out) * size;
-    const ptrdiff_t least = bpcore_least(one, own);
-    return ((bytes > least ? bytes : least) + 63) / 64 * 64;
+    /* Forward and propagation copy one panel at a time. */
+    const ptrdiff_t longest = bpcore_least(n_in > n_out ? n_in : n_out, BPCORE_KC);
+    const ptrdiff_t one = T(panel)(longest) * size;
+    return ((bytes > one ? bytes : one) + 63) / 64 * 64;
 }
 
 /* panels = B at terms k0 .. k1 and columns j0 .. j1 */

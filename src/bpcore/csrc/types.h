@@ -105,7 +105,8 @@ typedef struct {
  * second-level cache of 1 MiB, and what keeps panels out of step. */
 #define BPCORE_BLOCK ((1 << 19) + (1 << 12))
 
-/* Rows at a time whose sums wait outside the tile. */
+/* Rows of A at a time that pass over the panels of B, so that their block of terms
+ * stays in a second-level cache. */
 #define BPCORE_MC 256
 
 /* Rows of B far apart share cache sets.  Copying a panel pays the sooner, the farther
