@@ -63,6 +63,7 @@ if sys.platform == "darwin":
     os.environ.setdefault("ARCHFLAGS", f"-arch {platform.machine()}")
 
 CSRC = sorted(str(path) for path in Path("src/bpcore/csrc").glob("*.h"))
+CSRC += sorted(str(path) for path in Path("src/bpcore").glob("*.p[x][di]"))
 
 
 def extension(name, source, isa=None):

@@ -501,7 +501,9 @@ def test_out_of_one_row_is_one_row(Network):
 
 
 def tape_of(*shapes):
-    return bp.Tape(tuple(np.zeros(shape, "float32") for shape in shapes))
+    """Arrays of these shapes in place of what a forward pass computed."""
+    tape = bp.Network([3, 4, 2], rng=0).forward(X)
+    return replace(tape, activations=tuple(np.zeros(n, "float32") for n in shapes))
 
 
 def with_flat(flat):
@@ -524,14 +526,6 @@ BAD_BACKWARD = {
         *(ValueError, "shapes|rows", "2"),
     ),
     "single rows": ((tape_of((3,), (4,), (2,)), GOOD), ValueError, "shape", r"\(3,\)"),
-    "lists": (
-        (bp.Tape(([[0, 0, 0]], [[0, 0]], [[0, 0]])), GOOD[:1]),
-        *(ValueError, "shapes|sizes", "2"),
-    ),
-    "not finite": (
-        (bp.Tape((X, np.full((6, 4), np.inf), GOOD)), GOOD),
-        *(ValueError, "finite", "inf"),
-    ),
     "d_output too short": ((TAPE, GOOD[:5]), ValueError, TARGET_SHAPE, r"\(5, 2\)"),
     "d_output too wide": ((TAPE, X), ValueError, r"shape \(n, 2\)", r"\(6, 3\)"),
     "d_output flat": ((TAPE, np.zeros(12)), ValueError, r"\(n, 2\)", r"\(12,\)"),

@@ -90,7 +90,7 @@ def test_every_machine(dtype, digest):
             found.update(array.tobytes())
     # Numbers of every magnitude and both signs, none of them NaN or infinite.
     x = np.ldexp(np.arange(-999, 1000, 2), np.arange(1000) % 41 - 30).astype(dtype)
-    for name in bp.kernels.ELEMENTARY:
+    for name in ("exp", "log", "log1p", "tanh", "sigmoid"):
         out = np.empty_like(x)
         bp.kernels.elementary(name, abs(x) if name == "log" else x, out)
         out[np.isnan(out)] = np.nan  # log1p below -1; not which NaN it is

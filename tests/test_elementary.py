@@ -1,4 +1,4 @@
-"""exp, log, log1p, tanh and sigmoid of the library's own, to the last bits."""
+"""exp, log, tanh and their like of the library's own, to the last bits."""
 
 import functools
 import itertools

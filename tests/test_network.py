@@ -221,24 +221,3 @@ def test_pandas_frames_of_many_dtypes():
         net.predict(frame.assign(nullable=pd.array([1.0, None, 2.0], dtype="Float64")))
     with pytest.raises(TypeError, match=r"y .* integer labels"):
         net.evaluate(frame, pd.Series([0, None, 1], dtype="Int64"))
-
-
-def test_an_optimizer_may_keep_several_arrays():
-    """What Adam will need: two arrays of state, one layout of the parameters each."""
-
-    class Two(bp.SGD):
-        n_states = 2
-
-    nets = [
-        bp.Network([3, 4, 2], optimizer=kind(0.1, momentum=0.9), rng=0)
-        for kind in (bp.SGD, Two)
-    ]
-    X, y = np.eye(3), np.eye(3)[:, :2]
-    size = nets[0].parameters.size
-    for net in nets:
-        net.train_step(X, y)
-    assert nets[1]._state.size == 2 * size
-    assert nets[1].parameters.tobytes() == nets[0].parameters.tobytes()
-    assert nets[1]._state[:size].tobytes() == nets[0]._state.tobytes()
-    nets[1].optimizer = bp.SGD(0.1, momentum=0.9)
-    assert nets[1]._state.size == size

@@ -50,13 +50,32 @@ it is in registers, so that training stores no gradient unless asked for one.
 
 from typing import TYPE_CHECKING
 
-from bpcore import reference
+from bpcore import metrics, reference, schedules
+from bpcore.activations import ACTIVATIONS
 from bpcore.config import config, show_config
 from bpcore.errors import DivergenceError
 from bpcore.gradient_check import GradientCheck, check_gradients
-from bpcore.network import Gradients, Network, Tape
-from bpcore.optimizers import SGD
-from bpcore.training import History
+from bpcore.gradients import Gradients, Tape
+from bpcore.history import History
+from bpcore.losses import LOSSES, CrossEntropy, Huber, Quantile
+from bpcore.many import Fitted, fit_many
+from bpcore.network import Network
+from bpcore.optimizers import (
+    LBFGS,
+    SGD,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    AMSGrad,
+    Lion,
+    Momentum,
+    Nadam,
+    Optimizer,
+    RAdam,
+    RMSprop,
+    Rprop,
+)
 
 if TYPE_CHECKING:
     from bpcore import _kernels as kernels
@@ -66,17 +85,39 @@ else:
 __version__ = "0.1.0"
 
 __all__ = [
+    "ACTIVATIONS",
+    "LBFGS",
+    "LOSSES",
     "SGD",
+    "AMSGrad",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "CrossEntropy",
     "DivergenceError",
+    "Fitted",
     "GradientCheck",
     "Gradients",
     "History",
+    "Huber",
+    "Lion",
+    "Momentum",
+    "Nadam",
     "Network",
+    "Optimizer",
+    "Quantile",
+    "RAdam",
+    "RMSprop",
+    "Rprop",
     "Tape",
     "__version__",
     "check_gradients",
     "config",
+    "fit_many",
     "kernels",
+    "metrics",
     "reference",
+    "schedules",
     "show_config",
 ]

@@ -5,7 +5,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore.optimizers import SGD
+from bpcore._settings import Design
+from bpcore.optimizers import Optimizer
 
 _Array = NDArray[Any]
 
@@ -13,14 +14,17 @@ class Engine:
     capacity: int
     gathers: bool
     n_threads: int
+    lr: float
+    steps: int
+    seen: int
     def __init__(
         self,
         kernels: ModuleType,
         dtype: str,
-        sizes: Sequence[int],
-        activations: Sequence[str],
-        loss: str,
+        design: Design,
         parameters: _Array,
+        running: _Array | None,
+        folded: _Array | None,
     ) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -29,10 +33,27 @@ class Engine:
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None: ...
-    def use_optimizer(self, optimizer: SGD, state: _Array | None) -> None: ...
-    def accept(self, labels: bool, unit_targets: bool) -> None: ...
+    def use_optimizer(
+        self,
+        optimizer: Optimizer,
+        lr_factors: Sequence[float],
+        state: _Array | None,
+        state_apart: int,
+    ) -> None: ...
+    def use_gradients(
+        self,
+        gradient: _Array | None,
+        waiting: _Array | None,
+        squares: NDArray[np.float64] | None,
+        accumulate: int,
+    ) -> None: ...
+    def accept(
+        self, at_once: bool, labels: bool, least: float, most: float
+    ) -> None: ...
     def step_at_once(self, X: object, y: object) -> float | None: ...
+    def learn_one_at_once(self, x: object, y: object) -> float | None: ...
     def predict_at_once(self, X: object) -> _Array | None: ...
+    def predict_one_at_once(self, x: object, out: _Array) -> _Array | None: ...
     def use_threads(self, n_threads: int, work: int = ...) -> None: ...
     def drop_workspace(self, n: int, gathers: bool) -> int: ...
     def use_workspace(self, workspace: _Array, n: int, gathers: bool) -> None: ...
@@ -68,7 +89,12 @@ class Engine:
         total: float,
         weights: float,
         seconds: float,
+        most: int,
+        ends: bool,
+        rates: NDArray[np.float64] | None,
     ) -> tuple[int, float, float, bool]: ...
+    def flush(self) -> None: ...
+    def forget_waiting(self) -> None: ...
     def gradients(
         self,
         X: _Array,
@@ -76,16 +102,21 @@ class Engine:
         weight: _Array | None,
         gradient: _Array,
         dX: _Array | None,
+        moments: _Array | None,
     ) -> float: ...
-    def forward(self, activations: Sequence[_Array]) -> None: ...
+    def tape_size(self, n: int) -> tuple[int, list[int]]: ...
+    def forward(self, X: _Array, memory: _Array) -> None: ...
     def backward(
         self,
-        activations: Sequence[_Array],
+        X: _Array,
+        memory: _Array,
+        seen: int,
         d_output: _Array,
         gradient: _Array,
         dX: _Array,
+        moments: _Array | None,
     ) -> None: ...
-    def apply(self, gradient: _Array) -> None: ...
+    def apply(self, gradient: _Array, moments: _Array | None, n: int) -> None: ...
 
 def labels_below(labels: NDArray[np.int64], n_out: int) -> bool: ...
 def shuffle(order: NDArray[np.int64], words: NDArray[np.uint64]) -> None: ...

@@ -9,12 +9,14 @@ its twin in NumPy.
 
 The buffers, with n the capacity in rows::
 
-    parameters, state, gradient    W[0] b[0] W[1] b[1] ... one after the other
-    workspace                      a[1] (n, n_1) ... a[L] (n, n_L), two deltas
-                                   (n, widest), the losses E (n,), gathered rows of X,
-                                   and a room per worker
+    parameters, state, gradient    W[0] b[0] gain[0] W[1] b[1] ... one after the other
+                                   (gain only of normalised layers)
+    workspace                      for each layer a, and where it is needed z, hat,
+                                   inverse and moments; two deltas (n, widest), the
+                                   losses E (n,), gathered rows of X, and a room per
+                                   worker
 
-Every function below that takes a worker is run by all workers of a task at once, each
+Every function that takes a worker is run by all workers of a task at once, each
 doing its share of every kernel.  Between kernels all meet, so that each may read what
 the others wrote.
 """
@@ -27,30 +29,37 @@ from cpython.buffer cimport (
     PyBuffer_Release,
     PyObject_GetBuffer,
 )
+from cpython.memoryview cimport PyMemoryView_FromMemory
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.object cimport Py_TYPE, PyTypeObject
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from cpython.pythread cimport PyThread_get_thread_ident
-from libc.math cimport INFINITY, NAN, isfinite
+from libc.math cimport INFINITY, NAN, isfinite, sqrt
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy, memset
 
 import numpy as np
 
 from bpcore._kernels cimport (
-    BINARY_CROSS_ENTROPY,
-    CROSS_ENTROPY,
+    BATCH_NORM,
     IDENTITY,
+    NOT_NORMALISED,
+    SOFTMAX,
     activation_t,
     kernel_table,
     loss_t,
     meet,
+    normalisation_t,
     optimizer_t,
-    rule_t,
     share,
     targets_t,
+    told,
     worker_t,
 )
+
+
+cdef extern from "csrc/random.h" nogil:
+    uint64_t key_of "bpcore_key"(uint64_t key, uint64_t i)
 
 
 cdef extern from "csrc/clock.h" nogil:
@@ -81,14 +90,32 @@ cdef enum:
     CLOCK_EVERY = 16
     # Rows that are predicted without looking at the clock.
     AT_ONCE = 256
+    # Elements of a gradient whose squares are one sum (BLOCK of the kernels).
+    SQUARES = 4096
 
 
 cdef struct layer_t:
     Py_ssize_t n_in
     Py_ssize_t n_out
     activation_t f
+    normalisation_t norm
+    double dropout
+    bint of_z            # whether f' is read from z,
+    bint keeps_z         # and whether from an array of its own
+    bint frozen
     Py_ssize_t W_at      # bytes from the start of a parameter-sized buffer
     Py_ssize_t b_at
+    Py_ssize_t gain_at
+    Py_ssize_t running_at
+
+
+# What a layer leaves of one mini-batch.
+cdef struct memory_t:
+    char *a              # (n, n_out)
+    char *z              # what f' is read from: a itself, or an array of its own
+    char *hat            # normalised (n, n_out)
+    char *inverse        # 1 / sqrt(variance + eps), (max(n, n_out),)
+    char *moments        # mean and variance of the mini-batch, (2, n_out)
 
 
 # One mini-batch: X (n, n_0) and its targets.
@@ -98,22 +125,49 @@ cdef struct batch_t:
     targets_t targets
 
 
-# A network as the workers see it: nothing of Python.
+# What has come of the mini-batches so far.
+cdef struct sums_t:
+    double total, weights           # sums of w E and of w
+    Py_ssize_t waiting              # mini-batches whose gradients wait for a step,
+    double waiting_weight           # and the sum of their w
+    int64_t steps                   # made
+
+
+# A network as the workers see it: nothing of Python but `asks`.
 cdef struct net_t:
     const kernel_table *k
     Py_ssize_t L, widest, size      # layers, units of the widest, parameters
     layer_t *layers
     loss_t loss
+    double loss_setting
     bint loss_takes_z
+    activation_t f_last             # what the loss takes is f_last(z[L-1])
+    void *asks                      # the Engine, where the loss is a Python function
     double largest                  # finite number of the dtype
-    optimizer_t optimizer
     char *parameters
     char *state
+    char *folded                    # parameters without batch norm
+    char *running                   # moments of the layers with batch norm
+    # Training.
+    optimizer_t *groups             # of W[0], b[0], W[1], b[1], ...
+    double lr, prepared_lr
+    bint timed                      # whether a step depends on its number
+    double max_norm, clip_norm      # 0: none
+    Py_ssize_t lowest               # layer that is not frozen
+    Py_ssize_t accumulate           # mini-batches for a step
+    int64_t steps, seen             # steps made, mini-batches used
+    uint64_t seed                   # of what is random while training
+    double input_noise
+    char *gradient                  # stored, NULL where it need not be
+    char *waiting                   # sum of gradients
+    double *squares
+    sums_t sums
     # The workspace.
-    const char **a                  # a[0] .. a[L]; the ends point where X and out are
-    char *output                    # a[L] where nobody asked for it
+    memory_t *memory
     char *delta
     char *other_delta
+    char *dshift
+    char *dgain
     double *E
     char *gathered                  # rows of X
     char *rooms
@@ -134,8 +188,12 @@ cdef struct task_t:
     batch_t data
     Py_ssize_t first                # row to go on from
     Py_ssize_t rows                 # of a mini-batch
+    Py_ssize_t most                 # mini-batches, 0 for any number
     double deadline
-    double total, weights           # sums of w E and of w
+    bint ends                       # whether gradients that wait at the end are used
+    const double *rates             # learning rate of every step, or NULL
+    sums_t sums
+    uint64_t key                    # of this mini-batch
     bint finite                     # every loss, or every X that was to be looked at
     bint looks                      # whether predictions are made of finite X only
     bint late
@@ -143,137 +201,24 @@ cdef struct task_t:
     char *out                       # where predictions go
     char *gradient                  # where derivatives go
     char *dX
-    const char **a                  # activations of a tape
+    memory_t *tape
 
 
-# --- one mini-batch, by all workers ---------------------------------------------------
-
-
-cdef void forward_pass(
-    const net_t *net, const worker_t *worker, const char **a, Py_ssize_t n,
-    activation_t f_last,
-) noexcept nogil:
-    """a[l+1] = f[l](a[l] @ W[l] + b[l])"""
-    cdef Py_ssize_t l
-    for l in range(net.L):
-        layer = &net.layers[l]
-        net.k.forward(
-            worker, <char *>a[l + 1], a[l],
-            net.parameters + layer.W_at, net.parameters + layer.b_at,
-            n, layer.n_in, layer.n_out, f_last if l == net.L - 1 else layer.f,
-        )
-        meet(worker)
-
-
-cdef void backward_pass(
-    const net_t *net, const worker_t *worker, const char **a, Py_ssize_t n,
-    char *gradient, char *dX,
-) noexcept nogil:
-    """From delta[L-1] in net.delta, for l = L-1 .. 0:
-
-        delta[l-1] = (delta[l] @ W[l].T) * f'[l-1](z[l-1])    from the old W[l],
-        W[l], b[l] updated in place, or dW[l], db[l] stored in `gradient`
-
-    and dX = delta[0] @ W[0].T where dX is asked for.
-    """
-    cdef Py_ssize_t l
-    cdef char *delta = net.delta
-    cdef char *before = net.other_delta
-    for l in range(net.L - 1, -1, -1):
-        layer = &net.layers[l]
-        W = net.parameters + layer.W_at
-        if l > 0:
-            net.k.propagate(worker, before, delta, W, a[l], n, layer.n_in, layer.n_out,
-                            net.layers[l - 1].f)
-        elif dX != NULL:
-            net.k.propagate(worker, dX, delta, W, NULL, n, layer.n_in, layer.n_out,
-                            IDENTITY)
-        meet(worker)
-        if gradient != NULL:
-            net.k.gradient(
-                worker, gradient + layer.W_at, gradient + layer.b_at,
-                a[l], delta, n, layer.n_in, layer.n_out,
-            )
-        else:
-            net.k.update(
-                worker, W, net.parameters + layer.b_at,
-                net.state + layer.W_at if net.state != NULL else NULL,
-                net.state + layer.b_at if net.state != NULL else NULL,
-                a[l], delta, n, layer.n_in, layer.n_out, &net.optimizer,
-            )
-        meet(worker)
-        delta, before = before, delta
-
-
-cdef double loss_pass(
-    const net_t *net, const worker_t *worker, const batch_t *batch, double *total,
-) noexcept nogil:
-    """total += sum(w E);  net.delta = delta[L-1] of the mean;  returns sum(w)"""
-    cdef Py_ssize_t i, n = batch.n
-    cdef double weights = n
-    last = &net.layers[net.L - 1]
-    cdef char *output = <char *>net.a[net.L]
-    forward_pass(net, worker, net.a, n, IDENTITY if net.loss_takes_z else last.f)
-    targets = &batch.targets
-    if targets.weight != NULL:
-        weights = 0
-        for i in range(n):
-            weights += targets.weight[targets.order[i] if targets.order != NULL else i]
-    # A mini-batch whose weights are all zero asks for nothing: its delta is zero.
-    net.k.loss(worker, net.E, net.delta, output, targets,
-               1 / weights if weights > 0 else 0, n, last.n_out, net.loss)
-    if not net.loss_takes_z:  # of the same rows: no need to meet
-        net.k.times_derivative(worker, net.delta, output, n, last.n_out, last.f)
-    meet(worker)
-    for i in range(n):
-        total[0] += net.E[i]
-    return weights
-
-
-cdef bint step(
-    const net_t *net, const worker_t *worker, const batch_t *batch,
-    double *total, double *weights,
-) noexcept nogil:
-    """One fused step; false, with nothing changed, if the loss is not finite."""
-    cdef double loss = 0
-    cdef double weight = loss_pass(net, worker, batch, &loss)
-    if not isfinite(loss):
-        return False
-    backward_pass(net, worker, net.a, batch.n, NULL, NULL)
-    total[0] += loss
-    weights[0] += weight
-    return True
-
-
-cdef batch_t rows(
-    const net_t *net, const worker_t *worker, const batch_t *data, Py_ssize_t first,
-    Py_ssize_t n,
-) noexcept nogil:
-    """n rows from `first` on; where they have an order, X is copied together."""
-    cdef Py_ssize_t i, start, end, size = net.layers[0].n_in * net.k.itemsize
-    cdef batch_t batch = data[0]
-    batch.n = n
-    if data.targets.order != NULL:
-        batch.X = net.gathered
-        batch.targets.order += first
-        share(worker, n, 1, &start, &end)
-        for i in range(start, end):
-            memcpy(net.gathered + i * size,
-                   data.X + batch.targets.order[i] * size, size)
-        return batch
-    batch.X += first * size
-    if batch.targets.y != NULL:
-        batch.targets.y = <const char *>batch.targets.y + (
-            first * net.layers[net.L - 1].n_out * net.k.itemsize
-        )
-    if batch.targets.labels != NULL:
-        batch.targets.labels += first
-    if batch.targets.weight != NULL:
-        batch.targets.weight += first
-    return batch
+include "_engine_step.pxi"
+include "_engine_arrays.pxi"
 
 
 # --- tasks ----------------------------------------------------------------------------
+
+
+cdef void prepare(net_t *net, const task_t *task, int64_t steps) noexcept nogil:
+    """Make the optimizer ready for the step after so many of this task."""
+    cdef Py_ssize_t i
+    cdef double lr = task.rates[steps] if task.rates != NULL else net.lr
+    if net.timed or lr != net.prepared_lr:
+        for i in range(2 * net.L):
+            net.k.prepare(&net.groups[i], lr, net.steps + steps + 1)
+        net.prepared_lr = lr
 
 
 cdef void walk(void *task_, const worker_t *worker) noexcept nogil:
@@ -284,41 +229,60 @@ cdef void walk(void *task_, const worker_t *worker) noexcept nogil:
     """
     task = <task_t *>task_
     net = task.net
+    last = &net.layers[net.L - 1]
     cdef batch_t batch
-    cdef Py_ssize_t n, first = task.first, steps = 0
-    cdef Py_ssize_t out_size = net.layers[net.L - 1].n_out * net.k.itemsize
+    cdef Py_ssize_t n, first = task.first, batches = 0
     cdef Py_ssize_t clock_every = 1 if task.rows * net.size > QUICK else CLOCK_EVERY
-    cdef double total = task.total, weights = task.weights
+    cdef bint training = task.what == TRAIN or task.what == DIFFERENTIATE
     cdef bint finite = True, late = False
+    cdef sums_t sums = task.sums
+    cdef uint64_t key
+    cdef char *out = net.memory[net.L - 1].a
+    if net.folded != NULL and not training:
+        fold_pass(net, worker)
     while first < task.data.n and finite and not late:
         n = min(task.rows, task.data.n - first)
         batch = rows(net, worker, &task.data, first, n)
         if worker.index == 0:
-            net.a[0], net.a[net.L] = batch.X, net.output
-            if task.what == PREDICT:
-                net.a[net.L] = task.out + first * out_size
-            steps += 1
-            if steps % clock_every == 0:
+            task.key = key_of(net.seed, net.seen + batches)
+            if task.what == TRAIN:
+                prepare(net, task, sums.steps)
+            if (batches + 1) % clock_every == 0:
                 task.late = seconds_now() >= task.deadline
+            if batches + 1 == task.most:
+                task.late = True
         if task.looks:
             look(task, worker, &batch)
         meet(worker)
-        late, finite = task.late, not task.found
+        late, finite, key = task.late, not task.found, task.key
         if not finite:
             break
+        if training and net.input_noise > 0:
+            add_noise(net, worker, &batch, key)
+            meet(worker)
         if task.what == PREDICT:
-            forward_pass(net, worker, net.a, n, net.layers[net.L - 1].f)
+            forward_pass(net, worker, net.memory, batch.X,
+                         task.out + first * last.n_out * net.k.itemsize, n, last.f,
+                         False, key)
         elif task.what == TRAIN:
-            finite = step(net, worker, &batch, &total, &weights)
+            finite = step(net, worker, &batch, key, &sums,
+                          task.ends and first + n == task.data.n)
         else:
-            weights += loss_pass(net, worker, &batch, &total)
-            if task.what == DIFFERENTIATE:
-                backward_pass(net, worker, net.a, n, task.gradient, task.dX)
+            forward_pass(net, worker, net.memory, batch.X, out, n, net.f_last, training,
+                         key)
+            sums.weights += loss_pass(net, worker, &batch, out, training, 0,
+                                      &sums.total)
+            if training:
+                backward_pass(net, worker, net.memory, batch.X, n, key, task.gradient,
+                              task.dX, False)
         if finite:
             first += n
+            batches += 1
     if worker.index == 0:
-        task.first, task.finite = first, finite
-        task.total, task.weights = total, weights
+        task.first, task.finite, task.sums = first, finite, sums
+        if task.what == TRAIN:
+            net.seen += batches
+            net.steps += sums.steps
 
 
 cdef void look(
@@ -334,10 +298,17 @@ cdef void look(
 
 
 cdef void tape_forward(void *task_, const worker_t *worker) noexcept nogil:
-    """a[1] .. a[L] of a tape from its a[0]."""
+    """All that a mini-batch leaves, in a tape's own memory; X may get noise."""
     task = <task_t *>task_
-    forward_pass(task.net, worker, task.a, task.data.n,
-                 task.net.layers[task.net.L - 1].f)
+    net = task.net
+    last = &net.layers[net.L - 1]
+    cdef Py_ssize_t n = task.data.n
+    if net.input_noise > 0:
+        net.k.add_noise(worker, task.dX, task.dX, key_of(task.key, 0), net.input_noise,
+                        n, net.layers[0].n_in)
+        meet(worker)
+    forward_pass(net, worker, task.tape, task.data.X, task.tape[net.L - 1].a, n, last.f,
+                 True, task.key)
 
 
 cdef void tape_backward(void *task_, const worker_t *worker) noexcept nogil:
@@ -345,73 +316,49 @@ cdef void tape_backward(void *task_, const worker_t *worker) noexcept nogil:
     task = <task_t *>task_
     net = task.net
     last = &net.layers[net.L - 1]
-    net.k.times_derivative(worker, net.delta, task.a[net.L], task.data.n, last.n_out,
-                           last.f)
+    net.k.times_derivative(worker, net.delta, task.tape[net.L - 1].z, task.data.n,
+                           last.n_out, last.f)
     meet(worker)
-    backward_pass(net, worker, task.a, task.data.n, task.gradient, task.dX)
+    backward_pass(net, worker, task.tape, task.data.X, task.data.n, task.key,
+                  task.gradient, task.dX, False)
 
 
 cdef void descend(void *task_, const worker_t *worker) noexcept nogil:
     """One optimizer step on all parameters from a stored gradient."""
     task = <task_t *>task_
     net = task.net
-    net.k.descend(worker, net.parameters, net.state, task.gradient, net.size,
-                  &net.optimizer)
+    if worker.index == 0:
+        prepare(net, task, 0)
+    meet(worker)
+    clip_pass(net, worker, task.gradient, 1)
+    descend_pass(net, worker, task.gradient)
 
 
-# --- arrays ---------------------------------------------------------------------------
+cdef void flush_waiting(void *task_, const worker_t *worker) noexcept nogil:
+    """A step from the gradients that wait."""
+    task = <task_t *>task_
+    net = task.net
+    cdef sums_t sums = task.sums
+    if worker.index == 0:
+        prepare(net, task, 0)
+    meet(worker)
+    step_from_stored(net, worker, &sums)
 
 
-cdef char *address(object array, int flags=PyBUF_SIMPLE) except? NULL:
-    """Where the data of a C-contiguous array begins; the caller keeps it alive."""
-    cdef Py_buffer view
-    PyObject_GetBuffer(array, &view, flags)
-    cdef char *start = <char *>view.buf
-    PyBuffer_Release(&view)
-    return start
+# --- a loss in Python -----------------------------------------------------------------
 
 
-cdef inline char *part(char *start, Py_ssize_t *at, Py_ssize_t size) noexcept nogil:
-    """The next `size` bytes from `start`; `at` moves to the cache line after them."""
-    cdef char *here = start + at[0] if start != NULL else NULL
-    at[0] += (size + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
-    return here
+cdef void ask(
+    const net_t *net, const batch_t *batch, const char *out, double share_of_one,
+) noexcept nogil:
+    """What `loss_pass` needs of E and delta, from a Python function."""
+    with gil:
+        (<Engine>net.asks).ask(batch, out, share_of_one)
 
 
-# What an array is, as far as it can be used where it lies; ndim 0: it cannot.
-cdef struct plain_t:
-    char *at
-    int ndim
-    Py_ssize_t n, width  # rows; elements of a row, 1 for a vector
-    char kind            # of its elements: f, d, LABEL for int64, or another
-
-cdef enum:
-    LABEL = 1  # no type's letter
-
-cdef const PyTypeObject *NDARRAY = <PyTypeObject *>np.ndarray
-
-
-cdef plain_t plain(object array) noexcept:
-    """What a C-contiguous, aligned ndarray of float32, float64 or int64 is."""
-    cdef plain_t it
-    cdef Py_buffer view
-    memset(&it, 0, sizeof(plain_t))
-    if Py_TYPE(array) != NDARRAY:  # a subclass may mean something else by its data
-        return it
-    try:
-        PyObject_GetBuffer(array, &view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT)
-    except Exception:
-        return it
-    if view.format[1] == 0 and 1 <= view.ndim <= 2 and (
-        <size_t>view.buf % <size_t>view.itemsize == 0
-    ):
-        it.kind = view.format[0]
-        if it.kind in (c"l", c"q"):  # C's long and long long
-            it.kind = LABEL if view.itemsize == sizeof(int64_t) else 0
-        it.ndim, it.at = view.ndim, <char *>view.buf
-        it.n, it.width = view.shape[0], view.shape[1] if view.ndim == 2 else 1
-    PyBuffer_Release(&view)
-    return it
+# What a target of one number may be.
+cdef tuple WHOLE = (int, np.integer)
+cdef tuple NUMBER = (float, int, np.floating, np.integer)
 
 
 cdef class Engine:
@@ -421,17 +368,18 @@ cdef class Engine:
     ----------
     kernels : module, one build of ``_kernels``
     dtype : "float32" or "float64"
-    sizes : sequence of int, n_0 .. n_L
-    activations : sequence of str, the name of each layer's f
-    loss : str
+    design : Design, what the network is made of
     parameters : writable flat array, kept alive
+    running, folded : writable flat arrays for batch norm, or None without it
     """
 
     cdef net_t net
-    cdef object kernels, kept_parameters, kept_state, workspace
+    cdef object kernels, kept, workspace, custom_loss, failure
+    cdef object kept_state, kept_gradients
     cdef object dtype
     cdef char kind
-    cdef bint labels_allowed, unit_targets
+    cdef bint at_once, labels_allowed
+    cdef double least_target, most_target
     cdef readonly int n_threads
     cdef Py_ssize_t work
     cdef readonly Py_ssize_t capacity
@@ -440,38 +388,60 @@ cdef class Engine:
     cdef unsigned long owner
     cdef int depth
 
-    def __cinit__(self, kernels, dtype, sizes, activations, loss, parameters):
-        cdef Py_ssize_t l, at = 0
+    def __cinit__(self, kernels, dtype, design, parameters, running, folded):
+        cdef Py_ssize_t l, at = 0, running_at = 0
         net = &self.net
         net.k = <const kernel_table *>PyCapsule_GetPointer(
             kernels.TABLES[dtype], "bpcore.kernel_table"
         )
-        net.L = len(sizes) - 1
+        net.L = len(design.sizes) - 1
         net.layers = <layer_t *>PyMem_Calloc(net.L, sizeof(layer_t))
-        net.a = <const char **>PyMem_Calloc(net.L + 1, sizeof(char *))
-        if net.layers == NULL or net.a == NULL:
+        net.memory = <memory_t *>PyMem_Calloc(net.L, sizeof(memory_t))
+        net.groups = <optimizer_t *>PyMem_Calloc(2 * net.L, sizeof(optimizer_t))
+        if net.layers == NULL or net.memory == NULL or net.groups == NULL:
             raise MemoryError()
         for l in range(net.L):
             layer = &net.layers[l]
-            layer.n_in, layer.n_out = sizes[l], sizes[l + 1]
-            layer.f = <activation_t><int>kernels.ACTIVATIONS[activations[l]]
+            layer.n_in, layer.n_out = design.sizes[l], design.sizes[l + 1]
+            layer.f = <activation_t><int>kernels.ACTIVATIONS[design.activations[l]]
+            layer.norm = <normalisation_t><int>kernels.NORMALISATIONS[design.norms[l]]
+            layer.dropout = design.dropout[l]
+            layer.of_z, layer.keeps_z = design.of_z[l], design.keeps_z[l]
             layer.W_at = at
             layer.b_at = at + layer.n_in * layer.n_out * net.k.itemsize
-            at = layer.b_at + layer.n_out * net.k.itemsize
+            layer.gain_at = layer.b_at + layer.n_out * net.k.itemsize
+            at = layer.gain_at
+            if layer.norm != NOT_NORMALISED:
+                at += layer.n_out * net.k.itemsize
+            if layer.norm == BATCH_NORM:
+                layer.running_at = running_at
+                running_at += 2 * layer.n_out * net.k.itemsize
             net.widest = max(net.widest, layer.n_out)
         net.size = at // net.k.itemsize
-        net.loss = <loss_t><int>kernels.LOSSES[loss]
-        net.loss_takes_z = net.loss in (CROSS_ENTROPY, BINARY_CROSS_ENTROPY)
+        net.loss_takes_z = design.loss_takes_z
+        net.f_last = IDENTITY if design.loss_takes_z else net.layers[net.L - 1].f
+        if not design.asks:
+            net.loss = <loss_t><int>kernels.LOSSES[design.loss_kernel]
+            net.loss_setting = design.loss_setting
+        else:
+            net.asks = <void *>self
+        self.custom_loss = design.loss if design.asks else None
+        net.input_noise, net.seed = design.input_noise, design.seed
         net.parameters = address(parameters, PyBUF_WRITABLE)
-        self.kernels, self.kept_parameters = kernels, parameters
+        if running is not None:
+            net.running = address(running, PyBUF_WRITABLE)
+            net.folded = address(folded, PyBUF_WRITABLE)
+        self.kernels, self.kept = kernels, (parameters, running, folded)
         self.dtype = parameters.dtype
         self.kind = ord(self.dtype.char)
         net.largest = np.finfo(self.dtype).max
+        net.accumulate = 1
         self.n_threads, self.work = 1, WORK
 
     def __dealloc__(self):
         PyMem_Free(self.net.layers)
-        PyMem_Free(self.net.a)
+        PyMem_Free(self.net.memory)
+        PyMem_Free(self.net.groups)
 
     # --- who is inside ----------------------------------------------------------------
 
@@ -495,15 +465,76 @@ cdef class Engine:
 
     # --- buffers ----------------------------------------------------------------------
 
-    def use_optimizer(self, optimizer, state):
-        """Update by these settings; each row of `state` is laid out like parameters."""
-        self.net.optimizer.rule = <rule_t><int>self.kernels.RULES[optimizer.rule]
-        self.net.optimizer.lr = optimizer.lr
-        self.net.optimizer.momentum = optimizer.momentum
-        self.net.optimizer.weight_decay = optimizer.weight_decay
-        self.net.optimizer.state_apart = self.net.size
-        self.net.state = NULL if state is None else address(state, PyBUF_WRITABLE)
+    def use_optimizer(self, optimizer, lr_factors, state, Py_ssize_t state_apart):
+        """Update by these settings, each layer at its share of the learning rate.
+
+        A layer whose factor is 0 is frozen.  `state` has the optimizer's arrays one
+        after the other, `state_apart` elements from one to the next.
+        """
+        cdef Py_ssize_t l, i
+        cdef dict told_rules = self.kernels.RULES
+        net = &self.net
+        groups = optimizer.groups()
+        net.timed = False
+        for l in range(net.L):
+            net.layers[l].frozen = lr_factors[l] == 0
+            for i in range(2):
+                group = &net.groups[2 * l + i]
+                group[0] = told(groups[i], told_rules)
+                group.lr_factor *= <double>lr_factors[l]
+                group.state_apart = state_apart
+                net.timed |= not groups[i]["rule"].startswith("plain")
+        net.lowest = 0
+        while net.lowest < net.L and net.layers[net.lowest].frozen:
+            net.lowest += 1
+        net.max_norm = optimizer.max_norm or 0
+        net.clip_norm = optimizer.clip_norm or 0
+        net.prepared_lr = NAN
+        net.state = NULL if state is None else address(state, PyBUF_WRITABLE)
         self.kept_state = state
+
+    def use_gradients(self, gradient, waiting, squares, Py_ssize_t accumulate):
+        """Train by stored gradients: zeros as large as the parameters, or None.
+
+        One step for every so many mini-batches, whose gradients wait in `waiting`.
+        """
+        net = &self.net
+        net.gradient = NULL if gradient is None else address(gradient, PyBUF_WRITABLE)
+        net.waiting = NULL if waiting is None else address(waiting, PyBUF_WRITABLE)
+        net.squares = (
+            NULL if squares is None else <double *>address(squares, PyBUF_WRITABLE)
+        )
+        net.accumulate = accumulate
+        memset(&net.sums, 0, sizeof(sums_t))
+        self.kept_gradients = gradient, waiting, squares
+
+    @property
+    def lr(self):
+        """The learning rate of the next steps."""
+        return self.net.lr
+
+    @lr.setter
+    def lr(self, double lr):
+        self.net.lr = lr
+
+    @property
+    def steps(self):
+        """How many steps the optimizer has made."""
+        return self.net.steps
+
+    @steps.setter
+    def steps(self, int64_t steps):
+        self.net.steps = steps
+        self.net.prepared_lr = NAN
+
+    @property
+    def seen(self):
+        """How many mini-batches it was trained on: what is random depends on it."""
+        return self.net.seen
+
+    @seen.setter
+    def seen(self, int64_t seen):
+        self.net.seen = seen
 
     def use_threads(self, int n_threads, Py_ssize_t work=WORK):
         """Up to so many, one for every so many multiply-adds of a step.
@@ -530,12 +561,12 @@ cdef class Engine:
     cdef Py_ssize_t carve(self, char *start, Py_ssize_t n, bint gathers) noexcept:
         """Point every part into the workspace at `start`; returns its size."""
         net = &self.net
-        cdef Py_ssize_t l, size = net.k.itemsize, at = 0, room
-        for l in range(net.L):
-            net.a[l + 1] = part(start, &at, n * net.layers[l].n_out * size)
-        net.output = <char *>net.a[net.L]
+        cdef Py_ssize_t l, size = net.k.itemsize, room
+        cdef Py_ssize_t at = self.carve_memory(net.memory, start, n)
         net.delta = part(start, &at, n * net.widest * size)
         net.other_delta = part(start, &at, n * net.widest * size)
+        net.dshift = part(start, &at, net.widest * size)
+        net.dgain = part(start, &at, net.widest * size)
         net.E = <double *>part(start, &at, n * sizeof(double))
         if gathers:
             net.gathered = part(start, &at, n * net.layers[0].n_in * size)
@@ -545,6 +576,43 @@ cdef class Engine:
             net.room_size = max(net.room_size, room)
         net.rooms = part(start, &at, self.workers(TRAIN, n, True) * net.room_size)
         return at
+
+    cdef Py_ssize_t carve_memory(
+        self, memory_t *memory, char *start, Py_ssize_t n,
+    ) noexcept:
+        """The part of it that one mini-batch leaves; a tape has its own."""
+        cdef Py_ssize_t l, at = 0, size = self.net.k.itemsize
+        for l in range(self.net.L):
+            layer = &self.net.layers[l]
+            here = &memory[l]
+            here.a = here.z = part(start, &at, n * layer.n_out * size)
+            if layer.keeps_z:
+                here.z = part(start, &at, n * layer.n_out * size)
+            if layer.norm != NOT_NORMALISED:
+                here.hat = part(start, &at, n * layer.n_out * size)
+                here.inverse = part(start, &at, max(n, layer.n_out) * size)
+                here.moments = part(start, &at, 2 * layer.n_out * size)
+        return at
+
+    def tape_size(self, Py_ssize_t n):
+        """Bytes of a tape's memory, and where in it a[1] .. a[L] begin."""
+        cdef Py_ssize_t l, size
+        cdef memory_t *tape = self.new_tape(None, n)
+        try:
+            size = self.carve_memory(tape, <char *>ALIGNMENT, n)
+            places = [<size_t>tape[l].a - ALIGNMENT for l in range(self.net.L)]
+        finally:
+            PyMem_Free(tape)
+        return size, places
+
+    cdef memory_t *new_tape(self, memory, Py_ssize_t n) except NULL:
+        """Where the parts of a tape lie; to be freed."""
+        cdef memory_t *tape = <memory_t *>PyMem_Calloc(self.net.L, sizeof(memory_t))
+        if tape == NULL:
+            raise MemoryError()
+        if memory is not None:
+            self.carve_memory(tape, <char *>address(memory, PyBUF_WRITABLE), n)
+        return tape
 
     cdef int workers(self, what_t what, Py_ssize_t rows, bint many) noexcept:
         """How many workers mini-batches of so many rows are worth, one or many."""
@@ -581,6 +649,9 @@ cdef class Engine:
             with nogil:
                 run_job(workers, net.rooms, net.room_size, job, task)
         self.depth -= 1
+        if self.failure is not None:
+            failure, self.failure = self.failure, None
+            raise failure
         return 0
 
     def predict(
@@ -609,28 +680,33 @@ cdef class Engine:
         Returns the row to go on from and both sums.
         """
         cdef task_t task = self.new_task(EVALUATE, X, y, weight)
-        task.first, task.total, task.weights = first, total, weights
+        task.first, task.sums.total, task.sums.weights = first, total, weights
         task.rows = rows_at_a_time
         task.deadline = seconds_now() + seconds
         self.run_task(walk, &task)
-        return task.first, task.total, task.weights
+        return task.first, task.sums.total, task.sums.weights
 
     def train_step(self, X, y, weight):
-        """One fused step; returns the loss before it, or NaN with nothing changed."""
+        """One step; returns the loss before it, or NaN with nothing changed."""
         cdef task_t task = self.new_task(TRAIN, X, y, weight)
+        task.ends = True
         self.run_task(walk, &task)
         return mean_loss(&task)
 
     def run(
         self, X, y, weight, order, Py_ssize_t batch_size, Py_ssize_t first,
-        double total, double weights, double seconds,
+        double total, double weights, double seconds, Py_ssize_t most, bint ends,
+        const double[::1] rates,
     ):
-        """Fused steps from row `first` of the order on, for about so many seconds.
+        """Steps from row `first` of the order on, for about so many seconds.
 
         Parameters
         ----------
         order : int64 array (n,), or None for the rows as they lie
         total, weights : the sums of w E and of w so far
+        most : mini-batches, 0 for any number
+        ends : whether gradients that wait at the last row make a step
+        rates : learning rate of every step from here on, or None for `lr`
 
         Returns
         -------
@@ -641,71 +717,168 @@ cdef class Engine:
         cdef task_t task = self.new_task(TRAIN, X, y, weight)
         if order is not None:
             task.data.targets.order = <const int64_t *>address(order)
-        task.first, task.total, task.weights = first, total, weights
-        task.rows = batch_size
+        if rates is not None:
+            task.rates = &rates[0]
+        task.sums.waiting = self.net.sums.waiting
+        task.sums.waiting_weight = self.net.sums.waiting_weight
+        task.first, task.sums.total, task.sums.weights = first, total, weights
+        task.rows, task.most, task.ends = batch_size, most, ends
         task.deadline = seconds_now() + seconds
         self.run_task(walk, &task)
-        return task.first, task.total, task.weights, bool(task.finite)
+        self.net.sums = task.sums
+        return task.first, task.sums.total, task.sums.weights, bool(task.finite)
 
-    def gradients(self, X, y, weight, gradient, dX):
-        """The loss; its gradient by the parameters, and by X unless dX is None."""
+    def flush(self):
+        """A step from the gradients that wait, if any."""
+        cdef task_t task
+        if self.net.sums.waiting == 0:
+            return
+        memset(&task, 0, sizeof(task_t))
+        task.net, task.what, task.sums = &self.net, TRAIN, self.net.sums
+        task.data.n = task.rows = 1
+        self.run_task(flush_waiting, &task)
+        memset(&self.net.sums, 0, sizeof(sums_t))
+        self.net.steps += 1
+
+    def forget_waiting(self):
+        """The gradients that wait are not used."""
+        memset(&self.net.sums, 0, sizeof(sums_t))
+
+    def gradients(self, X, y, weight, gradient, dX, moments):
+        """The loss; its gradient by the parameters, and by X unless dX is None.
+
+        The moments of batch norm go into `moments` unless it is None.
+        """
         cdef task_t task = self.new_task(DIFFERENTIATE, X, y, weight)
         task.gradient = address(gradient, PyBUF_WRITABLE)
         task.dX = address(dX, PyBUF_WRITABLE) if dX is not None else NULL
         self.run_task(walk, &task)
+        self.copy_moments(self.net.memory, moments)
         return mean_loss(&task)
 
-    def forward(self, activations):
-        """a[1] .. a[L] from a[0], every one of them in its own array."""
-        cdef task_t task = self.new_task(PREDICT, activations[0])
-        task.a = self.tape(activations)
+    cdef int copy_moments(self, const memory_t *memory, moments) except -1:
+        cdef Py_ssize_t l
+        if moments is None:
+            return 0
+        cdef char *to = address(moments, PyBUF_WRITABLE)
+        for l in range(self.net.L):
+            layer = &self.net.layers[l]
+            if layer.norm == BATCH_NORM:
+                memcpy(to + layer.running_at, memory[l].moments,
+                       2 * layer.n_out * self.net.k.itemsize)
+        return 0
+
+    def forward(self, X, memory):
+        """Everything that a mini-batch leaves, in this memory; X may get noise."""
+        cdef task_t task = self.new_task(PREDICT, X)
+        task.dX = address(X, PyBUF_WRITABLE)
+        task.key = key_of(self.net.seed, self.net.seen)
+        task.tape = self.new_tape(memory, X.shape[0])
         try:
             self.run_task(tape_forward, &task)
         finally:
-            PyMem_Free(task.a)
+            PyMem_Free(task.tape)
 
-    def backward(self, activations, d_output, gradient, dX):
-        """The gradient by the parameters and by X, from dE/da[L] and all of a."""
-        cdef task_t task = self.new_task(DIFFERENTIATE, activations[0])
+    def backward(self, X, memory, int64_t seen, d_output, gradient, dX, moments):
+        """The gradient by the parameters and by X, from dE/da[L] and a tape.
+
+        `seen` is the number of mini-batches before that of the tape.
+        """
+        cdef task_t task = self.new_task(DIFFERENTIATE, X)
         cdef const char *d_output_at = address(d_output)
         task.gradient = address(gradient, PyBUF_WRITABLE)
         task.dX = address(dX, PyBUF_WRITABLE)
-        task.a = self.tape(activations)
+        task.key = key_of(self.net.seed, seen)
+        task.tape = self.new_tape(memory, X.shape[0])
         try:
             memcpy(self.net.delta, d_output_at, d_output.nbytes)
             self.run_task(tape_backward, &task)
+            self.copy_moments(task.tape, moments)
         finally:
-            PyMem_Free(task.a)
+            PyMem_Free(task.tape)
 
-    cdef const char **tape(self, activations) except NULL:
-        """Where each activation lies; to be freed."""
-        cdef Py_ssize_t l
-        cdef const char **a = <const char **>PyMem_Calloc(self.net.L + 1,
-                                                          sizeof(char *))
-        if a == NULL:
-            raise MemoryError()
-        try:
-            for l in range(self.net.L + 1):
-                a[l] = address(activations[l])
-        except BaseException:
-            PyMem_Free(a)
-            raise
-        return a
+    def apply(self, gradient, moments, Py_ssize_t n):
+        """One optimizer step on all parameters from a stored gradient.
 
-    def apply(self, gradient):
-        """One optimizer step on all parameters from a stored gradient."""
+        It is scaled in place where its norm is to be clipped.  `moments` are those of
+        the n rows it came from, or None.
+        """
         cdef task_t task
+        cdef Py_ssize_t l
+        cdef const char *from_
         memset(&task, 0, sizeof(task_t))
-        task.net = &self.net
+        task.net, task.what = &self.net, TRAIN
         task.gradient = address(gradient)
         task.data.n = task.rows = 1
         self.run_task(descend, &task)
+        self.net.steps += 1
+        self.net.seen += 1
+        cdef worker_t alone
+        if moments is not None:
+            memset(&alone, 0, sizeof(worker_t))
+            alone.count = 1
+            from_ = address(moments)
+            for l in range(self.net.L):
+                layer = &self.net.layers[l]
+                if layer.norm == BATCH_NORM and not layer.frozen:
+                    self.net.k.follow(&alone, self.net.running + layer.running_at,
+                                      from_ + layer.running_at, n, layer.n_out)
+
+    # --- a loss in Python -------------------------------------------------------------
+
+    cdef void ask(
+        self, const batch_t *batch, const char *out, double share_of_one,
+    ) noexcept:
+        """E and delta of a mini-batch from the loss function; NaN where it fails."""
+        cdef Py_ssize_t i
+        try:
+            self.answer(batch, out, share_of_one)
+        except BaseException as error:
+            self.failure = error
+            for i in range(batch.n):
+                self.net.E[i] = NAN
+
+    cdef object rows_of(self, const char *start, dtype, shape):
+        """A copy of what lies there: it may be kept."""
+        size = int(np.prod(shape)) * dtype.itemsize
+        seen = PyMemoryView_FromMemory(<char *>start, size, PyBUF_SIMPLE)
+        return np.frombuffer(seen, dtype).reshape(shape).copy()
+
+    cdef int answer(
+        self, const batch_t *batch, const char *out, double share_of_one,
+    ) except -1:
+        net = &self.net
+        cdef Py_ssize_t i, at, n = batch.n, n_out = net.layers[net.L - 1].n_out
+        cdef Py_ssize_t size = n_out * net.k.itemsize
+        targets = &batch.targets
+        a = self.rows_of(out, self.dtype, (n, n_out))
+        if targets.labels != NULL:
+            y = np.empty(n, np.int64)
+        else:
+            y = np.empty((n, n_out), self.dtype)
+        w = np.ones(n)
+        cdef char *y_at = address(y, PyBUF_WRITABLE)
+        cdef double *w_at = <double *>address(w, PyBUF_WRITABLE)
+        for i in range(n):
+            at = targets.order[i] if targets.order != NULL else i
+            if targets.labels != NULL:
+                (<int64_t *>y_at)[i] = targets.labels[at]
+            else:
+                memcpy(y_at + i * size, <const char *>targets.y + at * size, size)
+            if targets.weight != NULL:
+                w_at[i] = targets.weight[at]
+        E, delta = self.custom_loss.weighted(a, y, w, share_of_one)
+        memcpy(net.E, address(E), n * sizeof(double))
+        memcpy(net.delta, address(delta), n * size)
+        return 0
 
     # --- the short way for a mini-batch that needs no conversion ----------------------
 
-    def accept(self, bint labels, bint unit_targets):
-        """What `step_at_once` takes: labels for y, or targets in 0 .. 1 only."""
-        self.labels_allowed, self.unit_targets = labels, unit_targets
+    def accept(self, bint at_once, bint labels, double least, double most):
+        """What `step_at_once` takes: labels for y, or targets in least .. most."""
+        self.at_once, self.labels_allowed = at_once, labels
+        self.least_target = max(least, -self.net.largest)
+        self.most_target = min(most, self.net.largest)
 
     cdef bint usable_rows(self, const plain_t *X) noexcept:
         """Whether X is rows of finite numbers for which there is a workspace."""
@@ -742,26 +915,57 @@ cdef class Engine:
             return False
         if y.ndim == 1 and self.labels_allowed:
             return False
-        if self.unit_targets:
-            return self.net.k.all_between(y.at, n * n_out, 0, 1)
-        cdef double largest = self.net.largest
-        return self.net.k.all_between(y.at, n * n_out, -largest, largest)
+        return self.net.k.all_between(y.at, n * n_out, self.least_target,
+                                      self.most_target)
 
     def step_at_once(self, X, y):
         """`train_step` on arrays that can be used where they lie, else None.
 
         None says only that the long way must be taken: it converts, or raises.
         """
-        cdef task_t task
         cdef plain_t rows = plain(X)
-        if rows.ndim != 2 or not self.usable_rows(&rows):
+        if not self.at_once or rows.ndim != 2 or not self.usable_rows(&rows):
             return None
         cdef plain_t targets = plain(y)
         if targets.ndim == 0 or not self.usable_targets(&targets, rows.n):
             return None
+        return self.step_plain(&rows, &targets)
+
+    def learn_one_at_once(self, x, y):
+        """`step_at_once` on a single row, with its label, its target or its targets."""
+        cdef plain_t row = plain(x), target
+        cdef int64_t label
+        cdef float y_f32
+        cdef double y_f64
+        if not self.at_once or row.ndim != 1:
+            return None
+        row.n, row.width = 1, row.n
+        if not self.usable_rows(&row):
+            return None
+        memset(&target, 0, sizeof(plain_t))
+        target.ndim, target.n, target.width = 1, 1, 1
+        if self.labels_allowed and isinstance(y, WHOLE):
+            label, target.kind, target.at = y, LABEL, <char *>&label
+        elif isinstance(y, NUMBER):
+            y_f64 = y
+            y_f32 = <float>y_f64
+            target.kind = self.kind
+            target.at = <char *>&y_f32 if self.kind == c"f" else <char *>&y_f64
+        else:
+            target = plain(y)
+            if target.ndim != 1 or target.kind == LABEL:
+                return None
+            target.n, target.width, target.ndim = 1, target.n, 2
+        if not self.usable_targets(&target, 1):
+            return None
+        return self.step_plain(&row, &target)
+
+    cdef object step_plain(self, const plain_t *rows, const plain_t *targets):
+        cdef task_t task
         memset(&task, 0, sizeof(task_t))
         task.net, task.what, task.deadline = &self.net, TRAIN, INFINITY
         task.data.n, task.data.X, task.rows = rows.n, rows.at, rows.n
+        task.ends = True
         if targets.kind == LABEL:
             task.data.targets.labels = <const int64_t *>targets.at
         else:
@@ -771,7 +975,6 @@ cdef class Engine:
 
     def predict_at_once(self, X):
         """The outputs for an array that can be used where it lies, else None."""
-        cdef task_t task
         cdef plain_t rows = plain(X)
         cdef Py_ssize_t n_out = self.net.layers[self.net.L - 1].n_out
         cdef bint single = rows.ndim == 1
@@ -780,19 +983,34 @@ cdef class Engine:
         if rows.ndim == 0 or rows.n > AT_ONCE or not self.usable_rows(&rows):
             return None
         out = np.empty(n_out if single else rows.n * n_out, self.dtype)
+        self.predict_plain(&rows, address(out, PyBUF_WRITABLE))
+        return out if single else out.reshape(rows.n, n_out)
+
+    def predict_one_at_once(self, x, out):
+        """The outputs of a single row in `out`, of their size, else None."""
+        cdef plain_t row = plain(x)
+        if row.ndim != 1:
+            return None
+        row.n, row.width = 1, row.n
+        if not self.usable_rows(&row):
+            return None
+        self.predict_plain(&row, address(out, PyBUF_WRITABLE))
+        return out
+
+    cdef int predict_plain(self, const plain_t *rows, char *out) except -1:
+        cdef task_t task
         memset(&task, 0, sizeof(task_t))
         task.net, task.what, task.deadline = &self.net, PREDICT, INFINITY
         task.data.n, task.data.X, task.rows = rows.n, rows.at, rows.n
-        task.out = address(out, PyBUF_WRITABLE)
-        self.run_task(walk, &task)
-        return out if single else out.reshape(rows.n, n_out)
+        task.out = out
+        return self.run_task(walk, &task)
 
 
 cdef double mean_loss(const task_t *task) noexcept:
     """sum(w E) / sum(w); NaN if a loss was not finite."""
     if not task.finite:
         return NAN
-    return task.total / task.weights if task.weights > 0 else 0.0
+    return task.sums.total / task.sums.weights if task.sums.weights > 0 else 0.0
 
 
 cdef inline uint64_t high_product(uint64_t a, uint64_t b) noexcept nogil:

@@ -3,12 +3,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcore.optimizers import Optimizer
+
 _Real = NDArray[np.floating[Any]]
 
 ACTIVATIONS: dict[str, int]
 BUILD: dict[str, Any]
 ELEMENTARY: dict[str, int]
 LOSSES: dict[str, int]
+NORMALISATIONS: dict[str | None, int]
 RULES: dict[str, int]
 TABLES: dict[str, object]
 
@@ -24,22 +27,50 @@ def update(
     b: _Real,
     a: _Real,
     delta: _Real,
-    velocity_W: _Real | None = None,
-    velocity_b: _Real | None = None,
-    lr: float = 0.1,
-    momentum: float = 0.0,
-    nesterov: bool = False,
-    weight_decay: float = 0.0,
+    optimizer: Optimizer,
+    state_W: _Real | None = None,
+    state_b: _Real | None = None,
+    step: int = 1,
 ) -> None: ...
 def descend(
     w: _Real,
     g: _Real,
-    velocity: _Real | None = None,
-    lr: float = 0.1,
-    momentum: float = 0.0,
-    nesterov: bool = False,
-    weight_decay: float = 0.0,
+    optimizer: Optimizer,
+    state: _Real | None = None,
+    step: int = 1,
 ) -> None: ...
+def limit_norms(W: _Real, most: float) -> None: ...
+def clip_norm(g: _Real, most: float) -> float: ...
+def add(total: _Real, g: _Real) -> None: ...
+def normalise(
+    y: _Real,
+    hat: _Real,
+    inverse: _Real,
+    moments: _Real,
+    gain: _Real,
+    shift: _Real,
+    kind: str,
+) -> None: ...
+def normalise_back(
+    delta: _Real,
+    dgain: _Real,
+    dshift: _Real,
+    hat: _Real,
+    inverse: _Real,
+    gain: _Real,
+    kind: str,
+) -> None: ...
+def follow(running: _Real, moments: _Real, n: int) -> None: ...
+def fold(
+    W_folded: _Real,
+    b_folded: _Real,
+    W: _Real,
+    shift: _Real,
+    gain: _Real,
+    running: _Real,
+) -> None: ...
+def drop(x: _Real, out: _Real, key: int, p: float) -> None: ...
+def add_noise(x: _Real, out: _Real, key: int, size: float) -> None: ...
 def activate(z: _Real, activation: str) -> None: ...
 def times_derivative(delta: _Real, a: _Real, activation: str) -> None: ...
 def loss(
@@ -49,6 +80,7 @@ def loss(
     y: _Real | None = None,
     labels: NDArray[np.int64] | None = None,
     weight: NDArray[np.float64] | None = None,
+    setting: float = 0,
 ) -> float: ...
 def elementary(name: str, x: _Real, out: _Real) -> None: ...
 def all_between(x: _Real, low: float, high: float) -> bool: ...

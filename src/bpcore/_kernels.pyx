@@ -4,7 +4,7 @@ Translated to C once and compiled once per instruction set (see ``_dispatch.py``
 Each kernel is a loop nest around the register tile and the vector vocabulary of
 ``csrc/``; each opens with its equation and the shapes of its arrays.
 
-The functions a Python user calls stand below the kernels.  They take C-contiguous
+The functions a Python user calls stand in ``_kernel_functions.pxi``.  They take C-contiguous
 arrays of one dtype, float32 or float64 (anything else raises TypeError or ValueError
 from Cython), check shapes, and write into arrays of the caller's, which must not
 overlap the inputs.
@@ -12,7 +12,8 @@ overlap the inputs.
 
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_FromStringAndSize
 from cpython.pycapsule cimport PyCapsule_New
-from libc.stdint cimport int64_t
+from libc.math cimport sqrt
+from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memset
 
 
@@ -30,6 +31,8 @@ cdef extern from "csrc/types.h" nogil:
         LOG1P "BPCORE_LOG1P"
         TANH_OF "BPCORE_TANH_OF"
         SIGMOID_OF "BPCORE_SIGMOID_OF"
+        EXPM1 "BPCORE_EXPM1"
+        NORMAL_CDF "BPCORE_NORMAL_CDF"
 
     ctypedef enum finish_t "bpcore_finish":
         STORE "BPCORE_STORE"
@@ -77,8 +80,11 @@ cdef extern from "csrc/dtypes.h" nogil:
     void descend_rank_one_f64(const worker_t *worker, const optimizer_t *optimizer,
                               double *W, double *state, const double *a,
                               const double *delta, Py_ssize_t n_in, Py_ssize_t n_out)
-    void activate_f32(activation_t f, float *z, Py_ssize_t n, Py_ssize_t width)
-    void activate_f64(activation_t f, double *z, Py_ssize_t n, Py_ssize_t width)
+    void prepare "bpcore_prepare"(optimizer_t *optimizer, double lr, int64_t step)
+    void activate_f32(activation_t f, float *out, const float *z, Py_ssize_t n,
+                      Py_ssize_t width)
+    void activate_f64(activation_t f, double *out, const double *z, Py_ssize_t n,
+                      Py_ssize_t width)
     void times_derivative_f32(activation_t f, float *d, const float *a, Py_ssize_t n,
                               Py_ssize_t width)
     void times_derivative_f64(activation_t f, double *d, const double *a, Py_ssize_t n,
@@ -87,12 +93,76 @@ cdef extern from "csrc/dtypes.h" nogil:
                          const float *g, Py_ssize_t size)
     void descend_all_f64(const optimizer_t *optimizer, double *w, double *state,
                          const double *g, Py_ssize_t size)
-    void loss_rows_f32(loss_t kind, double *E, float *delta, const float *z,
-                       const targets_t *targets, double share, Py_ssize_t first,
-                       Py_ssize_t end, Py_ssize_t width)
-    void loss_rows_f64(loss_t kind, double *E, double *delta, const double *z,
-                       const targets_t *targets, double share, Py_ssize_t first,
-                       Py_ssize_t end, Py_ssize_t width)
+    void loss_rows_f32(loss_t kind, double setting, double *E, float *delta,
+                       const float *z, const targets_t *targets, double share,
+                       Py_ssize_t first, Py_ssize_t end, Py_ssize_t width)
+    void loss_rows_f64(loss_t kind, double setting, double *E, double *delta,
+                       const double *z, const targets_t *targets, double share,
+                       Py_ssize_t first, Py_ssize_t end, Py_ssize_t width)
+    void batch_normalise_f32(float *y, float *hat, float *inverse, float *mean,
+                             float *variance, const float *gain, const float *shift,
+                             float eps, Py_ssize_t n, Py_ssize_t width,
+                             Py_ssize_t first, Py_ssize_t end)
+    void batch_normalise_f64(double *y, double *hat, double *inverse, double *mean,
+                             double *variance, const double *gain, const double *shift,
+                             double eps, Py_ssize_t n, Py_ssize_t width,
+                             Py_ssize_t first, Py_ssize_t end)
+    void batch_normalise_back_f32(float *delta, float *dgain, float *dshift,
+                                  const float *hat, const float *inverse,
+                                  const float *gain, Py_ssize_t n, Py_ssize_t width,
+                                  Py_ssize_t first, Py_ssize_t end)
+    void batch_normalise_back_f64(double *delta, double *dgain, double *dshift,
+                                  const double *hat, const double *inverse,
+                                  const double *gain, Py_ssize_t n, Py_ssize_t width,
+                                  Py_ssize_t first, Py_ssize_t end)
+    void layer_normalise_f32(float *y, float *hat, float *inverse, const float *gain,
+                             const float *shift, float eps, Py_ssize_t width,
+                             Py_ssize_t first, Py_ssize_t end)
+    void layer_normalise_f64(double *y, double *hat, double *inverse,
+                             const double *gain, const double *shift, double eps,
+                             Py_ssize_t width, Py_ssize_t first, Py_ssize_t end)
+    void layer_normalise_sums_f32(float *dgain, float *dshift, const float *delta,
+                                  const float *hat, Py_ssize_t n, Py_ssize_t width,
+                                  Py_ssize_t first, Py_ssize_t end)
+    void layer_normalise_sums_f64(double *dgain, double *dshift, const double *delta,
+                                  const double *hat, Py_ssize_t n, Py_ssize_t width,
+                                  Py_ssize_t first, Py_ssize_t end)
+    void layer_normalise_back_f32(float *delta, const float *hat, const float *inverse,
+                                  const float *gain, Py_ssize_t width, Py_ssize_t first,
+                                  Py_ssize_t end)
+    void layer_normalise_back_f64(double *delta, const double *hat,
+                                  const double *inverse, const double *gain,
+                                  Py_ssize_t width, Py_ssize_t first, Py_ssize_t end)
+    void follow_f32(float *running, const float *batch, float factor, float share,
+                    Py_ssize_t first, Py_ssize_t end)
+    void follow_f64(double *running, const double *batch, double factor, double share,
+                    Py_ssize_t first, Py_ssize_t end)
+    void fold_f32(float *W_folded, float *b_folded, const float *W, const float *shift,
+                  const float *gain, const float *mean, const float *variance,
+                  float eps, Py_ssize_t n_in, Py_ssize_t n_out, Py_ssize_t first,
+                  Py_ssize_t end)
+    void fold_f64(double *W_folded, double *b_folded, const double *W,
+                  const double *shift, const double *gain, const double *mean,
+                  const double *variance, double eps, Py_ssize_t n_in, Py_ssize_t n_out,
+                  Py_ssize_t first, Py_ssize_t end)
+    void limit_norms_f32(float *W, float most, Py_ssize_t n_in, Py_ssize_t n_out,
+                         Py_ssize_t first, Py_ssize_t end)
+    void limit_norms_f64(double *W, double most, Py_ssize_t n_in, Py_ssize_t n_out,
+                         Py_ssize_t first, Py_ssize_t end)
+    void drop_f32(float *out, const float *x, uint64_t key, double p, Py_ssize_t width,
+                  Py_ssize_t first, Py_ssize_t end)
+    void drop_f64(double *out, const double *x, uint64_t key, double p,
+                  Py_ssize_t width, Py_ssize_t first, Py_ssize_t end)
+    void add_noise_f32(float *out, const float *x, uint64_t key, double scale,
+                       Py_ssize_t width, Py_ssize_t first, Py_ssize_t end)
+    void add_noise_f64(double *out, const double *x, uint64_t key, double scale,
+                       Py_ssize_t width, Py_ssize_t first, Py_ssize_t end)
+    void accumulate_f32(float *total, const float *g, Py_ssize_t size)
+    void accumulate_f64(double *total, const double *g, Py_ssize_t size)
+    void scale_f32(float *g, float factor, Py_ssize_t size)
+    void scale_f64(double *g, double factor, Py_ssize_t size)
+    double sum_of_squares_f32(const float *g, Py_ssize_t size)
+    double sum_of_squares_f64(const double *g, Py_ssize_t size)
     bint all_between_f32(const float *x, Py_ssize_t size, float low, float high)
     bint all_between_f64(const double *x, Py_ssize_t size, double low, double high)
     void elementary_f32(elementary_t f, float *out, const float *x, Py_ssize_t size)
@@ -104,6 +174,16 @@ cdef extern from "csrc/dtypes.h" nogil:
 ctypedef fused real:
     float
     double
+
+
+cdef enum:
+    # Elements of a gradient whose squares are one sum: part of the bits.
+    BLOCK = 4096
+
+# Added to a variance before its root is taken, and the share of a mini-batch's moments
+# in the running ones: PyTorch's defaults.
+cdef double EPS = 1e-5
+cdef double SHARE = 0.1
 
 
 # --- matrix products (a Python function below bears each name without _nogil) ---------
@@ -145,18 +225,21 @@ cdef inline void affine(
 
 
 cdef void forward_nogil(
-    const worker_t *worker, real *out, const real *a, const real *W, const real *b,
-    Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out, activation_t f,
+    const worker_t *worker, real *out, real *z, const real *a, const real *W,
+    const real *b, Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out, activation_t f,
 ) noexcept nogil:
-    """out = f(a @ W + b)    a (n, n_in)  W (n_in, n_out)  b (n_out,)  out (n, n_out)"""
+    """z = a @ W + b,  out = f(z)     a (n, n_in)  W (n_in, n_out)  out, z (n, n_out)
+
+    b (n_out,) may be NULL for zeros, z may be NULL where it need not be kept.
+    """
     cdef product_t p
     affine(&p, a, W, n, n_in, n_out)
-    p.C, p.start = out, b
-    p.finish = STORE_RELU if f == RELU else STORE
+    p.C, p.start = z if z != NULL else out, b
+    p.finish = STORE_RELU if f == RELU and z == NULL else STORE
     multiply(worker, &p, out)
-    if f != RELU and f != IDENTITY:
+    if z != NULL or (f != RELU and f != IDENTITY):
         meet(worker)
-        activate_nogil(worker, out, n, n_out, f)
+        activate_nogil(worker, out, z if z != NULL else out, n, n_out, f)
 
 
 cdef inline void back(
@@ -175,7 +258,8 @@ cdef void propagate_nogil(
 ) noexcept nogil:
     """out = (delta @ W.T) * f'(z)    delta (n, n_out)  W (n_in, n_out)  out (n, n_in)
 
-    f'(z) is written in terms of a = f(z), (n, n_in); identity reads none of it.
+    f'(z) is written in terms of a = f(z), (n, n_in), or a = z for gelu, gelu_tanh and
+    silu; identity reads none of it.
     """
     cdef product_t p
     if n == 1 and f != SOFTMAX:
@@ -191,7 +275,7 @@ cdef void propagate_nogil(
     elif f == TANH:
         p.finish = TIMES_TANH_DERIVATIVE
     multiply(worker, &p, out)
-    if f == SOFTMAX:
+    if p.finish == STORE and f != IDENTITY:
         meet(worker)
         times_derivative_nogil(worker, out, a, n, n_in, f)
 
@@ -234,12 +318,13 @@ cdef inline void bias_gradient(
 
 cdef void update_nogil(
     const worker_t *worker, real *W, real *b, real *state_W, real *state_b,
-    const real *a, const real *delta,
-    Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out, const optimizer_t *optimizer,
+    const real *a, const real *delta, Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
+    const optimizer_t *of_W, const optimizer_t *of_b,
 ) noexcept nogil:
     """W, b = one optimizer step by dW = a.T @ delta, db = delta.sum(0), in place
 
-    dW and db are never stored: each tile is applied while it is in registers.
+    dW and db are never stored: each tile is applied while it is in registers, or in
+    the nearest cache.  b may be NULL.
     a (n, n_in)  delta (n, n_out)  W (n_in, n_out)  b (n_out,)
     """
     cdef product_t p
@@ -247,17 +332,19 @@ cdef void update_nogil(
     if state_W == NULL:  # none is kept, none is touched: any address will do
         state_W, state_b = W, b
     if n == 1:
-        rank_one(worker, optimizer, W, state_W, a, delta, n_in, n_out)
-        rank_one(worker, optimizer, b, state_b, &one, delta, 1, n_out)
+        rank_one(worker, of_W, W, state_W, a, delta, n_in, n_out)
+        if b != NULL:
+            rank_one(worker, of_b, b, state_b, &one, delta, 1, n_out)
         return
     weight_gradient(&p, a, delta, n, n_in, n_out)
-    p.finish, p.optimizer = DESCEND, optimizer
+    p.finish, p.optimizer = DESCEND, of_W
     p.C, p.state = W, state_W
     multiply(worker, &p, W)
-    bias_gradient(&p, &one, delta, n, n_out)
-    p.finish, p.optimizer = DESCEND, optimizer
-    p.C, p.state = b, state_b
-    multiply(worker, &p, b)
+    if b != NULL:
+        bias_gradient(&p, &one, delta, n, n_out)
+        p.finish, p.optimizer = DESCEND, of_b
+        p.C, p.state = b, state_b
+        multiply(worker, &p, b)
 
 
 cdef inline void rank_one(
@@ -275,15 +362,16 @@ cdef void gradient_nogil(
     const worker_t *worker, real *dW, real *db, const real *a, const real *delta,
     Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
 ) noexcept nogil:
-    """dW = a.T @ delta,  db = delta.sum(0)     shapes as in `update`"""
+    """dW = a.T @ delta,  db = delta.sum(0)     shapes as in `update`, db may be NULL"""
     cdef product_t p
     cdef real one = 1
     weight_gradient(&p, a, delta, n, n_in, n_out)
     p.C = dW
     multiply(worker, &p, dW)
-    bias_gradient(&p, &one, delta, n, n_out)
-    p.C = db
-    multiply(worker, &p, db)
+    if db != NULL:
+        bias_gradient(&p, &one, delta, n, n_out)
+        p.C = db
+        multiply(worker, &p, db)
 
 
 cdef Py_ssize_t room_nogil(
@@ -315,22 +403,27 @@ cdef void descend_nogil(
 
 
 cdef void activate_nogil(
-    const worker_t *worker, real *z, Py_ssize_t n, Py_ssize_t n_out, activation_t f,
+    const worker_t *worker, real *out, const real *z, Py_ssize_t n, Py_ssize_t n_out,
+    activation_t f,
 ) noexcept nogil:
-    """z = f(z)     z (n, n_out)"""
+    """out = f(z)     out, z (n, n_out), the same array or two"""
     cdef Py_ssize_t first, end
     share(worker, n, 1, &first, &end)
+    out, z = out + first * n_out, z + first * n_out
     if real is float:
-        activate_f32(f, z + first * n_out, end - first, n_out)
+        activate_f32(f, out, z, end - first, n_out)
     else:
-        activate_f64(f, z + first * n_out, end - first, n_out)
+        activate_f64(f, out, z, end - first, n_out)
 
 
 cdef void times_derivative_nogil(
     const worker_t *worker, real *delta, const real *a, Py_ssize_t n, Py_ssize_t n_out,
     activation_t f,
 ) noexcept nogil:
-    """delta = delta * f'(z), given a = f(z)     delta, a (n, n_out)"""
+    """delta = delta * f'(z)     delta, a (n, n_out)
+
+    a is f(z), for gelu, gelu_tanh and silu z.
+    """
     cdef Py_ssize_t first, end
     share(worker, n, 1, &first, &end)
     delta, a = delta + first * n_out, a + first * n_out
@@ -343,19 +436,198 @@ cdef void times_derivative_nogil(
 cdef void loss_nogil(
     const worker_t *worker, double *E, real *delta, const real *z,
     const targets_t *targets, double share_of_one,
-    Py_ssize_t n, Py_ssize_t n_out, loss_t kind,
+    Py_ssize_t n, Py_ssize_t n_out, loss_t kind, double setting,
 ) noexcept nogil:
     """E[i] = w[i] E(z[i], y[i]),  delta[i] = share w[i] dE(z[i], y[i])/dz[i]
 
-    z, delta (n, n_out)  E (n,)  share = 1 / sum(w).  The squared errors take
-    activations for z, the cross-entropies the values before their softmax or sigmoid.
+    z, delta (n, n_out)  E (n,)  share = 1 / sum(w).  The cross-entropies, the
+    divergence and poisson_of_log take the values before their softmax, sigmoid or exp
+    for z, the others activations.
     """
     cdef Py_ssize_t first, end
     share(worker, n, 1, &first, &end)
     if real is float:
-        loss_rows_f32(kind, E, delta, z, targets, share_of_one, first, end, n_out)
+        loss_rows_f32(kind, setting, E, delta, z, targets, share_of_one, first, end,
+                      n_out)
     else:
-        loss_rows_f64(kind, E, delta, z, targets, share_of_one, first, end, n_out)
+        loss_rows_f64(kind, setting, E, delta, z, targets, share_of_one, first, end,
+                      n_out)
+
+
+cdef void limit_norms_nogil(
+    const worker_t *worker, real *W, double most, Py_ssize_t n_in, Py_ssize_t n_out,
+) noexcept nogil:
+    """W[:, j] = W[:, j] min(1, most / ||W[:, j]||)     W (n_in, n_out)"""
+    cdef Py_ssize_t first, end
+    share(worker, n_out, 16, &first, &end)
+    if real is float:
+        limit_norms_f32(W, <float>most, n_in, n_out, first, end)
+    else:
+        limit_norms_f64(W, most, n_in, n_out, first, end)
+
+
+# --- normalisation --------------------------------------------------------------------
+
+
+cdef void normalise_nogil(
+    const worker_t *worker, real *y, real *hat, real *inverse, real *moments,
+    const real *gain, const real *shift, Py_ssize_t n, Py_ssize_t n_out,
+    normalisation_t kind,
+) noexcept nogil:
+    """hat = (u - mean) / sqrt(variance + EPS),  y = gain hat + shift
+
+    hat (n, n_out) holds u before; y is another array.  inverse is 1 / sqrt(...) of
+    each column (n_out,), for layer norm of each row (n,).  moments (2, n_out) takes
+    mean and variance of batch norm.
+    """
+    cdef Py_ssize_t first, end
+    share(worker, n_out if kind == BATCH_NORM else n, 16, &first, &end)
+    if kind == BATCH_NORM:
+        if real is float:
+            batch_normalise_f32(y, hat, inverse, moments, moments + n_out, gain, shift,
+                                EPS, n, n_out, first, end)
+        else:
+            batch_normalise_f64(y, hat, inverse, moments, moments + n_out, gain, shift,
+                                EPS, n, n_out, first, end)
+    elif real is float:
+        layer_normalise_f32(y, hat, inverse, gain, shift, EPS, n_out, first, end)
+    else:
+        layer_normalise_f64(y, hat, inverse, gain, shift, EPS, n_out, first, end)
+
+
+cdef void normalise_back_nogil(
+    const worker_t *worker, real *delta, real *dgain, real *dshift, const real *hat,
+    const real *inverse, const real *gain, Py_ssize_t n, Py_ssize_t n_out,
+    normalisation_t kind,
+) noexcept nogil:
+    """delta = dE/du, dgain and dshift, from delta = dE/dy     shapes as above"""
+    cdef Py_ssize_t first, end
+    share(worker, n_out, 16, &first, &end)
+    if kind == BATCH_NORM:
+        if real is float:
+            batch_normalise_back_f32(delta, dgain, dshift, hat, inverse, gain, n, n_out,
+                                     first, end)
+        else:
+            batch_normalise_back_f64(delta, dgain, dshift, hat, inverse, gain, n, n_out,
+                                     first, end)
+        return
+    if real is float:
+        layer_normalise_sums_f32(dgain, dshift, delta, hat, n, n_out, first, end)
+    else:
+        layer_normalise_sums_f64(dgain, dshift, delta, hat, n, n_out, first, end)
+    meet(worker)
+    share(worker, n, 16, &first, &end)
+    if real is float:
+        layer_normalise_back_f32(delta, hat, inverse, gain, n_out, first, end)
+    else:
+        layer_normalise_back_f64(delta, hat, inverse, gain, n_out, first, end)
+
+
+cdef void follow_nogil(
+    const worker_t *worker, real *running, const real *moments, Py_ssize_t n,
+    Py_ssize_t n_out,
+) noexcept nogil:
+    """running = running + SHARE (moments - running)     both (2, n_out)
+
+    The variance followed is that of n - 1 degrees of freedom.
+    """
+    cdef Py_ssize_t first, end
+    cdef double unbiased = <double>n / (n - 1) if n > 1 else 1
+    share(worker, n_out, 16, &first, &end)
+    if real is float:
+        follow_f32(running, moments, 1, SHARE, first, end)
+        follow_f32(running + n_out, moments + n_out, <float>unbiased, SHARE, first, end)
+    else:
+        follow_f64(running, moments, 1, SHARE, first, end)
+        follow_f64(running + n_out, moments + n_out, unbiased, SHARE, first, end)
+
+
+cdef void fold_nogil(
+    const worker_t *worker, real *W_folded, real *b_folded, const real *W,
+    const real *shift, const real *gain, const real *running,
+    Py_ssize_t n_in, Py_ssize_t n_out,
+) noexcept nogil:
+    """W_folded = W s,  b_folded = shift - mean s,  s = gain / sqrt(variance + EPS)
+
+    W (n_in, n_out)  running (2, n_out) holds mean and variance
+    """
+    cdef Py_ssize_t first, end
+    share(worker, n_out, 16, &first, &end)
+    if real is float:
+        fold_f32(W_folded, b_folded, W, shift, gain, running, running + n_out, EPS,
+                 n_in, n_out, first, end)
+    else:
+        fold_f64(W_folded, b_folded, W, shift, gain, running, running + n_out, EPS,
+                 n_in, n_out, first, end)
+
+
+# --- noise ----------------------------------------------------------------------------
+
+
+cdef void drop_nogil(
+    const worker_t *worker, real *out, const real *x, uint64_t key, double p,
+    Py_ssize_t n, Py_ssize_t width,
+) noexcept nogil:
+    """out = x / (1 - p), or 0 with probability p     out, x (n, width), may be one"""
+    cdef Py_ssize_t first, end
+    share(worker, n, 1, &first, &end)
+    if real is float:
+        drop_f32(out, x, key, p, width, first, end)
+    else:
+        drop_f64(out, x, key, p, width, first, end)
+
+
+cdef void add_noise_nogil(
+    const worker_t *worker, real *out, const real *x, uint64_t key, double size,
+    Py_ssize_t n, Py_ssize_t width,
+) noexcept nogil:
+    """out = x + size N(0, 1)     out, x (n, width), may be one"""
+    cdef Py_ssize_t first, end
+    share(worker, n, 1, &first, &end)
+    if real is float:
+        add_noise_f32(out, x, key, size, width, first, end)
+    else:
+        add_noise_f64(out, x, key, size, width, first, end)
+
+
+# --- stored gradients -----------------------------------------------------------------
+
+
+cdef void add_nogil(
+    const worker_t *worker, real *total, const real *g, Py_ssize_t size,
+) noexcept nogil:
+    """total = total + g     both (size,)"""
+    cdef Py_ssize_t first, end
+    share(worker, size, 64, &first, &end)
+    if real is float:
+        accumulate_f32(total + first, g + first, end - first)
+    else:
+        accumulate_f64(total + first, g + first, end - first)
+
+
+cdef void scale_nogil(
+    const worker_t *worker, real *g, double factor, Py_ssize_t size,
+) noexcept nogil:
+    """g = factor g     (size,)"""
+    cdef Py_ssize_t first, end
+    share(worker, size, 64, &first, &end)
+    if real is float:
+        scale_f32(g + first, <float>factor, end - first)
+    else:
+        scale_f64(g + first, factor, end - first)
+
+
+cdef void squares_nogil(
+    const worker_t *worker, double *sums, const real *g, Py_ssize_t size,
+) noexcept nogil:
+    """sums[i] = sum of g[j]^2 for j = i BLOCK .. (i + 1) BLOCK"""
+    cdef Py_ssize_t i, first, end, blocks = (size + BLOCK - 1) // BLOCK
+    share(worker, blocks, 1, &first, &end)
+    for i in range(first, end):
+        if real is float:
+            sums[i] = sum_of_squares_f32(g + i * BLOCK, min(BLOCK, size - i * BLOCK))
+        else:
+            sums[i] = sum_of_squares_f64(g + i * BLOCK, min(BLOCK, size - i * BLOCK))
 
 
 cdef bint all_between_nogil(
@@ -375,13 +647,25 @@ cdef void fill(kernel_table *table, real tag) noexcept:
     """The kernels of one dtype; `tag` only tells which."""
     table.itemsize = sizeof(real)
     table.room = <room_t>room_nogil[real]
+    table.prepare = <prepare_t>prepare
     table.forward = <forward_t>forward_nogil[real]
+    table.activate = <activate_t>activate_nogil[real]
     table.propagate = <propagate_t>propagate_nogil[real]
     table.update = <update_t>update_nogil[real]
     table.gradient = <gradient_t>gradient_nogil[real]
     table.descend = <descend_t>descend_nogil[real]
+    table.limit_norms = <limit_norms_t>limit_norms_nogil[real]
     table.times_derivative = <times_derivative_t>times_derivative_nogil[real]
     table.loss = <loss_function_t>loss_nogil[real]
+    table.normalise = <normalise_t>normalise_nogil[real]
+    table.normalise_back = <normalise_back_t>normalise_back_nogil[real]
+    table.follow = <follow_t>follow_nogil[real]
+    table.fold = <fold_t>fold_nogil[real]
+    table.drop = <noise_t>drop_nogil[real]
+    table.add_noise = <noise_t>add_noise_nogil[real]
+    table.add = <add_t>add_nogil[real]
+    table.scale = <scale_t>scale_nogil[real]
+    table.squares = <squares_t>squares_nogil[real]
     table.all_between = <all_between_t>all_between_nogil[real]
 
 
@@ -399,12 +683,32 @@ ACTIVATIONS = {
     "tanh": TANH,
     "relu": RELU,
     "softmax": SOFTMAX,
+    "leaky_relu": LEAKY_RELU,
+    "elu": ELU,
+    "selu": SELU,
+    "gelu": GELU,
+    "gelu_tanh": GELU_TANH,
+    "silu": SILU,
+    "softplus": SOFTPLUS,
+    "softsign": SOFTSIGN,
+    "hard_sigmoid": HARD_SIGMOID,
+    "hard_tanh": HARD_TANH,
+    "exp": EXPONENTIAL,
+    "step": STEP,
 }
 LOSSES = {
     "squared_error": SQUARED_ERROR,
     "mean_squared_error": MEAN_SQUARED_ERROR,
     "cross_entropy": CROSS_ENTROPY,
     "binary_cross_entropy": BINARY_CROSS_ENTROPY,
+    "mean_absolute_error": MEAN_ABSOLUTE_ERROR,
+    "huber": HUBER,
+    "quantile": QUANTILE,
+    "log_cosh": LOG_COSH,
+    "hinge": HINGE,
+    "poisson": POISSON,
+    "poisson_of_log": POISSON_OF_LOG,
+    "kl_divergence": KL_DIVERGENCE,
 }
 ELEMENTARY = {
     "exp": EXP,
@@ -412,8 +716,26 @@ ELEMENTARY = {
     "log1p": LOG1P,
     "tanh": TANH_OF,
     "sigmoid": SIGMOID_OF,
+    "expm1": EXPM1,
+    "normal_cdf": NORMAL_CDF,
 }
-RULES = {"sgd": SGD, "momentum": MOMENTUM, "nesterov": NESTEROV}
+NORMALISATIONS = {None: NOT_NORMALISED, "batch": BATCH_NORM, "layer": LAYER_NORM}
+RULES = {
+    "plain": PLAIN,
+    "plain_momentum": PLAIN_MOMENTUM,
+    "plain_nesterov": PLAIN_NESTEROV,
+    "sgd": SGD,
+    "momentum": MOMENTUM,
+    "rmsprop": RMSPROP,
+    "adagrad": ADAGRAD,
+    "adam": ADAM,
+    "amsgrad": AMSGRAD,
+    "nadam": NADAM,
+    "adamax": ADAMAX,
+    "radam": RADAM,
+    "lion": LION,
+    "rprop": RPROP,
+}
 BUILD = {
     "compiler": COMPILER.decode(),
     "flags": FLAGS.decode(),
@@ -425,522 +747,4 @@ BUILD = {
     "fetch_from": FETCH_FROM,
 }
 
-
-# --- the kernels as Python functions --------------------------------------------------
-
-
-cdef int require_matrix(
-    str name, Py_ssize_t *shape, object rows, object columns,
-) except -1:
-    """Raise unless `shape` is (rows, columns); a name in either is any size above 0."""
-    if shape[0] > 0 and shape[1] > 0:
-        if (isinstance(rows, str) or shape[0] == rows) and (
-            isinstance(columns, str) or shape[1] == columns
-        ):
-            return 0
-    raise ValueError(
-        f"{name} must have shape ({rows}, {columns}), none of them 0; "
-        f"got ({shape[0]}, {shape[1]})"
-    )
-
-
-cdef int require_vector(str name, Py_ssize_t got, Py_ssize_t size) except -1:
-    if got == size:
-        return 0
-    raise ValueError(f"{name} must have shape ({size},); got ({got},)")
-
-
-cdef int require_some(str name, Py_ssize_t size) except -1:
-    if size > 0:
-        return 0
-    raise ValueError(f"{name} must not be empty; got shape (0,)")
-
-
-cdef int code(dict names, str what, str name) except -1:
-    """The integer that the kernels know this name by."""
-    if name in names:
-        return names[name]
-    raise ValueError(f"{what} must be one of {', '.join(names)}; got {name!r}")
-
-
-cdef class _Alone:
-    """A worker with no others, and the room it needs for a layer's products."""
-    cdef worker_t worker
-    cdef object room
-
-    def __cinit__(self, Py_ssize_t bytes=0):
-        self.room = PyByteArray_FromStringAndSize(NULL, bytes + 64)
-        cdef size_t start = <size_t>PyByteArray_AS_STRING(self.room)
-        self.worker.count = 1
-        self.worker.room = <char *>((start + 63) // 64 * 64)
-
-
-cdef optimizer_t new_optimizer(
-    double lr, double momentum, bint nesterov, double weight_decay,
-) noexcept:
-    cdef optimizer_t optimizer
-    optimizer.rule = SGD if momentum == 0 else NESTEROV if nesterov else MOMENTUM
-    optimizer.lr, optimizer.momentum = lr, momentum
-    optimizer.weight_decay = weight_decay
-    optimizer.state_apart = 0
-    return optimizer
-
-
-def forward(
-    const real[:, ::1] a, const real[:, ::1] W, const real[::1] b, real[:, ::1] out,
-    str activation="identity",
-):
-    """out = f(a @ W + b), one layer forward.
-
-    Parameters
-    ----------
-    a : array (n, n_in)
-    W : array (n_in, n_out)
-    b : array (n_out,)
-    out : array (n, n_out), overwritten
-    activation : name of f, a key of ``ACTIVATIONS``
-
-    Raises
-    ------
-    ValueError
-        If a shape does not fit, an array is empty or the name is unknown.
-
-    Examples
-    --------
-    >>> import numpy as np, bpcore as bp
-    >>> out = np.empty((1, 2))
-    >>> a, W, b = np.array([[1.0, 2.0]]), np.eye(2), np.array([0.5, -3.0])
-    >>> bp.kernels.forward(a, W, b, out, "relu")
-    >>> out
-    array([[1.5, 0. ]])
-    """
-    cdef activation_t f = <activation_t>code(ACTIVATIONS, "activation", activation)
-    cdef Py_ssize_t n = a.shape[0], n_in = a.shape[1], n_out = W.shape[1]
-    require_matrix("a", a.shape, "n", "n_in")
-    require_matrix("W", W.shape, n_in, "n_out")
-    require_vector("b", b.shape[0], n_out)
-    require_matrix("out", out.shape, n, n_out)
-    cdef _Alone one = _Alone(room_nogil(&out[0, 0], n, n_in, n_out))
-    with nogil:
-        forward_nogil(&one.worker, &out[0, 0], &a[0, 0], &W[0, 0], &b[0],
-                      n, n_in, n_out, f)
-
-
-def propagate(
-    const real[:, ::1] delta, const real[:, ::1] W, const real[:, ::1] a,
-    real[:, ::1] out, str activation="identity",
-):
-    """out = (delta @ W.T) * f'(z), the delta of the layer before, given its a = f(z).
-
-    Parameters
-    ----------
-    delta : array (n, n_out)
-    W : array (n_in, n_out)
-    a : array (n, n_in)
-    out : array (n, n_in), overwritten
-    activation : name of f, a key of ``ACTIVATIONS``
-
-    Raises
-    ------
-    ValueError
-        If a shape does not fit, an array is empty or the name is unknown.
-
-    Examples
-    --------
-    >>> import numpy as np, bpcore as bp
-    >>> out = np.empty((1, 2))
-    >>> bp.kernels.propagate(np.array([[2.0]]), np.array([[1.0], [3.0]]),
-    ...                      np.array([[0.5, 0.0]]), out, "relu")
-    >>> out
-    array([[2., 0.]])
-    """
-    cdef activation_t f = <activation_t>code(ACTIVATIONS, "activation", activation)
-    cdef Py_ssize_t n = delta.shape[0], n_in = W.shape[0], n_out = delta.shape[1]
-    require_matrix("delta", delta.shape, "n", "n_out")
-    require_matrix("W", W.shape, "n_in", n_out)
-    require_matrix("a", a.shape, n, n_in)
-    require_matrix("out", out.shape, n, n_in)
-    cdef _Alone one = _Alone(room_nogil(&out[0, 0], n, n_in, n_out))
-    with nogil:
-        propagate_nogil(&one.worker, &out[0, 0], &delta[0, 0], &W[0, 0], &a[0, 0],
-                        n, n_in, n_out, f)
-
-
-def gradient(
-    const real[:, ::1] a, const real[:, ::1] delta, real[:, ::1] dW, real[::1] db,
-):
-    """dW = a.T @ delta and db = delta.sum(0), stored.
-
-    Parameters
-    ----------
-    a : array (n, n_in)
-    delta : array (n, n_out)
-    dW : array (n_in, n_out), overwritten
-    db : array (n_out,), overwritten
-
-    Raises
-    ------
-    ValueError
-        If a shape does not fit or an array is empty.
-
-    Examples
-    --------
-    >>> import numpy as np, bpcore as bp
-    >>> dW, db = np.empty((1, 1)), np.empty(1)
-    >>> bp.kernels.gradient(np.array([[1.0], [2.0]]), np.array([[3.0], [4.0]]), dW, db)
-    >>> dW, db
-    (array([[11.]]), array([7.]))
-    """
-    cdef Py_ssize_t n = a.shape[0], n_in = a.shape[1], n_out = delta.shape[1]
-    require_matrix("a", a.shape, "n", "n_in")
-    require_matrix("delta", delta.shape, n, "n_out")
-    require_matrix("dW", dW.shape, n_in, n_out)
-    require_vector("db", db.shape[0], n_out)
-    cdef _Alone one = _Alone(room_nogil(&dW[0, 0], n, n_in, n_out))
-    with nogil:
-        gradient_nogil(&one.worker, &dW[0, 0], &db[0], &a[0, 0], &delta[0, 0],
-                       n, n_in, n_out)
-
-
-def update(
-    real[:, ::1] W, real[::1] b, const real[:, ::1] a, const real[:, ::1] delta,
-    real[:, ::1] velocity_W=None, real[::1] velocity_b=None, double lr=0.1,
-    double momentum=0.0, bint nesterov=False, double weight_decay=0.0,
-):
-    """One step of gradient descent on W and b in place, no gradient stored.
-
-    With dW = a.T @ delta (and db = delta.sum(0) likewise)::
-
-        g = dW + weight_decay W
-        v = momentum v + g
-        W = W - lr v                       (momentum 0: W - lr g, v not used)
-        W = W - lr (g + momentum v)        (nesterov)
-
-    Parameters
-    ----------
-    W, velocity_W : array (n_in, n_out), updated
-    b, velocity_b : array (n_out,), updated
-    a : array (n, n_in)
-    delta : array (n, n_out)
-    lr, momentum, nesterov, weight_decay : the optimizer's settings; the velocities may
-        be None when momentum is 0
-
-    Raises
-    ------
-    ValueError
-        If a shape does not fit, an array is empty or a velocity is missing.
-
-    Examples
-    --------
-    >>> import numpy as np, bpcore as bp
-    >>> W, b = np.array([[1.0]]), np.array([0.0])
-    >>> bp.kernels.update(W, b, np.array([[2.0]]), np.array([[0.5]]), lr=0.1)
-    >>> W, b
-    (array([[0.9]]), array([-0.05]))
-    """
-    cdef optimizer_t optimizer = new_optimizer(lr, momentum, nesterov, weight_decay)
-    cdef Py_ssize_t n = a.shape[0], n_in = a.shape[1], n_out = delta.shape[1]
-    cdef real *v_W = NULL
-    cdef real *v_b = NULL
-    require_matrix("a", a.shape, "n", "n_in")
-    require_matrix("delta", delta.shape, n, "n_out")
-    require_matrix("W", W.shape, n_in, n_out)
-    require_vector("b", b.shape[0], n_out)
-    if optimizer.rule != SGD:
-        if velocity_W is None or velocity_b is None:
-            raise ValueError(
-                "velocity_W and velocity_b must be given where momentum is not 0; "
-                "got None"
-            )
-        require_matrix("velocity_W", velocity_W.shape, n_in, n_out)
-        require_vector("velocity_b", velocity_b.shape[0], n_out)
-        v_W, v_b = &velocity_W[0, 0], &velocity_b[0]
-    cdef _Alone one = _Alone(room_nogil(&W[0, 0], n, n_in, n_out))
-    with nogil:
-        update_nogil(&one.worker, &W[0, 0], &b[0], v_W, v_b, &a[0, 0], &delta[0, 0],
-                     n, n_in, n_out, &optimizer)
-
-
-def descend(
-    real[::1] w, const real[::1] g, real[::1] velocity=None, double lr=0.1,
-    double momentum=0.0, bint nesterov=False, double weight_decay=0.0,
-):
-    """The step of `update` from a stored gradient, over flat arrays.
-
-    Parameters
-    ----------
-    w, velocity : array (size,), updated; velocity may be None when momentum is 0
-    g : array (size,)
-    lr, momentum, nesterov, weight_decay : the optimizer's settings
-
-    Raises
-    ------
-    ValueError
-        If a shape does not fit, an array is empty or the velocity is missing.
-
-    Examples
-    --------
-    >>> import numpy as np, bpcore as bp
-    >>> w = np.array([1.0, 2.0])
-    >>> bp.kernels.descend(w, np.array([1.0, -1.0]), lr=0.5)
-    >>> w
-    array([0.5, 2.5])
-    """
-    cdef optimizer_t optimizer = new_optimizer(lr, momentum, nesterov, weight_decay)
-    cdef real *v = NULL
-    require_some("w", w.shape[0])
-    require_vector("g", g.shape[0], w.shape[0])
-    if optimizer.rule != SGD:
-        if velocity is None:
-            raise ValueError("velocity must be given where momentum is not 0; got None")
-        require_vector("velocity", velocity.shape[0], w.shape[0])
-        v = &velocity[0]
-    cdef _Alone one = _Alone()
-    with nogil:
-        descend_nogil(&one.worker, &w[0], v, &g[0], w.shape[0], &optimizer)
-
-
-def activate(real[:, ::1] z, str activation):
-    """z = f(z) in place.
-
-    Parameters
-    ----------
-    z : array (n, n_out), overwritten
-    activation : name of f, a key of ``ACTIVATIONS``; softmax acts on each row
-
-    Raises
-    ------
-    ValueError
-        If z is empty or the name is unknown.
-
-    Examples
-    --------
-    >>> import numpy as np, bpcore as bp
-    >>> z = np.array([[0.0, 0.0]])
-    >>> bp.kernels.activate(z, "softmax")
-    >>> z
-    array([[0.5, 0.5]])
-    """
-    cdef activation_t f = <activation_t>code(ACTIVATIONS, "activation", activation)
-    require_matrix("z", z.shape, "n", "n_out")
-    cdef _Alone one = _Alone()
-    with nogil:
-        activate_nogil(&one.worker, &z[0, 0], z.shape[0], z.shape[1], f)
-
-
-def times_derivative(real[:, ::1] delta, const real[:, ::1] a, str activation):
-    """delta = delta * f'(z) in place, given a = f(z).
-
-    For softmax the product with the Jacobian: delta = a * (delta - sum(delta * a)).
-
-    Parameters
-    ----------
-    delta : array (n, n_out), overwritten
-    a : array (n, n_out)
-    activation : name of f, a key of ``ACTIVATIONS``
-
-    Raises
-    ------
-    ValueError
-        If a shape does not fit, an array is empty or the name is unknown.
-
-    Examples
-    --------
-    >>> import numpy as np, bpcore as bp
-    >>> delta = np.array([[1.0, 1.0]])
-    >>> bp.kernels.times_derivative(delta, np.array([[0.5, 1.0]]), "sigmoid")
-    >>> delta
-    array([[0.25, 0.  ]])
-    """
-    cdef activation_t f = <activation_t>code(ACTIVATIONS, "activation", activation)
-    require_matrix("delta", delta.shape, "n", "n_out")
-    require_matrix("a", a.shape, delta.shape[0], delta.shape[1])
-    cdef _Alone one = _Alone()
-    with nogil:
-        times_derivative_nogil(&one.worker, &delta[0, 0], &a[0, 0], a.shape[0],
-                               a.shape[1], f)
-
-
-def loss(
-    const real[:, ::1] z, real[:, ::1] delta, str name, const real[:, ::1] y=None,
-    const int64_t[::1] labels=None, const double[::1] weight=None,
-):
-    """Weighted mean loss of a mini-batch, and its derivative by z in delta.
-
-    With E one row's loss and w its weight: sum(w E) / sum(w), and
-    delta[i] = w[i] dE/dz[i] / sum(w).  The squared errors take activations for z; the
-    cross-entropies take the values before their softmax or sigmoid.
-
-    Parameters
-    ----------
-    z : array (n, n_out)
-    delta : array (n, n_out), overwritten
-    name : name of E, a key of ``LOSSES``
-    y : array (n, n_out), the targets
-    labels : int64 array (n,), each in 0 .. n_out - 1; for "cross_entropy" in place of y
-    weight : float64 array (n,), or None for ones
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    ValueError
-        If a shape does not fit, an array is empty, the name is unknown, a label is out
-        of range, the weights do not have a sum above 0, or not exactly one of y and
-        labels is given.
-
-    Examples
-    --------
-    >>> import numpy as np, bpcore as bp
-    >>> delta = np.empty((1, 2))
-    >>> z, y = np.array([[3.0, 1.0]]), np.array([[1.0, 1.0]])
-    >>> bp.kernels.loss(z, delta, "squared_error", y)
-    2.0
-    >>> delta
-    array([[2., 0.]])
-    """
-    cdef loss_t kind = <loss_t>code(LOSSES, "name", name)
-    cdef Py_ssize_t i, n = z.shape[0], n_out = z.shape[1]
-    cdef double total = 0, weights = n
-    cdef targets_t targets
-    memset(&targets, 0, sizeof(targets_t))
-    require_matrix("z", z.shape, "n", "n_out")
-    require_matrix("delta", delta.shape, n, n_out)
-    if (y is None) == (labels is None):
-        raise ValueError("exactly one of y and labels must be given")
-    if y is not None:
-        require_matrix("y", y.shape, n, n_out)
-        targets.y = &y[0, 0]
-    else:
-        if kind != CROSS_ENTROPY:
-            raise ValueError(f"{name} takes y; got labels")
-        require_vector("labels", labels.shape[0], n)
-        for i in range(n):
-            if not 0 <= labels[i] < n_out:
-                raise ValueError(
-                    f"labels must lie in 0 .. {n_out - 1}; got {labels[i]}"
-                )
-        targets.labels = &labels[0]
-    if weight is not None:
-        require_vector("weight", weight.shape[0], n)
-        targets.weight = &weight[0]
-        weights = 0
-        for i in range(n):
-            weights += weight[i]
-        if not weights > 0:
-            raise ValueError(f"weight must have a sum above 0; got {weights}")
-    cdef _Alone one = _Alone(n * sizeof(double))
-    cdef double *E = <double *>one.worker.room
-    with nogil:
-        loss_nogil(&one.worker, E, &delta[0, 0], &z[0, 0], &targets, 1 / weights,
-                   n, n_out, kind)
-        for i in range(n):
-            total += E[i]
-    return total / weights
-
-
-def elementary(str name, const real[::1] x, real[::1] out):
-    """out = exp, log, log1p, tanh or sigmoid of x: the library's own, within 2 ulp.
-
-    Parameters
-    ----------
-    name : a key of ``ELEMENTARY``
-    x : array (size,)
-    out : array (size,), overwritten
-
-    Raises
-    ------
-    ValueError
-        If the sizes differ, are 0 or the name is unknown.
-
-    Examples
-    --------
-    >>> import numpy as np, bpcore as bp
-    >>> out = np.empty(2)
-    >>> bp.kernels.elementary("exp", np.array([0.0, -np.inf]), out)
-    >>> out
-    array([1., 0.])
-    """
-    cdef elementary_t f = <elementary_t>code(ELEMENTARY, "name", name)
-    require_some("x", x.shape[0])
-    require_vector("out", out.shape[0], x.shape[0])
-    with nogil:
-        if real is float:
-            elementary_f32(f, &out[0], &x[0], x.shape[0])
-        else:
-            elementary_f64(f, &out[0], &x[0], x.shape[0])
-
-
-def all_between(const real[::1] x, double low, double high):
-    """Whether low <= x[i] <= high for every i (NaN is not), as a bool.
-
-    Examples
-    --------
-    >>> import numpy as np, bpcore as bp
-    >>> bp.kernels.all_between(np.array([0.0, 0.5]), 0.0, 1.0)
-    True
-    >>> bp.kernels.all_between(np.array([0.0, np.nan]), 0.0, 1.0)
-    False
-    """
-    cdef bint inside = True
-    if x is None:
-        raise TypeError("x must be an array; got None")
-    if x.shape[0] > 0:
-        with nogil:
-            inside = all_between_nogil(&x[0], x.shape[0], low, high)
-    return bool(inside)
-
-
-def _room(const real[::1] tag, Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out):
-    """Bytes of room that suffice for a layer on up to n rows, and those taken for n.
-
-    The second number is for the tests: it may never be above the first, nor above that
-    of more rows.
-    """
-    cdef product_t products[6]
-    cdef real *none = NULL
-    cdef Py_ssize_t i, size, largest = 0
-    affine(&products[0], none, none, n, n_in, n_out)
-    back(&products[1], none, none, n, n_in, n_out)
-    for i in range(2, 4):
-        weight_gradient(&products[i], none, none, n, n_in, n_out)
-        bias_gradient(&products[i + 2], none, none, n, n_out)
-    products[2].finish = products[4].finish = DESCEND
-    for i in range(6):
-        if real is float:
-            size = taken_f32(&products[i])
-        else:
-            size = taken_f64(&products[i])
-        largest = max(largest, size)
-    return room_nogil(none, n, n_in, n_out), largest
-
-
-def fma_loop(real[::1] out, Py_ssize_t iterations):
-    """Run fused multiply-adds in registers, to measure how many a second there are.
-
-    Parameters
-    ----------
-    out : array (1,) or longer; out[0] is read and overwritten, so nothing is elided
-    iterations : number of rounds
-
-    Returns
-    -------
-    int
-        The scalar multiply-adds executed.
-
-    Examples
-    --------
-    >>> import numpy as np, bpcore as bp
-    >>> bp.kernels.fma_loop(np.zeros(1), 1000) >= 10_000
-    True
-    """
-    require_some("out", out.shape[0])
-    cdef Py_ssize_t count
-    with nogil:
-        if real is float:
-            count = fma_loop_f32(&out[0], iterations)
-        else:
-            count = fma_loop_f64(&out[0], iterations)
-    return count
+include "_kernel_functions.pxi"

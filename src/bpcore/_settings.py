@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,11 @@ from numpy.typing import DTypeLike
 
 from bpcore import _validation as door
 from bpcore.activations import ACTIVATIONS
-from bpcore.losses import DEFAULT_LOSS, LOSSES
-from bpcore.optimizers import SGD
+from bpcore.losses import DEFAULT_LOSS, LOSSES, CustomLoss, Loss, LossFunction
+from bpcore.optimizers import Optimizer
+
+#: What may stand between a layer's product and its activation.
+NORMS = ("batch", "layer")
 
 
 def layer_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
@@ -32,11 +36,6 @@ def layer_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
     return checked
 
 
-def parameter_count(sizes: Sequence[int]) -> int:
-    """The sum of (n_in + 1) n_out over the layers."""
-    return sum((n_in + 1) * n_out for n_in, n_out in itertools.pairwise(sizes))
-
-
 def real_dtype(dtype: DTypeLike) -> np.dtype[Any]:
     """float32 or float64."""
     try:
@@ -49,46 +48,170 @@ def real_dtype(dtype: DTypeLike) -> np.dtype[Any]:
     return checked
 
 
-def known_optimizer(optimizer: SGD) -> SGD:
+def known_optimizer(optimizer: Optimizer) -> Optimizer:
     """The settings of an optimizer, themselves."""
-    if not isinstance(optimizer, SGD):
+    if not isinstance(optimizer, Optimizer):
         raise TypeError(
             f"optimizer must be settings such as bpcore.SGD(lr=0.1); got {optimizer!r}"
         )
     return optimizer
 
 
+def per_hidden_layer(name: str, value: Any, hidden: int) -> tuple[Any, ...]:
+    """`value` for every hidden layer, or one for each where it is a sequence."""
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return (value,) * hidden
+    if len(value) != hidden:
+        raise ValueError(
+            f"{name} must be one value or one for each of the {hidden} hidden "
+            f"layers; got {len(value)}"
+        )
+    return tuple(value)
+
+
 def hidden_activations(activation: str | Sequence[str], hidden: int) -> tuple[str, ...]:
     """The name of each hidden layer's f."""
-    if isinstance(activation, str):
-        return (door.one_of("activation", activation, ACTIVATIONS),) * hidden
-    if not isinstance(activation, Sequence):
-        raise TypeError(
-            f"activation must be one name or one for each hidden layer; "
-            f"got {activation!r}"
-        )
-    if len(activation) != hidden:
-        raise ValueError(
-            f"activation must be one name or one for each of the {hidden} hidden "
-            f"layers; got {len(activation)}"
-        )
-    return tuple(door.one_of("activation", name, ACTIVATIONS) for name in activation)
+    names = per_hidden_layer("activation", activation, hidden)
+    if not hidden and isinstance(activation, str):
+        door.one_of("activation", activation, ACTIVATIONS)
+    return tuple(door.one_of("activation", name, ACTIVATIONS) for name in names)
 
 
-def output_and_loss(output: str | None, loss: str | None) -> tuple[str, str]:
-    """Both names, each found from the other where it is not given."""
+def hidden_norms(norm: Any, hidden: int) -> tuple[str | None, ...]:
+    """The normalisation of each hidden layer."""
+    names = per_hidden_layer("norm", norm, hidden)
+    return tuple(
+        None if name is None else door.one_of("norm", name, NORMS) for name in names
+    )
+
+
+def hidden_dropout(dropout: Any, hidden: int) -> tuple[float, ...]:
+    """The share of each hidden layer's units that drop out."""
+    shares = per_hidden_layer("dropout", dropout, hidden)
+    return tuple(door.number_within("dropout", p, 0.0, 1.0) for p in shares)
+
+
+def output_and_loss(
+    output: str | None, loss: str | Loss | LossFunction | None
+) -> tuple[str, Loss]:
+    """Both, each found from the other where it is not given."""
     if output is not None:
         door.one_of("output", output, ACTIVATIONS)
     if loss is None:
-        loss = DEFAULT_LOSS[output] if output else "squared_error"
-    allowed = LOSSES[door.one_of("loss", loss, LOSSES)]
+        loss = DEFAULT_LOSS.get(output, "squared_error") if output else "squared_error"
+    if isinstance(loss, Loss):
+        allowed = loss
+    elif callable(loss):
+        allowed = CustomLoss(loss)
+    else:
+        allowed = LOSSES[door.one_of("loss", loss, LOSSES)]
     output = output or allowed.output
     if allowed.outputs and output not in allowed.outputs:
         raise ValueError(
-            f"output must be {' or '.join(allowed.outputs)} with loss {loss!r}; "
-            f"got {output!r}"
+            f"output must be {' or '.join(allowed.outputs)} with loss "
+            f"{allowed.name!r}; got {output!r}"
         )
-    return output, loss
+    return output, allowed
+
+
+def layer_factors(factors: Any, n_layers: int) -> tuple[float, ...]:
+    """One factor of the learning rate for each layer of weights."""
+    if isinstance(factors, str) or not isinstance(factors, Sequence | np.ndarray):
+        raise TypeError(
+            f"lr_factors must be one number for each layer; got {factors!r}"
+        )
+    if len(factors) != n_layers:
+        raise ValueError(
+            f"lr_factors must be one number for each of the {n_layers} layers of "
+            f"weights; got {len(factors)}"
+        )
+    return tuple(
+        door.real_number(f"lr_factors[{l}]", factor) for l, factor in enumerate(factors)
+    )
+
+
+@dataclass(frozen=True)
+class Design:
+    """What a network is made of, beside its parameters: all that an engine asks for.
+
+    `activations`, `norms` and `dropout` have an entry for every layer of weights.
+    """
+
+    sizes: tuple[int, ...]
+    activations: tuple[str, ...]
+    loss: Loss
+    norms: tuple[str | None, ...]
+    dropout: tuple[float, ...]
+    input_noise: float
+    seed: int
+
+    @property
+    def of_z(self) -> tuple[bool, ...]:
+        """Whether f' of a layer is written in terms of z."""
+        return tuple(ACTIVATIONS[f].of_z for f in self.activations)
+
+    @property
+    def keeps_z(self) -> tuple[bool, ...]:
+        """Whether f' of a layer is read from another array than what goes on.
+
+        That is z where f' needs it, and f(z) as it was before units dropped out, but
+        for relu, whose a > 0 tells as much.
+        """
+        return tuple(
+            ACTIVATIONS[f].of_z or (p > 0 and f not in ("relu", "identity"))
+            for f, p in zip(self.activations, self.dropout, strict=True)
+        )
+
+    @property
+    def asks(self) -> bool:
+        """Whether the loss is a Python function."""
+        return isinstance(self.loss, CustomLoss)
+
+    @property
+    def loss_kernel(self) -> str:
+        """The kernels' name for the loss."""
+        return self.loss.kernel(self.activations[-1])
+
+    @property
+    def loss_setting(self) -> float:
+        """The number that kernel is told."""
+        return self.loss.setting
+
+    @property
+    def loss_takes_z(self) -> bool:
+        """Whether the last activation is within the loss."""
+        return self.loss.takes_z(self.activations[-1])
+
+    @property
+    def trains(self) -> bool:
+        """Whether every activation has a derivative to descend by."""
+        return all(ACTIVATIONS[f].trains for f in self.activations)
+
+    @property
+    def random(self) -> bool:
+        """Whether anything is drawn for every mini-batch of training."""
+        return self.input_noise > 0 or any(p > 0 for p in self.dropout)
+
+    @property
+    def n_running(self) -> int:
+        """Numbers that batch norm keeps beside the parameters: two for each unit."""
+        return sum(
+            2 * n_out
+            for n_out, norm in zip(self.sizes[1:], self.norms, strict=True)
+            if norm == "batch"
+        )
+
+
+def parameter_count(
+    sizes: Sequence[int], norms: Sequence[str | None] | None = None
+) -> int:
+    """The sum of (n_in + 1) n_out, and n_out more where there is a norm."""
+    return sum(
+        (n_in + (2 if norm else 1)) * n_out
+        for (n_in, n_out), norm in zip(
+            itertools.pairwise(sizes), norms or [None] * (len(sizes) - 1), strict=True
+        )
+    )
 
 
 def bit_generator(rng: object) -> np.random.PCG64:
@@ -102,3 +225,8 @@ def bit_generator(rng: object) -> np.random.PCG64:
         return np.random.PCG64([int(word) for word in words])
     others = ", or a NumPy Generator or BitGenerator"
     return np.random.PCG64(door.whole_number("rng", rng, 0, others))
+
+
+def training_seed(bits: np.random.PCG64) -> int:
+    """The key of what is random while training: of a stream far from that of `bits`."""
+    return int(bits.jumped().random_raw())

@@ -10,21 +10,41 @@ import difflib
 import math
 import numbers
 import operator
-from collections.abc import Collection
-from typing import Any, NoReturn
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bpcore import _dispatch
 from bpcore._engine import labels_below
-from bpcore.losses import Loss
+
+if TYPE_CHECKING:
+    from bpcore.losses import Loss
 
 Real = NDArray[Any]
 
 
 #: What other libraries call things.
 ALIASES = {
+    "mae": "mean_absolute_error",
+    "l1": "mean_absolute_error",
+    "l2": "mean_squared_error",
+    "pinball": "quantile",
+    "kl": "kl_divergence",
+    "kldiv": "kl_divergence",
+    "logcosh": "log_cosh",
+    "smooth_l1": "huber",
+    "swish": "silu",
+    "exponential": "exp",
+    "leakyrelu": "leaky_relu",
+    "hardtanh": "hard_tanh",
+    "hardsigmoid": "hard_sigmoid",
+    "heaviside": "step",
+    "batch_norm": "batch",
+    "batchnorm": "batch",
+    "layer_norm": "layer",
+    "layernorm": "layer",
     "bce": "binary_cross_entropy",
     "binary_crossentropy": "binary_cross_entropy",
     "categorical_crossentropy": "cross_entropy",
@@ -79,6 +99,17 @@ def real_number(name: str, value: object, *, above_zero: bool = False) -> float:
     if not (math.isfinite(number) and (number > 0 if above_zero else number >= 0)):
         least = "above 0" if above_zero else "at least 0"
         raise ValueError(f"{name} must be finite and {least}; got {number}")
+    return number
+
+
+def number_within(
+    name: str, value: object, low: float | None, high: float | None
+) -> float:
+    """`value` as a finite float, at least `low` (None: above 0) and below `high`."""
+    number = real_number(name, value, above_zero=low is None)
+    if number < (low or 0.0) or (high is not None and number >= high):
+        most = "" if high is None else f" and below {high:g}"
+        raise ValueError(f"{name} must be at least {low or 0:g}{most}; got {number}")
     return number
 
 
@@ -210,7 +241,7 @@ def as_targets(
 ) -> Real | NDArray[np.int64]:
     """Targets of n samples: labels (n,) where the loss takes them, or (n, n_out)."""
     array = as_array(name, value)
-    if loss.labels and array.ndim == 1:
+    if loss.labels and array.ndim == 1 and n_out > 1:
         if array.shape == (n,) and array.dtype.kind not in "iub":
             raise TypeError(
                 f"{name} of shape ({array.size},) must hold integer labels for "
@@ -227,12 +258,20 @@ def as_targets(
         raise ValueError(
             f"{name} must have shape ({n}, {n_out}){labels}; got {array.shape}"
         )
-    if loss.unit_targets and not _dispatch.kernels.all_between(
-        targets.reshape(-1), 0, 1
-    ):
+    flat = targets.reshape(-1)
+    if loss.signs and not (np.abs(flat) == 1).all():
         raise ValueError(
-            f"{name} must lie in 0 .. 1 for {loss.name}; got values from "
-            f"{targets.min()} to {targets.max()}"
+            f"{name} must be -1 or 1 for {loss.name}; got {flat[np.abs(flat) != 1][0]}"
+        )
+    if loss.least > -math.inf and not _dispatch.kernels.all_between(
+        flat, loss.least, min(loss.most, LARGEST[dtype])
+    ):
+        span = f"lie in {loss.least:g} .. {loss.most:g}"
+        if loss.most == math.inf:
+            span = f"be at least {loss.least:g}"
+        raise ValueError(
+            f"{name} must {span} for {loss.name}; got values from {targets.min()} to "
+            f"{targets.max()}"
         )
     return targets
 
@@ -267,6 +306,55 @@ def as_weights(
             )
     exponent = math.frexp(largest)[1]
     return np.ldexp(weights, -exponent) if abs(exponent) > 300 else weights
+
+
+def classes_of(targets: NDArray[Any]) -> NDArray[np.int64]:
+    """The class of each sample: labels, one-hot rows, or one output's 0 or 1."""
+    if targets.ndim == 1:
+        return targets
+    if targets.shape[1] > 1:
+        return targets.argmax(axis=1)
+    return (targets[:, 0] > 0.5).astype(np.int64)  # -1 is class 0
+
+
+#: Weights of classes as a caller gives them.
+ClassWeight = Mapping[int, float] | ArrayLike | str
+
+
+def as_class_weights(
+    class_weight: ClassWeight, targets: NDArray[Any], n_out: int, loss: Loss
+) -> NDArray[np.float64]:
+    """The weight of each class, from a mapping, a sequence, or "balanced"."""
+    if not loss.classes:
+        raise ValueError(
+            f"class_weight needs targets that are classes, not {loss.name}'s"
+        )
+    n_classes = max(n_out, 2)
+    if isinstance(class_weight, str):
+        one_of("class_weight", class_weight, ["balanced"])
+        counts = np.bincount(classes_of(targets), minlength=n_classes)
+        present = np.maximum(counts, 1)  # a class without samples has no say
+        return len(targets) / (np.count_nonzero(counts) * present)
+    if isinstance(class_weight, Mapping):
+        weights = np.ones(n_classes)
+        for key, weight in class_weight.items():
+            label = 0 if loss.signs and key == -1 else key
+            if isinstance(label, bool) or label not in range(n_classes):
+                least = -1 if loss.signs else 0
+                raise ValueError(
+                    f"class_weight must have labels in {least} .. {n_classes - 1} for "
+                    f"keys; got {key!r}"
+                )
+            weights[label] = real_number(f"class_weight[{key!r}]", weight)
+        return weights
+    weights = as_numbers("class_weight", class_weight, np.dtype(np.float64))
+    if weights.shape != (n_classes,):
+        raise ValueError(
+            f"class_weight must have shape ({n_classes},); got {weights.shape}"
+        )
+    if weights.min() < 0:
+        raise ValueError(f"class_weight must not be negative; got {weights.min()}")
+    return weights
 
 
 def as_out(out: object, shape: tuple[int, ...], dtype: Any, *inputs: Real) -> Real:

@@ -1,8 +1,8 @@
 """Activations by name: what each computes and how its layer is best initialised.
 
 The arithmetic is in the kernels (``csrc/activations.h``) and, readable, in
-``reference``; derivatives are written in terms of the output a = f(z), so that no z
-need be kept.
+``reference.activations``; derivatives are written in terms of the output a = f(z)
+wherever they can be, so that no z need be kept.
 """
 
 from __future__ import annotations
@@ -18,15 +18,24 @@ class Activation:
     ----------
     name : str
     formula, derivative : str
-        f(z), and f'(z) in terms of a = f(z).
+        f(z), and f'(z) in terms of a = f(z) or, if `of_z`, of z.
     init : str
         The initialiser of the weights that lead into it, chosen by ``init="auto"``.
+    source : str
+        Who defined it so, beyond the textbooks.
+    of_z : bool
+        Whether the derivative needs z.
+    trains : bool
+        Whether the derivative tells anything to descend by.
     """
 
     name: str
     formula: str
     derivative: str
-    init: str
+    init: str = "he_uniform"
+    source: str = ""
+    of_z: bool = False
+    trains: bool = True
 
 
 #: Every activation by name.
@@ -36,12 +45,88 @@ ACTIVATIONS: dict[str, Activation] = {
         Activation("identity", "z", "1", "glorot_uniform"),
         Activation("sigmoid", "1 / (1 + exp(-z))", "a (1 - a)", "glorot_uniform"),
         Activation("tanh", "tanh(z)", "1 - a^2", "glorot_uniform"),
-        Activation("relu", "max(0, z)", "1 where a > 0, else 0", "he_uniform"),
+        Activation("relu", "max(0, z)", "1 where a > 0, else 0"),
         Activation(
             "softmax",
             "exp(z_j) / sum_k exp(z_k)",
             "a_j ([j = k] - a_k), a matrix",
             "glorot_uniform",
+        ),
+        Activation(
+            "leaky_relu",
+            "z where z >= 0, else 0.01 z",
+            "1 where a > 0, else 0.01",
+            source="Maas, Hannun and Ng (2013); torch.nn.LeakyReLU",
+        ),
+        Activation(
+            "elu",
+            "z where z > 0, else exp(z) - 1",
+            "1 where a > 0, else a + 1",
+            source="Clevert, Unterthiner and Hochreiter (2016); torch.nn.ELU",
+        ),
+        Activation(
+            "selu",
+            "1.0507 z where z > 0, else 1.7581 (exp(z) - 1)",
+            "1.0507 where a > 0, else a + 1.7581",
+            "lecun_normal",
+            source="Klambauer et al. (2017); torch.nn.SELU",
+        ),
+        Activation(
+            "gelu",
+            "z Phi(z), Phi the normal distribution: z (1 + erf(z / sqrt(2))) / 2",
+            "Phi(z) + z exp(-z^2 / 2) / sqrt(2 pi)",
+            source="Hendrycks and Gimpel (2016); torch.nn.GELU",
+            of_z=True,
+        ),
+        Activation(
+            "gelu_tanh",
+            "z (1 + t) / 2, t = tanh(sqrt(2 / pi) (z + 0.044715 z^3))",
+            "(1 + t) / 2 + z (1 - t^2) sqrt(2 / pi) (1 + 0.134145 z^2) / 2",
+            source="Hendrycks and Gimpel (2016); torch.nn.GELU(approximate='tanh')",
+            of_z=True,
+        ),
+        Activation(
+            "silu",
+            "z s, s = 1 / (1 + exp(-z))",
+            "s (1 + z (1 - s))",
+            source="Elfwing, Uchibe and Doya (2018); torch.nn.SiLU",
+            of_z=True,
+        ),
+        Activation(
+            "softplus",
+            "log(1 + exp(z))",
+            "1 - exp(-a)",
+            source="Dugas et al. (2001); torch.nn.Softplus",
+        ),
+        Activation(
+            "softsign",
+            "z / (1 + |z|)",
+            "(1 - |a|)^2",
+            "glorot_uniform",
+            source="torch.nn.Softsign",
+        ),
+        Activation(
+            "hard_sigmoid",
+            "min(max((z + 3) / 6, 0), 1)",
+            "1 / 6 where 0 < a < 1, else 0",
+            "glorot_uniform",
+            source="torch.nn.Hardsigmoid",
+        ),
+        Activation(
+            "hard_tanh",
+            "min(max(z, -1), 1)",
+            "1 where -1 < a < 1, else 0",
+            "glorot_uniform",
+            source="torch.nn.Hardtanh",
+        ),
+        Activation("exp", "exp(z)", "a", "glorot_uniform"),
+        Activation(
+            "step",
+            "1 where z > 0, else 0",
+            "0: forward only",
+            "glorot_uniform",
+            source="Rosenblatt (1958)",
+            trains=False,
         ),
     )
 }

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bpcore import _validation as door
+from bpcore._validation import ClassWeight
 from bpcore.network import Network
 
 
@@ -19,8 +20,8 @@ class GradientCheck:
     Attributes
     ----------
     errors : dict of str to float
-        For W[0], b[0], ... and X: the largest difference of an element, relative to the
-        largest element of the array.
+        For W[0], b[0], gain[0], ... and X: the largest difference of an element,
+        relative to the largest element of the array.
     zero : tuple of str
         The arrays whose gradient is zero throughout, of which the check says nothing.
     """
@@ -60,16 +61,20 @@ def check_gradients(
     X: ArrayLike,
     y: ArrayLike,
     sample_weight: ArrayLike | None = None,
+    class_weight: ClassWeight | None = None,
     *,
     step: float = 1e-6,
 ) -> GradientCheck:
     """Compare a network's gradients with central differences of its loss.
 
+    The loss is that of the next training step: with what drops out in it, its noise and
+    its mini-batch's moments.
+
     Parameters
     ----------
     network : Network
         Left as it is; the differences are taken in a float64 copy of it.
-    X, y, sample_weight
+    X, y, sample_weight, class_weight
         One mini-batch, as for ``Network.train_step``; each parameter costs two
         evaluations of it.
     step : float
@@ -90,17 +95,27 @@ def check_gradients(
     """
     door.instance("network", network, Network)
     step = door.real_number("step", step, above_zero=True)
-    gradients = network.gradients(X, y, sample_weight)
+    given = y, sample_weight, class_weight
+    gradients = network.gradients(X, *given)
     twin = network.astype("float64")
     rows = np.array(X, dtype=np.float64)
+    as_in_use = not (twin._design.random or "batch" in twin.norms)
 
     def loss() -> float:
-        return twin.evaluate(rows, y, sample_weight)
+        if as_in_use:
+            return float(twin.evaluate(rows, *given))
+        of_training = twin.gradients(rows, *given).loss
+        assert of_training is not None
+        return of_training
 
     pairs = {}
     for l, (W, b) in enumerate(zip(twin.weights, twin.biases, strict=True)):
         pairs[f"W[{l}]"] = gradients.weights[l], central_differences(loss, W, step)
         pairs[f"b[{l}]"] = gradients.biases[l], central_differences(loss, b, step)
+        if (gain := twin.gains[l]) is not None:
+            of_gain = gradients.gains[l]
+            assert of_gain is not None
+            pairs[f"gain[{l}]"] = of_gain, central_differences(loss, gain, step)
     pairs["X"] = gradients.input, central_differences(loss, rows, step)
     errors, zero = {}, []
     for name, (exact, numerical) in pairs.items():

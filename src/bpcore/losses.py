@@ -1,13 +1,48 @@
 """Losses by name: what each measures and which outputs and targets it goes with.
 
 Every loss is one number per sample, averaged over the mini-batch (weighted by
-``sample_weight`` where given).  The arithmetic is in ``csrc/losses.h`` and, readable,
-in ``reference``.
+``sample_weight`` and ``class_weight`` where given).  The arithmetic is in
+``csrc/losses.h`` and, readable, in ``reference.losses``.
+
+A loss is given by its name, by an object such as ``Huber(delta=0.5)`` where its setting
+is another than the default, or as any callable ``loss(a, y)`` that returns the values
+of the samples, (n,), and their derivatives by the outputs, (n, n_L).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpcore import _validation as door
+
+__all__ = [
+    "LOSSES",
+    "BinaryCrossEntropy",
+    "CrossEntropy",
+    "CustomLoss",
+    "Hinge",
+    "Huber",
+    "KLDivergence",
+    "LogCosh",
+    "Loss",
+    "LossFunction",
+    "MeanAbsoluteError",
+    "MeanSquaredError",
+    "Poisson",
+    "Quantile",
+    "SquaredError",
+]
+
+Array = NDArray[Any]
+
+#: loss(a, y) -> the values of the samples, and their derivatives by a.
+LossFunction = Callable[[Array, Array], tuple[Any, Any]]
 
 
 @dataclass(frozen=True)
@@ -17,55 +52,283 @@ class Loss:
     Attributes
     ----------
     name : str
-    formula : str
-        E(a, y) of one sample, sums over its outputs.
     output : str
         The activation of the output layer that goes with it by default.
     outputs : tuple of str, or None
         The only output activations it is defined with; None for any.
     labels : bool
         Whether integer class labels are taken for targets.
-    unit_targets : bool
-        Whether targets lie in 0 .. 1.
+    classes : bool
+        Whether targets tell classes, which may have weights.
+    least, most : float
+        What targets lie between.
+    signs : bool
+        Whether targets are -1 or 1.
     """
 
-    name: str
-    formula: str
-    output: str
-    outputs: tuple[str, ...] | None = None
-    labels: bool = False
-    unit_targets: bool = False
+    name: ClassVar[str]
+    output: ClassVar[str] = "identity"
+    outputs: ClassVar[tuple[str, ...] | None] = None
+    labels: ClassVar[bool] = False
+    classes: ClassVar[bool] = False
+    least: ClassVar[float] = -inf
+    most: ClassVar[float] = inf
+    signs: ClassVar[bool] = False
+
+    @property
+    def setting(self) -> float:
+        """The number that the kernel is told, 0 if none."""
+        return 0.0
+
+    def kernel(self, output: str) -> str:
+        """The kernels' name for it with this output activation."""
+        return self.name
+
+    def takes_z(self, output: str) -> bool:
+        """Whether it is computed from z, with the output activation within."""
+        return self.outputs is not None
 
 
-#: Every loss by name.
+class SquaredError(Loss):
+    """1/2 sum (a - y)^2."""
+
+    name = "squared_error"
+
+
+class MeanSquaredError(Loss):
+    """Mean of (a - y)^2, as ``torch.nn.MSELoss``."""
+
+    name = "mean_squared_error"
+
+
+@dataclass(frozen=True)
+class CrossEntropy(Loss):
+    """-sum y' log(a) of softmax outputs, y' = (1 - label_smoothing) y + ... / n_L.
+
+    Parameters
+    ----------
+    label_smoothing : float
+        At least 0 and below 1: a share of the target that is spread over all n_L
+        classes (Szegedy et al. 2016), as in ``torch.nn.CrossEntropyLoss``.
+
+    Examples
+    --------
+    >>> import bpcore as bp
+    >>> net = bp.Network([4, 8, 3], loss=bp.CrossEntropy(label_smoothing=0.1))
+    """
+
+    name = "cross_entropy"
+    output = "softmax"
+    outputs = ("softmax",)
+    labels = True
+    classes = True
+    least, most = 0.0, 1.0
+
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        _within(self, "label_smoothing", 0.0, 1.0)
+
+    @property
+    def setting(self) -> float:
+        return self.label_smoothing
+
+
+class BinaryCrossEntropy(Loss):
+    """-sum (y log(a) + (1 - y) log(1 - a)) of sigmoid outputs."""
+
+    name = "binary_cross_entropy"
+    output = "sigmoid"
+    outputs = ("sigmoid",)
+    classes = True
+    least, most = 0.0, 1.0
+
+
+class MeanAbsoluteError(Loss):
+    """Mean of |a - y|, as ``torch.nn.L1Loss``."""
+
+    name = "mean_absolute_error"
+
+
+@dataclass(frozen=True)
+class Huber(Loss):
+    """Mean of d^2 / 2 where |d| <= delta, else delta (|d| - delta / 2);  d = a - y.
+
+    Parameters
+    ----------
+    delta : float
+        Above 0.
+
+    Notes
+    -----
+    Huber (1964), as ``torch.nn.HuberLoss``.
+
+    Examples
+    --------
+    >>> import bpcore as bp
+    >>> bp.Huber(delta=0.5)
+    Huber(delta=0.5)
+    """
+
+    name = "huber"
+
+    delta: float = 1.0
+
+    def __post_init__(self) -> None:
+        _within(self, "delta", None, None)
+
+    @property
+    def setting(self) -> float:
+        return self.delta
+
+
+@dataclass(frozen=True)
+class Quantile(Loss):
+    """Mean of max(q d, (q - 1) d) with d = y - a: a then estimates the quantile q of y.
+
+    Parameters
+    ----------
+    q : float
+        Above 0 and below 1.
+
+    Notes
+    -----
+    Koenker and Bassett (1978).
+
+    Examples
+    --------
+    >>> import bpcore as bp
+    >>> bp.Quantile(0.9)
+    Quantile(q=0.9)
+    """
+
+    name = "quantile"
+
+    q: float = 0.5
+
+    def __post_init__(self) -> None:
+        _within(self, "q", None, 1.0)
+
+    @property
+    def setting(self) -> float:
+        return self.q
+
+
+class LogCosh(Loss):
+    """Mean of log(cosh(a - y))."""
+
+    name = "log_cosh"
+
+
+class Hinge(Loss):
+    """Mean of max(0, 1 - y a) for targets y of -1 and 1."""
+
+    name = "hinge"
+    classes = True
+    least, most = -1.0, 1.0
+    signs = True
+
+
+class Poisson(Loss):
+    """Mean of a - y log(a), a the rate of a Poisson distribution and y a count.
+
+    With the output "exp" that is the log link: exp(z) - y z.  With others, which must
+    stay positive (softplus), it is the identity link, with log(a + 1e-8).  As
+    ``torch.nn.PoissonNLLLoss``.
+    """
+
+    name = "poisson"
+    output = "exp"
+    least = 0.0
+
+    @property
+    def setting(self) -> float:
+        return 1e-8
+
+    def kernel(self, output: str) -> str:
+        return "poisson_of_log" if output == "exp" else "poisson"
+
+    def takes_z(self, output: str) -> bool:
+        return output == "exp"
+
+
+class KLDivergence(Loss):
+    """Sum of y (log(y) - log(a)) of softmax outputs, as ``torch.nn.KLDivLoss``."""
+
+    name = "kl_divergence"
+    output = "softmax"
+    outputs = ("softmax",)
+    least, most = 0.0, 1.0
+
+
+@dataclass(frozen=True)
+class CustomLoss(Loss):
+    """A function of the user's.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(a, y)`` gets outputs (n, n_L), and targets as the network took them,
+        (n, n_L) or integer labels (n,); it returns the values (n,) and their
+        derivatives by a, (n, n_L).
+    """
+
+    name = "custom"
+    labels = True
+    classes = True
+
+    function: LossFunction
+
+    def weighted(
+        self, a: Array, y: Array, weight: Array, share: float
+    ) -> tuple[Array, Array]:
+        """w E (n,), and share w dE/da (n, n_L), of what the function answers."""
+        answer = self.function(a, y)
+        if not isinstance(answer, tuple) or len(answer) != 2:
+            raise TypeError(
+                "loss(a, y) must return (values per sample, d value / d a); "
+                f"got {type(answer).__name__}"
+            )
+        E, d = np.asarray(answer[0], np.float64), np.asarray(answer[1], a.dtype)
+        if E.shape != (len(a),) or d.shape != a.shape:
+            raise ValueError(
+                f"loss(a, y) must return arrays of shapes ({len(a)},) and {a.shape}; "
+                f"got {E.shape} and {d.shape}"
+            )
+        # A row that does not count may have any loss, an infinite one too.
+        counts = weight > 0
+        E = np.where(counts, np.where(counts, E, 0) * weight, 0.0)
+        shares = (weight * share).astype(a.dtype)[:, None]
+        delta = np.where(counts[:, None], d, 0) * shares
+        return E, np.ascontiguousarray(delta, a.dtype)
+
+
+def _within(loss: Loss, name: str, low: float | None, high: float | None) -> None:
+    value = door.number_within(name, getattr(loss, name), low, high)
+    object.__setattr__(loss, name, value)
+
+
+#: Every loss by name, with its default setting.
 LOSSES: dict[str, Loss] = {
-    loss.name: loss
+    loss.name: loss()
     for loss in (
-        Loss("squared_error", "1/2 sum (a - y)^2", "identity"),
-        Loss("mean_squared_error", "mean (a - y)^2", "identity"),
-        Loss(
-            "cross_entropy",
-            "-sum y log(a)",
-            "softmax",
-            ("softmax",),
-            labels=True,
-            unit_targets=True,
-        ),
-        Loss(
-            "binary_cross_entropy",
-            "-sum y log(a) + (1 - y) log(1 - a)",
-            "sigmoid",
-            ("sigmoid",),
-            unit_targets=True,
-        ),
+        SquaredError,
+        MeanSquaredError,
+        CrossEntropy,
+        BinaryCrossEntropy,
+        MeanAbsoluteError,
+        Huber,
+        Quantile,
+        LogCosh,
+        Hinge,
+        Poisson,
+        KLDivergence,
     )
 }
 
-#: The loss that goes with an output activation by default.
+#: The loss that goes with an output activation by default, where not squared_error.
 DEFAULT_LOSS: dict[str, str] = {
     "softmax": "cross_entropy",
     "sigmoid": "binary_cross_entropy",
-    "identity": "squared_error",
-    "tanh": "squared_error",
-    "relu": "squared_error",
+    "exp": "poisson",
 }

@@ -6,9 +6,8 @@ loop over epochs is in ``training``.
 
 from __future__ import annotations
 
-import itertools
+import dataclasses
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -17,95 +16,31 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from bpcore import _dispatch, _engine, training
 from bpcore import _settings as settings
 from bpcore import _validation as door
-from bpcore._validation import Real
+from bpcore._validation import ClassWeight, Real
 from bpcore.activations import ACTIVATIONS
+from bpcore.buffers import (
+    SQUARES,
+    aligned_zeros,
+    optimizer_state,
+    running_views,
+    state_apart,
+    views,
+)
 from bpcore.errors import DivergenceError
+from bpcore.gradients import Gradients, Tape
+from bpcore.history import History
 from bpcore.initializers import INITIALIZERS, initialize
-from bpcore.losses import LOSSES
-from bpcore.optimizers import SGD
+from bpcore.losses import CustomLoss, Loss, LossFunction
+from bpcore.metrics import Metric, MetricLike, as_metrics
+from bpcore.optimizers import SGD, Optimizer
+from bpcore.schedules import Plateau, ReduceOnPlateau, Schedule, rates
 from bpcore.threads import n_threads as thread_count
 
 if TYPE_CHECKING:
     from typing import Self
 
-#: Bytes from which on it matters where an array begins.
-LARGE = 1 << 18
-
 #: Rows that predict and evaluate work on at a time.
 ROWS_AT_A_TIME = 256
-
-
-def aligned_zeros(size: int, dtype: DTypeLike, at: int = 0) -> NDArray[Any]:
-    """`size` zeros that begin on a cache line (64 bytes).
-
-    Large arrays begin `at` bytes past a multiple of 4096: the update walks through
-    weights and state at the same pace, which must not meet in the same cache sets.
-    """
-    dtype = np.dtype(dtype)
-    n_bytes = size * dtype.itemsize
-    unit, at = (4096, at) if n_bytes >= LARGE else (64, 0)
-    raw = np.zeros(n_bytes + at + unit, np.uint8)
-    start = -raw.ctypes.data % unit + at
-    return raw[start : start + n_bytes].view(dtype)
-
-
-def optimizer_state(n_states: int, size: int, dtype: DTypeLike) -> Real | None:
-    """Zeros for an optimizer's arrays, one after the other; None if it keeps none."""
-    return aligned_zeros(n_states * size, dtype, at=2112) if n_states else None
-
-
-def views(
-    flat: NDArray[Any], sizes: Sequence[int]
-) -> tuple[tuple[NDArray[Any], ...], tuple[NDArray[Any], ...]]:
-    """The W[l] (n_in, n_out) and b[l] (n_out,) inside W[0] b[0] W[1] b[1] ..."""
-    weights, biases, at = [], [], 0
-    for n_in, n_out in itertools.pairwise(sizes):
-        weights.append(flat[at : at + n_in * n_out].reshape(n_in, n_out))
-        at += n_in * n_out
-        biases.append(flat[at : at + n_out])
-        at += n_out
-    return tuple(weights), tuple(biases)
-
-
-@dataclass(frozen=True)
-class Gradients:
-    """Derivatives of a scalar E by everything it depends on.
-
-    Attributes
-    ----------
-    loss : float or None
-        E itself, where the network computed it.
-    flat : array (n_parameters,)
-        dE by all parameters, in the order of ``Network.parameters``.
-    weights, biases : tuple of arrays
-        Views of `flat`, shaped like ``Network.weights`` and ``Network.biases``.
-    input : array (n, n_in)
-        dE/dX.
-    """
-
-    loss: float | None
-    flat: Real
-    weights: tuple[Real, ...]
-    biases: tuple[Real, ...]
-    input: Real
-
-
-@dataclass(frozen=True)
-class Tape:
-    """What one forward pass computed.
-
-    Attributes
-    ----------
-    activations : tuple of arrays
-        a[0] = X, (n, n_0), to a[L], (n, n_L).
-    """
-
-    activations: tuple[Real, ...]
-
-    @property
-    def output(self) -> Real:
-        """a[L], the network's prediction."""
-        return self.activations[-1]
 
 
 class Network:
@@ -121,24 +56,47 @@ class Network:
     sizes : sequence of int
         n_0, ..., n_L: inputs, hidden units of each layer, outputs.
     activation : str or sequence of str
-        f of the hidden layers: one name, or one for each.  Names: identity, sigmoid,
-        tanh, relu, softmax.
+        f of the hidden layers: one name, or one for each, of ``bpcore.ACTIVATIONS``:
+        identity, sigmoid, tanh, relu, softmax, leaky_relu, elu, selu, gelu, gelu_tanh,
+        silu, softplus, softsign, hard_sigmoid, hard_tanh, exp, step (forward only).
     output : str, optional
         f of the last layer.  By default the one that goes with the loss: softmax with
-        cross_entropy, sigmoid with binary_cross_entropy, identity with the others.
-    loss : str, optional
-        squared_error, mean_squared_error, cross_entropy (softmax output only) or
-        binary_cross_entropy (sigmoid output only).  By default the one that goes with
-        the output; squared_error where neither is given.
-    optimizer : SGD, optional
-        Settings of the update; ``SGD()`` by default.
+        cross_entropy, sigmoid with binary_cross_entropy, exp with poisson, identity
+        with most others.
+    loss : str, Loss or callable, optional
+        squared_error, mean_squared_error, cross_entropy (softmax output only),
+        binary_cross_entropy (sigmoid output only), mean_absolute_error, huber,
+        quantile, log_cosh, hinge, poisson or kl_divergence (softmax output only); or an
+        object with another setting, ``bpcore.Huber(delta=0.5)``; or any callable
+        ``loss(a, y)`` that returns the value of every sample, (n,), and their
+        derivatives by a, (n, n_L).  By default the one that goes with the output;
+        squared_error where neither is given.
+    optimizer : Optimizer, optional
+        Settings of the update, ``bpcore.Adam(1e-3)``; ``SGD()`` by default.
+    norm : "batch", "layer" or None, or a sequence of them
+        Normalisation of a @ W in the hidden layers, before the activation, for all or
+        for each.  Then b is the shift after it, and ``gains`` its factor::
+
+            z = gain (u - mean) / sqrt(variance + 1e-5) + b,     u = a @ W
+
+        batch: over the mini-batch (Ioffe and Szegedy 2015), with running moments
+        (momentum 0.1) in their place where nothing is trained.  layer: over the units
+        (Ba, Kiros and Hinton 2016).  As ``torch.nn.BatchNorm1d`` and ``LayerNorm``.
+    dropout : float or sequence of float
+        The share of the units of the hidden layers, of all or of each, that drop out
+        in every training mini-batch (Srivastava et al. 2014); those that are kept are
+        divided by 1 - dropout.  At least 0 and below 1.
+    input_noise : float
+        Standard deviation of gaussian noise that is added to X while training.
     init : str
         Initialiser of the weights: glorot_, he_ or lecun_ with uniform or normal,
-        zeros, or "auto": he_uniform into relu, glorot_uniform into the others.  Biases
-        begin at zero.
+        zeros, or "auto": by the activation that they lead into (he_uniform into relu
+        and its kind, lecun_normal into selu, else glorot_uniform).  Biases begin at
+        zero.
     dtype : float32 or float64
     rng : int, numpy Generator or BitGenerator, optional
-        Where weights and shuffles come from; an int gives the same network everywhere.
+        Where weights, shuffles, dropout and noise come from; an int gives the same
+        network everywhere.
     n_threads : int or "auto"
         The most threads that a step or a prediction uses; how many of them it does use
         depends on its work, and on how many networks are busy.  "auto" takes the cores
@@ -166,6 +124,7 @@ class Network:
     """
 
     _engine_class: ClassVar[Any] = _engine.Engine
+    _accumulate = 1
     _shuffle: ClassVar[Any] = staticmethod(_engine.shuffle)
 
     def __init__(
@@ -174,80 +133,138 @@ class Network:
         *,
         activation: str | Sequence[str] = "relu",
         output: str | None = None,
-        loss: str | None = None,
-        optimizer: SGD | None = None,
+        loss: str | Loss | LossFunction | None = None,
+        optimizer: Optimizer | None = None,
+        norm: str | Sequence[str | None] | None = None,
+        dropout: float | Sequence[float] = 0.0,
+        input_noise: float = 0.0,
         init: str = "auto",
         dtype: DTypeLike = "float32",
         rng: int | np.random.Generator | np.random.BitGenerator | None = None,
         n_threads: int | str = "auto",
     ) -> None:
         self._n_threads, threads = n_threads, thread_count(n_threads)
-        self._sizes = settings.layer_sizes(sizes)
+        sizes = settings.layer_sizes(sizes)
+        hidden = len(sizes) - 2
         self._dtype = settings.real_dtype(dtype)
-        output, self._loss = settings.output_and_loss(output, loss)
-        hidden = settings.hidden_activations(activation, len(self._sizes) - 2)
-        self._activations = (*hidden, output)
-        if self._loss == "cross_entropy" and self._sizes[-1] == 1:
+        output, loss = settings.output_and_loss(output, loss)
+        activations = settings.hidden_activations(activation, hidden)
+        if loss.name == "cross_entropy" and sizes[-1] == 1:
             raise ValueError(
                 "sizes must end in at least 2 outputs for cross_entropy; got 1 "
                 "(binary_cross_entropy takes one)"
             )
+        norms = (*settings.hidden_norms(norm, hidden), None)
+        shares = (*settings.hidden_dropout(dropout, hidden), 0.0)
+        noise = door.real_number("input_noise", input_noise)
         door.one_of("init", init, ["auto", *INITIALIZERS])
         optimizer = settings.known_optimizer(SGD() if optimizer is None else optimizer)
         self._bits = settings.bit_generator(rng)
-        count = settings.parameter_count(self._sizes)
+        self._design = settings.Design(
+            sizes,
+            (*activations, output),
+            loss,
+            norms,
+            shares,
+            noise,
+            settings.training_seed(self._bits),
+        )
+        count = settings.parameter_count(sizes, norms)
         try:
             self._parameters = aligned_zeros(count, self._dtype)
         except MemoryError:
             raise MemoryError(
-                f"sizes {list(self._sizes)} give {count} parameters, more than there "
+                f"sizes {list(sizes)} give {count} parameters, more than there "
                 "is memory for"
             ) from None
+        self._running = np.zeros(self._design.n_running, self._dtype)
+        self._lr_factors, self._frozen = (1.0,) * (hidden + 1), (False,) * (hidden + 1)
         self._connect(threads)
-        for W, f in zip(self.weights, self._activations, strict=True):
+        for gain, moments in zip(self.gains, self._running_views, strict=True):
+            if gain is not None:
+                gain[...] = 1
+            if moments is not None:
+                moments[1] = 1
+        for W, f in zip(self.weights, self.activations, strict=True):
             name = ACTIVATIONS[f].init if init == "auto" else init
             initialize(name, W, self._bits.random_raw)
+        self._epochs, self._begun = 0, (0, 0)
         self.optimizer = optimizer
 
     def _connect(self, n_threads: int) -> None:
         """Views of the parameters, and an engine on them without a workspace yet."""
-        self._weights, self._biases = views(self._parameters, self._sizes)
+        design = self._design
+        self._views = views(self._parameters, design.sizes, design.norms)
+        self._running_views = running_views(self._running, design.sizes, design.norms)
+        folds = design.n_running > 0
         self._engine = self._engine_class(
             _dispatch.kernels,
             self._dtype.name,
-            self._sizes,
-            self._activations,
-            self._loss,
+            design,
             self._parameters,
+            self._running if folds else None,
+            np.zeros_like(self._parameters) if folds else None,
         )
-        loss = LOSSES[self._loss]
-        self._engine.accept(loss.labels, loss.unit_targets)
+        # Whether a mini-batch may take the short way past the door.
+        self._at_once = design.trains and not (
+            folds or design.asks or design.loss.signs
+        )
         self._engine.use_threads(n_threads)
+        self._one = np.empty(design.sizes[-1], self._dtype)
 
     def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}({list(self.sizes)}, "
-            f"activation={list(self._activations[:-1])}, "
-            f"output={self._activations[-1]!r}, loss={self._loss!r}, "
-            f"optimizer={self._optimizer}, dtype={self._dtype.name!r})"
-        )
+        design = self._design
+        loss = getattr(self.loss, "__name__", repr(self.loss))
+        shown = [
+            f"{list(self.sizes)}",
+            f"activation={list(self.activations[:-1])}",
+            f"output={self.activations[-1]!r}",
+            f"loss={loss}",
+            f"optimizer={self._optimizer}",
+        ]
+        if any(design.norms):
+            shown.append(f"norm={list(design.norms[:-1])}")
+        if any(design.dropout):
+            shown.append(f"dropout={list(design.dropout[:-1])}")
+        if design.input_noise:
+            shown.append(f"input_noise={design.input_noise}")
+        shown.append(f"dtype={self._dtype.name!r}")
+        return f"{type(self).__name__}({', '.join(shown)})"
 
     # --- what it is made of -----------------------------------------------------------
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """n_0, ..., n_L."""
-        return self._sizes
+        return self._design.sizes
 
     @property
     def activations(self) -> tuple[str, ...]:
         """The name of f[0], ..., f[L-1]; the last is the output's."""
-        return self._activations
+        return self._design.activations
 
     @property
-    def loss(self) -> str:
-        """The name of the loss."""
-        return self._loss
+    def loss(self) -> str | Loss | LossFunction:
+        """The name of the loss, or its settings where they are not the default ones."""
+        loss = self._design.loss
+        if isinstance(loss, CustomLoss):
+            return loss.function
+        return loss.name if loss == type(loss)() else loss
+
+    @property
+    def norms(self) -> tuple[str | None, ...]:
+        """The normalisation of each layer."""
+        return self._design.norms
+
+    @property
+    def dropout(self) -> tuple[float, ...]:
+        """The share of each layer's units that drop out while training."""
+        return self._design.dropout
+
+    @property
+    def input_noise(self) -> float:
+        """Standard deviation of the noise added to X while training."""
+        return self._design.input_noise
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -269,90 +286,277 @@ class Network:
 
     @property
     def parameters(self) -> Real:
-        """All parameters, flat and writable: W[0], b[0], W[1], b[1], ..."""
+        """All parameters, flat and writable: W[0], b[0], (gain[0],) W[1], b[1], ..."""
         return self._parameters
 
     @property
     def weights(self) -> tuple[Real, ...]:
         """W[l], (n_in, n_out) each: writable views of the parameters."""
-        return self._weights
+        return self._views.weights
 
     @property
     def biases(self) -> tuple[Real, ...]:
         """b[l], (n_out,) each: writable views of the parameters."""
-        return self._biases
+        return self._views.biases
 
     @property
-    def optimizer(self) -> SGD:
+    def gains(self) -> tuple[Any, ...]:
+        """The factors (n_out,) after normalisation, None for layers without it."""
+        return self._views.gains
+
+    @property
+    def running_moments(self) -> tuple[Any, ...]:
+        """Running mean and variance (2, n_out) of each layer with batch norm, or None.
+
+        Writable, like the parameters.
+        """
+        return self._running_views
+
+    @property
+    def optimizer(self) -> Optimizer:
         """The settings of the update; assign others at any time.
 
-        The state (the velocity) is kept where the new settings use one too, and begins
-        at zero otherwise.
+        The state is kept where an optimizer of the same kind keeps the same arrays, and
+        begins anew otherwise, as does the schedule of the learning rate if it is
+        another.
         """
         return self._optimizer
 
     @optimizer.setter
-    def optimizer(self, optimizer: SGD) -> None:
+    def optimizer(self, optimizer: Optimizer) -> None:
         settings.known_optimizer(optimizer)
-        state = getattr(self, "_state", None)
-        size = self._parameters.size
-        if (0 if state is None else state.size) != optimizer.n_states * size:
-            state = optimizer_state(optimizer.n_states, size, self._dtype)
-        self._use_optimizer(optimizer, state)
-
-    def _use_optimizer(self, optimizer: SGD, state: Real | None) -> None:
+        before = getattr(self, "_optimizer", None)
+        same = type(optimizer) is type(before) and optimizer.states == before.states
+        state = self._state if same else self._new_state(optimizer)
         with self._engine:
-            self._engine.use_optimizer(optimizer, state)
-            self._optimizer, self._state = optimizer, state
+            if not same:
+                self._engine.steps = 0
+            self._use_optimizer(optimizer, state)
+            if before is None or optimizer.lr != before.lr:
+                self._begin_schedule()
+
+    def _new_state(self, optimizer: Optimizer) -> Real | None:
+        if not optimizer.states:
+            return None
+        state = optimizer_state(
+            len(optimizer.states), self._parameters.size, self._dtype
+        )
+        of_weights, of_biases = optimizer.both()
+        for name, array in zip(optimizer.states, state, strict=True):
+            parts = views(array[: self._parameters.size], self.sizes, self.norms)
+            for W, factor in zip(parts.weights, self._lr_factors, strict=True):
+                W[...] = of_weights.start(name, factor)
+            for b, factor in zip(parts.biases, self._lr_factors, strict=True):
+                b[...] = of_biases.start(name, factor)
+            for gain, factor in zip(parts.gains, self._lr_factors, strict=True):
+                if gain is not None:
+                    gain[...] = of_biases.start(name, factor)
+        return state
+
+    def _use_optimizer(self, optimizer: Optimizer, state: Real | None) -> None:
+        factors = [
+            0.0 if frozen else factor
+            for factor, frozen in zip(self._lr_factors, self._frozen, strict=True)
+        ]
+        steps = optimizer.rule in _dispatch.kernels.RULES
+        loss = self._design.loss
+        self._engine.accept(steps and self._at_once, loss.labels, loss.least, loss.most)
+        if steps:
+            apart = state_apart(self._parameters.size)
+            self._engine.use_optimizer(optimizer, factors, state, apart)
+        self._optimizer, self._state = optimizer, state
+        self._store_gradients()
+
+    def _store_gradients(self) -> None:
+        """Train by stored gradients where the optimizer or accumulation asks for it."""
+        size, gradient, waiting, squares = self._parameters.size, None, None, None
+        accumulate = self._accumulate
+        if accumulate > 1 or self._optimizer.clip_norm:
+            gradient = aligned_zeros(size, self._dtype)
+            squares = np.zeros(size // SQUARES + 1)
+        if accumulate > 1:
+            waiting = aligned_zeros(size, self._dtype)
+        self._engine.use_gradients(gradient, waiting, squares, accumulate)
+
+    @property
+    def lr_factors(self) -> tuple[float, ...]:
+        """Each layer's share of the learning rate, 1 at first; assign one for each.
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> net = bp.Network([4, 8, 3])
+        >>> net.lr_factors = [0.1, 1.0]
+        """
+        return self._lr_factors
+
+    @lr_factors.setter
+    def lr_factors(self, factors: Sequence[float]) -> None:
+        self._lr_factors = settings.layer_factors(factors, len(self.weights))
+        with self._engine:
+            self._use_optimizer(self._optimizer, self._state)
+
+    @property
+    def frozen(self) -> tuple[bool, ...]:
+        """Whether each layer is left as it is by training; assign a bool for each.
+
+        Frozen layers keep weights, biases, gains and running moments.
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> net = bp.Network([4, 8, 3])
+        >>> net.frozen = [True, False]
+        """
+        return self._frozen
+
+    @frozen.setter
+    def frozen(self, frozen: Sequence[bool]) -> None:
+        if len(frozen) != len(self.weights):
+            raise ValueError(
+                f"frozen must be one bool for each of the {len(self.weights)} layers "
+                f"of weights; got {len(frozen)}"
+            )
+        self._frozen = tuple(
+            door.yes_or_no(f"frozen[{l}]", value) for l, value in enumerate(frozen)
+        )
+        with self._engine:
+            self._use_optimizer(self._optimizer, self._state)
+
+    # --- learning rate ----------------------------------------------------------------
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the next step."""
+        self._set_lr()
+        lr: float = self._engine.lr
+        return lr
+
+    def _begin_schedule(self) -> None:
+        """The schedule, if any, counts from here on."""
+        self._begun = self._engine.steps, self._epochs
+        reducer = self._reducer
+        self._plateau: Plateau | None = reducer.initial() if reducer else None
+        self._set_lr()
+
+    @property
+    def _reducer(self) -> ReduceOnPlateau | None:
+        schedule = self._optimizer.schedule
+        return None if schedule is None else schedule.plateau
+
+    def _set_lr(self) -> None:
+        """Tell the engine the rate of the next step."""
+        schedule = self._optimizer.schedule
+        if schedule is None:
+            self._engine.lr = self._optimizer.lr
+        elif self._plateau is not None:
+            self._engine.lr = self._plateau.lr * schedule.scale(self._time(schedule))
+        else:
+            self._engine.lr = schedule(self._time(schedule))
+
+    def _time(self, schedule: Schedule) -> int:
+        """Steps or epochs since the schedule began."""
+        steps, epochs = self._begun
+        if schedule.per == "step":
+            return int(self._engine.steps) - steps
+        return self._epochs - epochs
+
+    def _rates(self, count: int) -> NDArray[np.float64] | None:
+        """The rates of so many steps from here on, None if they are all `lr`."""
+        self._set_lr()
+        schedule = self._optimizer.schedule
+        if schedule is None or schedule.per != "step" or self._plateau is not None:
+            return None
+        return rates(schedule, self._time(schedule), count)
 
     # --- training ---------------------------------------------------------------------
 
     def fit(
         self,
-        X: ArrayLike,
-        y: ArrayLike,
+        X: ArrayLike | Iterable[Any],
+        y: ArrayLike | None = None,
         *,
         epochs: int = 10,
-        batch_size: int = 32,
+        batch_size: int | None = None,
         shuffle: bool = True,
-        validation: tuple[ArrayLike, ...] | None = None,
-        patience: int | None = None,
+        validation: tuple[ArrayLike, ...] | float | None = None,
         sample_weight: ArrayLike | None = None,
+        class_weight: ClassWeight | None = None,
+        metrics: MetricLike | Sequence[MetricLike] | None = None,
+        monitor: str | None = None,
+        mode: str = "auto",
+        patience: int | None = None,
+        min_delta: float = 0.0,
+        restore_best: bool = False,
+        accumulate: int = 1,
         callbacks: Iterable[training.Callback] = (),
+        batch_callbacks: Iterable[training.BatchCallback] = (),
+        steps_per_epoch: int | None = None,
         progress: bool = True,
-    ) -> training.History:
+    ) -> History:
         """Train for a number of epochs of mini-batches.
+
+        Another call goes on where this one ended: parameters, optimizer, schedule and
+        random streams are kept, so that 5 epochs and 5 more are 10, bit for bit.
 
         Parameters
         ----------
-        X : array-like (n, n_0)
+        X : array-like (n, n_0), or an iterable of mini-batches
+            With y left away, X yields ``(X, y)`` or ``(X, y, sample_weight)``, for data
+            larger than memory.  A list (or anything that can be iterated over again) is
+            gone through in every epoch; a generator once: give it ``epochs=1``, or
+            ``steps_per_epoch``.
         y : array-like
             Labels (n,) for cross_entropy, or targets (n, n_L); (n,) where n_L is 1.
         epochs : int
-            Passes over the data, at least 1.
-        batch_size : int
-            Rows of a mini-batch; a last incomplete one is used.
+            Passes over the data, at least 1; iterations for LBFGS.
+        batch_size : int, optional
+            Rows of a mini-batch, 32 by default, or all for optimizers that need all; a
+            last incomplete one is used, and weighs as much as it has rows.
         shuffle : bool
             A new order in every epoch, from the network's own random stream.
-        validation : (X, y) or (X, y, sample_weight), optional
-            Data whose loss is computed after every epoch.
-        patience : int, optional
-            Stop after so many epochs without a new lowest loss: of the validation data
-            where there are some, else of the training data.
-            The network keeps its last parameters, not the best; a callback can keep a
-            copy of those.
+        validation : (X, y), (X, y, sample_weight) or float, optional
+            Data whose loss is computed after every epoch, or the share of the rows that
+            is held back for it: at random, classes in proportion.
         sample_weight : array-like (n,), optional
             The share of each sample in the mean loss, not negative.
+        class_weight : mapping, sequence or "balanced", optional
+            The weight of each class, by its label or in order, that the weights of its
+            samples are multiplied by, in validation too.  "balanced" weighs all classes
+            alike: n / (number of classes x samples of the class).
+        metrics : str, callable or sequence of them, optional
+            What to compute after every epoch, of the validation data where there are
+            some, else of the training data: names of ``bpcore.metrics``, such as
+            "accuracy", "top_5", "r2", "mae", "auc", or callables ``f(y, a)``.
+        monitor : str, optional
+            What patience and restore_best go by: "loss", "validation_loss" or a metric;
+            the validation loss where there is one, else the training loss.
+        mode : "auto", "min" or "max"
+            Whether less of it is better; to be said only of one's own metrics.
+        patience : int, optional
+            Stop after so many epochs without a better value.
+        min_delta : float
+            A better value is better by more than this.
+        restore_best : bool
+            End with parameters and optimizer state of the best epoch, not the last.
+        accumulate : int
+            Mini-batches whose gradients make one step together: as of one mini-batch
+            with the rows of all.
         callbacks : iterable of callables
             Each called as ``callback(network, history)`` after every epoch; training
             stops if one returns True.
+        batch_callbacks : iterable of callables
+            Each called as ``callback(network, epoch, batch, loss)`` after every
+            mini-batch, epoch and batch counted from 1; likewise.
+        steps_per_epoch : int, optional
+            Mini-batches of an epoch, where they come from an iterable.
         progress : bool
             Show a bar (where tqdm is installed, else lines) on standard error.
 
         Returns
         -------
         History
-            The loss of every epoch, its validation loss and its seconds.
+            Loss, validation loss, metrics, learning rate and seconds of every epoch.
 
         Raises
         ------
@@ -377,7 +581,7 @@ class Network:
         >>> net.weights[0].round(1), net.biases[0].round(1)
         (array([[2.]], dtype=float32), array([1.], dtype=float32))
         """
-        return training.fit(
+        return training.prepare(
             self,
             X,
             y,
@@ -385,14 +589,61 @@ class Network:
             batch_size=batch_size,
             shuffle=shuffle,
             validation=validation,
-            patience=patience,
             sample_weight=sample_weight,
+            class_weight=class_weight,
+            metrics=metrics,
+            monitor=monitor,
+            mode=mode,
+            patience=patience,
+            min_delta=min_delta,
+            restore_best=restore_best,
+            accumulate=accumulate,
             callbacks=callbacks,
-            show=progress,
+            batch_callbacks=batch_callbacks,
+            steps_per_epoch=steps_per_epoch,
+            progress=progress,
+        ).run()
+
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        batch_size: int | None = None,
+        sample_weight: ArrayLike | None = None,
+        class_weight: ClassWeight | None = None,
+    ) -> Self:
+        """One pass over the data, shuffled, without a word; returns the network.
+
+        Parameters
+        ----------
+        X, y, batch_size, sample_weight, class_weight
+            As for `fit`.
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> net = bp.Network([1, 1], init="zeros", optimizer=bp.SGD(lr=0.5))
+        >>> net.partial_fit([[1.0]], [[2.0]]).predict([1.0])
+        array([2.], dtype=float32)
+        """
+        self.fit(
+            X,
+            y,
+            epochs=1,
+            batch_size=batch_size,
+            sample_weight=sample_weight,
+            class_weight=class_weight,
+            progress=False,
         )
+        return self
 
     def train_step(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        class_weight: ClassWeight | None = None,
     ) -> float:
         """One step on one mini-batch, the update fused into backpropagation.
 
@@ -403,7 +654,7 @@ class Network:
 
         Parameters
         ----------
-        X, y, sample_weight
+        X, y, sample_weight, class_weight
             As for `fit`, one mini-batch.
 
         Returns
@@ -428,10 +679,17 @@ class Network:
         (2.0, 0.0)
         """
         loss: float | None = None
-        if sample_weight is None:
+        if self._optimizer.lr.__class__ is not float:
+            self._set_lr()
+        if sample_weight is None and class_weight is None:
             loss = self._engine.step_at_once(X, y)
         if loss is None:
-            rows, targets, weight = self._batch(X, y, sample_weight)
+            self._require_derivatives()
+            self._require_steps()
+            rows, targets, weight = self._weighted_batch(
+                X, y, sample_weight, class_weight
+            )[0]
+            self._require_rows(len(rows))
             with self._engine:
                 self._reserve(len(rows))
                 loss = self._engine.train_step(rows, targets, weight)
@@ -441,20 +699,72 @@ class Network:
             )
         return loss
 
-    def gradients(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
-    ) -> Gradients:
-        """The mean loss of a mini-batch and its derivatives; nothing is updated.
+    def learn_one(self, x: ArrayLike, y: ArrayLike) -> float:
+        """One step on one sample, as `train_step` makes it on a mini-batch of one row.
+
+        An array x of the network's dtype is used where it lies, and nothing is
+        allocated: for learning sample by sample, in loops of one's own.
 
         Parameters
         ----------
-        X, y, sample_weight
+        x : array-like (n_0,)
+        y : int, float or array-like (n_L,)
+            A label for cross_entropy, a number where n_L is 1, or all targets.
+
+        Returns
+        -------
+        float
+            The loss before the step.
+
+        Raises
+        ------
+        ValueError, TypeError, DivergenceError
+            As `train_step`.
+
+        Examples
+        --------
+        >>> import numpy as np, bpcore as bp
+        >>> net = bp.Network([2, 8, 2], loss="cross_entropy", rng=0)
+        >>> x = np.array([0.5, -1.0], dtype=np.float32)
+        >>> first = net.learn_one(x, 1)
+        >>> net.learn_one(x, 1) < first
+        True
+        """
+        if self._optimizer.lr.__class__ is not float:
+            self._set_lr()
+        loss: float | None = self._engine.learn_one_at_once(x, y)
+        if loss is None:
+            rows = door.as_dtype("x", x, self._dtype)
+            if rows.shape != (self.sizes[0],):
+                raise ValueError(
+                    f"x must have shape ({self.sizes[0]},); got {rows.shape}"
+                )
+            target = np.asarray(door.as_array("y", y))
+            return self.train_step(rows[None, :], target[None, ...])
+        if loss != loss:  # NaN
+            raise DivergenceError("the loss of x is not finite; nothing has changed")
+        return loss
+
+    def gradients(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        class_weight: ClassWeight | None = None,
+    ) -> Gradients:
+        """The mean loss of a mini-batch and its derivatives; nothing is updated.
+
+        They are those of the next training step: what drops out in it is dropped here.
+
+        Parameters
+        ----------
+        X, y, sample_weight, class_weight
             As for `fit`, one mini-batch.
 
         Returns
         -------
         Gradients
-            ``.loss``, ``.weights``, ``.biases``, ``.flat`` and ``.input``.
+            ``.loss``, ``.weights``, ``.biases``, ``.gains``, ``.flat`` and ``.input``.
 
         Examples
         --------
@@ -464,12 +774,29 @@ class Network:
         >>> grads.loss, grads.weights[0].ravel().tolist(), grads.biases[0].tolist()
         (4.5, [-3.0, -6.0], [-3.0])
         """
-        rows, targets, weight = self._batch(X, y, sample_weight)
+        self._require_derivatives()
+        rows, targets, weight = self._weighted_batch(X, y, sample_weight, class_weight)[
+            0
+        ]
+        self._require_rows(len(rows))
         flat, dX = np.empty_like(self._parameters), np.empty_like(rows)
+        moments = self._new_moments()
         with self._engine:
             self._reserve(len(rows))
-            loss = self._engine.gradients(rows, targets, weight, flat, dX)
-        return Gradients(loss, flat, *views(flat, self.sizes), dX)
+            loss = self._engine.gradients(rows, targets, weight, flat, dX, moments)
+        return self._as_gradients(loss, flat, dX, moments)
+
+    def _new_moments(self) -> Real | None:
+        """Room for what batch norm finds in a mini-batch, None without it."""
+        return np.empty_like(self._running) if self._running.size else None
+
+    def _as_gradients(
+        self, loss: float | None, flat: Real, dX: Real, moments: Real | None
+    ) -> Gradients:
+        parts = views(flat, self.sizes, self.norms)
+        return Gradients(
+            loss, flat, parts.weights, parts.biases, parts.gains, dX, moments
+        )
 
     def apply(self, gradients: Gradients) -> None:
         """One optimizer step from stored gradients.
@@ -491,13 +818,24 @@ class Network:
         array([1., 1.], dtype=float32)
         """
         door.instance("gradients", gradients, Gradients)
+        self._require_steps()
         flat = door.as_numbers("gradients.flat", gradients.flat, self._dtype)
         if flat.shape != self._parameters.shape:
             raise ValueError(
                 f"gradients.flat must have shape {self._parameters.shape}; "
                 f"got {flat.shape}"
             )
-        self._engine.apply(flat)
+        if self._optimizer.clip_norm:
+            flat = flat.copy()  # it is scaled in place
+            parts = views(flat, self.sizes, self.norms)
+            for l, frozen in enumerate(self._frozen):
+                if frozen:  # has no part in the norm
+                    parts.weights[l][...] = parts.biases[l][...] = 0
+                    if (gain := parts.gains[l]) is not None:
+                        gain[...] = 0
+        self._set_lr()
+        moments = gradients.moments if self._running.size else None
+        self._engine.apply(flat, moments, len(gradients.input))
 
     # --- use --------------------------------------------------------------------------
 
@@ -533,7 +871,7 @@ class Network:
             at_once: Real | None = self._engine.predict_at_once(X)
             if at_once is not None:
                 return at_once
-        n_0, n_L = self._sizes[0], self._sizes[-1]
+        n_0, n_L = self.sizes[0], self.sizes[-1]
         rows = door.as_dtype("X", X, self._dtype)
         single = rows.ndim == 1
         if single:
@@ -562,20 +900,57 @@ class Network:
 
     __call__ = predict
 
-    def evaluate(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
-    ) -> float:
-        """The mean loss.
+    def predict_one(self, x: ArrayLike) -> Real:
+        """The output activations of a single row, without allocating anything.
 
         Parameters
         ----------
-        X, y, sample_weight
+        x : array-like (n_0,)
+            Used where it lies if it is an array of the network's dtype.
+
+        Returns
+        -------
+        array (n_L,)
+            The same array every time: the next call overwrites it.
+
+        Examples
+        --------
+        >>> import numpy as np, bpcore as bp
+        >>> net = bp.Network([2, 3], output="softmax", init="zeros")
+        >>> net.predict_one(np.array([1.0, -1.0], dtype=np.float32))
+        array([0.33333334, 0.33333334, 0.33333334], dtype=float32)
+        """
+        out: Real | None = self._engine.predict_one_at_once(x, self._one)
+        if out is None:
+            rows = door.as_dtype("x", x, self._dtype)
+            if rows.shape != (self.sizes[0],):
+                raise ValueError(
+                    f"x must have shape ({self.sizes[0]},); got {rows.shape}"
+                )
+            return self.predict(rows, self._one)
+        return out
+
+    def evaluate(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        class_weight: ClassWeight | None = None,
+        *,
+        metrics: MetricLike | Sequence[MetricLike] | None = None,
+    ) -> Any:
+        """The mean loss, and metrics where asked for.
+
+        Parameters
+        ----------
+        X, y, sample_weight, class_weight, metrics
             As for `fit`.
 
         Returns
         -------
-        float
-            sum(w E) / sum(w), with E the loss of a row and w its weight, 1 by default.
+        float, or dict of str to float where there are metrics
+            sum(w E) / sum(w), with E the loss of a row and w its weight, 1 by default;
+            in the dict it is "loss".
 
         Examples
         --------
@@ -583,8 +958,33 @@ class Network:
         >>> net = bp.Network([1, 1], init="zeros")
         >>> net.evaluate([[0.0], [0.0]], [[2.0], [4.0]])
         5.0
+        >>> net.evaluate([[0.0], [0.0]], [[2.0], [4.0]], metrics="mae")
+        {'loss': 5.0, 'mae': 3.0}
         """
-        rows, targets, weight = self._batch(X, y, sample_weight)
+        wanted = as_metrics(metrics)
+        data = self._weighted_batch(X, y, sample_weight, class_weight)[0]
+        values = self._measure(data, wanted, "loss")
+        return values if wanted else values["loss"]
+
+    def _measure(
+        self,
+        data: tuple[Any, Any, Any] | None,
+        metrics: Sequence[Metric],
+        loss: str | None,
+    ) -> dict[str, float]:
+        """The mean loss, by the name `loss` if it has one, and the metrics."""
+        values: dict[str, float] = {}
+        if data is None:
+            return values
+        rows, targets, weight = data
+        if loss is not None:
+            values[loss] = self._mean_loss(rows, targets, weight)
+        if metrics:
+            a = self.predict(rows)
+            values |= {m.name: m(targets, a, weight) for m in metrics}
+        return values
+
+    def _mean_loss(self, rows: Any, targets: Any, weight: Any) -> float:
         first, total, weights = 0, 0.0, 0.0
         with self._engine:
             self._reserve(min(len(rows), ROWS_AT_A_TIME))
@@ -599,10 +999,54 @@ class Network:
                     ROWS_AT_A_TIME,
                     training.SLICE,
                 )
-        return total / weights
+        return total / weights if weights else 0.0
+
+    def folded(self) -> Self:
+        """A network without batch norm that predicts the same.
+
+        With running mean m and variance v of a layer, and s = gain / sqrt(v + 1e-5)::
+
+            W = W s,     b = b - m s
+
+        That is how the network itself predicts; this copy does so without folding its
+        weights anew at every call.  Its optimizer begins anew.
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> net = bp.Network([2, 4, 1], norm="batch", rng=0)
+        >>> bool((net.folded().predict([1.0, 2.0]) == net.predict([1.0, 2.0])).all())
+        True
+        """
+        state = self.__getstate__()
+        design = self._design
+        norms = tuple(None if norm == "batch" else norm for norm in design.norms)
+        flat = np.zeros(settings.parameter_count(design.sizes, norms), self._dtype)
+        parts = views(flat, design.sizes, norms)
+        for l, running in enumerate(self.running_moments):
+            W, b, gain = self.weights[l], self.biases[l], self.gains[l]
+            if running is None:
+                parts.weights[l][...], parts.biases[l][...] = W, b
+                if (own := parts.gains[l]) is not None:
+                    own[...] = gain
+            else:
+                assert gain is not None
+                _dispatch.kernels.fold(
+                    parts.weights[l], parts.biases[l], W, b, gain, running
+                )
+        state["_design"] = dataclasses.replace(design, norms=norms)
+        state["_parameters"], state["_state"] = flat, None
+        state["_running"] = np.zeros(0, self._dtype)
+        state["_steps"], state["_begun"] = 0, (0, self._epochs)
+        other = type(self).__new__(type(self))
+        other.__setstate__(state)
+        return other
 
     def forward(self, X: ArrayLike) -> Tape:
         """The output and everything on the way to it, for `backward`.
+
+        It is the forward pass of training: what drops out in the next step drops out,
+        and batch norm takes the moments of X.
 
         Parameters
         ----------
@@ -620,13 +1064,20 @@ class Network:
         >>> [a.shape for a in net.forward([[1.0, 2.0]]).activations]
         [(1, 2), (1, 4), (1, 3)]
         """
-        rows = door.as_rows("X", X, self._sizes[0], self._dtype)
-        activations = [rows.copy()]
-        activations += [np.empty((len(rows), n), self._dtype) for n in self._sizes[1:]]
+        rows = door.as_rows("X", X, self.sizes[0], self._dtype).copy()
+        n = len(rows)
+        self._require_rows(n)
         with self._engine:
-            self._reserve(len(rows))
-            self._engine.forward(activations)
-        return Tape(tuple(activations))
+            self._reserve(n)
+            size, places = self._engine.tape_size(n)
+            memory = aligned_zeros(size, np.uint8)
+            seen = self._engine.seen
+            self._engine.forward(rows, memory)
+        activations = [rows]
+        for at, n_out in zip(places, self.sizes[1:], strict=True):
+            a = memory[at : at + n * n_out * self._dtype.itemsize].view(self._dtype)
+            activations.append(a.reshape(n, n_out))
+        return Tape(tuple(activations), memory, seen)
 
     def backward(self, tape: Tape, d_output: ArrayLike) -> Gradients:
         """Backpropagate any derivative by the output, to chain the network with others.
@@ -653,30 +1104,36 @@ class Network:
         >>> bool(grads.input == net.weights[0]), grads.weights[0].item()
         (True, 2.0)
         """
+        self._require_derivatives()
         door.instance("tape", tape, Tape)
-        door.instance("tape.activations", tape.activations, tuple)
-        shapes = [door.as_array("tape", a).shape for a in tape.activations]
+        shapes = [np.shape(a) for a in tape.activations]
         n = shapes[0][0] if shapes and shapes[0] else 1
-        if shapes != [(n, size) for size in self._sizes]:
+        size, _ = self._engine.tape_size(n)
+        fits = tape.memory.nbytes == size and tape.memory.dtype == np.uint8
+        if shapes != [(n, width) for width in self.sizes] or not fits:
             raise ValueError(
-                f"tape must have activations of shapes (n, size) for the sizes "
-                f"{list(self._sizes)}; got {shapes}"
+                f"tape must be of a network like this one, with activations of shapes "
+                f"(n, size) for the sizes {list(self.sizes)}; got {shapes}"
             )
-        activations = [
-            door.as_rows("tape", a, size, self._dtype)
-            for a, size in zip(tape.activations, self._sizes, strict=True)
-        ]
-        d_output = door.as_rows("d_output", d_output, self._sizes[-1], self._dtype)
+        X = tape.activations[0]
+        if X.dtype != self._dtype:
+            raise ValueError(
+                f"tape must be of dtype {self._dtype.name}; got {X.dtype.name}"
+            )
+        d_output = door.as_rows("d_output", d_output, self.sizes[-1], self._dtype)
         if len(d_output) != n:
             raise ValueError(
-                f"d_output must have shape ({n}, {self._sizes[-1]}); "
+                f"d_output must have shape ({n}, {self.sizes[-1]}); "
                 f"got {d_output.shape}"
             )
-        flat, dX = np.empty_like(self._parameters), np.empty_like(activations[0])
+        flat, dX = np.empty_like(self._parameters), np.empty_like(X)
+        moments = self._new_moments()
         with self._engine:
             self._reserve(n)
-            self._engine.backward(activations, d_output, flat, dX)
-        return Gradients(None, flat, *views(flat, self.sizes), dX)
+            self._engine.backward(
+                X, tape.memory, tape.seen, d_output, flat, dX, moments
+            )
+        return self._as_gradients(None, flat, dX, moments)
 
     # --- copies -----------------------------------------------------------------------
 
@@ -701,46 +1158,87 @@ class Network:
         state = {
             name: getattr(self, name)
             for name in (
-                "_sizes",
+                "_design",
                 "_dtype",
-                "_activations",
-                "_loss",
                 "_optimizer",
                 "_n_threads",
+                "_lr_factors",
+                "_frozen",
+                "_epochs",
+                "_begun",
+                "_plateau",
             )
         }
         with self._engine:  # not in the middle of another thread's step
             state["_parameters"] = self._parameters.copy()
+            state["_running"] = self._running.copy()
             state["_state"] = None if self._state is None else self._state.copy()
             state["_bits"] = self._bits.state
+            state["_steps"], state["_seen"] = self._engine.steps, self._engine.seen
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._sizes, self._dtype = state["_sizes"], state["_dtype"]
-        self._activations, self._loss = state["_activations"], state["_loss"]
-        self._n_threads = state["_n_threads"]
+        arrays = ("_parameters", "_running", "_state", "_bits", "_steps", "_seen")
+        for name, value in state.items():
+            if name not in arrays:
+                setattr(self, name, value)
         self._bits = np.random.PCG64()
         self._bits.state = state["_bits"]
         self._parameters = aligned_zeros(state["_parameters"].size, self._dtype)
         self._parameters[...] = state["_parameters"]
+        self._running = state["_running"].astype(self._dtype)
         self._connect(thread_count(self._n_threads))
-        optimizer, size = state["_optimizer"], self._parameters.size
-        own = optimizer_state(optimizer.n_states, size, self._dtype)
-        if own is not None:
+        own = self._new_state(self._optimizer)
+        if own is not None and state["_state"] is not None:
             own[...] = state["_state"]
-        self._use_optimizer(optimizer, own)
+        self._use_optimizer(self._optimizer, own)
+        self._engine.steps, self._engine.seen = state["_steps"], state["_seen"]
+        self._set_lr()
 
     # --- for training -----------------------------------------------------------------
 
+    def _require_derivatives(self) -> None:
+        """Raise if there is no way to train this network."""
+        if not self._design.trains:
+            raise ValueError(
+                "activation must have a derivative to train by; step has none: it is "
+                "for predictions only"
+            )
+
+    def _require_steps(self) -> None:
+        """Raise if the optimizer makes no steps of single mini-batches."""
+        if self._optimizer.rule not in _dispatch.kernels.RULES:
+            raise ValueError(
+                f"{type(self._optimizer).__name__} trains by fit only, from all of the "
+                "data"
+            )
+
+    def _require_rows(self, n: int) -> None:
+        """Raise if there are too few rows for batch norm."""
+        if n == 1 and self._running.size:
+            raise ValueError("X must have at least 2 rows for batch norm; got 1")
+
     def _batch(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, of: str = ""
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None,
+        sample_weight: ArrayLike | None,
+        class_weights: NDArray[np.float64] | None = None,
+        of: str = "",
     ) -> tuple[Any, Any, Any]:
-        """X, y and sample_weight as the engine takes them."""
-        rows = door.as_rows(f"{of}X", X, self._sizes[0], self._dtype)
+        """X, y and the weights of the samples as the engine takes them."""
+        loss = self._design.loss
+        rows = door.as_rows(f"{of}X", X, self.sizes[0], self._dtype)
+        if y is None:
+            raise TypeError(f"{of}y must be given; got None")
         targets = door.as_targets(
-            f"{of}y", y, len(rows), self._sizes[-1], LOSSES[self._loss], self._dtype
+            f"{of}y", y, len(rows), self.sizes[-1], loss, self._dtype
         )
         weight = door.as_weights(f"{of}sample_weight", sample_weight, len(rows))
+        if class_weights is not None:
+            of_class = class_weights[door.classes_of(targets)]
+            weight = of_class if weight is None else weight * of_class
+            weight = door.as_weights(f"{of}class_weight", weight, len(rows))
         # An update must not change the data it is computed from.
         if np.may_share_memory(rows, self._parameters):
             rows = rows.copy()
@@ -750,6 +1248,47 @@ class Network:
             weight = weight.copy()
         return rows, targets, weight
 
+    def _weighted_batch(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None,
+        sample_weight: ArrayLike | None,
+        class_weight: ClassWeight | None,
+    ) -> tuple[tuple[Any, Any, Any], NDArray[np.float64] | None]:
+        """`_batch`, and the weight of each class if there are such."""
+        batch = self._batch(X, y, sample_weight)
+        if class_weight is None:
+            return batch, None
+        loss = self._design.loss
+        weights = door.as_class_weights(class_weight, batch[1], self.sizes[-1], loss)
+        return self._batch(*batch, weights), weights
+
+    def _stream_batch(self, item: Any, number: int) -> tuple[Any, Any, Any]:
+        """A mini-batch as an iterable yields it."""
+        of = f"mini-batch {number}: "
+        if not isinstance(item, tuple | list) or len(item) not in (2, 3):
+            raise TypeError(
+                f"{of}it must be (X, y) or (X, y, sample_weight); "
+                f"got {type(item).__name__}"
+            )
+        X, y, *weight = item
+        batch = self._batch(X, y, weight[0] if weight else None, None, of)
+        self._require_rows(len(batch[0]))
+        return batch
+
+    def _accumulate_over(self, mini_batches: int) -> None:
+        """Make one step of so many mini-batches from now on; forget those that wait."""
+        self._accumulate = mini_batches
+        self._store_gradients()
+
+    def _follow_plateau(self, history: History) -> None:
+        """Tell a schedule that watches what has come of an epoch."""
+        reducer = self._reducer
+        if reducer is not None and self._plateau is not None:
+            validates = history.validation_loss.size > 0
+            name = reducer.monitor or ("validation_loss" if validates else "loss")
+            self._plateau = reducer.after(self._plateau, float(history[name][-1]))
+
     def _reserve(self, n: int, gathers: bool = False) -> None:
         """A workspace for n rows, kept until a larger one is asked for.
 
@@ -757,6 +1296,7 @@ class Network:
         until it has used it.
         """
         engine = self._engine
+        gathers = gathers or self.input_noise > 0
         if n > engine.capacity or (gathers and not engine.gathers):
             n, gathers = max(n, engine.capacity), gathers or engine.gathers
             size = engine.drop_workspace(n, gathers)

@@ -1,32 +1,58 @@
-"""Optimizers: immutable settings.  The network that uses them owns their state."""
+"""Optimizers: immutable settings.  The network that uses them owns their state.
+
+Every step is told per parameter w with gradient g, and t = 1, 2, ... the number of the
+step.  The arithmetic is in ``csrc/descent.h`` and, readable, in
+``reference.optimizers``.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 from bpcore import _validation as door
+from bpcore._optimizer import Optimizer, common, number, positive
+from bpcore.schedules import Schedule
+
+__all__ = [
+    "LBFGS",
+    "SGD",
+    "AMSGrad",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Lion",
+    "Momentum",
+    "Nadam",
+    "Optimizer",
+    "RAdam",
+    "RMSprop",
+    "Rprop",
+]
 
 
-@dataclass(frozen=True)
-class SGD:
-    r"""Stochastic gradient descent with momentum.
+@dataclass(frozen=True, repr=False)
+class SGD(Optimizer):
+    r"""Stochastic gradient descent, with momentum.
 
-    With g the gradient of a parameter w, and v its velocity, at first 0::
+    With v the velocity of w, at first g::
 
-        g = g + weight_decay * w
-        v = momentum * v + g
-        w = w - lr * v                       (nesterov: w - lr * (g + momentum * v))
+        v = momentum v + (1 - dampening) g
+        w = w - lr v                              (nesterov: w - lr (g + momentum v))
 
     Parameters
     ----------
-    lr : float
-        Learning rate, at least 0.
+    lr : float, Schedule or callable
+        Learning rate.
     momentum : float
         At least 0 and below 1.
     nesterov : bool
-        Look ahead along the velocity; needs momentum.
-    weight_decay : float
-        L2 penalty added to the gradient, of weights and biases alike, at least 0.
+        Look ahead along the velocity; needs momentum, and no dampening.
+    dampening : float
+        At least 0 and at most 1.
+    weight_decay, ...
+        See `Optimizer` for the settings that all optimizers have.
 
     Raises
     ------
@@ -42,32 +68,560 @@ class SGD:
     --------
     >>> import bpcore as bp
     >>> bp.SGD(0.1, momentum=0.9)
-    SGD(lr=0.1, momentum=0.9, nesterov=False, weight_decay=0.0)
+    SGD(lr=0.1, momentum=0.9)
     """
 
-    lr: float = 0.01
-    momentum: float = 0.0
+    lr: float | Schedule = 0.01
+    momentum: float = number(0.0, high=1.0)
     nesterov: bool = False
-    weight_decay: float = 0.0
+    dampening: float = number(0.0)
 
     def __post_init__(self) -> None:
-        for name in ("lr", "momentum", "weight_decay"):
-            value = door.real_number(name, getattr(self, name))
-            object.__setattr__(self, name, value)
-        if self.momentum >= 1:
-            raise ValueError(f"momentum must be below 1; got {self.momentum}")
-        object.__setattr__(self, "nesterov", door.yes_or_no("nesterov", self.nesterov))
+        super().__post_init__()
+        if self.dampening > 1:
+            raise ValueError(f"dampening must be at most 1; got {self.dampening}")
         if self.nesterov and self.momentum == 0:
             raise ValueError("nesterov=True needs momentum above 0; got momentum=0.0")
+        if self.nesterov and self.dampening > 0:
+            raise ValueError(
+                f"nesterov=True needs dampening=0.0; got dampening={self.dampening}"
+            )
 
     @property
     def rule(self) -> str:
-        """The kernels' name for this form of the step."""
-        if self.momentum == 0:
+        # Nothing but fused multiply-adds: made while the gradient is in registers.
+        if self.clip_value or self.l1 or self.dampening or self.decoupled:
             return "sgd"
-        return "nesterov" if self.nesterov else "momentum"
+        if self.momentum == 0:
+            return "plain"
+        return "plain_nesterov" if self.nesterov else "plain_momentum"
 
     @property
-    def n_states(self) -> int:
-        """How many parameter-sized arrays of state the step keeps."""
-        return 0 if self.momentum == 0 else 1
+    def kept(self) -> tuple[str, ...]:
+        return () if self.momentum == 0 else ("velocity",)
+
+
+@dataclass(frozen=True, repr=False)
+class Momentum(Optimizer):
+    r"""The textbook's momentum rule: a share of the previous change is made again.
+
+    ::
+
+        change = alpha change - lr g             (g = delta times output, a mean)
+        w = w + change
+
+    Unlike `SGD` with momentum, a change of ``lr`` acts on later gradients only.
+
+    Parameters
+    ----------
+    lr : float, Schedule or callable
+        Learning rate.
+    alpha : float
+        At least 0 and below 1.
+    weight_decay, ...
+        See `Optimizer`.
+
+    Notes
+    -----
+    Rumelhart, Hinton and Williams (1986), "Learning internal representations by error
+    propagation", equation 16.
+
+    Examples
+    --------
+    >>> import bpcore as bp
+    >>> bp.Momentum(0.1)
+    Momentum(lr=0.1)
+    """
+
+    lr: float | Schedule = 0.01
+    alpha: float = number(0.9, high=1.0)
+
+    @property
+    def momentum(self) -> float:
+        """Alpha, by the kernels' name."""
+        return self.alpha
+
+    @property
+    def rule(self) -> str:
+        return "momentum"
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        return ("change",)
+
+
+@dataclass(frozen=True, repr=False)
+class RMSprop(Optimizer):
+    r"""Gradient over the root of its mean square.
+
+    ::
+
+        s = alpha s + (1 - alpha) g^2
+        h = alpha h + (1 - alpha) g                            (centered, else h = 0)
+        v = momentum v + g / (sqrt(s - h^2) + eps)
+        w = w - lr v
+
+    Parameters
+    ----------
+    lr : float, Schedule or callable
+        Learning rate.
+    alpha : float
+        Of the running means, at least 0 and below 1.
+    eps : float
+        Above 0.
+    momentum : float
+        At least 0 and below 1.
+    centered : bool
+        Whether the running variance is taken in place of the mean square.
+    weight_decay, ...
+        See `Optimizer`.
+
+    Notes
+    -----
+    Tieleman and Hinton (2012); Graves (2013) for the centered form; as
+    ``torch.optim.RMSprop``.
+
+    Examples
+    --------
+    >>> import bpcore as bp
+    >>> bp.RMSprop(1e-3, alpha=0.9)
+    RMSprop(lr=0.001, alpha=0.9)
+    """
+
+    lr: float | Schedule = 0.01
+    alpha: float = number(0.99, high=1.0)
+    eps: float = positive(1e-8)
+    momentum: float = number(0.0, high=1.0)
+    centered: bool = False
+
+    @property
+    def beta2(self) -> float:
+        """Alpha, by the kernels' name."""
+        return self.alpha
+
+    @property
+    def rule(self) -> str:
+        return "rmsprop"
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        if self.centered:
+            return ("square", "velocity", "mean")
+        return ("square", "velocity") if self.momentum > 0 else ("square",)
+
+
+@dataclass(frozen=True, repr=False)
+class Adagrad(Optimizer):
+    r"""Gradient over the root of the sum of all squares so far.
+
+    ::
+
+        s = s + g^2
+        w = w - lr / (1 + (t - 1) lr_decay) g / (sqrt(s) + eps)
+
+    Parameters
+    ----------
+    lr : float, Schedule or callable
+        Learning rate.
+    lr_decay : float
+        At least 0.
+    initial_accumulator : float
+        What s begins as, at least 0.
+    eps : float
+        Above 0.
+    weight_decay, ...
+        See `Optimizer`.
+
+    Notes
+    -----
+    Duchi, Hazan and Singer (2011), as ``torch.optim.Adagrad``.
+
+    Examples
+    --------
+    >>> import bpcore as bp
+    >>> bp.Adagrad(0.1)
+    Adagrad(lr=0.1)
+    """
+
+    lr: float | Schedule = 0.01
+    lr_decay: float = number(0.0)
+    initial_accumulator: float = number(0.0)
+    eps: float = positive(1e-10)
+
+    @property
+    def decay(self) -> float:
+        """The decay of the rate, by the kernels' name."""
+        return self.lr_decay
+
+    @property
+    def rule(self) -> str:
+        return "adagrad"
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        return ("sum",)
+
+    def start(self, state: str, lr_factor: float) -> float:
+        return self.initial_accumulator
+
+
+@dataclass(frozen=True, repr=False)
+class Adam(Optimizer):
+    r"""Running mean of the gradient over the root of that of its square.
+
+    ::
+
+        m = beta1 m + (1 - beta1) g
+        s = beta2 s + (1 - beta2) g^2
+        w = w - lr / (1 - beta1^t) m / (sqrt(s / (1 - beta2^t)) + eps)
+
+    Parameters
+    ----------
+    lr : float, Schedule or callable
+        Learning rate.
+    beta1, beta2 : float
+        Of the running means, at least 0 and below 1.
+    eps : float
+        Above 0.
+    weight_decay, ...
+        See `Optimizer`; `AdamW` has it decoupled.
+
+    Notes
+    -----
+    Kingma and Ba (2015), as ``torch.optim.Adam``.
+
+    Examples
+    --------
+    >>> import bpcore as bp
+    >>> bp.Adam(1e-3, biases={"lr_factor": 2.0})
+    Adam(lr=0.001, biases={'lr_factor': 2.0})
+    """
+
+    lr: float | Schedule = 1e-3
+    beta1: float = number(0.9, high=1.0)
+    beta2: float = number(0.999, high=1.0)
+    eps: float = positive(1e-8)
+
+    @property
+    def rule(self) -> str:
+        return "adam"
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        return ("mean", "square")
+
+
+@dataclass(frozen=True, repr=False)
+class AdamW(Adam):
+    r"""`Adam` with a decoupled weight decay: ``Adam(..., decoupled=True)``.
+
+    Notes
+    -----
+    Loshchilov and Hutter (2019), as ``torch.optim.AdamW``.
+
+    Examples
+    --------
+    >>> import bpcore as bp
+    >>> bp.AdamW(1e-3).weight_decay
+    0.01
+    """
+
+    weight_decay: float = common(0.01)
+    decoupled: bool = field(default=True, kw_only=True)
+
+
+@dataclass(frozen=True, repr=False)
+class AMSGrad(Adam):
+    r"""`Adam` whose denominator never shrinks.
+
+    ::
+
+        m = beta1 m + (1 - beta1) g
+        s = beta2 s + (1 - beta2) g^2
+        h = max(h, s)
+        w = w - lr / (1 - beta1^t) m / (sqrt(h / (1 - beta2^t)) + eps)
+
+    Notes
+    -----
+    Reddi, Kale and Kumar (2018), as ``torch.optim.Adam(amsgrad=True)``; parameters as
+    for `Adam`.
+
+    Examples
+    --------
+    >>> import bpcore as bp
+    >>> bp.AMSGrad().states
+    ('mean', 'square', 'largest')
+    """
+
+    @property
+    def rule(self) -> str:
+        return "amsgrad"
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        return ("mean", "square", "largest")
+
+
+@dataclass(frozen=True, repr=False)
+class Nadam(Adam):
+    r"""`Adam` with Nesterov's look ahead.
+
+    With mu[t] = beta1 (1 - 0.96^(t momentum_decay) / 2) and M[t] their product::
+
+        m = beta1 m + (1 - beta1) g
+        s = beta2 s + (1 - beta2) g^2
+        h = (1 - mu[t]) / (1 - M[t]) g + mu[t+1] / (1 - M[t+1]) m
+        w = w - lr h / (sqrt(s / (1 - beta2^t)) + eps)
+
+    Parameters
+    ----------
+    lr, beta1, beta2, eps, weight_decay, ...
+        As for `Adam`.
+    momentum_decay : float
+        At least 0.
+
+    Notes
+    -----
+    Dozat (2016), as ``torch.optim.NAdam``.
+
+    Examples
+    --------
+    >>> import bpcore as bp
+    >>> bp.Nadam()
+    Nadam(lr=0.002)
+    """
+
+    lr: float | Schedule = 2e-3
+    momentum_decay: float = number(4e-3)
+
+    @property
+    def rule(self) -> str:
+        return "nadam"
+
+    @property
+    def decay(self) -> float:
+        """The decay of the momentum, by the kernels' name."""
+        return self.momentum_decay
+
+
+@dataclass(frozen=True, repr=False)
+class Adamax(Adam):
+    r"""`Adam` by the largest gradient in place of the mean square.
+
+    ::
+
+        m = beta1 m + (1 - beta1) g
+        u = max(beta2 u, |g| + eps)
+        w = w - lr / (1 - beta1^t) m / u
+
+    Notes
+    -----
+    Kingma and Ba (2015), section 7, as ``torch.optim.Adamax``; parameters as for
+    `Adam`.
+
+    Examples
+    --------
+    >>> import bpcore as bp
+    >>> bp.Adamax()
+    Adamax(lr=0.002)
+    """
+
+    lr: float | Schedule = 2e-3
+
+    @property
+    def rule(self) -> str:
+        return "adamax"
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        return ("mean", "largest")
+
+
+@dataclass(frozen=True, repr=False)
+class RAdam(Adam):
+    r"""`Adam` that waits until its mean square can be trusted.
+
+    With r = 2 / (1 - beta2) - 1 and r[t] = r - 2 t beta2^t / (1 - beta2^t)::
+
+        m = beta1 m + (1 - beta1) g
+        s = beta2 s + (1 - beta2) g^2
+        w = w - lr / (1 - beta1^t) m                                 while r[t] <= 5
+        w = w - lr / (1 - beta1^t) m R sqrt(1 - beta2^t) / (sqrt(s) + eps)  afterwards
+        R^2 = (r[t] - 4) (r[t] - 2) r / ((r - 4) (r - 2) r[t])
+
+    Notes
+    -----
+    Liu et al. (2020), as ``torch.optim.RAdam``; parameters as for `Adam`.
+
+    Examples
+    --------
+    >>> import bpcore as bp
+    >>> bp.RAdam(1e-3)
+    RAdam(lr=0.001)
+    """
+
+    @property
+    def rule(self) -> str:
+        return "radam"
+
+
+@dataclass(frozen=True, repr=False)
+class Lion(Optimizer):
+    r"""The sign of a running mean of the gradient.
+
+    ::
+
+        w = w - lr sign(beta1 m + (1 - beta1) g)
+        m = beta2 m + (1 - beta2) g
+
+    Parameters
+    ----------
+    lr : float, Schedule or callable
+        Learning rate: the size of every change.
+    beta1, beta2 : float
+        At least 0 and below 1.
+    weight_decay, ...
+        See `Optimizer`; here it is decoupled by default, as in the source.
+
+    Notes
+    -----
+    Chen et al. (2023), "Symbolic discovery of optimization algorithms".
+
+    Examples
+    --------
+    >>> import bpcore as bp
+    >>> bp.Lion()
+    Lion(lr=0.0001)
+    """
+
+    lr: float | Schedule = 1e-4
+    beta1: float = number(0.9, high=1.0)
+    beta2: float = number(0.99, high=1.0)
+    decoupled: bool = field(default=True, kw_only=True)
+
+    @property
+    def rule(self) -> str:
+        return "lion"
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        return ("mean",)
+
+
+@dataclass(frozen=True, repr=False)
+class Rprop(Optimizer):
+    r"""Each weight by a step of its own, which depends on the gradient's signs only.
+
+    With d the size of the step of w, at first lr, and g' the gradient before, at first
+    0::
+
+        d = min(grow d, most)                      where g g' > 0
+        d = max(shrink d, least) and g = 0         where g g' < 0
+        w = w - sign(g) d
+
+    The signs must be those of all the data: `fit` takes it as one mini-batch.
+
+    Parameters
+    ----------
+    lr : float
+        The first size of the steps; a schedule would have no effect.
+    shrink, grow : float
+        Above 0 and below 1; above 1.
+    least, most : float
+        Bounds of the step, above 0.
+    weight_decay, ...
+        See `Optimizer`.
+
+    Notes
+    -----
+    Riedmiller and Braun (1993), without going back, as ``torch.optim.Rprop``.
+
+    Examples
+    --------
+    >>> import bpcore as bp
+    >>> bp.Rprop()
+    Rprop(lr=0.01)
+    """
+
+    full_batch: ClassVar[bool] = True
+
+    lr: float | Schedule = 0.01
+    shrink: float = number(0.5, low=0.0, high=1.0)
+    grow: float = number(1.2, low=1.0)
+    least: float = positive(1e-6)
+    most: float = positive(50.0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if isinstance(self.lr, Schedule):
+            raise TypeError("lr of Rprop must be a number: it is used once, at first")
+        if self.shrink == 0:
+            raise ValueError("shrink must be above 0 and below 1; got 0.0")
+        if self.least > self.most:
+            raise ValueError(
+                f"least must be at most `most`, {self.most}; got {self.least}"
+            )
+
+    @property
+    def rule(self) -> str:
+        return "rprop"
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        return ("previous", "step")
+
+    def start(self, state: str, lr_factor: float) -> float:
+        assert isinstance(self.lr, float)
+        return self.lr * lr_factor if state == "step" else 0.0
+
+
+@dataclass(frozen=True, repr=False)
+class LBFGS(Optimizer):
+    r"""The limited-memory method of Broyden, Fletcher, Goldfarb and Shanno, by SciPy.
+
+    Each epoch of `fit` is an iteration of ``scipy.optimize.minimize`` with
+    ``method="L-BFGS-B"`` over the flat parameters, from the gradient of all the data:
+    for small problems in float64, which it solves to high accuracy.
+
+    Parameters
+    ----------
+    history : int
+        How many previous steps the curvature is estimated from, at least 1.
+    tolerance : float
+        It has converged where no element of the gradient is larger, at least 0.
+    weight_decay : float
+        L2 penalty: adds weight_decay / 2 sum w^2 to what is minimised.
+    biases : mapping
+        ``{"weight_decay": 0.0}`` for another penalty of the biases.
+
+    Raises
+    ------
+    ImportError
+        By `fit`, if SciPy is not installed.
+
+    Notes
+    -----
+    Byrd, Lu, Nocedal and Zhu (1995).  What it has found out about the curvature is
+    lost between two calls of `fit`.
+
+    Examples
+    --------
+    >>> import bpcore as bp
+    >>> bp.LBFGS(tolerance=1e-8)
+    LBFGS(tolerance=1e-08)
+    """
+
+    full_batch: ClassVar[bool] = True
+
+    lr: float | Schedule = field(default=1.0, init=False)
+    history: int = 10
+    tolerance: float = number(1e-7)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(
+            self, "history", door.whole_number("history", self.history, 1)
+        )
+        for name in ("l1", "clip_value", "clip_norm", "max_norm"):
+            if getattr(self, name):
+                raise ValueError(f"LBFGS has no {name}; got {getattr(self, name)}")

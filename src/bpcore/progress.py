@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from typing import Self
 
-    from bpcore.training import History
+    from bpcore.history import History
 
 
 class Progress:
@@ -19,11 +19,13 @@ class Progress:
 
     Parameters
     ----------
-    epochs, n : int
-        How many epochs there will be, of how many rows.
+    epochs : int
+        How many there will be.
+    n : int, or None where nobody knows
+        Rows of an epoch.
     """
 
-    def __init__(self, epochs: int, n: int) -> None:
+    def __init__(self, epochs: int, n: int | None) -> None:
         self.epochs = epochs
         self.n = n
 
@@ -46,28 +48,32 @@ class Progress:
 
 
 def summary(history: History) -> str:
-    """The latest losses in a few words."""
-    text = f"loss {history._loss[-1]:.4g}"
-    if history._validation_loss:
-        text += f", validation {history._validation_loss[-1]:.4g}"
-    return text
+    """The latest losses and metrics in a few words."""
+    return ", ".join(
+        f"{name.removesuffix('_loss')} {column[-1]:.4g}"
+        for name, column in history._columns.items()
+        if column and name not in ("lr", "seconds")
+    )
 
 
 class Bar(Progress):
     """A tqdm bar over all rows of all epochs."""
 
-    def __init__(self, epochs: int, n: int, tqdm: Any) -> None:
+    def __init__(self, epochs: int, n: int | None, tqdm: Any) -> None:
         super().__init__(epochs, n)
-        self.epoch = 0
+        self.epoch = self.before = 0
         self.bar = tqdm(
-            total=epochs * n, unit=" rows", unit_scale=True, desc=f"epoch 1/{epochs}"
+            total=epochs * n if n else None,
+            unit=" rows",
+            unit_scale=True,
+            desc=f"epoch 1/{epochs}",
         )
 
     def advance(self, row: int) -> None:
-        self.bar.update(self.epoch * self.n + row - self.bar.n)
+        self.bar.update(self.before + row - self.bar.n)
 
     def end_epoch(self, history: History) -> None:
-        self.epoch = len(history)
+        self.epoch, self.before = len(history), self.bar.n
         # The bar redraws at its own pace: an epoch may take a microsecond.
         self.describe(min(self.epoch + 1, self.epochs))
         self.bar.set_postfix_str(summary(history), refresh=False)
@@ -84,7 +90,7 @@ class Bar(Progress):
 class Lines(Progress):
     """A line an epoch on standard error, at most about one a second."""
 
-    def __init__(self, epochs: int, n: int) -> None:
+    def __init__(self, epochs: int, n: int | None) -> None:
         super().__init__(epochs, n)
         self.printed = -math.inf
         self.line = ""
@@ -103,7 +109,7 @@ class Lines(Progress):
         self.print_line()
 
 
-def progress(show: bool, epochs: int, n: int) -> Progress:
+def progress(show: bool, epochs: int, n: int | None) -> Progress:
     """The best way of showing progress that is installed, or silence."""
     if not show:
         return Progress(epochs, n)

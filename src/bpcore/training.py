@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from bpcore import _validation as door
+from bpcore import lbfgs
+from bpcore.data import Batch, Stream, is_stream, split
 from bpcore.errors import DivergenceError
-from bpcore.progress import Progress, progress
+from bpcore.history import History
+from bpcore.metrics import Metric, as_metrics
+from bpcore.optimizers import LBFGS
+from bpcore.progress import progress
 from bpcore.snapshot import Snapshot
+from bpcore.stopping import Watch
 
 if TYPE_CHECKING:
     from bpcore.network import Network
@@ -22,190 +29,249 @@ if TYPE_CHECKING:
 #: Seconds the engine runs before the interpreter may look at signals and the bar.
 SLICE = 0.05
 
-
-class History:
-    """What happened in each epoch of a fit.
-
-    Attributes
-    ----------
-    loss : array (epochs,)
-        Mean over the epoch of the loss before each step.
-    validation_loss : array (epochs,), empty without validation data
-        Mean loss of the validation data after each epoch.
-    seconds : array (epochs,)
-        Wall time of each epoch, shuffling included, validation not.
-    stopped : str
-        Why training ended: "epochs", "patience" or "callback".
-
-    Examples
-    --------
-    >>> import bpcore as bp
-    >>> net = bp.Network([1, 1], init="zeros", optimizer=bp.SGD(lr=0.5))
-    >>> net.fit([[1.0]], [[2.0]], epochs=2, progress=False).loss
-    array([2., 0.])
-    """
-
-    def __init__(self) -> None:
-        self._loss: list[float] = []
-        self._validation_loss: list[float] = []
-        self._seconds: list[float] = []
-        self._best = math.inf
-        self._epochs_since_best = 0
-        self.stopped = "epochs"
-
-    @property
-    def loss(self) -> NDArray[np.float64]:
-        """Mean over each epoch of the loss before each step."""
-        return np.array(self._loss)
-
-    @property
-    def validation_loss(self) -> NDArray[np.float64]:
-        """Mean loss of the validation data after each epoch."""
-        return np.array(self._validation_loss)
-
-    @property
-    def seconds(self) -> NDArray[np.float64]:
-        """Wall time of each epoch."""
-        return np.array(self._seconds)
-
-    def __len__(self) -> int:
-        return len(self._loss)
-
-    def __repr__(self) -> str:
-        last = f", last loss {self._loss[-1]:.6g}" if self._loss else ""
-        if self._validation_loss:
-            last += f", last validation loss {self._validation_loss[-1]:.6g}"
-        if self.stopped != "epochs":
-            last += f", stopped by {self.stopped}"
-        epochs = "1 epoch" if len(self) == 1 else f"{len(self)} epochs"
-        return f"<History of {epochs}{last}>"
-
-    def _append(
-        self, loss: float, validation_loss: float | None, seconds: float
-    ) -> None:
-        self._loss.append(loss)
-        self._seconds.append(seconds)
-        counts = loss
-        if validation_loss is not None:
-            self._validation_loss.append(validation_loss)
-            counts = validation_loss
-        # Written so that NaN is never the best.
-        if counts < self._best:
-            self._best, self._epochs_since_best = counts, 0
-        else:
-            self._epochs_since_best += 1
-
+#: Rows of a mini-batch where nobody said how many.
+BATCH_SIZE = 32
 
 #: Called after every epoch; returning True stops the fit.
 Callback = Callable[["Network", History], Any]
 
-
-def _what_changes(network: Network) -> list[NDArray[Any]]:
-    """The arrays that training changes: parameters, and optimizer state if any."""
-    state = network._state
-    return [network.parameters] if state is None else [network.parameters, state]
+#: Called after every mini-batch with its epoch, its number and its loss; returning True
+#: stops the fit.
+BatchCallback = Callable[["Network", int, int, float], Any]
 
 
-def fit(
-    network: Network,
-    X: ArrayLike,
-    y: ArrayLike,
-    *,
-    epochs: int,
-    batch_size: int,
-    shuffle: bool,
-    validation: tuple[ArrayLike, ...] | None,
-    patience: int | None,
-    sample_weight: ArrayLike | None,
-    callbacks: Iterable[Callback],
-    show: bool,
-) -> History:
-    """``Network.fit``, see there."""
-    epochs = door.whole_number("epochs", epochs, 1)
-    batch_size = door.whole_number("batch_size", batch_size, 1)
-    if patience is not None:
-        patience = door.whole_number("patience", patience, 1)
-    shuffle, show = door.yes_or_no("shuffle", shuffle), door.yes_or_no("progress", show)
-    callbacks = _checked_callbacks(callbacks)
-    if not door.all_finite(network.parameters):
-        raise ValueError("the network's parameters must be finite before training")
-    data = network._batch(X, y, sample_weight)
-    held_back = _validation_data(network, validation)
-    n = len(data[0])
-    batch_size = min(batch_size, n)
+@dataclass
+class Fit:
+    """One call of ``Network.fit``, its arguments checked."""
 
-    history = History()
-    # A plain `with`: an interrupt must find no gap in which the network stays locked.
-    with network._engine, Snapshot() as before, progress(show, epochs, n) as bar:
-        order = np.arange(n) if shuffle else None
-        for epoch in range(1, epochs + 1):
-            start = time.perf_counter()
-            if order is not None:
-                order[:] = np.arange(n)
-                network._shuffle(order, network._bits.random_raw(n))
-            loss = _epoch(network, data, order, batch_size, epoch, bar, before)
-            seconds = time.perf_counter() - start
-            if held_back is None:
-                history._append(loss, None, seconds)
+    network: Network
+    data: Batch | Stream
+    epochs: int
+    batch_size: int
+    shuffle: bool
+    accumulate: int
+    held_back: Batch | None
+    metrics: tuple[Metric, ...]
+    watch: Watch
+    restore_best: bool
+    callbacks: tuple[Callback, ...]
+    batch_callbacks: tuple[BatchCallback, ...]
+    show: bool
+
+    def run(self) -> History:
+        """Train; the network keeps what it has learnt whenever this ends."""
+        network, self.history = self.network, History()
+        rows = None if isinstance(self.data, Stream) else len(self.data[0])
+        # A plain `with`: an interrupt must find no gap in which the network stays
+        # locked.
+        with (
+            network._engine,
+            Snapshot() as self.before,
+            Snapshot() as self.best,
+            progress(self.show, self.epochs, rows) as self.bar,
+            ExitStack() as last,
+        ):
+            network._accumulate_over(self.accumulate)
+            last.callback(network._accumulate_over, 1)
+            if isinstance(network.optimizer, LBFGS):
+                self.descend_by_curvature()
             else:
-                history._append(loss, network.evaluate(*held_back), seconds)
-            bar.end_epoch(history)
-            # Every callback is called, also after one that stops.
-            if [True for callback in callbacks if _is_true(callback(network, history))]:
-                history.stopped = "callback"
+                self.descend_by_steps()
+            if self.restore_best and 0 < self.history.best_epoch < len(self.history):
+                self.best.restore(_what_changes(network))
+        return self.history
+
+    def descend_by_steps(self) -> None:
+        """Epoch after epoch of mini-batches."""
+        network, data = self.network, self.data
+        order = None
+        if self.shuffle and not isinstance(data, Stream):
+            order = np.arange(len(data[0]))
+        for epoch in range(1, self.epochs + 1):
+            start = time.perf_counter()
+            self.before.take(_what_changes(network))
+            counts = network._engine.steps, network._engine.seen
+            pass_: Pass
+            if isinstance(data, Stream):
+                pass_ = StreamPass(self, data, epoch, counts)
+            else:
+                if order is not None:
+                    order[:] = np.arange(len(order))
+                    network._shuffle(order, network._bits.random_raw(len(order)))
+                pass_ = ArrayPass(self, data, order, epoch, counts)
+            pass_.run()
+            if pass_.batches == 0:  # the iterator has ended
                 break
-            if patience is not None and history._epochs_since_best >= patience:
-                history.stopped = "patience"
+            if not door.all_finite(network.parameters):
+                pass_.diverged("the parameters are", None)
+            if self.end_epoch(pass_.loss, time.perf_counter() - start):
                 break
-    return history
+            if pass_.stopped:
+                self.history.stopped = "callback"
+                break
+
+    def descend_by_curvature(self) -> None:
+        """Iteration after iteration of L-BFGS."""
+        assert not isinstance(self.data, Stream)
+        network = self.network
+        self.before.take(_what_changes(network))
+
+        def end_epoch(loss: float, seconds: float) -> bool:
+            return self.end_epoch(loss, seconds)
+
+        converged = lbfgs.fit(network, self.data, self.epochs, end_epoch)
+        if not door.all_finite(network.parameters):
+            self.before.restore(_what_changes(network))
+            raise DivergenceError(
+                "the parameters are not finite; the network is as it was before"
+            )
+        if converged and self.history.stopped == "epochs":
+            self.history.stopped = "converged"
+
+    def end_epoch(self, loss: float, seconds: float) -> bool:
+        """Record an epoch; whether to stop."""
+        network, history = self.network, self.history
+        network._epochs += 1
+        values: dict[str, float | None] = {"loss": loss, "lr": network._engine.lr}
+        if isinstance(network.optimizer, LBFGS):
+            values["lr"] = None
+        values |= network._measure(self.held_back, self.metrics, "validation_loss")
+        if self.held_back is None and self.metrics:
+            assert not isinstance(self.data, Stream)
+            values |= network._measure(self.data, self.metrics, None)
+        history._append(**values, seconds=seconds)
+        network._follow_plateau(history)
+        if self.watch.better(history) and self.restore_best:
+            self.best.take(_what_changes(network))
+        self.bar.end_epoch(history)
+        # Every callback is called, also after one that stops.
+        if [True for call in self.callbacks if _is_true(call(network, history))]:
+            history.stopped = "callback"
+            return True
+        if self.watch.is_over:
+            history.stopped = "patience"
+            return True
+        return False
 
 
-def _epoch(
-    network: Network,
-    data: tuple[Any, Any, Any],
-    order: NDArray[np.int64] | None,
-    batch_size: int,
-    epoch: int,
-    bar: Progress,
-    before: Snapshot,
-) -> float:
-    """One pass over the data; returns its mean loss.
+class Pass:
+    """One epoch."""
+
+    def __init__(self, fit: Fit, epoch: int, counts: tuple[int, int]) -> None:
+        self.fit, self.epoch, self.counts = fit, epoch, counts
+        self.total, self.weights, self.batches = 0.0, 0.0, 0
+        self.stopped = False
+
+    @property
+    def loss(self) -> float:
+        """The mean so far."""
+        return self.total / self.weights if self.weights else 0.0
+
+    def run(self) -> None:
+        """Use all of the data once."""
+        raise NotImplementedError
+
+    def step(self, data: Batch, order: Any, size: int, first: int, **how: Any) -> int:
+        """Mini-batches from row `first` on; returns the row to go on from."""
+        X, y, weight = data
+        before = self.total, self.weights
+        most = 1 if self.fit.batch_callbacks else 0
+        after, self.total, self.weights, finite = self.fit.network._engine.run(
+            X, y, weight, order, size, first, *before, SLICE, most, **how
+        )
+        if not finite:
+            self.diverged("the loss is", self.batches + (after - first) // size + 1)
+        self.batches += -(-(after - first) // size)
+        if self.fit.batch_callbacks:
+            weights = self.weights - before[1]
+            loss = (self.total - before[0]) / weights if weights else 0.0
+            answers = [
+                _is_true(call(self.fit.network, self.epoch, self.batches, loss))
+                for call in self.fit.batch_callbacks
+            ]
+            self.stopped = any(answers)
+        return int(after)
+
+    def diverged(self, what: str, batch: int | None) -> NoReturn:
+        """Go back to the beginning of the epoch, and tell."""
+        network, epoch = self.fit.network, self.epoch
+        lr = network._engine.lr
+        self.fit.before.restore(_what_changes(network))
+        network._engine.steps, network._engine.seen = self.counts
+        where = f"in epoch {epoch}, mini-batch {batch}"
+        raise DivergenceError(
+            f"{what} not finite {where if batch else f'after epoch {epoch}'}; the "
+            f"network is as it was before that epoch; try an lr below {lr}",
+            epoch,
+            batch,
+        )
+
+
+class ArrayPass(Pass):
+    """One epoch over arrays, in an order or as they lie.
 
     The engine runs without the GIL for a slice of time, then comes back here, where the
     interpreter handles signals: an interrupt comes between two mini-batches.
     """
-    X, y, weight = data
-    first, total, weights = 0, 0.0, 0.0
-    network._reserve(batch_size, gathers=order is not None)
-    before.take(_what_changes(network))
-    while first < len(X):
-        first, total, weights, finite = network._engine.run(
-            X, y, weight, order, batch_size, first, total, weights, SLICE
-        )
-        if not finite:
-            batch = first // batch_size + 1
-            _diverged(network, before, "the loss is", epoch, batch)
-        bar.advance(first)
-    if not door.all_finite(network.parameters):
-        _diverged(network, before, "the parameters are", epoch, None)
-    return total / weights if weights else 0.0
+
+    def __init__(
+        self,
+        fit: Fit,
+        data: Batch,
+        order: NDArray[np.int64] | None,
+        epoch: int,
+        counts: tuple[int, int],
+    ) -> None:
+        super().__init__(fit, epoch, counts)
+        self.data, self.order = data, order
+
+    def run(self) -> None:
+        network, size, first = self.fit.network, self.fit.batch_size, 0
+        n = len(self.data[0])
+        network._reserve(size, gathers=self.order is not None)
+        batches = -(-n // size)
+        rates = network._rates(-(-batches // self.fit.accumulate))
+        while first < n and not self.stopped:
+            done = network._engine.steps - self.counts[0]
+            rest = None if rates is None else rates[done:]
+            first = self.step(self.data, self.order, size, first, ends=True, rates=rest)
+            if self.fit.batch_callbacks:  # one may have asked for more
+                network._reserve(size, gathers=self.order is not None)
+            self.fit.bar.advance(first)
+        if rates is not None:
+            network._engine.lr = rates[-1]
 
 
-def _diverged(
-    network: Network,
-    before: Snapshot,
-    what: str,
-    epoch: int,
-    batch: int | None,
-) -> NoReturn:
-    before.restore(_what_changes(network))
-    where = f"in epoch {epoch}, mini-batch {batch}" if batch else f"after epoch {epoch}"
-    raise DivergenceError(
-        f"{what} not finite {where}; the network is as it was before that epoch; "
-        f"try an lr below {network.optimizer.lr}",
-        epoch,
-        batch,
-    )
+class StreamPass(Pass):
+    """One epoch over mini-batches from an iterable."""
+
+    def __init__(
+        self, fit: Fit, data: Stream, epoch: int, counts: tuple[int, int]
+    ) -> None:
+        super().__init__(fit, epoch, counts)
+        self.data = data
+
+    def run(self) -> None:
+        network, rows = self.fit.network, 0
+        for item in self.data.epoch():
+            data = network._stream_batch(item, self.batches + 1)
+            n = len(data[0])
+            network._reserve(n)
+            rates = network._rates(1)
+            first = 0
+            while first < n:
+                first = self.step(data, None, n, first, ends=False, rates=rates)
+            rows += n
+            self.fit.bar.advance(rows)
+            if self.stopped:
+                return
+        network._engine.flush()
+
+
+def _what_changes(network: Network) -> list[NDArray[Any]]:
+    """The arrays that training changes."""
+    arrays = (network.parameters, network._state, network._running)
+    return [array for array in arrays if array is not None and array.size]
 
 
 def _is_true(answer: object) -> bool:
@@ -213,25 +279,160 @@ def _is_true(answer: object) -> bool:
     return isinstance(answer, bool | np.bool_) and bool(answer)
 
 
-def _checked_callbacks(callbacks: Iterable[Callback]) -> tuple[Callback, ...]:
+# --- arguments ------------------------------------------------------------------------
+
+
+def prepare(
+    network: Network,
+    X: Any,
+    y: Any,
+    *,
+    epochs: int,
+    batch_size: int | None,
+    shuffle: bool,
+    validation: Any,
+    sample_weight: Any,
+    class_weight: Any,
+    metrics: Any,
+    monitor: str | None,
+    mode: str,
+    patience: int | None,
+    min_delta: float,
+    restore_best: bool,
+    accumulate: int,
+    callbacks: Iterable[Callback],
+    batch_callbacks: Iterable[BatchCallback],
+    steps_per_epoch: int | None,
+    progress: bool,
+) -> Fit:
+    """The arguments of ``Network.fit``, checked before anything has changed."""
+    epochs = door.whole_number("epochs", epochs, 1)
+    if batch_size is not None:
+        batch_size = door.whole_number("batch_size", batch_size, 1)
+    accumulate = door.whole_number("accumulate", accumulate, 1)
+    shuffle = door.yes_or_no("shuffle", shuffle)
+    restore_best = door.yes_or_no("restore_best", restore_best)
+    show = door.yes_or_no("progress", progress)
+    per_epoch = _callables("callbacks", callbacks)
+    per_batch = _callables("batch_callbacks", batch_callbacks)
+    wanted = as_metrics(metrics)
+    network._require_derivatives()
+    if not door.all_finite(network.parameters):
+        raise ValueError("the network's parameters must be finite before training")
+    streams = is_stream(X, y)
+    data: Batch | Stream
+    held_back: Batch | None
+    if streams:
+        data, class_weights = Stream(X, steps_per_epoch), None
+        _reject_for_streams(
+            network, sample_weight, class_weight, validation, batch_size
+        )
+    else:
+        if steps_per_epoch is not None:
+            raise ValueError(
+                "steps_per_epoch needs mini-batches from an iterable for X"
+            )
+        data, class_weights = network._weighted_batch(X, y, sample_weight, class_weight)
+    if isinstance(validation, float | int) and not isinstance(validation, bool):
+        assert not isinstance(data, Stream)
+        fraction = door.number_within("validation", validation, None, 1.0)
+        is_class = network._design.loss.classes
+        data, held_back = split(network, data, fraction, is_class)
+    else:
+        held_back = _validation_data(network, validation, class_weights)
+    watch = Watch(
+        monitor, mode, patience, min_delta, wanted, validates=held_back is not None
+    )
+    if streams and wanted and held_back is None:
+        raise ValueError(
+            "metrics of mini-batches from an iterable need validation data"
+        )
+    if not isinstance(data, Stream):
+        batch_size = _rows_of_a_batch(network, batch_size, len(data[0]))
+    return Fit(
+        network,
+        data,
+        epochs,
+        batch_size or BATCH_SIZE,
+        shuffle,
+        accumulate,
+        held_back,
+        wanted,
+        watch,
+        restore_best,
+        per_epoch,
+        per_batch,
+        show,
+    )
+
+
+def _rows_of_a_batch(network: Network, batch_size: int | None, n: int) -> int:
+    """Rows of every mini-batch but the last."""
+    full = network.optimizer.full_batch
+    if full and batch_size is not None and batch_size < n:
+        raise ValueError(
+            f"batch_size must be all {n} rows for {type(network.optimizer).__name__}, "
+            f"or None; got {batch_size}"
+        )
+    size = n if full else min(batch_size or BATCH_SIZE, n)
+    if "batch" in network.norms and (size == 1 or n % size == 1):
+        raise ValueError(
+            "batch_size must leave at least 2 rows in every mini-batch for batch "
+            f"norm; {n} rows in mini-batches of {size} leave 1"
+        )
+    return size
+
+
+def _reject_for_streams(
+    network: Network,
+    sample_weight: Any,
+    class_weight: Any,
+    validation: Any,
+    batch_size: int | None,
+) -> None:
+    for name, value in (
+        ("sample_weight", sample_weight),
+        ("class_weight", class_weight),
+        ("batch_size", batch_size),
+    ):
+        if value is not None:
+            raise ValueError(
+                f"{name} cannot be given with mini-batches from an iterable, which "
+                "bring their own"
+            )
+    if isinstance(validation, float | int):
+        raise ValueError(
+            "validation must be (X, y) with mini-batches from an iterable; "
+            f"got {validation!r}"
+        )
+    if network.optimizer.full_batch:
+        raise ValueError(
+            f"{type(network.optimizer).__name__} needs all of the data at once; "
+            "got an iterable of mini-batches"
+        )
+
+
+def _callables(name: str, callbacks: Any) -> tuple[Any, ...]:
     if not isinstance(callbacks, Iterable):
-        raise TypeError(f"callbacks must be a sequence of callables; got {callbacks!r}")
+        raise TypeError(f"{name} must be a sequence of callables; got {callbacks!r}")
     checked = tuple(callbacks)
     for callback in checked:
         if not callable(callback):
-            raise TypeError(f"callbacks must be callables; got {callback!r}")
+            raise TypeError(f"{name} must be callables; got {callback!r}")
     return checked
 
 
 def _validation_data(
-    network: Network, validation: tuple[ArrayLike, ...] | None
-) -> tuple[Any, Any, Any] | None:
+    network: Network, validation: Any, class_weights: NDArray[np.float64] | None
+) -> Batch | None:
     if validation is None:
         return None
-    expected = "validation must be (X, y) or (X, y, sample_weight)"
+    expected = "validation must be (X, y), (X, y, sample_weight) or a fraction"
     if not isinstance(validation, tuple | list):
         raise TypeError(f"{expected}; got {type(validation).__name__}")
     if len(validation) not in (2, 3):
         raise ValueError(f"{expected}; got {len(validation)} entries")
     X, y, *weight = validation
-    return network._batch(X, y, weight[0] if weight else None, "validation ")
+    return network._batch(
+        X, y, weight[0] if weight else None, class_weights, "validation "
+    )

@@ -1,33 +1,123 @@
 /* Activations and their derivatives over (n, width) arrays, row after row. */
 
-/* z = f(z) */
-static void T(activate)(bpcore_activation f, REAL *z, ptrdiff_t n, ptrdiff_t width) {
-    switch (f) {
-    case BPCORE_IDENTITY: break;
-    case BPCORE_SIGMOID: T(map)(T(sigmoid), z, z, n * width); break;
-    case BPCORE_TANH: T(map)(T(tanh), z, z, n * width); break;
-    case BPCORE_RELU: T(map)(T(relu), z, z, n * width); break;
-    case BPCORE_SOFTMAX: T(softmax_rows)(z, n, width); break;
-    }
+#define CONSTANT(x) T(broadcast)((REAL)(x))
+#define ONE CONSTANT(1)
+#define ZERO ((T(vec)){0})
+#define ACTIVATION(name, expression)                                       \
+    static inline T(vec) T(name)(T(vec) z) { return expression; }
+
+/* selu's scale, and the same times its alpha (Klambauer et al. 2017) */
+#define SELU CONSTANT(1.0507009873554804934193349852946)
+#define SELU_ALPHA CONSTANT(1.7580993408473768599402175208123)
+
+static inline T(vec) T(gelu_inner)(T(vec) z) { /* sqrt(2/pi) (z + 0.044715 z^3) */
+    const T(vec) cubic = T(fma)(CONSTANT(0.044715) * z, z, ONE);
+    return CONSTANT(0.79788456080286535588) * z * cubic;
 }
 
-/* d = d * f'(z), given a = f(z); for softmax the product with its Jacobian. */
+ACTIVATION(leaky_relu, T(select)(T(less)(z, ZERO), CONSTANT(0.01) * z, z))
+ACTIVATION(elu, T(select)(T(less)(ZERO, z), z, T(expm1)(z)))
+ACTIVATION(selu, T(select)(T(less)(ZERO, z), SELU * z, SELU_ALPHA * T(expm1)(z)))
+ACTIVATION(gelu, z * T(normal_cdf)(z))
+ACTIVATION(gelu_tanh, CONSTANT(0.5) * z * (ONE + T(tanh)(T(gelu_inner)(z))))
+ACTIVATION(silu, z * T(sigmoid)(z))
+ACTIVATION(softplus, T(relu)(z) + T(log1p)(T(exp)(-T(abs)(z))))
+ACTIVATION(softsign, z / (ONE + T(abs)(z)))
+ACTIVATION(hard_sigmoid, T(at_most)(T(at_least)((z + 3) / CONSTANT(6), 0), 1))
+ACTIVATION(hard_tanh, T(at_most)(T(at_least)(z, -1), 1))
+ACTIVATION(step, T(select)(T(less)(ZERO, z), ONE, T(select)(T(equal)(z, z), ZERO, z)))
+#undef ACTIVATION
+
+/* x f'(z), with y the activation a, and with y = z for gelu, gelu_tanh and silu */
+TERM(x_times_leaky_relu_derivative, T(select)(T(less)(ZERO, y), x, CONSTANT(0.01) * x))
+TERM(x_times_elu_derivative, T(select)(T(less)(ZERO, y), x, x * (y + 1)))
+TERM(x_times_selu_derivative,
+     x * T(select)(T(less)(ZERO, y), SELU, y + SELU_ALPHA))
+TERM(x_times_softplus_derivative, x * -T(expm1)(-y))
+TERM(x_times_softsign_derivative, x * (1 - T(abs)(y)) * (1 - T(abs)(y)))
+TERM(x_times_hard_sigmoid_derivative,
+     T(select)(T(less)(ZERO, y) & T(less)(y, ONE), x / CONSTANT(6), ZERO))
+TERM(x_times_hard_tanh_derivative, T(select)(T(less)(T(abs)(y), ONE), x, ZERO))
+/* Phi(z) + z phi(z) */
+TERM(x_times_gelu_derivative,
+     x * T(fma)(y * CONSTANT(0.39894228040143267794), T(exp)(CONSTANT(-0.5) * y * y),
+                T(normal_cdf)(y)))
+/* s (1 + z (1 - s)) */
+static inline T(vec) T(x_times_silu_derivative)(T(vec) x, T(vec) z, T(vec) c) {
+    const T(vec) s = T(sigmoid)(z);
+    (void)c;
+    return x * s * T(fma)(z, 1 - s, ONE);
+}
+/* (1 + t) / 2 + z / 2 (1 - t^2) dt/dz of the inside */
+static inline T(vec) T(x_times_gelu_tanh_derivative)(T(vec) x, T(vec) z, T(vec) c) {
+    const T(vec) t = T(tanh)(T(gelu_inner)(z)), half = CONSTANT(0.5);
+    const T(vec) inner = CONSTANT(0.79788456080286535588) *
+                         T(fma)(CONSTANT(0.134145) * z, z, ONE);
+    (void)c;
+    return x * T(fma)(half * z * inner, T(fma)(-t, t, ONE), half * (ONE + t));
+}
+
+/* out = f(z);  out may be z. */
+static void T(activate)(bpcore_activation f, REAL *out, const REAL *z, ptrdiff_t n,
+                        ptrdiff_t width) {
+#define CASE(NAME, name) \
+    case BPCORE_##NAME: T(map)(T(name), out, z, n * width); break;
+    switch (f) {
+    case BPCORE_IDENTITY:
+        if (out != z) memcpy(out, z, (size_t)(n * width) * sizeof(REAL));
+        break;
+    case BPCORE_SOFTMAX: T(softmax_rows)(out, z, n, width); break;
+    CASE(SIGMOID, sigmoid)
+    CASE(TANH, tanh)
+    CASE(RELU, relu)
+    CASE(LEAKY_RELU, leaky_relu)
+    CASE(ELU, elu)
+    CASE(SELU, selu)
+    CASE(GELU, gelu)
+    CASE(GELU_TANH, gelu_tanh)
+    CASE(SILU, silu)
+    CASE(SOFTPLUS, softplus)
+    CASE(SOFTSIGN, softsign)
+    CASE(HARD_SIGMOID, hard_sigmoid)
+    CASE(HARD_TANH, hard_tanh)
+    CASE(EXPONENTIAL, exp)
+    CASE(STEP, step)
+    }
+#undef CASE
+}
+
+/* d = d * f'(z), given a = f(z) (z itself for gelu, gelu_tanh and silu); for softmax
+ * the product with its Jacobian.  step has no derivative that would tell anything. */
 static void T(times_derivative)(bpcore_activation f, REAL *d, const REAL *a,
                                 ptrdiff_t n, ptrdiff_t width) {
+#define CASE(NAME, name) \
+    case BPCORE_##NAME: T(combine)(T(x_times_##name), d, d, a, 0, n * width); break;
     switch (f) {
     case BPCORE_IDENTITY: break;
-    case BPCORE_SIGMOID:
-        T(combine)(T(x_times_sigmoid_derivative), d, d, a, 0, n * width);
-        break;
-    case BPCORE_TANH:
-        T(combine)(T(x_times_tanh_derivative), d, d, a, 0, n * width);
-        break;
-    case BPCORE_RELU:
-        T(combine)(T(x_times_relu_derivative), d, d, a, 0, n * width);
-        break;
+    case BPCORE_STEP: memset(d, 0, (size_t)(n * width) * sizeof(REAL)); break;
     case BPCORE_SOFTMAX:
         for (ptrdiff_t i = 0; i < n; i++)
             T(times_softmax_derivative_row)(d + i * width, a + i * width, width);
         break;
+    CASE(SIGMOID, sigmoid_derivative)
+    CASE(TANH, tanh_derivative)
+    CASE(RELU, relu_derivative)
+    CASE(LEAKY_RELU, leaky_relu_derivative)
+    CASE(ELU, elu_derivative)
+    CASE(SELU, selu_derivative)
+    CASE(GELU, gelu_derivative)
+    CASE(GELU_TANH, gelu_tanh_derivative)
+    CASE(SILU, silu_derivative)
+    CASE(SOFTPLUS, softplus_derivative)
+    CASE(SOFTSIGN, softsign_derivative)
+    CASE(HARD_SIGMOID, hard_sigmoid_derivative)
+    CASE(HARD_TANH, hard_tanh_derivative)
+    CASE(EXPONENTIAL, y)
     }
+#undef CASE
 }
+#undef CONSTANT
+#undef ONE
+#undef ZERO
+#undef SELU
+#undef SELU_ALPHA

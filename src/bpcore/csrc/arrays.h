@@ -20,6 +20,8 @@ static void T(elementary)(bpcore_elementary f, REAL *out, const REAL *x,
     case BPCORE_LOG1P: T(map)(T(log1p), out, x, size); break;
     case BPCORE_TANH_OF: T(map)(T(tanh), out, x, size); break;
     case BPCORE_SIGMOID_OF: T(map)(T(sigmoid), out, x, size); break;
+    case BPCORE_EXPM1: T(map)(T(expm1), out, x, size); break;
+    case BPCORE_NORMAL_CDF: T(map)(T(normal_cdf), out, x, size); break;
     }
 }
 
@@ -34,30 +36,6 @@ BPCORE_INLINE void T(combine)(T(vec) (*f)(T(vec), T(vec), T(vec)), REAL *out,
         const T(tail) tail = T(make_tail)(size - i);
         const T(vec) a = f(T(load_tail)(x + i, tail), T(load_tail)(y + i, tail), cs);
         T(store_tail)(out + i, a, tail);
-    }
-}
-
-/* One rule of descent over all of w. */
-BPCORE_INLINE void T(descend_array)(bpcore_rule rule, const T(rates) rates, REAL *w,
-                                    REAL *v, const REAL *g, ptrdiff_t size) {
-    const ptrdiff_t rest = size % T(LANES), whole = size - rest;
-    const T(tail) tail = T(make_tail)(rest ? rest : T(LANES));
-    for (ptrdiff_t i = 0; i < whole; i += T(LANES))
-        T(descend)(rule, rates, w + i, v + i, T(load)(g + i), 1, tail);
-    if (rest)
-        T(descend)(rule, rates, w + whole, v + whole, T(load_tail)(g + whole, tail), 0,
-                   tail);
-}
-
-/* w = one optimizer step from w by the stored gradient g. */
-static void T(descend_all)(const bpcore_optimizer *optimizer, REAL *w, REAL *state,
-                           const REAL *g, ptrdiff_t size) {
-    const T(rates) rates = T(make_rates)(optimizer);
-    switch (optimizer->rule) {
-#define RULE(rule) \
-    case rule: T(descend_array)(rule, rates, w, state, g, size); break;
-        BPCORE_EACH_RULE(RULE)
-#undef RULE
     }
 }
 

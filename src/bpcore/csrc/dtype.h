@@ -3,10 +3,13 @@
 #include "vec.h"
 #include "elementary.h"
 #include "finish.h"
+#include "descent.h"
 #include "arrays.h"
 #include "rows.h"
 #include "activations.h"
 #include "losses.h"
+#include "normalise.h"
+#include "noise.h"
 #include "pack.h"
 #include "tile.h"
 #include "nest.h"
@@ -22,3 +25,4 @@
 #undef MASK512
 #undef TAIL_MASKS
 #undef SCALAR_FMA
+#undef SCALAR_SQRT

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "random.h"
 #include "types.h"
 #include "worker.h"
 
@@ -25,6 +26,7 @@
 #define BPCORE_VECTOR_BYTES 32
 #define BPCORE_TILE_ROWS 6
 #elif defined(BPCORE_ISA_X86_64_V2)
+#include <emmintrin.h>
 #define BPCORE_VECTOR_BYTES 16
 #define BPCORE_TILE_ROWS 6
 #elif defined(BPCORE_ISA_ARM64)
@@ -76,6 +78,7 @@
 #define MASK512 __mmask16
 #define TAIL_MASKS {-1, -1, -1, -1, -1, -1, -1, -1}
 #define SCALAR_FMA fmaf
+#define SCALAR_SQRT sqrtf
 #include "dtype.h"
 
 #define REAL double
@@ -88,6 +91,9 @@
 #define MASK512 __mmask8
 #define TAIL_MASKS {-1, -1, -1, -1}
 #define SCALAR_FMA fma
+#define SCALAR_SQRT sqrt
 #include "dtype.h"
+
+#include "prepare.h"
 
 #endif

@@ -1,4 +1,4 @@
-/* exp, log, log1p, tanh and sigmoid of the library's own, never libm's, so that every
+/* exp, expm1, log, log1p, tanh, sigmoid and more of the library's own, never libm's, so that every
  * build with a fused multiply-add gives the same bits (NaN payloads aside).
  *
  * Largest errors found, in ulp, x86_64_v2 in brackets (float32: every input; float64:
@@ -21,6 +21,7 @@
 #define EXP_IS_ZERO -104.0f
 #define EXP_IS_INFINITE 89.0f
 #define TANH_IS_ONE 10.0f
+#define NORMAL_TAIL_END 8
 #define LOG2_E 0x1.715476p+0f
 #define LN2_HIGH 0x1.62e4p-1f
 #define LN2_LOW 0x1.7f7d1cp-20f
@@ -29,6 +30,13 @@ static const float T(EXP)[] = { /* error 2^-26.1 */
     0x1.fffffep-2f, 0x1.5554aap-3f, 0x1.55579ep-5f, 0x1.122c7ap-7f, 0x1.6ab0a8p-10f};
 static const float T(LOG)[] = { /* error 2^-30.2 */
     0x1.55557ap-1f, 0x1.995ed4p-2f, 0x1.31e0dap-2f};
+static const float T(NORMAL_CENTRE)[] = { /* error 2^-31.8 */
+    0x1.988454p-2f, -0x1.105832p-4f, 0x1.46ce58p-7f, -0x1.36fe32p-10f, 0x1.dc102ap-14f,
+    -0x1.010b86p-17f};
+static const float T(NORMAL_TAIL)[] = { /* error 2^-24.3 */
+    0x1.7cc6d8p+3f, 0x1.077122p+4f, 0x1.78c8f4p+2f, 0x1.93c74cp-4f, -0x1.618258p-5f,
+    0x1.3562d2p-6f, -0x1.046ca8p-7f, 0x1.a37772p-9f, -0x1.64b4a0p-10f, 0x1.ffa8f0p-12f,
+    0x1.705ab8p-18f, -0x1.046786p-14f};
 #else
 #define MANTISSA_BITS 52
 #define EXPONENT_BIAS 1023
@@ -36,6 +44,7 @@ static const float T(LOG)[] = { /* error 2^-30.2 */
 #define EXP_IS_ZERO -746.0
 #define EXP_IS_INFINITE 710.0
 #define TANH_IS_ONE 20.0
+#define NORMAL_TAIL_END 10
 #define LOG2_E 0x1.71547652b82fep+0
 #define LN2_HIGH 0x1.62e42fefa38p-1
 #define LN2_LOW 0x1.ef35793c7673p-45
@@ -49,6 +58,22 @@ static const double T(LOG)[] = { /* error 2^-59.5 */
     0x1.5555555555592p-1, 0x1.999999997fefp-2,  0x1.24924941e50dcp-2,
     0x1.c71c521069a85p-3, 0x1.74663de0337f6p-3, 0x1.39a1cd0b09648p-3,
     0x1.2f04ef107449dp-3};
+static const double T(NORMAL_CENTRE)[] = { /* error 2^-70.1 */
+    0x1.9884533d43651p-2, -0x1.1058377e2cee0p-4, 0x1.46d04297691d4p-7,
+    -0x1.37403f6ba0d60p-10, 0x1.e42b0d51f3f57p-14, -0x1.3ce8fabb1fde9p-17,
+    0x1.658a200e25bcbp-21, -0x1.6222345fe68b2p-25, 0x1.387357c6c19afp-29,
+    -0x1.f051d420e8c74p-34, 0x1.600ea373c4e0ap-38, -0x1.7c10618be2eb5p-43};
+static const double T(NORMAL_TAIL)[] = { /* error 2^-54.3 */
+    0x1.116131d71fb50p+4, 0x1.98576f55fbcb3p+4, 0x1.3af9085edf618p+3,
+    0x1.0c1568135cb15p-3, -0x1.0ac87439418b2p-4, 0x1.0def477a9054bp-5,
+    -0x1.0eb62af234af8p-6, 0x1.089d3985085d1p-7, -0x1.f08070a791e65p-9,
+    0x1.b66a0b52f9d3fp-10, -0x1.60840a45a6ce0p-11, 0x1.deb20da5a9dc3p-13,
+    -0x1.9bdd925a87724p-15, -0x1.847341b752795p-17, 0x1.95661399cb5c3p-16,
+    -0x1.5a38d3bace9c1p-16, 0x1.d72c947a64f53p-17, -0x1.0e8be9a2f7504p-17,
+    0x1.d470cfe970ddfp-19, -0x1.9650a18df1575p-20, 0x1.81c17d1f4c121p-20,
+    -0x1.210290f63bfdbp-21, -0x1.d03651b9b12f7p-21, 0x1.152b340ceb6bap-21,
+    0x1.ffa8a6c67ae34p-22, -0x1.062746b548016p-22, -0x1.1c21957d2240ep-22,
+    0x1.38ac0e67b64a1p-23, 0x1.5ac4894411576p-25, -0x1.c16aba4ce5aabp-26};
 #endif
 
 #define EXPONENT_FIELD (2 * EXPONENT_BIAS + 1) /* all ones */
@@ -146,18 +171,28 @@ static inline T(vec) T(log1p)(T(vec) x) {
     return T(log_plus)(u, (x - (u - one)) / u);
 }
 
+/* (e^x - 1) / 2^halvings for |x| <= 2 TANH_IS_ONE.  With x = n ln(2) + r and e^r - 1 =
+ * r_high + low, e^x - 1 = 2^n (e^r - 1) + 2^n - 1, where all but the last addition is
+ * exact or small. */
+static inline T(vec) T(expm1_in_range)(T(vec) x, int halvings) {
+    T(ivec) k;
+    T(vec) n, r_high, r = T(reduce)(&k, &n, &r_high, x, EXPONENT_BIAS - halvings);
+    T(vec) low = T(fma)(n, T(broadcast)(-LN2_LOW), r * r * POLYNOMIAL(T(EXP), r));
+    T(vec) power = T(from_bits)((k & EXPONENT_FIELD) << MANTISSA_BITS);
+    T(vec) one = T(broadcast)(halvings ? (REAL)0.5 : 1);
+    return T(fma)(power, low, T(fma)(power, r_high, power - one));
+}
+
+/* e^x - 1 for x <= 0, which is -1 from far below on */
+static inline T(vec) T(expm1)(T(vec) x) {
+    return T(expm1_in_range)(T(at_least)(x, -2 * TANH_IS_ONE), 0);
+}
+
 /* tanh(x) = h / (1+h) = w - w (w / (1+h)) with h = (e^(2|x|) - 1) / 2, w = min(h, 1):
- * the roundings of a quotient count less once it is multiplied and subtracted.
- * With 2|x| = n ln(2) + r and e^r - 1 = r_high + low, h = 2^(n-1) (e^r - 1) + 2^(n-1)
- * - 1/2, where all but the last addition is exact or small. */
+ * the roundings of a quotient count less once it is multiplied and subtracted. */
 static inline T(vec) T(tanh)(T(vec) x) {
     T(vec) y = T(at_most)(T(abs)(x), TANH_IS_ONE);
-    T(ivec) k;
-    T(vec) n, r_high, r = T(reduce)(&k, &n, &r_high, y + y, EXPONENT_BIAS - 1);
-    T(vec) low = T(fma)(n, T(broadcast)(-LN2_LOW), r * r * POLYNOMIAL(T(EXP), r));
-    T(vec) half_power = T(from_bits)((k & EXPONENT_FIELD) << MANTISSA_BITS);
-    T(vec) h = T(fma)(half_power, r_high, half_power - T(broadcast)((REAL)0.5));
-    h = T(fma)(half_power, low, h);
+    T(vec) h = T(expm1_in_range)(y + y, 1);
     T(vec) w = T(at_most)(h, 1);
     return T(copysign)(T(fma)(-w, w / (T(broadcast)(1) + h), w), x);
 }
@@ -170,6 +205,42 @@ static inline T(vec) T(sigmoid)(T(vec) x) {
     return T(fma)(-w, y / (one + y), w);
 }
 
+/* The share of a standard normal distribution below x: 1/2 + x NORMAL_CENTRE(x^2) up to
+ * |x| = 1, then 1/2 e^-NORMAL_TAIL(u) or what that leaves of 1, with |x| = 1 .. END
+ * mapped to u = -1 .. 1.  Beyond END it is less than any sum with 1 would notice. */
+static inline T(vec) T(normal_cdf)(T(vec) x) {
+    const REAL half = (REAL)0.5, end = NORMAL_TAIL_END;
+    T(vec) y = T(abs)(x), zero = T(broadcast)(0);
+    T(vec) centre = T(fma)(x, POLYNOMIAL(T(NORMAL_CENTRE), x * x), T(broadcast)(half));
+    T(vec) u = (T(at_most)(y, end) - (end + 1) * half) * T(broadcast)(2 / (end - 1));
+    T(vec) tail = half * T(exp)(-POLYNOMIAL(T(NORMAL_TAIL), u));
+    tail = T(select)(T(less)(T(broadcast)(end), y), zero, tail);
+    tail = T(select)(T(less)(x, zero), tail, 1 - tail);
+    return T(select)(T(less)(y, T(broadcast)(1)), centre, tail);
+}
+
+/* The x below which a share of 1/2 + q of it lies, where the smaller share, 1/2 - |q|,
+ * is `rest`; error at most 4e-7: q CENTRE(q^2) up to |q| = 0.425, then, mapped to u =
+ * -1 .. 1, TAIL(sqrt(-log(rest))) down to rest = 2^-33. */
+static const REAL T(QUANTILE_CENTRE)[] = {
+    (REAL)0x1.40d932p+1,  (REAL)0x1.50006ap+1,  (REAL)0x1.70251cp+2,
+    (REAL)0x1.1b73c4p+4,  (REAL)-0x1.d516d0p+5, (REAL)0x1.9f345ep+11,
+    (REAL)-0x1.cb50c2p+15, (REAL)0x1.5c9c28p+19, (REAL)-0x1.501cb8p+22,
+    (REAL)0x1.96eb88p+24, (REAL)-0x1.18436ap+26, (REAL)0x1.562e44p+26};
+static const REAL T(QUANTILE_TAIL)[] = {
+    (REAL)0x1.fb89cep+1,  (REAL)0x1.35aa30p+1,  (REAL)-0x1.07b8a6p-4,
+    (REAL)0x1.9c2e92p-6,  (REAL)-0x1.502a6ap-7, (REAL)0x1.166c70p-8,
+    (REAL)-0x1.963504p-10, (REAL)0x1.5884f8p-11, (REAL)-0x1.245572p-11,
+    (REAL)0x1.029cbcp-12};
+static inline T(vec) T(normal_quantile)(T(vec) q, T(vec) rest) {
+    const REAL centre = (REAL)3.1958394070186537, half_width = (REAL)1.5868227134408499;
+    T(vec) near = q * POLYNOMIAL(T(QUANTILE_CENTRE), q * q);
+    T(vec) u = (T(sqrt)(-T(log)(rest)) - centre) * T(broadcast)(1 / half_width);
+    T(vec) far = T(copysign)(POLYNOMIAL(T(QUANTILE_TAIL), u), q);
+    return T(select)(T(less)(T(broadcast)((REAL)0.425), T(abs)(q)), far, near);
+}
+
+#undef NORMAL_TAIL_END
 #undef MANTISSA_BITS
 #undef EXPONENT_BIAS
 #undef LEAST_NORMAL

@@ -1,7 +1,7 @@
-/* What becomes of an element once its sum is complete: an activation, the
- * product with an activation's derivative, or one optimizer step on a weight. */
+/* What becomes of an element once its sum is complete: an activation, or the product
+ * with an activation's derivative (csrc/descent.h has the optimizer's step). */
 
-/* `whole` is a compile-time constant wherever these are used. */
+/* The whole vector at p, or a part of it. */
 static inline T(vec) T(load_part)(const REAL *p, int whole, T(tail) tail) {
     return whole ? T(load)(p) : T(load_tail)(p, tail);
 }
@@ -24,33 +24,4 @@ static inline T(vec) T(times_sigmoid_derivative)(T(vec) d, T(vec) a) {
 }
 static inline T(vec) T(times_tanh_derivative)(T(vec) d, T(vec) a) {
     return d * T(fma)(-a, a, T(broadcast)(1));
-}
-
-/* One step of stochastic gradient descent on the weights at w, gradient g:
- *
- *     g <- g + weight_decay * w
- *     sgd        w <- w - lr * g
- *     momentum   v <- momentum * v + g,   w <- w - lr * v
- *     nesterov   v <- momentum * v + g,   w <- w - lr * (momentum * v + g)
- */
-typedef struct { REAL lr, momentum, weight_decay; } T(rates);
-
-static inline T(rates) T(make_rates)(const bpcore_optimizer *optimizer) {
-    return (T(rates)){(REAL)optimizer->lr, (REAL)optimizer->momentum,
-                      (REAL)optimizer->weight_decay};
-}
-
-/* By value, or the compiler would read the rates again after every store. */
-static inline void T(descend)(bpcore_rule rule, const T(rates) rates, REAL *w_at,
-                              REAL *v_at, T(vec) g, int whole, T(tail) tail) {
-    T(vec) w = T(load_part)(w_at, whole, tail);
-    g = T(fma)(T(broadcast)(rates.weight_decay), w, g);
-    if (rule != BPCORE_SGD) {
-        T(vec) momentum = T(broadcast)(rates.momentum);
-        T(vec) v = T(fma)(momentum, T(load_part)(v_at, whole, tail), g);
-        T(store_part)(v_at, v, whole, tail);
-        g = rule == BPCORE_NESTEROV ? T(fma)(momentum, v, g) : v;
-    }
-    w = T(fma)(-T(broadcast)(rates.lr), g, w);
-    T(store_part)(w_at, w, whole, tail);
 }

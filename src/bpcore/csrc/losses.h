@@ -7,6 +7,41 @@ TERM(difference_times_c, (x - y) * c)
 TERM(cross_entropy_of, T(select)(T(equal)(y, (T(vec)){0}), y, y * (c - x)))
 TERM(binary_cross_entropy_of, T(relu)(x) - x * y + T(log1p)(T(exp)(-T(abs)(x))))
 TERM(sigmoid_difference_times_c, (T(sigmoid)(x) - y) * c)
+TERM(exp_times_c, T(exp)(x) * c)
+TERM(x_minus_y_times_c, x - y * c)
+TERM(y_log_y, T(select)(T(equal)(y, (T(vec)){0}), y, y * T(log)(y)))
+
+/* Of one output each; c is the loss's own setting. */
+#define EACH_SIMPLE_LOSS(X)                                                            \
+    X(MEAN_ABSOLUTE_ERROR, absolute_error, T(abs)(x - y), T(sign)(x - y))               \
+    X(HUBER, huber,                                                                     \
+      T(select)(T(less)(c, T(abs)(x - y)), c * (T(abs)(x - y) - c * (REAL)0.5),         \
+                (x - y) * (x - y) * (REAL)0.5),                                         \
+      T(min)(c, T(max)(-c, x - y)))                                                     \
+    X(QUANTILE, quantile, T(max)(c * (y - x), (c - 1) * (y - x)),                       \
+      T(select)(T(less)(x, y), -c, T(select)(T(less)(y, x), 1 - c, x - y)))             \
+    X(LOG_COSH, log_cosh,                                                               \
+      T(abs)(x - y) + T(log1p)(T(exp)(T(abs)(x - y) * -2)) - (REAL)M_LN2,               \
+      T(tanh)(x - y))                                                                   \
+    X(HINGE, hinge, T(relu)(1 - x * y),                                                 \
+      T(select)(T(less)(x * y, T(broadcast)(1)), -y, x * y * 0))                        \
+    X(POISSON, poisson, x - y * T(log)(x + c), 1 - y / (x + c))                         \
+    X(POISSON_OF_LOG, poisson_of_log, T(exp)(x) - x * y, T(exp)(x) - y)
+#define TERMS(KIND, name, value, derivative) \
+    TERM(name, value) TERM(name##_derivative, derivative)
+EACH_SIMPLE_LOSS(TERMS)
+#undef TERMS
+
+/* E = mean e(x, y, c)              delta = e'(x, y, c) / n */
+#define SIMPLE(KIND, name, value, derivative)                                          \
+    static REAL T(name##_row)(REAL *delta, const REAL *x, const REAL *y, REAL c,        \
+                              REAL scale, ptrdiff_t n) {                                \
+        T(combine)(T(name##_derivative), delta, x, y, c, n);                            \
+        T(combine)(T(x_times_c), delta, delta, delta, scale / (REAL)n, n);              \
+        return T(row_sum)(T(name), x, y, c, n) / (REAL)n;                               \
+    }
+EACH_SIMPLE_LOSS(SIMPLE)
+#undef SIMPLE
 
 /* E = factor * sum (a - y)^2       delta = 2 * factor * (a - y) */
 static REAL T(squared_error_row)(REAL *delta, const REAL *a, const REAL *y, REAL factor,
@@ -56,6 +91,30 @@ static REAL T(cross_entropy_label_row)(REAL *delta, const REAL *z, int64_t label
     return T(log_of)(sum) - (z[label] - highest);
 }
 
+/* The cross-entropy with targets (1 - smoothing) y + smoothing / n.  `y` may be NULL:
+ * then it is 1 at `label`. */
+static REAL T(smoothed_cross_entropy_row)(REAL *delta, const REAL *z, const REAL *y,
+                                          int64_t label, REAL smoothing, REAL scale,
+                                          ptrdiff_t n) {
+    if (!y && (label < 0 || label >= n)) return (REAL)NAN;
+    const REAL rest = 1 - smoothing, each = smoothing / (REAL)n;
+    T(combine)(T(x_minus_c), delta, z, z, T(row_max)(z, n), n);
+    const REAL sum = T(row_sum)(T(exp_of_x), delta, delta, 0, n);
+    const REAL log_sum = T(log_of)(sum);
+    const REAL all = (REAL)n * log_sum - T(row_sum)(T(x_of), delta, delta, 0, n);
+    const REAL own = y ? T(row_sum)(T(cross_entropy_of), delta, y, log_sum, n)
+                       : log_sum - delta[label];
+    const REAL total = y ? rest * T(row_sum)(T(x_of), y, y, 0, n) + smoothing : 1;
+    T(combine)(T(exp_times_c), delta, delta, delta, total / sum, n);
+    T(combine)(T(x_minus_c), delta, delta, delta, each, n);
+    if (y)
+        T(combine)(T(x_minus_y_times_c), delta, delta, y, rest, n);
+    else
+        delta[label] -= rest;
+    T(combine)(T(x_times_c), delta, delta, delta, scale, n);
+    return rest * own + each * all;
+}
+
 /* The same for up to LANES rows no wider than that; label[i] and E[i] are those of row
  * i. */
 static void T(cross_entropy_label_columns)(REAL *E, REAL *delta, const REAL *z,
@@ -87,33 +146,42 @@ static REAL T(binary_cross_entropy_row)(REAL *delta, const REAL *z, const REAL *
     T(combine)(T(sigmoid_difference_times_c), delta, z, y, scale, n);
     return loss;
 }
-#undef TERM
-
-/* One row of any loss: targets in y, or (cross-entropy only, y NULL) in `label`. */
-static REAL T(loss_row)(bpcore_loss kind, REAL *delta, const REAL *z, const REAL *y,
-                        int64_t label, REAL scale, ptrdiff_t n) {
+/* One row of any loss: targets in y, or (cross-entropy only, y NULL) in `label`.
+ * `setting` is the loss's own: see bpcore/losses.py. */
+static REAL T(loss_row)(bpcore_loss kind, REAL setting, REAL *delta, const REAL *z,
+                        const REAL *y, int64_t label, REAL scale, ptrdiff_t n) {
     switch (kind) {
     case BPCORE_SQUARED_ERROR:
         return T(squared_error_row)(delta, z, y, (REAL)0.5, scale, n);
     case BPCORE_MEAN_SQUARED_ERROR:
         return T(squared_error_row)(delta, z, y, 1 / (REAL)n, scale, n);
     case BPCORE_CROSS_ENTROPY:
+        if (setting != 0)
+            return T(smoothed_cross_entropy_row)(delta, z, y, label, setting, scale, n);
         return y ? T(cross_entropy_row)(delta, z, y, scale, n)
                  : T(cross_entropy_label_row)(delta, z, label, scale, n);
     case BPCORE_BINARY_CROSS_ENTROPY:
         return T(binary_cross_entropy_row)(delta, z, y, scale, n);
+    case BPCORE_KL_DIVERGENCE:
+        return T(cross_entropy_row)(delta, z, y, scale, n) +
+               T(row_sum)(T(y_log_y), y, y, 0, n);
+#define SIMPLE(KIND, name, value, derivative) \
+    case BPCORE_##KIND: return T(name##_row)(delta, z, y, setting, scale, n);
+    EACH_SIMPLE_LOSS(SIMPLE)
+#undef SIMPLE
     }
     return 0;
 }
+#undef EACH_SIMPLE_LOSS
 
 /* E[i] = w[i] E(z[i], y[i]) and delta[i] = share w[i] dE/dz[i], rows first .. end of a
  * mini-batch. */
-static void T(loss_rows)(bpcore_loss kind, double *E, REAL *delta, const REAL *z,
-                         const bpcore_targets *targets, double share, ptrdiff_t first,
-                         ptrdiff_t end, ptrdiff_t width) {
+static void T(loss_rows)(bpcore_loss kind, double setting, double *E, REAL *delta,
+                         const REAL *z, const bpcore_targets *targets, double share,
+                         ptrdiff_t first, ptrdiff_t end, ptrdiff_t width) {
     const int64_t *order = targets->order, *labels = targets->labels;
     ptrdiff_t i = first;
-    if (labels && !targets->weight && width <= T(LANES))
+    if (labels && !targets->weight && width <= T(LANES) && setting == 0)
         for (; end - i > 1; i += T(LANES)) {
             const ptrdiff_t rows = bpcore_least(end - i, T(LANES));
             REAL losses[T(LANES)];
@@ -132,8 +200,9 @@ static void T(loss_rows)(bpcore_loss kind, double *E, REAL *delta, const REAL *z
             memset(delta + i * width, 0, (size_t)width * sizeof(REAL));
             E[i] = 0;
         } else {
-            E[i] = w * T(loss_row)(kind, delta + i * width, z + i * width, y,
-                                   labels ? labels[at] : 0, (REAL)(share * w), width);
+            E[i] = w * T(loss_row)(kind, (REAL)setting, delta + i * width, z + i * width,
+                                   y, labels ? labels[at] : 0, (REAL)(share * w),
+                                   width);
         }
     }
 }

@@ -50,35 +50,44 @@ static void T(propagate_one_row)(REAL *out, const REAL *delta, const REAL *W,
 
 /* --- the update, whose gradient is of rank one --- */
 
-BPCORE_INLINE void T(rank_one_by)(bpcore_rule rule, const T(rates) rates, REAL *W,
-                                  REAL *state, const REAL *a, const REAL *delta,
-                                  ptrdiff_t n_in, ptrdiff_t n_out) {
+/* A plain rule on rows of W that are not narrow: the weights pass by in one stream. */
+BPCORE_INLINE void T(rank_one_plain)(bpcore_rule rule, const T(rates) rates, REAL *W,
+                                     REAL *state, const REAL *a, const REAL *delta,
+                                     ptrdiff_t n_in, ptrdiff_t n_out) {
     const ptrdiff_t rest = n_out % T(LANES), whole = n_out - rest;
     const T(tail) tail = T(make_tail)(rest ? rest : T(LANES));
     const T(vec) zero = {0};
-    if (n_out < T(NR)) {
-        /* Narrow rows go through a buffer, so that weights are loaded in whole vectors:
-         * a masked load waits for the masked store beside it. */
-        REAL g[16 * T(NR)];
-        for (ptrdiff_t i = 0; i < n_in; i += 16) {
-            const ptrdiff_t rows = bpcore_least(16, n_in - i);
-            for (ptrdiff_t r = 0; r < rows; r++)
-                for (ptrdiff_t j = 0; j < n_out; j++)
-                    g[r * n_out + j] = a[i + r] * delta[j] + 0; /* as fma with 0 */
-            T(descend_array)(rule, rates, W + i * n_out, state + i * n_out, g,
-                             rows * n_out);
-        }
-        return;
-    }
     for (ptrdiff_t i = 0; i < n_in; i++, W += n_out, state += n_out) {
         const T(vec) a_i = T(broadcast)(a[i]);
         for (ptrdiff_t j = 0; j < whole; j += T(LANES))
-            T(descend)(rule, rates, W + j, state + j,
-                       T(fma)(a_i, T(load)(delta + j), zero), 1, tail);
+            T(descend_plain)(rule, rates, W + j, state + j,
+                             T(fma)(a_i, T(load)(delta + j), zero), 1, tail);
         if (rest)
-            T(descend)(rule, rates, W + whole, state + whole,
-                       T(fma)(a_i, T(load_tail)(delta + whole, tail), zero), 0, tail);
+            T(descend_plain)(rule, rates, W + whole, state + whole,
+                             T(fma)(a_i, T(load_tail)(delta + whole, tail), zero), 0,
+                             tail);
     }
+}
+
+/* Any rule, and narrow rows, from a block of the gradient at a time: as many rows as it
+ * has room for are one array, whose weights are loaded in whole vectors, where a masked
+ * load would wait for the masked store beside it. */
+static void T(rank_one_other)(bpcore_rule rule, const T(rates) *rates, REAL *W,
+                              REAL *state, const REAL *a, const REAL *delta,
+                              ptrdiff_t n_in, ptrdiff_t n_out) {
+    enum { ROOM = 16 * T(NR) };
+    REAL g[ROOM];
+    const ptrdiff_t cols = bpcore_least(n_out, ROOM), rows = ROOM / cols;
+    for (ptrdiff_t i = 0; i < n_in; i += rows)
+        for (ptrdiff_t j = 0; j < n_out; j += cols) {
+            const ptrdiff_t height = bpcore_least(rows, n_in - i);
+            const ptrdiff_t width = bpcore_least(cols, n_out - j);
+            for (ptrdiff_t r = 0; r < height; r++)
+                for (ptrdiff_t c = 0; c < width; c++)
+                    g[r * width + c] = a[i + r] * delta[j + c] + 0; /* as fma with 0 */
+            T(descend_rows)(rule, rates, W + i * n_out + j, state + i * n_out + j, 0, g,
+                            0, 1, height * width);
+        }
 }
 
 /* W = one optimizer step by dW[i, j] = a[i] delta[j], this worker's rows of W.
@@ -94,12 +103,17 @@ static void T(descend_rank_one)(const bpcore_worker *worker,
     ptrdiff_t from, to;
     bpcore_share(worker, n_in, 1, &from, &to);
     W += from * n_out, state += from * n_out, a += from;
+    if (n_out < T(NR) || optimizer->rule >= BPCORE_SGD) {
+        T(rank_one_other)(optimizer->rule, &rates, W, state, a, delta, to - from, n_out);
+        return;
+    }
     switch (optimizer->rule) {
 #define RULE(rule)                                                                   \
     case rule:                                                                       \
-        T(rank_one_by)(rule, rates, W, state, a, delta, to - from, n_out);          \
+        T(rank_one_plain)(rule, rates, W, state, a, delta, to - from, n_out);        \
         break;
-        BPCORE_EACH_RULE(RULE)
+        BPCORE_EACH_PLAIN_RULE(RULE)
 #undef RULE
+    default: break;
     }
 }

@@ -47,11 +47,23 @@ TERM(x_minus_c, x - c)
 TERM(x_times_c, x * c)
 TERM(x_of, x)
 TERM(x_times_y, x * y)
+TERM(x_plus_y, x + y)
 TERM(exp_of_x, T(exp)(x))
 TERM(exp_of_difference, T(exp)(x - c))
 TERM(x_times_relu_derivative, T(times_relu_derivative)(x, y))
 TERM(x_times_sigmoid_derivative, T(times_sigmoid_derivative)(x, y))
 TERM(x_times_tanh_derivative, T(times_tanh_derivative)(x, y))
+
+/* total = total + g,  g = factor g,  and the sum of g^2, over flat arrays */
+static void T(accumulate)(REAL *total, const REAL *g, ptrdiff_t size) {
+    T(combine)(T(x_plus_y), total, total, g, 0, size);
+}
+static void T(scale)(REAL *g, REAL factor, ptrdiff_t size) {
+    T(combine)(T(x_times_c), g, g, g, factor, size);
+}
+static double T(sum_of_squares)(const REAL *g, ptrdiff_t size) {
+    return T(row_sum)(T(x_times_y), g, g, 0, size);
+}
 
 /* exp(z - max z) of a row no wider than a register, for n lanes; `sum` of them.  It is
  * kept there, since what a masked store wrote is slow to read back. */
@@ -106,19 +118,20 @@ static inline T(vec) T(exp_of_columns)(T(vec) *col, T(vec) *highest, ptrdiff_t w
     return sum[0];
 }
 
-/* z = softmax(z), n rows of `width`. */
-static void T(softmax_rows)(REAL *z, ptrdiff_t n, ptrdiff_t width) {
+/* a = softmax(z), n rows of `width`;  a may be z. */
+static void T(softmax_rows)(REAL *a, const REAL *z, ptrdiff_t n, ptrdiff_t width) {
     if (width > T(LANES) || n == 1) {
-        for (ptrdiff_t i = 0; i < n; i++, z += width) T(softmax_row)(z, z, width);
+        for (ptrdiff_t i = 0; i < n; i++)
+            T(softmax_row)(a + i * width, z + i * width, width);
         return;
     }
-    for (ptrdiff_t i = 0; i < n; i += T(LANES), z += T(LANES) * width) {
+    for (ptrdiff_t i = 0; i < n; i += T(LANES)) {
         const ptrdiff_t rows = bpcore_least(n - i, T(LANES));
         T(vec) col[T(LANES)], highest;
-        T(load_columns)(col, z, rows, width);
+        T(load_columns)(col, z + i * width, rows, width);
         const T(vec) share = 1 / T(exp_of_columns)(col, &highest, width);
         for (int j = 0; j < width; j++) col[j] = col[j] * share;
-        T(store_columns)(z, col, rows, width);
+        T(store_columns)(a + i * width, col, rows, width);
     }
 }
 

@@ -16,6 +16,7 @@ typedef struct {
     ptrdiff_t b_row;
     REAL *waiting;
     ptrdiff_t w_row;
+    ptrdiff_t cols; /* of this tile */
     T(rates) rates;
 } T(block);
 
@@ -79,26 +80,34 @@ BPCORE_INLINE void T(tile)(const bpcore_product *p, const T(block) *block,
     case BPCORE_TIMES_TANH_DERIVATIVE: TIMES(T(times_tanh_derivative)) break;
     case BPCORE_DESCEND: {
         REAL *state = (REAL *)p->state + corner;
-        const T(rates) rates = block->rates;
+        const bpcore_rule rule = p->optimizer->rule;
         /* Rows narrower than a vector follow each other without a gap: as one array
          * they are loaded in whole vectors, where a masked load would wait for the
          * masked store beside it. */
         const int narrow = !whole && c_row < T(LANES);
-        REAL g[BPCORE_TILE_ROWS * T(LANES)];
-        if (narrow)
+        if (narrow || rule >= BPCORE_SGD) {
+            const ptrdiff_t cols = narrow ? c_row : nv * T(LANES);
+            REAL g[BPCORE_TILE_ROWS * 8 * T(LANES)];
             BPCORE_UNROLL for (int r = 0; r < rows; r++)
-                T(store_tail)(g + r * c_row, sum[r][0], tail);
-        switch (p->optimizer->rule) {
-#define RULE(rule)                                                        \
-    case rule:                                                            \
-        if (narrow)                                                       \
-            T(descend_array)(rule, rates, C, state, g, rows * c_row);     \
-        else                                                              \
-            EACH_VECTOR(c_row, T(descend)(rule, rates, C + at, state + at, \
-                                          sum[r][v], whole, tail))        \
+                BPCORE_UNROLL for (int v = 0; v < nv; v++)
+                    T(store_part)(g + r * cols + v * T(LANES), sum[r][v], whole, tail);
+            if (narrow)
+                T(descend_rows)(rule, &block->rates, C, state, 0, g, 0, 1, rows * cols);
+            else
+                T(descend_rows)(rule, &block->rates, C, state, c_row, g, cols, rows,
+                                block->cols);
+            break;
+        }
+        const T(rates) rates = block->rates;
+        switch (rule) {
+#define RULE(rule)                                                                \
+    case rule:                                                                    \
+        EACH_VECTOR(c_row, T(descend_plain)(rule, rates, C + at, state + at,      \
+                                            sum[r][v], whole, tail))              \
         break;
-            BPCORE_EACH_RULE(RULE)
+            BPCORE_EACH_PLAIN_RULE(RULE)
 #undef RULE
+        default: break;
         }
     }
     }
@@ -155,8 +164,9 @@ static void T(any_tile)(const bpcore_product *p, T(block) *b, ptrdiff_t rows,
 #undef TAIL
     const T(tail) none = T(make_tail)(T(LANES));
 #define EACH(columns)                                                       \
-    for (; cols >= (columns); cols -= (columns), b->j += (columns),         \
-                              b->B += (columns), b->waiting += (columns))
+    for (b->cols = (columns); cols >= (columns);                            \
+         cols -= (columns), b->j += (columns), b->B += (columns),           \
+        b->waiting += (columns))
     if (rows == 1) {
         EACH(T(WIDE)) T(chains)(T(tile_1_by_8), p, b, none);
         EACH(T(WIDE) / 2) T(chains)(T(tile_1_by_4), p, b, none);
@@ -164,5 +174,6 @@ static void T(any_tile)(const bpcore_product *p, T(block) *b, ptrdiff_t rows,
     EACH(T(NR)) T(chains)(by_2[rows - 1], p, b, none);
     EACH(T(LANES)) T(chains)(by_1[rows - 1], p, b, none);
 #undef EACH
+    b->cols = cols;
     if (cols > 0) T(chains)(by_tail[rows - 1], p, b, T(make_tail)(cols));
 }

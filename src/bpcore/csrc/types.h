@@ -13,6 +13,18 @@ typedef enum {
     BPCORE_TANH,
     BPCORE_RELU,
     BPCORE_SOFTMAX,
+    BPCORE_LEAKY_RELU,
+    BPCORE_ELU,
+    BPCORE_SELU,
+    BPCORE_GELU,
+    BPCORE_GELU_TANH,
+    BPCORE_SILU,
+    BPCORE_SOFTPLUS,
+    BPCORE_SOFTSIGN,
+    BPCORE_HARD_SIGMOID,
+    BPCORE_HARD_TANH,
+    BPCORE_EXPONENTIAL,
+    BPCORE_STEP,
 } bpcore_activation;
 
 typedef enum {
@@ -20,21 +32,65 @@ typedef enum {
     BPCORE_MEAN_SQUARED_ERROR,
     BPCORE_CROSS_ENTROPY,
     BPCORE_BINARY_CROSS_ENTROPY,
+    BPCORE_MEAN_ABSOLUTE_ERROR,
+    BPCORE_HUBER,
+    BPCORE_QUANTILE,
+    BPCORE_LOG_COSH,
+    BPCORE_HINGE,
+    BPCORE_POISSON,
+    BPCORE_POISSON_OF_LOG,
+    BPCORE_KL_DIVERGENCE,
 } bpcore_loss;
 
 typedef enum {
+    BPCORE_NOT_NORMALISED,
+    BPCORE_BATCH_NORM,
+    BPCORE_LAYER_NORM,
+} bpcore_normalisation;
+
+/* The plain rules are made while a gradient is in registers, the others from a tile of
+ * it in memory. */
+typedef enum {
+    BPCORE_PLAIN,
+    BPCORE_PLAIN_MOMENTUM,
+    BPCORE_PLAIN_NESTEROV,
     BPCORE_SGD,
     BPCORE_MOMENTUM,
-    BPCORE_NESTEROV,
+    BPCORE_RMSPROP,
+    BPCORE_ADAGRAD,
+    BPCORE_ADAM,
+    BPCORE_AMSGRAD,
+    BPCORE_NADAM,
+    BPCORE_ADAMAX,
+    BPCORE_RADAM,
+    BPCORE_LION,
+    BPCORE_RPROP,
 } bpcore_rule;
-#define BPCORE_EACH_RULE(X) X(BPCORE_SGD) X(BPCORE_MOMENTUM) X(BPCORE_NESTEROV)
+#define BPCORE_EACH_PLAIN_RULE(X) \
+    X(BPCORE_PLAIN) X(BPCORE_PLAIN_MOMENTUM) X(BPCORE_PLAIN_NESTEROV)
+#define BPCORE_EACH_OTHER_RULE(X)                                            \
+    X(BPCORE_SGD) X(BPCORE_MOMENTUM) X(BPCORE_RMSPROP) X(BPCORE_ADAGRAD)      \
+    X(BPCORE_ADAM) X(BPCORE_AMSGRAD) X(BPCORE_NADAM) X(BPCORE_ADAMAX)         \
+    X(BPCORE_RADAM) X(BPCORE_LION) X(BPCORE_RPROP)
 
-/* An optimizer's rule and its settings, in double for every dtype. */
+/* What an optimizer's rule is told, in double for every dtype: the settings, then what
+ * `prepare` (csrc/prepare.h) makes of them for one step. */
 typedef struct {
     bpcore_rule rule;
-    double lr, momentum, weight_decay;
-    ptrdiff_t state_apart; /* elements from one array of state to the next, for rules
-                              that keep two */
+    double lr_factor, weight_decay, l1, clip_value;
+    double momentum, dampening, beta1, beta2, eps, decay, shrink, grow, least, most;
+    int decoupled, nesterov, centered;
+    ptrdiff_t state_apart; /* elements from one array of state to the next */
+
+    int64_t step;                       /* 1, 2, ...; 0: nothing is prepared */
+    double power1, power2, momentums;   /* beta1^step, beta2^step, product of mu */
+    double rate;                        /* of what is subtracted from w */
+    double add_l2, add_l1;              /* to the gradient, times w and sign(w) */
+    double take_l2, take_l1;            /* from the weight, the same */
+    double take;                        /* share of the gradient that is taken */
+    double look;                        /* share of it that acts at once */
+    double root;                        /* sqrt(mean square) is multiplied by */
+    int adapts;                         /* whether it is divided by that root */
 } bpcore_optimizer;
 
 /* What the outputs of a mini-batch shall be, where the caller has it: sample i of the
@@ -64,6 +120,8 @@ typedef enum {
     BPCORE_LOG1P,
     BPCORE_TANH_OF,
     BPCORE_SIGMOID_OF,
+    BPCORE_EXPM1,
+    BPCORE_NORMAL_CDF,
 } bpcore_elementary;
 
 /* C = finish(start + A @ B)      A (m, k)   B (k, n)   C (m, n)

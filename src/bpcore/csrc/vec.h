@@ -113,6 +113,27 @@ static inline T(vec) T(max)(T(vec) a, T(vec) b) {
 #endif
 }
 
+/* The square root, correctly rounded. */
+static inline T(vec) T(sqrt)(T(vec) a) {
+#if defined(BPCORE_ISA_X86_64_V4)
+    return X86(_mm512_sqrt_p)(a);
+#elif defined(BPCORE_ISA_X86_64_V3)
+    return X86(_mm256_sqrt_p)(a);
+#elif defined(BPCORE_ISA_X86_64_V2)
+    return X86(_mm_sqrt_p)(a);
+#elif defined(BPCORE_ISA_ARM64)
+    return ARM(vsqrtq_f)(a);
+#else
+    return SCALAR_SQRT(a);
+#endif
+}
+
+/* 1 above 0, -1 below; either zero and NaN stay what they are. */
+static inline T(vec) T(sign)(T(vec) a) {
+    const T(ivec) nonzero = T(less)((T(vec)){0}, T(abs)(a));
+    return T(select)(nonzero, T(copysign)(T(broadcast)(1), a), a);
+}
+
 /* a * b + c, rounded once (x86_64_v2 has no such instruction: rounded twice). */
 static inline T(vec) T(fma)(T(vec) a, T(vec) b, T(vec) c) {
 #if defined(BPCORE_ISA_X86_64_V4)

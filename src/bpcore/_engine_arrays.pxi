@@ -1,0 +1,53 @@
+# --- arrays ---------------------------------------------------------------------------
+
+
+cdef char *address(object array, int flags=PyBUF_SIMPLE) except? NULL:
+    """Where the data of a C-contiguous array begins; the caller keeps it alive."""
+    cdef Py_buffer view
+    PyObject_GetBuffer(array, &view, flags)
+    cdef char *start = <char *>view.buf
+    PyBuffer_Release(&view)
+    return start
+
+
+cdef inline char *part(char *start, Py_ssize_t *at, Py_ssize_t size) noexcept nogil:
+    """The next `size` bytes from `start`; `at` moves to the cache line after them."""
+    cdef char *here = start + at[0] if start != NULL else NULL
+    at[0] += (size + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
+    return here
+
+
+# What an array is, as far as it can be used where it lies; ndim 0: it cannot.
+cdef struct plain_t:
+    char *at
+    int ndim
+    Py_ssize_t n, width  # rows; elements of a row, 1 for a vector
+    char kind            # of its elements: f, d, LABEL for int64, or another
+
+cdef enum:
+    LABEL = 1  # no type's letter
+
+cdef const PyTypeObject *NDARRAY = <PyTypeObject *>np.ndarray
+
+
+cdef plain_t plain(object array) noexcept:
+    """What a C-contiguous, aligned ndarray of float32, float64 or int64 is."""
+    cdef plain_t it
+    cdef Py_buffer view
+    memset(&it, 0, sizeof(plain_t))
+    if Py_TYPE(array) != NDARRAY:  # a subclass may mean something else by its data
+        return it
+    try:
+        PyObject_GetBuffer(array, &view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT)
+    except Exception:
+        return it
+    if view.format[1] == 0 and 1 <= view.ndim <= 2 and (
+        <size_t>view.buf % <size_t>view.itemsize == 0
+    ):
+        it.kind = view.format[0]
+        if it.kind in (c"l", c"q"):  # C's long and long long
+            it.kind = LABEL if view.itemsize == sizeof(int64_t) else 0
+        it.ndim, it.at = view.ndim, <char *>view.buf
+        it.n, it.width = view.shape[0], view.shape[1] if view.ndim == 2 else 1
+    PyBuffer_Release(&view)
+    return it

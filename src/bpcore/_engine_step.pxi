@@ -1,0 +1,355 @@
+"""One mini-batch, by all workers: forward, loss, backward, update."""
+
+
+cdef inline char *within(char *start, Py_ssize_t at) noexcept nogil:
+    """A place in a buffer that may be missing."""
+    return start + at if start != NULL else NULL
+
+
+cdef void forward_pass(
+    const net_t *net, const worker_t *worker, const memory_t *memory, const char *X,
+    char *out, Py_ssize_t n, activation_t f_last, bint training, uint64_t key,
+) noexcept nogil:
+    """a[l+1] = drop(f[l](norm(a[l] @ W[l]) + b[l])), the last of them in `out`
+
+    While training, batch norm takes the moments of the mini-batch and units drop out;
+    otherwise W[l] and b[l] are the folded ones.  The last f is given.
+    """
+    cdef Py_ssize_t l
+    cdef char *here
+    cdef char *fz
+    cdef char *z
+    cdef char *parameters
+    cdef activation_t f
+    cdef const char *a = X
+    for l in range(net.L):
+        layer = &net.layers[l]
+        here = out if l == net.L - 1 else memory[l].a
+        f = f_last if l == net.L - 1 else layer.f
+        # Where z goes, if it is kept, and where f(z) goes before units drop out.
+        z = memory[l].z if training and layer.keeps_z and layer.of_z else NULL
+        fz = memory[l].z if training and layer.keeps_z and not layer.of_z else here
+        if layer.norm == NOT_NORMALISED or (layer.norm == BATCH_NORM and not training):
+            parameters = net.parameters if layer.norm == NOT_NORMALISED else net.folded
+            net.k.forward(worker, fz, z, a, parameters + layer.W_at,
+                          parameters + layer.b_at, n, layer.n_in, layer.n_out, f)
+        else:
+            net.k.forward(worker, memory[l].hat, NULL, a, net.parameters + layer.W_at,
+                          NULL, n, layer.n_in, layer.n_out, IDENTITY)
+            meet(worker)
+            z = z if z != NULL else fz
+            net.k.normalise(worker, z, memory[l].hat, memory[l].inverse,
+                            memory[l].moments, net.parameters + layer.gain_at,
+                            net.parameters + layer.b_at, n, layer.n_out, layer.norm)
+            meet(worker)
+            net.k.activate(worker, fz, z, n, layer.n_out, f)
+        if training and layer.dropout > 0:
+            meet(worker)
+            net.k.drop(worker, here, fz, key_of(key, l + 1), layer.dropout, n,
+                       layer.n_out)
+        meet(worker)
+        a = here
+
+
+cdef void fold_pass(const net_t *net, const worker_t *worker) noexcept nogil:
+    """Weights and biases that need no batch norm any more."""
+    cdef Py_ssize_t l
+    for l in range(net.L):
+        layer = &net.layers[l]
+        if layer.norm == BATCH_NORM:
+            net.k.fold(worker, net.folded + layer.W_at, net.folded + layer.b_at,
+                       net.parameters + layer.W_at, net.parameters + layer.b_at,
+                       net.parameters + layer.gain_at, net.running + layer.running_at,
+                       layer.n_in, layer.n_out)
+    meet(worker)
+
+
+cdef void follow_pass(
+    const net_t *net, const worker_t *worker, const memory_t *memory, Py_ssize_t n,
+) noexcept nogil:
+    """The running moments follow those of the mini-batch."""
+    cdef Py_ssize_t l
+    for l in range(net.L):
+        layer = &net.layers[l]
+        if layer.norm == BATCH_NORM and not layer.frozen:
+            net.k.follow(worker, net.running + layer.running_at, memory[l].moments, n,
+                         layer.n_out)
+
+
+cdef void backward_pass(
+    const net_t *net, const worker_t *worker, const memory_t *memory, const char *X,
+    Py_ssize_t n, uint64_t key, char *gradient, char *dX, bint trains,
+) noexcept nogil:
+    """From delta[L-1] in net.delta, for l = L-1 .. 0:
+
+        delta[l-1] = (delta[l] @ W[l].T) * f'[l-1](z[l-1])    from the old W[l],
+        W[l], b[l] updated in place, or dW[l], db[l] stored in `gradient`
+
+    and dX = delta[0] @ W[0].T where dX is asked for.  What `trains` leaves frozen
+    layers out, and ends with the last that is not.
+    """
+    cdef Py_ssize_t l, lowest = net.lowest if trains else 0
+    cdef bint stores
+    cdef const char *a
+    cdef char *delta = net.delta
+    cdef char *before = net.other_delta
+    cdef char *dshift
+    cdef char *dgain
+    for l in range(net.L - 1, lowest - 1, -1):
+        layer = &net.layers[l]
+        W = net.parameters + layer.W_at
+        dshift = dgain = NULL
+        stores = gradient != NULL and not (trains and layer.frozen)
+        if layer.norm != NOT_NORMALISED:
+            dshift, dgain = net.dshift, net.dgain
+            if stores:
+                dshift, dgain = gradient + layer.b_at, gradient + layer.gain_at
+            net.k.normalise_back(worker, delta, dgain, dshift, memory[l].hat,
+                                 memory[l].inverse, net.parameters + layer.gain_at, n,
+                                 layer.n_out, layer.norm)
+            meet(worker)
+        if l > lowest:
+            propagate_pass(net, worker, l, before, delta, memory[l - 1].z, n, key)
+        elif dX != NULL:
+            net.k.propagate(worker, dX, delta, W, NULL, n, layer.n_in, layer.n_out,
+                            IDENTITY)
+        meet(worker)
+        a = X
+        if l > 0:
+            a = memory[l - 1].a
+        if stores:
+            net.k.gradient(worker, gradient + layer.W_at,
+                           gradient + layer.b_at if dshift == NULL else NULL,
+                           a, delta, n, layer.n_in, layer.n_out)
+        elif gradient == NULL and not layer.frozen:
+            net.k.update(
+                worker, W, net.parameters + layer.b_at if dshift == NULL else NULL,
+                within(net.state, layer.W_at), within(net.state, layer.b_at),
+                a, delta, n, layer.n_in, layer.n_out, &net.groups[2 * l],
+                &net.groups[2 * l + 1],
+            )
+            if dshift != NULL:
+                descend_vectors(net, worker, l, dshift, dgain)
+            limit_pass(net, worker, l)
+        meet(worker)
+        delta, before = before, delta
+
+
+cdef void propagate_pass(
+    const net_t *net, const worker_t *worker, Py_ssize_t l, char *before,
+    const char *delta, const char *z, Py_ssize_t n, uint64_t key,
+) noexcept nogil:
+    """delta[l-1] = drop(delta[l] @ W[l].T) * f'[l-1](z[l-1])
+
+    Dropping commutes with every f' but softmax's, which is no product.
+    """
+    layer = &net.layers[l]
+    below = &net.layers[l - 1]
+    cdef bint apart = below.f == SOFTMAX and below.dropout > 0
+    net.k.propagate(worker, before, delta, net.parameters + layer.W_at, z, n,
+                    layer.n_in, layer.n_out, IDENTITY if apart else below.f)
+    if below.dropout > 0:
+        meet(worker)
+        net.k.drop(worker, before, before, key_of(key, l), below.dropout, n, layer.n_in)
+    if apart:  # of the same rows: no need to meet
+        net.k.times_derivative(worker, before, z, n, layer.n_in, below.f)
+
+
+cdef void descend_vectors(
+    const net_t *net, const worker_t *worker, Py_ssize_t l, const char *db,
+    const char *dgain,
+) noexcept nogil:
+    """b[l] and, where it is normalised, gain[l] by their stored gradients."""
+    layer = &net.layers[l]
+    net.k.descend(worker, net.parameters + layer.b_at,
+                  within(net.state, layer.b_at), db, layer.n_out,
+                  &net.groups[2 * l + 1])
+    if layer.norm != NOT_NORMALISED:
+        net.k.descend(worker, net.parameters + layer.gain_at,
+                      within(net.state, layer.gain_at), dgain, layer.n_out,
+                      &net.groups[2 * l + 1])
+
+
+cdef void limit_pass(
+    const net_t *net, const worker_t *worker, Py_ssize_t l,
+) noexcept nogil:
+    """No unit of layer l has longer weights than max_norm, if there is one."""
+    if net.max_norm > 0:
+        layer = &net.layers[l]
+        meet(worker)
+        net.k.limit_norms(worker, net.parameters + layer.W_at, net.max_norm,
+                          layer.n_in, layer.n_out)
+
+
+# --- steps from a stored gradient -----------------------------------------------------
+
+
+cdef void clip_pass(
+    const net_t *net, const worker_t *worker, char *gradient, double share_of_one,
+) noexcept nogil:
+    """g = share g min(1, clip_norm / (||share g|| + 1e-6))"""
+    cdef Py_ssize_t i
+    cdef double norm, total = 0, factor = share_of_one
+    if net.clip_norm > 0:
+        net.k.squares(worker, net.squares, gradient, net.size)
+        meet(worker)
+        for i in range((net.size + SQUARES - 1) // SQUARES):
+            total += net.squares[i]
+        norm = share_of_one * sqrt(total)
+        if norm + 1e-6 > net.clip_norm:
+            factor *= net.clip_norm / (norm + 1e-6)
+    if factor != 1:
+        net.k.scale(worker, gradient, factor, net.size)
+        meet(worker)
+
+
+cdef void descend_pass(
+    const net_t *net, const worker_t *worker, const char *gradient,
+) noexcept nogil:
+    """One optimizer step on all parameters from a stored gradient."""
+    cdef Py_ssize_t l
+    for l in range(net.L):
+        layer = &net.layers[l]
+        if layer.frozen:
+            continue
+        net.k.descend(worker, net.parameters + layer.W_at,
+                      within(net.state, layer.W_at), gradient + layer.W_at,
+                      layer.n_in * layer.n_out, &net.groups[2 * l])
+        descend_vectors(net, worker, l, gradient + layer.b_at,
+                        gradient + layer.gain_at)
+        limit_pass(net, worker, l)
+    meet(worker)
+
+
+# --- a step ---------------------------------------------------------------------------
+
+
+cdef double loss_pass(
+    const net_t *net, const worker_t *worker, const batch_t *batch, const char *out,
+    bint training, double share_of_one, double *total,
+) noexcept nogil:
+    """total += sum(w E);  net.delta = delta[L-1] of the mean;  returns sum(w)
+
+    `out` is what the loss takes; a `share_of_one` above 0 stands for 1 / sum(w).
+    """
+    cdef Py_ssize_t i, n = batch.n
+    cdef double weights = n
+    last = &net.layers[net.L - 1]
+    targets = &batch.targets
+    if targets.weight != NULL:
+        weights = 0
+        for i in range(n):
+            weights += targets.weight[targets.order[i] if targets.order != NULL else i]
+    # A mini-batch whose weights are all zero asks for nothing: its delta is zero.
+    if share_of_one == 0:
+        share_of_one = 1 / weights if weights > 0 else 0
+    if net.asks:
+        if worker.index == 0:
+            ask(net, batch, out, share_of_one)
+        meet(worker)
+    else:
+        net.k.loss(worker, net.E, net.delta, out, targets, share_of_one, n, last.n_out,
+                   net.loss, net.loss_setting)
+    if training and not net.loss_takes_z:  # of the same rows: no need to meet
+        net.k.times_derivative(worker, net.delta, net.memory[net.L - 1].z, n,
+                               last.n_out, last.f)
+    meet(worker)
+    for i in range(n):
+        total[0] += net.E[i]
+    return weights
+
+
+cdef bint step(
+    net_t *net, const worker_t *worker, const batch_t *batch, uint64_t key,
+    sums_t *sums, bint ends,
+) noexcept nogil:
+    """One mini-batch of training; false, with nothing changed, if the loss is not finite.
+
+    It is a fused step, or its gradient is stored and waits for that of others.
+    """
+    cdef double loss = 0, weight
+    cdef char *out = net.memory[net.L - 1].a
+    cdef bint waits = net.accumulate > 1
+    forward_pass(net, worker, net.memory, batch.X, out, batch.n, net.f_last, True, key)
+    weight = loss_pass(net, worker, batch, out, True, 1 if waits else 0, &loss)
+    if not isfinite(loss):
+        return False
+    backward_pass(net, worker, net.memory, batch.X, batch.n, key, net.gradient, NULL,
+                  True)
+    if net.gradient == NULL:
+        sums.steps += 1
+    else:
+        if waits:
+            wait_pass(net, worker, sums, weight)
+        if not waits or sums.waiting == net.accumulate or ends:
+            step_from_stored(net, worker, sums)
+    follow_pass(net, worker, net.memory, batch.n)
+    sums.total += loss
+    sums.weights += weight
+    return True
+
+
+cdef void wait_pass(
+    const net_t *net, const worker_t *worker, sums_t *sums, double weight,
+) noexcept nogil:
+    """The gradient of a sum is added to those that wait."""
+    cdef Py_ssize_t first, end, size = net.k.itemsize
+    share(worker, net.size, 64, &first, &end)
+    if sums.waiting == 0:
+        memset(net.waiting + first * size, 0, (end - first) * size)
+    net.k.add(worker, net.waiting, net.gradient, net.size)
+    meet(worker)
+    sums.waiting += 1
+    sums.waiting_weight += weight
+
+
+cdef void step_from_stored(
+    const net_t *net, const worker_t *worker, sums_t *sums,
+) noexcept nogil:
+    """A step from the stored gradient, or from those that wait."""
+    cdef char *gradient = net.gradient
+    cdef double share_of_one = 1
+    if net.accumulate > 1:
+        gradient = net.waiting
+        share_of_one = 1 / sums.waiting_weight if sums.waiting_weight > 0 else 0
+    clip_pass(net, worker, gradient, share_of_one)
+    descend_pass(net, worker, gradient)
+    sums.waiting, sums.waiting_weight = 0, 0
+    sums.steps += 1
+
+
+cdef batch_t rows(
+    const net_t *net, const worker_t *worker, const batch_t *data, Py_ssize_t first,
+    Py_ssize_t n,
+) noexcept nogil:
+    """n rows from `first` on; where they have an order, X is copied together."""
+    cdef Py_ssize_t i, start, end, size = net.layers[0].n_in * net.k.itemsize
+    cdef batch_t batch = data[0]
+    batch.n = n
+    if data.targets.order != NULL:
+        batch.X = net.gathered
+        batch.targets.order += first
+        share(worker, n, 1, &start, &end)
+        for i in range(start, end):
+            memcpy(net.gathered + i * size,
+                   data.X + batch.targets.order[i] * size, size)
+        return batch
+    batch.X += first * size
+    if batch.targets.y != NULL:
+        batch.targets.y = <const char *>batch.targets.y + (
+            first * net.layers[net.L - 1].n_out * net.k.itemsize
+        )
+    if batch.targets.labels != NULL:
+        batch.targets.labels += first
+    if batch.targets.weight != NULL:
+        batch.targets.weight += first
+    return batch
+
+
+cdef void add_noise(
+    const net_t *net, const worker_t *worker, batch_t *batch, uint64_t key,
+) noexcept nogil:
+    """X with gaussian noise, in a place of its own."""
+    net.k.add_noise(worker, net.gathered, batch.X, key_of(key, 0), net.input_noise,
+                    batch.n, net.layers[0].n_in)
+    batch.X = net.gathered

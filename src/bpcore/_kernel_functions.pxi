@@ -1,0 +1,837 @@
+"""The kernels as Python functions: checked, on plain arrays, by one worker."""
+
+cdef int require_matrix(
+    str name, Py_ssize_t *shape, object rows, object columns,
+) except -1:
+    """Raise unless `shape` is (rows, columns); a name in either is any size above 0."""
+    if shape[0] > 0 and shape[1] > 0:
+        if (isinstance(rows, str) or shape[0] == rows) and (
+            isinstance(columns, str) or shape[1] == columns
+        ):
+            return 0
+    raise ValueError(
+        f"{name} must have shape ({rows}, {columns}), none of them 0; "
+        f"got ({shape[0]}, {shape[1]})"
+    )
+
+
+cdef int require_vector(str name, Py_ssize_t got, Py_ssize_t size) except -1:
+    if got == size:
+        return 0
+    raise ValueError(f"{name} must have shape ({size},); got ({got},)")
+
+
+cdef int require_some(str name, Py_ssize_t size) except -1:
+    if size > 0:
+        return 0
+    raise ValueError(f"{name} must not be empty; got shape (0,)")
+
+
+cdef int require_positive(str name, double value) except -1:
+    if value > 0:
+        return 0
+    raise ValueError(f"{name} must be above 0; got {value}")
+
+
+cdef int code(dict names, str what, str name) except -1:
+    """The integer that the kernels know this name by."""
+    if name in names:
+        return names[name]
+    raise ValueError(f"{what} must be one of {', '.join(names)}; got {name!r}")
+
+
+cdef class _Alone:
+    """A worker with no others, and the room it needs for a layer's products."""
+    cdef worker_t worker
+    cdef object room
+
+    def __cinit__(self, Py_ssize_t bytes=0):
+        self.room = PyByteArray_FromStringAndSize(NULL, bytes + 64)
+        cdef size_t start = <size_t>PyByteArray_AS_STRING(self.room)
+        self.worker.count = 1
+        self.worker.room = <char *>((start + 63) // 64 * 64)
+
+
+cdef optimizer_t prepared(object optimizer, int64_t step) except *:
+    """The settings of the weights, ready for step 1, 2, ..."""
+    if step < 1:
+        raise ValueError(f"step must be at least 1; got {step}")
+    group = optimizer.groups()[0]
+    if group["rule"] not in RULES:
+        raise ValueError(f"{type(optimizer).__name__} is no step of the kernels'")
+    cdef optimizer_t it = told(group, RULES)
+    prepare(&it, <double>optimizer.lr, step)
+    return it
+
+
+cdef int require_state(object optimizer, object state, tuple shape) except -1:
+    """Raise unless `state` has one array of that shape for each that is kept."""
+    cdef tuple expected = (len(optimizer.states), *shape)
+    if expected[0] == 0 or (state is not None and state.shape == expected):
+        return 0
+    got = None if state is None else state.shape
+    raise ValueError(
+        f"state must have shape {expected}, for {', '.join(optimizer.states)}; "
+        f"got {got}"
+    )
+
+
+def forward(
+    const real[:, ::1] a, const real[:, ::1] W, const real[::1] b, real[:, ::1] out,
+    str activation="identity",
+):
+    """out = f(a @ W + b), one layer forward.
+
+    Parameters
+    ----------
+    a : array (n, n_in)
+    W : array (n_in, n_out)
+    b : array (n_out,)
+    out : array (n, n_out), overwritten
+    activation : name of f, a key of ``ACTIVATIONS``
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, an array is empty or the name is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> out = np.empty((1, 2))
+    >>> a, W, b = np.array([[1.0, 2.0]]), np.eye(2), np.array([0.5, -3.0])
+    >>> bp.kernels.forward(a, W, b, out, "relu")
+    >>> out
+    array([[1.5, 0. ]])
+    """
+    cdef activation_t f = <activation_t>code(ACTIVATIONS, "activation", activation)
+    cdef Py_ssize_t n = a.shape[0], n_in = a.shape[1], n_out = W.shape[1]
+    require_matrix("a", a.shape, "n", "n_in")
+    require_matrix("W", W.shape, n_in, "n_out")
+    require_vector("b", b.shape[0], n_out)
+    require_matrix("out", out.shape, n, n_out)
+    cdef _Alone one = _Alone(room_nogil(&out[0, 0], n, n_in, n_out))
+    with nogil:
+        forward_nogil(&one.worker, &out[0, 0], NULL, &a[0, 0], &W[0, 0], &b[0],
+                      n, n_in, n_out, f)
+
+
+def propagate(
+    const real[:, ::1] delta, const real[:, ::1] W, const real[:, ::1] a,
+    real[:, ::1] out, str activation="identity",
+):
+    """out = (delta @ W.T) * f'(z), the delta of the layer before, given its a = f(z).
+
+    For gelu, gelu_tanh and silu z itself must be given for a.
+
+    Parameters
+    ----------
+    delta : array (n, n_out)
+    W : array (n_in, n_out)
+    a : array (n, n_in)
+    out : array (n, n_in), overwritten
+    activation : name of f, a key of ``ACTIVATIONS``
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, an array is empty or the name is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> out = np.empty((1, 2))
+    >>> bp.kernels.propagate(np.array([[2.0]]), np.array([[1.0], [3.0]]),
+    ...                      np.array([[0.5, 0.0]]), out, "relu")
+    >>> out
+    array([[2., 0.]])
+    """
+    cdef activation_t f = <activation_t>code(ACTIVATIONS, "activation", activation)
+    cdef Py_ssize_t n = delta.shape[0], n_in = W.shape[0], n_out = delta.shape[1]
+    require_matrix("delta", delta.shape, "n", "n_out")
+    require_matrix("W", W.shape, "n_in", n_out)
+    require_matrix("a", a.shape, n, n_in)
+    require_matrix("out", out.shape, n, n_in)
+    cdef _Alone one = _Alone(room_nogil(&out[0, 0], n, n_in, n_out))
+    with nogil:
+        propagate_nogil(&one.worker, &out[0, 0], &delta[0, 0], &W[0, 0], &a[0, 0],
+                        n, n_in, n_out, f)
+
+
+def gradient(
+    const real[:, ::1] a, const real[:, ::1] delta, real[:, ::1] dW, real[::1] db,
+):
+    """dW = a.T @ delta and db = delta.sum(0), stored.
+
+    Parameters
+    ----------
+    a : array (n, n_in)
+    delta : array (n, n_out)
+    dW : array (n_in, n_out), overwritten
+    db : array (n_out,), overwritten
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit or an array is empty.
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> dW, db = np.empty((1, 1)), np.empty(1)
+    >>> bp.kernels.gradient(np.array([[1.0], [2.0]]), np.array([[3.0], [4.0]]), dW, db)
+    >>> dW, db
+    (array([[11.]]), array([7.]))
+    """
+    cdef Py_ssize_t n = a.shape[0], n_in = a.shape[1], n_out = delta.shape[1]
+    require_matrix("a", a.shape, "n", "n_in")
+    require_matrix("delta", delta.shape, n, "n_out")
+    require_matrix("dW", dW.shape, n_in, n_out)
+    require_vector("db", db.shape[0], n_out)
+    cdef _Alone one = _Alone(room_nogil(&dW[0, 0], n, n_in, n_out))
+    with nogil:
+        gradient_nogil(&one.worker, &dW[0, 0], &db[0], &a[0, 0], &delta[0, 0],
+                       n, n_in, n_out)
+
+
+def update(
+    real[:, ::1] W, real[::1] b, const real[:, ::1] a, const real[:, ::1] delta,
+    optimizer, real[:, :, ::1] state_W=None, real[:, ::1] state_b=None, int64_t step=1,
+):
+    """One step of an optimizer on W and b in place, no gradient stored.
+
+    The step is the optimizer's, by dW = a.T @ delta and db = delta.sum(0).
+
+    Parameters
+    ----------
+    W : array (n_in, n_out), updated
+    b : array (n_out,), updated
+    a : array (n, n_in)
+    delta : array (n, n_out)
+    optimizer : settings such as ``bpcore.SGD(0.1)``, those of the weights for both
+    state_W : array (k, n_in, n_out), updated; the k arrays of ``optimizer.states``
+    state_b : array (k, n_out), updated; both may be None where k is 0
+    step : number of this step, from 1 on
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, an array is empty or a state is missing.
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> W, b = np.array([[1.0]]), np.array([0.0])
+    >>> bp.kernels.update(W, b, np.array([[2.0]]), np.array([[0.5]]), bp.SGD(0.1))
+    >>> W, b
+    (array([[0.9]]), array([-0.05]))
+    """
+    cdef optimizer_t of_W = prepared(optimizer, step), of_b = of_W
+    cdef Py_ssize_t n = a.shape[0], n_in = a.shape[1], n_out = delta.shape[1]
+    cdef real *s_W = NULL
+    cdef real *s_b = NULL
+    require_matrix("a", a.shape, "n", "n_in")
+    require_matrix("delta", delta.shape, n, "n_out")
+    require_matrix("W", W.shape, n_in, n_out)
+    require_vector("b", b.shape[0], n_out)
+    require_state(optimizer, state_W, (n_in, n_out))
+    require_state(optimizer, state_b, (n_out,))
+    if optimizer.states:
+        s_W, s_b = &state_W[0, 0, 0], &state_b[0, 0]
+        of_W.state_apart, of_b.state_apart = n_in * n_out, n_out
+    cdef _Alone one = _Alone(room_nogil(&W[0, 0], n, n_in, n_out))
+    with nogil:
+        update_nogil(&one.worker, &W[0, 0], &b[0], s_W, s_b, &a[0, 0], &delta[0, 0],
+                     n, n_in, n_out, &of_W, &of_b)
+
+
+def descend(
+    real[::1] w, const real[::1] g, optimizer, real[:, ::1] state=None, int64_t step=1,
+):
+    """The step of `update` from a stored gradient, over flat arrays.
+
+    Parameters
+    ----------
+    w : array (size,), updated
+    g : array (size,)
+    optimizer : settings such as ``bpcore.SGD(0.1)``
+    state : array (k, size), updated; the k arrays of ``optimizer.states``
+    step : number of this step, from 1 on
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, an array is empty or the state is missing.
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> w = np.array([1.0, 2.0])
+    >>> bp.kernels.descend(w, np.array([1.0, -1.0]), bp.SGD(0.5))
+    >>> w
+    array([0.5, 2.5])
+    """
+    cdef optimizer_t settings = prepared(optimizer, step)
+    cdef real *s = NULL
+    require_some("w", w.shape[0])
+    require_vector("g", g.shape[0], w.shape[0])
+    require_state(optimizer, state, (w.shape[0],))
+    if optimizer.states:
+        s, settings.state_apart = &state[0, 0], w.shape[0]
+    cdef _Alone one = _Alone()
+    with nogil:
+        descend_nogil(&one.worker, &w[0], s, &g[0], w.shape[0], &settings)
+
+
+def limit_norms(real[:, ::1] W, double most):
+    """W[:, j] = W[:, j] min(1, most / ||W[:, j]||) in place.
+
+    Parameters
+    ----------
+    W : array (n_in, n_out), updated
+    most : the largest norm of a column, above 0
+
+    Raises
+    ------
+    ValueError
+        If W is empty or `most` is not above 0.
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> W = np.array([[3.0, 0.0], [4.0, 1.0]])
+    >>> bp.kernels.limit_norms(W, 2.5)
+    >>> W
+    array([[1.5, 0. ],
+           [2. , 1. ]])
+    """
+    require_matrix("W", W.shape, "n_in", "n_out")
+    require_positive("most", most)
+    cdef _Alone one = _Alone()
+    with nogil:
+        limit_norms_nogil(&one.worker, &W[0, 0], most, W.shape[0], W.shape[1])
+
+
+def clip_norm(real[::1] g, double most):
+    """g = g min(1, most / (||g|| + 1e-6)) in place; returns ||g|| before.
+
+    Parameters
+    ----------
+    g : array (size,), updated
+    most : the largest norm, above 0
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If g is empty or `most` is not above 0.
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> g = np.array([3.0, 4.0])
+    >>> bp.kernels.clip_norm(g, 1.0), g.round(3)
+    (5.0, array([0.6, 0.8]))
+    """
+    require_some("g", g.shape[0])
+    require_positive("most", most)
+    cdef Py_ssize_t i, size = g.shape[0], blocks = (size + BLOCK - 1) // BLOCK
+    cdef _Alone one = _Alone(blocks * sizeof(double))
+    cdef double *sums = <double *>one.worker.room
+    cdef double total = 0, norm
+    with nogil:
+        squares_nogil(&one.worker, sums, &g[0], size)
+        for i in range(blocks):
+            total += sums[i]
+        norm = sqrt(total)
+        if norm + 1e-6 > most:
+            scale_nogil(&one.worker, &g[0], most / (norm + 1e-6), size)
+    return norm
+
+
+def add(real[::1] total, const real[::1] g):
+    """total = total + g in place.
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> total = np.ones(2)
+    >>> bp.kernels.add(total, np.array([1.0, 2.0]))
+    >>> total
+    array([2., 3.])
+    """
+    require_some("total", total.shape[0])
+    require_vector("g", g.shape[0], total.shape[0])
+    cdef _Alone one = _Alone()
+    with nogil:
+        add_nogil(&one.worker, &total[0], &g[0], total.shape[0])
+
+
+cdef normalisation_t which_normalisation(str kind) except *:
+    if kind not in ("batch", "layer"):
+        raise ValueError(f"kind must be 'batch' or 'layer'; got {kind!r}")
+    return <normalisation_t><int>NORMALISATIONS[kind]
+
+
+def normalise(
+    real[:, ::1] y, real[:, ::1] hat, real[::1] inverse, real[:, ::1] moments,
+    const real[::1] gain, const real[::1] shift, str kind,
+):
+    """hat = (u - mean) / sqrt(variance + 1e-5),  y = gain hat + shift.
+
+    Mean and variance are those of each column ("batch", Ioffe and Szegedy 2015) or of
+    each row ("layer", Ba, Kiros and Hinton 2016), the variance over n.
+
+    Parameters
+    ----------
+    y : array (n, n_out), overwritten
+    hat : array (n, n_out), u before
+    inverse : array (max(n, n_out),), overwritten by 1 / sqrt(variance + 1e-5)
+    moments : array (2, n_out), overwritten by mean and variance for "batch"
+    gain, shift : array (n_out,)
+    kind : "batch" or "layer"
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, an array is empty or the kind is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> hat, y = np.array([[1.0], [3.0]]), np.empty((2, 1))
+    >>> bp.kernels.normalise(y, hat, np.empty(2), np.empty((2, 1)), np.array([2.0]),
+    ...                      np.array([0.5]), "batch")
+    >>> y.round(3)
+    array([[-1.5],
+           [ 2.5]])
+    """
+    cdef normalisation_t which = which_normalisation(kind)
+    cdef Py_ssize_t n = hat.shape[0], n_out = hat.shape[1]
+    require_matrix("hat", hat.shape, "n", "n_out")
+    require_matrix("y", y.shape, n, n_out)
+    require_vector("inverse", inverse.shape[0], max(n, n_out))
+    require_matrix("moments", moments.shape, 2, n_out)
+    require_vector("gain", gain.shape[0], n_out)
+    require_vector("shift", shift.shape[0], n_out)
+    cdef _Alone one = _Alone()
+    with nogil:
+        normalise_nogil(&one.worker, &y[0, 0], &hat[0, 0], &inverse[0], &moments[0, 0],
+                        &gain[0], &shift[0], n, n_out, which)
+
+
+def normalise_back(
+    real[:, ::1] delta, real[::1] dgain, real[::1] dshift, const real[:, ::1] hat,
+    const real[::1] inverse, const real[::1] gain, str kind,
+):
+    """delta = dE/du from delta = dE/dy in place; dgain and dshift, after `normalise`.
+
+    ::
+
+        dgain = sum over i of delta hat,  dshift = sum over i of delta,  d = delta gain
+        delta = inverse (d - mean(d) - hat mean(d hat))
+
+    Parameters
+    ----------
+    delta : array (n, n_out), overwritten
+    dgain, dshift : array (n_out,), overwritten
+    hat, inverse, gain, kind : as `normalise` left or took them
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, an array is empty or the kind is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> delta, dgain, dshift = np.array([[1.0], [0.0]]), np.empty(1), np.empty(1)
+    >>> bp.kernels.normalise_back(delta, dgain, dshift, np.array([[-1.0], [1.0]]),
+    ...                           np.ones(2), np.ones(1), "batch")
+    >>> dgain, dshift
+    (array([-1.]), array([1.]))
+    """
+    cdef normalisation_t which = which_normalisation(kind)
+    cdef Py_ssize_t n = delta.shape[0], n_out = delta.shape[1]
+    require_matrix("delta", delta.shape, "n", "n_out")
+    require_vector("dgain", dgain.shape[0], n_out)
+    require_vector("dshift", dshift.shape[0], n_out)
+    require_matrix("hat", hat.shape, n, n_out)
+    require_vector("inverse", inverse.shape[0], max(n, n_out))
+    require_vector("gain", gain.shape[0], n_out)
+    cdef _Alone one = _Alone()
+    with nogil:
+        normalise_back_nogil(&one.worker, &delta[0, 0], &dgain[0], &dshift[0],
+                             &hat[0, 0], &inverse[0], &gain[0], n, n_out, which)
+
+
+def follow(real[:, ::1] running, const real[:, ::1] moments, Py_ssize_t n):
+    """running = running + 0.1 (moments - running) in place, moments of n rows.
+
+    The variance, moments[1], is first taken times n / (n - 1).
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> running = np.array([[0.0], [1.0]])
+    >>> bp.kernels.follow(running, np.array([[10.0], [0.5]]), 2)
+    >>> running
+    array([[1.],
+           [1.]])
+    """
+    require_matrix("running", running.shape, 2, "n_out")
+    require_matrix("moments", moments.shape, 2, running.shape[1])
+    cdef _Alone one = _Alone()
+    with nogil:
+        follow_nogil(&one.worker, &running[0, 0], &moments[0, 0], n, running.shape[1])
+
+
+def fold(
+    real[:, ::1] W_folded, real[::1] b_folded, const real[:, ::1] W,
+    const real[::1] shift, const real[::1] gain, const real[:, ::1] running,
+):
+    """W_folded = W s and b_folded = shift - mean s, s = gain / sqrt(variance + 1e-5).
+
+    With them a @ W_folded + b_folded is what batch norm makes of a @ W by its running
+    mean and variance, the rows of `running` (2, n_out).
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> W, b = np.empty((1, 1)), np.empty(1)
+    >>> bp.kernels.fold(W, b, np.array([[3.0]]), np.array([1.0]), np.array([2.0]),
+    ...                 np.array([[5.0], [4.0]]))
+    >>> W.round(3), b.round(3)
+    (array([[3.]]), array([-4.]))
+    """
+    cdef Py_ssize_t n_in = W.shape[0], n_out = W.shape[1]
+    require_matrix("W", W.shape, "n_in", "n_out")
+    require_matrix("W_folded", W_folded.shape, n_in, n_out)
+    require_vector("b_folded", b_folded.shape[0], n_out)
+    require_vector("shift", shift.shape[0], n_out)
+    require_vector("gain", gain.shape[0], n_out)
+    require_matrix("running", running.shape, 2, n_out)
+    cdef _Alone one = _Alone()
+    with nogil:
+        fold_nogil(&one.worker, &W_folded[0, 0], &b_folded[0], &W[0, 0], &shift[0],
+                   &gain[0], &running[0, 0], n_in, n_out)
+
+
+def drop(const real[:, ::1] x, real[:, ::1] out, uint64_t key, double p):
+    """out = x / (1 - p), or 0 with probability p: inverted dropout.
+
+    What is dropped depends on the key, the row and the column only (csrc/random.h).
+
+    Parameters
+    ----------
+    x : array (n, width)
+    out : array (n, width), overwritten; may be x
+    key : any 64 bits
+    p : at least 0 and below 1
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, an array is empty or p is out of range.
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> out = np.empty((1, 4))
+    >>> bp.kernels.drop(np.ones((1, 4)), out, 3, 0.5)
+    >>> sorted(set(out.ravel().tolist()))
+    [0.0, 2.0]
+    """
+    require_matrix("x", x.shape, "n", "width")
+    require_matrix("out", out.shape, x.shape[0], x.shape[1])
+    if not 0 <= p < 1:
+        raise ValueError(f"p must be at least 0 and below 1; got {p}")
+    cdef _Alone one = _Alone()
+    with nogil:
+        drop_nogil(&one.worker, &out[0, 0], &x[0, 0], key, p, x.shape[0], x.shape[1])
+
+
+def add_noise(const real[:, ::1] x, real[:, ::1] out, uint64_t key, double size):
+    """out = x + size times standard normal numbers, by the key, the row and the column.
+
+    Parameters
+    ----------
+    x : array (n, width)
+    out : array (n, width), overwritten; may be x
+    key : any 64 bits
+    size : the standard deviation, at least 0
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, an array is empty or `size` is negative.
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> out = np.empty((100, 100))
+    >>> bp.kernels.add_noise(np.zeros((100, 100)), out, 3, 2.0)
+    >>> bool(abs(out.std() - 2) < 0.05)
+    True
+    """
+    require_matrix("x", x.shape, "n", "width")
+    require_matrix("out", out.shape, x.shape[0], x.shape[1])
+    if not size >= 0:
+        raise ValueError(f"size must be at least 0; got {size}")
+    cdef _Alone one = _Alone()
+    with nogil:
+        add_noise_nogil(&one.worker, &out[0, 0], &x[0, 0], key, size, x.shape[0],
+                        x.shape[1])
+
+
+def activate(real[:, ::1] z, str activation):
+    """z = f(z) in place.
+
+    Parameters
+    ----------
+    z : array (n, n_out), overwritten
+    activation : name of f, a key of ``ACTIVATIONS``; softmax acts on each row
+
+    Raises
+    ------
+    ValueError
+        If z is empty or the name is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> z = np.array([[0.0, 0.0]])
+    >>> bp.kernels.activate(z, "softmax")
+    >>> z
+    array([[0.5, 0.5]])
+    """
+    cdef activation_t f = <activation_t>code(ACTIVATIONS, "activation", activation)
+    require_matrix("z", z.shape, "n", "n_out")
+    cdef _Alone one = _Alone()
+    with nogil:
+        activate_nogil(&one.worker, &z[0, 0], &z[0, 0], z.shape[0], z.shape[1], f)
+
+
+def times_derivative(real[:, ::1] delta, const real[:, ::1] a, str activation):
+    """delta = delta * f'(z) in place, given a = f(z); z for gelu, gelu_tanh and silu.
+
+    For softmax the product with the Jacobian: delta = a * (delta - sum(delta * a)).
+
+    Parameters
+    ----------
+    delta : array (n, n_out), overwritten
+    a : array (n, n_out)
+    activation : name of f, a key of ``ACTIVATIONS``
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, an array is empty or the name is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> delta = np.array([[1.0, 1.0]])
+    >>> bp.kernels.times_derivative(delta, np.array([[0.5, 1.0]]), "sigmoid")
+    >>> delta
+    array([[0.25, 0.  ]])
+    """
+    cdef activation_t f = <activation_t>code(ACTIVATIONS, "activation", activation)
+    require_matrix("delta", delta.shape, "n", "n_out")
+    require_matrix("a", a.shape, delta.shape[0], delta.shape[1])
+    cdef _Alone one = _Alone()
+    with nogil:
+        times_derivative_nogil(&one.worker, &delta[0, 0], &a[0, 0], a.shape[0],
+                               a.shape[1], f)
+
+
+def loss(
+    const real[:, ::1] z, real[:, ::1] delta, str name, const real[:, ::1] y=None,
+    const int64_t[::1] labels=None, const double[::1] weight=None, double setting=0,
+):
+    """Weighted mean loss of a mini-batch, and its derivative by z in delta.
+
+    With E one row's loss and w its weight: sum(w E) / sum(w), and
+    delta[i] = w[i] dE/dz[i] / sum(w).  The cross-entropies, kl_divergence and
+    poisson_of_log take the values before their softmax, sigmoid or exp for z, the
+    others activations.
+
+    Parameters
+    ----------
+    z : array (n, n_out)
+    delta : array (n, n_out), overwritten
+    name : name of E, a key of ``LOSSES``
+    y : array (n, n_out), the targets
+    labels : int64 array (n,), each in 0 .. n_out - 1; for "cross_entropy" in place of y
+    weight : float64 array (n,), or None for ones
+    setting : the loss's own: see ``bpcore.losses``
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, an array is empty, the name is unknown, a label is out
+        of range, the weights do not have a sum above 0, or not exactly one of y and
+        labels is given.
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> delta = np.empty((1, 2))
+    >>> z, y = np.array([[3.0, 1.0]]), np.array([[1.0, 1.0]])
+    >>> bp.kernels.loss(z, delta, "squared_error", y)
+    2.0
+    >>> delta
+    array([[2., 0.]])
+    """
+    cdef loss_t kind = <loss_t>code(LOSSES, "name", name)
+    cdef Py_ssize_t i, n = z.shape[0], n_out = z.shape[1]
+    cdef double total = 0, weights = n
+    cdef targets_t targets
+    memset(&targets, 0, sizeof(targets_t))
+    require_matrix("z", z.shape, "n", "n_out")
+    require_matrix("delta", delta.shape, n, n_out)
+    if (y is None) == (labels is None):
+        raise ValueError("exactly one of y and labels must be given")
+    if y is not None:
+        require_matrix("y", y.shape, n, n_out)
+        targets.y = &y[0, 0]
+    else:
+        if kind != CROSS_ENTROPY:
+            raise ValueError(f"{name} takes y; got labels")
+        require_vector("labels", labels.shape[0], n)
+        for i in range(n):
+            if not 0 <= labels[i] < n_out:
+                raise ValueError(
+                    f"labels must lie in 0 .. {n_out - 1}; got {labels[i]}"
+                )
+        targets.labels = &labels[0]
+    if weight is not None:
+        require_vector("weight", weight.shape[0], n)
+        targets.weight = &weight[0]
+        weights = 0
+        for i in range(n):
+            weights += weight[i]
+        if not weights > 0:
+            raise ValueError(f"weight must have a sum above 0; got {weights}")
+    cdef _Alone one = _Alone(n * sizeof(double))
+    cdef double *E = <double *>one.worker.room
+    with nogil:
+        loss_nogil(&one.worker, E, &delta[0, 0], &z[0, 0], &targets, 1 / weights,
+                   n, n_out, kind, setting)
+        for i in range(n):
+            total += E[i]
+    return total / weights
+
+
+def elementary(str name, const real[::1] x, real[::1] out):
+    """out = exp, log, tanh or another function of x: the library's own.
+
+    They are within 2 ulp; normal_cdf is so for sums with 1.
+
+    Parameters
+    ----------
+    name : a key of ``ELEMENTARY``
+    x : array (size,)
+    out : array (size,), overwritten
+
+    Raises
+    ------
+    ValueError
+        If the sizes differ, are 0 or the name is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> out = np.empty(2)
+    >>> bp.kernels.elementary("exp", np.array([0.0, -np.inf]), out)
+    >>> out
+    array([1., 0.])
+    """
+    cdef elementary_t f = <elementary_t>code(ELEMENTARY, "name", name)
+    require_some("x", x.shape[0])
+    require_vector("out", out.shape[0], x.shape[0])
+    with nogil:
+        if real is float:
+            elementary_f32(f, &out[0], &x[0], x.shape[0])
+        else:
+            elementary_f64(f, &out[0], &x[0], x.shape[0])
+
+
+def all_between(const real[::1] x, double low, double high):
+    """Whether low <= x[i] <= high for every i (NaN is not), as a bool.
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> bp.kernels.all_between(np.array([0.0, 0.5]), 0.0, 1.0)
+    True
+    >>> bp.kernels.all_between(np.array([0.0, np.nan]), 0.0, 1.0)
+    False
+    """
+    cdef bint inside = True
+    if x is None:
+        raise TypeError("x must be an array; got None")
+    if x.shape[0] > 0:
+        with nogil:
+            inside = all_between_nogil(&x[0], x.shape[0], low, high)
+    return bool(inside)
+
+
+def _room(const real[::1] tag, Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out):
+    """Bytes of room that suffice for a layer on up to n rows, and those taken for n.
+
+    The second number is for the tests: it may never be above the first, nor above that
+    of more rows.
+    """
+    cdef product_t products[6]
+    cdef real *none = NULL
+    cdef Py_ssize_t i, size, largest = 0
+    affine(&products[0], none, none, n, n_in, n_out)
+    back(&products[1], none, none, n, n_in, n_out)
+    for i in range(2, 4):
+        weight_gradient(&products[i], none, none, n, n_in, n_out)
+        bias_gradient(&products[i + 2], none, none, n, n_out)
+    products[2].finish = products[4].finish = DESCEND
+    for i in range(6):
+        if real is float:
+            size = taken_f32(&products[i])
+        else:
+            size = taken_f64(&products[i])
+        largest = max(largest, size)
+    return room_nogil(none, n, n_in, n_out), largest
+
+
+def fma_loop(real[::1] out, Py_ssize_t iterations):
+    """Run fused multiply-adds in registers, to measure how many a second there are.
+
+    Parameters
+    ----------
+    out : array (1,) or longer; out[0] is read and overwritten, so nothing is elided
+    iterations : number of rounds
+
+    Returns
+    -------
+    int
+        The scalar multiply-adds executed.
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> bp.kernels.fma_loop(np.zeros(1), 1000) >= 10_000
+    True
+    """
+    require_some("out", out.shape[0])
+    cdef Py_ssize_t count
+    with nogil:
+        if real is float:
+            count = fma_loop_f32(&out[0], iterations)
+        else:
+            count = fma_loop_f64(&out[0], iterations)
+    return count

@@ -1,0 +1,207 @@
+"""What all optimizers have in common: settings with ranges, and those of the biases."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from bpcore import _validation as door
+from bpcore.schedules import Schedule, as_schedule
+
+if TYPE_CHECKING:
+    from typing import Self
+
+#: What a rule of the kernels may be told, beside the learning rate (csrc/types.h).
+NUMBERS = (
+    "weight_decay",
+    "l1",
+    "momentum",
+    "dampening",
+    "beta1",
+    "beta2",
+    "eps",
+    "decay",
+    "shrink",
+    "grow",
+    "least",
+    "most",
+)
+FLAGS = ("decoupled", "nesterov", "centered")
+
+
+def number(default: float, low: float = 0.0, high: float | None = None) -> Any:
+    """A setting of at least `low` and, where given, below `high`."""
+    return field(default=default, metadata={"low": low, "high": high})
+
+
+def positive(default: float) -> Any:
+    """A setting above 0."""
+    return field(default=default, metadata={"low": None, "high": None})
+
+
+def common(default: float) -> Any:
+    """A setting of at least 0 that all optimizers have, given by its name."""
+    return field(default=default, kw_only=True, metadata={"low": 0.0, "high": None})
+
+
+def limit() -> Any:
+    """A bound above 0, or None."""
+    return field(default=None, kw_only=True, metadata={"low": None, "high": None})
+
+
+@dataclass(frozen=True, repr=False)
+class Optimizer:
+    """The settings that every optimizer takes beside its own, all by name.
+
+    Before the optimizer's own rule, the gradient g of a parameter w of the mean loss
+    becomes::
+
+        g = g min(1, clip_norm / (||g of all parameters|| + 1e-6))
+        g = min(max(g, -clip_value), clip_value)
+        g = g + weight_decay w + l1 sign(w)                  (decoupled=False)
+        w = w - lr (weight_decay w + l1 sign(w))             (decoupled=True)
+
+    and after it, for each unit j of a layer::
+
+        W[:, j] = W[:, j] min(1, max_norm / ||W[:, j]||)
+
+    Parameters
+    ----------
+    lr : float, Schedule or callable
+        Learning rate, at least 0; or how it changes (``bpcore.schedules``), a callable
+        ``f(epoch)`` too.
+    weight_decay, l1 : float
+        L2 and L1 penalties, at least 0.  They change the step, not the loss reported.
+    decoupled : bool
+        Whether the penalties act on the weights alone, past the gradient and its
+        averages (Loshchilov and Hutter 2019).
+    clip_value : float, optional
+        Largest size of an element of the gradient (``clip_grad_value_`` of PyTorch).
+    clip_norm : float, optional
+        Largest Euclidean norm of the gradient by all parameters (``clip_grad_norm_`` of
+        PyTorch).  The gradient must be stored for it.
+    max_norm : float, optional
+        Largest norm of the weights that lead into a unit (Srivastava et al. 2014).
+    biases : mapping
+        Other settings for the biases (and the gains of normalised layers):
+        ``{"weight_decay": 0.0}``.  Besides the optimizer's numbers it may have
+        "lr_factor", by which their learning rate is that of the weights.
+    """
+
+    #: Whether a step is made from all of the data.
+    full_batch: ClassVar[bool] = False
+
+    lr: float | Schedule = 0.01
+    weight_decay: float = common(0.0)
+    l1: float = common(0.0)
+    decoupled: bool = field(default=False, kw_only=True)
+    clip_value: float | None = limit()
+    clip_norm: float | None = limit()
+    max_norm: float | None = limit()
+    biases: Mapping[str, float] | tuple[tuple[str, float], ...] = field(
+        default=(), kw_only=True
+    )
+
+    def __post_init__(self) -> None:
+        for setting in dataclasses.fields(self):
+            value = getattr(self, setting.name)
+            if setting.name == "lr":
+                value = as_schedule(value)
+            elif setting.name == "biases":
+                value = _pairs(value)
+            elif isinstance(setting.default, bool):
+                value = door.yes_or_no(setting.name, value)
+            elif setting.metadata and not (value is None and setting.default is None):
+                value = door.number_within(setting.name, value, **setting.metadata)
+            object.__setattr__(self, setting.name, value)
+        self._of_biases()
+
+    def __repr__(self) -> str:
+        shown = []
+        for setting in dataclasses.fields(self):
+            value = getattr(self, setting.name)
+            if setting.init and (setting.name == "lr" or value != setting.default):
+                value = dict(value) if setting.name == "biases" else value
+                shown.append(f"{setting.name}={value!r}")
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    def replace(self, **settings: Any) -> Self:
+        """The same with other settings.
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> bp.SGD(0.1, momentum=0.9).replace(lr=0.01)
+        SGD(lr=0.01, momentum=0.9)
+        """
+        return dataclasses.replace(self, **settings)
+
+    # --- for the network --------------------------------------------------------------
+
+    @property
+    def rule(self) -> str:
+        """The kernels' name for the step, if they make it."""
+        return ""
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """The names of the arrays that the step keeps, each as large as w."""
+        return ()
+
+    @property
+    def schedule(self) -> Schedule | None:
+        """How the learning rate changes, if it does."""
+        return self.lr if isinstance(self.lr, Schedule) else None
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """The names of the arrays that weights and biases keep together."""
+        own, theirs = self.kept, self._of_biases()[0].kept
+        return own if len(own) >= len(theirs) else theirs
+
+    def start(self, state: str, lr_factor: float) -> float:
+        """What every element of that array begins as."""
+        return 0.0
+
+    def both(self) -> tuple[Self, Self]:
+        """The settings of the weights and of the biases."""
+        return self, self._of_biases()[0]
+
+    def groups(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What the kernels are told for the weights and for the biases."""
+        biases, factor = self._of_biases()
+        return self._group(1.0), biases._group(factor)
+
+    def _group(self, lr_factor: float) -> dict[str, Any]:
+        told: dict[str, Any] = {name: getattr(self, name, 0.0) for name in NUMBERS}
+        told |= {name: getattr(self, name, False) for name in FLAGS}
+        # Never larger than any number of either dtype that a gradient may be.
+        told["clip_value"] = self.clip_value or float("inf")
+        return told | {"rule": self.rule, "lr_factor": lr_factor}
+
+    def _of_biases(self) -> tuple[Self, float]:
+        """The settings of the biases, and the factor of their learning rate."""
+        if not self.biases:
+            return self, 1.0
+        others = dict(self.biases)
+        factor = door.real_number("biases['lr_factor']", others.pop("lr_factor", 1.0))
+        numbers = [
+            setting.name
+            for setting in dataclasses.fields(self)
+            if isinstance(setting.default, float) and setting.metadata
+        ]
+        for name in others:
+            door.one_of("a setting in biases", name, [*numbers, "lr_factor"])
+        return self.replace(biases=(), **others), factor
+
+
+def _pairs(biases: object) -> tuple[tuple[str, float], ...]:
+    """The mapping as something immutable."""
+    if not isinstance(biases, Mapping | tuple):
+        raise TypeError(
+            "biases must be a mapping such as {'weight_decay': 0.0}; "
+            f"got {type(biases).__name__}"
+        )
+    return tuple(sorted(dict(biases).items()))

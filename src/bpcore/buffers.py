@@ -1,0 +1,96 @@
+"""Flat buffers and the arrays of each layer inside them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+Real = NDArray[Any]
+
+#: Bytes from which on it matters where an array begins.
+LARGE = 1 << 18
+
+#: Elements of a gradient whose squares are one sum.
+SQUARES = 4096
+
+
+def aligned_zeros(size: int, dtype: DTypeLike, at: int = 0) -> NDArray[Any]:
+    """`size` zeros that begin on a cache line (64 bytes).
+
+    Large arrays begin `at` bytes past a multiple of 4096: the update walks through
+    weights and state at the same pace, which must not meet in the same cache sets.
+    """
+    dtype = np.dtype(dtype)
+    n_bytes = size * dtype.itemsize
+    unit, at = (4096, at) if n_bytes >= LARGE else (64, 0)
+    raw = np.zeros(n_bytes + at + unit, np.uint8)
+    start = -raw.ctypes.data % unit + at
+    return raw[start : start + n_bytes].view(dtype)
+
+
+@dataclass(frozen=True)
+class Views:
+    """The parts of W[0] b[0] gain[0] W[1] b[1] ..., in an array laid out like that.
+
+    Attributes
+    ----------
+    weights, biases : tuple of arrays (n_in, n_out) and (n_out,)
+    gains : tuple of arrays (n_out,), None where a layer is not normalised
+    """
+
+    weights: tuple[Real, ...]
+    biases: tuple[Real, ...]
+    gains: tuple[Any, ...]
+
+
+def views(
+    flat: NDArray[Any], sizes: Sequence[int], norms: Sequence[str | None]
+) -> Views:
+    """The W[l], b[l] and gain[l] inside a flat array of as many parameters."""
+    weights: list[Real] = []
+    biases: list[Real] = []
+    gains: list[Any] = []
+    at = 0
+
+    def take(*shape: int) -> Real:
+        nonlocal at
+        size = int(np.prod(shape))
+        at += size
+        return flat[at - size : at].reshape(shape)
+
+    for (n_in, n_out), norm in zip(itertools.pairwise(sizes), norms, strict=True):
+        weights.append(take(n_in, n_out))
+        biases.append(take(n_out))
+        gains.append(take(n_out) if norm else None)
+    return Views(tuple(weights), tuple(biases), tuple(gains))
+
+
+def running_views(
+    flat: NDArray[Any], sizes: Sequence[int], norms: Sequence[str | None]
+) -> tuple[Any, ...]:
+    """The running mean and variance (2, n_out) of each layer with batch norm."""
+    moments: list[Any] = []
+    at = 0
+    for n_out, norm in zip(sizes[1:], norms, strict=True):
+        if norm == "batch":
+            moments.append(flat[at : at + 2 * n_out].reshape(2, n_out))
+            at += 2 * n_out
+        else:
+            moments.append(None)
+    return tuple(moments)
+
+
+def state_apart(size: int) -> int:
+    """Elements from one array of an optimizer's state to the next: whole lines."""
+    return (size + 15) // 16 * 16
+
+
+def optimizer_state(n_states: int, size: int, dtype: DTypeLike) -> Real:
+    """Zeros for an optimizer's arrays, (n_states, state_apart(size))."""
+    flat = aligned_zeros(n_states * state_apart(size), dtype, at=2112)
+    return flat.reshape(n_states, state_apart(size))

@@ -1,0 +1,182 @@
+/* One step of an optimizer on the weights at w, from their gradient g.  The formulas
+ * stand in bpcore/optimizers.py; what depends on the number of the step only is made
+ * ready by `prepare`. */
+
+typedef struct {
+    REAL rate, momentum, add_l2; /* all that the plain rules need */
+    REAL add_l1, take_l2, take_l1, clip_value;
+    REAL beta1, rest1, beta2, rest2, eps, take, look, root;
+    REAL shrink, grow, least, most;
+    int nesterov, centered, adapts;
+    ptrdiff_t apart;
+} T(rates);
+
+static inline T(rates) T(make_rates)(const bpcore_optimizer *o) {
+    T(rates) rates = {.rate = (REAL)o->rate, .momentum = (REAL)o->momentum,
+                      .add_l2 = (REAL)o->add_l2};
+    if (o->rule < BPCORE_SGD) return rates;
+    rates.add_l1 = (REAL)o->add_l1, rates.clip_value = (REAL)o->clip_value;
+    rates.take_l2 = (REAL)o->take_l2, rates.take_l1 = (REAL)o->take_l1;
+    rates.beta1 = (REAL)o->beta1, rates.rest1 = (REAL)(1 - o->beta1);
+    rates.beta2 = (REAL)o->beta2, rates.rest2 = (REAL)(1 - o->beta2);
+    rates.eps = (REAL)o->eps, rates.root = (REAL)o->root;
+    rates.take = (REAL)o->take, rates.look = (REAL)o->look;
+    rates.shrink = (REAL)o->shrink, rates.grow = (REAL)o->grow;
+    rates.least = (REAL)o->least, rates.most = (REAL)o->most;
+    rates.nesterov = o->nesterov, rates.centered = o->centered;
+    rates.adapts = o->adapts;
+    rates.apart = o->state_apart;
+    return rates;
+}
+
+#define B(x) T(broadcast)(rates.x)
+#define STATE(i) T(load_part)(s_at + (i) * rates.apart, whole, tail)
+#define KEEP(i, value) T(store_part)(s_at + (i) * rates.apart, value, whole, tail)
+
+/* Rates by value, or the compiler would read them again after every store. */
+BPCORE_INLINE void T(descend_plain)(bpcore_rule rule, const T(rates) rates, REAL *w_at,
+                                    REAL *s_at, T(vec) g, int whole, T(tail) tail) {
+    T(vec) w = T(load_part)(w_at, whole, tail);
+    g = T(fma)(B(add_l2), w, g);
+    if (rule != BPCORE_PLAIN) {
+        const T(vec) v = T(fma)(B(momentum), STATE(0), g);
+        KEEP(0, v);
+        g = rule == BPCORE_PLAIN_NESTEROV ? T(fma)(B(momentum), v, g) : v;
+    }
+    w = T(fma)(-B(rate), g, w);
+    T(store_part)(w_at, w, whole, tail);
+}
+
+/* mean + (1 - beta) (x - mean) */
+static inline T(vec) T(toward)(T(vec) mean, T(vec) x, REAL rest) {
+    return T(fma)(T(broadcast)(rest), x - mean, mean);
+}
+
+BPCORE_INLINE void T(descend_other)(bpcore_rule rule, const T(rates) rates, REAL *w_at,
+                                    REAL *s_at, T(vec) g, int whole, T(tail) tail) {
+    T(vec) w = T(load_part)(w_at, whole, tail), sign = T(sign)(w);
+    g = T(min)(B(clip_value), T(max)(-B(clip_value), g));
+    g = T(fma)(B(add_l2), w, T(fma)(B(add_l1), sign, g));
+    w = T(fma)(-B(take_l2), w, T(fma)(-B(take_l1), sign, w));
+    T(vec) change = g, m, s, v;
+    switch (rule) {
+    case BPCORE_SGD:
+        if (rates.momentum == 0) break;
+        v = T(fma)(B(momentum), STATE(0), B(take) * g);
+        KEEP(0, v);
+        change = rates.nesterov ? T(fma)(B(momentum), v, g) : v;
+        break;
+    case BPCORE_MOMENTUM: /* the rate is in what is kept */
+        v = T(fma)(-B(take), g, B(momentum) * STATE(0));
+        KEEP(0, v);
+        change = -v;
+        break;
+    case BPCORE_RMSPROP:
+        s = T(fma)(B(rest2) * g, g, B(beta2) * STATE(0));
+        KEEP(0, s);
+        if (rates.centered) {
+            m = T(toward)(STATE(2), g, rates.rest2);
+            KEEP(2, m);
+            s = T(fma)(-m, m, s);
+        }
+        change = g / (T(sqrt)(s) + B(eps));
+        if (rates.momentum == 0) break;
+        change = T(fma)(B(momentum), STATE(1), change);
+        KEEP(1, change);
+        break;
+    case BPCORE_ADAGRAD:
+        s = T(fma)(g, g, STATE(0));
+        KEEP(0, s);
+        change = g / (T(sqrt)(s) + B(eps));
+        break;
+    case BPCORE_ADAMAX:
+        m = T(toward)(STATE(0), g, rates.rest1);
+        s = T(max)(B(beta2) * STATE(1), T(abs)(g) + B(eps));
+        KEEP(0, m);
+        KEEP(1, s);
+        change = m / s;
+        break;
+    case BPCORE_LION:
+        m = STATE(0);
+        change = T(sign)(T(toward)(m, g, rates.rest1));
+        KEEP(0, T(toward)(m, g, rates.rest2));
+        break;
+    case BPCORE_RPROP: {
+        const T(vec) turn = g * STATE(0), step = STATE(1);
+        const T(ivec) back = T(less)(turn, (T(vec)){0});
+        const T(ivec) on = T(less)((T(vec)){0}, turn);
+        s = T(select)(on, step * B(grow), T(select)(back, step * B(shrink), step));
+        s = T(min)(B(most), T(max)(B(least), s));
+        g = T(select)(back, (T(vec)){0}, g);
+        KEEP(0, g);
+        KEEP(1, s);
+        change = T(sign)(g) * s;
+        break;
+    }
+    default: /* the family of Adam */
+        m = T(toward)(STATE(0), g, rates.rest1);
+        s = T(fma)(B(rest2) * g, g, B(beta2) * STATE(1));
+        KEEP(0, m);
+        KEEP(1, s);
+        if (rule == BPCORE_AMSGRAD) {
+            s = T(max)(STATE(2), s);
+            KEEP(2, s);
+        }
+        change = rule == BPCORE_NADAM ? T(fma)(B(look), g, m) : m;
+        if (rule != BPCORE_RADAM || rates.adapts)
+            change = change / T(fma)(T(sqrt)(s), B(root), B(eps));
+    }
+    w = T(fma)(-B(rate), change, w);
+    T(store_part)(w_at, w, whole, tail);
+}
+
+/* One rule of descent over a flat array. */
+#define DESCEND_ARRAY(kind)                                                           \
+    BPCORE_INLINE void T(descend_##kind##_array)(                                     \
+        bpcore_rule rule, const T(rates) rates, REAL *w, REAL *s, const REAL *g,      \
+        ptrdiff_t size) {                                                             \
+        const ptrdiff_t rest = size % T(LANES), whole = size - rest;                  \
+        const T(tail) tail = T(make_tail)(rest ? rest : T(LANES));                    \
+        for (ptrdiff_t i = 0; i < whole; i += T(LANES))                               \
+            T(descend_##kind)(rule, rates, w + i, s + i, T(load)(g + i), 1, tail);    \
+        if (rest)                                                                     \
+            T(descend_##kind)(rule, rates, w + whole, s + whole,                      \
+                              T(load_tail)(g + whole, tail), 0, tail);                \
+    }
+DESCEND_ARRAY(plain)
+DESCEND_ARRAY(other)
+#undef DESCEND_ARRAY
+
+/* One step on `rows` rows of w from the gradients at g; rows of g follow each other, of
+ * w (and its state) they are w_row apart. */
+BPCORE_NOINLINE static void T(descend_rows)(bpcore_rule rule, const T(rates) *rates,
+                                            REAL *w, REAL *s, ptrdiff_t w_row,
+                                            const REAL *g, ptrdiff_t g_row,
+                                            ptrdiff_t rows, ptrdiff_t cols) {
+    const T(rates) by_value = *rates;
+    switch (rule) {
+#define RULE(kind, rule)                                                              \
+    case rule:                                                                        \
+        for (; rows > 0; rows--, w += w_row, s += w_row, g += g_row)                  \
+            T(descend_##kind##_array)(rule, by_value, w, s, g, cols);                 \
+        break;
+#define PLAIN(rule) RULE(plain, rule)
+#define OTHER(rule) RULE(other, rule)
+        BPCORE_EACH_PLAIN_RULE(PLAIN)
+        BPCORE_EACH_OTHER_RULE(OTHER)
+#undef RULE
+#undef PLAIN
+#undef OTHER
+    }
+}
+
+/* w = one optimizer step from w by the stored gradient g. */
+static void T(descend_all)(const bpcore_optimizer *optimizer, REAL *w, REAL *state,
+                           const REAL *g, ptrdiff_t size) {
+    const T(rates) rates = T(make_rates)(optimizer);
+    T(descend_rows)(optimizer->rule, &rates, w, state, size, g, size, 1, size);
+}
+
+#undef B
+#undef STATE
+#undef KEEP

@@ -1,0 +1,154 @@
+/* Normalisation of u = a @ W before the activation, and other work on columns:
+ *
+ *     hat = (u - mean) / sqrt(variance + eps)        y = gain hat + shift
+ *
+ * with mean and variance of each column over the rows of the mini-batch (batch) or of
+ * each row over its columns (layer).  Sums over rows are chains like those of a product
+ * (tile.h), sums along a row are those of rows.h. */
+
+/* For each block of columns, up to LANES from j on, of first .. end. */
+#define EACH_COLUMNS                                                             \
+    for (ptrdiff_t j = first; j < end; j += T(LANES)) {                          \
+        const int whole = end - j >= T(LANES);                                   \
+        const T(tail) tail = T(make_tail)(whole ? T(LANES) : end - j);
+#define END_COLUMNS }
+#define LOAD(p) T(load_part)(p, whole, tail)
+#define STORE(p, value) T(store_part)(p, value, whole, tail)
+
+/* The sum over i of x[i] y[i], n rows of one block of columns. */
+BPCORE_INLINE T(vec) T(column_sum)(const REAL *x, const REAL *y, ptrdiff_t n,
+                                   ptrdiff_t width, int whole, T(tail) tail) {
+    T(vec) total = {0};
+    for (ptrdiff_t k0 = 0; k0 < n; k0 += BPCORE_CHAIN) {
+        const ptrdiff_t k1 = bpcore_least(k0 + BPCORE_CHAIN, n);
+        T(vec) sum = {0};
+        for (ptrdiff_t k = k0; k < k1; k++)
+            sum = T(fma)(LOAD(x + k * width),
+                         y ? LOAD(y + k * width) : T(broadcast)(1), sum);
+        total = k0 ? sum + total : sum;
+    }
+    return total;
+}
+
+/* hat holds u at first, and may be y; inverse = 1 / sqrt(variance + eps). */
+static void T(batch_normalise)(REAL *y, REAL *hat, REAL *inverse, REAL *mean,
+                               REAL *variance, const REAL *gain, const REAL *shift,
+                               REAL eps, ptrdiff_t n, ptrdiff_t width, ptrdiff_t first,
+                               ptrdiff_t end) {
+    EACH_COLUMNS
+        const T(vec) m = T(column_sum)(hat + j, NULL, n, width, whole, tail) / (REAL)n;
+        for (ptrdiff_t i = 0; i < n; i++)
+            STORE(hat + i * width + j, LOAD(hat + i * width + j) - m);
+        const T(vec) v = T(column_sum)(hat + j, hat + j, n, width, whole, tail) / (REAL)n;
+        const T(vec) inv = 1 / T(sqrt)(v + eps), g = LOAD(gain + j), s = LOAD(shift + j);
+        for (ptrdiff_t i = 0; i < n; i++) {
+            const T(vec) h = LOAD(hat + i * width + j) * inv;
+            STORE(hat + i * width + j, h);
+            STORE(y + i * width + j, T(fma)(h, g, s));
+        }
+        STORE(mean + j, m);
+        STORE(variance + j, v);
+        STORE(inverse + j, inv);
+    END_COLUMNS
+}
+
+/* dgain = sum delta hat,  dshift = sum delta,
+ * delta = gain inverse (delta - (dshift + hat dgain) / n) */
+static void T(batch_normalise_back)(REAL *delta, REAL *dgain, REAL *dshift,
+                                    const REAL *hat, const REAL *inverse,
+                                    const REAL *gain, ptrdiff_t n, ptrdiff_t width,
+                                    ptrdiff_t first, ptrdiff_t end) {
+    EACH_COLUMNS
+        const T(vec) dg = T(column_sum)(delta + j, hat + j, n, width, whole, tail);
+        const T(vec) ds = T(column_sum)(delta + j, NULL, n, width, whole, tail);
+        const T(vec) scale = LOAD(gain + j) * LOAD(inverse + j);
+        for (ptrdiff_t i = 0; i < n; i++) {
+            const ptrdiff_t at = i * width + j;
+            const T(vec) mean = T(fma)(LOAD(hat + at), dg, ds) / (REAL)n;
+            STORE(delta + at, (LOAD(delta + at) - mean) * scale);
+        }
+        STORE(dgain + j, dg);
+        STORE(dshift + j, ds);
+    END_COLUMNS
+}
+
+/* The same along rows; inverse[i] is that of row i. */
+static void T(layer_normalise)(REAL *y, REAL *hat, REAL *inverse, const REAL *gain,
+                               const REAL *shift, REAL eps, ptrdiff_t width,
+                               ptrdiff_t first, ptrdiff_t end) {
+    for (ptrdiff_t i = first; i < end; i++) {
+        REAL *const h = hat + i * width;
+        const REAL mean = T(row_sum)(T(x_of), h, h, 0, width) / (REAL)width;
+        T(combine)(T(x_minus_c), h, h, h, mean, width);
+        const REAL variance = T(row_sum)(T(x_times_y), h, h, 0, width) / (REAL)width;
+        inverse[i] = 1 / T(first_lane)(T(sqrt)(T(broadcast)(variance + eps)));
+        T(combine)(T(x_times_c), h, h, h, inverse[i], width);
+        T(combine)(T(x_times_y), y + i * width, h, gain, 0, width);
+        T(combine)(T(x_plus_y), y + i * width, y + i * width, shift, 0, width);
+    }
+}
+
+static void T(layer_normalise_sums)(REAL *dgain, REAL *dshift, const REAL *delta,
+                                    const REAL *hat, ptrdiff_t n, ptrdiff_t width,
+                                    ptrdiff_t first, ptrdiff_t end) {
+    EACH_COLUMNS
+        STORE(dgain + j, T(column_sum)(delta + j, hat + j, n, width, whole, tail));
+        STORE(dshift + j, T(column_sum)(delta + j, NULL, n, width, whole, tail));
+    END_COLUMNS
+}
+
+/* delta = inverse (d - mean(d) - hat mean(d hat)), d = delta gain */
+static void T(layer_normalise_back)(REAL *delta, const REAL *hat, const REAL *inverse,
+                                    const REAL *gain, ptrdiff_t width, ptrdiff_t first,
+                                    ptrdiff_t end) {
+    for (ptrdiff_t i = first; i < end; i++) {
+        REAL *const d = delta + i * width;
+        const REAL *const h = hat + i * width;
+        T(combine)(T(x_times_y), d, d, gain, 0, width);
+        const REAL mean = T(row_sum)(T(x_of), d, d, 0, width) / (REAL)width;
+        const REAL share = T(row_sum)(T(x_times_y), d, h, 0, width) / (REAL)width;
+        T(combine)(T(x_minus_c), d, d, d, mean, width);
+        T(combine)(T(x_minus_y_times_c), d, d, h, share, width);
+        T(combine)(T(x_times_c), d, d, d, inverse[i], width);
+    }
+}
+
+/* running = running + share (factor batch - running) */
+static void T(follow)(REAL *running, const REAL *batch, REAL factor, REAL share,
+                      ptrdiff_t first, ptrdiff_t end) {
+    EACH_COLUMNS
+        const T(vec) r = LOAD(running + j);
+        STORE(running + j, T(toward)(r, LOAD(batch + j) * factor, share));
+    END_COLUMNS
+}
+
+/* Weights and biases that give y from a at once, with mean and variance fixed:
+ * scale = gain / sqrt(variance + eps),  W' = W scale,  b' = shift - mean scale */
+static void T(fold)(REAL *W_folded, REAL *b_folded, const REAL *W, const REAL *shift,
+                    const REAL *gain, const REAL *mean, const REAL *variance, REAL eps,
+                    ptrdiff_t n_in, ptrdiff_t n_out, ptrdiff_t first, ptrdiff_t end) {
+    EACH_COLUMNS
+        const T(vec) scale = LOAD(gain + j) / T(sqrt)(LOAD(variance + j) + eps);
+        STORE(b_folded + j, T(fma)(-LOAD(mean + j), scale, LOAD(shift + j)));
+        for (ptrdiff_t i = 0; i < n_in; i++)
+            STORE(W_folded + i * n_out + j, LOAD(W + i * n_out + j) * scale);
+    END_COLUMNS
+}
+
+/* W[:, j] = W[:, j] min(1, most / |W[:, j]|) */
+static void T(limit_norms)(REAL *W, REAL most, ptrdiff_t n_in, ptrdiff_t n_out,
+                           ptrdiff_t first, ptrdiff_t end) {
+    EACH_COLUMNS
+        const T(vec) squares = T(column_sum)(W + j, W + j, n_in, n_out, whole, tail);
+        const T(vec) norm = T(sqrt)(squares), limit = T(broadcast)(most);
+        const T(vec) scale = T(select)(T(less)(limit, norm), limit / norm,
+                                       T(broadcast)(1));
+        for (ptrdiff_t i = 0; i < n_in; i++)
+            STORE(W + i * n_out + j, LOAD(W + i * n_out + j) * scale);
+    END_COLUMNS
+}
+
+#undef EACH_COLUMNS
+#undef END_COLUMNS
+#undef LOAD
+#undef STORE

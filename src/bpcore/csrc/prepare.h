@@ -1,0 +1,77 @@
+/* What a step needs of an optimizer's settings beside the gradients: everything that
+ * depends on the number of the step only, in double for every dtype. */
+
+/* momentum of step t of Nadam, beta1 (1 - 0.96^(t decay) / 2) */
+static double bpcore_nadam_momentum(const bpcore_optimizer *o, double t) {
+    const double log_of_0_96 = -0.04082199452025510;
+    const vec_f64 power = exp_f64(broadcast_f64(t * o->decay * log_of_0_96));
+    return o->beta1 * (1 - first_lane_f64(power) / 2);
+}
+
+/* The powers for step t, from those of the step before where they are at hand: always
+ * the same chain of products. */
+static void bpcore_count_to(bpcore_optimizer *o, int64_t t) {
+    if (o->step <= 0 || o->step > t) {
+        o->step = 0;
+        o->power1 = o->power2 = o->momentums = 1;
+    }
+    while (o->step < t) {
+        o->step++;
+        o->power1 *= o->beta1;
+        o->power2 *= o->beta2;
+        if (o->rule == BPCORE_NADAM)
+            o->momentums *= bpcore_nadam_momentum(o, (double)o->step);
+    }
+}
+
+/* Make ready for step t = 1, 2, ... at the learning rate lr. */
+static void bpcore_prepare(bpcore_optimizer *o, double lr, int64_t t) {
+    lr *= o->lr_factor;
+    o->rate = lr, o->take = 1, o->root = 1, o->look = 0, o->adapts = 1;
+    o->add_l2 = o->decoupled ? 0 : o->weight_decay;
+    o->add_l1 = o->decoupled ? 0 : o->l1;
+    o->take_l2 = o->decoupled ? lr * o->weight_decay : 0;
+    o->take_l1 = o->decoupled ? lr * o->l1 : 0;
+    bpcore_count_to(o, t);
+    const double correction1 = 1 - o->power1, correction2 = 1 - o->power2;
+    switch (o->rule) {
+    case BPCORE_SGD:
+        if (t > 1) o->take = 1 - o->dampening;
+        break;
+    case BPCORE_MOMENTUM:
+        o->take = lr, o->rate = 1;
+        break;
+    case BPCORE_ADAGRAD:
+        o->rate = lr / (1 + (double)(t - 1) * o->decay);
+        break;
+    case BPCORE_ADAM:
+    case BPCORE_AMSGRAD:
+        o->rate = lr / correction1, o->root = 1 / sqrt(correction2);
+        break;
+    case BPCORE_ADAMAX:
+        o->rate = lr / correction1;
+        break;
+    case BPCORE_NADAM: {
+        const double now = bpcore_nadam_momentum(o, (double)t);
+        const double next = bpcore_nadam_momentum(o, (double)(t + 1));
+        const double of_m = next / (1 - o->momentums * next);
+        o->rate = lr * of_m, o->root = 1 / sqrt(correction2);
+        o->look = (1 - now) / (1 - o->momentums) / of_m;
+        break;
+    }
+    case BPCORE_RADAM: {
+        const double r_end = 2 / (1 - o->beta2) - 1;
+        const double r = r_end - 2 * (double)t * o->power2 / correction2;
+        o->rate = lr / correction1, o->adapts = r > 5;
+        if (o->adapts)
+            o->rate *= sqrt((r - 4) * (r - 2) * r_end * correction2 /
+                            ((r_end - 4) * (r_end - 2) * r));
+        break;
+    }
+    case BPCORE_RPROP:
+        o->rate = 1;
+        break;
+    default:
+        break;
+    }
+}

@@ -1,0 +1,81 @@
+"""Where the mini-batches of a fit come from: arrays, or an iterable of mini-batches."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpcore import _validation as door
+
+if TYPE_CHECKING:
+    from bpcore.network import Network
+
+#: X, y and the weights of the samples, as the engine takes them.
+Batch = tuple[Any, Any, Any]
+
+
+def is_stream(X: object, y: object) -> bool:
+    """Whether X is mini-batches rather than rows: nothing is given for y."""
+    return y is None and isinstance(X, Iterable)
+
+
+class Stream:
+    """Mini-batches (X, y) or (X, y, sample_weight) from an iterable.
+
+    An iterator is used up once; anything else that can be iterated over, such as a
+    list, is gone through again in every epoch.
+    """
+
+    def __init__(self, batches: Iterable[Any], steps_per_epoch: int | None) -> None:
+        if steps_per_epoch is not None:
+            door.whole_number("steps_per_epoch", steps_per_epoch, 1)
+        self.batches, self.limit = batches, steps_per_epoch
+        self.is_iterator = isinstance(batches, Iterator)
+        self.going: Iterator[Any] | None = None
+
+    def epoch(self) -> Iterator[Any]:
+        """The mini-batches of one epoch; it may be shorter where an iterator ends."""
+        if self.going is None or (not self.is_iterator and self.limit is None):
+            self.going = iter(self.batches)
+        if self.limit is None:
+            yield from self.going
+            return
+        count = 0
+        while count < self.limit:
+            before = count
+            for batch in itertools.islice(self.going, self.limit - count):
+                count += 1
+                yield batch
+            if count == self.limit or self.is_iterator or count == before == 0:
+                return
+            self.going = iter(self.batches)  # from its beginning again
+
+
+def split(
+    network: Network, data: Batch, fraction: float, is_class: bool
+) -> tuple[Batch, Batch]:
+    """The data and a random share of it held back, classes in proportion."""
+    X, y, weight = data
+    n = len(X)
+    held = round(fraction * n)
+    if not 1 <= held < n:
+        raise ValueError(
+            f"validation={fraction} must leave at least one of {n} rows on each side"
+        )
+    order = np.arange(n)
+    network._shuffle(order, network._bits.random_raw(n))
+    if is_class:
+        order = order[np.argsort(door.classes_of(y)[order], kind="stable")]
+    # Evenly spread over the order, so over the classes too.
+    at = ((np.arange(held) + 0.5) * n / held).astype(np.int64)
+    mask = np.zeros(n, bool)
+    mask[order[at]] = True
+
+    def rows(chosen: NDArray[np.bool_]) -> Batch:
+        return X[chosen], y[chosen], None if weight is None else weight[chosen]
+
+    return rows(~mask), rows(mask)

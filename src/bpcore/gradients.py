@@ -1,0 +1,59 @@
+"""What a network hands out of a mini-batch: its derivatives, and its tape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpcore.buffers import Real
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """Derivatives of a scalar E by everything it depends on.
+
+    Attributes
+    ----------
+    loss : float or None
+        E itself, where the network computed it.
+    flat : array (n_parameters,)
+        dE by all parameters, in the order of ``Network.parameters``.
+    weights, biases, gains : tuple of arrays
+        Views of `flat`, shaped like those of the network.
+    input : array (n, n_in)
+        dE/dX.
+    """
+
+    loss: float | None
+    flat: Real
+    weights: tuple[Real, ...]
+    biases: tuple[Real, ...]
+    gains: tuple[Real | None, ...]
+    input: Real
+    #: The moments of the mini-batch, which batch norm follows when they are applied.
+    moments: Real | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Tape:
+    """What one forward pass of training computed.
+
+    Attributes
+    ----------
+    activations : tuple of arrays
+        a[0] = X, (n, n_0), to a[L], (n, n_L).
+    """
+
+    activations: tuple[Real, ...]
+    #: Everything that backpropagation reads, the activations among it.
+    memory: NDArray[np.uint8] = field(repr=False)
+    #: Mini-batches that the network had been trained on: what dropped out.
+    seen: int = field(repr=False)
+
+    @property
+    def output(self) -> Any:
+        """a[L]: the network's prediction, with dropout and the like as in training."""
+        return self.activations[-1]

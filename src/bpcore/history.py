@@ -1,0 +1,202 @@
+"""History: what happened in each epoch of a fit, as arrays, a table or a picture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpcore.metrics import ALIASES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+#: Rows of a table that is longer are left out in the middle.
+ROWS = 40
+
+
+class History:
+    """What happened in each epoch of a fit.
+
+    ``history["accuracy"]`` is a column by its name, ``print(history)`` a table,
+    ``history.plot()`` a picture.
+
+    Attributes
+    ----------
+    loss : array (epochs,)
+        Mean over the epoch of the loss before each step.
+    validation_loss : array (epochs,), empty without validation data
+        Mean loss of the validation data after each epoch.
+    metrics : dict of str to array (epochs,)
+        Each metric after each epoch: of the validation data where there are some, else
+        of the training data.
+    lr : array (epochs,)
+        Learning rate of the last step of each epoch.
+    seconds : array (epochs,)
+        Wall time of each epoch, shuffling included, validation and metrics not.
+    stopped : str
+        Why training ended: "epochs", "patience", "callback", or "converged" (LBFGS).
+    best_epoch : int
+        The epoch, from 1 on, in which what was monitored was best; 0 if never.
+
+    Examples
+    --------
+    >>> import bpcore as bp
+    >>> net = bp.Network([1, 1], init="zeros", optimizer=bp.SGD(lr=0.5))
+    >>> history = net.fit([[1.0]], [[2.0]], epochs=2, metrics="mae", progress=False)
+    >>> history.loss, history["mae"]
+    (array([2., 0.]), array([0., 0.]))
+    """
+
+    def __init__(self) -> None:
+        self._columns: dict[str, list[float]] = {"loss": []}
+        self.stopped = "epochs"
+        self.best_epoch = 0
+
+    def __getitem__(self, name: str) -> NDArray[np.float64]:
+        name = name if name in self._columns else ALIASES.get(name, name)
+        if name not in self._columns:
+            raise KeyError(f"{name!r}; there are {', '.join(self._columns)}")
+        return np.array(self._columns[name])
+
+    def _column(self, name: str) -> NDArray[np.float64]:
+        return np.array(self._columns.get(name, []))
+
+    @property
+    def loss(self) -> NDArray[np.float64]:
+        """Mean over each epoch of the loss before each step."""
+        return self._column("loss")
+
+    @property
+    def validation_loss(self) -> NDArray[np.float64]:
+        """Mean loss of the validation data after each epoch."""
+        return self._column("validation_loss")
+
+    @property
+    def lr(self) -> NDArray[np.float64]:
+        """Learning rate of the last step of each epoch."""
+        return self._column("lr")
+
+    @property
+    def seconds(self) -> NDArray[np.float64]:
+        """Wall time of each epoch."""
+        return self._column("seconds")
+
+    @property
+    def metrics(self) -> dict[str, NDArray[np.float64]]:
+        """Each metric after each epoch, by its name."""
+        others = ("loss", "validation_loss", "lr", "seconds")
+        return {
+            name: np.array(column)
+            for name, column in self._columns.items()
+            if name not in others
+        }
+
+    def __len__(self) -> int:
+        return len(self._columns["loss"])
+
+    def __repr__(self) -> str:
+        last = "".join(
+            f", last {name.replace('_', ' ')} {column[-1]:.6g}"
+            for name, column in self._columns.items()
+            if name not in ("lr", "seconds") and column
+        )
+        if self.stopped != "epochs":
+            last += f", stopped by {self.stopped}"
+        epochs = "1 epoch" if len(self) == 1 else f"{len(self)} epochs"
+        return f"<History of {epochs}{last}>"
+
+    def __str__(self) -> str:
+        names = ["epoch", *self._columns]
+        rows = [
+            [f"{epoch}"]
+            + [f"{column[epoch - 1]:.6g}" for column in self._columns.values()]
+            for epoch in range(1, len(self) + 1)
+        ]
+        if len(rows) > ROWS:
+            gap = ["..." for _ in names]
+            rows = [*rows[: ROWS // 2], gap, *rows[-ROWS // 2 :]]
+        table = [names, *rows]
+        widths = [max(len(row[i]) for row in table) for i in range(len(names))]
+        lines = [
+            "  ".join(
+                cell.rjust(width) for cell, width in zip(row, widths, strict=True)
+            )
+            for row in table
+        ]
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, NDArray[np.float64]]:
+        """Every column by its name: ``pandas.DataFrame(history.to_dict())``.
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> net = bp.Network([1, 1], rng=0)
+        >>> list(net.fit([[1.0]], [[2.0]], epochs=1, progress=False).to_dict())
+        ['loss', 'lr', 'seconds']
+        """
+        return {name: np.array(column) for name, column in self._columns.items()}
+
+    def plot(self, axes: Axes | None = None) -> Any:
+        """Draw the losses, and each metric in a panel below, over the epochs.
+
+        Parameters
+        ----------
+        axes : matplotlib Axes, optional
+            Where to draw the losses alone.
+
+        Returns
+        -------
+        matplotlib Figure
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        from matplotlib.figure import Figure
+        from matplotlib.ticker import MaxNLocator
+
+        metrics = {} if axes is not None else self.metrics
+        if axes is None:
+            figure = Figure(figsize=(7, 3.2 + 2.2 * len(metrics)), layout="constrained")
+            panels = figure.subplots(1 + len(metrics), 1, sharex=True, squeeze=False)
+            axes = panels[0, 0]
+            below = list(panels[1:, 0])
+        else:
+            figure, below = axes.figure, []  # type: ignore[assignment]
+        epochs = np.arange(1, len(self) + 1)
+        marker = "o" if len(self) <= ROWS else ""
+        axes.plot(epochs, self.loss, marker=marker, ms=3, label="training")
+        if self.validation_loss.size:
+            axes.plot(
+                epochs, self.validation_loss, marker=marker, ms=3, label="validation"
+            )
+            axes.legend(frameon=False)
+        if self.loss.size and min(self.loss.min(), *self.validation_loss, 1.0) > 0:
+            axes.set_yscale("log")
+        axes.set_ylabel("loss")
+        for panel, (name, values) in zip(below, metrics.items(), strict=True):
+            panel.plot(epochs, values, marker=marker, ms=3, color="tab:green")
+            panel.set_ylabel(name)
+        last = below[-1] if below else axes
+        last.set_xlabel("epoch")
+        last.xaxis.set_major_locator(MaxNLocator(integer=True))
+        for panel in [axes, *below]:
+            panel.grid(alpha=0.3)
+            panel.spines[["top", "right"]].set_visible(False)
+            if self.best_epoch and self.best_epoch < len(self):
+                panel.axvline(self.best_epoch, color="grey", lw=1, ls=":")
+        return figure
+
+    def _append(self, **values: float | None) -> None:
+        """One more epoch, what is None left out."""
+        for name, value in values.items():
+            if value is not None:
+                self._columns.setdefault(name, []).append(float(value))
+        # Seconds last, however late the others came.
+        for name in ("lr", "seconds"):
+            if name in self._columns:
+                self._columns[name] = self._columns.pop(name)

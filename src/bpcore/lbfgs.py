@@ -1,0 +1,127 @@
+"""L-BFGS over the flat parameters, by SciPy."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpcore.buffers import views
+from bpcore.optimizers import LBFGS
+
+if TYPE_CHECKING:
+    from bpcore.network import Network
+
+#: Rows that are differentiated at a time.
+ROWS_AT_A_TIME = 1024
+
+
+def penalty(network: Network) -> NDArray[np.float64]:
+    """The weight decay of every parameter."""
+    decay = np.zeros(network.parameters.size)
+    parts = views(decay, network.sizes, network.norms)
+    of_weights, of_biases = network.optimizer.both()
+    for W, b, gain in zip(parts.weights, parts.biases, parts.gains, strict=True):
+        W[...], b[...] = of_weights.weight_decay, of_biases.weight_decay
+        if gain is not None:
+            gain[...] = of_biases.weight_decay
+    return decay
+
+
+def trainable(network: Network) -> NDArray[np.bool_]:
+    """Which parameters belong to layers that are not frozen."""
+    free = np.zeros(network.parameters.size, bool)
+    parts = views(free, network.sizes, network.norms)
+    for W, b, gain, frozen in zip(
+        parts.weights, parts.biases, parts.gains, network.frozen, strict=True
+    ):
+        W[...] = b[...] = not frozen
+        if gain is not None:
+            gain[...] = not frozen
+    return free
+
+
+def loss_and_gradient(
+    network: Network, data: tuple[Any, Any, Any]
+) -> tuple[float, NDArray[np.float64]]:
+    """Mean loss of all rows and its gradient, as many rows at a time as fit a cache."""
+    X, y, weight = data
+    engine, total, weights = network._engine, 0.0, 0.0
+    sums, part = np.zeros(network.parameters.size), np.empty_like(network.parameters)
+    # Batch norm takes the moments of all rows.
+    at_a_time = len(X) if "batch" in network.norms else min(ROWS_AT_A_TIME, len(X))
+    network._reserve(at_a_time, network.input_noise > 0)
+    for first in range(0, len(X), at_a_time):
+        rows = slice(first, first + at_a_time)
+        w = None if weight is None else weight[rows]
+        share = float(len(X[rows]) if w is None else w.sum())
+        loss = engine.gradients(X[rows], y[rows], w, part, None, None)
+        if share > 0:
+            sums += share * part
+            total += share * loss
+            weights += share
+    return total / weights, sums / weights
+
+
+def fit(
+    network: Network,
+    data: tuple[Any, Any, Any],
+    epochs: int,
+    end_epoch: Callable[[float, float], bool],
+) -> bool:
+    """Up to so many iterations; returns whether it has converged.
+
+    ``end_epoch(loss, seconds)`` is called after each, with the loss before it.
+    """
+    try:
+        from scipy.optimize import minimize
+    except ImportError:
+        raise ImportError(
+            "LBFGS needs SciPy; install it, or take another optimizer"
+        ) from None
+    settings = network.optimizer
+    assert isinstance(settings, LBFGS)
+    decay, free = penalty(network), trainable(network)
+    parameters = network.parameters
+    seen: dict[bytes, float] = {}
+
+    def objective(x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        parameters[free] = x
+        loss, gradient = loss_and_gradient(network, data)
+        seen.clear() if len(seen) > 100 else None
+        seen[x.tobytes()] = loss
+        w = parameters.astype(np.float64)
+        loss += 0.5 * float((decay * w * w)[free].sum())
+        return loss, (gradient + decay * w)[free]
+
+    start = parameters[free].astype(np.float64)
+    before, clock = loss_and_gradient(network, data)[0], time.perf_counter()
+
+    def iteration(x: NDArray[np.float64]) -> None:
+        nonlocal before, clock
+        parameters[free] = x
+        network._engine.steps += 1
+        stop = end_epoch(before, time.perf_counter() - clock)
+        before, clock = seen.get(x.tobytes(), before), time.perf_counter()
+        if stop:
+            raise StopIteration
+
+    result = minimize(
+        objective,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        callback=iteration,
+        options={
+            "maxiter": epochs,
+            "maxfun": 20 * epochs,
+            "maxcor": settings.history,
+            "gtol": settings.tolerance,
+            "ftol": 0.0,
+        },
+    )
+    parameters[free] = result.x
+    return result.status == 0 and result.nit < epochs

@@ -1,0 +1,146 @@
+"""Many networks at once, each on a thread of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+from numpy.typing import ArrayLike
+
+from bpcore import _validation as door
+from bpcore.errors import DivergenceError
+from bpcore.history import History
+from bpcore.network import Network
+from bpcore.threads import n_threads as thread_count
+
+
+class Fitted(NamedTuple):
+    """One of many networks.
+
+    Attributes
+    ----------
+    network : Network
+    history : History or None
+        What its fit returned.
+    error : DivergenceError or None
+        Why there is no history.
+    """
+
+    network: Network
+    history: History | None
+    error: DivergenceError | None
+
+
+def fit_many(
+    networks: Sequence[Network] | Callable[[Any], Network],
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    values: Iterable[Any] | None = None,
+    n_threads: int | str = "auto",
+    **settings: Any,
+) -> list[Fitted]:
+    """Train many networks on the same data, as many at a time as there are cores.
+
+    Each network works on one thread, without the interpreter's lock, and has the same
+    bits afterwards as if it had been trained alone.
+
+    Parameters
+    ----------
+    networks : sequence of Network, or a function
+        Different networks; or ``make(value)``, which makes one for each of `values`.
+    X, y
+        As for ``Network.fit``; converted once for all networks of a dtype.
+    values : iterable, optional
+        One for each network, where `networks` is a function: learning rates, seeds,
+        dicts of settings.
+    n_threads : int or "auto"
+        How many networks train at a time.
+    **settings
+        As for ``Network.fit``: epochs, batch_size, validation, callbacks, ...; but
+        progress, which is off.  Callbacks may be called from several threads at a time.
+
+    Returns
+    -------
+    list of Fitted
+        ``(network, history, error)`` for each, in the order given.  One that diverges
+        has an error and no history; the others go on.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Before anything has changed, if an argument is not as described.
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> X = np.linspace(-1, 1, 20)[:, None]
+    >>> def make(lr):
+    ...     return bp.Network([1, 8, 1], optimizer=bp.Adam(lr), rng=0)
+    >>> fitted = bp.fit_many(make, X, X**2, values=[0.1, 0.01, 0.001], epochs=50)
+    >>> best = min(fitted, key=lambda fit: fit.history.loss[-1])
+    >>> best.network.optimizer
+    Adam(lr=0.1)
+    """
+    nets = _networks(networks, values)
+    threads = min(thread_count(n_threads), len(nets))
+    settings.setdefault("progress", False)
+    shared = {dtype: _converted(nets, dtype, X, y) for dtype in {n.dtype for n in nets}}
+
+    def train(network: Network) -> Fitted:
+        kept = network._n_threads
+        network.n_threads = 1
+        try:
+            return Fitted(
+                network, network.fit(*shared[network.dtype], **settings), None
+            )
+        except DivergenceError as error:
+            return Fitted(network, None, error)
+        finally:
+            network.n_threads = kept
+
+    if threads == 1:
+        return [train(network) for network in nets]
+    from concurrent.futures import ThreadPoolExecutor  # not at every import of bpcore
+
+    with ThreadPoolExecutor(threads, thread_name_prefix="bpcore") as pool:
+        return list(pool.map(train, nets))
+
+
+def _networks(
+    networks: Sequence[Network] | Callable[[Any], Network], values: Iterable[Any] | None
+) -> list[Network]:
+    """The networks, every one of them another."""
+    if callable(networks) and not isinstance(networks, Network):
+        if values is None:
+            raise TypeError(
+                "values must be given where networks is a function; got None"
+            )
+        made = [networks(value) for value in values]
+    elif isinstance(networks, Sequence):
+        if values is not None:
+            raise TypeError("values goes with a function for networks; got a sequence")
+        made = list(networks)
+    else:
+        raise TypeError(
+            "networks must be a sequence of networks, or a function that makes one of "
+            f"a value; got {type(networks).__name__}"
+        )
+    for network in made:
+        door.instance("each of networks", network, Network)
+    if len({id(network) for network in made}) < len(made):
+        raise ValueError("networks must be different ones; got one of them twice")
+    if not made:
+        raise ValueError("networks must not be empty; got none")
+    return made
+
+
+def _converted(
+    nets: Sequence[Network], dtype: Any, X: ArrayLike, y: ArrayLike
+) -> tuple[Any, Any]:
+    """X and y as the networks of this dtype can use them where they lie."""
+    rows = door.as_dtype("X", X, dtype)
+    targets = door.as_array("y", y)
+    if targets.dtype.kind == "f":
+        targets = door.as_dtype("y", targets, dtype)
+    return rows, targets

@@ -1,0 +1,110 @@
+"""f(z), and delta * f'(z), for every activation: twin of ``csrc/activations.h``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+SELU_SCALE = 1.0507009873554805
+SELU_ALPHA = 1.6732632423543772
+
+erf = np.vectorize(math.erf, otypes=[np.float64])
+
+
+def sigmoid(z: Array) -> Array:
+    """1 / (1 + exp(-z)), never by an exp that overflows."""
+    e = np.exp(-np.abs(z))
+    return np.where(z < 0, e, 1) / (1 + e)
+
+
+def softmax(z: Array) -> Array:
+    """exp(z_j) / sum_k exp(z_k) of each row."""
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def normal_cdf(z: Array) -> Array:
+    """The share of a standard normal distribution below z."""
+    return (0.5 * (1 + erf(z / math.sqrt(2)))).astype(z.dtype)
+
+
+def normal_density(z: Array) -> Array:
+    """exp(-z^2 / 2) / sqrt(2 pi)"""
+    return np.exp(-0.5 * z * z) / math.sqrt(2 * math.pi)
+
+
+def gelu_inner(z: Array) -> Array:
+    """What the tanh of gelu_tanh is taken of."""
+    return math.sqrt(2 / math.pi) * (z + 0.044715 * z**3)
+
+
+def gelu_tanh_derivative(z: Array) -> Array:
+    """d/dz of z (1 + t) / 2 with t = tanh(gelu_inner(z))"""
+    t = np.tanh(gelu_inner(z))
+    inner = math.sqrt(2 / math.pi) * (1 + 0.134145 * z * z)
+    return 0.5 * (1 + t) + 0.5 * z * (1 - t * t) * inner
+
+
+def expm1_below(z: Array) -> Array:
+    """exp(z) - 1 for z <= 0, 0 above"""
+    return np.expm1(np.minimum(z, 0))
+
+
+FUNCTIONS: dict[str, Callable[[Array], Array]] = {
+    "identity": lambda z: z,
+    "sigmoid": sigmoid,
+    "tanh": np.tanh,
+    "relu": lambda z: np.maximum(z, 0),
+    "softmax": softmax,
+    "leaky_relu": lambda z: np.where(z < 0, 0.01 * z, z),
+    "elu": lambda z: np.where(z > 0, z, expm1_below(z)),
+    "selu": lambda z: SELU_SCALE * np.where(z > 0, z, SELU_ALPHA * expm1_below(z)),
+    "gelu": lambda z: z * normal_cdf(z),
+    "gelu_tanh": lambda z: 0.5 * z * (1 + np.tanh(gelu_inner(z))),
+    "silu": lambda z: z * sigmoid(z),
+    "softplus": lambda z: np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))),
+    "softsign": lambda z: z / (1 + np.abs(z)),
+    "hard_sigmoid": lambda z: np.clip((z + 3) / 6, 0, 1),
+    "hard_tanh": lambda z: np.clip(z, -1, 1),
+    "exp": np.exp,
+    "step": lambda z: np.where(z > 0, 1, 0).astype(z.dtype),
+}
+
+#: f'(z) in terms of a = f(z); gelu, gelu_tanh and silu take z for a.
+DERIVATIVES: dict[str, Callable[[Array], Array]] = {
+    "sigmoid": lambda a: a * (1 - a),
+    "tanh": lambda a: 1 - a * a,
+    "relu": lambda a: (a > 0).astype(a.dtype),
+    "leaky_relu": lambda a: np.where(a > 0, 1, 0.01),
+    "elu": lambda a: np.where(a > 0, 1, a + 1),
+    "selu": lambda a: np.where(a > 0, SELU_SCALE, a + SELU_SCALE * SELU_ALPHA),
+    "gelu": lambda z: normal_cdf(z) + z * normal_density(z),
+    "gelu_tanh": gelu_tanh_derivative,
+    "silu": lambda z: sigmoid(z) * (1 + z * (1 - sigmoid(z))),
+    "softplus": lambda a: -np.expm1(-a),
+    "softsign": lambda a: (1 - np.abs(a)) ** 2,
+    "hard_sigmoid": lambda a: np.where((a > 0) & (a < 1), 1 / 6, 0),
+    "hard_tanh": lambda a: np.where(np.abs(a) < 1, 1.0, 0.0),
+    "exp": lambda a: a,
+    "step": np.zeros_like,
+}
+
+
+def activate(z: Array, activation: str) -> Array:
+    """f(z)     z (n, n_out)"""
+    return FUNCTIONS[activation](z).astype(z.dtype, copy=False)
+
+
+def times_derivative(delta: Array, a: Array, activation: str) -> Array:
+    """delta * f'(z), given a = f(z), or z for a where f' needs it"""
+    if activation == "identity":
+        return delta
+    if activation == "softmax":
+        return a * (delta - (delta * a).sum(axis=1, keepdims=True))
+    return (delta * DERIVATIVES[activation](a)).astype(delta.dtype, copy=False)

@@ -1,0 +1,443 @@
+"""The order of the kernels: ``bpcore._engine.Engine`` in NumPy."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpcore._settings import Design
+from bpcore.buffers import running_views, views
+from bpcore.losses import CustomLoss
+from bpcore.optimizers import Optimizer
+from bpcore.reference.activations import activate, times_derivative
+from bpcore.reference.layers import (
+    add_noise,
+    drop,
+    fold,
+    follow,
+    gradient,
+    key_of,
+    normalise,
+    normalise_back,
+)
+from bpcore.reference.losses import loss
+from bpcore.reference.optimizers import clip_norm, descend, limit_norms
+
+Array = NDArray[Any]
+
+
+@dataclass
+class Layer:
+    """What a layer leaves of one mini-batch."""
+
+    a: Array  # what it passes on
+    z: Array  # what f' is read from
+    hat: Any = None
+    inverse: Any = None
+    moments: Any = None
+
+
+class Engine:
+    """``bpcore._engine.Engine`` in NumPy: same methods, same order, same buffers."""
+
+    def __init__(
+        self,
+        kernels: object,
+        dtype: str,
+        design: Design,
+        parameters: Array,
+        running: Array | None,
+        folded: Array | None,
+    ) -> None:
+        self.design, self.parameters = design, parameters
+        self.layers = range(len(design.sizes) - 1)
+        self.parts = views(parameters, design.sizes, design.norms)
+        stored = np.zeros(0) if running is None else running
+        self.running = running_views(stored, design.sizes, design.norms)
+        self.capacity, self.gathers, self.lr, self.steps, self.seen = (
+            0,
+            False,
+            0.0,
+            0,
+            0,
+        )
+        self.waiting, self.waiting_weight = 0, 0.0
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        pass
+
+    # --- settings and buffers ---------------------------------------------------------
+
+    def use_optimizer(
+        self,
+        optimizer: Optimizer,
+        lr_factors: Sequence[float],
+        state: Array | None,
+        state_apart: int,
+    ) -> None:
+        self.optimizer, self.lr_factors = optimizer, lr_factors
+        design, size = self.design, self.parameters.size
+        arrays = [] if state is None else [row[:size] for row in state]
+        self.states = [views(row, design.sizes, design.norms) for row in arrays]
+
+    def use_gradients(
+        self, gradient: Any, waiting: Any, squares: Any, accumulate: int
+    ) -> None:
+        self.stored, self.sum, self.accumulate = gradient, waiting, accumulate
+        self.forget_waiting()
+
+    def forget_waiting(self) -> None:
+        self.waiting, self.waiting_weight = 0, 0.0
+
+    def use_threads(self, n_threads: int) -> None:
+        """Only kept: NumPy's threads are its own."""
+        self.n_threads = n_threads
+
+    def accept(self, at_once: bool, labels: bool, least: float, most: float) -> None:
+        pass
+
+    def step_at_once(self, X: object, y: object) -> None:
+        """No short way here: every mini-batch goes through the door."""
+
+    def learn_one_at_once(self, x: object, y: object) -> None:
+        """As `step_at_once`."""
+
+    def predict_at_once(self, X: object) -> None:
+        """As `step_at_once`."""
+
+    def predict_one_at_once(self, x: object, out: Array) -> None:
+        """As `step_at_once`."""
+
+    def drop_workspace(self, n: int, gathers: bool) -> int:
+        return 0
+
+    def use_workspace(self, workspace: Array, n: int, gathers: bool) -> None:
+        self.capacity, self.gathers = n, gathers
+
+    # --- one mini-batch ---------------------------------------------------------------
+
+    def key(self, seen: int) -> int:
+        """The key of what is random in a mini-batch."""
+        return key_of(self.design.seed, seen)
+
+    def noisy(self, X: Array, key: int) -> Array:
+        """X as training sees it."""
+        if self.design.input_noise:
+            return add_noise(X, key_of(key, 0), self.design.input_noise)
+        return X
+
+    def forward_pass(
+        self, X: Array, training: bool, f_last: str, key: int = 0
+    ) -> list[Layer]:
+        """a[l+1] = drop(f[l](norm(a[l] @ W[l]) + b[l])); a[0] = X"""
+        a, design, done = X, self.design, []
+        for l in self.layers:
+            W, b, gain = (
+                self.parts.weights[l],
+                self.parts.biases[l],
+                self.parts.gains[l],
+            )
+            f = f_last if l == self.layers[-1] else design.activations[l]
+            hat = inverse = moments = None
+            if design.norms[l] == "batch" and not training:
+                W, b = fold(W, b, gain, self.running[l])
+            if design.norms[l] == "layer" or (design.norms[l] and training):
+                z, hat, inverse, moments = normalise(
+                    a @ W, gain, b, str(design.norms[l])
+                )
+            else:
+                z = a @ W + b
+            out = kept = activate(z, f)
+            if training and design.dropout[l]:
+                out = drop(out, key_of(key, l + 1), design.dropout[l])
+            of_z = f in ("gelu", "gelu_tanh", "silu")
+            done.append(Layer(out, z if of_z else kept, hat, inverse, moments))
+            a = out
+        return done
+
+    def backward_pass(
+        self, X: Array, done: list[Layer], delta: Array, flat: Array, key: int
+    ) -> Array:
+        """dW[l], db[l] and dgain[l] into the flat gradient; returns dX"""
+        design, parts = self.design, views(flat, self.design.sizes, self.design.norms)
+        for l in reversed(self.layers):
+            norm = design.norms[l]
+            if norm:
+                delta, parts.gains[l][...], parts.biases[l][...] = normalise_back(
+                    delta, done[l].hat, done[l].inverse, self.parts.gains[l], norm
+                )
+            a = done[l - 1].a if l else X
+            parts.weights[l][...], db = gradient(a, delta)
+            if not norm:
+                parts.biases[l][...] = db
+            delta = delta @ self.parts.weights[l].T
+            if l:
+                if design.dropout[l - 1]:
+                    delta = drop(delta, key_of(key, l), design.dropout[l - 1])
+                delta = times_derivative(
+                    delta, done[l - 1].z, design.activations[l - 1]
+                )
+        return delta
+
+    @property
+    def f_last(self) -> str:
+        """What the loss takes is f_last(z[L-1])."""
+        return "identity" if self.design.loss_takes_z else self.design.activations[-1]
+
+    def loss_pass(
+        self, out: Layer, y: Array, weight: Array | None
+    ) -> tuple[float, float, Array]:
+        """sum(w E), sum(w), and delta[L-1] of the mean"""
+        design = self.design
+        w = np.ones(len(out.a)) if weight is None else weight
+        share = 1 / w.sum() if w.any() else 0.0
+        if isinstance(design.loss, CustomLoss):
+            E, delta = design.loss.weighted(out.a.copy(), y, w, share)
+            total = float(E.sum())
+        else:
+            E, delta = loss(out.a, y, design.loss_kernel, design.loss_setting)
+            # A row that does not count may have any loss, an infinite one too.
+            total = float((w * np.where(w == 0, 0, E)).sum())
+            delta = np.where((w == 0)[:, None], 0, delta)
+            delta = delta * (w * share)[:, None].astype(out.a.dtype)
+        if not design.loss_takes_z:
+            delta = times_derivative(delta, out.z, design.activations[-1])
+        return total, float(w.sum()), delta
+
+    # --- steps ------------------------------------------------------------------------
+
+    def descend_pass(self, flat: Array, lr: float) -> None:
+        """One optimizer step on all parameters from a stored gradient."""
+        gradients = views(flat, self.design.sizes, self.design.norms)
+        of_weights, of_biases = self.optimizer.groups()
+        self.steps += 1
+        for l in self.layers:
+            if self.lr_factors[l] == 0:
+                continue
+            for name, group in (
+                ("weights", of_weights),
+                ("biases", of_biases),
+                ("gains", of_biases),
+            ):
+                w, g = (getattr(part, name)[l] for part in (self.parts, gradients))
+                if w is not None:
+                    state = [getattr(state, name)[l] for state in self.states]
+                    told = group | {
+                        "lr_factor": group["lr_factor"] * self.lr_factors[l]
+                    }
+                    descend(w, g, told, lr, self.steps, _Rows(state))
+            if self.optimizer.max_norm:
+                limit_norms(self.parts.weights[l], self.optimizer.max_norm)
+
+    def without_frozen(self, flat: Array) -> Array:
+        """The gradient with zeros for frozen layers, which have no part in its norm."""
+        flat = flat.copy()
+        parts = views(flat, self.design.sizes, self.design.norms)
+        for l in self.layers:
+            if self.lr_factors[l] == 0:
+                parts.weights[l][...] = parts.biases[l][...] = 0
+                if parts.gains[l] is not None:
+                    parts.gains[l][...] = 0
+        return flat
+
+    def step(
+        self, X: Array, y: Array, weight: Array | None, lr: float, ends: bool
+    ) -> tuple[float, float]:
+        """One mini-batch of training; returns sum(w E), NaN if that, and sum(w)"""
+        key = self.key(self.seen)
+        X = self.noisy(X, key)
+        done = self.forward_pass(X, True, self.f_last, key)
+        total, weights, delta = self.loss_pass(done[-1], y, weight)
+        if not np.isfinite(total):
+            return float("nan"), weights
+        flat = np.empty_like(self.parameters)
+        self.backward_pass(X, done, delta, flat, key)
+        self.seen += 1
+        if self.accumulate > 1:
+            self.sum[...] = (self.sum if self.waiting else 0) + flat * weights
+            self.waiting, self.waiting_weight = (
+                self.waiting + 1,
+                self.waiting_weight + weights,
+            )
+            if self.waiting == self.accumulate or ends:
+                self.flush(lr)
+        else:
+            self.clip_and_descend(flat, 1.0, lr)
+        for l in self.layers:
+            if self.design.norms[l] == "batch" and self.lr_factors[l]:
+                follow(self.running[l], done[l].moments, len(X))
+        return total, weights
+
+    def clip_and_descend(self, flat: Array, factor: float, lr: float) -> None:
+        flat = self.without_frozen(flat)
+        clip_norm(flat, self.optimizer.clip_norm or np.inf, factor)
+        self.descend_pass(flat, lr)
+
+    def flush(self, lr: float | None = None) -> None:
+        if self.waiting:
+            share = 1 / self.waiting_weight if self.waiting_weight else 0.0
+            self.clip_and_descend(self.sum, share, self.lr if lr is None else lr)
+            self.forget_waiting()
+
+    # --- what Network calls -----------------------------------------------------------
+
+    def predict(
+        self,
+        X: Array,
+        out: Array,
+        first: int,
+        rows_at_a_time: int,
+        seconds: float,
+        looks: bool,
+    ) -> tuple[int, bool]:
+        rows = slice(first, first + rows_at_a_time)
+        if looks and not np.isfinite(X[rows]).all():
+            return first, False
+        out[rows] = self.forward_pass(X[rows], False, self.design.activations[-1])[-1].a
+        return rows.stop, True
+
+    def evaluate(
+        self,
+        X: Array,
+        y: Array,
+        weight: Array | None,
+        first: int,
+        total: float,
+        weights: float,
+        rows_at_a_time: int,
+        seconds: float,
+    ) -> tuple[int, float, float]:
+        rows = slice(first, first + rows_at_a_time)
+        w = None if weight is None else weight[rows]
+        out = self.forward_pass(X[rows], False, self.f_last)[-1]
+        here, share, _ = self.loss_pass(out, y[rows], w)
+        return rows.stop, total + here, weights + share
+
+    def train_step(self, X: Array, y: Array, weight: Array | None) -> float:
+        total, weights = self.step(X, y, weight, self.lr, True)
+        return total / weights if weights else total
+
+    def run(
+        self,
+        X: Array,
+        y: Array,
+        weight: Array | None,
+        order: NDArray[np.int64] | None,
+        batch_size: int,
+        first: int,
+        total: float,
+        weights: float,
+        seconds: float,
+        most: int,
+        ends: bool,
+        rates: Any,
+    ) -> tuple[int, float, float, bool]:
+        deadline, begun = time.monotonic() + seconds, self.steps
+        while first < len(X):
+            rows = slice(first, first + batch_size)
+            at = rows if order is None else order[rows]
+            w = None if weight is None else weight[at]
+            lr = self.lr if rates is None else rates[self.steps - begun]
+            here, share = self.step(X[at], y[at], w, lr, ends and rows.stop >= len(X))
+            if not np.isfinite(here):
+                return first, total, weights, False
+            total, weights = total + here, weights + share
+            first = min(first + batch_size, len(X))
+            if most or time.monotonic() >= deadline:
+                break
+        return first, total, weights, True
+
+    def gradients(
+        self,
+        X: Array,
+        y: Array,
+        weight: Array | None,
+        flat: Array,
+        dX: Array | None,
+        moments: Array | None,
+    ) -> float:
+        key = self.key(self.seen)
+        X = self.noisy(X, key)
+        done = self.forward_pass(X, True, self.f_last, key)
+        total, weights, delta = self.loss_pass(done[-1], y, weight)
+        input_gradient = self.backward_pass(X, done, delta, flat, key)
+        if dX is not None:
+            dX[...] = input_gradient
+        self.copy_moments(done, moments)
+        return total / weights if weights else 0.0
+
+    def copy_moments(self, done: list[Layer], moments: Array | None) -> None:
+        if moments is not None:
+            found = [layer.moments for layer in done]
+            norms = self.design.norms
+            parts = [m for m, norm in zip(found, norms, strict=True) if norm == "batch"]
+            moments[...] = np.concatenate([part.ravel() for part in parts])
+
+    def tape_size(self, n: int) -> tuple[int, list[int]]:
+        """Bytes of the activations, and where each begins."""
+        sizes = [
+            n * width * self.parameters.itemsize for width in self.design.sizes[1:]
+        ]
+        return sum(sizes), [sum(sizes[:l]) for l in self.layers]
+
+    def forward(self, X: Array, memory: Array) -> None:
+        X[...] = self.noisy(X, self.key(self.seen))
+        done = self.tape_pass(X, self.seen)
+        memory[...] = np.concatenate([layer.a.ravel().view(np.uint8) for layer in done])
+
+    def tape_pass(self, X: Array, seen: int) -> list[Layer]:
+        """All that the forward pass left, computed again: a tape has a only."""
+        return self.forward_pass(X, True, self.design.activations[-1], self.key(seen))
+
+    def backward(
+        self,
+        X: Array,
+        memory: Array,
+        seen: int,
+        d_output: Array,
+        flat: Array,
+        dX: Array,
+        moments: Array | None,
+    ) -> None:
+        done = self.tape_pass(X, seen)
+        delta = times_derivative(d_output, done[-1].z, self.design.activations[-1])
+        dX[...] = self.backward_pass(X, done, delta, flat, self.key(seen))
+        self.copy_moments(done, moments)
+
+    def apply(self, flat: Array, moments: Array | None, n: int) -> None:
+        self.clip_and_descend(flat, 1.0, self.lr)
+        self.seen += 1
+        if moments is not None:
+            found = running_views(moments, self.design.sizes, self.design.norms)
+            for running, of_batch, factor in zip(
+                self.running, found, self.lr_factors, strict=True
+            ):
+                if running is not None and factor:
+                    follow(running, of_batch, n)
+
+
+class _Rows:
+    """The arrays of a state by number, each updated in place when assigned to."""
+
+    def __init__(self, arrays: list[Array]) -> None:
+        self.arrays = arrays
+
+    def __getitem__(self, i: int) -> Array:
+        return self.arrays[i]
+
+    def __setitem__(self, i: int, value: Array) -> None:
+        self.arrays[i][...] = value

@@ -1,0 +1,165 @@
+"""One step of every optimizer: twin of ``csrc/descent.h`` and ``csrc/prepare.h``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+#: What a rule is told (``Optimizer.groups``), by attribute.
+Settings = SimpleNamespace
+
+
+def sgd(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:
+    """v = momentum v + (1 - dampening) g;  lr v, or lr (g + momentum v)"""
+    if o.momentum == 0:
+        return lr * g
+    s[0] = o.momentum * s[0] + (g if t == 1 else (1 - o.dampening) * g)
+    return lr * (g + o.momentum * s[0] if o.nesterov else s[0])
+
+
+def momentum(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:
+    """change = alpha change - lr g"""
+    s[0] = o.momentum * s[0] - lr * g
+    return -s[0]
+
+
+def rmsprop(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:
+    """lr g / (sqrt(mean g^2) + eps), or its velocity"""
+    s[0] = o.beta2 * s[0] + (1 - o.beta2) * g * g
+    variance = s[0]
+    if o.centered:
+        s[2] += (1 - o.beta2) * (g - s[2])
+        variance = s[0] - s[2] * s[2]
+    change = g / (np.sqrt(variance) + o.eps)
+    if o.momentum == 0:
+        return lr * change
+    s[1] = o.momentum * s[1] + change
+    return lr * s[1]
+
+
+def adagrad(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:
+    """lr / (1 + (t - 1) decay) g / (sqrt(sum g^2) + eps)"""
+    s[0] += g * g
+    return lr / (1 + (t - 1) * o.decay) * g / (np.sqrt(s[0]) + o.eps)
+
+
+def adam(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:
+    """lr m / (sqrt(s) + eps), both without the bias of their beginning"""
+    m, square = adam_means(g, s, o)
+    root = np.sqrt(square) / np.sqrt(1 - o.beta2**t)
+    return lr / (1 - o.beta1**t) * m / (root + o.eps)
+
+
+def adam_means(g: Array, s: Array, o: Settings) -> tuple[Array, Array]:
+    """The running means of g and of g^2"""
+    s[0] += (1 - o.beta1) * (g - s[0])
+    s[1] = o.beta2 * s[1] + (1 - o.beta2) * g * g
+    return s[0], s[1]
+
+
+def amsgrad(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:
+    """`adam` by the largest mean square so far"""
+    m, square = adam_means(g, s, o)
+    s[2] = np.maximum(s[2], square)
+    root = np.sqrt(s[2]) / np.sqrt(1 - o.beta2**t)
+    return lr / (1 - o.beta1**t) * m / (root + o.eps)
+
+
+def nadam(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:
+    """`adam` with the momentum of the next step"""
+
+    def mu(i: int) -> float:
+        return o.beta1 * (1 - 0.5 * 0.96 ** (i * o.decay))
+
+    m, square = adam_means(g, s, o)
+    product = np.prod([mu(i) for i in range(1, t + 1)])
+    root = np.sqrt(square / (1 - o.beta2**t)) + o.eps
+    of_g = (1 - mu(t)) / (1 - product)
+    of_m = mu(t + 1) / (1 - product * mu(t + 1))
+    return lr * (of_g * g + of_m * m) / root
+
+
+def adamax(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:
+    """lr m / max(beta2 u, |g| + eps)"""
+    s[0] += (1 - o.beta1) * (g - s[0])
+    s[1] = np.maximum(o.beta2 * s[1], np.abs(g) + o.eps)
+    return lr / (1 - o.beta1**t) * s[0] / s[1]
+
+
+def radam(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:
+    """`adam`, divided by the root only where it can be trusted"""
+    m, square = adam_means(g, s, o)
+    lr = lr / (1 - o.beta1**t)
+    r_end = 2 / (1 - o.beta2) - 1
+    r = r_end - 2 * t * o.beta2**t / (1 - o.beta2**t)
+    if r <= 5:
+        return lr * m
+    R = np.sqrt((r - 4) * (r - 2) * r_end / ((r_end - 4) * (r_end - 2) * r))
+    return lr * R * np.sqrt(1 - o.beta2**t) * m / (np.sqrt(square) + o.eps)
+
+
+def lion(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:
+    """lr sign(beta1 m + (1 - beta1) g)"""
+    change = np.sign(s[0] + (1 - o.beta1) * (g - s[0]))
+    s[0] += (1 - o.beta2) * (g - s[0])
+    return lr * change
+
+
+def rprop(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:
+    """sign(g) times a step that grows on, and shrinks when the sign turns"""
+    turn = g * s[0]
+    factor = np.where(turn > 0, o.grow, np.where(turn < 0, o.shrink, 1))
+    s[1] = np.clip(s[1] * factor, o.least, o.most)
+    s[0] = np.where(turn < 0, 0, g)
+    return np.sign(s[0]) * s[1]
+
+
+RULES: dict[str, Callable[[Array, Array, Settings, float, int], Array]] = {
+    "plain": sgd,
+    "plain_momentum": sgd,
+    "plain_nesterov": sgd,
+    "sgd": sgd,
+    "momentum": momentum,
+    "rmsprop": rmsprop,
+    "adagrad": adagrad,
+    "adam": adam,
+    "amsgrad": amsgrad,
+    "nadam": nadam,
+    "adamax": adamax,
+    "radam": radam,
+    "lion": lion,
+    "rprop": rprop,
+}
+
+
+def descend(
+    w: Array, g: Array, group: dict[str, Any], lr: float, step: int, state: Any = None
+) -> None:
+    """w = one optimizer step from w by its gradient g, in place, state (k, *w.shape)"""
+    o = Settings(**group)
+    lr = lr * o.lr_factor
+    g = np.clip(g, -o.clip_value, o.clip_value)
+    penalty = o.weight_decay * w + o.l1 * np.sign(w)
+    if o.decoupled:
+        w -= lr * penalty
+    else:
+        g = g + penalty
+    w -= RULES[o.rule](g, state, o, lr, step)
+
+
+def clip_norm(g: Array, most: float, factor: float = 1.0) -> float:
+    """g = factor g min(1, most / (||factor g|| + 1e-6)) in place; returns the norm"""
+    norm = factor * float(np.sqrt((g.astype(np.float64) ** 2).sum()))
+    g *= factor * min(1.0, most / (norm + 1e-6))
+    return norm
+
+
+def limit_norms(W: Array, most: float) -> None:
+    """W[:, j] = W[:, j] min(1, most / ||W[:, j]||) in place"""
+    norms = np.sqrt((W * W).sum(axis=0))
+    W *= np.where(norms > most, most / np.where(norms > 0, norms, 1), 1)
