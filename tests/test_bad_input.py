@@ -40,7 +40,7 @@ def small(Network, loss="cross_entropy", **settings):
 
 def everything(net, *arguments):
     """All that a refused call must leave as it is, as bytes."""
-    changes = (net.parameters, net._state, net._bits.state, net.optimizer)
+    changes = (net.__getstate__(), net._accumulate, net._engine.lr)
     return pickle.dumps((changes, X, LABELS, TARGETS, WEIGHTS, arguments))
 
 
@@ -82,6 +82,7 @@ def spoilt(array, value):
 
 TAKES_X = {
     "fit": lambda net, X: net.fit(X, LABELS),
+    "partial_fit": lambda net, X: net.partial_fit(X, LABELS),
     "validation": lambda net, X_v: net.fit(X, LABELS, validation=(X_v, LABELS)),
     "train_step": lambda net, X: net.train_step(X, LABELS),
     "gradients": lambda net, X: net.gradients(X, LABELS),
@@ -135,6 +136,7 @@ def test_bad_X(Network, name, bad, error, expected, got):
 
 TAKES_Y = {
     "fit": lambda net, y, w: net.fit(X, y, sample_weight=w),
+    "partial_fit": lambda net, y, w: net.partial_fit(X, y, sample_weight=w),
     "validation": lambda net, y, w: net.fit(X, TARGETS, validation=(X, y, w)),
     "train_step": lambda net, y, w: net.train_step(X, y, w),
     "gradients": lambda net, y, w: net.gradients(X, y, w),
@@ -142,7 +144,8 @@ TAKES_Y = {
     "check_gradients": lambda net, y, w: bp.check_gradients(net, X, y, w),
 }
 BINARY = "binary_cross_entropy"
-LOSSES = ["squared_error", "mean_squared_error", "cross_entropy", BINARY]
+ENTROPIES = ["cross_entropy", BINARY, "kl_divergence"]
+LOSSES = ["squared_error", "mean_squared_error", "huber", "poisson", *ENTROPIES]
 LABEL_SHAPE, TARGET_SHAPE = r"\(6,\)", r"shape \(6, 2\)"
 NO_LABELS = "integer labels|real numbers"
 BAD_LABELS = {
@@ -186,7 +189,6 @@ BAD_TARGETS = {
         "MaskedArray",
     ),
     "sparse": (Sparse(), TypeError, "real numbers", "Sparse"),
-    "None": (None, TypeError, "real numbers", "None"),
 }
 NOT_PROBABILITIES = {
     "above 1": (spoilt(TARGETS, 1.5), ValueError, r"in 0 \.\. 1", "0.0 to 1.5"),
@@ -229,12 +231,18 @@ def test_bad_targets(Network, loss, name, bad, error, expected, got):
 
 
 @pytest.mark.parametrize("name", TAKES_Y)
-@pytest.mark.parametrize("loss", ["cross_entropy", BINARY])
+@pytest.mark.parametrize("loss", ENTROPIES)
 @table(NOT_PROBABILITIES)
 def test_targets_of_the_entropies_are_probabilities(
     Network, loss, name, bad, error, expected, got
 ):
     assert_y_refused(Network, loss, name, bad, error, expected, got)
+
+
+@pytest.mark.parametrize("name", TAKES_Y)
+@pytest.mark.parametrize("loss", ["squared_error", "cross_entropy"])
+def test_y_must_be_given(Network, loss, name):
+    assert_y_refused(Network, loss, name, None, TypeError, "be given", "None")
 
 
 @pytest.mark.parametrize("name", TAKES_Y)
@@ -290,8 +298,8 @@ BAD_SETTINGS = [
     ({"activation": []}, ValueError, "each of the 1 hidden", "0"),
     ({"activation": ["relu"] * 2}, ValueError, "each of the 1 hidden", "2"),
     ({"activation": [None]}, ValueError, "one of", "None"),
-    ({"activation": None}, TypeError, "one name or one for each", "None"),
-    ({"activation": 5}, TypeError, "one name or one for each", "5"),
+    ({"activation": None}, ValueError, "one of", "None"),
+    ({"activation": 5}, ValueError, "one of", "5"),
     ({"output": "sofmax"}, ValueError, "one of", "'sofmax'; did you mean 'softmax'"),
     ({"output": ""}, ValueError, "one of", "''"),
     ({"output": 5}, ValueError, "one of", "5"),
@@ -343,7 +351,7 @@ BAD_SGD = [
     ({"nesterov": 1, "momentum": 0.9}, TypeError, "a bool", "1"),
     ({"nesterov": "yes", "momentum": 0.9}, TypeError, "a bool", "'yes'"),
 ]
-WHOLE_NUMBERS = ("epochs", "batch_size", "patience")
+WHOLE_NUMBERS = ("epochs", "batch_size", "patience", "accumulate")
 BAD_FIT = [
     *(
         ({name: value}, error, "whole number of at least 1", got)
@@ -358,9 +366,9 @@ BAD_FIT = [
         )
     ),
     ({"epochs": None}, TypeError, "whole number of at least 1", "None"),
-    ({"batch_size": None}, TypeError, "whole number of at least 1", "None"),
+    ({"accumulate": None}, TypeError, "whole number of at least 1", "None"),
     ({"validation": X}, TypeError, r"\(X, y\)", "ndarray"),
-    ({"validation": 0.2}, TypeError, r"\(X, y\)", "float"),
+    ({"validation": "0.2"}, TypeError, r"\(X, y\)", "str"),
     ({"validation": {"X": X, "y": LABELS}}, TypeError, r"\(X, y\)", "dict"),
     ({"validation": ()}, (TypeError, ValueError), r"\(X, y\)", "0"),
     ({"validation": (X,)}, (TypeError, ValueError), r"\(X, y\)", "1"),
@@ -500,39 +508,54 @@ def test_out_of_one_row_is_one_row(Network):
 # --- forward, backward, gradients, apply, check_gradients -----------------------------
 
 
-def tape_of(*shapes):
-    """Arrays of these shapes in place of what a forward pass computed."""
-    tape = bp.Network([3, 4, 2], rng=0).forward(X)
-    return replace(tape, activations=tuple(np.zeros(n, "float32") for n in shapes))
-
-
 def with_flat(flat):
     return replace(bp.Network([3, 4, 2], rng=0).gradients(X, TARGETS), flat=flat)
 
 
-TAPE, GOOD = tape_of((6, 3), (6, 4), (6, 2)), TARGETS
-BAD_BACKWARD = {
-    "tape of text": (("tape", GOOD), TypeError, "a Tape", "str"),
-    "no tape": ((None, GOOD), TypeError, "a Tape", "NoneType"),
-    "bare output": ((GOOD, GOOD), TypeError, "a Tape", "ndarray"),
-    "other sizes": (
-        (tape_of((6, 3), (6, 5), (6, 2)), GOOD),
-        *(ValueError, "sizes|shapes", "5"),
+def tape_of(Network, *shapes):
+    """Arrays of these shapes in place of what a forward pass computed."""
+    tape = Network([3, 4, 2], rng=0).forward(X)
+    return replace(tape, activations=tuple(np.zeros(n, "float32") for n in shapes))
+
+
+def with_memory_of(Network, X_of_memory, dtype):
+    """The tape of X, with the memory of that of other rows."""
+    net = Network([3, 4, 2], rng=0)
+    memory = net.forward(X_of_memory).memory.view(dtype)
+    return replace(net.forward(X), memory=memory)
+
+
+LIKE_THIS = (ValueError, "of a network like this one")
+BAD_TAPES = {
+    "text": (lambda _: "tape", TypeError, "a Tape", "str"),
+    "None": (lambda _: None, TypeError, "a Tape", "NoneType"),
+    "bare output": (lambda _: TARGETS, TypeError, "a Tape", "ndarray"),
+    "wider": (lambda N: N([3, 5, 2]).forward(X), *LIKE_THIS, r"\(6, 5\)"),
+    "narrower": (lambda N: N([3, 2, 2]).forward(X), *LIKE_THIS, r"\(6, 2\), \(6, 2"),
+    "deeper": (lambda N: N([3, 4, 4, 2]).forward(X), *LIKE_THIS, r"4\), \(6, 4"),
+    "other dtype": (
+        lambda N: N([3, 4, 2], dtype="float64").forward(X),
+        *(ValueError, "dtype float32", "float64"),
     ),
-    "too short": ((tape_of((6, 3)), GOOD), ValueError, "sizes|shapes", "3"),
+    "too short": (lambda N: tape_of(N, (6, 3)), *LIKE_THIS, r"\(6, 3\)"),
     # The kernels would read past the end of an activation of fewer rows.
     "rows that differ": (
-        (tape_of((6, 3), (2, 4), (6, 2)), GOOD),
-        *(ValueError, "shapes|rows", "2"),
+        lambda N: tape_of(N, (6, 3), (2, 4), (6, 2)),
+        *(*LIKE_THIS, r"\(2, 4\)"),
     ),
-    "single rows": ((tape_of((3,), (4,), (2,)), GOOD), ValueError, "shape", r"\(3,\)"),
-    "d_output too short": ((TAPE, GOOD[:5]), ValueError, TARGET_SHAPE, r"\(5, 2\)"),
-    "d_output too wide": ((TAPE, X), ValueError, r"shape \(n, 2\)", r"\(6, 3\)"),
-    "d_output flat": ((TAPE, np.zeros(12)), ValueError, r"\(n, 2\)", r"\(12,\)"),
-    "d_output number": ((TAPE, 1.0), ValueError, r"shape \(n, 2\)", r"\(\)"),
-    "d_output nan": ((TAPE, spoilt(GOOD, math.nan)), ValueError, "finite", "nan"),
-    "d_output text": ((TAPE, [["a", "b"]]), TypeError, "real numbers", "<U1"),
-    "d_output object": ((TAPE, GOOD.astype(object)), TypeError, "real", "object"),
+    "single rows": (lambda N: tape_of(N, (3,), (4,), (2,)), *LIKE_THIS, r"\(3,\)"),
+    "fewer rows": (lambda N: with_memory_of(N, X[:2], "u1"), *LIKE_THIS, ""),
+    "more rows": (lambda N: with_memory_of(N, np.ones((99, 3)), "u1"), *LIKE_THIS, ""),
+    "memory of floats": (lambda N: with_memory_of(N, X, "f4"), *LIKE_THIS, ""),
+}
+BAD_D_OUTPUT = {
+    "too short": (TARGETS[:5], ValueError, TARGET_SHAPE, r"\(5, 2\)"),
+    "too wide": (X, ValueError, r"shape \(n, 2\)", r"\(6, 3\)"),
+    "flat": (np.zeros(12), ValueError, r"shape \(n, 2\)", r"\(12,\)"),
+    "number": (1.0, ValueError, r"shape \(n, 2\)", r"\(\)"),
+    "nan": (spoilt(TARGETS, math.nan), ValueError, "finite", r"nan at \[3, 1\]"),
+    "text": ([["a", "b"]], TypeError, "real numbers", "<U1"),
+    "object": (TARGETS.astype(object), TypeError, "real numbers", "object"),
 }
 N_PARAMETERS = 3 * 4 + 4 + 4 * 2 + 2
 BAD_GRADIENTS = {
@@ -556,12 +579,30 @@ BAD_STEPS = [
 ]
 
 
-@table(BAD_BACKWARD)
-def test_bad_backward(Network, bad, error, expected, got):
-    net = small(Network)
-    argument = "tape|d_output"
+@table(BAD_TAPES)
+def test_bad_tape(Network, bad, error, expected, got):
+    net, bad = small(Network), bad(Network)
     call = net.backward
-    assert_refused(net, lambda: call(*bad), argument, error, expected, got, bad)
+    assert_refused(net, lambda: call(bad, TARGETS), "tape", error, expected, got, bad)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"activation": "gelu"}, {"norm": "batch"}, {"dropout": 0.5}], ids=str
+)
+def test_a_tape_that_holds_something_else(settings):
+    # The kernels would read at places where its memory has other things.
+    net = small(bp.Network, activation="tanh")
+    tape = bp.Network([3, 4, 2], **{"activation": "tanh", **settings}).forward(X)
+    row = ("tape", *LIKE_THIS, "")
+    assert_refused(net, lambda: net.backward(tape, TARGETS), *row, tape)
+
+
+@table(BAD_D_OUTPUT)
+def test_bad_d_output(Network, bad, error, expected, got):
+    net = small(Network)
+    tape = net.forward(X)
+    row = ("d_output", error, expected, got)
+    assert_refused(net, lambda: net.backward(tape, bad), *row, tape, bad)
 
 
 @table(BAD_GRADIENTS)

@@ -84,9 +84,7 @@ def test_stubs_name_what_is_compiled(stub, module):
         if isinstance(node, ast.ClassDef):
             methods = {n.name for n in node.body if isinstance(n, ast.FunctionDef)}
             compiled = {m for m in vars(getattr(module, name)) if m[0] != "_"}
-            assert compiled - FIELDS == {
-                m for m in methods if m[0] != "_"
-            }
+            assert compiled - FIELDS == {m for m in methods if m[0] != "_"}
 
 
 @pytest.mark.parametrize("name", bpcore.__all__)

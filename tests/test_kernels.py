@@ -28,6 +28,12 @@ GUARD = 129
 #: that stand as they should are copied all the same.
 PACKED = 367, 373
 SENTINEL = 12345.0
+#: Made while the gradient is in registers.
+PLAIN = ("plain", "plain_momentum", "plain_nesterov")
+#: Rules whose step jumps where a sign turns: by rounding too, if numbers are not exact.
+JUMPS = ("lion", "rprop")
+#: States that are never negative.
+POSITIVE = ("square", "sum", "largest", "step")
 
 
 # --- what each kernel takes and what it should give -----------------------------------
@@ -67,17 +73,18 @@ def gradient(a, delta, dW, db):
     return {"dW": dW, "db": db}
 
 
-def descend(w, g, velocity, **settings):
-    optimizer = bp.SGD(**settings)
-    reference.descend(w, g, velocity if optimizer.n_states else None, optimizer)
-    return {"w": w, "velocity": velocity}
+def descend(w, g, optimizer, step, state=None):
+    group = optimizer.groups()[0]
+    reference.descend(w, g, group, optimizer.lr, step, state)
+    return {"w": w} if state is None else {"w": w, "state": state}
 
 
-def update(a, delta, W, b, velocity_W, velocity_b, **settings):
+def update(a, delta, W, b, state_W=None, state_b=None, **settings):
     dW, db = reference.gradient(a, delta)
-    W, velocity_W = descend(W, dW, velocity_W, **settings).values()
-    b, velocity_b = descend(b, db, velocity_b, **settings).values()
-    return {"W": W, "b": b, "velocity_W": velocity_W, "velocity_b": velocity_b}
+    descend(W, dW, state=state_W, **settings)
+    descend(b, db, state=state_b, **settings)
+    given = {"W": W, "b": b, "state_W": state_W, "state_b": state_b}
+    return {key: x for key, x in given.items() if x is not None}
 
 
 def activate(z, activation):
@@ -88,23 +95,125 @@ def times_derivative(delta, a, activation):
     return {"delta": reference.times_derivative(delta, a, activation)}
 
 
-def loss(z, delta, y, weight, name):
-    E, delta = reference.loss(z, y, name)
+def loss(z, delta, y, weight, **settings):
+    E, d = reference.loss(z, y, **settings)
     share = weight / weight.sum()
-    return {"delta": delta * share[:, None], "returned": E @ share}
+    counts = share > 0  # a row that does not count may have any loss, NaN too
+    delta = np.where(counts[:, None], d * share[:, None], 0)
+    return {"delta": delta, "returned": E[counts] @ share[counts]}
+
+
+def limit_norms(W, most):
+    reference.limit_norms(W, most)
+    return {"W": W}
+
+
+def clip_norm(g, most):
+    return {"returned": reference.clip_norm(g, most), "g": g}
+
+
+def add(total, g):
+    return {"total": total + g}
+
+
+def normalise(hat, y, inverse, moments, gain, shift, kind):
+    """Of `inverse` only as much is written as there are columns or rows."""
+    y, hat, inverses, of_columns = reference.normalise(hat, gain, shift, kind)
+    inverse[: inverses.size] = inverses.ravel()
+    moments = of_columns if kind == "batch" else moments
+    return {"y": y, "hat": hat, "inverse": inverse, "moments": moments}
+
+
+def normalise_back(delta, dgain, dshift, hat, inverse, gain, kind):
+    n, n_out = hat.shape
+    inverse = inverse[:n_out] if kind == "batch" else inverse[:n, None]
+    given = reference.normalise_back(delta, hat, inverse, gain, kind)
+    return dict(zip(("delta", "dgain", "dshift"), given, strict=True))
+
+
+def follow(running, moments, n):
+    reference.follow(running, moments, n)
+    return {"running": running}
+
+
+def fold(W, W_folded, b_folded, shift, gain, running):
+    W, b = reference.fold(W, shift, gain, running)
+    return {"W_folded": W, "b_folded": b}
+
+
+def drop(x, out, key, p):
+    return {"out": reference.drop(x, key, p)}
+
+
+def add_noise(x, out, key, size):
+    return {"out": reference.add_noise(x, key, size)}
 
 
 ACTIVATIONS = tuple({"activation": name} for name in bp.kernels.ACTIVATIONS)
-LOSSES = tuple({"name": name} for name in bp.kernels.LOSSES)
-# Every number is a power of two, so that steps on small integers are exact.
-RULES = (
-    {"lr": 0.5},
-    {"lr": 0.5, "weight_decay": 0.25},
-    {"lr": 0.5, "momentum": 0.5},
-    {"lr": 0.5, "momentum": 0.5, "weight_decay": 0.25},
-    {"lr": 0.5, "momentum": 0.5, "nesterov": True},
-    {"lr": 0.5, "momentum": 0.5, "nesterov": True, "weight_decay": 0.25},
+LOSSES = (
+    {"name": "squared_error"},
+    {"name": "mean_squared_error"},
+    {"name": "binary_cross_entropy"},
+    {"name": "mean_absolute_error"},
+    {"name": "huber", "setting": 1.0},
+    {"name": "huber", "setting": 0.25},
+    {"name": "quantile", "setting": 0.5},
+    {"name": "quantile", "setting": 0.9},
+    {"name": "log_cosh"},
+    {"name": "hinge"},
+    {"name": "poisson", "setting": 1e-8},
+    {"name": "poisson_of_log"},
+    {"name": "kl_divergence"},
+    {"name": "cross_entropy", "setting": 0.0},
+    {"name": "cross_entropy", "setting": 0.1},
 )
+# Those of the rules that neither divide nor take roots are powers of two, so that steps
+# on small integers are exact.
+OPTIMIZERS = (
+    bp.SGD(0.5),
+    bp.SGD(0.5, weight_decay=0.25),
+    bp.SGD(0.5, momentum=0.5),
+    bp.SGD(0.5, momentum=0.5, weight_decay=0.25),
+    bp.SGD(0.5, momentum=0.5, nesterov=True),
+    bp.SGD(0.5, momentum=0.5, nesterov=True, weight_decay=0.25),
+    bp.SGD(0.5, biases={"momentum": 0.5}),  # the weights have a state they never use
+    bp.SGD(0.5, clip_value=0.25),
+    bp.SGD(0.5, weight_decay=0.5, l1=0.25),
+    bp.SGD(0.5, weight_decay=0.5, l1=0.25, decoupled=True),
+    bp.SGD(0.5, momentum=0.5, dampening=0.25),
+    bp.SGD(0.5, momentum=0.5, nesterov=True, l1=0.25, clip_value=2),
+    bp.SGD(0.5, momentum=0.5, weight_decay=0.25, decoupled=True),
+    bp.Momentum(0.5, 0.5),
+    bp.Momentum(0.5, 0.5, weight_decay=0.25, l1=0.5, clip_value=4),
+    bp.RMSprop(0.1, weight_decay=0.1),
+    bp.RMSprop(0.1, alpha=0.9, momentum=0.9),
+    bp.RMSprop(0.1, alpha=0.8, eps=0.1, centered=True),
+    bp.RMSprop(0.1, momentum=0.5, centered=True, clip_value=0.3, l1=0.1),
+    bp.Adagrad(0.1),
+    bp.Adagrad(0.1, lr_decay=0.5, eps=0.1, weight_decay=0.1),
+    bp.Adam(0.1),
+    bp.Adam(0.1, beta1=0.5, beta2=0.9, eps=0.1, weight_decay=0.1, l1=0.1),
+    bp.Adam(0.1, beta1=0, beta2=0, eps=1, clip_value=0.3),
+    bp.AdamW(0.1, weight_decay=0.5, l1=0.1),
+    bp.AMSGrad(0.1),
+    bp.AMSGrad(0.1, beta2=0.5, weight_decay=0.1, decoupled=True),
+    bp.Nadam(0.1),
+    bp.Nadam(0.1, momentum_decay=0.5, weight_decay=0.1),
+    bp.Adamax(0.1),
+    bp.Adamax(0.1, beta2=0.5, eps=0.1, l1=0.1),
+    bp.RAdam(0.1),
+    bp.RAdam(0.1, beta2=0.9, weight_decay=0.1),
+    bp.RAdam(0.1, beta2=0.5),  # never to be trusted
+    bp.Lion(0.5, beta1=0.5, beta2=0.75),
+    bp.Lion(0.5, beta1=0.25, beta2=0.5, weight_decay=0.25),
+    bp.Rprop(0.5, grow=2, least=1, most=8),
+    bp.Rprop(0.5, shrink=0.25, grow=4, weight_decay=0.25, clip_value=2),
+)
+# The ninth step: RAdam then divides.
+STEPS = tuple({"optimizer": optimizer, "step": 9} for optimizer in OPTIMIZERS)
+KINDS = ({"kind": "batch"}, {"kind": "layer"})
+LIMITS = ({"most": 1e4}, {"most": 0.5})
+KEY = 2**64 - 59
 
 KERNELS = {
     "forward": Kernel(
@@ -121,12 +230,47 @@ KERNELS = {
     ),
     "update": Kernel(
         {"a": "n n_in", "delta": "n n_out", "W": "n_in n_out", "b": "n_out",
-         "velocity_W": "n_in n_out", "velocity_b": "n_out"},
-        (), ("W", "b", "velocity_W", "velocity_b"), "n", RULES, update,
+         "state_W": "states n_in n_out", "state_b": "states n_out"},
+        (), ("W", "b", "state_W", "state_b"), "n", STEPS, update,
     ),
     "descend": Kernel(
-        {"w": "n_out", "g": "n_out", "velocity": "n_out"},
-        (), ("w", "velocity"), "", RULES, descend,
+        {"w": "n_out", "g": "n_out", "state": "states n_out"},
+        (), ("w", "state"), "", STEPS, descend,
+    ),
+    "limit_norms": Kernel(
+        {"W": "n_in n_out"}, (), ("W",), "n_in", LIMITS, limit_norms,
+    ),
+    "clip_norm": Kernel({"g": "n*n_out"}, (), ("g",), "n n_out", LIMITS, clip_norm),
+    "add": Kernel(
+        {"total": "n*n_out", "g": "n*n_out"}, (), ("total",), "", ({},), add,
+    ),
+    "normalise": Kernel(
+        {"hat": "n n_out", "y": "n n_out", "inverse": "longest", "moments": "2 n_out",
+         "gain": "n_out", "shift": "n_out"},
+        ("y", "inverse", "moments"), ("hat",), "longest", KINDS, normalise,
+    ),
+    "normalise_back": Kernel(
+        {"delta": "n n_out", "dgain": "n_out", "dshift": "n_out", "hat": "n n_out",
+         "inverse": "longest", "gain": "n_out"},
+        ("dgain", "dshift"), ("delta",), "longest", KINDS, normalise_back,
+    ),
+    "follow": Kernel(
+        {"running": "2 n_out", "moments": "2 n_out"},
+        (), ("running",), "", ({"n": 1}, {"n": 2}, {"n": 100}), follow,
+    ),
+    "fold": Kernel(
+        {"W": "n_in n_out", "W_folded": "n_in n_out", "b_folded": "n_out",
+         "shift": "n_out", "gain": "n_out", "running": "2 n_out"},
+        ("W_folded", "b_folded"), (), "", ({},), fold,
+    ),
+    "drop": Kernel(
+        {"x": "n n_out", "out": "n n_out"}, ("out",), (), "",
+        ({"key": 0, "p": 0.0}, {"key": KEY, "p": 0.5}, {"key": 1, "p": 0.9}), drop,
+    ),
+    "add_noise": Kernel(
+        {"x": "n n_out", "out": "n n_out"}, ("out",), (), "",
+        ({"key": 0, "size": 0.0}, {"key": KEY, "size": 1.0}, {"key": 1, "size": 0.1}),
+        add_noise,
     ),
     "activate": Kernel({"z": "n n_out"}, (), ("z",), "n_out", ACTIVATIONS, activate),
     "times_derivative": Kernel(
@@ -138,6 +282,12 @@ KERNELS = {
         ("delta",), (), "n n_out", LOSSES, loss,
     ),
 }  # fmt: skip
+
+
+def rule(settings):
+    """The rule of an optimizer's step, None for other kernels."""
+    optimizer = settings.get("optimizer")
+    return optimizer and optimizer.rule
 
 
 def each_kernel(holds=lambda name, settings: True):
@@ -171,48 +321,102 @@ def edges(kernels, dtype):
     return sorted({1, *ends, build["chain"] + 1, block + 1, prime})
 
 
-def triples(kernels, dtype):
+def triples(sizes):
     """Sizes (n, n_in, n_out): every edge in every position, large beside small."""
-    sizes = edges(kernels, dtype)
     third = len(sizes) // 3
     for i, size in enumerate(sizes):
         yield size, sizes[i - third], sizes[i - 2 * third]
 
 
-def every_size(kernels, dtype):
+def every_size(kernels, dtype, name, settings):
     """The triples, and the tile's edges beside a single row, column or summand.
 
-    Then sizes at which `forward`, and those at which dW is made of packed panels.
+    Then sizes at which `forward`, and those at which dW is made of packed panels; and
+    for every rule of `update` a sum that must wait outside its tile, and more columns
+    than a single row takes at a time.
     """
-    yield from triples(kernels, dtype)
-    *tile_edges, _, _, most = edges(kernels, dtype)
-    for size in tile_edges:
-        yield 1, most, size
-        yield most, 1, size
-        yield size, most, 1
-    rows, columns = PACKED
-    yield rows, 5, columns
-    yield 5, rows, columns
+    sizes = sizes_of(kernels, dtype, name, settings)
+    *_, prime = edges(kernels, dtype)
+    yield from triples(sizes)
+    for size in edges(kernels, dtype)[:-3]:
+        yield 1, sizes[-1], size
+        yield sizes[-1], 1, size
+        yield size, sizes[-1], 1
+    if prime in sizes:
+        rows, columns = PACKED
+        yield rows, 5, columns
+        yield 5, rows, columns
+    if name == "update":
+        yield prime, 9, 37
+        yield 1, 5, prime
 
 
-def lengths(names, sizes):
+def sizes_of(kernels, dtype, name, settings):
+    """Of what is done to a product when its sums are complete, less long sums."""
+    in_the_nest = (None, "identity", "relu", "sigmoid", "tanh", *PLAIN)
+    finish = settings.get("activation") or rule(settings)
+    is_product = name in ("forward", "propagate", "gradient", "update")
+    sizes = edges(kernels, dtype)
+    return sizes[:-2] if is_product and finish not in in_the_nest else sizes
+
+
+def lengths(names, sizes, settings):
     """[3, 2] for "n_out n_in" of sizes (1, 2, 3)"""
-    return [sizes[("n", "n_in", "n_out").index(name)] for name in names.split()]
+    n, n_in, n_out = sizes
+    optimizer = settings.get("optimizer")
+    length = {"n": n, "n_in": n_in, "n_out": n_out, "n*n_out": n * n_out}
+    length |= {"longest": max(n, n_out), "2": 2}
+    length["states"] = len(optimizer.states) if optimizer else 0
+    return [length[name] for name in names.split()]
 
 
-def draw(name, sizes, dtype, integers=False):
-    """Arguments for a kernel: at random, but NaN where they are overwritten."""
+def draw(name, settings, sizes, dtype, integers=False):
+    """Arguments for a kernel: at random, but NaN where they are overwritten.
+
+    A state that is not kept is left out.
+    """
     rng = np.random.default_rng(sizes)
+    integers = integers or rule(settings) in JUMPS
     arrays = {}
     for argument, names in KERNELS[name].shapes.items():
-        shape = lengths(names, sizes)
+        shape = lengths(names, sizes, settings)
+        if shape[0] == 0:
+            continue
         x = rng.integers(-4, 5, shape) if integers else rng.uniform(-1, 1, shape)
         if argument in KERNELS[name].overwritten:
             x = np.full(shape, np.nan)
-        if argument in ("y", "weight"):
-            x = abs(x)
+        x = as_it_may_be(argument, x, settings)
         arrays[argument] = x.astype("float64" if argument == "weight" else dtype)
     return arrays
+
+
+def as_it_may_be(argument, x, settings):
+    """Of the range that this argument has."""
+    match argument, settings.get("name"):
+        case "weight", _:
+            x = abs(x)
+            x[1::3] = 0
+        case "y", "hinge":
+            x = np.where(x < 0, -1, 1)
+        case "y", _:
+            x = np.maximum(x, 0)
+        case "z", "poisson":
+            x = abs(x)
+        case "inverse", _:
+            x = abs(x)
+        case "a", _ if settings.get("activation") == "softplus":
+            x = abs(x)
+        case "running", _:
+            x[1] = abs(x[1])
+        case "state" | "state_W" | "state_b", _:
+            for i, state in enumerate(settings["optimizer"].states):
+                # A mean square is more than the square of the mean.
+                x[i] = 2 + abs(x[i]) if state in POSITIVE else x[i]
+    return x
+
+
+def without(arrays, *names):
+    return {name: array for name, array in arrays.items() if name not in names}
 
 
 def run(kernels, name, arrays, settings, guard=GUARD, empty=np.empty):
@@ -245,18 +449,36 @@ def twin(name, arrays, settings, dtype):
 
 
 def assert_close(given, wanted, name, settings, sizes, dtype):
-    """Within the tolerance; sums of terms up to 1 may cancel, so their unit is 1."""
-    summands = math.prod(lengths(KERNELS[name].sums_over, sizes))
-    unit = 0 if name == "loss" or "softmax" in settings.values() else 1
+    """Within the tolerance; NaN where it is wanted, which is what is not written."""
+    summands = math.prod(lengths(KERNELS[name].sums_over, sizes, settings))
+    tolerance = TOLERANCE[dtype] * math.sqrt(summands)
+    inexact = 1e-6 * settings["size"] if name == "add_noise" else 0
     for key in given.keys() | wanted.keys():
-        error = abs(given[key] - wanted[key]).max()
-        scale = max(abs(wanted[key]).max(), unit)
-        assert error <= TOLERANCE[dtype] * math.sqrt(summands) * scale, (key, sizes)
+        known = ~np.isnan(wanted[key])
+        assert np.array_equal(np.isnan(given[key]), ~known), (key, sizes)
+        error = np.where(known, abs(given[key] - wanted[key]), 0).max()
+        scale = np.where(known, abs(wanted[key]), 0).max()
+        unit = rounds_by(name, settings, sizes, wanted)
+        allowed = inexact + tolerance * max(scale, unit)
+        assert error <= allowed, (key, sizes, float(error / allowed))
+
+
+def rounds_by(name, settings, sizes, wanted):
+    """The unit of an error where the largest element is smaller.
+
+    Sums of terms up to 1 may cancel, and so may what two losses are made of.
+    """
+    if name == "normalise":
+        return np.nanmax(wanted["inverse"])
+    if name == "loss":
+        smoothed = settings["name"] == "cross_entropy" and settings["setting"] > 0
+        return 1 / sizes[0] if smoothed or settings["name"] == "log_cosh" else 0
+    return 0 if "softmax" in settings.values() else 1
 
 
 def assert_equal(given, wanted, where):
     for key in given.keys() | wanted.keys():
-        assert np.array_equal(given[key], wanted[key]), (key, where)
+        assert np.array_equal(given[key], wanted[key], equal_nan=True), (key, where)
 
 
 def assert_same_bits(given, wanted, where):
@@ -273,39 +495,70 @@ def test_every_function_is_tested():
     assert public == KERNELS.keys() | others
 
 
+def test_every_name_is_tested():
+    assert {rule(settings) for settings in STEPS} == bp.kernels.RULES.keys()
+    assert {settings["name"] for settings in LOSSES} == bp.kernels.LOSSES.keys()
+
+
 @each_kernel()
 def test_close_to_its_twin(kernels, dtype, name, settings):
-    for sizes in every_size(kernels, dtype):
-        arrays = draw(name, sizes, dtype)
+    for sizes in every_size(kernels, dtype, name, settings):
+        arrays = draw(name, settings, sizes, dtype)
         given = run(kernels, name, arrays, settings)
         wanted = twin(name, arrays, settings, WIDER[dtype])
         assert_close(given, wanted, name, settings, sizes, dtype)
 
 
+#: What gives exact results from small integers: nothing that divides or takes exp.
+EXACT = {
+    "forward": ("identity", "relu", "hard_tanh", "step"),
+    "propagate": ("identity", "relu", "hard_tanh", "step", "sigmoid", "tanh", "elu",
+                  "softsign", "exp", "softmax"),
+    "update": (*PLAIN, "sgd", "momentum", *JUMPS),
+    "gradient": (None,),
+    "add": (None,),
+}  # fmt: skip
+EXACT |= {
+    "activate": EXACT["forward"],
+    "times_derivative": EXACT["propagate"],
+    "descend": EXACT["update"],
+}
+
+
 def needs_no_rounding(name, settings):
-    """Whether small integers give exact results: if nothing divides or takes exp."""
-    calls_exp = settings.get("activation") in ("sigmoid", "tanh", "softmax")
-    return name != "loss" and not (name in ("forward", "activate") and calls_exp)
+    if name == "drop":
+        return settings["p"] <= 0.5
+    return (settings.get("activation") or rule(settings)) in EXACT.get(name, ())
 
 
 @each_kernel(needs_no_rounding)
 def test_exact_on_small_integers(kernels, dtype, name, settings):
-    for sizes in every_size(kernels, dtype):
-        arrays = draw(name, sizes, dtype, integers=True)
+    for sizes in every_size(kernels, dtype, name, settings):
+        arrays = draw(name, settings, sizes, dtype, integers=True)
         given = run(kernels, name, arrays, settings)
         assert_equal(given, twin(name, arrays, settings, "float64"), sizes)
 
 
-@pytest.mark.parametrize("name", ["forward", "propagate", "gradient"])
-def test_every_shape_of_tile(kernels, dtype, name):
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("forward", {}),
+        ("propagate", {}),
+        ("gradient", {}),
+        ("update", {"optimizer": bp.SGD(0.5, momentum=0.5), "step": 1}),
+        ("update", {"optimizer": bp.Momentum(0.5, 0.5), "step": 1}),
+    ],
+    ids=str,
+)
+def test_every_shape_of_tile(kernels, dtype, name, settings):
     rows, columns = kernels.BUILD["tile_rows"], kernels.BUILD["tile_columns"][dtype]
-    product = KERNELS[name].shapes[KERNELS[name].overwritten[0]].split()
+    product = KERNELS[name].shapes[KERNELS[name].written[0]].split()
     for tile in itertools.product(range(1, rows + 2), range(1, columns + 2)):
         shape = dict(zip(product, tile, strict=True))
         sizes = [shape.get(size, 3) for size in ("n", "n_in", "n_out")]
-        arrays = draw(name, sizes, dtype, integers=True)
-        given = run(kernels, name, arrays, {})
-        assert_equal(given, twin(name, arrays, {}, "float64"), sizes)
+        arrays = draw(name, settings, sizes, dtype, integers=True)
+        given = run(kernels, name, arrays, settings)
+        assert_equal(given, twin(name, arrays, settings, "float64"), sizes)
 
 
 def test_identity_matrix(kernels, dtype):
@@ -381,8 +634,8 @@ def before_a_wall(size, dtype):
 @each_kernel()
 def test_nothing_beyond_an_array_is_touched(kernels, dtype, name, settings):
     """Not even read and forgotten, which bands would not show: this would crash."""
-    for sizes in triples(kernels, dtype):
-        arrays = draw(name, sizes, dtype)
+    for sizes in triples(sizes_of(kernels, dtype, name, settings)):
+        arrays = draw(name, settings, sizes, dtype)
         run(kernels, name, arrays, settings, guard=0, empty=before_a_wall)
 
 
@@ -393,8 +646,8 @@ def test_nothing_beyond_an_array_is_touched(kernels, dtype, name, settings):
 def test_bits_of_every_build(isa, kernels, dtype, name, settings):
     """The scalar build's, whatever the tile, the vectors, the alignment."""
     scalar = _dispatch.load("scalar")
-    for sizes in every_size(kernels, dtype):
-        arrays = draw(name, sizes, dtype)
+    for sizes in every_size(kernels, dtype, name, settings):
+        arrays = draw(name, settings, sizes, dtype)
         given = run(kernels, name, arrays, settings)
         wanted = run(scalar, name, arrays, settings, guard=0)
         if isa == "x86_64_v2":  # rounds every product: the one exception
@@ -406,10 +659,10 @@ def test_bits_of_every_build(isa, kernels, dtype, name, settings):
 @each_kernel(lambda name, settings: "activation" in settings)
 def test_bits_of_a_row_alone(kernels, dtype, name, settings):
     by_row = {key for key, shape in KERNELS[name].shapes.items() if shape[:2] == "n "}
-    for sizes in every_size(kernels, dtype):
+    for sizes in every_size(kernels, dtype, name, settings):
         if sizes[0] == 1:
             continue
-        arrays = draw(name, sizes, dtype)
+        arrays = draw(name, settings, sizes, dtype)
         batch = run(kernels, name, arrays, settings)
         for i in {0, sizes[0] - 1}:
             row = slice(i, i + 1)
@@ -418,23 +671,31 @@ def test_bits_of_a_row_alone(kernels, dtype, name, settings):
             assert_same_bits(given, {key: x[row] for key, x in batch.items()}, sizes)
 
 
-@pytest.mark.parametrize("settings", RULES, ids=str)
-def test_bits_of_update_are_those_of_gradient_then_descend(kernels, dtype, settings):
-    for sizes in every_size(kernels, dtype):
-        arrays = draw("update", sizes, dtype)
-        wanted = run(kernels, "update", arrays, settings)
-        sums = draw("gradient", sizes, dtype)
-        sums |= {"a": arrays["a"], "delta": arrays["delta"]}
+@each_kernel(lambda name, settings: name == "update")
+def test_bits_of_update_are_those_of_gradient_then_descend(
+    kernels, dtype, name, settings
+):
+    """In each of several steps, one after another."""
+    optimizer = settings["optimizer"]
+    for sizes in every_size(kernels, dtype, name, settings):
+        stepped = draw(name, settings, sizes, dtype)
+        sums = draw("gradient", {}, sizes, dtype)
+        sums |= {"a": stepped["a"], "delta": stepped["delta"]}
         gradients = run(kernels, "gradient", sums, {})
-        for w in ("W", "b"):
-            flat = {
-                "w": arrays[w].ravel(),
-                "g": gradients[f"d{w}"].ravel(),
-                "velocity": arrays[f"velocity_{w}"].ravel(),
-            }
-            given = run(kernels, "descend", flat, settings)
-            step = {"w": wanted[w], "velocity": wanted[f"velocity_{w}"]}
-            assert_same_bits(given, step, sizes)
+        stored = {key: stepped[key] for key in stepped.keys() - {"a", "delta"}}
+        for step in (1, 2, 9):
+            at = {"optimizer": optimizer, "step": step}
+            stepped |= run(kernels, name, stepped, at)
+            for w in ("W", "b"):
+                flat = {"w": stored[w].ravel(), "g": gradients[f"d{w}"].ravel()}
+                if f"state_{w}" in stored:
+                    state = stored[f"state_{w}"]
+                    flat["state"] = state.reshape(len(state), -1)
+                given = run(kernels, "descend", flat, at)
+                stored[w] = given["w"].reshape(stored[w].shape)
+                if "state" in given:
+                    stored[f"state_{w}"] = given["state"].reshape(state.shape)
+            assert_same_bits({key: stepped[key] for key in stored}, stored, sizes)
 
 
 def test_bits_do_not_depend_on_packing(kernels, dtype):
@@ -444,52 +705,56 @@ def test_bits_do_not_depend_on_packing(kernels, dtype):
     """
     (rows, columns), k = PACKED, 1031
     assert k > max(kernels.BUILD["k_block"].values())
-    arrays = draw("forward", (rows, k, columns), dtype)
+    arrays = draw("forward", {}, (rows, k, columns), dtype)
     batch = run(kernels, "forward", arrays, {})["out"]
     for i in (0, rows // 2, rows - 1):
         row = {"a": arrays["a"][i : i + 1], "out": np.full_like(batch[:1], np.nan)}
         given = run(kernels, "forward", arrays | row, {})
         assert_same_bits(given, {"out": batch[i]}, i)
-    sums = draw("gradient", (k, rows, columns), dtype)
+    sums = draw("gradient", {}, (k, rows, columns), dtype)
     gradients = run(kernels, "gradient", sums, {})
     step = {"a": sums["a"], "delta": sums["delta"]}
     step |= {"W": np.zeros_like(sums["dW"]), "b": np.zeros_like(sums["db"])}
-    given = run(kernels, "update", step, {"lr": -1})  # 0 + 1 dW
-    assert_same_bits(given, {"W": gradients["dW"], "b": gradients["db"]}, k)
-
-
-def without(arrays, *names):
-    return {name: array for name, array in arrays.items() if name not in names}
+    given = run(kernels, "update", step, {"optimizer": bp.SGD(1)})  # 0 - 1 dW
+    assert_same_bits(given, {"W": -gradients["dW"], "b": -gradients["db"]}, k)
 
 
 @pytest.mark.parametrize("name", ["update", "descend"])
-def test_bits_do_not_depend_on_a_velocity_that_no_rule_uses(kernels, dtype, name):
-    arrays = draw(name, (7, 11, 13), dtype)
-    needed = without(arrays, "velocity_W", "velocity_b", "velocity")
-    for settings in RULES[:2]:
-        given = run(kernels, name, needed, settings)
-        wanted = run(kernels, name, arrays, settings)
-        assert_same_bits(given, {key: wanted[key] for key in given}, settings)
+def test_a_state_that_no_rule_uses_is_not_touched(kernels, dtype, name):
+    """Where the biases' rule has one, and where it was not asked for."""
+    plain = {"optimizer": bp.SGD(0.5, weight_decay=0.25)}
+    of_biases = {"optimizer": plain["optimizer"].replace(biases={"momentum": 0.5})}
+    for sizes in triples(edges(kernels, dtype)[:-2]):
+        arrays = draw(name, of_biases, sizes, dtype)
+        states = {key: x for key, x in arrays.items() if "state" in key}
+        assert states
+        wanted = run(kernels, name, without(arrays, *states), plain) | states
+        for settings in (plain, of_biases):
+            given = run(kernels, name, arrays, settings)
+            assert_same_bits(given, wanted, sizes)
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_bits_of_labels_are_those_of_one_hot_targets(kernels, dtype, weighted):
+def test_bits_of_labels_are_those_of_one_hot_targets(
+    kernels, dtype, weighted, smoothing
+):
+    settings = {"name": "cross_entropy", "setting": smoothing}
     for n, n_out in itertools.product((1, 7, 33), edges(kernels, dtype)):
-        arrays = draw("loss", (n, 1, n_out), dtype)
+        arrays = draw("loss", settings, (n, 1, n_out), dtype)
         arrays = arrays if weighted else without(arrays, "weight")
         labels = np.random.default_rng(n_out).integers(0, n_out, n)
         arrays["y"] = np.eye(n_out, dtype=dtype)[labels]
         labels.flags.writeable = False
-        settings = {"name": "cross_entropy"}
         wanted = run(kernels, "loss", arrays, settings)
-        settings["labels"] = labels
-        given = run(kernels, "loss", without(arrays, "y"), settings)
+        by_label = settings | {"labels": labels}
+        given = run(kernels, "loss", without(arrays, "y"), by_label)
         assert_same_bits(given, wanted, (n, n_out))
 
 
 @pytest.mark.parametrize("settings", LOSSES, ids=str)
 def test_bits_without_weights_are_those_of_equal_weights(kernels, dtype, settings):
-    arrays = draw("loss", (13, 1, 37), dtype) | {"weight": np.ones(13)}
+    arrays = draw("loss", settings, (13, 1, 37), dtype) | {"weight": np.ones(13)}
     given = run(kernels, "loss", without(arrays, "weight"), settings)
     assert_same_bits(given, run(kernels, "loss", arrays, settings), settings)
 
@@ -497,19 +762,28 @@ def test_bits_without_weights_are_those_of_equal_weights(kernels, dtype, setting
 # --- NaN and zero ---------------------------------------------------------------------
 
 
-# 0 weight_decay is 0 only to the twin: in the kernels 0 NaN is NaN.
-@each_kernel(lambda name, settings: "lr" not in settings or "weight_decay" in settings)
+def twin_keeps_nan(name, settings):
+    """Not in the step and in slopes that are constants (test_training_kernels.py)."""
+    named = settings.get("activation"), settings.get("name")
+    return not {"step", "hinge", "quantile"} & {*named}
+
+
+@each_kernel(twin_keeps_nan)
 def test_nan_spreads_as_in_the_twin(kernels, dtype, name, settings):
-    arrays = draw(name, (9, 40, 21), dtype)
+    arrays = draw(name, settings, (9, 40, 21), dtype)
     if "a" in arrays:
         arrays["a"] = abs(arrays["a"])  # where relu is 0 the kernels pass over delta
     for argument in arrays.keys() - {*KERNELS[name].overwritten, "weight"}:
+        if argument.startswith("state") and rule(settings) in ("amsgrad", "adamax"):
+            continue  # a largest square that is NaN is forgotten; it never is alone
         for i in (0, arrays[argument].size // 2, -1):
             poisoned = arrays | {argument: arrays[argument].copy()}
             poisoned[argument].flat[i] = np.nan
             given = run(kernels, name, poisoned, settings)
             wanted = twin(name, poisoned, settings, "float64")
             for key in given:
+                if argument.lower() in ("w", "b") and key.startswith("state"):
+                    continue  # what a decoupled penalty adds to the gradient, 0 NaN
                 same = np.isnan(given[key]) == np.isnan(wanted[key])
                 assert same.all(), (argument, i, key)
 
@@ -541,6 +815,10 @@ def refused(arrays, message=None, errors=ValueError):
     assert before == {name: array.tobytes() for name, array in arrays.items()}
 
 
+def drawn(name, dtype):
+    return draw(name, KERNELS[name].settings[-1], SIZES, dtype)
+
+
 def call(name, arrays, settings=None):
     settings = KERNELS[name].settings[-1] if settings is None else settings
     getattr(bp.kernels, name)(**arrays, **settings)
@@ -553,32 +831,47 @@ def resized(arrays, key, axis, change):
     return arrays | {key: np.ones(shape, arrays[key].dtype)}
 
 
+def in_messages(argument):
+    """What an argument is called: `update` calls either state by the one name."""
+    return "state" if argument.startswith("state") else argument
+
+
 @each_argument
 def test_shapes_must_agree(dtype, name, key):
     """The first argument to have a size sets it; the next to have it is named."""
     shapes = KERNELS[name].shapes
     for axis, size in enumerate(shapes[key].split()):
-        first, *others = (k for k, shape in shapes.items() if size in shape.split())
-        if others:
-            named = others[0] if key == first else key
-            arrays = resized(draw(name, SIZES, dtype), key, axis, lambda size: size + 1)
-            got = re.escape(str(arrays[named].shape))
-            with refused(arrays, f"^{named} must have shape .*; got {got}$"):
+        having = [k for k, shape in shapes.items() if size in shape.split()]
+        follows = size in ("2", "longest", "states")  # of others, or of nothing
+        if follows or len(having) > 1:
+            named = having[1] if key == having[0] and not follows else key
+            arrays = resized(drawn(name, dtype), key, axis, lambda size: size + 1)
+            message = f"^{in_messages(named)} must have shape .*; got "
+            with refused(arrays, message + re.escape(f"{arrays[named].shape}") + "$"):
                 call(name, arrays)
 
 
 @each_argument
 def test_arrays_must_not_be_empty(dtype, name, key):
     for axis, _ in enumerate(KERNELS[name].shapes[key].split()):
-        arrays = resized(draw(name, SIZES, dtype), key, axis, lambda size: 0)
+        arrays = resized(drawn(name, dtype), key, axis, lambda size: 0)
         got = re.escape(str(arrays[key].shape))
-        with refused(arrays, f"^{key} must .*; got .*{got}$"):
+        with refused(arrays, f"^{in_messages(key)} must .*; got .*{got}$"):
             call(name, arrays)
 
 
 @each_argument
+def test_arrays_must_be_given(dtype, name, key):
+    arrays = drawn(name, dtype)
+    optional = name == "loss" and key == "weight"
+    if not optional:
+        with refused(without(arrays, key), errors=(TypeError, ValueError)):
+            call(name, arrays | {key: None})
+
+
+@each_argument
 def test_arrays_must_be_of_one_dtype(dtype, name, key):
-    arrays = draw(name, SIZES, dtype)
+    arrays = drawn(name, dtype)
     alone = TOLERANCE if len(arrays) == 1 else ()  # then either dtype will do
     others = {"float16", "float32", "float64", "int64"}
     for other in others - {arrays[key].dtype.name, *alone}:
@@ -589,7 +882,7 @@ def test_arrays_must_be_of_one_dtype(dtype, name, key):
 
 @each_argument
 def test_arrays_must_be_contiguous(dtype, name, key):
-    arrays = draw(name, SIZES, dtype)
+    arrays = drawn(name, dtype)
     strided = arrays | {key: np.repeat(arrays[key], 2, axis=-1)[..., ::2]}
     with refused(strided, "contiguous"):
         call(name, strided)
@@ -597,38 +890,86 @@ def test_arrays_must_be_contiguous(dtype, name, key):
 
 @each_argument
 def test_arrays_must_have_as_many_axes(dtype, name, key):
-    arrays = draw(name, SIZES, dtype)
+    arrays = drawn(name, dtype)
     with refused(arrays, errors=(TypeError, ValueError)):
         call(name, arrays | {key: arrays[key][None]})
 
 
 @pytest.mark.parametrize(("name", "key"), WRITTEN)
 def test_outputs_must_be_writeable(dtype, name, key):
-    arrays = draw(name, SIZES, dtype)
+    arrays = drawn(name, dtype)
     arrays[key].flags.writeable = False
     with refused(arrays, "read-only"):
         call(name, arrays)
 
 
 @pytest.mark.parametrize("unknown", ["Relu", "", None])
-@pytest.mark.parametrize(
-    "name", [name for name, k in KERNELS.items() if k.settings in (ACTIVATIONS, LOSSES)]
-)
+@pytest.mark.parametrize("name", ["forward", "propagate", "activate", "loss"])
 def test_unknown_names(dtype, name, unknown):
-    arrays = draw(name, SIZES, dtype)
-    ((what, known),) = KERNELS[name].settings[-1].items()
-    with refused(arrays, f"^{what} must be one of .*, {known}; got {unknown!r}$"):
+    arrays = drawn(name, dtype)
+    what = next(iter(KERNELS[name].settings[0]))
+    known = {"name": bp.kernels.LOSSES}.get(what, bp.kernels.ACTIVATIONS)
+    message = f"^{what} must be one of {', '.join(known)}; got {unknown!r}$"
+    with refused(arrays, message):
         call(name, arrays, {what: unknown})
 
 
-@pytest.mark.parametrize("settings", RULES[2:], ids=str)
 @pytest.mark.parametrize(
-    ("name", "key"), [(name, key) for name, key in WRITTEN if "velocity" in key]
+    ("name", "settings", "message"),
+    [
+        ("limit_norms", {"most": 0}, "most must be above 0; got 0.0"),
+        ("limit_norms", {"most": np.nan}, "most must be above 0; got nan"),
+        ("clip_norm", {"most": -1}, "most must be above 0; got -1.0"),
+        ("clip_norm", {"most": np.nan}, "most must be above 0; got nan"),
+        (
+            "normalise",
+            {"kind": "Batch"},
+            "kind must be 'batch' or 'layer'; got 'Batch'",
+        ),
+        ("normalise_back", {"kind": None}, "kind must be 'batch' or 'layer'; got None"),
+        ("drop", {"key": 0, "p": -0.5}, "p must be at least 0 and below 1; got -0.5"),
+        ("drop", {"key": 0, "p": 1}, "p must be at least 0 and below 1; got 1.0"),
+        ("drop", {"key": 0, "p": np.nan}, "p must be .* below 1; got nan"),
+        ("add_noise", {"key": 0, "size": -1}, "size must be at least 0; got -1.0"),
+        ("add_noise", {"key": 0, "size": np.nan}, "size must be at least 0; got nan"),
+    ],
 )
-def test_momentum_needs_velocities(dtype, name, key, settings):
-    arrays = without(draw(name, SIZES, dtype), key)
-    with refused(arrays, f"{key} .*must be given where momentum is not 0; got None"):
+def test_settings_out_of_range(dtype, name, settings, message):
+    arrays = drawn(name, dtype)
+    with refused(arrays, f"^{message}$"):
         call(name, arrays, settings)
+
+
+@pytest.mark.parametrize("key", [-1, 2**64])
+@pytest.mark.parametrize("name", ["drop", "add_noise"])
+def test_keys_have_64_bits(dtype, name, key):
+    arrays = drawn(name, dtype)
+    with refused(arrays, errors=OverflowError):
+        call(name, arrays, KERNELS[name].settings[0] | {"key": key})
+
+
+@pytest.mark.parametrize("name", ["update", "descend"])
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"optimizer": bp.Rprop(), "step": 0}, "step must be at least 1; got 0"),
+        ({"optimizer": bp.LBFGS()}, "LBFGS is no step of the kernels'"),
+    ],
+)
+def test_steps_that_are_none(dtype, name, settings, message):
+    arrays = drawn(name, dtype)
+    with refused(arrays, f"^{message}$"):
+        call(name, arrays, settings)
+
+
+@each_kernel(lambda name, settings: rule(settings) and settings["optimizer"].states)
+def test_rules_need_their_states(dtype, name, settings):
+    arrays = draw(name, settings, SIZES, dtype)
+    names = ", ".join(settings["optimizer"].states)
+    for key in (key for key in arrays if key.startswith("state")):
+        message = rf"^state must have shape \(.*\), for {names}; got None$"
+        with refused(without(arrays, key), message):
+            call(name, without(arrays, key), settings)
 
 
 Y = np.ones((3, 7))
@@ -649,7 +990,7 @@ Y = np.ones((3, 7))
     ],
 )
 def test_targets_and_weights_of_loss(dtype, name, given, message):
-    arrays = without(draw("loss", SIZES, dtype), "y", "weight")
+    arrays = without(drawn("loss", dtype), "y", "weight")
     dtypes = {"y": dtype, "labels": "int64", "weight": "float64"}
     arrays |= {key: np.array(x, dtypes[key]) for key, x in given.items()}
     with refused(arrays, message):
@@ -657,7 +998,7 @@ def test_targets_and_weights_of_loss(dtype, name, given, message):
 
 
 def test_labels_must_be_int64(dtype):
-    arrays = without(draw("loss", SIZES, dtype), "y")
+    arrays = without(drawn("loss", dtype), "y")
     for other in ("int32", "uint64", "float64"):
         arrays["labels"] = np.zeros(3, other)
         with refused(arrays):

@@ -942,20 +942,24 @@ cdef class Engine:
         row.n, row.width = 1, row.n
         if not self.usable_rows(&row):
             return None
-        memset(&target, 0, sizeof(plain_t))
-        target.ndim, target.n, target.width = 1, 1, 1
-        if self.labels_allowed and isinstance(y, WHOLE):
-            label, target.kind, target.at = y, LABEL, <char *>&label
+        target = plain(y)
+        if target.ndim == 1 and target.kind != LABEL:
+            target.n, target.width, target.ndim = 1, target.n, 2
+        elif self.labels_allowed and isinstance(y, WHOLE):
+            try:
+                label = y
+            except OverflowError:
+                return None
+            target.kind, target.at = LABEL, <char *>&label
+            target.ndim, target.n, target.width = 1, 1, 1
         elif isinstance(y, NUMBER):
             y_f64 = y
             y_f32 = <float>y_f64
             target.kind = self.kind
             target.at = <char *>&y_f32 if self.kind == c"f" else <char *>&y_f64
+            target.ndim, target.n, target.width = 1, 1, 1
         else:
-            target = plain(y)
-            if target.ndim != 1 or target.kind == LABEL:
-                return None
-            target.n, target.width, target.ndim = 1, target.n, 2
+            return None
         if not self.usable_targets(&target, 1):
             return None
         return self.step_plain(&row, &target)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore.buffers import views
+from bpcore.errors import DivergenceError
 from bpcore.optimizers import LBFGS
 
 if TYPE_CHECKING:
@@ -86,26 +87,30 @@ def fit(
     assert isinstance(settings, LBFGS)
     decay, free = penalty(network), trainable(network)
     parameters = network.parameters
-    seen: dict[bytes, float] = {}
+    losses: dict[bytes, float] = {}  # at the points of this iteration
 
     def objective(x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         parameters[free] = x
         loss, gradient = loss_and_gradient(network, data)
-        seen.clear() if len(seen) > 100 else None
-        seen[x.tobytes()] = loss
+        losses[x.tobytes()] = loss
         w = parameters.astype(np.float64)
         loss += 0.5 * float((decay * w * w)[free].sum())
         return loss, (gradient + decay * w)[free]
 
     start = parameters[free].astype(np.float64)
     before, clock = loss_and_gradient(network, data)[0], time.perf_counter()
+    if not np.isfinite(before):
+        raise DivergenceError(
+            "the loss is not finite before epoch 1; nothing has changed", 1
+        )
 
     def iteration(x: NDArray[np.float64]) -> None:
         nonlocal before, clock
         parameters[free] = x
         network._engine.steps += 1
         stop = end_epoch(before, time.perf_counter() - clock)
-        before, clock = seen.get(x.tobytes(), before), time.perf_counter()
+        before, clock = losses.get(x.tobytes(), before), time.perf_counter()
+        losses.clear()
         if stop:
             raise StopIteration
 

@@ -32,6 +32,8 @@ static inline T(rates) T(make_rates)(const bpcore_optimizer *o) {
 #define B(x) T(broadcast)(rates.x)
 #define STATE(i) T(load_part)(s_at + (i) * rates.apart, whole, tail)
 #define KEEP(i, value) T(store_part)(s_at + (i) * rates.apart, value, whole, tail)
+/* A mean that decays ends as 0, not just above it. */
+#define DECAYED(value) T(flush)(value)
 
 /* Rates by value, or the compiler would read them again after every store. */
 BPCORE_INLINE void T(descend_plain)(bpcore_rule rule, const T(rates) rates, REAL *w_at,
@@ -72,12 +74,12 @@ BPCORE_INLINE void T(descend_other)(bpcore_rule rule, const T(rates) rates, REAL
         change = -v;
         break;
     case BPCORE_RMSPROP:
-        s = T(fma)(B(rest2) * g, g, B(beta2) * STATE(0));
+        s = DECAYED(T(fma)(B(rest2) * g, g, B(beta2) * STATE(0)));
         KEEP(0, s);
         if (rates.centered) {
-            m = T(toward)(STATE(2), g, rates.rest2);
+            m = DECAYED(T(toward)(STATE(2), g, rates.rest2));
             KEEP(2, m);
-            s = T(fma)(-m, m, s);
+            s = T(at_least)(T(fma)(-m, m, s), 0); /* no variance is less */
         }
         change = g / (T(sqrt)(s) + B(eps));
         if (rates.momentum == 0) break;
@@ -90,7 +92,7 @@ BPCORE_INLINE void T(descend_other)(bpcore_rule rule, const T(rates) rates, REAL
         change = g / (T(sqrt)(s) + B(eps));
         break;
     case BPCORE_ADAMAX:
-        m = T(toward)(STATE(0), g, rates.rest1);
+        m = DECAYED(T(toward)(STATE(0), g, rates.rest1));
         s = T(max)(B(beta2) * STATE(1), T(abs)(g) + B(eps));
         KEEP(0, m);
         KEEP(1, s);
@@ -114,8 +116,8 @@ BPCORE_INLINE void T(descend_other)(bpcore_rule rule, const T(rates) rates, REAL
         break;
     }
     default: /* the family of Adam */
-        m = T(toward)(STATE(0), g, rates.rest1);
-        s = T(fma)(B(rest2) * g, g, B(beta2) * STATE(1));
+        m = DECAYED(T(toward)(STATE(0), g, rates.rest1));
+        s = DECAYED(T(fma)(B(rest2) * g, g, B(beta2) * STATE(1)));
         KEEP(0, m);
         KEEP(1, s);
         if (rule == BPCORE_AMSGRAD) {
@@ -180,3 +182,4 @@ static void T(descend_all)(const bpcore_optimizer *optimizer, REAL *w, REAL *sta
 #undef B
 #undef STATE
 #undef KEEP
+#undef DECAYED

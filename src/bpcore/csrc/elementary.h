@@ -33,10 +33,9 @@ static const float T(LOG)[] = { /* error 2^-30.2 */
 static const float T(NORMAL_CENTRE)[] = { /* error 2^-31.8 */
     0x1.988454p-2f, -0x1.105832p-4f, 0x1.46ce58p-7f, -0x1.36fe32p-10f, 0x1.dc102ap-14f,
     -0x1.010b86p-17f};
-static const float T(NORMAL_TAIL)[] = { /* error 2^-24.3 */
-    0x1.7cc6d8p+3f, 0x1.077122p+4f, 0x1.78c8f4p+2f, 0x1.93c74cp-4f, -0x1.618258p-5f,
-    0x1.3562d2p-6f, -0x1.046ca8p-7f, 0x1.a37772p-9f, -0x1.64b4a0p-10f, 0x1.ffa8f0p-12f,
-    0x1.705ab8p-18f, -0x1.046786p-14f};
+static const float T(NORMAL_TAIL)[] = { /* error 2^-28.7 */
+    0x1.e98f80p-4f, 0x1.8d0110p-4f, 0x1.174dc6p-5f, 0x1.2ab3e0p-7f, 0x1.c72ca6p-10f,
+    0x1.90af5ep-13f, -0x1.2d972cp-19f, -0x1.f1bf1cp-19f};
 #else
 #define MANTISSA_BITS 52
 #define EXPONENT_BIAS 1023
@@ -63,17 +62,13 @@ static const double T(NORMAL_CENTRE)[] = { /* error 2^-70.1 */
     -0x1.37403f6ba0d60p-10, 0x1.e42b0d51f3f57p-14, -0x1.3ce8fabb1fde9p-17,
     0x1.658a200e25bcbp-21, -0x1.6222345fe68b2p-25, 0x1.387357c6c19afp-29,
     -0x1.f051d420e8c74p-34, 0x1.600ea373c4e0ap-38, -0x1.7c10618be2eb5p-43};
-static const double T(NORMAL_TAIL)[] = { /* error 2^-54.3 */
-    0x1.116131d71fb50p+4, 0x1.98576f55fbcb3p+4, 0x1.3af9085edf618p+3,
-    0x1.0c1568135cb15p-3, -0x1.0ac87439418b2p-4, 0x1.0def477a9054bp-5,
-    -0x1.0eb62af234af8p-6, 0x1.089d3985085d1p-7, -0x1.f08070a791e65p-9,
-    0x1.b66a0b52f9d3fp-10, -0x1.60840a45a6ce0p-11, 0x1.deb20da5a9dc3p-13,
-    -0x1.9bdd925a87724p-15, -0x1.847341b752795p-17, 0x1.95661399cb5c3p-16,
-    -0x1.5a38d3bace9c1p-16, 0x1.d72c947a64f53p-17, -0x1.0e8be9a2f7504p-17,
-    0x1.d470cfe970ddfp-19, -0x1.9650a18df1575p-20, 0x1.81c17d1f4c121p-20,
-    -0x1.210290f63bfdbp-21, -0x1.d03651b9b12f7p-21, 0x1.152b340ceb6bap-21,
-    0x1.ffa8a6c67ae34p-22, -0x1.062746b548016p-22, -0x1.1c21957d2240ep-22,
-    0x1.38ac0e67b64a1p-23, 0x1.5ac4894411576p-25, -0x1.c16aba4ce5aabp-26};
+static const double T(NORMAL_TAIL)[] = { /* error 2^-61.2 */
+    0x1.c2771058d93d0p-4, 0x1.975bce695ce35p-4, 0x1.388250e94f179p-5,
+    0x1.71960ca2d4e4ep-7, 0x1.3cc05ffe37a6fp-9, 0x1.46408dd0cf04cp-12,
+    0x1.b780f75bfef9ap-20, -0x1.e0e13678e22a6p-18, -0x1.781f926402b42p-21,
+    0x1.6dcaaa42ce170p-23, 0x1.f194295c0b66dp-26, -0x1.826d8c211d44fp-28,
+    -0x1.1abbf734c691fp-30, 0x1.162184b31ef2dp-32, 0x1.0f0f275e66271p-35,
+    -0x1.c2e9e103820fcp-37, -0x1.1b541d2f8a746p-41, 0x1.2cc55d76ccadfp-41};
 #endif
 
 #define EXPONENT_FIELD (2 * EXPONENT_BIAS + 1) /* all ones */
@@ -131,6 +126,13 @@ static inline T(vec) T(exp_in_range)(T(vec) x) {
     return y * first * second;
 }
 
+/* x, and 0 for what is smaller than the least normal number: in a root or a quotient
+ * that may take a processor a hundred times as long. */
+static inline T(vec) T(flush)(T(vec) x) {
+    const T(ivec) tiny = T(less)(T(abs)(x), T(broadcast)(LEAST_NORMAL));
+    return T(from_bits)(~tiny & T(bits)(x));
+}
+
 /* e^x */
 static inline T(vec) T(exp)(T(vec) x) {
     return T(exp_in_range)(T(at_most)(T(at_least)(x, EXP_IS_ZERO), EXP_IS_INFINITE));
@@ -183,9 +185,9 @@ static inline T(vec) T(expm1_in_range)(T(vec) x, int halvings) {
     return T(fma)(power, low, T(fma)(power, r_high, power - one));
 }
 
-/* e^x - 1 for x <= 0, which is -1 from far below on */
+/* e^x - 1 for x <= 0, which is -1 from far below on, and 0 for x > 0 */
 static inline T(vec) T(expm1)(T(vec) x) {
-    return T(expm1_in_range)(T(at_least)(x, -2 * TANH_IS_ONE), 0);
+    return T(expm1_in_range)(T(at_most)(T(at_least)(x, -2 * TANH_IS_ONE), 0), 0);
 }
 
 /* tanh(x) = h / (1+h) = w - w (w / (1+h)) with h = (e^(2|x|) - 1) / 2, w = min(h, 1):
@@ -205,15 +207,17 @@ static inline T(vec) T(sigmoid)(T(vec) x) {
     return T(fma)(-w, y / (one + y), w);
 }
 
-/* The share of a standard normal distribution below x: 1/2 + x NORMAL_CENTRE(x^2) up to
- * |x| = 1, then 1/2 e^-NORMAL_TAIL(u) or what that leaves of 1, with |x| = 1 .. END
- * mapped to u = -1 .. 1.  Beyond END it is less than any sum with 1 would notice. */
+/* The share of a standard normal distribution below x: 1/2 + x CENTRE(x^2) up to |x| =
+ * 1, then e^(-x^2/2) TAIL(v) or what that leaves of 1, where 1 / (|x| + 4) is mapped to
+ * v = -1 .. 1.  Beyond END it is less than any sum with 1 would notice. */
 static inline T(vec) T(normal_cdf)(T(vec) x) {
     const REAL half = (REAL)0.5, end = NORMAL_TAIL_END;
+    const REAL most = (REAL)1 / 5, least = 1 / (end + 4);
     T(vec) y = T(abs)(x), zero = T(broadcast)(0);
     T(vec) centre = T(fma)(x, POLYNOMIAL(T(NORMAL_CENTRE), x * x), T(broadcast)(half));
-    T(vec) u = (T(at_most)(y, end) - (end + 1) * half) * T(broadcast)(2 / (end - 1));
-    T(vec) tail = half * T(exp)(-POLYNOMIAL(T(NORMAL_TAIL), u));
+    T(vec) v = 1 / (T(at_least)(y, 1) + 4) - (most + least) * half;
+    v = v * T(broadcast)(2 / (most - least));
+    T(vec) tail = T(exp)(-half * y * y) * POLYNOMIAL(T(NORMAL_TAIL), v);
     tail = T(select)(T(less)(T(broadcast)(end), y), zero, tail);
     tail = T(select)(T(less)(x, zero), tail, 1 - tail);
     return T(select)(T(less)(y, T(broadcast)(1)), centre, tail);

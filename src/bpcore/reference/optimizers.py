@@ -34,7 +34,7 @@ def rmsprop(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:
     variance = s[0]
     if o.centered:
         s[2] += (1 - o.beta2) * (g - s[2])
-        variance = s[0] - s[2] * s[2]
+        variance = np.maximum(s[0] - s[2] * s[2], 0)  # as it is but for rounding
     change = g / (np.sqrt(variance) + o.eps)
     if o.momentum == 0:
         return lr * change
