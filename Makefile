@@ -31,8 +31,8 @@ test:
 lint:
 	test -d .venv-test || $(PYTHON) -m venv .venv-test
 	.venv-test/bin/python -m pip install --quiet ".[lint]"
-	.venv-test/bin/ruff check src tests bench setup.py
-	.venv-test/bin/ruff format --check src tests bench setup.py
+	.venv-test/bin/ruff check src tests bench examples setup.py
+	.venv-test/bin/ruff format --check src tests bench examples setup.py
 	PATH="$(CURDIR)/.venv-test/bin:$$PATH" cython-lint src/bpcore
 	.venv-test/bin/mypy
 
@@ -48,6 +48,7 @@ bench:
 	-$(BENCH).step 784-1024-1024-10 --batch 128 --isa x86_64_v3 --peers bpcore \
 		--json $(RESULTS)/step_x86_64_v3.json  # not every CPU has it
 	$(BENCH).predict --json $(RESULTS)/predict.json
+	$(BENCH).training --json $(RESULTS)/training.json
 	$(BENCH).threads --json $(RESULTS)/threads.json
 	$(BENCH).fann --json $(RESULTS)/fann.json
 	$(BENCH).memory --json $(RESULTS)/memory.json

@@ -8,6 +8,7 @@ would pick instead. Nothing is timed before its result agrees with the reference
     python -m bench.step       one training step, called from Python
     python -m bench.predict    one prediction, called from Python
     python -m bench.fann       fit, one sample at a time, against FANN in C
+    python -m bench.training   optimizers, dropout and the like against a plain step
     python -m bench.kernels    the kernels alone, for each instruction set of this CPU
     python -m bench.threads    several threads, and several networks, against one
     python -m bench.memory     the peak memory of training, against what it needs
@@ -22,9 +23,9 @@ leaves what they say in ``bench/results``.
 Where things are, each line resting on those below it:
 
     the page       summary, plot
-    commands       step, predict, fann; threads; memory; kernels
+    commands       step, predict, fann; training; threads; memory; kernels
     what they run  command, compare, peers/; per_sample, fann_driver (.py, .c);
-                   abreast; footprint, gauges; operations, numpy_kernels
+                   abreast, many; footprint, gauges; operations, numpy_kernels
     what they say  verdicts, targets, tables, report, records
     what holds     verify
     what limits    floor, yardsticks

@@ -23,18 +23,16 @@ def propagate(delta, W, a, out, activation):
     out *= np.greater(a, 0, out=_scratch(a.shape, bool))
 
 
-def update(
-    W, b, a, delta, velocity_W, velocity_b, lr, momentum, nesterov, weight_decay
-):
+def update(W, b, a, delta, optimizer, velocity_W, velocity_b):
     """v = momentum v + dW, W -= lr v; the same for b"""
-    assert not nesterov
-    assert not weight_decay
+    assert optimizer.rule == "plain_momentum"
+    lr, momentum = optimizer.lr, optimizer.momentum
     dW, db = _scratch(W.shape, W.dtype), _scratch(b.shape, b.dtype)
     # Of one row, matmul makes a slow loop of its own; broadcasting is the fast way.
     (np.multiply if len(a) == 1 else np.matmul)(a.T, delta, out=dW)
     np.sum(delta, axis=0, out=db)
-    _descend(W, velocity_W, dW, lr, momentum)
-    _descend(b, velocity_b, db, lr, momentum)
+    _descend(W, velocity_W[0], dW, lr, momentum)
+    _descend(b, velocity_b[0], db, lr, momentum)
 
 
 def _descend(parameter, velocity, gradient, lr, momentum):

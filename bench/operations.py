@@ -8,8 +8,9 @@ from functools import partial
 
 import numpy as np
 
-_LEARNING_RATE = 0.01
-_MOMENTUM = 0.9
+from bpcore import SGD
+
+_OPTIMIZER = SGD(lr=0.01, momentum=0.9)
 
 
 def forward(kernels, layer):
@@ -27,11 +28,10 @@ def propagate(kernels, layer):
 def update(kernels, layer):
     """v = momentum v + a.T @ delta, W -= lr v; the same for b"""
     W, b = layer.W.copy(), layer.b.copy()
-    velocity_W, velocity_b = np.ones_like(W), np.ones_like(b)
+    velocity_W, velocity_b = np.ones_like(W[None]), np.ones_like(b[None])
     call = partial(
         kernels.update,
-        *(W, b, layer.a, layer.delta, velocity_W, velocity_b),
-        *(_LEARNING_RATE, _MOMENTUM, False, 0.0),
+        *(W, b, layer.a, layer.delta, _OPTIMIZER, velocity_W, velocity_b),
     )
     return call, [W, b, velocity_W, velocity_b]
 

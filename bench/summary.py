@@ -8,7 +8,18 @@ beside them. A file that is not there leaves its targets unmeasured.
 
 from pathlib import Path
 
-from . import abreast, kernels, memory, plot, records, tables, threads, verdicts
+from . import (
+    abreast,
+    kernels,
+    many,
+    memory,
+    plot,
+    records,
+    tables,
+    threads,
+    training,
+    verdicts,
+)
 
 FOLDER = Path(__file__).with_name("results")
 
@@ -69,10 +80,12 @@ def _losses(found):
 
 
 def _threads(results):
-    """Both tables of `bench.threads`."""
+    """The tables of `bench.threads`."""
     steps = [result for result in results if "threads" in result]
     networks = [result for result in results if "networks" in result]
-    return f"{threads.table(steps)}\n\n{abreast.table(networks)}"
+    fitted = [result for result in results if "fitted" in result]
+    tables = threads.table(steps), abreast.table(networks), many.table(fitted)
+    return "\n\n".join(tables)
 
 
 def _block(text):
@@ -95,6 +108,7 @@ _SECTIONS = (
         for name, title in _COMPARISONS.items()
     ),
     ("step_x86_64_v3", f"Training step with AVX2: {_OVERVIEW}", tables.summary),
+    ("training", "What training may be told besides", training.both_tables),
     ("threads", "Threads", _threads),
     ("memory", "Memory at its peak", memory.table),
     ("kernels", "Kernels, float32: share of the peak", kernels.shares),

@@ -131,6 +131,23 @@ def _threads():
     yield Target("threads", title, at, "throughput", least=1.9)
 
 
+def _training():
+    at = {"net": "784-128-10", "batch": 128}
+    for name, most in (("Adam", 1.25), ("dropout", 1.1)):
+        title = f"step with {name} over a plain one"
+        figure = f"variants.{name}.over_plain"
+        yield Target("training", title, at, figure, most=most)
+    for net in ("2-16-2", "4-64-64-2", "784-128-10"):
+        for name, usual in (("learn_one", "train_step"), ("predict_one", "predict")):
+            title = f"{name} over {usual} on one row"
+            at = {"net": net, "batch": 1}
+            figure = f"single.{name}.over_usual"
+            yield Target("training", title, at, figure, most=1.2)
+    title = "fit_many: 64 networks on two cores over one"
+    at = {"net": "10-32-1", "fitted": 64, "cores": 2}
+    yield Target("threads", title, at, "throughput", least=1.8)
+
+
 def _memory():
     for net, batch in (
         ("784-128-10", 128),
@@ -149,6 +166,7 @@ TARGETS = (
     *_predictions(),
     *_per_sample(),
     *_threads(),
+    *_training(),
     *_memory(),
 )
 

@@ -3,12 +3,13 @@
 python -m bench.threads 784-1024-1024-10 --batch 128 --json threads.json
 
 A step is made by 1, 2, 4, ... threads, up to a core each, and by as many as "auto"
-takes. Then several networks are trained at once, each in a Python thread of its own.
+takes. Then several networks are trained at once, each in a Python thread of its own,
+and many small ones by ``fit_many``.
 """
 
 import argparse
 
-from . import abreast, machine, pinning, records, report, tables, verdicts, verify
+from . import abreast, machine, many, pinning, records, report, tables, verdicts, verify
 from .case import TABLE, Case
 from .command import add_settings, net_name
 from .peers import bpcore
@@ -28,8 +29,10 @@ def main():
     steps = [measure(case, counts, options.seconds) for case in cases]
     print(f"{table(steps)}\n", flush=True)
     networks = abreast.measure(counts, options.seconds)
-    print(abreast.table(networks))
-    results = steps + networks
+    print(f"{abreast.table(networks)}\n", flush=True)
+    fitted = many.measure(counts, options.seconds)
+    print(many.table(fitted))
+    results = steps + networks + fitted
     print(report.disturbance(results))
     settings = {"task": "threads", "seconds": options.seconds}
     record = {**where, "settings": settings, "results": results}

@@ -1,4 +1,4 @@
-"""What fit offers beside the loop: validation, metrics, stopping, streams, callbacks."""
+"""What fit offers beside the loop: validation, metrics, stopping, streams and more."""
 
 import itertools
 import pickle
@@ -49,7 +49,7 @@ def test_a_fraction_keeps_the_shares_of_classes(fraction):
     rows, labels, weight = held_back(classifier(), LABELS, fraction)
     assert len(rows) == round(60 * fraction) and weight is None
     for label in range(3):
-        expected = fraction * (LABELS == label).sum()
+        expected = fraction * (label == LABELS).sum()
         assert abs((labels == label).sum() - expected) <= 1
     # Rows of the data, each at most once, with their own labels.
     at = [int(np.flatnonzero((row == X).all(axis=1))[0]) for row in rows]

@@ -352,12 +352,12 @@ def every_size(kernels, dtype, name, settings):
 
 
 def sizes_of(kernels, dtype, name, settings):
-    """Of what is done to a product when its sums are complete, less long sums."""
+    """All edges for the loop nest of products; what is done besides needs no block."""
     in_the_nest = (None, "identity", "relu", "sigmoid", "tanh", *PLAIN)
     finish = settings.get("activation") or rule(settings)
     is_product = name in ("forward", "propagate", "gradient", "update")
     sizes = edges(kernels, dtype)
-    return sizes[:-2] if is_product and finish not in in_the_nest else sizes
+    return sizes if is_product and finish in in_the_nest else sizes[:-2]
 
 
 def lengths(names, sizes, settings):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bpcore import _validation as door
@@ -171,6 +172,10 @@ class Optimizer:
 
     def groups(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """What the kernels are told for the weights and for the biases."""
+        return self._groups
+
+    @cached_property
+    def _groups(self) -> tuple[dict[str, Any], dict[str, Any]]:
         biases, factor = self._of_biases()
         return self._group(1.0), biases._group(factor)
 

@@ -50,7 +50,7 @@ class Stream:
             for batch in itertools.islice(self.going, self.limit - count):
                 count += 1
                 yield batch
-            if count == self.limit or self.is_iterator or count == before == 0:
+            if count == self.limit or self.is_iterator or count == before:
                 return
             self.going = iter(self.batches)  # from its beginning again
 

@@ -351,7 +351,7 @@ class Engine:
             rows = slice(first, first + batch_size)
             at = rows if order is None else order[rows]
             w = None if weight is None else weight[at]
-            lr = self.lr if rates is None else rates[self.steps - begun]
+            lr = self.lr if rates is None else float(rates[self.steps - begun])
             here, share = self.step(X[at], y[at], w, lr, ends and rows.stop >= len(X))
             if not np.isfinite(here):
                 return first, total, weights, False
