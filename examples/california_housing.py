@@ -1,6 +1,6 @@
 """House prices from a CSV file: pandas and scikit-learn before the net, early stopping.
 
-The Californian census of 1990: 20,640 districts, with missing values and a column of
+California in the census of 1990: 20,640 districts, with missing values and a column of
 text.  Random Fourier features of the place (Rahimi and Recht 2007) let the net follow a
 jagged coast: R2 is 0.80 without them and 0.85 with.  Training ends when a tenth of the
 training districts, held back, has shown no gain for 30 epochs.

@@ -8,8 +8,12 @@
 What a user needs::
 
     Network          the network: fit, train_step, predict, evaluate, gradients, ...
-    SGD              settings of the optimizer
+    SGD, Adam, ...   settings of the optimizers
+    Huber, ...       losses with a setting of their own; the others go by their names
+    schedules        learning rates that change
+    metrics          accuracy, r2, auc, ... by name
     History          what fit returns
+    fit_many         many networks at once
     check_gradients  backpropagation against central differences
     reference        all of it again in plain NumPy: the specification
     kernels          every piece of arithmetic, callable alone
@@ -22,15 +26,21 @@ Where things are in the source, from the caller down; each layer calls only what
 below it::
 
     cli, demo, datasets     the `bpcore` command and what it shows
+    many                    many networks, each on a thread of its own
     network                 Network: checks, owns the buffers, does no arithmetic
-      _settings               what a network is made of, checked
+      gradients               what it hands out of a mini-batch
+      _settings               what a network is made of, checked: Design
       _validation             the door: what comes in is checked and converted once
-      activations, losses, optimizers, initializers
+      buffers                 flat buffers, and each layer's arrays inside them
+      activations, losses, optimizers, schedules, metrics, initializers
                               one small declarative object per name
       threads                 how many threads "auto" means
-    training                fit: epochs, shuffling, validation, stopping, callbacks
-      progress                the bar
-      snapshot                the way back if it diverges
+    training                fit: the loop over epochs and what happens between them
+      data                    where mini-batches come from
+      stopping                the quantity watched, its best value, patience
+      history, progress       what is kept and what is shown of it
+      snapshot                the way back if it diverges, and to the best epoch
+      lbfgs                   the one optimizer that is not ours
     _engine.pyx             one mini-batch forward, backward, updated; without the GIL
       csrc/team.h             the threads that share its work
     _kernels.pyx            every piece of arithmetic, callable alone: bp.kernels

@@ -1025,6 +1025,15 @@ cdef inline uint64_t high_product(uint64_t a, uint64_t b) noexcept nogil:
     return a1 * b1 + (middle >> 32) + ((a0 * b1 + (middle & low)) >> 32)
 
 
+cdef void swap_places(
+    int64_t *order, const uint64_t *words, Py_ssize_t size,
+) noexcept nogil:
+    cdef Py_ssize_t i, j
+    for i in range(size - 1, 0, -1):
+        j = <Py_ssize_t>high_product(words[i], <uint64_t>(i + 1))
+        order[i], order[j] = order[j], order[i]
+
+
 def shuffle(int64_t[::1] order, const uint64_t[::1] words):
     """Fisher and Yates's shuffle of `order` in place, from one random word a place.
 
@@ -1039,11 +1048,14 @@ def shuffle(int64_t[::1] order, const uint64_t[::1] words):
     >>> order
     array([2, 0, 1])
     """
-    cdef Py_ssize_t i, j
-    with nogil:
-        for i in range(order.shape[0] - 1, 0, -1):
-            j = <Py_ssize_t>high_product(words[i], <uint64_t>(i + 1))
-            order[i], order[j] = order[j], order[i]
+    cdef Py_ssize_t size = order.shape[0]
+    if size < 2:
+        return
+    if size < QUICK:  # sooner done than let go
+        swap_places(&order[0], &words[0], size)
+    else:
+        with nogil:
+            swap_places(&order[0], &words[0], size)
 
 
 def labels_below(const int64_t[::1] labels, int64_t n_out):

@@ -779,7 +779,9 @@ def all_between(const real[::1] x, double low, double high):
     cdef bint inside = True
     if x is None:
         raise TypeError("x must be an array; got None")
-    if x.shape[0] > 0:
+    if 0 < x.shape[0] < QUICK:
+        inside = all_between_nogil(&x[0], x.shape[0], low, high)
+    elif x.shape[0] > 0:
         with nogil:
             inside = all_between_nogil(&x[0], x.shape[0], low, high)
     return bool(inside)

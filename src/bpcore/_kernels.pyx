@@ -177,6 +177,8 @@ ctypedef fused real:
 
 
 cdef enum:
+    # Elements that are sooner looked at than the GIL is given up and got back.
+    QUICK = 20_000
     # Elements of a gradient whose squares are one sum: part of the bits.
     BLOCK = 4096
 

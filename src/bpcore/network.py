@@ -365,6 +365,7 @@ class Network:
             apart = state_apart(self._parameters.size)
             self._engine.use_optimizer(optimizer, factors, state, apart)
         self._optimizer, self._state = optimizer, state
+        self._scheduled = optimizer.schedule is not None
         self._store_gradients()
 
     def _store_gradients(self) -> None:
@@ -679,7 +680,7 @@ class Network:
         (2.0, 0.0)
         """
         loss: float | None = None
-        if self._optimizer.lr.__class__ is not float:
+        if self._scheduled:
             self._set_lr()
         if sample_weight is None and class_weight is None:
             loss = self._engine.step_at_once(X, y)
@@ -730,7 +731,7 @@ class Network:
         >>> net.learn_one(x, 1) < first
         True
         """
-        if self._optimizer.lr.__class__ is not float:
+        if self._scheduled:
             self._set_lr()
         loss: float | None = self._engine.learn_one_at_once(x, y)
         if loss is None:

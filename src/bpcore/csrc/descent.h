@@ -166,9 +166,9 @@ BPCORE_NOINLINE static void T(descend_rows)(bpcore_rule rule, const T(rates) *ra
 #define OTHER(rule) RULE(other, rule)
         BPCORE_EACH_PLAIN_RULE(PLAIN)
         BPCORE_EACH_OTHER_RULE(OTHER)
-#undef RULE
 #undef PLAIN
 #undef OTHER
+#undef RULE
     }
 }
 

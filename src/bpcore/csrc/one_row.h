@@ -50,13 +50,33 @@ static void T(propagate_one_row)(REAL *out, const REAL *delta, const REAL *W,
 
 /* --- the update, whose gradient is of rank one --- */
 
-/* A plain rule on rows of W that are not narrow: the weights pass by in one stream. */
+/* g[r, c] = a[r] delta[c] */
+static inline void T(outer)(REAL *g, const REAL *a, const REAL *delta, ptrdiff_t rows,
+                            ptrdiff_t cols) {
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t c = 0; c < cols; c++)
+            g[r * cols + c] = a[r] * delta[c] + 0; /* as fma with 0 */
+}
+
+/* A plain rule.  Wide rows pass by in one stream; narrow ones go through a buffer, so
+ * that weights are loaded in whole vectors: a masked load waits for the masked store
+ * beside it. */
 BPCORE_INLINE void T(rank_one_plain)(bpcore_rule rule, const T(rates) rates, REAL *W,
                                      REAL *state, const REAL *a, const REAL *delta,
                                      ptrdiff_t n_in, ptrdiff_t n_out) {
     const ptrdiff_t rest = n_out % T(LANES), whole = n_out - rest;
     const T(tail) tail = T(make_tail)(rest ? rest : T(LANES));
     const T(vec) zero = {0};
+    if (n_out < T(NR)) {
+        REAL g[16 * T(NR)];
+        for (ptrdiff_t i = 0; i < n_in; i += 16) {
+            const ptrdiff_t rows = bpcore_least(16, n_in - i);
+            T(outer)(g, a + i, delta, rows, n_out);
+            T(descend_plain_array)(rule, rates, W + i * n_out, state + i * n_out, g,
+                                   rows * n_out);
+        }
+        return;
+    }
     for (ptrdiff_t i = 0; i < n_in; i++, W += n_out, state += n_out) {
         const T(vec) a_i = T(broadcast)(a[i]);
         for (ptrdiff_t j = 0; j < whole; j += T(LANES))
@@ -69,9 +89,8 @@ BPCORE_INLINE void T(rank_one_plain)(bpcore_rule rule, const T(rates) rates, REA
     }
 }
 
-/* Any rule, and narrow rows, from a block of the gradient at a time: as many rows as it
- * has room for are one array, whose weights are loaded in whole vectors, where a masked
- * load would wait for the masked store beside it. */
+/* Any rule, from as many rows of the gradient at a time as a buffer has room for, or as
+ * many columns of one. */
 static void T(rank_one_other)(bpcore_rule rule, const T(rates) *rates, REAL *W,
                               REAL *state, const REAL *a, const REAL *delta,
                               ptrdiff_t n_in, ptrdiff_t n_out) {
@@ -82,11 +101,9 @@ static void T(rank_one_other)(bpcore_rule rule, const T(rates) *rates, REAL *W,
         for (ptrdiff_t j = 0; j < n_out; j += cols) {
             const ptrdiff_t height = bpcore_least(rows, n_in - i);
             const ptrdiff_t width = bpcore_least(cols, n_out - j);
-            for (ptrdiff_t r = 0; r < height; r++)
-                for (ptrdiff_t c = 0; c < width; c++)
-                    g[r * width + c] = a[i + r] * delta[j + c] + 0; /* as fma with 0 */
-            T(descend_rows)(rule, rates, W + i * n_out + j, state + i * n_out + j, 0, g,
-                            0, 1, height * width);
+            const ptrdiff_t at = i * n_out + j;
+            T(outer)(g, a + i, delta + j, height, width);
+            T(descend_rows)(rule, rates, W + at, state + at, 0, g, 0, 1, height * width);
         }
 }
 
@@ -103,10 +120,6 @@ static void T(descend_rank_one)(const bpcore_worker *worker,
     ptrdiff_t from, to;
     bpcore_share(worker, n_in, 1, &from, &to);
     W += from * n_out, state += from * n_out, a += from;
-    if (n_out < T(NR) || optimizer->rule >= BPCORE_SGD) {
-        T(rank_one_other)(optimizer->rule, &rates, W, state, a, delta, to - from, n_out);
-        return;
-    }
     switch (optimizer->rule) {
 #define RULE(rule)                                                                   \
     case rule:                                                                       \
@@ -114,6 +127,7 @@ static void T(descend_rank_one)(const bpcore_worker *worker,
         break;
         BPCORE_EACH_PLAIN_RULE(RULE)
 #undef RULE
-    default: break;
+    default:
+        T(rank_one_other)(optimizer->rule, &rates, W, state, a, delta, to - from, n_out);
     }
 }

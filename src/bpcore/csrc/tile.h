@@ -84,26 +84,28 @@ BPCORE_INLINE void T(tile)(const bpcore_product *p, const T(block) *block,
         /* Rows narrower than a vector follow each other without a gap: as one array
          * they are loaded in whole vectors, where a masked load would wait for the
          * masked store beside it. */
-        const int narrow = !whole && c_row < T(LANES);
-        if (narrow || rule >= BPCORE_SGD) {
-            const ptrdiff_t cols = narrow ? c_row : nv * T(LANES);
-            REAL g[BPCORE_TILE_ROWS * 8 * T(LANES)];
+        const int narrow = !whole && c_row < T(LANES), other = rule >= BPCORE_SGD;
+        const ptrdiff_t g_row = narrow ? c_row : nv * T(LANES);
+        REAL g[BPCORE_TILE_ROWS * 8 * T(LANES)];
+        if (narrow || other)
             BPCORE_UNROLL for (int r = 0; r < rows; r++)
                 BPCORE_UNROLL for (int v = 0; v < nv; v++)
-                    T(store_part)(g + r * cols + v * T(LANES), sum[r][v], whole, tail);
-            if (narrow)
-                T(descend_rows)(rule, &block->rates, C, state, 0, g, 0, 1, rows * cols);
-            else
-                T(descend_rows)(rule, &block->rates, C, state, c_row, g, cols, rows,
-                                block->cols);
+                    T(store_part)(g + r * g_row + v * T(LANES), sum[r][v], whole, tail);
+        if (other) {
+            const ptrdiff_t cols = narrow ? rows * c_row : block->cols;
+            T(descend_rows)(rule, &block->rates, C, state, c_row, g, g_row,
+                            narrow ? 1 : rows, cols);
             break;
         }
         const T(rates) rates = block->rates;
         switch (rule) {
 #define RULE(rule)                                                                \
     case rule:                                                                    \
-        EACH_VECTOR(c_row, T(descend_plain)(rule, rates, C + at, state + at,      \
-                                            sum[r][v], whole, tail))              \
+        if (narrow)                                                               \
+            T(descend_plain_array)(rule, rates, C, state, g, rows * c_row);       \
+        else                                                                      \
+            EACH_VECTOR(c_row, T(descend_plain)(rule, rates, C + at, state + at,  \
+                                                sum[r][v], whole, tail))          \
         break;
             BPCORE_EACH_PLAIN_RULE(RULE)
 #undef RULE
