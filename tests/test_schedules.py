@@ -346,7 +346,7 @@ VALUE_ERRORS = {
     "ReduceOnPlateau(1, min_delta=1)": "min_delta must be .* below 1; got 1.0",
     "ReduceOnPlateau(1, cooldown=-1)": "cooldown must be a whole .* at least 0; got -1",
     "ReduceOnPlateau(1, least=2)": "least must be at most lr, 1.0; got 2.0",
-    "ReduceOnPlateau(1, mode='mean')": "mode must be one of min, max; got 'mean'",
+    "ReduceOnPlateau(1, mode='mean')": "mode must be one of auto, min, max; got 'mean'",
     "ReduceOnPlateau(1, per='step')": "per must be one of epoch; got 'step'",
     "as_schedule(-1)": "lr must be finite and at least 0; got -1.0",
 }

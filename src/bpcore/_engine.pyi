@@ -93,6 +93,21 @@ class Engine:
         ends: bool,
         rates: NDArray[np.float64] | None,
     ) -> tuple[int, float, float, bool]: ...
+    def run_epochs(
+        self,
+        X: _Array,
+        y: _Array,
+        weight: _Array | None,
+        order: NDArray[np.int64] | None,
+        words: NDArray[np.uint64] | None,
+        batch_size: int,
+        losses: NDArray[np.float64],
+        seconds: NDArray[np.float64],
+        most: float,
+        rates: NDArray[np.float64] | None,
+        arrays: Sequence[_Array],
+        copies: Sequence[_Array],
+    ) -> tuple[int, int]: ...
     def flush(self) -> None: ...
     def forget_waiting(self) -> None: ...
     def gradients(

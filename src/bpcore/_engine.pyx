@@ -174,6 +174,13 @@ cdef struct net_t:
     Py_ssize_t room_size
 
 
+# An array, and room for a copy of it.
+cdef struct copy_t:
+    char *at
+    char *copy
+    Py_ssize_t size
+
+
 cdef enum what_t:
     PREDICT
     EVALUATE
@@ -649,6 +656,11 @@ cdef class Engine:
             with nogil:
                 run_job(workers, net.rooms, net.room_size, job, task)
         self.depth -= 1
+        self.raise_failure()
+        return 0
+
+    cdef int raise_failure(self) except -1:
+        """Raise what a loss in Python has raised."""
         if self.failure is not None:
             failure, self.failure = self.failure, None
             raise failure
@@ -727,6 +739,80 @@ cdef class Engine:
         self.run_task(walk, &task)
         self.net.sums = task.sums
         return task.first, task.sums.total, task.sums.weights, bool(task.finite)
+
+    def run_epochs(
+        self, X, y, weight, int64_t[::1] order, const uint64_t[::1] words,
+        Py_ssize_t batch_size, double[::1] losses, double[::1] seconds, double most,
+        const double[::1] rates, arrays, copies,
+    ):
+        """Epoch after epoch that nobody looks at, for about `most` seconds.
+
+        Parameters
+        ----------
+        order : array (n,) to be shuffled, or None for the rows as they lie
+        words : array (epochs * n,), the random words of the shuffles
+        losses, seconds : array (epochs,), overwritten by each epoch's
+        rates : learning rate of every step from here on, or None for `lr`
+        arrays, copies : what training changes, and room for it as it was
+
+        Returns
+        -------
+        epochs, batch
+            How many epochs were finished, at least one; and the mini-batch, from 1 on,
+            at which the next one ended in a loss that was not finite, -1 if only its
+            parameters were not, else 0.  Arrays and counters are then as they were
+            before that epoch.
+        """
+        net = &self.net
+        cdef task_t task = self.new_task(TRAIN, X, y, weight)
+        cdef Py_ssize_t i, done = 0, batch = 0, n = task.data.n
+        cdef Py_ssize_t epochs = losses.shape[0]
+        cdef int64_t steps = net.steps, seen
+        cdef double begun = seconds_now(), start
+        cdef Py_ssize_t pairs = len(arrays)
+        cdef copy_t kept[3]
+        for i in range(pairs):
+            kept[i].at = address(arrays[i], PyBUF_WRITABLE)
+            kept[i].copy = address(copies[i], PyBUF_WRITABLE)
+            kept[i].size = arrays[i].nbytes
+        if order is not None:
+            task.data.targets.order = &order[0]
+        task.rows, task.ends = batch_size, True
+        cdef int workers = self.workers(TRAIN, min(batch_size, n), n > batch_size)
+        self.enter()
+        with nogil:
+            while done < epochs and batch == 0:
+                start, seen = seconds_now(), net.seen
+                if order is not None:
+                    for i in range(n):
+                        order[i] = i
+                    swap_places(&order[0], &words[done * n], n)
+                for i in range(pairs):
+                    memcpy(kept[i].copy, kept[i].at, kept[i].size)
+                memset(&task.sums, 0, sizeof(sums_t))
+                task.first, task.late = 0, False
+                if rates is not None:
+                    task.rates = &rates[net.steps - steps]
+                run_job(workers, net.rooms, net.room_size, walk, &task)
+                if not task.finite:
+                    batch = task.first // batch_size + 1
+                elif not net.k.all_between(net.parameters, net.size, -net.largest,
+                                           net.largest):
+                    batch = -1
+                if batch != 0:
+                    for i in range(pairs):
+                        memcpy(kept[i].at, kept[i].copy, kept[i].size)
+                    net.steps -= task.sums.steps
+                    net.seen = seen
+                    break
+                losses[done] = mean_loss(&task)
+                seconds[done] = seconds_now() - start
+                done += 1
+                if seconds_now() - begun >= most:
+                    break
+        self.depth -= 1
+        self.raise_failure()
+        return done, batch
 
     def flush(self):
         """A step from the gradients that wait, if any."""
@@ -1010,7 +1096,7 @@ cdef class Engine:
         return self.run_task(walk, &task)
 
 
-cdef double mean_loss(const task_t *task) noexcept:
+cdef double mean_loss(const task_t *task) noexcept nogil:
     """sum(w E) / sum(w); NaN if a loss was not finite."""
     if not task.finite:
         return NAN

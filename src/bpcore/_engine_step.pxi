@@ -263,7 +263,7 @@ cdef bint step(
     net_t *net, const worker_t *worker, const batch_t *batch, uint64_t key,
     sums_t *sums, bint ends,
 ) noexcept nogil:
-    """One mini-batch of training; false, with nothing changed, if the loss is not finite.
+    """One mini-batch of training; false, and nothing changed, if its loss is infinite.
 
     It is a fused step, or its gradient is stored and waits for that of others.
     """

@@ -56,6 +56,12 @@ cdef optimizer_t prepared(object optimizer, int64_t step) except *:
     """The settings of the weights, ready for step 1, 2, ..."""
     if step < 1:
         raise ValueError(f"step must be at least 1; got {step}")
+    if not hasattr(optimizer, "groups"):
+        raise TypeError(
+            f"optimizer must be settings such as bpcore.SGD(lr=0.1); got {optimizer!r}"
+        )
+    if not isinstance(optimizer.lr, float):
+        raise TypeError(f"lr of the optimizer must be a number; got {optimizer.lr!r}")
     group = optimizer.groups()[0]
     if group["rule"] not in RULES:
         raise ValueError(f"{type(optimizer).__name__} is no step of the kernels'")
@@ -64,14 +70,16 @@ cdef optimizer_t prepared(object optimizer, int64_t step) except *:
     return it
 
 
-cdef int require_state(object optimizer, object state, tuple shape) except -1:
+cdef int require_state(
+    str name, object optimizer, object state, tuple shape,
+) except -1:
     """Raise unless `state` has one array of that shape for each that is kept."""
     cdef tuple expected = (len(optimizer.states), *shape)
     if expected[0] == 0 or (state is not None and state.shape == expected):
         return 0
     got = None if state is None else state.shape
     raise ValueError(
-        f"state must have shape {expected}, for {', '.join(optimizer.states)}; "
+        f"{name} must have shape {expected}, for {', '.join(optimizer.states)}; "
         f"got {got}"
     )
 
@@ -234,8 +242,8 @@ def update(
     require_matrix("delta", delta.shape, n, "n_out")
     require_matrix("W", W.shape, n_in, n_out)
     require_vector("b", b.shape[0], n_out)
-    require_state(optimizer, state_W, (n_in, n_out))
-    require_state(optimizer, state_b, (n_out,))
+    require_state("state_W", optimizer, state_W, (n_in, n_out))
+    require_state("state_b", optimizer, state_b, (n_out,))
     if optimizer.states:
         s_W, s_b = &state_W[0, 0, 0], &state_b[0, 0]
         of_W.state_apart, of_b.state_apart = n_in * n_out, n_out
@@ -275,7 +283,7 @@ def descend(
     cdef real *s = NULL
     require_some("w", w.shape[0])
     require_vector("g", g.shape[0], w.shape[0])
-    require_state(optimizer, state, (w.shape[0],))
+    require_state("state", optimizer, state, (w.shape[0],))
     if optimizer.states:
         s, settings.state_apart = &state[0, 0], w.shape[0]
     cdef _Alone one = _Alone()
@@ -473,6 +481,11 @@ def follow(real[:, ::1] running, const real[:, ::1] moments, Py_ssize_t n):
 
     The variance, moments[1], is first taken times n / (n - 1).
 
+    Raises
+    ------
+    ValueError
+        If a shape does not fit or n is below 1.
+
     Examples
     --------
     >>> import numpy as np, bpcore as bp
@@ -484,6 +497,8 @@ def follow(real[:, ::1] running, const real[:, ::1] moments, Py_ssize_t n):
     """
     require_matrix("running", running.shape, 2, "n_out")
     require_matrix("moments", moments.shape, 2, running.shape[1])
+    if n < 1:
+        raise ValueError(f"n must be at least 1; got {n}")
     cdef _Alone one = _Alone()
     with nogil:
         follow_nogil(&one.worker, &running[0, 0], &moments[0, 0], n, running.shape[1])

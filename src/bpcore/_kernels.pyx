@@ -4,10 +4,10 @@ Translated to C once and compiled once per instruction set (see ``_dispatch.py``
 Each kernel is a loop nest around the register tile and the vector vocabulary of
 ``csrc/``; each opens with its equation and the shapes of its arrays.
 
-The functions a Python user calls stand in ``_kernel_functions.pxi``.  They take C-contiguous
-arrays of one dtype, float32 or float64 (anything else raises TypeError or ValueError
-from Cython), check shapes, and write into arrays of the caller's, which must not
-overlap the inputs.
+The functions a Python user calls stand in ``_kernel_functions.pxi``.  They take
+C-contiguous arrays of one dtype, float32 or float64 (anything else raises TypeError or
+ValueError from Cython), check shapes, and write into arrays of the caller's, which must
+not overlap the inputs.
 """
 
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_FromStringAndSize

@@ -52,7 +52,8 @@ def known_optimizer(optimizer: Optimizer) -> Optimizer:
     """The settings of an optimizer, themselves."""
     if not isinstance(optimizer, Optimizer):
         raise TypeError(
-            f"optimizer must be settings such as bpcore.SGD(lr=0.1); got {optimizer!r}"
+            "optimizer must be settings such as bpcore.SGD(lr=0.1) or bpcore.Adam(); "
+            f"got {optimizer!r}"
         )
     return optimizer
 
@@ -81,7 +82,8 @@ def hidden_norms(norm: Any, hidden: int) -> tuple[str | None, ...]:
     """The normalisation of each hidden layer."""
     names = per_hidden_layer("norm", norm, hidden)
     return tuple(
-        None if name is None else door.one_of("norm", name, NORMS) for name in names
+        None if name is None else door.one_of("norm, if not None,", name, NORMS)
+        for name in names
     )
 
 

@@ -327,11 +327,15 @@ def as_class_weights(
     """The weight of each class, from a mapping, a sequence, or "balanced"."""
     if not loss.classes:
         raise ValueError(
-            f"class_weight needs targets that are classes, not {loss.name}'s"
+            f"class_weight needs targets that are classes; not so for {loss.name}"
         )
     n_classes = max(n_out, 2)
     if isinstance(class_weight, str):
-        one_of("class_weight", class_weight, ["balanced"])
+        if class_weight != "balanced":
+            raise ValueError(
+                "class_weight must be a mapping, one weight for each class, or "
+                f"'balanced'; got {class_weight!r}"
+            )
         counts = np.bincount(classes_of(targets), minlength=n_classes)
         present = np.maximum(counts, 1)  # a class without samples has no say
         return len(targets) / (np.count_nonzero(counts) * present)
@@ -339,13 +343,13 @@ def as_class_weights(
         weights = np.ones(n_classes)
         for key, weight in class_weight.items():
             label = 0 if loss.signs and key == -1 else key
-            if isinstance(label, bool) or label not in range(n_classes):
+            if label not in range(n_classes):
                 least = -1 if loss.signs else 0
                 raise ValueError(
                     f"class_weight must have labels in {least} .. {n_classes - 1} for "
                     f"keys; got {key!r}"
                 )
-            weights[label] = real_number(f"class_weight[{key!r}]", weight)
+            weights[int(label)] = real_number(f"class_weight[{key!r}]", weight)
         return weights
     weights = as_numbers("class_weight", class_weight, np.dtype(np.float64))
     if weights.shape != (n_classes,):

@@ -19,8 +19,8 @@ Batch = tuple[Any, Any, Any]
 
 
 def is_stream(X: object, y: object) -> bool:
-    """Whether X is mini-batches rather than rows: nothing is given for y."""
-    return y is None and isinstance(X, Iterable)
+    """Whether X is mini-batches rather than rows: no array, and nothing for y."""
+    return y is None and isinstance(X, Iterable) and not hasattr(X, "shape")
 
 
 class Stream:

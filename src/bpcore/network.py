@@ -7,6 +7,7 @@ loop over epochs is in ``training``.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -34,6 +35,7 @@ from bpcore.losses import CustomLoss, Loss, LossFunction
 from bpcore.metrics import Metric, MetricLike, as_metrics
 from bpcore.optimizers import SGD, Optimizer
 from bpcore.schedules import Plateau, ReduceOnPlateau, Schedule, rates
+from bpcore.stopping import Watch
 from bpcore.threads import n_threads as thread_count
 
 if TYPE_CHECKING:
@@ -124,6 +126,8 @@ class Network:
     """
 
     _engine_class: ClassVar[Any] = _engine.Engine
+    #: Whether the engine can go through several epochs at a time.
+    _runs_epochs: ClassVar[bool] = True
     _accumulate = 1
     _shuffle: ClassVar[Any] = staticmethod(_engine.shuffle)
 
@@ -528,7 +532,9 @@ class Network:
         metrics : str, callable or sequence of them, optional
             What to compute after every epoch, of the validation data where there are
             some, else of the training data: names of ``bpcore.metrics``, such as
-            "accuracy", "top_5", "r2", "mae", "auc", or callables ``f(y, a)``.
+            "accuracy", "top_5", "r2", "mae", "auc", or callables ``f(y, a)`` of targets
+            as the network takes them, labels (n,) or (n, n_L), and outputs (n, n_L).
+            Recall and its like are those of class 1 where there are two.
         monitor : str, optional
             What patience and restore_best go by: "loss", "validation_loss" or a metric;
             the validation loss where there is one, else the training loss.
@@ -539,7 +545,8 @@ class Network:
         min_delta : float
             A better value is better by more than this.
         restore_best : bool
-            End with parameters and optimizer state of the best epoch, not the last.
+            End with parameters and optimizer state of the best epoch, not the last; the
+            schedule of the learning rate goes on all the same.
         accumulate : int
             Mini-batches whose gradients make one step together: as of one mini-batch
             with the rows of all.
@@ -1282,13 +1289,21 @@ class Network:
         self._accumulate = mini_batches
         self._store_gradients()
 
+    def _watch_plateau(self, metrics: Sequence[Metric], validates: bool) -> None:
+        """What a schedule that watches has to look at in the fit that begins."""
+        if (reducer := self._reducer) is not None:
+            mode = reducer.mode
+            watch = Watch(reducer.monitor, mode, None, 0.0, metrics, validates)
+            self._watched, mode = watch.monitor, "min" if watch.sign > 0 else "max"
+            self._resolved = dataclasses.replace(reducer, mode=mode)
+            if self._plateau is not None and math.isinf(self._plateau.best):
+                self._plateau = self._plateau._replace(best=watch.sign * math.inf)
+
     def _follow_plateau(self, history: History) -> None:
         """Tell a schedule that watches what has come of an epoch."""
-        reducer = self._reducer
-        if reducer is not None and self._plateau is not None:
-            validates = history.validation_loss.size > 0
-            name = reducer.monitor or ("validation_loss" if validates else "loss")
-            self._plateau = reducer.after(self._plateau, float(history[name][-1]))
+        if self._reducer is not None and self._plateau is not None:
+            value = float(history[self._watched][-1])
+            self._plateau = self._resolved.after(self._plateau, value)
 
     def _reserve(self, n: int, gathers: bool = False) -> None:
         """A workspace for n rows, kept until a larger one is asked for.

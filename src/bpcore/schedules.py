@@ -47,7 +47,7 @@ COUNT = {"check": partial(door.whole_number, least=0)}
 POSITIVE_COUNT = {"check": partial(door.whole_number, least=1)}
 UNIT = {"check": partial(door.one_of, choices=("epoch", "step"))}
 EPOCH = {"check": partial(door.one_of, choices=("epoch",))}
-MODE = {"check": partial(door.one_of, choices=("min", "max"))}
+MODE = {"check": partial(door.one_of, choices=("auto", "min", "max"))}
 
 
 @dataclass(frozen=True, repr=False)
@@ -492,8 +492,9 @@ class ReduceOnPlateau(Schedule):
     monitor : str, optional
         The quantity's name; None is the validation loss where there is one, else the
         training loss.
-    mode : {"min", "max"}
-        Whether smaller values or larger ones are better.
+    mode : {"auto", "min", "max"}
+        Whether smaller values or larger ones are better; "auto" is "max" for metrics
+        of which `fit` knows that more is better.
     per : {"epoch"}
         As in `Schedule`.
 
@@ -520,7 +521,7 @@ class ReduceOnPlateau(Schedule):
     cooldown: int = field(default=0, metadata=COUNT)
     least: float = field(default=0.0, metadata=AT_LEAST_0)
     monitor: str | None = None
-    mode: str = field(default="min", metadata=MODE)
+    mode: str = field(default="auto", metadata=MODE)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -541,16 +542,16 @@ class ReduceOnPlateau(Schedule):
 
     def initial(self) -> Plateau:
         """What is known before the first epoch."""
-        worst = math.inf if self.mode == "min" else -math.inf
+        worst = -math.inf if self.mode == "max" else math.inf
         return Plateau(self.lr, worst, wait=0, cooldown=0)
 
     def after(self, plateau: Plateau, value: float) -> Plateau:
         """What is known after one more epoch, at whose end the quantity is `value`."""
         lr, best, wait, cooldown = plateau
-        if self.mode == "min":
-            better = value < best * (1.0 - self.min_delta)
-        else:
+        if self.mode == "max":
             better = value > best * (1.0 + self.min_delta)
+        else:
+            better = value < best * (1.0 - self.min_delta)
         best, wait = (value, 0) if better else (best, wait + 1)
         if cooldown > 0:
             wait, cooldown = 0, cooldown - 1

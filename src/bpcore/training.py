@@ -19,7 +19,7 @@ from bpcore.history import History
 from bpcore.metrics import Metric, as_metrics
 from bpcore.optimizers import LBFGS
 from bpcore.progress import progress
-from bpcore.snapshot import Snapshot
+from bpcore.snapshot import IN_MEMORY, Snapshot
 from bpcore.stopping import Watch
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 #: Seconds the engine runs before the interpreter may look at signals and the bar.
 SLICE = 0.05
+
+#: Random words that are drawn at a time for the shuffles of several epochs.
+WORDS = 1 << 16
 
 #: Rows of a mini-batch where nobody said how many.
 BATCH_SIZE = 32
@@ -75,11 +78,72 @@ class Fit:
             last.callback(network._accumulate_over, 1)
             if isinstance(network.optimizer, LBFGS):
                 self.descend_by_curvature()
+            elif self.nobody_looks:
+                self.descend_unwatched()
             else:
                 self.descend_by_steps()
             if self.restore_best and 0 < self.history.best_epoch < len(self.history):
                 self.best.restore(_what_changes(network))
         return self.history
+
+    @property
+    def nobody_looks(self) -> bool:
+        """Whether nothing is to be done between two epochs but to record them."""
+        network = self.network
+        schedule = network.optimizer.schedule
+        steady = schedule is None or (schedule.per == "step" and not schedule.plateau)
+        looks = self.held_back or self.metrics or self.callbacks or self.batch_callbacks
+        stops = self.restore_best or self.watch.patience is not None
+        small = sum(array.nbytes for array in _what_changes(network)) <= IN_MEMORY
+        few = not isinstance(self.data, Stream) and len(self.data[0]) <= WORDS
+        asks = network._design.asks
+        at_once = network._runs_epochs and steady and small and few
+        return at_once and not (looks or stops or asks)
+
+    def descend_unwatched(self) -> None:
+        """All epochs, as many at a time as take no longer than a slice of time.
+
+        For small nets what Python does between two epochs takes longer than an epoch,
+        and several networks in several threads would wait for each other's Python.
+        """
+        network, data, history = self.network, self.data, self.history
+        assert not isinstance(data, Stream)
+        n, size = len(data[0]), self.batch_size
+        order = np.empty(n, np.int64) if self.shuffle else None
+        steps = _ceil(_ceil(n, size), self.accumulate)
+        arrays = _what_changes(network)
+        copies = [np.empty_like(array) for array in arrays]
+        network._reserve(size, gathers=order is not None)
+        while len(history) < self.epochs:
+            epochs = min(self.epochs - len(history), max(1, WORDS // n))
+            bits = network._bits.state
+            words = network._bits.random_raw(epochs * n) if self.shuffle else None
+            losses, seconds = np.empty(epochs), np.empty(epochs)
+            rates = network._rates(epochs * steps)
+            done, batch = network._engine.run_epochs(
+                *(*data, order, words, size, losses, seconds, SLICE, rates),
+                *(arrays, copies),
+            )
+            if self.shuffle:
+                network._bits.state = bits
+                network._bits.advance((done + (batch != 0)) * n)
+            for epoch in range(done):
+                lr = (
+                    network._engine.lr
+                    if rates is None
+                    else rates[steps * epoch + steps - 1]
+                )
+                history._append(loss=losses[epoch], lr=lr, seconds=seconds[epoch])
+                self.watch.better(history)
+            network._epochs += done
+            if rates is not None:
+                network._engine.lr = rates[max(steps * done - 1, 0)]
+            if done:
+                self.bar.advance(done * n)
+                self.bar.end_epoch(history)
+            if batch:
+                what = "the loss is" if batch > 0 else "the parameters are"
+                _tell(what, len(history) + 1, max(batch, 0), network._engine.lr)
 
     def descend_by_steps(self) -> None:
         """Epoch after epoch of mini-batches."""
@@ -181,7 +245,7 @@ class Pass:
         )
         if not finite:
             self.diverged("the loss is", self.batches + (after - first) // size + 1)
-        self.batches += -(-(after - first) // size)
+        self.batches += _ceil(after - first, size)
         if self.fit.batch_callbacks:
             weights = self.weights - before[1]
             loss = (self.total - before[0]) / weights if weights else 0.0
@@ -198,13 +262,7 @@ class Pass:
         lr = network._engine.lr
         self.fit.before.restore(_what_changes(network))
         network._engine.steps, network._engine.seen = self.counts
-        where = f"in epoch {epoch}, mini-batch {batch}"
-        raise DivergenceError(
-            f"{what} not finite {where if batch else f'after epoch {epoch}'}; the "
-            f"network is as it was before that epoch; try an lr below {lr}",
-            epoch,
-            batch,
-        )
+        _tell(what, epoch, batch, lr)
 
 
 class ArrayPass(Pass):
@@ -229,8 +287,7 @@ class ArrayPass(Pass):
         network, size, first = self.fit.network, self.fit.batch_size, 0
         n = len(self.data[0])
         network._reserve(size, gathers=self.order is not None)
-        batches = -(-n // size)
-        rates = network._rates(-(-batches // self.fit.accumulate))
+        rates = network._rates(_ceil(_ceil(n, size), self.fit.accumulate))
         while first < n and not self.stopped:
             done = network._engine.steps - self.counts[0]
             rest = None if rates is None else rates[done:]
@@ -266,6 +323,22 @@ class StreamPass(Pass):
             if self.stopped:
                 return
         network._engine.flush()
+
+
+def _ceil(a: int, b: int) -> int:
+    """The quotient, rounded up."""
+    return -(-a // b)
+
+
+def _tell(what: str, epoch: int, batch: int | None, lr: float) -> NoReturn:
+    """Raise for a network that has been given back what it was."""
+    where = f"in epoch {epoch}, mini-batch {batch}" if batch else f"after epoch {epoch}"
+    raise DivergenceError(
+        f"{what} not finite {where}; the network is as it was before that epoch; try "
+        f"an lr below {lr}",
+        epoch,
+        batch or None,
+    )
 
 
 def _what_changes(network: Network) -> list[NDArray[Any]]:
@@ -343,6 +416,7 @@ def prepare(
     watch = Watch(
         monitor, mode, patience, min_delta, wanted, validates=held_back is not None
     )
+    network._watch_plateau(wanted, held_back is not None)
     if streams and wanted and held_back is None:
         raise ValueError(
             "metrics of mini-batches from an iterable need validation data"

@@ -50,6 +50,7 @@ static inline T(vec) T(x_times_silu_derivative)(T(vec) x, T(vec) z, T(vec) c) {
 }
 /* (1 + t) / 2 + z / 2 (1 - t^2) dt/dz of the inside */
 static inline T(vec) T(x_times_gelu_tanh_derivative)(T(vec) x, T(vec) z, T(vec) c) {
+    z = T(at_most)(T(at_least)(z, -20), 20); /* where t is -1 or 1, and inner finite */
     const T(vec) t = T(tanh)(T(gelu_inner)(z)), half = CONSTANT(0.5);
     const T(vec) inner = CONSTANT(0.79788456080286535588) *
                          T(fma)(CONSTANT(0.134145) * z, z, ONE);

@@ -21,10 +21,12 @@ TERM(y_log_y, T(select)(T(equal)(y, (T(vec)){0}), y, y * T(log)(y)))
     X(QUANTILE, quantile, T(max)(c * (y - x), (c - 1) * (y - x)),                       \
       T(select)(T(less)(x, y), -c, T(select)(T(less)(y, x), 1 - c, x - y)))             \
     X(LOG_COSH, log_cosh,                                                               \
-      T(abs)(x - y) + T(log1p)(T(exp)(T(abs)(x - y) * -2)) - (REAL)M_LN2,               \
+      T(at_least)(                                                                      \
+          T(abs)(x - y) + T(log1p)(T(exp)(T(abs)(x - y) * -2)) - (REAL)M_LN2, 0),       \
       T(tanh)(x - y))                                                                   \
     X(HINGE, hinge, T(relu)(1 - x * y),                                                 \
-      T(select)(T(less)(x * y, T(broadcast)(1)), -y, x * y * 0))                        \
+      T(select)(T(less)(x * y, T(broadcast)(1)), -y,                                    \
+                T(select)(T(equal)(x * y, x * y), T(broadcast)(0), x * y)))               \
     X(POISSON, poisson, x - y * T(log)(x + c), 1 - y / (x + c))                         \
     X(POISSON_OF_LOG, poisson_of_log, T(exp)(x) - x * y, T(exp)(x) - y)
 #define TERMS(KIND, name, value, derivative) \

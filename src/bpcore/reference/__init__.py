@@ -68,6 +68,7 @@ class Network(network.Network):
     """
 
     _engine_class = Engine
+    _runs_epochs = False
     _shuffle = staticmethod(shuffle)
 
     def __repr__(self) -> str:

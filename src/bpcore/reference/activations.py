@@ -46,6 +46,7 @@ def gelu_inner(z: Array) -> Array:
 
 def gelu_tanh_derivative(z: Array) -> Array:
     """d/dz of z (1 + t) / 2 with t = tanh(gelu_inner(z))"""
+    z = np.clip(z, -20, 20)  # where t is -1 or 1, and inner finite
     t = np.tanh(gelu_inner(z))
     inner = math.sqrt(2 / math.pi) * (1 + 0.134145 * z * z)
     return 0.5 * (1 + t) + 0.5 * z * (1 - t * t) * inner
@@ -73,7 +74,7 @@ FUNCTIONS: dict[str, Callable[[Array], Array]] = {
     "hard_sigmoid": lambda z: np.clip((z + 3) / 6, 0, 1),
     "hard_tanh": lambda z: np.clip(z, -1, 1),
     "exp": np.exp,
-    "step": lambda z: np.where(z > 0, 1, 0).astype(z.dtype),
+    "step": lambda z: np.where(z > 0, 1, np.where(z <= 0, 0, z)),
 }
 
 #: f'(z) in terms of a = f(z); gelu, gelu_tanh and silu take z for a.

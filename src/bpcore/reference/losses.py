@@ -59,12 +59,16 @@ def of_each_output(x: Array, y: Array, name: str, c: float) -> tuple[Array, Arra
         far = np.abs(d) > c
         return np.where(far, c * (np.abs(d) - 0.5 * c), 0.5 * d**2), np.clip(d, -c, c)
     if name == "quantile":
-        return np.maximum(-c * d, (1 - c) * d), np.where(d < 0, -c, 1 - c) * (d != 0)
+        return np.maximum(-c * d, (1 - c) * d), np.where(
+            d < 0, -c, np.where(d > 0, 1 - c, d)
+        )
     if name == "log_cosh":
         e = np.abs(d) + np.log1p(np.exp(-2 * np.abs(d))) - math.log(2)
-        return e, np.tanh(d)
+        return np.maximum(e, 0), np.tanh(d)
     if name == "hinge":
-        return np.maximum(0, 1 - x * y), np.where(x * y < 1, -y, 0)
+        return np.maximum(0, 1 - x * y), np.where(
+            x * y < 1, -y, np.where(x * y >= 1, 0, x)
+        )
     if name == "poisson":
         return x - y * np.log(x + c), 1 - y / (x + c)
     assert name == "poisson_of_log"
