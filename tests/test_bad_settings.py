@@ -212,11 +212,10 @@ BAD_TOGETHER = [
     (bp.Rprop, {"least": 1, "most": 0.1}, VALUE("least must be at most ...; got 1.0")),
     (bp.Rprop, {"lr": schedules.Constant(0.1)}, TYPE(ONCE)),
     (bp.Rprop, {"lr": lambda epoch: 0.1}, TYPE(ONCE)),
+    (bp.LBFGS, {"decoupled": True}, VALUE("LBFGS has no decoupled; got True")),
     *(
-        (bp.LBFGS, {name: bad}, VALUE(f"LBFGS has no {name}; got {bad}"))
-        for name, bad in (
-            {**dict.fromkeys(("l1", *LIMITS), 0.5), "decoupled": True}
-        ).items()
+        (bp.LBFGS, {name: 0.5}, VALUE(f"LBFGS has no {name}; got 0.5"))
+        for name in ("l1", *LIMITS)
     ),
     *(
         (bp.LBFGS, {"biases": {name: 0.5}}, VALUE(f"...{name}...; got ..."))
@@ -573,46 +572,38 @@ def test_a_loss_cannot_use_the_network_in_the_middle_of_its_step(name):
 
 # --- names, with the closest right one ------------------------------------------------
 
+#: Each before the right one that it is closest to, if any.
 WRONG_NAMES = {
-    "activation": {
-        **{"swish": "silu", "leakyrelu": "leaky_relu", "LeakyReLU": "leaky_relu"},
-        **{"gelu_tahn": "gelu_tanh", "hardtanh": "hard_tanh", "heaviside": "step"},
-        **{"soft_plus": "softplus", "Selu": "selu", "zzz": None},
-    },
-    "output": {"exponential": "exp", "linear": "identity", "sofplus": "softplus"},
-    "loss": {
-        **{"mae": "mean_absolute_error", "mse": "mean_squared_error"},
-        **{"l1": "mean_absolute_error", "hubber": "huber", "smooth_l1": "huber"},
-        **{"pinball": "quantile", "kl": "kl_divergence", "logcosh": "log_cosh"},
-        **{"poison": "poisson", "Hinge": "hinge", "zzz": None},
-    },
-    "norm": {
-        "batchnorm": "batch",
-        "layer_norm": "layer",
-        "Batch": "batch",
-        "zzz": None,
-    },
-    "init": {"lecun_norma": "lecun_normal", "xavier": "glorot_uniform", "zzz": None},
+    "activation": (
+        "swish>silu leakyrelu>leaky_relu LeakyReLU>leaky_relu gelu_tahn>gelu_tanh "
+        "hardtanh>hard_tanh heaviside>step soft_plus>softplus Selu>selu zzz"
+    ),
+    "output": "exponential>exp linear>identity sofplus>softplus zzz",
+    "loss": (
+        "mae>mean_absolute_error l1>mean_absolute_error mse>mean_squared_error "
+        "hubber>huber smooth_l1>huber pinball>quantile kl>kl_divergence "
+        "logcosh>log_cosh poison>poisson Hinge>hinge zzz"
+    ),
+    "norm": "batchnorm>batch layer_norm>layer Batch>batch zzz",
+    "init": "lecun_norma>lecun_normal xavier>glorot_uniform zzz",
 }
 WRONG_NAMES_OF_FIT = {
-    "metrics": {
-        **{"acuracy": "accuracy", "ROC_AUC": "roc_auc", "top5": "top_5"},
-        **{"mean_abs_error": "mean_absolute_error", "zzz": None},
-    },
-    "monitor": {
-        **{"validation_los": "validation_loss", "acuracy": "accuracy"},
-        **{"los": "loss", "zzz": None},
-    },
-    "mode": {"maximum": "max", "Min": "min", "zzz": None},
-    "class_weight": {"balancd": "balanced", "zzz": None},
+    "metrics": (
+        "acuracy>accuracy ROC_AUC>roc_auc top5>top_5 "
+        "mean_abs_error>mean_absolute_error zzz"
+    ),
+    "monitor": "validation_los>validation_loss acuracy>accuracy los>loss zzz",
+    "mode": "maximum>max Min>min zzz",
+    "class_weight": "balancd>balanced zzz",
 }
 
 
 def wrong_names(names):
     rows = []
-    for argument, closest in names.items():
-        for name, other in closest.items():
-            hint = f"; did you mean {other!r}?" if other else ""
+    for argument, pairs in names.items():
+        for pair in pairs.split():
+            name, _, right = pair.partition(">")
+            hint = f"; did you mean {right!r}?" if right else ""
             text = f"{argument} must be one of ...; got {name!r}{hint}"
             rows.append((argument, name, VALUE(text)))
     return table(rows, "argument, name, refusal")
@@ -786,10 +777,8 @@ BAD_FITS = [
     *bad_counts("batch_size"),
     *bad_counts("accumulate"),
     *bad_counts("patience"),
-    *(
-        ({name: None}, TYPE(f"{name} ...; got None"))
-        for name in ("epochs", "accumulate")
-    ),
+    ({"epochs": None}, TYPE("epochs must be a whole number ...; got None")),
+    ({"accumulate": None}, TYPE("accumulate must be a whole number ...; got None")),
     *bad_flags("shuffle"),
     *bad_flags("restore_best"),
     *bad_flags("progress"),

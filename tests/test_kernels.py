@@ -969,7 +969,7 @@ def test_rules_need_their_states(dtype, name, settings):
     arrays = draw(name, settings, SIZES, dtype)
     names = ", ".join(settings["optimizer"].states)
     for key in (key for key in arrays if key.startswith("state")):
-        message = rf"^state must have shape \(.*\), for {names}; got None$"
+        message = rf"^{key} must have shape \(.*\), for {names}; got None$"
         with refused(without(arrays, key), message):
             call(name, without(arrays, key), settings)
 
