@@ -28,6 +28,7 @@ below it::
     cli, demo, datasets     the `bpcore` command and what it shows
     many                    many networks, each on a thread of its own
     network                 Network: checks, owns the buffers, does no arithmetic
+      learner                 its optimizer: settings, state, learning rate
       gradients               what it hands out of a mini-batch
       _settings               what a network is made of, checked: Design
       _validation             the door: what comes in is checked and converted once

@@ -7,7 +7,6 @@ loop over epochs is in ``training``.
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -19,23 +18,15 @@ from bpcore import _settings as settings
 from bpcore import _validation as door
 from bpcore._validation import ClassWeight, Real
 from bpcore.activations import ACTIVATIONS
-from bpcore.buffers import (
-    SQUARES,
-    aligned_zeros,
-    optimizer_state,
-    running_views,
-    state_apart,
-    views,
-)
+from bpcore.buffers import aligned_zeros, running_views, views
 from bpcore.errors import DivergenceError
 from bpcore.gradients import Gradients, Tape
 from bpcore.history import History
 from bpcore.initializers import INITIALIZERS, initialize
+from bpcore.learner import Learner
 from bpcore.losses import CustomLoss, Loss, LossFunction
 from bpcore.metrics import Metric, MetricLike, as_metrics
 from bpcore.optimizers import SGD, Optimizer
-from bpcore.schedules import Plateau, ReduceOnPlateau, Schedule, rates
-from bpcore.stopping import Watch
 from bpcore.threads import n_threads as thread_count
 
 if TYPE_CHECKING:
@@ -45,7 +36,7 @@ if TYPE_CHECKING:
 ROWS_AT_A_TIME = 256
 
 
-class Network:
+class Network(Learner):
     r"""A multilayer perceptron, trained by backpropagation.
 
     With L weight layers, a[0] the input (n, n_0) and f[l] the activation of layer l::
@@ -128,7 +119,6 @@ class Network:
     _engine_class: ClassVar[Any] = _engine.Engine
     #: Whether the engine can go through several epochs at a time.
     _runs_epochs: ClassVar[bool] = True
-    _accumulate = 1
     _shuffle: ClassVar[Any] = staticmethod(_engine.shuffle)
 
     def __init__(
@@ -315,164 +305,6 @@ class Network:
         Writable, like the parameters.
         """
         return self._running_views
-
-    @property
-    def optimizer(self) -> Optimizer:
-        """The settings of the update; assign others at any time.
-
-        The state is kept where an optimizer of the same kind keeps the same arrays, and
-        begins anew otherwise, as does the schedule of the learning rate if it is
-        another.
-        """
-        return self._optimizer
-
-    @optimizer.setter
-    def optimizer(self, optimizer: Optimizer) -> None:
-        settings.known_optimizer(optimizer)
-        before = getattr(self, "_optimizer", None)
-        same = type(optimizer) is type(before) and optimizer.states == before.states
-        state = self._state if same else self._new_state(optimizer)
-        with self._engine:
-            if not same:
-                self._engine.steps = 0
-            self._use_optimizer(optimizer, state)
-            if before is None or optimizer.lr != before.lr:
-                self._begin_schedule()
-
-    def _new_state(self, optimizer: Optimizer) -> Real | None:
-        if not optimizer.states:
-            return None
-        state = optimizer_state(
-            len(optimizer.states), self._parameters.size, self._dtype
-        )
-        of_weights, of_biases = optimizer.both()
-        for name, array in zip(optimizer.states, state, strict=True):
-            parts = views(array[: self._parameters.size], self.sizes, self.norms)
-            for W, factor in zip(parts.weights, self._lr_factors, strict=True):
-                W[...] = of_weights.start(name, factor)
-            for b, factor in zip(parts.biases, self._lr_factors, strict=True):
-                b[...] = of_biases.start(name, factor)
-            for gain, factor in zip(parts.gains, self._lr_factors, strict=True):
-                if gain is not None:
-                    gain[...] = of_biases.start(name, factor)
-        return state
-
-    def _use_optimizer(self, optimizer: Optimizer, state: Real | None) -> None:
-        factors = [
-            0.0 if frozen else factor
-            for factor, frozen in zip(self._lr_factors, self._frozen, strict=True)
-        ]
-        steps = optimizer.rule in _dispatch.kernels.RULES
-        loss = self._design.loss
-        self._engine.accept(steps and self._at_once, loss.labels, loss.least, loss.most)
-        if steps:
-            apart = state_apart(self._parameters.size)
-            self._engine.use_optimizer(optimizer, factors, state, apart)
-        self._optimizer, self._state = optimizer, state
-        self._scheduled = optimizer.schedule is not None
-        self._store_gradients()
-
-    def _store_gradients(self) -> None:
-        """Train by stored gradients where the optimizer or accumulation asks for it."""
-        size, gradient, waiting, squares = self._parameters.size, None, None, None
-        accumulate = self._accumulate
-        if accumulate > 1 or self._optimizer.clip_norm:
-            gradient = aligned_zeros(size, self._dtype)
-            squares = np.zeros(size // SQUARES + 1)
-        if accumulate > 1:
-            waiting = aligned_zeros(size, self._dtype)
-        self._engine.use_gradients(gradient, waiting, squares, accumulate)
-
-    @property
-    def lr_factors(self) -> tuple[float, ...]:
-        """Each layer's share of the learning rate, 1 at first; assign one for each.
-
-        Examples
-        --------
-        >>> import bpcore as bp
-        >>> net = bp.Network([4, 8, 3])
-        >>> net.lr_factors = [0.1, 1.0]
-        """
-        return self._lr_factors
-
-    @lr_factors.setter
-    def lr_factors(self, factors: Sequence[float]) -> None:
-        self._lr_factors = settings.layer_factors(factors, len(self.weights))
-        with self._engine:
-            self._use_optimizer(self._optimizer, self._state)
-
-    @property
-    def frozen(self) -> tuple[bool, ...]:
-        """Whether each layer is left as it is by training; assign a bool for each.
-
-        Frozen layers keep weights, biases, gains and running moments.
-
-        Examples
-        --------
-        >>> import bpcore as bp
-        >>> net = bp.Network([4, 8, 3])
-        >>> net.frozen = [True, False]
-        """
-        return self._frozen
-
-    @frozen.setter
-    def frozen(self, frozen: Sequence[bool]) -> None:
-        if len(frozen) != len(self.weights):
-            raise ValueError(
-                f"frozen must be one bool for each of the {len(self.weights)} layers "
-                f"of weights; got {len(frozen)}"
-            )
-        self._frozen = tuple(
-            door.yes_or_no(f"frozen[{l}]", value) for l, value in enumerate(frozen)
-        )
-        with self._engine:
-            self._use_optimizer(self._optimizer, self._state)
-
-    # --- learning rate ----------------------------------------------------------------
-
-    @property
-    def lr(self) -> float:
-        """The learning rate of the next step."""
-        self._set_lr()
-        lr: float = self._engine.lr
-        return lr
-
-    def _begin_schedule(self) -> None:
-        """The schedule, if any, counts from here on."""
-        self._begun = self._engine.steps, self._epochs
-        reducer = self._reducer
-        self._plateau: Plateau | None = reducer.initial() if reducer else None
-        self._set_lr()
-
-    @property
-    def _reducer(self) -> ReduceOnPlateau | None:
-        schedule = self._optimizer.schedule
-        return None if schedule is None else schedule.plateau
-
-    def _set_lr(self) -> None:
-        """Tell the engine the rate of the next step."""
-        schedule = self._optimizer.schedule
-        if schedule is None:
-            self._engine.lr = self._optimizer.lr
-        elif self._plateau is not None:
-            self._engine.lr = self._plateau.lr * schedule.scale(self._time(schedule))
-        else:
-            self._engine.lr = schedule(self._time(schedule))
-
-    def _time(self, schedule: Schedule) -> int:
-        """Steps or epochs since the schedule began."""
-        steps, epochs = self._begun
-        if schedule.per == "step":
-            return int(self._engine.steps) - steps
-        return self._epochs - epochs
-
-    def _rates(self, count: int) -> NDArray[np.float64] | None:
-        """The rates of so many steps from here on, None if they are all `lr`."""
-        self._set_lr()
-        schedule = self._optimizer.schedule
-        if schedule is None or schedule.per != "step" or self._plateau is not None:
-            return None
-        return rates(schedule, self._time(schedule), count)
 
     # --- training ---------------------------------------------------------------------
 
@@ -1283,27 +1115,6 @@ class Network:
         batch = self._batch(X, y, weight[0] if weight else None, None, of)
         self._require_rows(len(batch[0]))
         return batch
-
-    def _accumulate_over(self, mini_batches: int) -> None:
-        """Make one step of so many mini-batches from now on; forget those that wait."""
-        self._accumulate = mini_batches
-        self._store_gradients()
-
-    def _watch_plateau(self, metrics: Sequence[Metric], validates: bool) -> None:
-        """What a schedule that watches has to look at in the fit that begins."""
-        if (reducer := self._reducer) is not None:
-            mode = reducer.mode
-            watch = Watch(reducer.monitor, mode, None, 0.0, metrics, validates)
-            self._watched, mode = watch.monitor, "min" if watch.sign > 0 else "max"
-            self._resolved = dataclasses.replace(reducer, mode=mode)
-            if self._plateau is not None and math.isinf(self._plateau.best):
-                self._plateau = self._plateau._replace(best=watch.sign * math.inf)
-
-    def _follow_plateau(self, history: History) -> None:
-        """Tell a schedule that watches what has come of an epoch."""
-        if self._reducer is not None and self._plateau is not None:
-            value = float(history[self._watched][-1])
-            self._plateau = self._resolved.after(self._plateau, value)
 
     def _reserve(self, n: int, gathers: bool = False) -> None:
         """A workspace for n rows, kept until a larger one is asked for.
