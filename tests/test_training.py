@@ -209,6 +209,64 @@ def test_reduce_on_plateau_follows_what_it_is_told():
     assert history.lr.tolist() == [0.1, 0.1, pytest.approx(0.01)]
 
 
+def watched(net, history):
+    """A callback that does nothing, but keeps fit from running many epochs at once."""
+
+
+@each_option
+@each_optimizer
+def test_epochs_that_nobody_watches(optimizer, options):
+    """They run in one go: the same bits, and the same history."""
+    nets = [make(optimizer=optimizer, **options) for _ in range(2)]
+    histories = [
+        net.fit(
+            X,
+            LABELS,
+            epochs=5,
+            batch_size=batch_size(optimizer),
+            accumulate=1 if optimizer.full_batch else 2,
+            callbacks=callbacks,
+            **QUIET,
+        )
+        for net, callbacks in zip(nets, ([], [watched]), strict=True)
+    ]
+    assert everything(nets[0]) == everything(nets[1])
+    for name in ("loss", "lr"):
+        assert np.array_equal(*(history[name] for history in histories))
+    assert histories[0].best_epoch == histories[1].best_epoch
+    assert len(histories[0].seconds) == 5 and (histories[0].seconds > 0).all()
+
+
+@pytest.mark.parametrize("lr", RATES, ids=str)
+def test_schedules_that_nobody_watches(lr):
+    nets = [make(optimizer=bp.SGD(lr, momentum=0.9)) for _ in range(2)]
+    histories = [
+        net.fit(X, LABELS, epochs=6, callbacks=callbacks, **QUIET)
+        for net, callbacks in zip(nets, ([], [watched]), strict=True)
+    ]
+    assert everything(nets[0]) == everything(nets[1]) and nets[0].lr == nets[1].lr
+    assert np.array_equal(*(history.lr for history in histories))
+
+
+@pytest.mark.parametrize("seconds", [0.0, 10.0])
+@pytest.mark.parametrize("lr, batch", [(3.0, True), (1e38, False)])
+def test_divergence_that_nobody_watches(monkeypatch, seconds, lr, batch):
+    """The same epoch, mini-batch and message; network and random stream as before it."""
+    monkeypatch.setattr(bp.training, "SLICE", seconds)
+    results = []
+    for callbacks in ([], [watched]):
+        net = bp.Network([7, 4], optimizer=bp.SGD(lr, momentum=0.9), rng=0)
+        # Of one mini-batch with large numbers only the parameters tell.
+        rows, size = (X, 8) if batch else (100 * X, 50)
+        options = {"epochs": 999, "batch_size": size, "callbacks": callbacks, **QUIET}
+        with pytest.raises(bp.DivergenceError) as caught:
+            net.fit(rows, X[:, :4], **options)
+        error = caught.value
+        assert (error.batch is not None) == batch
+        results.append((str(error), error.epoch, error.batch, everything(net)))
+    assert results[0] == results[1]
+
+
 # --- what acts on steps ---------------------------------------------------------------
 
 
