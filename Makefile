@@ -62,7 +62,9 @@ sanitize:
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1 \
 	.venv-sanitize/bin/python -m pytest tests/test_kernels.py tests/test_elementary.py \
 		tests/test_bits.py tests/test_gradients.py tests/test_network.py \
-		tests/test_threads.py tests/test_at_once.py tests/test_snapshot.py
+		tests/test_threads.py tests/test_at_once.py tests/test_snapshot.py \
+		tests/test_training_kernels.py tests/test_golden.py tests/test_training.py \
+		tests/test_fit_options.py
 
 clean:
 	rm -rf .venv .venv-test .venv-bench .venv-sanitize build src/*.egg-info bpcore-demo.png

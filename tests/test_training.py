@@ -251,7 +251,7 @@ def test_schedules_that_nobody_watches(lr):
 @pytest.mark.parametrize("seconds", [0.0, 10.0])
 @pytest.mark.parametrize("lr, batch", [(3.0, True), (1e38, False)])
 def test_divergence_that_nobody_watches(monkeypatch, seconds, lr, batch):
-    """The same epoch, mini-batch and message; network and random stream as before it."""
+    """The same epoch, batch and message; network and random stream as before it."""
     monkeypatch.setattr(bp.training, "SLICE", seconds)
     results = []
     for callbacks in ([], [watched]):
