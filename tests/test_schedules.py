@@ -340,7 +340,7 @@ VALUE_ERRORS = {
     "OneCycle(1, 9, end_factor=0)": "end_factor must be finite and above 0; got 0",
     "WarmUp(Constant(1), 0)": "length must be a whole number of at least 1; got 0",
     "WarmUp(Constant(1), 3, 1)": "start must be at least 0 and below 1; got 1.0",
-    "ReduceOnPlateau(1, 0)": "factor must be finite and above 0; got 0.0",
+    "ReduceOnPlateau(1, 0)": "factor must be above 0 and below 1; got 0.0",
     "ReduceOnPlateau(1, 1)": "factor must be .* below 1; got 1.0",
     "ReduceOnPlateau(1, patience=-1)": "patience must be a whole .* at least 0; got -1",
     "ReduceOnPlateau(1, min_delta=1)": "min_delta must be .* below 1; got 1.0",

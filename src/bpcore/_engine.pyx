@@ -143,6 +143,7 @@ cdef struct net_t:
     bint loss_takes_z
     activation_t f_last             # what the loss takes is f_last(z[L-1])
     void *asks                      # the Engine, where the loss is a Python function
+    bint failed                     # which raised an error
     double largest                  # finite number of the dtype
     char *parameters
     char *state
@@ -279,6 +280,7 @@ cdef void walk(void *task_, const worker_t *worker) noexcept nogil:
                          key)
             sums.weights += loss_pass(net, worker, &batch, out, training, 0,
                                       &sums.total)
+            finite = not net.failed
             if training:
                 backward_pass(net, worker, net.memory, batch.X, n, key, task.gradient,
                               task.dX, False)
@@ -385,7 +387,7 @@ cdef class Engine:
     cdef object kept_state, kept_gradients
     cdef object dtype
     cdef char kind
-    cdef bint at_once, labels_allowed
+    cdef bint at_once, labels_allowed, asking
     cdef double least_target, most_target
     cdef readonly int n_threads
     cdef Py_ssize_t work
@@ -454,6 +456,8 @@ cdef class Engine:
 
     cdef int enter(self) except -1:
         cdef unsigned long me = PyThread_get_thread_ident()
+        if self.asking:
+            raise RuntimeError("this network is in use by the step that asks its loss")
         if self.depth > 0 and self.owner != me:
             raise RuntimeError(
                 "this network is in use by another thread; "
@@ -662,7 +666,7 @@ cdef class Engine:
     cdef int raise_failure(self) except -1:
         """Raise what a loss in Python has raised."""
         if self.failure is not None:
-            failure, self.failure = self.failure, None
+            failure, self.failure, self.net.failed = self.failure, None, False
             raise failure
         return 0
 
@@ -917,12 +921,16 @@ cdef class Engine:
     ) noexcept:
         """E and delta of a mini-batch from the loss function; NaN where it fails."""
         cdef Py_ssize_t i
+        self.asking = True
         try:
             self.answer(batch, out, share_of_one)
         except BaseException as error:
             self.failure = error
+            self.net.failed = True
             for i in range(batch.n):
                 self.net.E[i] = NAN
+        finally:
+            self.asking = False
 
     cdef object rows_of(self, const char *start, dtype, shape):
         """A copy of what lies there: it may be kept."""
@@ -1039,7 +1047,10 @@ cdef class Engine:
             target.kind, target.at = LABEL, <char *>&label
             target.ndim, target.n, target.width = 1, 1, 1
         elif isinstance(y, NUMBER):
-            y_f64 = y
+            try:
+                y_f64 = y
+            except OverflowError:
+                return None
             y_f32 = <float>y_f64
             target.kind = self.kind
             target.at = <char *>&y_f32 if self.kind == c"f" else <char *>&y_f64
@@ -1084,7 +1095,12 @@ cdef class Engine:
         row.n, row.width = 1, row.n
         if not self.usable_rows(&row):
             return None
-        self.predict_plain(&row, address(out, PyBUF_WRITABLE))
+        cdef Py_ssize_t size = self.net.k.itemsize
+        cdef char *to = address(out, PyBUF_WRITABLE)
+        cdef Py_ssize_t n_out = self.net.layers[self.net.L - 1].n_out
+        if row.at < to + n_out * size and to < row.at + row.width * size:
+            return None
+        self.predict_plain(&row, to)
         return out
 
     cdef int predict_plain(self, const plain_t *rows, char *out) except -1:

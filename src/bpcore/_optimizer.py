@@ -37,9 +37,14 @@ def number(default: float, low: float = 0.0, high: float | None = None) -> Any:
     return field(default=default, metadata={"low": low, "high": high})
 
 
-def positive(default: float) -> Any:
-    """A setting above 0."""
-    return field(default=default, metadata={"low": None, "high": None})
+def positive(default: float, high: float | None = None, above: float = 0.0) -> Any:
+    """A setting above 0, or above another number, and where given, below `high`."""
+    return field(default=default, metadata={"low": None, "high": high, "above": above})
+
+
+def share(default: float) -> Any:
+    """A setting from 0 to 1."""
+    return field(default=default, metadata={"low": 0.0, "high": None, "most": 1.0})
 
 
 def common(default: float) -> Any:
@@ -197,16 +202,22 @@ class Optimizer:
             for setting in dataclasses.fields(self)
             if isinstance(setting.default, float) and setting.metadata
         ]
-        for name in others:
+        spans = {setting.name: setting.metadata for setting in dataclasses.fields(self)}
+        for name, value in others.items():
             door.one_of("a setting in biases", name, [*numbers, "lr_factor"])
+            door.number_within(f"biases[{name!r}]", value, **spans[name])
         return self.replace(biases=(), **others), factor
 
 
 def _pairs(biases: object) -> tuple[tuple[str, float], ...]:
     """The mapping as something immutable."""
-    if not isinstance(biases, Mapping | tuple):
+    if isinstance(biases, tuple) and all(  # as it is kept
+        isinstance(pair, tuple) and len(pair) == 2 for pair in biases
+    ):
+        return biases
+    if not isinstance(biases, Mapping):
         raise TypeError(
             "biases must be a mapping such as {'weight_decay': 0.0}; "
             f"got {type(biases).__name__}"
         )
-    return tuple(sorted(dict(biases).items()))
+    return tuple(sorted(biases.items(), key=lambda pair: str(pair[0])))

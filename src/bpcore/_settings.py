@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from bpcore import _dispatch
 from bpcore import _validation as door
 from bpcore.activations import ACTIVATIONS
 from bpcore.losses import DEFAULT_LOSS, LOSSES, CustomLoss, Loss, LossFunction
@@ -55,13 +56,22 @@ def known_optimizer(optimizer: Optimizer) -> Optimizer:
             "optimizer must be settings such as bpcore.SGD(lr=0.1) or bpcore.Adam(); "
             f"got {optimizer!r}"
         )
+    if optimizer.rule not in _dispatch.kernels.RULES and not optimizer.full_batch:
+        raise TypeError(
+            f"optimizer must be one of this library's; got {type(optimizer).__name__}"
+        )
+    schedule = optimizer.schedule
+    if schedule is not None and schedule.plateau is None:
+        schedule(0)  # raises where the first rate is none
     return optimizer
 
 
 def per_hidden_layer(name: str, value: Any, hidden: int) -> tuple[Any, ...]:
     """`value` for every hidden layer, or one for each where it is a sequence."""
+    if isinstance(value, np.ndarray) and value.ndim == 1:
+        value = value.tolist()
     if isinstance(value, str) or not isinstance(value, Sequence):
-        return (value,) * hidden
+        return (value,) * max(hidden, 1)  # one to look at, where there are none
     if len(value) != hidden:
         raise ValueError(
             f"{name} must be one value or one for each of the {hidden} hidden "
@@ -73,24 +83,25 @@ def per_hidden_layer(name: str, value: Any, hidden: int) -> tuple[Any, ...]:
 def hidden_activations(activation: str | Sequence[str], hidden: int) -> tuple[str, ...]:
     """The name of each hidden layer's f."""
     names = per_hidden_layer("activation", activation, hidden)
-    if not hidden and isinstance(activation, str):
-        door.one_of("activation", activation, ACTIVATIONS)
-    return tuple(door.one_of("activation", name, ACTIVATIONS) for name in names)
+    checked = [door.one_of("activation", name, ACTIVATIONS) for name in names]
+    return tuple(checked[:hidden])
 
 
 def hidden_norms(norm: Any, hidden: int) -> tuple[str | None, ...]:
     """The normalisation of each hidden layer."""
     names = per_hidden_layer("norm", norm, hidden)
-    return tuple(
+    checked = [
         None if name is None else door.one_of("norm, if not None,", name, NORMS)
         for name in names
-    )
+    ]
+    return tuple(checked[:hidden])
 
 
 def hidden_dropout(dropout: Any, hidden: int) -> tuple[float, ...]:
     """The share of each hidden layer's units that drop out."""
     shares = per_hidden_layer("dropout", dropout, hidden)
-    return tuple(door.number_within("dropout", p, 0.0, 1.0) for p in shares)
+    checked = [door.number_within("dropout", p, 0.0, 1.0) for p in shares]
+    return tuple(checked[:hidden])
 
 
 def output_and_loss(
@@ -103,7 +114,7 @@ def output_and_loss(
         loss = DEFAULT_LOSS.get(output, "squared_error") if output else "squared_error"
     if isinstance(loss, Loss):
         allowed = loss
-    elif callable(loss):
+    elif callable(loss) and not isinstance(loss, type):
         allowed = CustomLoss(loss)
     else:
         allowed = LOSSES[door.one_of("loss", loss, LOSSES)]
@@ -118,18 +129,27 @@ def output_and_loss(
 
 def layer_factors(factors: Any, n_layers: int) -> tuple[float, ...]:
     """One factor of the learning rate for each layer of weights."""
-    if isinstance(factors, str) or not isinstance(factors, Sequence | np.ndarray):
-        raise TypeError(
-            f"lr_factors must be one number for each layer; got {factors!r}"
-        )
-    if len(factors) != n_layers:
-        raise ValueError(
-            f"lr_factors must be one number for each of the {n_layers} layers of "
-            f"weights; got {len(factors)}"
-        )
+    _one_for_each("lr_factors", "number", factors, n_layers)
     return tuple(
         door.real_number(f"lr_factors[{l}]", factor) for l, factor in enumerate(factors)
     )
+
+
+def frozen_layers(frozen: Any, n_layers: int) -> tuple[bool, ...]:
+    """Whether each layer of weights is left as it is."""
+    _one_for_each("frozen", "bool", frozen, n_layers)
+    return tuple(
+        door.yes_or_no(f"frozen[{l}]", value) for l, value in enumerate(frozen)
+    )
+
+
+def _one_for_each(name: str, kind: str, values: Any, n_layers: int) -> None:
+    expected = f"{name} must be one {kind} for each of the {n_layers} layers of weights"
+    sequence = isinstance(values, Sequence) or getattr(values, "ndim", 0) > 0
+    if isinstance(values, str) or not sequence:
+        raise TypeError(f"{expected}; got {values!r}")
+    if len(values) != n_layers:
+        raise ValueError(f"{expected}; got {len(values)}")
 
 
 @dataclass(frozen=True)

@@ -90,26 +90,41 @@ def whole_number(name: str, value: object, least: int, others: str = "") -> int:
 
 def real_number(name: str, value: object, *, above_zero: bool = False) -> float:
     """`value` as a finite float of at least 0, or above 0."""
+    return number_within(name, value, None if above_zero else 0.0, None)
+
+
+def number_within(
+    name: str,
+    value: object,
+    low: float | None,
+    high: float | None,
+    *,
+    above: float | None = None,
+    most: float | None = None,
+) -> float:
+    """`value` as a finite float in a range, which the message names in full.
+
+    It is at least `low`, or above `above` (0 where both are None), and below `high`, or
+    at most `most`.
+    """
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a number; got {value!r}")
     try:
         number = float(value)
     except OverflowError:
         number = math.inf
-    if not (math.isfinite(number) and (number > 0 if above_zero else number >= 0)):
-        least = "above 0" if above_zero else "at least 0"
-        raise ValueError(f"{name} must be finite and {least}; got {number}")
-    return number
-
-
-def number_within(
-    name: str, value: object, low: float | None, high: float | None
-) -> float:
-    """`value` as a finite float, at least `low` (None: above 0) and below `high`."""
-    number = real_number(name, value, above_zero=low is None)
-    if number < (low or 0.0) or (high is not None and number >= high):
-        most = "" if high is None else f" and below {high:g}"
-        raise ValueError(f"{name} must be at least {low or 0:g}{most}; got {number}")
+    if low is None:
+        least, fits = f"above {above or 0:g}", number > (above or 0)
+    else:
+        least, fits = f"at least {low:g}", number >= low
+    if high is not None:
+        span, fits = f"{least} and below {high:g}", fits and number < high
+    elif most is not None:
+        span, fits = f"{least} and at most {most:g}", fits and number <= most
+    else:
+        span = f"finite and {least}"
+    if not (fits and math.isfinite(number)):
+        raise ValueError(f"{name} must be {span}; got {number}")
     return number
 
 

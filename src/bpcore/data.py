@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,8 @@ class Stream:
 
     def __init__(self, batches: Iterable[Any], steps_per_epoch: int | None) -> None:
         if steps_per_epoch is not None:
-            door.whole_number("steps_per_epoch", steps_per_epoch, 1)
+            steps_per_epoch = door.whole_number("steps_per_epoch", steps_per_epoch, 1)
+            steps_per_epoch = min(steps_per_epoch, sys.maxsize)
         self.batches, self.limit = batches, steps_per_epoch
         self.is_iterator = isinstance(batches, Iterator)
         self.going: Iterator[Any] | None = None
@@ -55,17 +57,22 @@ class Stream:
             self.going = iter(self.batches)  # from its beginning again
 
 
-def split(
-    network: Network, data: Batch, fraction: float, is_class: bool
-) -> tuple[Batch, Batch]:
-    """The data and a random share of it held back, classes in proportion."""
-    X, y, weight = data
-    n = len(X)
+def held_back(n: int, fraction: float) -> int:
+    """How many of n rows this share of them is."""
     held = round(fraction * n)
     if not 1 <= held < n:
         raise ValueError(
             f"validation={fraction} must leave at least one of {n} rows on each side"
         )
+    return held
+
+
+def split(
+    network: Network, data: Batch, fraction: float, is_class: bool
+) -> tuple[Batch, Batch]:
+    """The data and a random share of it held back, classes in proportion."""
+    X, y, weight = data
+    n, held = len(X), held_back(len(X), fraction)
     order = np.arange(n)
     network._shuffle(order, network._bits.random_raw(n))
     if is_class:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 ROWS_AT_A_TIME = 1024
 
 
+class _Callers(Exception):
+    """An error that must not be taken for SciPy's own."""
+
+
 def penalty(network: Network) -> NDArray[np.float64]:
     """The weight decay of every parameter."""
     decay = np.zeros(network.parameters.size)
@@ -91,13 +95,17 @@ def fit(
 
     def objective(x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         parameters[free] = x
-        loss, gradient = loss_and_gradient(network, data)
+        try:
+            loss, gradient = loss_and_gradient(network, data)
+        except BaseException:
+            parameters[free] = reached
+            raise
         losses[x.tobytes()] = loss
         w = parameters.astype(np.float64)
         loss += 0.5 * float((decay * w * w)[free].sum())
         return loss, (gradient + decay * w)[free]
 
-    start = parameters[free].astype(np.float64)
+    start = reached = parameters[free].astype(np.float64)
     before, clock = loss_and_gradient(network, data)[0], time.perf_counter()
     if not np.isfinite(before):
         raise DivergenceError(
@@ -105,28 +113,35 @@ def fit(
         )
 
     def iteration(x: NDArray[np.float64]) -> None:
-        nonlocal before, clock
-        parameters[free] = x
+        nonlocal before, clock, reached
+        parameters[free] = reached = x.copy()
         network._engine.steps += 1
-        stop = end_epoch(before, time.perf_counter() - clock)
+        try:
+            stop = end_epoch(before, time.perf_counter() - clock)
+        except StopIteration as error:  # the caller's, which SciPy would swallow
+            raise _Callers(error) from None
         before, clock = losses.get(x.tobytes(), before), time.perf_counter()
         losses.clear()
         if stop:
             raise StopIteration
 
-    result = minimize(
-        objective,
-        start,
-        jac=True,
-        method="L-BFGS-B",
-        callback=iteration,
-        options={
-            "maxiter": epochs,
-            "maxfun": 20 * epochs,
-            "maxcor": settings.history,
-            "gtol": settings.tolerance,
-            "ftol": 0.0,
-        },
-    )
+    options = {
+        "maxiter": epochs,
+        "maxfun": 20 * epochs,
+        "maxcor": settings.history,
+        "gtol": settings.tolerance,
+        "ftol": 0.0,
+    }
+    try:
+        result = minimize(
+            objective,
+            start,
+            jac=True,
+            method="L-BFGS-B",
+            callback=iteration,
+            options=options,
+        )
+    except _Callers as error:
+        raise error.args[0] from None
     parameters[free] = result.x
     return result.status == 0 and result.nit < epochs

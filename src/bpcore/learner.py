@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,6 @@ from numpy.typing import NDArray
 
 from bpcore import _dispatch
 from bpcore import _settings as settings
-from bpcore import _validation as door
 from bpcore.buffers import (
     SQUARES,
     Real,
@@ -26,7 +26,6 @@ from bpcore.schedules import Plateau, ReduceOnPlateau, Schedule, rates
 from bpcore.stopping import Watch
 
 if TYPE_CHECKING:
-    from bpcore.history import History
     from bpcore.metrics import Metric
     from bpcore.optimizers import Optimizer
 
@@ -93,19 +92,21 @@ class Learner:
         return state
 
     def _use_optimizer(self, optimizer: Optimizer, state: Real | None) -> None:
-        factors = [
-            0.0 if frozen else factor
-            for factor, frozen in zip(self._lr_factors, self._frozen, strict=True)
-        ]
         steps = optimizer.rule in _dispatch.kernels.RULES
         loss = self._design.loss
         self._engine.accept(steps and self._at_once, loss.labels, loss.least, loss.most)
         if steps:
             apart = state_apart(self._parameters.size)
-            self._engine.use_optimizer(optimizer, factors, state, apart)
+            self._engine.use_optimizer(optimizer, self._factors, state, apart)
         self._optimizer, self._state = optimizer, state
         self._scheduled = optimizer.schedule is not None
         self._store_gradients()
+
+    @property
+    def _factors(self) -> tuple[float, ...]:
+        """Each layer's share of the learning rate; 0 where it is frozen."""
+        pairs = zip(self._lr_factors, self._frozen, strict=True)
+        return tuple(0.0 if frozen else factor for factor, frozen in pairs)
 
     def _store_gradients(self) -> None:
         """Train by stored gradients where the optimizer or accumulation asks for it."""
@@ -132,8 +133,9 @@ class Learner:
 
     @lr_factors.setter
     def lr_factors(self, factors: Sequence[float]) -> None:
-        self._lr_factors = settings.layer_factors(factors, len(self._views.weights))
+        factors = settings.layer_factors(factors, len(self._views.weights))
         with self._engine:
+            self._lr_factors = factors
             self._use_optimizer(self._optimizer, self._state)
 
     @property
@@ -152,16 +154,9 @@ class Learner:
 
     @frozen.setter
     def frozen(self, frozen: Sequence[bool]) -> None:
-        n_layers = len(self._views.weights)
-        if len(frozen) != n_layers:
-            raise ValueError(
-                f"frozen must be one bool for each of the {n_layers} layers "
-                f"of weights; got {len(frozen)}"
-            )
-        self._frozen = tuple(
-            door.yes_or_no(f"frozen[{l}]", value) for l, value in enumerate(frozen)
-        )
+        frozen = settings.frozen_layers(frozen, len(self._views.weights))
         with self._engine:
+            self._frozen = frozen
             self._use_optimizer(self._optimizer, self._state)
 
     # --- learning rate ----------------------------------------------------------------
@@ -214,21 +209,22 @@ class Learner:
 
     def _accumulate_over(self, mini_batches: int) -> None:
         """Make one step of so many mini-batches from now on; forget those that wait."""
-        self._accumulate = mini_batches
+        self._accumulate = min(mini_batches, sys.maxsize)
         self._store_gradients()
 
-    def _watch_plateau(self, metrics: Sequence[Metric], validates: bool) -> None:
-        """What a schedule that watches has to look at in the fit that begins."""
-        if (reducer := self._reducer) is not None:
-            mode = reducer.mode
-            watch = Watch(reducer.monitor, mode, None, 0.0, metrics, validates)
-            self._watched, mode = watch.monitor, "min" if watch.sign > 0 else "max"
-            self._resolved = dataclasses.replace(reducer, mode=mode)
-            if self._plateau is not None and math.isinf(self._plateau.best):
-                self._plateau = self._plateau._replace(best=watch.sign * math.inf)
+    def _watch_plateau(
+        self, metrics: Sequence[Metric], validates: bool
+    ) -> tuple[str, ReduceOnPlateau] | None:
+        """What a schedule that watches has to look at in a fit, and with which mode."""
+        if (reducer := self._reducer) is None:
+            return None
+        watch = Watch(reducer.monitor, reducer.mode, None, 0.0, metrics, validates)
+        if self._plateau is not None and math.isinf(self._plateau.best):
+            self._plateau = self._plateau._replace(best=watch.sign * math.inf)
+        mode = "min" if watch.sign > 0 else "max"
+        return watch.monitor, dataclasses.replace(reducer, mode=mode)
 
-    def _follow_plateau(self, history: History) -> None:
+    def _follow_plateau(self, reducer: ReduceOnPlateau, value: float) -> None:
         """Tell a schedule that watches what has come of an epoch."""
-        if self._reducer is not None and self._plateau is not None:
-            value = float(history[self._watched][-1])
-            self._plateau = self._resolved.after(self._plateau, value)
+        if self._plateau is not None:
+            self._plateau = reducer.after(self._plateau, value)

@@ -289,7 +289,7 @@ class CustomLoss(Loss):
                 "loss(a, y) must return (values per sample, d value / d a); "
                 f"got {type(answer).__name__}"
             )
-        E, d = np.asarray(answer[0], np.float64), np.asarray(answer[1], a.dtype)
+        E, d = _numbers(answer[0], np.float64), _numbers(answer[1], a.dtype)
         if E.shape != (len(a),) or d.shape != a.shape:
             raise ValueError(
                 f"loss(a, y) must return arrays of shapes ({len(a)},) and {a.shape}; "
@@ -301,6 +301,21 @@ class CustomLoss(Loss):
         shares = (weight * share).astype(a.dtype)[:, None]
         delta = np.where(counts[:, None], d, 0) * shares
         return E, np.ascontiguousarray(delta, a.dtype)
+
+
+def _numbers(answer: Any, dtype: Any) -> Array:
+    """What a function answered as an array."""
+    try:
+        array = np.asarray(answer)
+    except ValueError:
+        raise ValueError(
+            "loss(a, y) must return regular arrays of real numbers; "
+            f"got a ragged {type(answer).__name__}"
+        ) from None
+    if array.dtype.kind not in "fiub":
+        got = type(answer).__name__ if array.ndim == 0 else f"dtype {array.dtype}"
+        raise TypeError(f"loss(a, y) must return real numbers; got {got}")
+    return array.astype(dtype, copy=False)
 
 
 def _within(loss: Loss, name: str, low: float | None, high: float | None) -> None:

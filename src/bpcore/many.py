@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import dataclasses
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from numpy.typing import ArrayLike
 
 from bpcore import _validation as door
+from bpcore import training
 from bpcore.errors import DivergenceError
 from bpcore.history import History
 from bpcore.network import Network
@@ -85,7 +89,22 @@ def fit_many(
     nets = _networks(networks, values)
     threads = min(thread_count(n_threads), len(nets))
     settings.setdefault("progress", False)
+    for name in ("callbacks", "batch_callbacks", "metrics"):
+        if isinstance(settings.get(name), Iterator):
+            settings[name] = tuple(settings[name])
     shared = {dtype: _converted(nets, dtype, X, y) for dtype in {n.dtype for n in nets}}
+
+    # Nothing changes in any before all is known to be right.
+    for network in {_kind(network): network for network in nets}.values():
+        drawn, plateau = network._bits.state, network._plateau
+        try:
+            all_settings = {**_defaults(), **settings}
+            training.prepare(network, *shared[network.dtype], **all_settings)
+        finally:
+            network._bits.state, network._plateau = drawn, plateau
+    for network in nets:
+        if not door.all_finite(network.parameters):
+            raise ValueError("every network's parameters must be finite")
 
     def train(network: Network) -> Fitted:
         kept = network._n_threads
@@ -107,6 +126,25 @@ def fit_many(
         return list(pool.map(train, nets))
 
 
+@cache
+def _defaults() -> dict[str, Any]:
+    """What ``Network.fit`` takes where nothing is said."""
+    parameters = inspect.signature(Network.fit).parameters
+    defaults = {name: parameter.default for name, parameter in parameters.items()}
+    return {name: defaults[name] for name in defaults if name not in ("self", "X", "y")}
+
+
+def _kind(network: Network) -> tuple[Any, ...]:
+    """What decides which settings of a fit a network can take."""
+    optimizer, design = network.optimizer, network._design
+    return (
+        dataclasses.replace(design, seed=0),
+        network.dtype,
+        type(optimizer),
+        network._reducer,
+    )
+
+
 def _networks(
     networks: Sequence[Network] | Callable[[Any], Network], values: Iterable[Any] | None
 ) -> list[Network]:
@@ -116,6 +154,8 @@ def _networks(
             raise TypeError(
                 "values must be given where networks is a function; got None"
             )
+        if not isinstance(values, Iterable):
+            raise TypeError(f"values must be iterable, one for each; got {values!r}")
         made = [networks(value) for value in values]
     elif isinstance(networks, Sequence):
         if values is not None:

@@ -65,6 +65,8 @@ class Metric:
         if weight is not None and not weight.all():
             counts = weight > 0
             y, a, weight = y[counts], a[counts], weight[counts]
+        y = y.view()
+        y.flags.writeable = False  # it may be the caller's
         value = self.function(y, a, weight)
         if hasattr(value, "__float__") and np.ndim(value) == 0 and np.isrealobj(value):
             return float(value)

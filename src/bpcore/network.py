@@ -574,12 +574,18 @@ class Network(Learner):
             self._set_lr()
         loss: float | None = self._engine.learn_one_at_once(x, y)
         if loss is None:
-            rows = door.as_dtype("x", x, self._dtype)
-            if rows.shape != (self.sizes[0],):
-                raise ValueError(
-                    f"x must have shape ({self.sizes[0]},); got {rows.shape}"
-                )
-            target = np.asarray(door.as_array("y", y))
+            rows = self._sample(x)
+            target = door.as_array("y", y)
+            n_out = self.sizes[-1]
+            labels = self._design.loss.labels and n_out > 1
+            expected = f"{'be an integer label, or ' if labels else ''}have shape"
+            single = target.ndim == 0 and (labels or n_out == 1)
+            if target.shape != (n_out,) and not single:
+                raise ValueError(f"y must {expected} ({n_out},); got {target.shape}")
+            if labels and target.ndim == 0 and target.dtype.kind not in "iub":
+                raise TypeError(f"y must {expected} ({n_out},); got {y!r}")
+            if target.dtype.kind == "f":
+                target = door.as_numbers("y", target, self._dtype)
             return self.train_step(rows[None, :], target[None, ...])
         if loss != loss:  # NaN
             raise DivergenceError("the loss of x is not finite; nothing has changed")
@@ -668,13 +674,20 @@ class Network(Learner):
         if self._optimizer.clip_norm:
             flat = flat.copy()  # it is scaled in place
             parts = views(flat, self.sizes, self.norms)
-            for l, frozen in enumerate(self._frozen):
-                if frozen:  # has no part in the norm
+            for l, factor in enumerate(self._factors):
+                if factor == 0:  # frozen: it has no part in the norm
                     parts.weights[l][...] = parts.biases[l][...] = 0
                     if (gain := parts.gains[l]) is not None:
                         gain[...] = 0
         self._set_lr()
         moments = gradients.moments if self._running.size else None
+        if moments is not None:
+            moments = door.as_numbers("gradients.moments", moments, self._dtype)
+            if moments.shape != self._running.shape:
+                raise ValueError(
+                    f"gradients.moments must have shape {self._running.shape}; "
+                    f"got {moments.shape}"
+                )
         self._engine.apply(flat, moments, len(gradients.input))
 
     # --- use --------------------------------------------------------------------------
@@ -762,13 +775,18 @@ class Network(Learner):
         """
         out: Real | None = self._engine.predict_one_at_once(x, self._one)
         if out is None:
-            rows = door.as_dtype("x", x, self._dtype)
-            if rows.shape != (self.sizes[0],):
-                raise ValueError(
-                    f"x must have shape ({self.sizes[0]},); got {rows.shape}"
-                )
+            rows = self._sample(x)
+            if np.may_share_memory(rows, self._one):  # it predicted x itself
+                rows = rows.copy()
             return self.predict(rows, self._one)
         return out
+
+    def _sample(self, x: ArrayLike) -> Real:
+        """A single row, all finite."""
+        row = door.as_numbers("x", x, self._dtype)
+        if row.shape != (self.sizes[0],):
+            raise ValueError(f"x must have shape ({self.sizes[0]},); got {row.shape}")
+        return row
 
     def evaluate(
         self,
@@ -946,6 +964,9 @@ class Network(Learner):
         """
         self._require_derivatives()
         door.instance("tape", tape, Tape)
+        dtype = np.asarray(tape.output).dtype
+        if dtype != self._dtype:
+            raise ValueError(f"tape must be of dtype {self._dtype.name}; got {dtype}")
         shapes = [np.shape(a) for a in tape.activations]
         n = shapes[0][0] if shapes and shapes[0] else 1
         size, _ = self._engine.tape_size(n)
@@ -956,10 +977,6 @@ class Network(Learner):
                 f"(n, size) for the sizes {list(self.sizes)}; got {shapes}"
             )
         X = tape.activations[0]
-        if X.dtype != self._dtype:
-            raise ValueError(
-                f"tape must be of dtype {self._dtype.name}; got {X.dtype.name}"
-            )
         d_output = door.as_rows("d_output", d_output, self.sizes[-1], self._dtype)
         if len(d_output) != n:
             raise ValueError(
@@ -1053,10 +1070,10 @@ class Network(Learner):
                 "data"
             )
 
-    def _require_rows(self, n: int) -> None:
+    def _require_rows(self, n: int, of: str = "") -> None:
         """Raise if there are too few rows for batch norm."""
         if n == 1 and self._running.size:
-            raise ValueError("X must have at least 2 rows for batch norm; got 1")
+            raise ValueError(f"{of}X must have at least 2 rows for batch norm; got 1")
 
     def _batch(
         self,
@@ -1106,14 +1123,14 @@ class Network(Learner):
     def _stream_batch(self, item: Any, number: int) -> tuple[Any, Any, Any]:
         """A mini-batch as an iterable yields it."""
         of = f"mini-batch {number}: "
-        if not isinstance(item, tuple | list) or len(item) not in (2, 3):
-            raise TypeError(
-                f"{of}it must be (X, y) or (X, y, sample_weight); "
-                f"got {type(item).__name__}"
-            )
+        expected = f"{of}it must be (X, y) or (X, y, sample_weight)"
+        if not isinstance(item, tuple | list):
+            raise TypeError(f"{expected}; got {type(item).__name__}")
+        if len(item) not in (2, 3):
+            raise ValueError(f"{expected}; got {len(item)} entries")
         X, y, *weight = item
         batch = self._batch(X, y, weight[0] if weight else None, None, of)
-        self._require_rows(len(batch[0]))
+        self._require_rows(len(batch[0]), of)
         return batch
 
     def _reserve(self, n: int, gathers: bool = False) -> None:

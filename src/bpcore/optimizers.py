@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from bpcore import _validation as door
-from bpcore._optimizer import Optimizer, common, number, positive
+from bpcore._optimizer import Optimizer, common, number, positive, share
 from bpcore.schedules import Schedule
 
 __all__ = [
@@ -74,12 +74,10 @@ class SGD(Optimizer):
     lr: float | Schedule = 0.01
     momentum: float = number(0.0, high=1.0)
     nesterov: bool = False
-    dampening: float = number(0.0)
+    dampening: float = share(0.0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.dampening > 1:
-            raise ValueError(f"dampening must be at most 1; got {self.dampening}")
         if self.nesterov and self.momentum == 0:
             raise ValueError("nesterov=True needs momentum above 0; got momentum=0.0")
         if self.nesterov and self.dampening > 0:
@@ -546,8 +544,8 @@ class Rprop(Optimizer):
     full_batch: ClassVar[bool] = True
 
     lr: float | Schedule = 0.01
-    shrink: float = number(0.5, low=0.0, high=1.0)
-    grow: float = number(1.2, low=1.0)
+    shrink: float = positive(0.5, high=1.0)
+    grow: float = positive(1.2, above=1.0)
     least: float = positive(1e-6)
     most: float = positive(50.0)
 
@@ -555,8 +553,6 @@ class Rprop(Optimizer):
         super().__post_init__()
         if isinstance(self.lr, Schedule):
             raise TypeError("lr of Rprop must be a number: it is used once, at first")
-        if self.shrink == 0:
-            raise ValueError("shrink must be above 0 and below 1; got 0.0")
         if self.least > self.most:
             raise ValueError(
                 f"least must be at most `most`, {self.most}; got {self.least}"
@@ -622,6 +618,9 @@ class LBFGS(Optimizer):
         object.__setattr__(
             self, "history", door.whole_number("history", self.history, 1)
         )
-        for name in ("l1", "clip_value", "clip_norm", "max_norm"):
+        for name in ("l1", "decoupled", "clip_value", "clip_norm", "max_norm"):
             if getattr(self, name):
                 raise ValueError(f"LBFGS has no {name}; got {getattr(self, name)}")
+        for name, value in dict(self.biases).items():
+            if name != "weight_decay":
+                raise ValueError(f"LBFGS has no {name} of biases; got {value}")

@@ -44,10 +44,11 @@ class Watch:
         self.min_delta = door.real_number("min_delta", min_delta)
         by_name = {metric.name: metric for metric in metrics}
         columns = ["loss", *(["validation_loss"] if validates else []), *by_name]
-        monitor = ALIASES.get(monitor, monitor) if monitor is not None else None
-        self.monitor = door.one_of(
-            "monitor", monitor or columns[min(1, int(validates))], columns
-        )
+        if monitor is None:
+            monitor = columns[min(1, int(validates))]
+        if isinstance(monitor, str):
+            monitor = ALIASES.get(monitor, monitor)
+        self.monitor = door.one_of("monitor", monitor, columns)
         door.one_of("mode", mode, ["auto", "min", "max"])
         if mode == "auto":
             higher = monitor in by_name and by_name[monitor].higher_is_better

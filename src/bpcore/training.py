@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
@@ -14,11 +15,13 @@ from numpy.typing import NDArray
 from bpcore import _validation as door
 from bpcore import lbfgs
 from bpcore.data import Batch, Stream, is_stream, split
+from bpcore.data import held_back as share_of
 from bpcore.errors import DivergenceError
 from bpcore.history import History
 from bpcore.metrics import Metric, as_metrics
 from bpcore.optimizers import LBFGS
 from bpcore.progress import progress
+from bpcore.schedules import ReduceOnPlateau
 from bpcore.snapshot import IN_MEMORY, Snapshot
 from bpcore.stopping import Watch
 
@@ -56,6 +59,7 @@ class Fit:
     held_back: Batch | None
     metrics: tuple[Metric, ...]
     watch: Watch
+    plateau: tuple[str, ReduceOnPlateau] | None
     restore_best: bool
     callbacks: tuple[Callback, ...]
     batch_callbacks: tuple[BatchCallback, ...]
@@ -74,8 +78,8 @@ class Fit:
             progress(self.show, self.epochs, rows) as self.bar,
             ExitStack() as last,
         ):
-            network._accumulate_over(self.accumulate)
             last.callback(network._accumulate_over, 1)
+            network._accumulate_over(self.accumulate)
             if isinstance(network.optimizer, LBFGS):
                 self.descend_by_curvature()
             elif self.nobody_looks:
@@ -116,10 +120,10 @@ class Fit:
         network._reserve(size, gathers=order is not None)
         while len(history) < self.epochs:
             epochs = min(self.epochs - len(history), max(1, WORDS // n))
+            rates = network._rates(epochs * steps)
             bits = network._bits.state
             words = network._bits.random_raw(epochs * n) if self.shuffle else None
             losses, seconds = np.empty(epochs), np.empty(epochs)
-            rates = network._rates(epochs * steps)
             done, batch = network._engine.run_epochs(
                 *(*data, order, words, size, losses, seconds, SLICE, rates),
                 *(arrays, copies),
@@ -159,12 +163,14 @@ class Fit:
             if isinstance(data, Stream):
                 pass_ = StreamPass(self, data, epoch, counts)
             else:
+                pass_ = ArrayPass(self, data, order, epoch, counts)
                 if order is not None:
                     order[:] = np.arange(len(order))
                     network._shuffle(order, network._bits.random_raw(len(order)))
-                pass_ = ArrayPass(self, data, order, epoch, counts)
             pass_.run()
             if pass_.batches == 0:  # the iterator has ended
+                if epoch == 1:
+                    raise ValueError("X must yield at least one mini-batch; got none")
                 break
             if not door.all_finite(network.parameters):
                 pass_.diverged("the parameters are", None)
@@ -204,7 +210,9 @@ class Fit:
             assert not isinstance(self.data, Stream)
             values |= network._measure(self.data, self.metrics, None)
         history._append(**values, seconds=seconds)
-        network._follow_plateau(history)
+        if self.plateau is not None:
+            name, reducer = self.plateau
+            network._follow_plateau(reducer, float(history[name][-1]))
         if self.watch.better(history) and self.restore_best:
             self.best.take(_what_changes(network))
         self.bar.end_epoch(history)
@@ -282,12 +290,14 @@ class ArrayPass(Pass):
     ) -> None:
         super().__init__(fit, epoch, counts)
         self.data, self.order = data, order
+        batches = _ceil(len(data[0]), fit.batch_size)
+        self.rates = fit.network._rates(_ceil(batches, fit.accumulate))
 
     def run(self) -> None:
         network, size, first = self.fit.network, self.fit.batch_size, 0
         n = len(self.data[0])
         network._reserve(size, gathers=self.order is not None)
-        rates = network._rates(_ceil(_ceil(n, size), self.fit.accumulate))
+        rates = self.rates
         while first < n and not self.stopped:
             done = network._engine.steps - self.counts[0]
             rest = None if rates is None else rates[done:]
@@ -406,23 +416,42 @@ def prepare(
                 "steps_per_epoch needs mini-batches from an iterable for X"
             )
         data, class_weights = network._weighted_batch(X, y, sample_weight, class_weight)
-    if isinstance(validation, float | int) and not isinstance(validation, bool):
+    fraction = None
+    if isinstance(validation, numbers.Real) and not isinstance(validation, bool):
         assert not isinstance(data, Stream)
-        fraction = door.number_within("validation", validation, None, 1.0)
-        is_class = network._design.loss.classes
-        data, held_back = split(network, data, fraction, is_class)
+        fraction, held_back = (
+            door.number_within("validation", validation, None, 1.0),
+            None,
+        )
+        n = len(data[0]) - share_of(len(data[0]), fraction)
     else:
         held_back = _validation_data(network, validation, class_weights)
-    watch = Watch(
-        monitor, mode, patience, min_delta, wanted, validates=held_back is not None
-    )
-    network._watch_plateau(wanted, held_back is not None)
+        n = 0 if isinstance(data, Stream) else len(data[0])
+    validates = held_back is not None or fraction is not None
+    watch = Watch(monitor, mode, patience, min_delta, wanted, validates)
+    reducer = network._reducer
+    if reducer is not None:
+        Watch(reducer.monitor, reducer.mode, None, 0.0, wanted, validates)
+    if isinstance(network.optimizer, LBFGS) and per_batch:
+        raise ValueError(
+            "batch_callbacks cannot be given with LBFGS, which makes no mini-batches"
+        )
     if streams and wanted and held_back is None:
         raise ValueError(
             "metrics of mini-batches from an iterable need validation data"
         )
     if not isinstance(data, Stream):
-        batch_size = _rows_of_a_batch(network, batch_size, len(data[0]))
+        batch_size = _rows_of_a_batch(network, batch_size, n)
+    if fraction is not None:  # draws at random, so only now
+        assert not isinstance(data, Stream)
+        drawn = network._bits.state
+        data, held_back = split(network, data, fraction, network._design.loss.classes)
+        for _, _, weight in (data, held_back):
+            if weight is not None and not weight.any():
+                network._bits.state = drawn
+                raise ValueError(
+                    f"sample_weight must not be all zero on one side of {validation=}"
+                )
     return Fit(
         network,
         data,
@@ -433,6 +462,7 @@ def prepare(
         held_back,
         wanted,
         watch,
+        network._watch_plateau(wanted, validates),
         restore_best,
         per_epoch,
         per_batch,
@@ -474,7 +504,7 @@ def _reject_for_streams(
                 f"{name} cannot be given with mini-batches from an iterable, which "
                 "bring their own"
             )
-    if isinstance(validation, float | int):
+    if isinstance(validation, numbers.Real):
         raise ValueError(
             "validation must be (X, y) with mini-batches from an iterable; "
             f"got {validation!r}"

@@ -206,7 +206,7 @@ class Engine:
         w = np.ones(len(out.a)) if weight is None else weight
         share = 1 / w.sum() if w.any() else 0.0
         if isinstance(design.loss, CustomLoss):
-            E, delta = design.loss.weighted(out.a.copy(), y, w, share)
+            E, delta = design.loss.weighted(out.a.copy(), y.copy(), w, share)
             total = float(E.sum())
         else:
             E, delta = loss(out.a, y, design.loss_kernel, design.loss_setting)
