@@ -64,7 +64,7 @@ sanitize:
 		tests/test_bits.py tests/test_gradients.py tests/test_network.py \
 		tests/test_threads.py tests/test_at_once.py tests/test_snapshot.py \
 		tests/test_training_kernels.py tests/test_golden.py tests/test_training.py \
-		tests/test_fit_options.py
+		tests/test_fit_options.py tests/test_callbacks_that_meddle.py
 
 clean:
 	rm -rf .venv .venv-test .venv-bench .venv-sanitize build src/*.egg-info bpcore-demo.png

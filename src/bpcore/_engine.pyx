@@ -131,6 +131,7 @@ cdef struct sums_t:
     Py_ssize_t waiting              # mini-batches whose gradients wait for a step,
     double waiting_weight           # and the sum of their w
     int64_t steps                   # made
+    Py_ssize_t accumulate           # mini-batches for a step
 
 
 # A network as the workers see it: nothing of Python but `asks`.
@@ -200,6 +201,7 @@ cdef struct task_t:
     double deadline
     bint ends                       # whether gradients that wait at the end are used
     const double *rates             # learning rate of every step, or NULL
+    Py_ssize_t n_rates
     sums_t sums
     uint64_t key                    # of this mini-batch
     bint finite                     # every loss, or every X that was to be looked at
@@ -222,7 +224,9 @@ include "_engine_arrays.pxi"
 cdef void prepare(net_t *net, const task_t *task, int64_t steps) noexcept nogil:
     """Make the optimizer ready for the step after so many of this task."""
     cdef Py_ssize_t i
-    cdef double lr = task.rates[steps] if task.rates != NULL else net.lr
+    cdef double lr = net.lr
+    if task.rates != NULL:
+        lr = task.rates[min(steps, task.n_rates - 1)]
     if net.timed or lr != net.prepared_lr:
         for i in range(2 * net.L):
             net.k.prepare(&net.groups[i], lr, net.steps + steps + 1)
@@ -456,13 +460,13 @@ cdef class Engine:
 
     cdef int enter(self) except -1:
         cdef unsigned long me = PyThread_get_thread_ident()
-        if self.asking:
-            raise RuntimeError("this network is in use by the step that asks its loss")
         if self.depth > 0 and self.owner != me:
             raise RuntimeError(
                 "this network is in use by another thread; "
                 "give each thread a network of its own"
             )
+        if self.asking:
+            raise RuntimeError("this network is in use by the step that asks its loss")
         self.owner = me
         self.depth += 1
         return 0
@@ -733,8 +737,9 @@ cdef class Engine:
         cdef task_t task = self.new_task(TRAIN, X, y, weight)
         if order is not None:
             task.data.targets.order = <const int64_t *>address(order)
-        if rates is not None:
-            task.rates = &rates[0]
+        if rates is not None and rates.shape[0] > 0:
+            task.rates, task.n_rates = &rates[0], rates.shape[0]
+        task.sums.accumulate = self.net.accumulate
         task.sums.waiting = self.net.sums.waiting
         task.sums.waiting_weight = self.net.sums.waiting_weight
         task.first, task.sums.total, task.sums.weights = first, total, weights
@@ -794,9 +799,11 @@ cdef class Engine:
                 for i in range(pairs):
                     memcpy(kept[i].copy, kept[i].at, kept[i].size)
                 memset(&task.sums, 0, sizeof(sums_t))
+                task.sums.accumulate = net.accumulate
                 task.first, task.late = 0, False
                 if rates is not None:
                     task.rates = &rates[net.steps - steps]
+                    task.n_rates = rates.shape[0] - (net.steps - steps)
                 run_job(workers, net.rooms, net.room_size, walk, &task)
                 if not task.finite:
                     batch = task.first // batch_size + 1

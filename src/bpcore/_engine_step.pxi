@@ -269,7 +269,7 @@ cdef bint step(
     """
     cdef double loss = 0, weight
     cdef char *out = net.memory[net.L - 1].a
-    cdef bint waits = net.accumulate > 1
+    cdef bint waits = sums.accumulate > 1
     forward_pass(net, worker, net.memory, batch.X, out, batch.n, net.f_last, True, key)
     weight = loss_pass(net, worker, batch, out, True, 1 if waits else 0, &loss)
     if not isfinite(loss):
@@ -281,7 +281,7 @@ cdef bint step(
     else:
         if waits:
             wait_pass(net, worker, sums, weight)
-        if not waits or sums.waiting == net.accumulate or ends:
+        if not waits or sums.waiting == sums.accumulate or ends:
             step_from_stored(net, worker, sums)
     follow_pass(net, worker, net.memory, batch.n)
     sums.total += loss
@@ -309,7 +309,7 @@ cdef void step_from_stored(
     """A step from the stored gradient, or from those that wait."""
     cdef char *gradient = net.gradient
     cdef double share_of_one = 1
-    if net.accumulate > 1:
+    if sums.accumulate > 1:
         gradient = net.waiting
         share_of_one = 1 / sums.waiting_weight if sums.waiting_weight > 0 else 0
     clip_pass(net, worker, gradient, share_of_one)

@@ -167,7 +167,7 @@ class Optimizer:
         own, theirs = self.kept, self._of_biases()[0].kept
         return own if len(own) >= len(theirs) else theirs
 
-    def start(self, state: str, lr_factor: float) -> float:
+    def start(self, state: str) -> float:
         """What every element of that array begins as."""
         return 0.0
 

@@ -70,11 +70,14 @@ def held_back(n: int, fraction: float) -> int:
 def split(
     network: Network, data: Batch, fraction: float, is_class: bool
 ) -> tuple[Batch, Batch]:
-    """The data and a random share of it held back, classes in proportion."""
+    """The data and a random share of it held back, classes in proportion.
+
+    The same rows again in another fit to as many, or they would be learnt after all.
+    """
     X, y, weight = data
     n, held = len(X), held_back(len(X), fraction)
     order = np.arange(n)
-    network._shuffle(order, network._bits.random_raw(n))
+    network._shuffle(order, np.random.PCG64(network._design.seed).random_raw(n))
     if is_class:
         order = order[np.argsort(door.classes_of(y)[order], kind="stable")]
     # Evenly spread over the order, so over the classes too.

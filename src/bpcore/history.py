@@ -36,7 +36,8 @@ class History:
     seconds : array (epochs,)
         Wall time of each epoch, shuffling included, validation and metrics not.
     stopped : str
-        Why training ended: "epochs", "patience", "callback", or "converged" (LBFGS).
+        Why training ended: "epochs", "patience", "callback", "data" (an iterator had
+        no more), or "converged" (LBFGS).
     best_epoch : int
         The epoch, from 1 on, in which what was monitored was best; 0 if never.
 
@@ -125,6 +126,9 @@ class History:
             )
             for row in table
         ]
+        if self.stopped != "epochs":
+            best = f", best epoch {self.best_epoch}" if self.best_epoch else ""
+            lines.append(f"stopped by {self.stopped}{best}")
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, NDArray[np.float64]]:
@@ -140,7 +144,7 @@ class History:
         return {name: np.array(column) for name, column in self._columns.items()}
 
     def plot(self, axes: Axes | None = None) -> Any:
-        """Draw the losses, and each metric in a panel below, over the epochs.
+        """Draw the losses, and below each metric and the rate where it changes.
 
         Parameters
         ----------
@@ -160,6 +164,8 @@ class History:
         from matplotlib.ticker import MaxNLocator
 
         metrics = {} if axes is not None else self.metrics
+        if axes is None and len(set(self.lr.tolist())) > 1:
+            metrics["learning rate"] = self.lr
         if axes is None:
             figure = Figure(figsize=(7, 3.2 + 2.2 * len(metrics)), layout="constrained")
             panels = figure.subplots(1 + len(metrics), 1, sharex=True, squeeze=False)
@@ -174,7 +180,6 @@ class History:
             axes.plot(
                 epochs, self.validation_loss, marker=marker, ms=3, label="validation"
             )
-            axes.legend(frameon=False)
         if self.loss.size and min(self.loss.min(), *self.validation_loss, 1.0) > 0:
             axes.set_yscale("log")
         axes.set_ylabel("loss")
@@ -183,12 +188,14 @@ class History:
             panel.set_ylabel(name)
         last = below[-1] if below else axes
         last.set_xlabel("epoch")
-        last.xaxis.set_major_locator(MaxNLocator(integer=True))
+        last.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        last.set_xlim(0.5, len(self) + 0.5)
         for panel in [axes, *below]:
             panel.grid(alpha=0.3)
             panel.spines[["top", "right"]].set_visible(False)
             if self.best_epoch and self.best_epoch < len(self):
-                panel.axvline(self.best_epoch, color="grey", lw=1, ls=":")
+                panel.axvline(self.best_epoch, color="grey", lw=1, ls=":", label="best")
+        axes.legend(frameon=False)
         return figure
 
     def _append(self, **values: float | None) -> None:

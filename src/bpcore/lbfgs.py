@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore.buffers import views
+from bpcore.buffers import Real, running_views, views
 from bpcore.errors import DivergenceError
 from bpcore.optimizers import LBFGS
 
@@ -50,9 +50,12 @@ def trainable(network: Network) -> NDArray[np.bool_]:
 
 
 def loss_and_gradient(
-    network: Network, data: tuple[Any, Any, Any]
+    network: Network, data: tuple[Any, Any, Any], moments: Real | None = None
 ) -> tuple[float, NDArray[np.float64]]:
-    """Mean loss of all rows and its gradient, as many rows at a time as fit a cache."""
+    """Mean loss of all rows and its gradient, as many rows at a time as fit a cache.
+
+    The moments that batch norm finds go into `moments`.
+    """
     X, y, weight = data
     engine, total, weights = network._engine, 0.0, 0.0
     sums, part = np.zeros(network.parameters.size), np.empty_like(network.parameters)
@@ -63,12 +66,23 @@ def loss_and_gradient(
         rows = slice(first, first + at_a_time)
         w = None if weight is None else weight[rows]
         share = float(len(X[rows]) if w is None else w.sum())
-        loss = engine.gradients(X[rows], y[rows], w, part, None, None)
+        loss = engine.gradients(X[rows], y[rows], w, part, None, moments)
         if share > 0:
             sums += share * part
             total += share * loss
             weights += share
     return total / weights, sums / weights
+
+
+def take_moments(network: Network, data: tuple[Any, Any, Any]) -> None:
+    """Let the running moments be those of all rows."""
+    if network._running.size:
+        moments, n = np.empty_like(network._running), len(data[0])
+        loss_and_gradient(network, data, moments)
+        found = running_views(moments, network.sizes, network.norms)
+        for running, of_data in zip(network.running_moments, found, strict=True):
+            if running is not None:
+                running[...] = of_data[0], of_data[1] * n / (n - 1)
 
 
 def fit(
@@ -116,6 +130,7 @@ def fit(
         nonlocal before, clock, reached
         parameters[free] = reached = x.copy()
         network._engine.steps += 1
+        take_moments(network, data)
         try:
             stop = end_epoch(before, time.perf_counter() - clock)
         except StopIteration as error:  # the caller's, which SciPy would swallow

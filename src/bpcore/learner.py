@@ -46,7 +46,11 @@ class Learner:
     _lr_factors: tuple[float, ...]
     _frozen: tuple[bool, ...]
     _epochs: int
+    _begun = 0, 0
     _accumulate = 1
+    #: What the engine stores gradients for: (mini-batches, whether they are clipped).
+    _stored_for: tuple[int, bool] | None = None
+    _gradient: Real | None = None
 
     @property
     def optimizer(self) -> Optimizer:
@@ -54,7 +58,7 @@ class Learner:
 
         The state is kept where an optimizer of the same kind keeps the same arrays, and
         begins anew otherwise, as does the schedule of the learning rate if it is
-        another.
+        another object.
         """
         return self._optimizer
 
@@ -65,10 +69,12 @@ class Learner:
         same = type(optimizer) is type(before) and optimizer.states == before.states
         state = self._state if same else self._new_state(optimizer)
         with self._engine:
-            if not same:
+            if not same:  # its steps count anew, but not those of a schedule
+                steps, epochs = self._begun
+                self._begun = steps - self._engine.steps, epochs
                 self._engine.steps = 0
             self._use_optimizer(optimizer, state)
-            if before is None or optimizer.lr != before.lr:
+            if before is None or optimizer.lr is not before.lr:
                 self._begin_schedule()
 
     def _new_state(self, optimizer: Optimizer) -> Real | None:
@@ -82,13 +88,12 @@ class Learner:
             parts = views(
                 array[: self._parameters.size], self._design.sizes, self._design.norms
             )
-            for W, factor in zip(parts.weights, self._lr_factors, strict=True):
-                W[...] = of_weights.start(name, factor)
-            for b, factor in zip(parts.biases, self._lr_factors, strict=True):
-                b[...] = of_biases.start(name, factor)
-            for gain, factor in zip(parts.gains, self._lr_factors, strict=True):
+            for W, b, gain in zip(
+                parts.weights, parts.biases, parts.gains, strict=True
+            ):
+                W[...], b[...] = of_weights.start(name), of_biases.start(name)
                 if gain is not None:
-                    gain[...] = of_biases.start(name, factor)
+                    gain[...] = of_biases.start(name)
         return state
 
     def _use_optimizer(self, optimizer: Optimizer, state: Real | None) -> None:
@@ -112,12 +117,18 @@ class Learner:
         """Train by stored gradients where the optimizer or accumulation asks for it."""
         size, gradient, waiting, squares = self._parameters.size, None, None, None
         accumulate = self._accumulate
+        needs = accumulate, bool(self._optimizer.clip_norm)
+        if needs == self._stored_for:  # gradients that wait go on waiting
+            if self._gradient is not None:
+                self._gradient[...] = 0  # of layers that are frozen now
+            return
         if accumulate > 1 or self._optimizer.clip_norm:
             gradient = aligned_zeros(size, self._dtype)
             squares = np.zeros(size // SQUARES + 1)
         if accumulate > 1:
             waiting = aligned_zeros(size, self._dtype)
         self._engine.use_gradients(gradient, waiting, squares, accumulate)
+        self._stored_for, self._gradient = needs, gradient
 
     @property
     def lr_factors(self) -> tuple[float, ...]:

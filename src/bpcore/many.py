@@ -88,7 +88,8 @@ def fit_many(
     """
     nets = _networks(networks, values)
     threads = min(thread_count(n_threads), len(nets))
-    settings.setdefault("progress", False)
+    door.yes_or_no("progress", settings.get("progress", False))
+    settings["progress"] = False
     for name in ("callbacks", "batch_callbacks", "metrics"):
         if isinstance(settings.get(name), Iterator):
             settings[name] = tuple(settings[name])

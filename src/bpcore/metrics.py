@@ -291,6 +291,9 @@ ALIASES: dict[str, str] = {
     "root_mean_squared_error": "rmse",
 }
 
+#: Names of the metrics that count k answers.
+TOP_K = re.compile("top_([1-9][0-9]*)")
+
 #: Names under which a fit records what it measures itself.
 RESERVED = ("loss", "validation_loss", "lr", "seconds", "epoch")
 
@@ -379,6 +382,11 @@ def as_metrics(metrics: MetricLike | Iterable[MetricLike] | None) -> tuple[Metri
     return tuple(chosen.values())
 
 
+def is_name(name: str) -> bool:
+    """Whether there is a metric of this name."""
+    return name in METRICS or name in ALIASES or bool(TOP_K.fullmatch(name))
+
+
 def _as_metric(metric: MetricLike) -> Metric:
     if isinstance(metric, Metric):
         return metric
@@ -387,7 +395,7 @@ def _as_metric(metric: MetricLike) -> Metric:
         return Metric(name, partial(_unweighted, metric), None, f"{name}(y, a)")
     if not isinstance(metric, str):
         raise TypeError(f"metrics must be names or functions (y, a); got {metric!r}")
-    if top := re.fullmatch("top_([1-9][0-9]*)", metric):
+    if top := TOP_K.fullmatch(metric):
         k = int(top[1])
         formula = f"mean [answer = class, in {k} answers]"
         return Metric(metric, partial(_top_k, k=k), True, formula)

@@ -182,7 +182,7 @@ class Network(Learner):
         for W, f in zip(self.weights, self.activations, strict=True):
             name = ACTIVATIONS[f].init if init == "auto" else init
             initialize(name, W, self._bits.random_raw)
-        self._epochs, self._begun = 0, (0, 0)
+        self._epochs = 0
         self.optimizer = optimizer
 
     def _connect(self, n_threads: int) -> None:
@@ -354,13 +354,15 @@ class Network(Learner):
             A new order in every epoch, from the network's own random stream.
         validation : (X, y), (X, y, sample_weight) or float, optional
             Data whose loss is computed after every epoch, or the share of the rows that
-            is held back for it: at random, classes in proportion.
+            is held back for it: at random, classes in proportion, the same rows again
+            in another fit to as many.
         sample_weight : array-like (n,), optional
             The share of each sample in the mean loss, not negative.
         class_weight : mapping, sequence or "balanced", optional
             The weight of each class, by its label or in order, that the weights of its
-            samples are multiplied by, in validation too.  "balanced" weighs all classes
-            alike: n / (number of classes x samples of the class).
+            samples are multiplied by in every loss, that of validation too (not in
+            metrics).  "balanced" weighs all classes alike: n / (number of classes x
+            samples of the class).
         metrics : str, callable or sequence of them, optional
             What to compute after every epoch, of the validation data where there are
             some, else of the training data: names of ``bpcore.metrics``, such as
@@ -368,8 +370,9 @@ class Network(Learner):
             as the network takes them, labels (n,) or (n, n_L), and outputs (n, n_L).
             Recall and its like are those of class 1 where there are two.
         monitor : str, optional
-            What patience and restore_best go by: "loss", "validation_loss" or a metric;
-            the validation loss where there is one, else the training loss.
+            What patience and restore_best go by: "loss", "validation_loss" or a metric,
+            which is then computed; the validation loss where there is one, else the
+            training loss.
         mode : "auto", "min" or "max"
             Whether less of it is better; to be said only of one's own metrics.
         patience : int, optional
@@ -528,7 +531,7 @@ class Network(Learner):
             self._require_steps()
             rows, targets, weight = self._weighted_batch(
                 X, y, sample_weight, class_weight
-            )[0]
+            )
             self._require_rows(len(rows))
             with self._engine:
                 self._reserve(len(rows))
@@ -621,9 +624,7 @@ class Network(Learner):
         (4.5, [-3.0, -6.0], [-3.0])
         """
         self._require_derivatives()
-        rows, targets, weight = self._weighted_batch(X, y, sample_weight, class_weight)[
-            0
-        ]
+        rows, targets, weight = self._weighted_batch(X, y, sample_weight, class_weight)
         self._require_rows(len(rows))
         flat, dX = np.empty_like(self._parameters), np.empty_like(rows)
         moments = self._new_moments()
@@ -820,27 +821,20 @@ class Network(Learner):
         {'loss': 5.0, 'mae': 3.0}
         """
         wanted = as_metrics(metrics)
-        data = self._weighted_batch(X, y, sample_weight, class_weight)[0]
-        values = self._measure(data, wanted, "loss")
-        return values if wanted else values["loss"]
+        data = self._batch(X, y, sample_weight)
+        weights = self._class_weights(class_weight, data[1])
+        loss = self._mean_loss(*self._with_class_weights(data, weights))
+        return {"loss": loss, **self._measure(data, wanted)} if wanted else loss
 
     def _measure(
-        self,
-        data: tuple[Any, Any, Any] | None,
-        metrics: Sequence[Metric],
-        loss: str | None,
+        self, data: tuple[Any, Any, Any], metrics: Sequence[Metric]
     ) -> dict[str, float]:
-        """The mean loss, by the name `loss` if it has one, and the metrics."""
-        values: dict[str, float] = {}
-        if data is None:
-            return values
+        """The metrics, with the weights of samples but not of classes."""
+        if not metrics:
+            return {}
         rows, targets, weight = data
-        if loss is not None:
-            values[loss] = self._mean_loss(rows, targets, weight)
-        if metrics:
-            a = self.predict(rows)
-            values |= {m.name: m(targets, a, weight) for m in metrics}
-        return values
+        a = self.predict(rows)
+        return {metric.name: metric(targets, a, weight) for metric in metrics}
 
     def _mean_loss(self, rows: Any, targets: Any, weight: Any) -> float:
         first, total, weights = 0, 0.0, 0.0
@@ -1080,10 +1074,9 @@ class Network(Learner):
         X: ArrayLike,
         y: ArrayLike | None,
         sample_weight: ArrayLike | None,
-        class_weights: NDArray[np.float64] | None = None,
         of: str = "",
     ) -> tuple[Any, Any, Any]:
-        """X, y and the weights of the samples as the engine takes them."""
+        """X, y and sample_weight as the engine takes them."""
         loss = self._design.loss
         rows = door.as_rows(f"{of}X", X, self.sizes[0], self._dtype)
         if y is None:
@@ -1092,10 +1085,6 @@ class Network(Learner):
             f"{of}y", y, len(rows), self.sizes[-1], loss, self._dtype
         )
         weight = door.as_weights(f"{of}sample_weight", sample_weight, len(rows))
-        if class_weights is not None:
-            of_class = class_weights[door.classes_of(targets)]
-            weight = of_class if weight is None else weight * of_class
-            weight = door.as_weights(f"{of}class_weight", weight, len(rows))
         # An update must not change the data it is computed from.
         if np.may_share_memory(rows, self._parameters):
             rows = rows.copy()
@@ -1105,20 +1094,41 @@ class Network(Learner):
             weight = weight.copy()
         return rows, targets, weight
 
+    def _class_weights(
+        self, class_weight: ClassWeight | None, targets: Any
+    ) -> NDArray[np.float64] | None:
+        """The weight of each class; "balanced" is so among these targets."""
+        if class_weight is None:
+            return None
+        loss = self._design.loss
+        return door.as_class_weights(class_weight, targets, self.sizes[-1], loss)
+
+    def _with_class_weights(
+        self,
+        batch: tuple[Any, Any, Any],
+        class_weights: NDArray[np.float64] | None,
+        of: str = "",
+    ) -> tuple[Any, Any, Any]:
+        """The batch with the weights of the classes times those of the samples."""
+        if class_weights is None:
+            return batch
+        rows, targets, weight = batch
+        of_class = class_weights[door.classes_of(targets)]
+        product = of_class if weight is None else weight * of_class
+        return rows, targets, door.as_weights(f"{of}class_weight", product, len(rows))
+
     def _weighted_batch(
         self,
         X: ArrayLike,
         y: ArrayLike | None,
         sample_weight: ArrayLike | None,
         class_weight: ClassWeight | None,
-    ) -> tuple[tuple[Any, Any, Any], NDArray[np.float64] | None]:
-        """`_batch`, and the weight of each class if there are such."""
+    ) -> tuple[Any, Any, Any]:
+        """A mini-batch with both kinds of weights."""
         batch = self._batch(X, y, sample_weight)
-        if class_weight is None:
-            return batch, None
-        loss = self._design.loss
-        weights = door.as_class_weights(class_weight, batch[1], self.sizes[-1], loss)
-        return self._batch(*batch, weights), weights
+        return self._with_class_weights(
+            batch, self._class_weights(class_weight, batch[1])
+        )
 
     def _stream_batch(self, item: Any, number: int) -> tuple[Any, Any, Any]:
         """A mini-batch as an iterable yields it."""
@@ -1129,7 +1139,7 @@ class Network(Learner):
         if len(item) not in (2, 3):
             raise ValueError(f"{expected}; got {len(item)} entries")
         X, y, *weight = item
-        batch = self._batch(X, y, weight[0] if weight else None, None, of)
+        batch = self._batch(X, y, weight[0] if weight else None, of)
         self._require_rows(len(batch[0]), of)
         return batch
 

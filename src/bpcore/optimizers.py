@@ -259,7 +259,7 @@ class Adagrad(Optimizer):
     def kept(self) -> tuple[str, ...]:
         return ("sum",)
 
-    def start(self, state: str, lr_factor: float) -> float:
+    def start(self, state: str) -> float:
         return self.initial_accumulator
 
 
@@ -517,7 +517,8 @@ class Rprop(Optimizer):
         d = max(shrink d, least) and g = 0         where g g' < 0
         w = w - sign(g) d
 
-    The signs must be those of all the data: `fit` takes it as one mini-batch.
+    The signs must be those of all the data: `fit` takes it as one mini-batch.  Factors
+    of the learning rate, of a layer or of the biases, multiply every change.
 
     Parameters
     ----------
@@ -566,9 +567,9 @@ class Rprop(Optimizer):
     def kept(self) -> tuple[str, ...]:
         return ("previous", "step")
 
-    def start(self, state: str, lr_factor: float) -> float:
+    def start(self, state: str) -> float:
         assert isinstance(self.lr, float)
-        return self.lr * lr_factor if state == "step" else 0.0
+        return self.lr if state == "step" else 0.0
 
 
 @dataclass(frozen=True, repr=False)

@@ -372,14 +372,15 @@ class WarmUp(Schedule):
 
     Parameters
     ----------
-    after : Schedule
-        Any but a `WarmUp`; a `ReduceOnPlateau` too, whose rate is multiplied by
-        ``scale(t)`` while it watches from the beginning.
+    after : Schedule, float or callable
+        Any but a `WarmUp`; a number stays as it is afterwards.  The rate of a
+        `ReduceOnPlateau` is multiplied by ``scale(t)`` while it watches from the
+        beginning.
     length : int
         At least 1, in what ``after.per`` says.
     start : float
-        The share of the first rate at t = 0, at least 0 and below 1.  At 0 that epoch
-        or step learns nothing.
+        The share of the first rate at t = 0, at least 0 and below 1; at 0 that epoch
+        or step learns nothing.  1/3 by default, as in ``torch.optim.lr_scheduler``.
 
     Notes
     -----
@@ -396,10 +397,13 @@ class WarmUp(Schedule):
     per: str = field(init=False)
     after: Schedule
     length: int = field(metadata=POSITIVE_COUNT)
-    start: float = field(default=0.0, metadata=BELOW_1)
+    start: float = field(default=1 / 3, metadata=BELOW_1)
 
     def __post_init__(self) -> None:
-        door.instance("after", self.after, Schedule)
+        after = as_schedule(self.after)
+        if not isinstance(after, Schedule):
+            after = Constant(after)
+        object.__setattr__(self, "after", after)
         if isinstance(self.after, WarmUp):
             raise TypeError("after must be a Schedule of another kind; got a WarmUp")
         object.__setattr__(self, "per", self.after.per)

@@ -50,7 +50,7 @@ class Snapshot:
         if sum(array.nbytes for array in arrays) > IN_MEMORY and self._write(arrays):
             self._copies = []
             return
-        if len(self._copies) != len(arrays):
+        if [copy.shape for copy in self._copies] != [array.shape for array in arrays]:
             self._copies = [np.empty_like(array) for array in arrays]
         for copy, array in zip(self._copies, arrays, strict=True):
             copy[...] = array

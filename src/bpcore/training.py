@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 from bpcore import _validation as door
 from bpcore import lbfgs
 from bpcore.data import Batch, Stream, is_stream, split
-from bpcore.data import held_back as share_of
 from bpcore.errors import DivergenceError
 from bpcore.history import History
-from bpcore.metrics import Metric, as_metrics
+from bpcore.metrics import Metric, as_metrics, is_name
 from bpcore.optimizers import LBFGS
 from bpcore.progress import progress
 from bpcore.schedules import ReduceOnPlateau
@@ -57,6 +56,7 @@ class Fit:
     shuffle: bool
     accumulate: int
     held_back: Batch | None
+    measured: Batch | None
     metrics: tuple[Metric, ...]
     watch: Watch
     plateau: tuple[str, ReduceOnPlateau] | None
@@ -73,13 +73,14 @@ class Fit:
         # locked.
         with (
             network._engine,
-            Snapshot() as self.before,
-            Snapshot() as self.best,
+            Snapshot() as before,
+            Snapshot() as best,
             progress(self.show, self.epochs, rows) as self.bar,
             ExitStack() as last,
         ):
-            last.callback(network._accumulate_over, 1)
+            last.callback(network._accumulate_over, network._accumulate)
             network._accumulate_over(self.accumulate)
+            self.before, self.best = Kept(network, before), Kept(network, best)
             if isinstance(network.optimizer, LBFGS):
                 self.descend_by_curvature()
             elif self.nobody_looks:
@@ -87,7 +88,7 @@ class Fit:
             else:
                 self.descend_by_steps()
             if self.restore_best and 0 < self.history.best_epoch < len(self.history):
-                self.best.restore(_what_changes(network))
+                self.best.restore()
         return self.history
 
     @property
@@ -118,30 +119,34 @@ class Fit:
         arrays = _what_changes(network)
         copies = [np.empty_like(array) for array in arrays]
         network._reserve(size, gathers=order is not None)
+        batches, done = _ceil(n, size), 8
         while len(history) < self.epochs:
-            epochs = min(self.epochs - len(history), max(1, WORDS // n))
+            # No more words and rates than the last slice of time could use, or twice.
+            epochs = min(self.epochs - len(history), max(1, WORDS // n), 2 * done)
             rates = network._rates(epochs * steps)
-            bits = network._bits.state
-            words = network._bits.random_raw(epochs * n) if self.shuffle else None
+            bits, seen = network._bits.state, network._engine.seen
             losses, seconds = np.empty(epochs), np.empty(epochs)
-            done, batch = network._engine.run_epochs(
-                *(*data, order, words, size, losses, seconds, SLICE, rates),
-                *(arrays, copies),
-            )
-            if self.shuffle:
-                network._bits.state = bits
-                network._bits.advance((done + (batch != 0)) * n)
-            for epoch in range(done):
-                lr = (
-                    network._engine.lr
-                    if rates is None
-                    else rates[steps * epoch + steps - 1]
+            batch = 0
+            try:
+                words = network._bits.random_raw(epochs * n) if self.shuffle else None
+                _, batch = network._engine.run_epochs(
+                    *(*data, order, words, size, losses, seconds, SLICE, rates),
+                    *(arrays, copies),
                 )
+            finally:  # an interrupt may come at any line
+                done = (network._engine.seen - seen) // batches
+                network._epochs += done
+                if self.shuffle:
+                    network._bits.state = bits
+                    network._bits.advance((done + (batch != 0)) * n)
+                if rates is not None:
+                    network._engine.lr = rates[max(steps * done - 1, 0)]
+            for epoch in range(done):
+                lr = network._engine.lr
+                if rates is not None:
+                    lr = rates[steps * epoch + steps - 1]
                 history._append(loss=losses[epoch], lr=lr, seconds=seconds[epoch])
                 self.watch.better(history)
-            network._epochs += done
-            if rates is not None:
-                network._engine.lr = rates[max(steps * done - 1, 0)]
             if done:
                 self.bar.advance(done * n)
                 self.bar.end_epoch(history)
@@ -157,13 +162,12 @@ class Fit:
             order = np.arange(len(data[0]))
         for epoch in range(1, self.epochs + 1):
             start = time.perf_counter()
-            self.before.take(_what_changes(network))
-            counts = network._engine.steps, network._engine.seen
+            self.before.take()
             pass_: Pass
             if isinstance(data, Stream):
-                pass_ = StreamPass(self, data, epoch, counts)
+                pass_ = StreamPass(self, data, epoch)
             else:
-                pass_ = ArrayPass(self, data, order, epoch, counts)
+                pass_ = ArrayPass(self, data, order, epoch)
                 if order is not None:
                     order[:] = np.arange(len(order))
                     network._shuffle(order, network._bits.random_raw(len(order)))
@@ -171,6 +175,7 @@ class Fit:
             if pass_.batches == 0:  # the iterator has ended
                 if epoch == 1:
                     raise ValueError("X must yield at least one mini-batch; got none")
+                self.history.stopped = "data"
                 break
             if not door.all_finite(network.parameters):
                 pass_.diverged("the parameters are", None)
@@ -184,14 +189,14 @@ class Fit:
         """Iteration after iteration of L-BFGS."""
         assert not isinstance(self.data, Stream)
         network = self.network
-        self.before.take(_what_changes(network))
+        self.before.take()
 
         def end_epoch(loss: float, seconds: float) -> bool:
             return self.end_epoch(loss, seconds)
 
         converged = lbfgs.fit(network, self.data, self.epochs, end_epoch)
         if not door.all_finite(network.parameters):
-            self.before.restore(_what_changes(network))
+            self.before.reinstall()
             raise DivergenceError(
                 "the parameters are not finite; the network is as it was before"
             )
@@ -205,16 +210,16 @@ class Fit:
         values: dict[str, float | None] = {"loss": loss, "lr": network._engine.lr}
         if isinstance(network.optimizer, LBFGS):
             values["lr"] = None
-        values |= network._measure(self.held_back, self.metrics, "validation_loss")
-        if self.held_back is None and self.metrics:
-            assert not isinstance(self.data, Stream)
-            values |= network._measure(self.data, self.metrics, None)
+        if self.held_back is not None:
+            values["validation_loss"] = network._mean_loss(*self.held_back)
+        if self.measured is not None:
+            values |= network._measure(self.measured, self.metrics)
         history._append(**values, seconds=seconds)
         if self.plateau is not None:
             name, reducer = self.plateau
             network._follow_plateau(reducer, float(history[name][-1]))
         if self.watch.better(history) and self.restore_best:
-            self.best.take(_what_changes(network))
+            self.best.take()
         self.bar.end_epoch(history)
         # Every callback is called, also after one that stops.
         if [True for call in self.callbacks if _is_true(call(network, history))]:
@@ -226,11 +231,38 @@ class Fit:
         return False
 
 
+class Kept:
+    """A network as it was, with the optimizer that a callback may change later."""
+
+    def __init__(self, network: Network, snapshot: Snapshot) -> None:
+        self.network, self.snapshot = network, snapshot
+
+    def take(self) -> None:
+        """Keep it as it is."""
+        network, engine = self.network, self.network._engine
+        self.optimizer, self.state = network.optimizer, network._state
+        self.counts = engine.steps, engine.seen, network._begun, network._plateau
+        self.arrays = _what_changes(network)
+        self.snapshot.take(self.arrays)
+
+    def reinstall(self) -> None:
+        """Give everything back, the optimizer too."""
+        network, engine = self.network, self.network._engine
+        if network.optimizer is not self.optimizer:
+            network._use_optimizer(self.optimizer, self.state)
+        engine.steps, engine.seen, network._begun, network._plateau = self.counts
+        self.snapshot.restore(self.arrays)
+
+    def restore(self) -> None:
+        """Give parameters, moments and, if it is still in use, the state back."""
+        self.snapshot.restore(self.arrays)
+
+
 class Pass:
     """One epoch."""
 
-    def __init__(self, fit: Fit, epoch: int, counts: tuple[int, int]) -> None:
-        self.fit, self.epoch, self.counts = fit, epoch, counts
+    def __init__(self, fit: Fit, epoch: int) -> None:
+        self.fit, self.epoch = fit, epoch
         self.total, self.weights, self.batches = 0.0, 0.0, 0
         self.stopped = False
 
@@ -266,11 +298,9 @@ class Pass:
 
     def diverged(self, what: str, batch: int | None) -> NoReturn:
         """Go back to the beginning of the epoch, and tell."""
-        network, epoch = self.fit.network, self.epoch
-        lr = network._engine.lr
-        self.fit.before.restore(_what_changes(network))
-        network._engine.steps, network._engine.seen = self.counts
-        _tell(what, epoch, batch, lr)
+        lr = self.fit.network._engine.lr
+        self.fit.before.reinstall()
+        _tell(what, self.epoch, batch, lr)
 
 
 class ArrayPass(Pass):
@@ -286,36 +316,33 @@ class ArrayPass(Pass):
         data: Batch,
         order: NDArray[np.int64] | None,
         epoch: int,
-        counts: tuple[int, int],
     ) -> None:
-        super().__init__(fit, epoch, counts)
+        super().__init__(fit, epoch)
         self.data, self.order = data, order
         batches = _ceil(len(data[0]), fit.batch_size)
         self.rates = fit.network._rates(_ceil(batches, fit.accumulate))
 
     def run(self) -> None:
         network, size, first = self.fit.network, self.fit.batch_size, 0
-        n = len(self.data[0])
-        network._reserve(size, gathers=self.order is not None)
+        n, begun = len(self.data[0]), network._engine.steps
         rates = self.rates
         while first < n and not self.stopped:
-            done = network._engine.steps - self.counts[0]
-            rest = None if rates is None else rates[done:]
+            network._reserve(size, gathers=self.order is not None)
+            if self.fit.batch_callbacks:  # which may make steps, and change the rate
+                rest = network._rates(1)
+            else:
+                rest = None if rates is None else rates[network._engine.steps - begun :]
             first = self.step(self.data, self.order, size, first, ends=True, rates=rest)
-            if self.fit.batch_callbacks:  # one may have asked for more
-                network._reserve(size, gathers=self.order is not None)
             self.fit.bar.advance(first)
-        if rates is not None:
+        if rates is not None and not self.fit.batch_callbacks:
             network._engine.lr = rates[-1]
 
 
 class StreamPass(Pass):
     """One epoch over mini-batches from an iterable."""
 
-    def __init__(
-        self, fit: Fit, data: Stream, epoch: int, counts: tuple[int, int]
-    ) -> None:
-        super().__init__(fit, epoch, counts)
+    def __init__(self, fit: Fit, data: Stream, epoch: int) -> None:
+        super().__init__(fit, epoch)
         self.data = data
 
     def run(self) -> None:
@@ -343,9 +370,12 @@ def _ceil(a: int, b: int) -> int:
 def _tell(what: str, epoch: int, batch: int | None, lr: float) -> NoReturn:
     """Raise for a network that has been given back what it was."""
     where = f"in epoch {epoch}, mini-batch {batch}" if batch else f"after epoch {epoch}"
+    advice = f"try an lr below {lr}"
+    if (epoch, batch) == (1, 1):  # no step was made
+        advice = "look at the parameters, the data and the loss"
     raise DivergenceError(
-        f"{what} not finite {where}; the network is as it was before that epoch; try "
-        f"an lr below {lr}",
+        f"{what} not finite {where}; the network is as it was before that epoch; "
+        f"{advice}",
         epoch,
         batch or None,
     )
@@ -402,56 +432,39 @@ def prepare(
     network._require_derivatives()
     if not door.all_finite(network.parameters):
         raise ValueError("the network's parameters must be finite before training")
-    streams = is_stream(X, y)
     data: Batch | Stream
-    held_back: Batch | None
-    if streams:
-        data, class_weights = Stream(X, steps_per_epoch), None
+    class_weights = None
+    if is_stream(X, y):
         _reject_for_streams(
             network, sample_weight, class_weight, validation, batch_size
         )
+        data, held_back = Stream(X, steps_per_epoch), None
     else:
         if steps_per_epoch is not None:
             raise ValueError(
                 "steps_per_epoch needs mini-batches from an iterable for X"
             )
-        data, class_weights = network._weighted_batch(X, y, sample_weight, class_weight)
-    fraction = None
-    if isinstance(validation, numbers.Real) and not isinstance(validation, bool):
-        assert not isinstance(data, Stream)
-        fraction, held_back = (
-            door.number_within("validation", validation, None, 1.0),
-            None,
+        data, held_back = _split(
+            network, network._batch(X, y, sample_weight), validation
         )
-        n = len(data[0]) - share_of(len(data[0]), fraction)
-    else:
-        held_back = _validation_data(network, validation, class_weights)
-        n = 0 if isinstance(data, Stream) else len(data[0])
-    validates = held_back is not None or fraction is not None
+        class_weights = network._class_weights(class_weight, data[1])
+        batch_size = _rows_of_a_batch(network, batch_size, len(data[0]))
+    held_back = held_back or _validation_data(network, validation)
+    validates = held_back is not None
+    wanted += _monitored(wanted, monitor, network._reducer)
     watch = Watch(monitor, mode, patience, min_delta, wanted, validates)
-    reducer = network._reducer
-    if reducer is not None:
-        Watch(reducer.monitor, reducer.mode, None, 0.0, wanted, validates)
-    if isinstance(network.optimizer, LBFGS) and per_batch:
-        raise ValueError(
-            "batch_callbacks cannot be given with LBFGS, which makes no mini-batches"
-        )
-    if streams and wanted and held_back is None:
-        raise ValueError(
-            "metrics of mini-batches from an iterable need validation data"
-        )
+    _reject_for_lbfgs(network, per_batch, accumulate)
+    measured = held_back
+    if wanted and not held_back:
+        if isinstance(data, Stream):
+            raise ValueError(
+                "metrics of mini-batches from an iterable need validation data"
+            )
+        measured = data
     if not isinstance(data, Stream):
-        batch_size = _rows_of_a_batch(network, batch_size, n)
-    if fraction is not None:  # draws at random, so only now
-        assert not isinstance(data, Stream)
-        drawn = network._bits.state
-        data, held_back = split(network, data, fraction, network._design.loss.classes)
-        for _, _, weight in (data, held_back):
-            if weight is not None and not weight.any():
-                network._bits.state = drawn
-                raise ValueError(
-                    f"sample_weight must not be all zero on one side of {validation=}"
-                )
+        data = network._with_class_weights(data, class_weights)
+    if held_back is not None:
+        held_back = network._with_class_weights(held_back, class_weights, "validation ")
     return Fit(
         network,
         data,
@@ -460,6 +473,7 @@ def prepare(
         shuffle,
         accumulate,
         held_back,
+        measured if wanted else None,
         wanted,
         watch,
         network._watch_plateau(wanted, validates),
@@ -468,6 +482,35 @@ def prepare(
         per_batch,
         show,
     )
+
+
+def _split(
+    network: Network, data: Batch, validation: Any
+) -> tuple[Batch, Batch | None]:
+    """The data, and what is held back of them where validation is a share."""
+    if isinstance(validation, bool) or not isinstance(validation, numbers.Real):
+        return data, None
+    fraction = door.number_within("validation", validation, None, 1.0)
+    parts = split(network, data, fraction, network._design.loss.classes)
+    for _, _, weight in parts:
+        if weight is not None and not weight.any():
+            raise ValueError(
+                f"sample_weight must not be all zero on one side of {validation=}"
+            )
+    return parts
+
+
+def _monitored(
+    metrics: tuple[Metric, ...], monitor: Any, reducer: ReduceOnPlateau | None
+) -> tuple[Metric, ...]:
+    """The metrics that are only to be watched."""
+    more: tuple[Metric, ...] = ()
+    for name in (monitor, reducer.monitor if reducer else None):
+        if isinstance(name, str) and is_name(name):
+            (metric,) = as_metrics(name)
+            if metric.name not in [known.name for known in metrics + more]:
+                more += (metric,)
+    return more
 
 
 def _rows_of_a_batch(network: Network, batch_size: int | None, n: int) -> int:
@@ -516,6 +559,20 @@ def _reject_for_streams(
         )
 
 
+def _reject_for_lbfgs(
+    network: Network, per_batch: tuple[BatchCallback, ...], accumulate: int
+) -> None:
+    if isinstance(network.optimizer, LBFGS):
+        for name, given in (
+            ("batch_callbacks", per_batch),
+            ("accumulate", accumulate > 1),
+        ):
+            if given:
+                raise ValueError(
+                    f"{name} cannot be given with LBFGS, which makes no mini-batches"
+                )
+
+
 def _callables(name: str, callbacks: Any) -> tuple[Any, ...]:
     if not isinstance(callbacks, Iterable):
         raise TypeError(f"{name} must be a sequence of callables; got {callbacks!r}")
@@ -526,9 +583,7 @@ def _callables(name: str, callbacks: Any) -> tuple[Any, ...]:
     return checked
 
 
-def _validation_data(
-    network: Network, validation: Any, class_weights: NDArray[np.float64] | None
-) -> Batch | None:
+def _validation_data(network: Network, validation: Any) -> Batch | None:
     if validation is None:
         return None
     expected = "validation must be (X, y), (X, y, sample_weight) or a fraction"
@@ -537,6 +592,4 @@ def _validation_data(
     if len(validation) not in (2, 3):
         raise ValueError(f"{expected}; got {len(validation)} entries")
     X, y, *weight = validation
-    return network._batch(
-        X, y, weight[0] if weight else None, class_weights, "validation "
-    )
+    return network._batch(X, y, weight[0] if weight else None, "validation ")

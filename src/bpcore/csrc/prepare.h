@@ -68,8 +68,8 @@ static void bpcore_prepare(bpcore_optimizer *o, double lr, int64_t t) {
                             ((r_end - 4) * (r_end - 2) * r));
         break;
     }
-    case BPCORE_RPROP:
-        o->rate = 1;
+    case BPCORE_RPROP: /* the rate is in the steps that are kept */
+        o->rate = o->lr_factor;
         break;
     default:
         break;

@@ -116,7 +116,7 @@ def rprop(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:
     factor = np.where(turn > 0, o.grow, np.where(turn < 0, o.shrink, 1))
     s[1] = np.clip(s[1] * factor, o.least, o.most)
     s[0] = np.where(turn < 0, 0, g)
-    return np.sign(s[0]) * s[1]
+    return o.lr_factor * np.sign(s[0]) * s[1]
 
 
 RULES: dict[str, Callable[[Array, Array, Settings, float, int], Array]] = {
