@@ -1,5 +1,7 @@
 """Many small networks by ``fit_many``: on several cores at once, against one."""
 
+from functools import partial
+
 import numpy as np
 
 import bpcore
@@ -30,19 +32,25 @@ def measure(counts, seconds):
     X = np.random.default_rng(0).standard_normal((ROWS, SIZES[0])).astype(np.float32)
     y = (X[:, :1] * X[:, 1:2]).astype(np.float32)
 
-    def train(n_threads):
-        nets = [
+    nets = {
+        count: [
             bpcore.Network(SIZES, optimizer=bpcore.SGD(0.01, momentum=0.9), rng=seed)
             for seed in range(NETWORKS)
         ]
-        bpcore.fit_many(nets, X, y, epochs=EPOCHS, n_threads=n_threads)
-        return nets
-
-    alone = [net.parameters.tobytes() for net in train(1)]
-    for count in counts[1:]:
-        if [net.parameters.tobytes() for net in train(count)] != alone:
-            raise SystemExit(f"{NETWORKS} networks on {count} cores have other bits")
-    actions = {count: (lambda count=count: train(count)) for count in counts}
+        for count in counts
+    }
+    actions = {
+        count: partial(
+            bpcore.fit_many, nets[count], X, y, epochs=EPOCHS, n_threads=count
+        )
+        for count in counts
+    }
+    bits = []
+    for count, train in actions.items():
+        train()
+        bits.append([net.parameters.tobytes() for net in nets[count]])
+    if any(others != bits[0] for others in bits):
+        raise SystemExit(f"{NETWORKS} networks on several cores have other bits")
     samples, robbed = interleave(actions, seconds)
     return [
         {

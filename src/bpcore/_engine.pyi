@@ -100,6 +100,7 @@ class Engine:
         weight: _Array | None,
         order: NDArray[np.int64] | None,
         words: NDArray[np.uint64] | None,
+        bits: np.random.PCG64,
         batch_size: int,
         losses: NDArray[np.float64],
         seconds: NDArray[np.float64],

@@ -374,6 +374,15 @@ cdef tuple WHOLE = (int, np.integer)
 cdef tuple NUMBER = (float, int, np.floating, np.integer)
 
 
+# NumPy's interface of bit generators for C (numpy/random/bitgen.h).
+cdef struct bitgen_t:
+    void *state
+    uint64_t (*next_uint64)(void *state) noexcept nogil
+    unsigned int (*next_uint32)(void *state) noexcept nogil
+    double (*next_double)(void *state) noexcept nogil
+    uint64_t (*next_raw)(void *state) noexcept nogil
+
+
 cdef class Engine:
     """Calls the kernels of one network in order.
 
@@ -750,7 +759,7 @@ cdef class Engine:
         return task.first, task.sums.total, task.sums.weights, bool(task.finite)
 
     def run_epochs(
-        self, X, y, weight, int64_t[::1] order, const uint64_t[::1] words,
+        self, X, y, weight, int64_t[::1] order, uint64_t[::1] words, bits,
         Py_ssize_t batch_size, double[::1] losses, double[::1] seconds, double most,
         const double[::1] rates, arrays, copies,
     ):
@@ -758,8 +767,9 @@ cdef class Engine:
 
         Parameters
         ----------
-        order : array (n,) to be shuffled, or None for the rows as they lie
-        words : array (epochs * n,), the random words of the shuffles
+        order, words : array (n,) to be shuffled, or None for the rows as they lie, and
+            room for its random words
+        bits : NumPy bit generator, which nobody else uses meanwhile
         losses, seconds : array (epochs,), overwritten by each epoch's
         rates : learning rate of every step from here on, or None for `lr`
         arrays, copies : what training changes, and room for it as it was
@@ -778,6 +788,9 @@ cdef class Engine:
         cdef Py_ssize_t epochs = losses.shape[0]
         cdef int64_t steps = net.steps, seen
         cdef double begun = seconds_now(), start
+        cdef bitgen_t *random = <bitgen_t *>PyCapsule_GetPointer(
+            bits.capsule, "BitGenerator"
+        )
         cdef Py_ssize_t pairs = len(arrays)
         cdef copy_t kept[3]
         for i in range(pairs):
@@ -795,7 +808,8 @@ cdef class Engine:
                 if order is not None:
                     for i in range(n):
                         order[i] = i
-                    swap_places(&order[0], &words[done * n], n)
+                        words[i] = random.next_raw(random.state)
+                    swap_places(&order[0], &words[0], n)
                 for i in range(pairs):
                     memcpy(kept[i].copy, kept[i].at, kept[i].size)
                 memset(&task.sums, 0, sizeof(sums_t))

@@ -119,12 +119,24 @@ def fit_many(
         finally:
             network.n_threads = kept
 
-    if threads == 1:
-        return [train(network) for network in nets]
-    from concurrent.futures import ThreadPoolExecutor  # not at every import of bpcore
+    fitted: dict[int, Fitted] = {}
+    left = iter(enumerate(nets))
 
-    with ThreadPoolExecutor(threads, thread_name_prefix="bpcore") as pool:
-        return list(pool.map(train, nets))
+    def train_what_is_left() -> None:
+        for i, network in left:
+            fitted[i] = train(network)
+
+    if threads == 1:
+        train_what_is_left()
+    else:
+        from concurrent.futures import ThreadPoolExecutor  # not at every import
+
+        # One job for each thread, not for each network: nobody waits in between.
+        with ThreadPoolExecutor(threads, thread_name_prefix="bpcore") as pool:
+            jobs = [pool.submit(train_what_is_left) for _ in range(threads)]
+        for job in jobs:
+            job.result()
+    return [fitted[i] for i in range(len(nets))]
 
 
 @cache

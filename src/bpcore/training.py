@@ -31,8 +31,11 @@ if TYPE_CHECKING:
 #: Seconds the engine runs before the interpreter may look at signals and the bar.
 SLICE = 0.05
 
-#: Random words that are drawn at a time for the shuffles of several epochs.
-WORDS = 1 << 16
+#: Epochs that run in one go, if time allows; and the most rows, and rows times
+#: parameters, of an epoch that surely takes less than a slice of time.
+MOST_EPOCHS = 4096
+SHORT_ROWS = 1 << 16
+SHORT_WORK = 1 << 26
 
 #: Rows of a mini-batch where nobody said how many.
 BATCH_SIZE = 32
@@ -100,9 +103,12 @@ class Fit:
         looks = self.held_back or self.metrics or self.callbacks or self.batch_callbacks
         stops = self.restore_best or self.watch.patience is not None
         small = sum(array.nbytes for array in _what_changes(network)) <= IN_MEMORY
-        few = not isinstance(self.data, Stream) and len(self.data[0]) <= WORDS
+        short = isinstance(self.data, tuple) and (
+            len(self.data[0]) <= SHORT_ROWS
+            and len(self.data[0]) * network.parameters.size <= SHORT_WORK
+        )
         asks = network._design.asks
-        at_once = network._runs_epochs and steady and small and few
+        at_once = network._runs_epochs and steady and small and short
         return at_once and not (looks or stops or asks)
 
     def descend_unwatched(self) -> None:
@@ -115,30 +121,29 @@ class Fit:
         assert not isinstance(data, Stream)
         n, size = len(data[0]), self.batch_size
         order = np.empty(n, np.int64) if self.shuffle else None
-        steps = _ceil(_ceil(n, size), self.accumulate)
+        words = np.empty(n, np.uint64) if self.shuffle else None
+        batches = _ceil(n, size)
+        steps = _ceil(batches, self.accumulate)
         arrays = _what_changes(network)
         copies = [np.empty_like(array) for array in arrays]
         network._reserve(size, gathers=order is not None)
-        batches, done = _ceil(n, size), 8
+        done = 8
         while len(history) < self.epochs:
-            # No more words and rates than the last slice of time could use, or twice.
-            epochs = min(self.epochs - len(history), max(1, WORDS // n), 2 * done)
+            # No more rates than twice what the last slice of time could use.
+            epochs = min(self.epochs - len(history), MOST_EPOCHS)
+            if network._scheduled:
+                epochs = min(epochs, 2 * done)
             rates = network._rates(epochs * steps)
-            bits, seen = network._bits.state, network._engine.seen
             losses, seconds = np.empty(epochs), np.empty(epochs)
-            batch = 0
+            seen = network._engine.seen
             try:
-                words = network._bits.random_raw(epochs * n) if self.shuffle else None
                 _, batch = network._engine.run_epochs(
-                    *(*data, order, words, size, losses, seconds, SLICE, rates),
-                    *(arrays, copies),
+                    *(*data, order, words, network._bits, size, losses, seconds),
+                    *(SLICE, rates, arrays, copies),
                 )
             finally:  # an interrupt may come at any line
                 done = (network._engine.seen - seen) // batches
                 network._epochs += done
-                if self.shuffle:
-                    network._bits.state = bits
-                    network._bits.advance((done + (batch != 0)) * n)
                 if rates is not None:
                     network._engine.lr = rates[max(steps * done - 1, 0)]
             for epoch in range(done):
