@@ -68,10 +68,9 @@ def found(target, record):
         if all(result.get(name) == value for name, value in target.at.items()):
             figure = result
             for part in target.figure.split("."):
-                figure = figure.get(part)
-                if figure is None:
-                    return None
-            return figure
+                figure = figure.get(part) if figure is not None else None
+            if figure is not None:
+                return figure
     return None
 
 

@@ -36,6 +36,7 @@ below it::
       activations, losses, optimizers, schedules, metrics, initializers
                               one small declarative object per name
       threads                 how many threads "auto" means
+    fitting                 the arguments of fit, checked
     training                fit: the loop over epochs and what happens between them
       data                    where mini-batches come from
       stopping                the quantity watched, its best value, patience

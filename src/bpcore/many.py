@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from numpy.typing import ArrayLike
 
 from bpcore import _validation as door
-from bpcore import training
+from bpcore import fitting
 from bpcore.errors import DivergenceError
 from bpcore.history import History
 from bpcore.network import Network
@@ -100,7 +100,7 @@ def fit_many(
         drawn, plateau = network._bits.state, network._plateau
         try:
             all_settings = {**_defaults(), **settings}
-            training.prepare(network, *shared[network.dtype], **all_settings)
+            fitting.prepare(network, *shared[network.dtype], **all_settings)
         finally:
             network._bits.state, network._plateau = drawn, plateau
     for network in nets:

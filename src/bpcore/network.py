@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from bpcore import _dispatch, _engine, training
+from bpcore import _dispatch, _engine, fitting, training
 from bpcore import _settings as settings
 from bpcore import _validation as door
 from bpcore._validation import ClassWeight, Real
@@ -424,7 +424,7 @@ class Network(Learner):
         >>> net.weights[0].round(1), net.biases[0].round(1)
         (array([[2.]], dtype=float32), array([1.], dtype=float32))
         """
-        return training.prepare(
+        return fitting.prepare(
             self,
             X,
             y,

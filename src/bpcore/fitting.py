@@ -1,0 +1,218 @@
+"""The arguments of ``Network.fit``, checked before anything has changed."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from bpcore import _validation as door
+from bpcore.data import Batch, Stream, is_stream, split
+from bpcore.metrics import Metric, as_metrics, is_name
+from bpcore.optimizers import LBFGS
+from bpcore.schedules import ReduceOnPlateau
+from bpcore.stopping import Watch
+from bpcore.training import BATCH_SIZE, BatchCallback, Callback, Fit
+
+if TYPE_CHECKING:
+    from bpcore.network import Network
+
+
+def prepare(
+    network: Network,
+    X: Any,
+    y: Any,
+    *,
+    epochs: int,
+    batch_size: int | None,
+    shuffle: bool,
+    validation: Any,
+    sample_weight: Any,
+    class_weight: Any,
+    metrics: Any,
+    monitor: str | None,
+    mode: str,
+    patience: int | None,
+    min_delta: float,
+    restore_best: bool,
+    accumulate: int,
+    callbacks: Iterable[Callback],
+    batch_callbacks: Iterable[BatchCallback],
+    steps_per_epoch: int | None,
+    progress: bool,
+) -> Fit:
+    """The arguments of ``Network.fit``, checked before anything has changed."""
+    epochs = door.whole_number("epochs", epochs, 1)
+    if batch_size is not None:
+        batch_size = door.whole_number("batch_size", batch_size, 1)
+    accumulate = door.whole_number("accumulate", accumulate, 1)
+    shuffle = door.yes_or_no("shuffle", shuffle)
+    restore_best = door.yes_or_no("restore_best", restore_best)
+    show = door.yes_or_no("progress", progress)
+    per_epoch = _callables("callbacks", callbacks)
+    per_batch = _callables("batch_callbacks", batch_callbacks)
+    wanted = as_metrics(metrics)
+    network._require_derivatives()
+    if not door.all_finite(network.parameters):
+        raise ValueError("the network's parameters must be finite before training")
+    data: Batch | Stream
+    class_weights = None
+    if is_stream(X, y):
+        _reject_for_streams(
+            network, sample_weight, class_weight, validation, batch_size
+        )
+        data, held_back = Stream(X, steps_per_epoch), None
+    else:
+        if steps_per_epoch is not None:
+            raise ValueError(
+                "steps_per_epoch needs mini-batches from an iterable for X"
+            )
+        data, held_back = _split(
+            network, network._batch(X, y, sample_weight), validation
+        )
+        class_weights = network._class_weights(class_weight, data[1])
+        batch_size = _rows_of_a_batch(network, batch_size, len(data[0]))
+    held_back = held_back or _validation_data(network, validation)
+    validates = held_back is not None
+    wanted += _monitored(wanted, monitor, network._reducer)
+    watch = Watch(monitor, mode, patience, min_delta, wanted, validates)
+    _reject_for_lbfgs(network, per_batch, accumulate)
+    measured = held_back
+    if wanted and not held_back:
+        if isinstance(data, Stream):
+            raise ValueError(
+                "metrics of mini-batches from an iterable need validation data"
+            )
+        measured = data
+    if not isinstance(data, Stream):
+        data = network._with_class_weights(data, class_weights)
+    if held_back is not None:
+        held_back = network._with_class_weights(held_back, class_weights, "validation ")
+    return Fit(
+        network,
+        data,
+        epochs,
+        batch_size or BATCH_SIZE,
+        shuffle,
+        accumulate,
+        held_back,
+        measured if wanted else None,
+        wanted,
+        watch,
+        network._watch_plateau(wanted, validates),
+        restore_best,
+        per_epoch,
+        per_batch,
+        show,
+    )
+
+
+def _split(
+    network: Network, data: Batch, validation: Any
+) -> tuple[Batch, Batch | None]:
+    """The data, and what is held back of them where validation is a share."""
+    if isinstance(validation, bool) or not isinstance(validation, numbers.Real):
+        return data, None
+    fraction = door.number_within("validation", validation, None, 1.0)
+    parts = split(network, data, fraction, network._design.loss.classes)
+    for _, _, weight in parts:
+        if weight is not None and not weight.any():
+            raise ValueError(
+                f"sample_weight must not be all zero on one side of {validation=}"
+            )
+    return parts
+
+
+def _monitored(
+    metrics: tuple[Metric, ...], monitor: Any, reducer: ReduceOnPlateau | None
+) -> tuple[Metric, ...]:
+    """The metrics that are only to be watched."""
+    more: tuple[Metric, ...] = ()
+    for name in (monitor, reducer.monitor if reducer else None):
+        if isinstance(name, str) and is_name(name):
+            (metric,) = as_metrics(name)
+            if metric.name not in [known.name for known in metrics + more]:
+                more += (metric,)
+    return more
+
+
+def _rows_of_a_batch(network: Network, batch_size: int | None, n: int) -> int:
+    """Rows of every mini-batch but the last."""
+    full = network.optimizer.full_batch
+    if full and batch_size is not None and batch_size < n:
+        raise ValueError(
+            f"batch_size must be all {n} rows for {type(network.optimizer).__name__}, "
+            f"or None; got {batch_size}"
+        )
+    size = n if full else min(batch_size or BATCH_SIZE, n)
+    if "batch" in network.norms and (size == 1 or n % size == 1):
+        raise ValueError(
+            "batch_size must leave at least 2 rows in every mini-batch for batch "
+            f"norm; {n} rows in mini-batches of {size} leave 1"
+        )
+    return size
+
+
+def _reject_for_streams(
+    network: Network,
+    sample_weight: Any,
+    class_weight: Any,
+    validation: Any,
+    batch_size: int | None,
+) -> None:
+    for name, value in (
+        ("sample_weight", sample_weight),
+        ("class_weight", class_weight),
+        ("batch_size", batch_size),
+    ):
+        if value is not None:
+            raise ValueError(
+                f"{name} cannot be given with mini-batches from an iterable, which "
+                "bring their own"
+            )
+    if isinstance(validation, numbers.Real):
+        raise ValueError(
+            "validation must be (X, y) with mini-batches from an iterable; "
+            f"got {validation!r}"
+        )
+    if network.optimizer.full_batch:
+        raise ValueError(
+            f"{type(network.optimizer).__name__} needs all of the data at once; "
+            "got an iterable of mini-batches"
+        )
+
+
+def _reject_for_lbfgs(
+    network: Network, per_batch: tuple[BatchCallback, ...], accumulate: int
+) -> None:
+    if isinstance(network.optimizer, LBFGS):
+        for name, given in (
+            ("batch_callbacks", per_batch),
+            ("accumulate", accumulate > 1),
+        ):
+            if given:
+                raise ValueError(
+                    f"{name} cannot be given with LBFGS, which makes no mini-batches"
+                )
+
+
+def _callables(name: str, callbacks: Any) -> tuple[Any, ...]:
+    if not isinstance(callbacks, Iterable):
+        raise TypeError(f"{name} must be a sequence of callables; got {callbacks!r}")
+    checked = tuple(callbacks)
+    for callback in checked:
+        if not callable(callback):
+            raise TypeError(f"{name} must be callables; got {callback!r}")
+    return checked
+
+
+def _validation_data(network: Network, validation: Any) -> Batch | None:
+    if validation is None:
+        return None
+    expected = "validation must be (X, y), (X, y, sample_weight) or a fraction"
+    if not isinstance(validation, tuple | list):
+        raise TypeError(f"{expected}; got {type(validation).__name__}")
+    if len(validation) not in (2, 3):
+        raise ValueError(f"{expected}; got {len(validation)} entries")
+    X, y, *weight = validation
+    return network._batch(X, y, weight[0] if weight else None, "validation ")
