@@ -833,11 +833,6 @@ def resized(arrays, key, axis, change):
     return arrays | {key: np.ones(shape, arrays[key].dtype)}
 
 
-def in_messages(argument):
-    """What an argument is called: `update` calls either state by the one name."""
-    return "state" if argument.startswith("state") else argument
-
-
 @each_argument
 def test_shapes_must_agree(dtype, name, key):
     """The first argument to have a size sets it; the next to have it is named."""
@@ -848,7 +843,7 @@ def test_shapes_must_agree(dtype, name, key):
         if follows or len(having) > 1:
             named = having[1] if key == having[0] and not follows else key
             arrays = resized(drawn(name, dtype), key, axis, lambda size: size + 1)
-            message = f"^{in_messages(named)} must have shape .*; got "
+            message = f"^{named} must have shape .*; got "
             with refused(arrays, message + re.escape(f"{arrays[named].shape}") + "$"):
                 call(name, arrays)
 
@@ -858,7 +853,7 @@ def test_arrays_must_not_be_empty(dtype, name, key):
     for axis, _ in enumerate(KERNELS[name].shapes[key].split()):
         arrays = resized(drawn(name, dtype), key, axis, lambda size: 0)
         got = re.escape(str(arrays[key].shape))
-        with refused(arrays, f"^{in_messages(key)} must .*; got .*{got}$"):
+        with refused(arrays, f"^{key} must .*; got .*{got}$"):
             call(name, arrays)
 
 

@@ -243,7 +243,7 @@ def test_every_rule_steps():
 
 def beginning(optimizer, dtype):
     """The states before the first step."""
-    starts = [optimizer.start(state, 1.0) for state in optimizer.states]
+    starts = [optimizer.start(state) for state in optimizer.states]
     return np.repeat(np.array(starts, dtype), SIZE).reshape(-1, SIZE)
 
 
