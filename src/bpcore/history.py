@@ -182,6 +182,8 @@ class History:
             )
         if self.loss.size and min(self.loss.min(), *self.validation_loss, 1.0) > 0:
             axes.set_yscale("log")
+            axes.yaxis.set_major_formatter("{x:g}")
+            axes.yaxis.set_minor_formatter("{x:g}")
         axes.set_ylabel("loss")
         for panel, (name, values) in zip(below, metrics.items(), strict=True):
             panel.plot(epochs, values, marker=marker, ms=3, color="tab:green")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -259,7 +260,7 @@ class Kept:
         self.snapshot.restore(self.arrays)
 
 
-class Pass:
+class Pass(ABC):
     """One epoch."""
 
     def __init__(self, fit: Fit, epoch: int) -> None:
@@ -272,9 +273,9 @@ class Pass:
         """The mean so far."""
         return self.total / self.weights if self.weights else 0.0
 
+    @abstractmethod
     def run(self) -> None:
         """Use all of the data once."""
-        raise NotImplementedError
 
     def step(self, data: Batch, order: Any, size: int, first: int, **how: Any) -> int:
         """Mini-batches from row `first` on; returns the row to go on from."""
