@@ -10,6 +10,8 @@ from bpcore.optimizers import Optimizer
 
 _Array = NDArray[Any]
 
+SQUARES_AT_A_TIME: int
+
 class Engine:
     capacity: int
     gathers: bool
@@ -110,7 +112,6 @@ class Engine:
         copies: Sequence[_Array],
     ) -> tuple[int, int]: ...
     def flush(self) -> None: ...
-    def forget_waiting(self) -> None: ...
     def gradients(
         self,
         X: _Array,

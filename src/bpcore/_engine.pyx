@@ -45,6 +45,7 @@ from bpcore._kernels cimport (
     IDENTITY,
     NOT_NORMALISED,
     SOFTMAX,
+    SQUARES,
     activation_t,
     kernel_table,
     loss_t,
@@ -77,6 +78,9 @@ cdef extern from "csrc/team.h" nogil:
 
 found_team()
 
+#: Elements of a gradient whose squares are one sum, of which each needs a place.
+SQUARES_AT_A_TIME = SQUARES
+
 
 cdef enum:
     ALIGNMENT = 64
@@ -90,8 +94,6 @@ cdef enum:
     CLOCK_EVERY = 16
     # Rows that are predicted without looking at the clock.
     AT_ONCE = 256
-    # Elements of a gradient whose squares are one sum (BLOCK of the kernels).
-    SQUARES = 4096
 
 
 cdef struct layer_t:
@@ -850,10 +852,6 @@ cdef class Engine:
         self.run_task(flush_waiting, &task)
         memset(&self.net.sums, 0, sizeof(sums_t))
         self.net.steps += 1
-
-    def forget_waiting(self):
-        """The gradients that wait are not used."""
-        memset(&self.net.sums, 0, sizeof(sums_t))
 
     def gradients(self, X, y, weight, gradient, dX, moments):
         """The loss; its gradient by the parameters, and by X unless dX is None.

@@ -346,7 +346,7 @@ def clip_norm(real[::1] g, double most):
     """
     require_some("g", g.shape[0])
     require_positive("most", most)
-    cdef Py_ssize_t i, size = g.shape[0], blocks = (size + BLOCK - 1) // BLOCK
+    cdef Py_ssize_t i, size = g.shape[0], blocks = (size + SQUARES - 1) // SQUARES
     cdef _Alone one = _Alone(blocks * sizeof(double))
     cdef double *sums = <double *>one.worker.room
     cdef double total = 0, norm

@@ -6,6 +6,8 @@ from libc.string cimport memset
 
 
 cdef extern from "csrc/types.h" nogil:
+    const Py_ssize_t SQUARES "BPCORE_SQUARES"
+
     ctypedef enum activation_t "bpcore_activation":
         IDENTITY "BPCORE_IDENTITY"
         SIGMOID "BPCORE_SIGMOID"

@@ -179,8 +179,6 @@ ctypedef fused real:
 cdef enum:
     # Elements that are sooner looked at than the GIL is given up and got back.
     QUICK = 20_000
-    # Elements of a gradient whose squares are one sum: part of the bits.
-    BLOCK = 4096
 
 # Added to a variance before its root is taken, and the share of a mini-batch's moments
 # in the running ones: PyTorch's defaults.
@@ -622,14 +620,15 @@ cdef void scale_nogil(
 cdef void squares_nogil(
     const worker_t *worker, double *sums, const real *g, Py_ssize_t size,
 ) noexcept nogil:
-    """sums[i] = sum of g[j]^2 for j = i BLOCK .. (i + 1) BLOCK"""
-    cdef Py_ssize_t i, first, end, blocks = (size + BLOCK - 1) // BLOCK
+    """sums[i] = sum of g[j]^2 for j = i SQUARES .. (i + 1) SQUARES"""
+    cdef Py_ssize_t i, first, end, count, blocks = (size + SQUARES - 1) // SQUARES
     share(worker, blocks, 1, &first, &end)
     for i in range(first, end):
+        count = min(SQUARES, size - i * SQUARES)
         if real is float:
-            sums[i] = sum_of_squares_f32(g + i * BLOCK, min(BLOCK, size - i * BLOCK))
+            sums[i] = sum_of_squares_f32(g + i * SQUARES, count)
         else:
-            sums[i] = sum_of_squares_f64(g + i * BLOCK, min(BLOCK, size - i * BLOCK))
+            sums[i] = sum_of_squares_f64(g + i * SQUARES, count)
 
 
 cdef bint all_between_nogil(

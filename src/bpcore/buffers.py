@@ -15,9 +15,6 @@ Real = NDArray[Any]
 #: Bytes from which on it matters where an array begins.
 LARGE = 1 << 18
 
-#: Elements of a gradient whose squares are one sum.
-SQUARES = 4096
-
 
 def aligned_zeros(size: int, dtype: DTypeLike, at: int = 0) -> NDArray[Any]:
     """`size` zeros that begin on a cache line (64 bytes).

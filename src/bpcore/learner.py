@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from bpcore import _dispatch
 from bpcore import _settings as settings
+from bpcore._engine import SQUARES_AT_A_TIME
 from bpcore.buffers import (
-    SQUARES,
     Real,
     Views,
     aligned_zeros,
@@ -124,7 +124,7 @@ class Learner:
             return
         if accumulate > 1 or self._optimizer.clip_norm:
             gradient = aligned_zeros(size, self._dtype)
-            squares = np.zeros(size // SQUARES + 1)
+            squares = np.zeros(size // SQUARES_AT_A_TIME + 1)
         if accumulate > 1:
             waiting = aligned_zeros(size, self._dtype)
         self._engine.use_gradients(gradient, waiting, squares, accumulate)

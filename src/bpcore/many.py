@@ -97,12 +97,12 @@ def fit_many(
 
     # Nothing changes in any before all is known to be right.
     for network in {_kind(network): network for network in nets}.values():
-        drawn, plateau = network._bits.state, network._plateau
+        plateau = network._plateau
         try:
             all_settings = {**_defaults(), **settings}
             fitting.prepare(network, *shared[network.dtype], **all_settings)
         finally:
-            network._bits.state, network._plateau = drawn, plateau
+            network._plateau = plateau
     for network in nets:
         if not door.all_finite(network.parameters):
             raise ValueError("every network's parameters must be finite")

@@ -148,6 +148,9 @@ typedef struct {
  * the error then grows with the chain, not with k.  Part of the bits: not to change. */
 #define BPCORE_CHAIN 256
 
+/* Elements of a gradient whose squares are one sum.  Part of the bits. */
+#define BPCORE_SQUARES 4096
+
 /* Block sizes of the loop nest (csrc/nest.h; measured: docs/decisions.md).  No bit
  * depends on them; those of k are multiples of BPCORE_CHAIN.
  *
