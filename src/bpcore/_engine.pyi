@@ -121,7 +121,9 @@ class Engine:
         dX: _Array | None,
         moments: _Array | None,
     ) -> float: ...
-    def tape_size(self, n: int) -> tuple[int, list[int]]: ...
+    def tape_size(
+        self, n: int, everything: bool = False
+    ) -> tuple[int, list[dict[str, int]]]: ...
     def forward(self, X: _Array, memory: _Array) -> None: ...
     def backward(
         self,
@@ -133,6 +135,17 @@ class Engine:
         dX: _Array,
         moments: _Array | None,
     ) -> None: ...
+    def record(
+        self,
+        X: _Array,
+        y: _Array,
+        weight: _Array | None,
+        gradient: _Array,
+        dX: _Array,
+        moments: _Array | None,
+        memory: _Array,
+        losses: NDArray[np.float64],
+    ) -> float: ...
     def apply(self, gradient: _Array, moments: _Array | None, n: int) -> None: ...
 
 def labels_below(labels: NDArray[np.int64], n_out: int) -> bool: ...

@@ -11,10 +11,11 @@ The buffers, with n the capacity in rows::
 
     parameters, state, gradient    W[0] b[0] gain[0] W[1] b[1] ... one after the other
                                    (gain only of normalised layers)
-    workspace                      for each layer a, and where it is needed z, hat,
-                                   inverse and moments; two deltas (n, widest), the
-                                   losses E (n,), gathered rows of X, and a room per
-                                   worker
+    workspace                      for each layer a, and where it is needed f(z), z,
+                                   hat, inverse and moments; two deltas (n, widest),
+                                   the losses E (n,), gathered rows of X, and a room
+                                   per worker
+    tape                           what one mini-batch leaves, in an array of its own
 
 Every function that takes a worker is run by all workers of a task at once, each
 doing its share of every kernel.  Between kernels all meet, so that each may read what
@@ -30,7 +31,7 @@ from cpython.buffer cimport (
     PyObject_GetBuffer,
 )
 from cpython.memoryview cimport PyMemoryView_FromMemory
-from cpython.mem cimport PyMem_Calloc, PyMem_Free
+from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc
 from cpython.object cimport Py_TYPE, PyTypeObject
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from cpython.pythread cimport PyThread_get_thread_ident
@@ -102,8 +103,8 @@ cdef struct layer_t:
     activation_t f
     normalisation_t norm
     double dropout
-    bint of_z            # whether f' is read from z,
-    bint keeps_z         # and whether from an array of its own
+    bint of_z            # whether f' is read from z, else from f(z),
+    bint keeps_f         # and whether that is another array than a
     bint frozen
     Py_ssize_t W_at      # bytes from the start of a parameter-sized buffer
     Py_ssize_t b_at
@@ -114,10 +115,12 @@ cdef struct layer_t:
 # What a layer leaves of one mini-batch.
 cdef struct memory_t:
     char *a              # (n, n_out)
-    char *z              # what f' is read from: a itself, or an array of its own
+    char *f              # f(z) before units drop out: a itself, or another array
+    char *z              # NULL where nobody reads it
     char *hat            # normalised (n, n_out)
     char *inverse        # 1 / sqrt(variance + eps), (max(n, n_out),)
     char *moments        # mean and variance of the mini-batch, (2, n_out)
+    char *delta          # dE/dz, and in its place then dE/du of a normalised layer
 
 
 # One mini-batch: X (n, n_0) and its targets.
@@ -167,9 +170,7 @@ cdef struct net_t:
     double *squares
     sums_t sums
     # The workspace.
-    memory_t *memory
-    char *delta
-    char *other_delta
+    memory_t *memory                # whose layers take turns at two deltas
     char *dshift
     char *dgain
     double *E
@@ -284,7 +285,7 @@ cdef void walk(void *task_, const worker_t *worker) noexcept nogil:
         else:
             forward_pass(net, worker, net.memory, batch.X, out, n, net.f_last, training,
                          key)
-            sums.weights += loss_pass(net, worker, &batch, out, training, 0,
+            sums.weights += loss_pass(net, worker, net.memory, &batch, out, training, 0,
                                       &sums.total)
             finite = not net.failed
             if training:
@@ -313,29 +314,53 @@ cdef void look(
 
 
 cdef void tape_forward(void *task_, const worker_t *worker) noexcept nogil:
-    """All that a mini-batch leaves, in a tape's own memory; X may get noise."""
+    """All that a mini-batch leaves on the way forward; X may get noise."""
     task = <task_t *>task_
     net = task.net
     last = &net.layers[net.L - 1]
-    cdef Py_ssize_t n = task.data.n
-    if net.input_noise > 0:
-        net.k.add_noise(worker, task.dX, task.dX, key_of(task.key, 0), net.input_noise,
-                        n, net.layers[0].n_in)
-        meet(worker)
-    forward_pass(net, worker, task.tape, task.data.X, task.tape[net.L - 1].a, n, last.f,
-                 True, task.key)
+    add_noise_in_place(task, worker)
+    forward_pass(net, worker, task.tape, task.data.X, task.tape[net.L - 1].a,
+                 task.data.n, last.f, True, task.key)
 
 
 cdef void tape_backward(void *task_, const worker_t *worker) noexcept nogil:
-    """All derivatives from dE/da[L], which lies in net.delta, and the tape."""
+    """All derivatives from dE/da[L], which lies in the last delta, and the tape."""
     task = <task_t *>task_
     net = task.net
-    last = &net.layers[net.L - 1]
-    net.k.times_derivative(worker, net.delta, task.tape[net.L - 1].z, task.data.n,
-                           last.n_out, last.f)
+    times_derivative_pass(net, worker, task.tape, net.L - 1, task.data.n)
     meet(worker)
     backward_pass(net, worker, task.tape, task.data.X, task.data.n, task.key,
                   task.gradient, task.dX, False)
+
+
+cdef void record(void *task_, const worker_t *worker) noexcept nogil:
+    """All that a mini-batch leaves on the way forward and back; X may get noise."""
+    task = <task_t *>task_
+    net = task.net
+    last = &net.layers[net.L - 1]
+    output = &task.tape[net.L - 1]
+    cdef char *out = output.z if net.loss_takes_z else output.a
+    cdef double total = 0, weights
+    add_noise_in_place(task, worker)
+    forward_pass(net, worker, task.tape, task.data.X, out, task.data.n, net.f_last,
+                 True, task.key)
+    weights = loss_pass(net, worker, task.tape, &task.data, out, True, 0, &total)
+    if net.loss_takes_z:
+        net.k.activate(worker, output.a, output.z, task.data.n, last.n_out, last.f)
+    backward_pass(net, worker, task.tape, task.data.X, task.data.n, task.key,
+                  task.gradient, task.dX, False)
+    if worker.index == 0:
+        task.sums.total, task.sums.weights = total, weights
+        task.finite = isfinite(total)
+
+
+cdef void add_noise_in_place(task_t *task, const worker_t *worker) noexcept nogil:
+    """X, which is the caller's to write, as training sees it."""
+    net = task.net
+    if net.input_noise > 0:
+        net.k.add_noise(worker, <char *>task.data.X, task.data.X, key_of(task.key, 0),
+                        net.input_noise, task.data.n, net.layers[0].n_in)
+        meet(worker)
 
 
 cdef void descend(void *task_, const worker_t *worker) noexcept nogil:
@@ -364,11 +389,12 @@ cdef void flush_waiting(void *task_, const worker_t *worker) noexcept nogil:
 
 
 cdef void ask(
-    const net_t *net, const batch_t *batch, const char *out, double share_of_one,
+    const net_t *net, const batch_t *batch, const char *out, char *delta,
+    double share_of_one,
 ) noexcept nogil:
     """What `loss_pass` needs of E and delta, from a Python function."""
     with gil:
-        (<Engine>net.asks).ask(batch, out, share_of_one)
+        (<Engine>net.asks).ask(batch, out, delta, share_of_one)
 
 
 # What a target of one number may be.
@@ -430,7 +456,7 @@ cdef class Engine:
             layer.f = <activation_t><int>kernels.ACTIVATIONS[design.activations[l]]
             layer.norm = <normalisation_t><int>kernels.NORMALISATIONS[design.norms[l]]
             layer.dropout = design.dropout[l]
-            layer.of_z, layer.keeps_z = design.of_z[l], design.keeps_z[l]
+            layer.of_z, layer.keeps_f = design.of_z[l], design.keeps_f[l]
             layer.W_at = at
             layer.b_at = at + layer.n_in * layer.n_out * net.k.itemsize
             layer.gain_at = layer.b_at + layer.n_out * net.k.itemsize
@@ -588,9 +614,12 @@ cdef class Engine:
         """Point every part into the workspace at `start`; returns its size."""
         net = &self.net
         cdef Py_ssize_t l, size = net.k.itemsize, room
-        cdef Py_ssize_t at = self.carve_memory(net.memory, start, n)
-        net.delta = part(start, &at, n * net.widest * size)
-        net.other_delta = part(start, &at, n * net.widest * size)
+        cdef Py_ssize_t at = self.carve_memory(net.memory, start, n, False)
+        cdef char *deltas[2]
+        for l in range(2):
+            deltas[l] = part(start, &at, n * net.widest * size)
+        for l in range(net.L):
+            net.memory[l].delta = deltas[(net.L - 1 - l) % 2]
         net.dshift = part(start, &at, net.widest * size)
         net.dgain = part(start, &at, net.widest * size)
         net.E = <double *>part(start, &at, n * sizeof(double))
@@ -604,40 +633,59 @@ cdef class Engine:
         return at
 
     cdef Py_ssize_t carve_memory(
-        self, memory_t *memory, char *start, Py_ssize_t n,
+        self, memory_t *memory, char *start, Py_ssize_t n, bint everything,
     ) noexcept:
-        """The part of it that one mini-batch leaves; a tape has its own."""
-        cdef Py_ssize_t l, at = 0, size = self.net.k.itemsize
+        """The part of it that one mini-batch leaves: what backpropagation reads, or
+        everything there is to see.
+        """
+        cdef Py_ssize_t l, at = 0, size = self.net.k.itemsize, rows
         for l in range(self.net.L):
             layer = &self.net.layers[l]
             here = &memory[l]
-            here.a = here.z = part(start, &at, n * layer.n_out * size)
-            if layer.keeps_z:
-                here.z = part(start, &at, n * layer.n_out * size)
+            rows = n * layer.n_out * size
+            here.a = here.f = part(start, &at, rows)
+            if layer.keeps_f or (everything and layer.dropout > 0):
+                here.f = part(start, &at, rows)
+            if layer.of_z or everything:
+                here.z = part(start, &at, rows)
             if layer.norm != NOT_NORMALISED:
-                here.hat = part(start, &at, n * layer.n_out * size)
+                here.hat = part(start, &at, rows)
                 here.inverse = part(start, &at, max(n, layer.n_out) * size)
                 here.moments = part(start, &at, 2 * layer.n_out * size)
+            if everything:
+                here.delta = part(start, &at, rows)
         return at
 
-    def tape_size(self, Py_ssize_t n):
-        """Bytes of a tape's memory, and where in it a[1] .. a[L] begin."""
+    def tape_size(self, Py_ssize_t n, bint everything=False):
+        """Bytes of a tape's memory, and for each layer where what begins in it."""
         cdef Py_ssize_t l, size
-        cdef memory_t *tape = self.new_tape(None, n)
-        try:
-            size = self.carve_memory(tape, <char *>ALIGNMENT, n)
-            places = [<size_t>tape[l].a - ALIGNMENT for l in range(self.net.L)]
-        finally:
-            PyMem_Free(tape)
-        return size, places
-
-    cdef memory_t *new_tape(self, memory, Py_ssize_t n) except NULL:
-        """Where the parts of a tape lie; to be freed."""
+        cdef size_t start = ALIGNMENT  # any place but NULL
         cdef memory_t *tape = <memory_t *>PyMem_Calloc(self.net.L, sizeof(memory_t))
         if tape == NULL:
             raise MemoryError()
-        if memory is not None:
-            self.carve_memory(tape, <char *>address(memory, PyBUF_WRITABLE), n)
+        size = self.carve_memory(tape, <char *>start, n, everything)
+        places = []
+        for l in range(self.net.L):
+            found = {
+                "a": <size_t>tape[l].a, "f": <size_t>tape[l].f, "z": <size_t>tape[l].z,
+                "hat": <size_t>tape[l].hat, "inverse": <size_t>tape[l].inverse,
+                "moments": <size_t>tape[l].moments, "delta": <size_t>tape[l].delta,
+            }
+            places.append({name: at - start for name, at in found.items() if at})
+        PyMem_Free(tape)
+        return size, places
+
+    cdef memory_t *new_tape(
+        self, memory, Py_ssize_t n, bint everything=False,
+    ) except NULL:
+        """Where the parts of a tape lie, and else of the workspace; to be freed."""
+        cdef Py_ssize_t size = self.net.L * sizeof(memory_t)
+        cdef char *start = address(memory, PyBUF_WRITABLE)
+        cdef memory_t *tape = <memory_t *>PyMem_Malloc(size)
+        if tape == NULL:
+            raise MemoryError()
+        memcpy(tape, self.net.memory, size)
+        self.carve_memory(tape, start, n, everything)
         return tape
 
     cdef int workers(self, what_t what, Py_ssize_t rows, bint many) noexcept:
@@ -880,7 +928,7 @@ cdef class Engine:
     def forward(self, X, memory):
         """Everything that a mini-batch leaves, in this memory; X may get noise."""
         cdef task_t task = self.new_task(PREDICT, X)
-        task.dX = address(X, PyBUF_WRITABLE)
+        address(X, PyBUF_WRITABLE)  # raises if it is not
         task.key = key_of(self.net.seed, self.net.seen)
         task.tape = self.new_tape(memory, X.shape[0])
         try:
@@ -900,11 +948,33 @@ cdef class Engine:
         task.key = key_of(self.net.seed, seen)
         task.tape = self.new_tape(memory, X.shape[0])
         try:
-            memcpy(self.net.delta, d_output_at, d_output.nbytes)
+            memcpy(task.tape[self.net.L - 1].delta, d_output_at, d_output.nbytes)
             self.run_task(tape_backward, &task)
             self.copy_moments(task.tape, moments)
         finally:
             PyMem_Free(task.tape)
+
+    def record(self, X, y, weight, gradient, dX, moments, memory, losses):
+        """`gradients`, with everything on the way to them in a tape of that size.
+
+        X may get noise; w E of each sample goes into `losses`, float64 (n,).  Returns
+        the loss, NaN if it is not finite.
+        """
+        cdef task_t task = self.new_task(DIFFERENTIATE, X, y, weight)
+        cdef Py_ssize_t n = task.data.n
+        cdef char *losses_at = address(losses, PyBUF_WRITABLE)
+        address(X, PyBUF_WRITABLE)  # raises if it is not
+        task.gradient = address(gradient, PyBUF_WRITABLE)
+        task.dX = address(dX, PyBUF_WRITABLE)
+        task.key = key_of(self.net.seed, self.net.seen)
+        task.tape = self.new_tape(memory, n, True)
+        try:
+            self.run_task(record, &task)
+            memcpy(losses_at, self.net.E, n * sizeof(double))
+            self.copy_moments(task.tape, moments)
+        finally:
+            PyMem_Free(task.tape)
+        return mean_loss(&task)
 
     def apply(self, gradient, moments, Py_ssize_t n):
         """One optimizer step on all parameters from a stored gradient.
@@ -936,13 +1006,13 @@ cdef class Engine:
     # --- a loss in Python -------------------------------------------------------------
 
     cdef void ask(
-        self, const batch_t *batch, const char *out, double share_of_one,
+        self, const batch_t *batch, const char *out, char *delta, double share_of_one,
     ) noexcept:
         """E and delta of a mini-batch from the loss function; NaN where it fails."""
         cdef Py_ssize_t i
         self.asking = True
         try:
-            self.answer(batch, out, share_of_one)
+            self.answer(batch, out, delta, share_of_one)
         except BaseException as error:
             self.failure = error
             self.net.failed = True
@@ -958,7 +1028,7 @@ cdef class Engine:
         return np.frombuffer(seen, dtype).reshape(shape).copy()
 
     cdef int answer(
-        self, const batch_t *batch, const char *out, double share_of_one,
+        self, const batch_t *batch, const char *out, char *delta, double share_of_one,
     ) except -1:
         net = &self.net
         cdef Py_ssize_t i, at, n = batch.n, n_out = net.layers[net.L - 1].n_out
@@ -980,9 +1050,9 @@ cdef class Engine:
                 memcpy(y_at + i * size, <const char *>targets.y + at * size, size)
             if targets.weight != NULL:
                 w_at[i] = targets.weight[at]
-        E, delta = self.custom_loss.weighted(a, y, w, share_of_one)
+        E, d = self.custom_loss.weighted(a, y, w, share_of_one)
         memcpy(net.E, address(E), n * sizeof(double))
-        memcpy(net.delta, address(delta), n * size)
+        memcpy(delta, address(d), n * size)
         return 0
 
     # --- the short way for a mini-batch that needs no conversion ----------------------

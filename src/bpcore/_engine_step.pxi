@@ -27,8 +27,8 @@ cdef void forward_pass(
         here = out if l == net.L - 1 else memory[l].a
         f = f_last if l == net.L - 1 else layer.f
         # Where z goes, if it is kept, and where f(z) goes before units drop out.
-        z = memory[l].z if training and layer.keeps_z and layer.of_z else NULL
-        fz = memory[l].z if training and layer.keeps_z and not layer.of_z else here
+        z = memory[l].z if training and memory[l].z != here else NULL
+        fz = memory[l].f if training and memory[l].f != memory[l].a else here
         if layer.norm == NOT_NORMALISED or (layer.norm == BATCH_NORM and not training):
             parameters = net.parameters if layer.norm == NOT_NORMALISED else net.folded
             net.k.forward(worker, fz, z, a, parameters + layer.W_at,
@@ -80,7 +80,7 @@ cdef void backward_pass(
     const net_t *net, const worker_t *worker, const memory_t *memory, const char *X,
     Py_ssize_t n, uint64_t key, char *gradient, char *dX, bint trains,
 ) noexcept nogil:
-    """From delta[L-1] in net.delta, for l = L-1 .. 0:
+    """From delta[L-1], for l = L-1 .. 0:
 
         delta[l-1] = (delta[l] @ W[l].T) * f'[l-1](z[l-1])    from the old W[l],
         W[l], b[l] updated in place, or dW[l], db[l] stored in `gradient`
@@ -91,13 +91,13 @@ cdef void backward_pass(
     cdef Py_ssize_t l, lowest = net.lowest if trains else 0
     cdef bint stores
     cdef const char *a
-    cdef char *delta = net.delta
-    cdef char *before = net.other_delta
+    cdef char *delta
     cdef char *dshift
     cdef char *dgain
     for l in range(net.L - 1, lowest - 1, -1):
         layer = &net.layers[l]
         W = net.parameters + layer.W_at
+        delta = memory[l].delta
         dshift = dgain = NULL
         stores = gradient != NULL and not (trains and layer.frozen)
         if layer.norm != NOT_NORMALISED:
@@ -109,7 +109,7 @@ cdef void backward_pass(
                                  layer.n_out, layer.norm)
             meet(worker)
         if l > lowest:
-            propagate_pass(net, worker, l, before, delta, memory[l - 1].z, n, key)
+            propagate_pass(net, worker, memory, l, n, key)
         elif dX != NULL:
             net.k.propagate(worker, dX, delta, W, NULL, n, layer.n_in, layer.n_out,
                             IDENTITY)
@@ -132,12 +132,11 @@ cdef void backward_pass(
                 descend_vectors(net, worker, l, dshift, dgain)
             limit_pass(net, worker, l)
         meet(worker)
-        delta, before = before, delta
 
 
 cdef void propagate_pass(
-    const net_t *net, const worker_t *worker, Py_ssize_t l, char *before,
-    const char *delta, const char *z, Py_ssize_t n, uint64_t key,
+    const net_t *net, const worker_t *worker, const memory_t *memory, Py_ssize_t l,
+    Py_ssize_t n, uint64_t key,
 ) noexcept nogil:
     """delta[l-1] = drop(delta[l] @ W[l].T) * f'[l-1](z[l-1])
 
@@ -145,14 +144,28 @@ cdef void propagate_pass(
     """
     layer = &net.layers[l]
     below = &net.layers[l - 1]
+    here = &memory[l - 1]
     cdef bint apart = below.f == SOFTMAX and below.dropout > 0
-    net.k.propagate(worker, before, delta, net.parameters + layer.W_at, z, n,
-                    layer.n_in, layer.n_out, IDENTITY if apart else below.f)
+    net.k.propagate(worker, here.delta, memory[l].delta, net.parameters + layer.W_at,
+                    here.z if below.of_z else here.f, n, layer.n_in, layer.n_out,
+                    IDENTITY if apart else below.f)
     if below.dropout > 0:
         meet(worker)
-        net.k.drop(worker, before, before, key_of(key, l), below.dropout, n, layer.n_in)
+        net.k.drop(worker, here.delta, here.delta, key_of(key, l), below.dropout, n,
+                   layer.n_in)
     if apart:  # of the same rows: no need to meet
-        net.k.times_derivative(worker, before, z, n, layer.n_in, below.f)
+        times_derivative_pass(net, worker, memory, l - 1, n)
+
+
+cdef void times_derivative_pass(
+    const net_t *net, const worker_t *worker, const memory_t *memory, Py_ssize_t l,
+    Py_ssize_t n,
+) noexcept nogil:
+    """delta[l] = delta[l] * f'[l](z[l])"""
+    layer = &net.layers[l]
+    here = &memory[l]
+    net.k.times_derivative(worker, here.delta, here.z if layer.of_z else here.f, n,
+                           layer.n_out, layer.f)
 
 
 cdef void descend_vectors(
@@ -225,15 +238,17 @@ cdef void descend_pass(
 
 
 cdef double loss_pass(
-    const net_t *net, const worker_t *worker, const batch_t *batch, const char *out,
-    bint training, double share_of_one, double *total,
+    const net_t *net, const worker_t *worker, const memory_t *memory,
+    const batch_t *batch, const char *out, bint training, double share_of_one,
+    double *total,
 ) noexcept nogil:
-    """total += sum(w E);  net.delta = delta[L-1] of the mean;  returns sum(w)
+    """total += sum(w E);  delta[L-1] is that of the mean;  returns sum(w)
 
     `out` is what the loss takes; a `share_of_one` above 0 stands for 1 / sum(w).
     """
     cdef Py_ssize_t i, n = batch.n
     cdef double weights = n
+    cdef char *delta = memory[net.L - 1].delta
     last = &net.layers[net.L - 1]
     targets = &batch.targets
     if targets.weight != NULL:
@@ -245,14 +260,13 @@ cdef double loss_pass(
         share_of_one = 1 / weights if weights > 0 else 0
     if net.asks:
         if worker.index == 0:
-            ask(net, batch, out, share_of_one)
+            ask(net, batch, out, delta, share_of_one)
         meet(worker)
     else:
-        net.k.loss(worker, net.E, net.delta, out, targets, share_of_one, n, last.n_out,
+        net.k.loss(worker, net.E, delta, out, targets, share_of_one, n, last.n_out,
                    net.loss, net.loss_setting)
     if training and not net.loss_takes_z:  # of the same rows: no need to meet
-        net.k.times_derivative(worker, net.delta, net.memory[net.L - 1].z, n,
-                               last.n_out, last.f)
+        times_derivative_pass(net, worker, memory, net.L - 1, n)
     meet(worker)
     for i in range(n):
         total[0] += net.E[i]
@@ -271,7 +285,8 @@ cdef bint step(
     cdef char *out = net.memory[net.L - 1].a
     cdef bint waits = sums.accumulate > 1
     forward_pass(net, worker, net.memory, batch.X, out, batch.n, net.f_last, True, key)
-    weight = loss_pass(net, worker, batch, out, True, 1 if waits else 0, &loss)
+    weight = loss_pass(net, worker, net.memory, batch, out, True, 1 if waits else 0,
+                       &loss)
     if not isfinite(loss):
         return False
     backward_pass(net, worker, net.memory, batch.X, batch.n, key, net.gradient, NULL,

@@ -173,14 +173,13 @@ class Design:
         return tuple(ACTIVATIONS[f].of_z for f in self.activations)
 
     @property
-    def keeps_z(self) -> tuple[bool, ...]:
-        """Whether f' of a layer is read from another array than what goes on.
+    def keeps_f(self) -> tuple[bool, ...]:
+        """Whether f' of a layer is read from f(z) as it was before units dropped out.
 
-        That is z where f' needs it, and f(z) as it was before units dropped out, but
-        for relu, whose a > 0 tells as much.
+        Not so for relu, whose a > 0 tells as much.
         """
         return tuple(
-            ACTIVATIONS[f].of_z or (p > 0 and f not in ("relu", "identity"))
+            p > 0 and not ACTIVATIONS[f].of_z and f not in ("relu", "identity")
             for f, p in zip(self.activations, self.dropout, strict=True)
         )
 

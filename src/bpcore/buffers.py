@@ -30,6 +30,14 @@ def aligned_zeros(size: int, dtype: DTypeLike, at: int = 0) -> NDArray[Any]:
     return raw[start : start + n_bytes].view(dtype)
 
 
+def part(
+    memory: NDArray[np.uint8], at: int, shape: tuple[int, ...], dtype: Any
+) -> Real:
+    """The array that begins at byte `at` of a piece of memory."""
+    n_bytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    return memory[at : at + n_bytes].view(dtype).reshape(shape)
+
+
 @dataclass(frozen=True)
 class Views:
     """The parts of W[0] b[0] gain[0] W[1] b[1] ..., in an array laid out like that.

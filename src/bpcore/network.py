@@ -18,7 +18,7 @@ from bpcore import _settings as settings
 from bpcore import _validation as door
 from bpcore._validation import ClassWeight, Real
 from bpcore.activations import ACTIVATIONS
-from bpcore.buffers import aligned_zeros, running_views, views
+from bpcore.buffers import aligned_zeros, part, running_views, views
 from bpcore.errors import DivergenceError
 from bpcore.gradients import Gradients, Tape
 from bpcore.history import History
@@ -926,9 +926,8 @@ class Network(Learner):
             seen = self._engine.seen
             self._engine.forward(rows, memory)
         activations = [rows]
-        for at, n_out in zip(places, self.sizes[1:], strict=True):
-            a = memory[at : at + n * n_out * self._dtype.itemsize].view(self._dtype)
-            activations.append(a.reshape(n, n_out))
+        for layer, n_out in zip(places, self.sizes[1:], strict=True):
+            activations.append(part(memory, layer["a"], (n, n_out), self._dtype))
         return Tape(tuple(activations), memory, seen)
 
     def backward(self, tape: Tape, d_output: ArrayLike) -> Gradients:

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore._settings import Design
-from bpcore.buffers import running_views, views
+from bpcore.activations import ACTIVATIONS
+from bpcore.buffers import part, running_views, views
 from bpcore.losses import CustomLoss
 from bpcore.optimizers import Optimizer
 from bpcore.reference.activations import activate, times_derivative
@@ -37,10 +38,16 @@ class Layer:
     """What a layer leaves of one mini-batch."""
 
     a: Array  # what it passes on
-    z: Array  # what f' is read from
+    f: Array  # f(z), before units drop out
+    z: Array
     hat: Any = None
     inverse: Any = None
     moments: Any = None
+    delta: Any = None  # dE/dz, of normalised layers dE/du
+
+    def source(self, f: str) -> Array:
+        """What f' is read from."""
+        return self.z if ACTIVATIONS[f].of_z else self.f
 
 
 class Engine:
@@ -164,8 +171,7 @@ class Engine:
             out = kept = activate(z, f)
             if training and design.dropout[l]:
                 out = drop(out, key_of(key, l + 1), design.dropout[l])
-            of_z = f in ("gelu", "gelu_tanh", "silu")
-            done.append(Layer(out, z if of_z else kept, hat, inverse, moments))
+            done.append(Layer(out, kept, z, hat, inverse, moments))
             a = out
         return done
 
@@ -180,6 +186,7 @@ class Engine:
                 delta, parts.gains[l][...], parts.biases[l][...] = normalise_back(
                     delta, done[l].hat, done[l].inverse, self.parts.gains[l], norm
                 )
+            done[l].delta = delta
             a = done[l - 1].a if l else X
             parts.weights[l][...], db = gradient(a, delta)
             if not norm:
@@ -188,9 +195,8 @@ class Engine:
             if l:
                 if design.dropout[l - 1]:
                     delta = drop(delta, key_of(key, l), design.dropout[l - 1])
-                delta = times_derivative(
-                    delta, done[l - 1].z, design.activations[l - 1]
-                )
+                f = design.activations[l - 1]
+                delta = times_derivative(delta, done[l - 1].source(f), f)
         return delta
 
     @property
@@ -199,24 +205,26 @@ class Engine:
         return "identity" if self.design.loss_takes_z else self.design.activations[-1]
 
     def loss_pass(
-        self, out: Layer, y: Array, weight: Array | None
+        self, out: Layer, y: Array, weight: Array | None, losses: Any = None
     ) -> tuple[float, float, Array]:
-        """sum(w E), sum(w), and delta[L-1] of the mean"""
+        """sum(w E), sum(w), and delta[L-1] of the mean; w E goes into `losses`"""
         design = self.design
         w = np.ones(len(out.a)) if weight is None else weight
         share = 1 / w.sum() if w.any() else 0.0
         if isinstance(design.loss, CustomLoss):
             E, delta = design.loss.weighted(out.a.copy(), y.copy(), w, share)
-            total = float(E.sum())
         else:
             E, delta = loss(out.a, y, design.loss_kernel, design.loss_setting)
             # A row that does not count may have any loss, an infinite one too.
-            total = float((w * np.where(w == 0, 0, E)).sum())
+            E = w * np.where(w == 0, 0, E)
             delta = np.where((w == 0)[:, None], 0, delta)
             delta = delta * (w * share)[:, None].astype(out.a.dtype)
         if not design.loss_takes_z:
-            delta = times_derivative(delta, out.z, design.activations[-1])
-        return total, float(w.sum()), delta
+            f = design.activations[-1]
+            delta = times_derivative(delta, out.source(f), f)
+        if losses is not None:
+            losses[...] = E
+        return float(E.sum()), float(w.sum()), delta
 
     # --- steps ------------------------------------------------------------------------
 
@@ -387,17 +395,63 @@ class Engine:
             parts = [m for m, norm in zip(found, norms, strict=True) if norm == "batch"]
             moments[...] = np.concatenate([part.ravel() for part in parts])
 
-    def tape_size(self, n: int) -> tuple[int, list[int]]:
-        """Bytes of the activations, and where each begins."""
-        sizes = [
-            n * width * self.parameters.itemsize for width in self.design.sizes[1:]
-        ]
-        return sum(sizes), [sum(sizes[:l]) for l in self.layers]
+    def tape_size(
+        self, n: int, everything: bool = False
+    ) -> tuple[int, list[dict[str, int]]]:
+        """Bytes of the activations, or of everything, and where each part begins."""
+        size, places = 0, list[dict[str, int]]()
+        for width, norm in zip(self.design.sizes[1:], self.design.norms, strict=True):
+            parts = {"a": n * width}
+            if everything:
+                parts |= dict.fromkeys(("f", "z", "delta"), n * width)
+            if everything and norm:
+                parts["hat"] = n * width
+                parts["inverse"] = width if norm == "batch" else n
+                parts["moments"] = 2 * parts["inverse"]
+            places.append({})
+            for name, elements in parts.items():
+                places[-1][name] = size
+                size += elements * self.parameters.itemsize
+        return size, places
+
+    def into_tape(
+        self, done: list[Layer], memory: Array, everything: bool = False
+    ) -> None:
+        """What there is room for of every layer."""
+        _, places = self.tape_size(len(done[0].a), everything)
+        for layer, found in zip(done, places, strict=True):
+            for name, at in found.items():
+                array = getattr(layer, name)
+                part(memory, at, array.shape, array.dtype)[...] = array
 
     def forward(self, X: Array, memory: Array) -> None:
         X[...] = self.noisy(X, self.key(self.seen))
-        done = self.tape_pass(X, self.seen)
-        memory[...] = np.concatenate([layer.a.ravel().view(np.uint8) for layer in done])
+        self.into_tape(self.tape_pass(X, self.seen), memory)
+
+    def record(
+        self,
+        X: Array,
+        y: Array,
+        weight: Array | None,
+        flat: Array,
+        dX: Array,
+        moments: Array | None,
+        memory: Array,
+        losses: Array,
+    ) -> float:
+        key = self.key(self.seen)
+        X[...] = self.noisy(X, key)
+        done = self.forward_pass(X, True, self.f_last, key)
+        output = done[-1]
+        total, weights, delta = self.loss_pass(output, y, weight, losses)
+        if self.design.loss_takes_z:
+            output.a = output.f = activate(output.z, self.design.activations[-1])
+        dX[...] = self.backward_pass(X, done, delta, flat, key)
+        self.into_tape(done, memory, everything=True)
+        self.copy_moments(done, moments)
+        if not np.isfinite(total):
+            return float("nan")
+        return total / weights if weights else 0.0
 
     def tape_pass(self, X: Array, seen: int) -> list[Layer]:
         """All that the forward pass left, computed again: a tape has a only."""
@@ -414,7 +468,8 @@ class Engine:
         moments: Array | None,
     ) -> None:
         done = self.tape_pass(X, seen)
-        delta = times_derivative(d_output, done[-1].z, self.design.activations[-1])
+        f = self.design.activations[-1]
+        delta = times_derivative(d_output, done[-1].source(f), f)
         dX[...] = self.backward_pass(X, done, delta, flat, self.key(seen))
         self.copy_moments(done, moments)
 
