@@ -145,6 +145,7 @@ class Engine:
         moments: _Array | None,
         memory: _Array,
         losses: NDArray[np.float64],
+        d_output: _Array,
     ) -> float: ...
     def apply(self, gradient: _Array, moments: _Array | None, n: int) -> None: ...
 

@@ -344,9 +344,15 @@ cdef void record(void *task_, const worker_t *worker) noexcept nogil:
     add_noise_in_place(task, worker)
     forward_pass(net, worker, task.tape, task.data.X, out, task.data.n, net.f_last,
                  True, task.key)
-    weights = loss_pass(net, worker, task.tape, &task.data, out, True, 0, &total)
+    weights = loss_pass(net, worker, task.tape, &task.data, out, False, 0, &total)
+    if worker.index == 0:
+        memcpy(task.out, output.delta, task.data.n * last.n_out * net.k.itemsize)
+    meet(worker)
     if net.loss_takes_z:
         net.k.activate(worker, output.a, output.z, task.data.n, last.n_out, last.f)
+    else:
+        times_derivative_pass(net, worker, task.tape, net.L - 1, task.data.n)
+    meet(worker)
     backward_pass(net, worker, task.tape, task.data.X, task.data.n, task.key,
                   task.gradient, task.dX, False)
     if worker.index == 0:
@@ -954,11 +960,14 @@ cdef class Engine:
         finally:
             PyMem_Free(task.tape)
 
-    def record(self, X, y, weight, gradient, dX, moments, memory, losses):
+    def record(
+        self, X, y, weight, gradient, dX, moments, memory, losses, d_output,
+    ):
         """`gradients`, with everything on the way to them in a tape of that size.
 
-        X may get noise; w E of each sample goes into `losses`, float64 (n,).  Returns
-        the loss, NaN if it is not finite.
+        X may get noise; w E of each sample goes into `losses`, float64 (n,), and the
+        derivative by what the loss takes, a[L] or z[L-1], into `d_output` (n, n_L).
+        Returns the loss, NaN if it is not finite.
         """
         cdef task_t task = self.new_task(DIFFERENTIATE, X, y, weight)
         cdef Py_ssize_t n = task.data.n
@@ -966,6 +975,7 @@ cdef class Engine:
         address(X, PyBUF_WRITABLE)  # raises if it is not
         task.gradient = address(gradient, PyBUF_WRITABLE)
         task.dX = address(dX, PyBUF_WRITABLE)
+        task.out = address(d_output, PyBUF_WRITABLE)
         task.key = key_of(self.net.seed, self.net.seen)
         task.tape = self.new_tape(memory, n, True)
         try:

@@ -207,7 +207,10 @@ class Engine:
     def loss_pass(
         self, out: Layer, y: Array, weight: Array | None, losses: Any = None
     ) -> tuple[float, float, Array]:
-        """sum(w E), sum(w), and delta[L-1] of the mean; w E goes into `losses`"""
+        """sum(w E), sum(w), and the mean's derivative by what the loss takes
+
+        w E goes into `losses` where it is asked for.
+        """
         design = self.design
         w = np.ones(len(out.a)) if weight is None else weight
         share = 1 / w.sum() if w.any() else 0.0
@@ -219,12 +222,16 @@ class Engine:
             E = w * np.where(w == 0, 0, E)
             delta = np.where((w == 0)[:, None], 0, delta)
             delta = delta * (w * share)[:, None].astype(out.a.dtype)
-        if not design.loss_takes_z:
-            f = design.activations[-1]
-            delta = times_derivative(delta, out.source(f), f)
         if losses is not None:
             losses[...] = E
         return float(E.sum()), float(w.sum()), delta
+
+    def through_output(self, output: Layer, d_output: Array) -> Array:
+        """delta[L-1] from the derivative by what the loss takes"""
+        if self.design.loss_takes_z:
+            return d_output
+        f = self.design.activations[-1]
+        return times_derivative(d_output, output.source(f), f)
 
     # --- steps ------------------------------------------------------------------------
 
@@ -269,10 +276,11 @@ class Engine:
         key = self.key(self.seen)
         X = self.noisy(X, key)
         done = self.forward_pass(X, True, self.f_last, key)
-        total, weights, delta = self.loss_pass(done[-1], y, weight)
+        total, weights, d_output = self.loss_pass(done[-1], y, weight)
         if not np.isfinite(total):
             return float("nan"), weights
         flat = np.empty_like(self.parameters)
+        delta = self.through_output(done[-1], d_output)
         self.backward_pass(X, done, delta, flat, key)
         self.seen += 1
         if self.accumulate > 1:
@@ -381,7 +389,8 @@ class Engine:
         key = self.key(self.seen)
         X = self.noisy(X, key)
         done = self.forward_pass(X, True, self.f_last, key)
-        total, weights, delta = self.loss_pass(done[-1], y, weight)
+        total, weights, d_output = self.loss_pass(done[-1], y, weight)
+        delta = self.through_output(done[-1], d_output)
         input_gradient = self.backward_pass(X, done, delta, flat, key)
         if dX is not None:
             dX[...] = input_gradient
@@ -407,7 +416,8 @@ class Engine:
             if everything and norm:
                 parts["hat"] = n * width
                 parts["inverse"] = width if norm == "batch" else n
-                parts["moments"] = 2 * parts["inverse"]
+            if everything and norm == "batch":
+                parts["moments"] = 2 * width
             places.append({})
             for name, elements in parts.items():
                 places[-1][name] = size
@@ -438,14 +448,16 @@ class Engine:
         moments: Array | None,
         memory: Array,
         losses: Array,
+        d_output: Array,
     ) -> float:
         key = self.key(self.seen)
         X[...] = self.noisy(X, key)
         done = self.forward_pass(X, True, self.f_last, key)
         output = done[-1]
-        total, weights, delta = self.loss_pass(output, y, weight, losses)
+        total, weights, d_output[...] = self.loss_pass(output, y, weight, losses)
         if self.design.loss_takes_z:
             output.a = output.f = activate(output.z, self.design.activations[-1])
+        delta = self.through_output(output, d_output)
         dX[...] = self.backward_pass(X, done, delta, flat, key)
         self.into_tape(done, memory, everything=True)
         self.copy_moments(done, moments)

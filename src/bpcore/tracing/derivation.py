@@ -1,0 +1,237 @@
+"""Every equation of a training step beside its numbers: what text and HTML show."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bpcore.activations import ACTIVATIONS
+from bpcore.losses import CustomLoss
+
+if TYPE_CHECKING:
+    from bpcore.optimizers import Optimizer
+    from bpcore.tracing.values import Parameters, Trace
+
+#: Rows and units up to which every number of a step is shown.
+SMALL = 8
+
+#: dE_i/da of every loss, where it is not within the output activation.
+BY_OUTPUT = {
+    "squared_error": "a - y",
+    "mean_squared_error": "2 (a - y) / n_L",
+    "cross_entropy": "-y / a",
+    "binary_cross_entropy": "(a - y) / (a (1 - a))",
+    "mean_absolute_error": "sign(a - y) / n_L",
+    "huber": "min(max(a - y, -delta), delta) / n_L",
+    "quantile": "(1 - q where a > y, -q where a < y) / n_L",
+    "log_cosh": "tanh(a - y) / n_L",
+    "hinge": "(-y where y a < 1, else 0) / n_L",
+    "poisson": "(1 - y / (a + 1e-8)) / n_L",
+    "kl_divergence": "-y / a",
+}
+
+#: delta of the losses that have their output activation within.
+BY_Z = {
+    "cross_entropy": "a - y",
+    "binary_cross_entropy": "a - y",
+    "poisson": "(a - y) / n_L",
+    "kl_divergence": "a sum(y) - y",
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """An equation and what it gives: an array, a number, words or, if None, nothing."""
+
+    equation: str
+    value: Any = None
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the derivation."""
+
+    title: str
+    lines: tuple[Line, ...]
+
+
+def is_small(trace: Trace) -> bool:
+    """Whether every number can be shown."""
+    return max(*trace.sizes, len(trace.X)) <= SMALL
+
+
+def derivation(trace: Trace) -> list[Section]:
+    """The step in the order in which it is made."""
+    backward = [backward_layer(trace, l) for l in reversed(range(trace.n_layers))]
+    update = [update_layer(trace, l) for l in reversed(range(trace.n_layers))]
+    return [
+        head(trace),
+        *(forward_layer(trace, l) for l in range(trace.n_layers)),
+        loss(trace),
+        *backward,
+        Section("update", update_rule(trace)),
+        *update,
+    ]
+
+
+def head(trace: Trace) -> Section:
+    """What is given."""
+    lines = [
+        Line("network", trace.network),
+        Line("step", f"{trace.step}, learning rate {trace.lr:g}"),
+        Line("a[0] = X" + " + noise" * (trace.design.input_noise > 0), trace.X),
+        Line("y", trace.y),
+    ]
+    if trace.weight is not None:
+        lines.append(Line("w, the weights of the samples", trace.weight))
+    return Section("one training step", tuple(lines))
+
+
+def forward_layer(trace: Trace, l: int) -> Section:
+    """z[l] = a[l] @ W[l] + b[l], a[l+1] = f(z[l])"""
+    design, before = trace.design, trace.before
+    f, norm = design.activations[l], design.norms[l]
+    activation = ACTIVATIONS[f]
+    lines = [Line(f"W[{l}]", before.weights[l]), Line(f"b[{l}]", before.biases[l])]
+    if norm:
+        over = "the mini-batch" if norm == "batch" else "the units"
+        lines += [
+            Line(f"gain[{l}]", before.gains[l]),
+            Line(f"u[{l}] = a[{l}] @ W[{l}]", trace.u[l]),
+            Line("1 / sqrt(variance + 1e-5)", trace.inverse[l]),
+            Line(f"hat[{l}] = (u - mean) / sqrt(variance + 1e-5)", trace.hat[l]),
+            Line("mean and variance are over", over),
+            Line(f"z[{l}] = gain[{l}] hat[{l}] + b[{l}]", trace.z[l]),
+        ]
+    else:
+        lines.append(Line(f"z[{l}] = a[{l}] @ W[{l}] + b[{l}]", trace.z[l]))
+    kept = f" kept[{l}]" if design.dropout[l] else ""
+    if kept:
+        lines.append(Line(f"kept[{l}]: 0 or 1 / (1 - dropout)", trace.kept[l]))
+    lines += [
+        Line(f"f(z) = {activation.formula}"),
+        Line(f"a[{l + 1}] = {f}(z[{l}]){kept}", trace.a[l + 1]),
+    ]
+    return Section(f"forward, layer {l}: {f}", tuple(lines))
+
+
+def loss(trace: Trace) -> Section:
+    """E = sum(w E_i) / sum(w)"""
+    kind = trace.design.loss
+    formula = "the user's function"
+    if not isinstance(kind, CustomLoss):
+        formula = (inspect.getdoc(type(kind)) or kind.name).splitlines()[0].rstrip(".")
+    weighted = trace.weight is not None
+    each, mean = ("w E_i", "sum(w E_i) / sum(w)") if weighted else ("E_i", "mean(E_i)")
+    return Section(
+        f"loss: {kind.name}",
+        (
+            Line(f"E_i = {formula}"),
+            Line(f"{each}, of every sample", trace.losses),
+            Line(f"E = {mean}", trace.loss),
+        ),
+    )
+
+
+def backward_layer(trace: Trace, l: int) -> Section:
+    """delta[l] = dE/da[l+1] * f'(z[l]),  dW[l] = a[l].T @ delta[l]"""
+    design = trace.design
+    f, norm, last = design.activations[l], design.norms[l], l == trace.n_layers - 1
+    share = " / n" if trace.weight is None else " w / sum(w)"
+    name = design.loss.name
+    kept = f" * kept[{l}]" if design.dropout[l] else ""
+    lines = []
+    if last:
+        formula = BY_OUTPUT.get(name, "what the user's function says,")
+        lines.append(Line(f"dE/da[{l + 1}] = ({formula}){share}", trace.da[-1]))
+    else:
+        source = "du" if design.norms[l + 1] else "delta"
+        lines.append(
+            Line(f"dE/da[{l + 1}] = {source}[{l + 1}] @ W[{l + 1}].T", trace.da[l + 1])
+        )
+    lines += [
+        Line(f"f'(z) = {ACTIVATIONS[f].derivative}"),
+        Line(f"f'(z[{l}])", trace.derivatives[l]),
+    ]
+    if last and design.loss_takes_z:
+        product = f"({BY_Z[name]}){share}"
+    elif f == "softmax":
+        product = f"sum_j dE/da[{l + 1}]_j{kept} da_j/dz"
+    else:
+        product = f"dE/da[{l + 1}] * f'(z[{l}]){kept}"
+    lines.append(Line(f"delta[{l}] = dE/dz[{l}] = {product}", trace.delta[l]))
+    source = "delta"
+    if norm:
+        source = "du"
+        lines += [
+            Line(f"dgain[{l}] = (delta[{l}] * hat[{l}]).sum(0)", trace.dgain[l]),
+            Line("d = delta * gain"),
+            Line(
+                f"du[{l}] = (d - mean(d) - hat mean(d hat)) / sqrt(variance + 1e-5)",
+                trace.du[l],
+            ),
+        ]
+    lines += [
+        Line(f"dW[{l}] = a[{l}].T @ {source}[{l}]", trace.dW[l]),
+        Line(f"db[{l}] = delta[{l}].sum(0)", trace.db[l]),
+    ]
+    if l == 0:
+        lines.append(Line(f"dE/dX = {source}[0] @ W[0].T", trace.da[0]))
+    return Section(f"backward, layer {l}", tuple(lines))
+
+
+def rule_of(optimizer: Optimizer) -> list[str]:
+    """The equations of an optimizer's step, as its class documents them."""
+    for kind in type(optimizer).__mro__:
+        lines = (inspect.getdoc(kind) or "").splitlines()
+        starts = [i for i, line in enumerate(lines) if line.endswith("::")]
+        if starts and "Parameters" not in lines[: starts[0]]:
+            rest = lines[starts[0] + 2 :]
+            return [line.strip() for line in rest[: rest.index("")]]
+    return []
+
+
+def update_rule(trace: Trace) -> tuple[Line, ...]:
+    """The settings, and the equations with g for dW and w for W."""
+    optimizer = trace.optimizer
+    rest = [
+        f"{name} = {getattr(optimizer, name)}, as Optimizer says"
+        for name in ("clip_norm", "clip_value", "weight_decay", "l1", "max_norm")
+        if getattr(optimizer, name)
+    ]
+    equations = [*rule_of(optimizer), *rest]
+    return (Line("by", repr(optimizer)), *(Line(equation) for equation in equations))
+
+
+def update_layer(trace: Trace, l: int) -> Section:
+    """W[l] and b[l], and what the optimizer keeps of them, before and after."""
+    if trace.frozen[l]:
+        return Section(f"update, layer {l}", (Line("frozen: nothing changes"),))
+    before, after = trace.before, trace.after
+    names = [("W", "weights"), ("b", "biases")]
+    if trace.design.norms[l]:
+        names.append(("gain", "gains"))
+    lines = []
+    for symbol, attribute in names:
+
+        def of(parameters: Parameters, attribute: str = attribute) -> Any:
+            return getattr(parameters, attribute)[l]
+
+        for state in before.state:
+            old, new = (getattr(p.state[state], attribute)[l] for p in (before, after))
+            lines += [
+                Line(f"{state} of {symbol}[{l}], before", old),
+                Line(f"{state} of {symbol}[{l}], after", new),
+            ]
+        lines += [
+            Line(f"{symbol}[{l}], before", of(before)),
+            Line(f"{symbol}[{l}], after", of(after)),
+            Line(f"change of {symbol}[{l}]", of(after) - of(before)),
+        ]
+    if before.running_moments[l] is not None:
+        lines += [
+            Line("running mean and variance, before", before.running_moments[l]),
+            Line("running mean and variance, after", after.running_moments[l]),
+        ]
+    return Section(f"update, layer {l}", tuple(lines))

@@ -1,0 +1,198 @@
+"""Gradient flow: what reaches each layer, epoch after epoch."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bpcore import _validation as door
+from bpcore.tracing.record import trace
+
+if TYPE_CHECKING:
+    from bpcore.history import History
+    from bpcore.network import Network
+
+#: A sigmoid is saturated outside of these, where its slope is below a 25th of the
+#: largest; tanh likewise, outside of -0.98 .. 0.98.
+SATURATED = 0.01, 0.99
+
+#: What is recorded, with its title.
+COLUMNS = {
+    "delta": "norm of delta",
+    "dW": "norm of dW",
+    "update": "norm of the update over that of W",
+    "dead": "share of dead relu units",
+    "saturated": "share of saturated sigmoids",
+}
+
+
+class GradientFlow:
+    """A callback that records how gradients flow through the layers.
+
+    After every epoch one training step on X and y is traced, and not made; of each
+    layer l it keeps::
+
+        delta[l]      ||delta[l]||, of the mean loss
+        dW[l]         ||dW[l]||
+        update[l]     ||W[l] after - W[l] before|| / ||W[l] before||
+        dead[l]       share of the units of relu that are 0 for every row of X
+        saturated[l]  share of the outputs of sigmoid outside of 0.01 .. 0.99, or of
+                      tanh outside of -0.98 .. 0.98
+
+    with the norms of Frobenius, and NaN where a layer has no such units, or the
+    optimizer makes no steps (LBFGS).
+
+    Parameters
+    ----------
+    X, y : array-like
+        A mini-batch, as for ``Network.fit``: some hundred rows tell enough.
+    every : int
+        Epochs from one record to the next.
+
+    Attributes
+    ----------
+    epochs : array (records,)
+        The epochs recorded, counted from 1 in each fit.
+    delta, dW, update, dead, saturated : array (records, L)
+    seconds : array (records,)
+        What every record has cost: about three training steps with len(X) rows.
+
+    Examples
+    --------
+    >>> import bpcore as bp
+    >>> X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
+    >>> net = bp.Network([2, 8, 1], output="sigmoid", rng=0)
+    >>> flow = bp.GradientFlow(X, y)
+    >>> history = net.fit(X, y, epochs=3, callbacks=[flow], progress=False)
+    >>> flow.dW.shape, flow.epochs
+    ((3, 2), array([1, 2, 3]))
+    """
+
+    def __init__(self, X: ArrayLike, y: ArrayLike, *, every: int = 1) -> None:
+        self.every = door.whole_number("every", every, 1)
+        self.X, self.y = door.as_array("X", X), door.as_array("y", y)
+        self._epochs: list[int] = []
+        self._seconds: list[float] = []
+        self._rows: dict[str, list[list[float]]] = {name: [] for name in COLUMNS}
+
+    def __call__(self, network: Network, history: History) -> None:
+        """Record an epoch: what ``Network.fit`` calls."""
+        if len(history) % self.every == 0:
+            self.record(network, len(history))
+
+    def record(self, network: Network, epoch: int) -> None:
+        """Record the network as it is, in loops of one's own.
+
+        Parameters
+        ----------
+        network : Network
+        epoch : int
+            The number to record it under.
+        """
+        start = time.perf_counter()
+        found = flow(network, self.X, self.y)
+        if self._rows["dW"] and len(self._rows["dW"][0]) != len(found["dW"]):
+            raise ValueError(
+                f"network must have {len(self._rows['dW'][0])} layers of weights, as "
+                f"the one recorded before; got {len(found['dW'])}"
+            )
+        for name, row in found.items():
+            self._rows[name].append(row)
+        self._epochs.append(epoch)
+        self._seconds.append(time.perf_counter() - start)
+
+    @property
+    def epochs(self) -> NDArray[np.int64]:
+        """The epochs recorded."""
+        return np.array(self._epochs, np.int64)
+
+    @property
+    def seconds(self) -> NDArray[np.float64]:
+        """What each record has cost."""
+        return np.array(self._seconds)
+
+    def __getattr__(self, name: str) -> NDArray[np.float64]:
+        if name not in COLUMNS:
+            raise AttributeError(f"GradientFlow has no attribute {name!r}")
+        return np.array(self._rows[name])
+
+    def to_dict(self) -> dict[str, NDArray[Any]]:
+        """Every column by its name, one for each layer: "epoch", "delta[0]", ..."""
+        columns: dict[str, NDArray[Any]] = {"epoch": self.epochs}
+        for name in COLUMNS:
+            for l, column in enumerate(getattr(self, name).T):
+                columns[f"{name}[{l}]"] = column
+        return columns | {"seconds": self.seconds}
+
+    def __repr__(self) -> str:
+        count = len(self._epochs)
+        cost = f", {1e3 * np.median(self._seconds):.3g} ms each" if count else ""
+        return f"<GradientFlow of {count} epoch{'s' * (count != 1)}{cost}>"
+
+    def plot(self) -> Any:
+        """Draw every column that has numbers, one line for each layer.
+
+        Returns
+        -------
+        matplotlib Figure
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If nothing has been recorded.
+        """
+        from bpcore.tracing.picture import draw_flow
+
+        if not self._epochs:
+            raise ValueError("plot needs at least one recorded epoch; got none")
+        return draw_flow(self)
+
+
+def flow(network: Network, X: ArrayLike, y: ArrayLike) -> dict[str, list[float]]:
+    """The columns of `GradientFlow` for a network as it is."""
+    t = trace(network, X, y)
+    layers = range(t.n_layers)
+    return {
+        "delta": [_norm(delta) for delta in t.delta],
+        "dW": [_norm(dW) for dW in t.dW],
+        "update": [
+            _ratio(_norm(after - before), _norm(before))
+            for before, after in zip(t.before.weights, t.after.weights, strict=True)
+        ],
+        "dead": [_dead(t.layers[l]["f"], t.design.activations[l]) for l in layers],
+        "saturated": [
+            _saturated(t.layers[l]["f"], t.design.activations[l]) for l in layers
+        ],
+    }
+
+
+def _norm(array: NDArray[Any]) -> float:
+    return float(np.linalg.norm(array.astype(np.float64, copy=False)))
+
+
+def _ratio(a: float, b: float) -> float:
+    """a / b, and NaN where nothing is there to compare with."""
+    return a / b if b else float("nan")
+
+
+def _dead(f: NDArray[Any], activation: str) -> float:
+    """Share of the units that are 0 for every row."""
+    if activation != "relu":
+        return float("nan")
+    return float((f == 0).all(axis=0).mean())
+
+
+def _saturated(f: NDArray[Any], activation: str) -> float:
+    """Share of the outputs that are near the ends of their range."""
+    if activation not in ("sigmoid", "tanh"):
+        return float("nan")
+    low, high = SATURATED
+    if activation == "tanh":
+        low = 2 * low - 1
+        high = 2 * high - 1
+    return float(((f < low) | (f > high)).mean())

@@ -1,0 +1,28 @@
+"""The derivation of a step as HTML."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bpcore import _html
+from bpcore.tracing.derivation import derivation, is_small
+from bpcore.tracing.text import shown
+
+if TYPE_CHECKING:
+    from bpcore.tracing.values import Trace
+
+
+def html(trace: Trace) -> str:
+    """A table for each part of the step, equations to the left of their numbers."""
+    whole = is_small(trace)
+    tables = []
+    for section in derivation(trace):
+        rows = [
+            (
+                line.equation,
+                "" if line.value is None else "\n".join(shown(line.value, whole)),
+            )
+            for line in section.lines
+        ]
+        tables.append(_html.table((), rows, caption=section.title))
+    return "\n".join(tables)

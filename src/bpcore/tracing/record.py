@@ -1,0 +1,173 @@
+"""One training step, with everything that it computes kept."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from bpcore import _validation as door
+from bpcore._validation import ClassWeight
+from bpcore.buffers import aligned_zeros, part
+from bpcore.errors import DivergenceError
+from bpcore.network import Network
+from bpcore.tracing.values import Parameters, Trace
+
+if TYPE_CHECKING:
+    from bpcore.buffers import Real
+
+#: Bytes above which a trace tells how many it takes before it takes them.
+MUCH = 10**9
+
+
+def trace(
+    network: Network,
+    X: ArrayLike,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    class_weight: ClassWeight | None = None,
+    *,
+    apply: bool = False,
+) -> Trace:
+    """Every number of one training step, layer by layer.
+
+    The step is ``network.train_step(X, y)`` by the same kernels: what is shown has the
+    bits of what happens there, the weights after it too.
+
+    Parameters
+    ----------
+    network : Network
+        Left as it is, unless `apply`.
+    X, y, sample_weight, class_weight
+        As for ``Network.fit``, one mini-batch.
+    apply : bool
+        Whether the network makes the step; otherwise a copy of it does.
+
+    Returns
+    -------
+    Trace
+        To be printed, plotted (``.plot()``), or read by the names of the equations:
+        ``.a``, ``.z``, ``.delta``, ``.dW``, ``.before``, ``.after`` and more.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is not as described, or the network cannot be trained step by
+        step (a step activation; LBFGS); nothing has changed.
+    DivergenceError
+        If the loss is infinite or NaN; nothing has changed.
+
+    Warns
+    -----
+    UserWarning
+        If the trace takes more than 1 GB, before it takes it.
+
+    Notes
+    -----
+    It takes the time of two to three steps with stored gradients; and memory for X
+    twice, for a, z and delta of every layer, for parameters and optimizer state twice,
+    and for the gradients.
+
+    Examples
+    --------
+    The whole of backpropagation for a network of one weight, z = 1 x 3 + 0:
+
+    >>> import bpcore as bp
+    >>> net = bp.Network([1, 1], init="zeros", optimizer=bp.SGD(lr=0.5))
+    >>> net.weights[0][...] = 1
+    >>> t = bp.trace(net, [[3.0]], [[2.0]])
+    >>> t.z[0].item(), t.loss, t.delta[0].item(), t.dW[0].item()
+    (3.0, 0.5, 1.0, 3.0)
+    >>> t.before.weights[0].item(), t.after.weights[0].item(), net.weights[0].item()
+    (1.0, -0.5, 1.0)
+    """
+    door.instance("network", network, Network)
+    apply = door.yes_or_no("apply", apply)
+    network._require_derivatives()
+    network._require_steps()
+    rows, targets, weight = network._weighted_batch(X, y, sample_weight, class_weight)
+    network._require_rows(len(rows))
+    with network._engine:
+        return _record(network, rows, targets, weight, apply)
+
+
+def _record(
+    network: Network, X: Real, y: Real, weight: Real | None, apply: bool
+) -> Trace:
+    engine, n = network._engine, len(X)
+    size, places = engine.tape_size(n, True)
+    _tell(_bytes(network, X, size))
+    X, dX = X.copy(), np.empty_like(X)
+    flat, moments = np.empty_like(network.parameters), network._new_moments()
+    losses = np.empty(n)
+    d_output = np.empty((n, network.sizes[-1]), network.dtype)
+    memory = aligned_zeros(size, np.uint8)
+    network._reserve(n)
+    lr, step, seen = network.lr, engine.steps + 1, engine.seen
+    loss = engine.record(X, y, weight, flat, dX, moments, memory, losses, d_output)
+    if loss != loss:  # NaN
+        raise DivergenceError(
+            "the loss of this mini-batch is not finite; nothing has changed"
+        )
+    gradients = network._as_gradients(loss, flat, dX, moments)
+    if apply:
+        before = Parameters.of(network)
+        network.apply(gradients)
+        after = Parameters.of(network)
+    else:
+        before, stepped = Parameters.of(network), copy.copy(network)
+        stepped.apply(gradients)
+        after = Parameters.of(stepped, copies=False)
+    layers = []
+    for at, n_out, norm in zip(places, network.sizes[1:], network.norms, strict=True):
+        shapes = dict.fromkeys(("a", "f", "z", "delta"), (n, n_out))
+        if norm:
+            shapes["hat"] = (n, n_out)
+            shapes["inverse"] = (1, n_out) if norm == "batch" else (n, 1)
+        if norm == "batch":
+            shapes["moments"] = (2, n_out)
+        layers.append(
+            {
+                name: part(memory, at[name], shape, network.dtype)
+                for name, shape in shapes.items()
+            }
+        )
+    return Trace(
+        network=repr(network),
+        design=network._design,
+        optimizer=network.optimizer,
+        lr=lr,
+        step=step,
+        seen=seen,
+        frozen=network.frozen,
+        X=X,
+        y=y,
+        weight=weight,
+        loss=loss,
+        losses=losses,
+        d_output=d_output,
+        layers=tuple(layers),
+        gradients=gradients,
+        before=before,
+        after=after,
+    )
+
+
+def _bytes(network: Network, X: Real, tape: int) -> int:
+    """What a trace takes: X and dX; the tape; parameters, state, gradients."""
+    state = 0 if network._state is None else network._state.nbytes
+    copies = 4 if network.optimizer.clip_norm else 3
+    parameters = copies * network.parameters.nbytes + 2 * state
+    return 2 * X.nbytes + tape + parameters
+
+
+def _tell(size: int) -> None:
+    if size > MUCH:
+        warnings.warn(
+            f"this trace takes {size / 1e9:.1f} GB of memory; a smaller mini-batch "
+            "takes less",
+            stacklevel=4,
+        )

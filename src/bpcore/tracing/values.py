@@ -1,0 +1,438 @@
+"""Trace: the numbers of one training step, by the names of the equations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bpcore._dispatch import kernels
+from bpcore._settings import Design
+from bpcore.activations import ACTIVATIONS
+from bpcore.buffers import Real, Views, running_views, views
+from bpcore.gradients import Gradients
+from bpcore.reference.layers import key_of
+
+if TYPE_CHECKING:
+    from bpcore.network import Network
+    from bpcore.optimizers import Optimizer
+    from bpcore.tracing.paths import PathSum
+
+#: One array for each layer, None where a layer has none.
+Layers = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What a training step changes, as it was at one moment.
+
+    Attributes
+    ----------
+    weights, biases, gains : tuple of arrays
+        W[l], (n_in, n_out); b[l], (n_out,); the gains of normalised layers, else None.
+    state : dict of str to Views
+        What the optimizer keeps, by its name: ``state["velocity"].weights[l]``.
+    running_moments : tuple of arrays
+        Running mean and variance (2, n_out) of layers with batch norm, else None.
+    """
+
+    weights: tuple[Real, ...]
+    biases: tuple[Real, ...]
+    gains: Layers
+    state: dict[str, Views]
+    running_moments: Layers
+
+    @classmethod
+    def of(cls, network: Network, copies: bool = True) -> Parameters:
+        """Those of a network as it is."""
+        sizes, norms = network.sizes, network.norms
+        arrays = [network._parameters, network._state, network._running]
+        if copies:
+            arrays = [None if array is None else array.copy() for array in arrays]
+        flat, state, running = arrays
+        parts = views(flat, sizes, norms)
+        rows = () if state is None else state[:, : flat.size]
+        return cls(
+            parts.weights,
+            parts.biases,
+            parts.gains,
+            {
+                name: views(row, sizes, norms)
+                for name, row in zip(network.optimizer.states, rows, strict=True)
+            },
+            running_views(running, sizes, norms),
+        )
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Trace:
+    """Every number of one training step of a mini-batch of n rows.
+
+    The names are those of the equations, with L layers of weights, l = 0 .. L-1::
+
+        u[l] = a[l] @ W[l]                          where layer l is normalised
+        z[l] = a[l] @ W[l] + b[l]
+        a[l+1] = f[l](z[l])                         times kept[l] where units drop out
+        delta[l] = da[l+1] * derivatives[l]         times kept[l]
+        dW[l] = a[l].T @ delta[l],  db[l] = delta[l].sum(0)
+        da[l] = delta[l] @ W[l].T
+
+    ``print(trace)`` writes them out beside their numbers, `plot` draws them, `path`
+    follows one derivative along all its paths, `to_dict` is for other tools.
+
+    Attributes
+    ----------
+    network : str
+        What the network was.
+    optimizer : Optimizer
+    lr : float
+        Its learning rate in this step.
+    step : int
+        The number of the step, from 1 on.
+    X : array (n, n_0)
+        The input, with noise where the network adds it.
+    y : array (n, n_L), or labels (n,)
+    weight : array (n,) or None
+        The weights of the samples.
+    loss : float
+        E = sum(w E_i) / sum(w), the mean over the samples.
+    losses : array (n,)
+        w E_i of every sample.
+    gradients : Gradients
+        What ``Network.gradients`` returns: `dW` and `db` are its arrays.
+    before, after : Parameters
+        Parameters and optimizer state before the step and after it.
+    """
+
+    network: str
+    design: Design = field(repr=False)
+    optimizer: Optimizer
+    lr: float
+    step: int
+    seen: int
+    frozen: tuple[bool, ...]
+    X: Real
+    y: Real
+    weight: Real | None
+    loss: float
+    losses: Real
+    d_output: Real
+    layers: tuple[dict[str, Real], ...]
+    gradients: Gradients
+    before: Parameters
+    after: Parameters
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """n_0, ..., n_L."""
+        return self.design.sizes
+
+    @property
+    def n_layers(self) -> int:
+        """L, the layers of weights."""
+        return len(self.layers)
+
+    # --- forward ----------------------------------------------------------------------
+
+    @property
+    def a(self) -> tuple[Real, ...]:
+        """a[0] = X, (n, n_0), to a[L], (n, n_L)."""
+        return (self.X, *(layer["a"] for layer in self.layers))
+
+    @property
+    def z(self) -> tuple[Real, ...]:
+        """z[l], (n, n_{l+1}): what the activation is taken of."""
+        return tuple(layer["z"] for layer in self.layers)
+
+    @cached_property
+    def u(self) -> Layers:
+        """a[l] @ W[l] of normalised layers, (n, n_{l+1}), else None."""
+        products: list[Any] = []
+        for a, W, norm in zip(
+            self.a[:-1], self.before.weights, self.design.norms, strict=True
+        ):
+            u = np.empty((len(a), W.shape[1]), W.dtype) if norm else None
+            if norm:
+                kernels.forward(a, W, np.zeros(W.shape[1], W.dtype), u)
+            products.append(u)
+        return tuple(products)
+
+    @property
+    def hat(self) -> Layers:
+        """(u - mean) * inverse of normalised layers, else None."""
+        return tuple(layer.get("hat") for layer in self.layers)
+
+    @property
+    def inverse(self) -> Layers:
+        """1 / sqrt(variance + 1e-5), (1, n_{l+1}), of layer norm (n, 1); else None."""
+        return tuple(
+            layer["inverse"] if norm else None
+            for layer, norm in zip(self.layers, self.design.norms, strict=True)
+        )
+
+    @property
+    def moments(self) -> Layers:
+        """Mean and variance of the mini-batch (2, n_{l+1}), batch norm's, else None."""
+        return tuple(
+            layer["moments"] if norm == "batch" else None
+            for layer, norm in zip(self.layers, self.design.norms, strict=True)
+        )
+
+    @cached_property
+    def kept(self) -> Layers:
+        """1 / (1 - dropout) for the units that were kept, 0 for the others, or None."""
+        return tuple(
+            self._drop(np.ones_like(layer["z"]), l) if self.design.dropout[l] else None
+            for l, layer in enumerate(self.layers)
+        )
+
+    # --- backward ---------------------------------------------------------------------
+
+    @cached_property
+    def derivatives(self) -> tuple[Real, ...]:
+        """f'[l](z[l]), (n, n_{l+1}); for softmax the Jacobian da_j/dz_k of each row.
+
+        That is (n, n_{l+1}, n_{l+1}), with rows j and columns k.
+        """
+        return tuple(self._derivative(l) for l in range(self.n_layers))
+
+    @cached_property
+    def da(self) -> tuple[Real, ...]:
+        """dE/da[l], (n, n_l): da[0] is the gradient by the input."""
+        above = [
+            self._back(l, np.empty_like(self.layers[l - 1]["a"]), "identity")
+            for l in range(1, self.n_layers)
+        ]
+        return (self.gradients.input, *above, self._by_output)
+
+    @property
+    def delta(self) -> tuple[Real, ...]:
+        """dE/dz[l], (n, n_{l+1})."""
+        return tuple(
+            self._before_norm[l] if norm else layer["delta"]
+            for l, (layer, norm) in enumerate(
+                zip(self.layers, self.design.norms, strict=True)
+            )
+        )
+
+    @property
+    def du(self) -> Layers:
+        """dE/du[l] of normalised layers, (n, n_{l+1}), else None."""
+        return tuple(
+            layer["delta"] if norm else None
+            for layer, norm in zip(self.layers, self.design.norms, strict=True)
+        )
+
+    @property
+    def dW(self) -> tuple[Real, ...]:
+        """dE/dW[l], (n_l, n_{l+1})."""
+        return self.gradients.weights
+
+    @property
+    def db(self) -> tuple[Real, ...]:
+        """dE/db[l], (n_{l+1},)."""
+        return self.gradients.biases
+
+    @property
+    def dgain(self) -> Layers:
+        """dE/dgain[l] of normalised layers, (n_{l+1},), else None."""
+        return self.gradients.gains
+
+    # --- what comes of them -----------------------------------------------------------
+
+    def path(self, l: int, i: int, j: int) -> PathSum:
+        """dE/dW[l][i, j] along all paths from the weight to the loss.
+
+        Written out, the chain rule is a sum over every row and every way through the
+        units above; layer by layer it is what backpropagation computes.
+
+        Parameters
+        ----------
+        l, i, j : int
+            The layer, and the units that the weight connects.
+
+        Returns
+        -------
+        PathSum
+            Both values, the terms, and how many multiplications each takes;
+            ``print`` writes them out.  Of more than 100,000 terms there are the counts
+            alone.
+
+        Raises
+        ------
+        IndexError, TypeError
+            If there is no such weight.
+        ValueError
+            If layer l or one above it is normalised: each unit then depends on others.
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> net = bp.Network([1, 3, 1], activation="tanh", rng=0)
+        >>> path = bp.trace(net, [[1.0]], [[0.5]]).path(0, 0, 1)
+        >>> path.n_paths, path.multiplications
+        (1, (4, 3))
+        """
+        from bpcore.tracing.paths import path_sum
+
+        return path_sum(self, l, i, j)
+
+    def plot(self, row: int | None = None) -> Any:
+        """Draw the step: nodes and edges of a small network, heat maps of a large one.
+
+        Parameters
+        ----------
+        row : int, optional
+            Show this sample's activations and deltas; by default the mean activation
+            of all and the sum of their deltas, which is db.
+
+        Returns
+        -------
+        matplotlib Figure
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        IndexError
+            If there is no such row.
+        """
+        from bpcore.tracing.picture import draw
+
+        return draw(self, row)
+
+    def to_dict(self, lists: bool = False) -> dict[str, Any]:
+        """Every number by its name, for other tools.
+
+        Parameters
+        ----------
+        lists : bool
+            Lists in place of arrays: what ``json.dumps`` takes.
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> net = bp.Network([1, 1], init="zeros")
+        >>> bp.trace(net, [[1.0]], [[2.0]]).to_dict(lists=True)["delta"]
+        [[[-2.0]]]
+        """
+        layers = ("a", "u", "hat", "inverse", "moments", "z", "kept", "derivatives")
+        layers += ("da", "delta", "du", "dW", "db", "dgain")
+        found: dict[str, Any] = {
+            "network": self.network,
+            "sizes": list(self.sizes),
+            "activations": list(self.design.activations),
+            "optimizer": repr(self.optimizer),
+            "lr": self.lr,
+            "step": self.step,
+            "y": self.y,
+            "weight": self.weight,
+            "loss": self.loss,
+            "losses": self.losses,
+        }
+        found |= {name: list(getattr(self, name)) for name in layers}
+        for moment in ("before", "after"):
+            parameters: Parameters = getattr(self, moment)
+            found[moment] = {
+                "W": list(parameters.weights),
+                "b": list(parameters.biases),
+                "gain": list(parameters.gains),
+                "running_moments": list(parameters.running_moments),
+                "state": {
+                    name: {"W": list(of.weights), "b": list(of.biases)}
+                    | ({"gain": list(of.gains)} if any(self.design.norms) else {})
+                    for name, of in parameters.state.items()
+                },
+            }
+        return _as_lists(found) if lists else found
+
+    def __repr__(self) -> str:
+        n = f"{len(self.X)} row" + "s" * (len(self.X) != 1)
+        return f"<Trace of step {self.step} of {self.network} on {n}>"
+
+    def __str__(self) -> str:
+        from bpcore.tracing.text import text
+
+        return text(self)
+
+    def _repr_html_(self) -> str:
+        from bpcore.tracing.html import html
+
+        return html(self)
+
+    # --- the same again by the kernels ------------------------------------------------
+
+    def _source(self, l: int) -> Real:
+        """What f' is read from."""
+        layer = self.layers[l]
+        return layer["z" if ACTIVATIONS[self.design.activations[l]].of_z else "f"]
+
+    def _drop(self, x: Real, l: int) -> Real:
+        """x where layer l keeps units, divided by their share."""
+        if self.design.dropout[l]:
+            key = key_of(key_of(self.design.seed, self.seen), l + 1)
+            kernels.drop(x.copy(), x, key, self.design.dropout[l])
+        return x
+
+    def _derivative(self, l: int) -> Real:
+        source, f = self._source(l), self.design.activations[l]
+        if f != "softmax":
+            ones = np.ones_like(source)
+            kernels.times_derivative(ones, source, f)
+            return ones
+        one = np.eye(source.shape[1], dtype=source.dtype)
+        return source[:, :, None] * (one - source[:, None, :])
+
+    def _back(self, l: int, out: Real, f: str) -> Real:
+        """(delta[l] @ W[l].T) * f'[l-1](z[l-1])"""
+        delta, W = self.layers[l]["delta"], self.before.weights[l]
+        kernels.propagate(delta, W, self._source(l - 1), out, f)
+        return out
+
+    @cached_property
+    def _before_norm(self) -> dict[int, Real]:
+        """dE/dz of the normalised layers: the step overwrote it by dE/du."""
+        found = {}
+        for l, norm in enumerate(self.design.norms):
+            if norm:
+                f, drops = self.design.activations[l], self.design.dropout[l] > 0
+                out = np.empty_like(self.layers[l]["z"])
+                if f == "softmax" and drops:
+                    self._drop(self._back(l + 1, out, "identity"), l)
+                    kernels.times_derivative(out, self._source(l), f)
+                else:
+                    self._drop(self._back(l + 1, out, f), l)
+                found[l] = out
+        return found
+
+    @cached_property
+    def _by_output(self) -> Real:
+        """dE/da[L]; by formula where the loss has its output activation within."""
+        if not self.design.loss_takes_z:
+            return self.d_output
+        a, y, loss = self.a[-1], self.y, self.design.loss
+        n, n_L = a.shape
+        if y.ndim == 1:
+            y = np.eye(n_L, dtype=a.dtype)[y]
+        if loss.name == "cross_entropy":  # with its label smoothing
+            y = (1 - loss.setting) * y + loss.setting / n_L
+        with np.errstate(divide="ignore", invalid="ignore"):
+            if loss.name == "binary_cross_entropy":
+                d = (a - y) / (a * (1 - a))
+            elif loss.name == "poisson":
+                d = (1 - y / a) / n_L
+            else:
+                d = np.where(y == 0, 0, -y / a)
+        w = np.ones(n) if self.weight is None else self.weight
+        return (d * (w / w.sum())[:, None]).astype(a.dtype)
+
+
+def _as_lists(value: Any) -> Any:
+    """Every array within as nested lists."""
+    if isinstance(value, dict):
+        return {name: _as_lists(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_as_lists(part) for part in value]
+    return value.tolist() if isinstance(value, np.ndarray) else value
