@@ -14,6 +14,8 @@ What a user needs::
     metrics          accuracy, r2, auc, ... by name
     History          what fit returns
     fit_many         many networks at once
+    trace            every number of one training step
+    GradientFlow     norms, dead and saturated units, epoch after epoch
     check_gradients  backpropagation against central differences
     reference        all of it again in plain NumPy: the specification
     kernels          every piece of arithmetic, callable alone
@@ -27,6 +29,7 @@ below it::
 
     cli, demo, datasets     the `bpcore` command and what it shows
     many                    many networks, each on a thread of its own
+    tracing                 one step with everything it computes, to be read
     network                 Network: checks, owns the buffers, does no arithmetic
       learner                 its optimizer: settings, state, learning rate
       gradients               what it hands out of a mini-batch
@@ -88,6 +91,7 @@ from bpcore.optimizers import (
     RMSprop,
     Rprop,
 )
+from bpcore.tracing import GradientFlow, Trace, trace
 
 if TYPE_CHECKING:
     from bpcore import _kernels as kernels
@@ -110,6 +114,7 @@ __all__ = [
     "DivergenceError",
     "Fitted",
     "GradientCheck",
+    "GradientFlow",
     "Gradients",
     "History",
     "Huber",
@@ -123,6 +128,7 @@ __all__ = [
     "RMSprop",
     "Rprop",
     "Tape",
+    "Trace",
     "__version__",
     "check_gradients",
     "config",
@@ -132,4 +138,5 @@ __all__ = [
     "reference",
     "schedules",
     "show_config",
+    "trace",
 ]

@@ -84,6 +84,9 @@ def prepare(
                 "metrics of mini-batches from an iterable need validation data"
             )
         measured = data
+    for callback in per_epoch:
+        if callable(check := getattr(callback, "check", None)):
+            check(network)
     if not isinstance(data, Stream):
         data = network._with_class_weights(data, class_weights)
     if held_back is not None:

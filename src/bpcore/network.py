@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from bpcore import _dispatch, _engine, fitting, training
+from bpcore import _dispatch, _engine, _html, fitting, training
 from bpcore import _settings as settings
 from bpcore import _validation as door
 from bpcore._validation import ClassWeight, Real
@@ -224,6 +224,36 @@ class Network(Learner):
             shown.append(f"input_noise={design.input_noise}")
         shown.append(f"dtype={self._dtype.name!r}")
         return f"{type(self).__name__}({', '.join(shown)})"
+
+    def _repr_html_(self) -> str:
+        design = self._design
+        rows = [("", "a[0]", f"{self.sizes[0]}", "", "", "", "")]
+        for l, (W, f) in enumerate(zip(self.weights, self.activations, strict=True)):
+            about = [
+                f"{design.norms[l]} norm" if design.norms[l] else "",
+                f"dropout {design.dropout[l]:g}" if design.dropout[l] else "",
+                "frozen" if self._frozen[l] else "",
+            ]
+            n_in, n_out = W.shape
+            count = settings.parameter_count((n_in, n_out), design.norms[l : l + 1])
+            rows.append(
+                (
+                    f"{l}",
+                    f"a[{l + 1}] = {f}(z[{l}])",
+                    f"{n_out}",
+                    f"W[{l}] {n_in} x {n_out}",
+                    f"{count:,}",
+                    f"{np.linalg.norm(W):.4g}",
+                    ", ".join(filter(None, about)),
+                )
+            )
+        head = ("layer", "", "units", "weights", "parameters", "norm of W", "")
+        loss = getattr(self.loss, "__name__", str(self.loss))
+        caption = (
+            f"{type(self).__name__}: {self._parameters.size:,} parameters "
+            f"({self._dtype.name}), loss {loss}, {self._optimizer}"
+        )
+        return _html.table(head, rows, caption)
 
     # --- what it is made of -----------------------------------------------------------
 
@@ -1055,9 +1085,14 @@ class Network(Learner):
                 "for predictions only"
             )
 
+    @property
+    def _makes_steps(self) -> bool:
+        """Whether the optimizer makes steps of single mini-batches."""
+        return self._optimizer.rule in _dispatch.kernels.RULES
+
     def _require_steps(self) -> None:
         """Raise if the optimizer makes no steps of single mini-batches."""
-        if self._optimizer.rule not in _dispatch.kernels.RULES:
+        if not self._makes_steps:
             raise ValueError(
                 f"{type(self._optimizer).__name__} trains by fit only, from all of the "
                 "data"

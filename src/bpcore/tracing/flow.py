@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -9,11 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bpcore import _validation as door
-from bpcore.tracing.record import trace
+from bpcore.tracing.record import record
 
 if TYPE_CHECKING:
     from bpcore.history import History
     from bpcore.network import Network
+    from bpcore.tracing.values import Trace
 
 #: A sigmoid is saturated outside of these, where its slope is below a 25th of the
 #: largest; tanh likewise, outside of -0.98 .. 0.98.
@@ -47,7 +49,7 @@ class GradientFlow:
 
     Parameters
     ----------
-    X, y : array-like
+    X, y, sample_weight : array-like
         A mini-batch, as for ``Network.fit``: some hundred rows tell enough.
     every : int
         Epochs from one record to the next.
@@ -71,9 +73,16 @@ class GradientFlow:
     ((3, 2), array([1, 2, 3]))
     """
 
-    def __init__(self, X: ArrayLike, y: ArrayLike, *, every: int = 1) -> None:
+    def __init__(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        every: int = 1,
+    ) -> None:
         self.every = door.whole_number("every", every, 1)
-        self.X, self.y = door.as_array("X", X), door.as_array("y", y)
+        self._batch = X, y, sample_weight
         self._epochs: list[int] = []
         self._seconds: list[float] = []
         self._rows: dict[str, list[list[float]]] = {name: [] for name in COLUMNS}
@@ -82,6 +91,20 @@ class GradientFlow:
         """Record an epoch: what ``Network.fit`` calls."""
         if len(history) % self.every == 0:
             self.record(network, len(history))
+
+    def check(self, network: Network) -> None:
+        """Raise if the mini-batch is none of this network's: ``fit`` asks at first."""
+        self._checked(network)
+
+    def _checked(self, network: Network) -> tuple[Any, Any, Any]:
+        batch = network._batch(*self._batch, "GradientFlow: ")
+        network._require_rows(len(batch[0]), "GradientFlow: ")
+        if self._rows["dW"] and len(self._rows["dW"][0]) != len(network.weights):
+            raise ValueError(
+                f"network must have {len(self._rows['dW'][0])} layers of weights, as "
+                f"the one recorded before; got {len(network.weights)}"
+            )
+        return batch
 
     def record(self, network: Network, epoch: int) -> None:
         """Record the network as it is, in loops of one's own.
@@ -93,12 +116,9 @@ class GradientFlow:
             The number to record it under.
         """
         start = time.perf_counter()
-        found = flow(network, self.X, self.y)
-        if self._rows["dW"] and len(self._rows["dW"][0]) != len(found["dW"]):
-            raise ValueError(
-                f"network must have {len(self._rows['dW'][0])} layers of weights, as "
-                f"the one recorded before; got {len(found['dW'])}"
-            )
+        batch = self._checked(network)
+        with network._engine:
+            found = flow(record(network, *batch, apply=False))
         for name, row in found.items():
             self._rows[name].append(row)
         self._epochs.append(epoch)
@@ -153,15 +173,16 @@ class GradientFlow:
         return draw_flow(self)
 
 
-def flow(network: Network, X: ArrayLike, y: ArrayLike) -> dict[str, list[float]]:
-    """The columns of `GradientFlow` for a network as it is."""
-    t = trace(network, X, y)
-    layers = range(t.n_layers)
+def flow(t: Trace) -> dict[str, list[float]]:
+    """The columns of `GradientFlow` for one step."""
+    layers, makes_step = range(t.n_layers), t.after is not t.before
     return {
         "delta": [_norm(delta) for delta in t.delta],
         "dW": [_norm(dW) for dW in t.dW],
         "update": [
-            _ratio(_norm(after - before), _norm(before))
+            _norm(after - before) / (_norm(before) or math.nan)
+            if makes_step
+            else math.nan
             for before, after in zip(t.before.weights, t.after.weights, strict=True)
         ],
         "dead": [_dead(t.layers[l]["f"], t.design.activations[l]) for l in layers],
@@ -175,22 +196,17 @@ def _norm(array: NDArray[Any]) -> float:
     return float(np.linalg.norm(array.astype(np.float64, copy=False)))
 
 
-def _ratio(a: float, b: float) -> float:
-    """a / b, and NaN where nothing is there to compare with."""
-    return a / b if b else float("nan")
-
-
 def _dead(f: NDArray[Any], activation: str) -> float:
     """Share of the units that are 0 for every row."""
     if activation != "relu":
-        return float("nan")
+        return math.nan
     return float((f == 0).all(axis=0).mean())
 
 
 def _saturated(f: NDArray[Any], activation: str) -> float:
     """Share of the outputs that are near the ends of their range."""
     if activation not in ("sigmoid", "tanh"):
-        return float("nan")
+        return math.nan
     low, high = SATURATED
     if activation == "tanh":
         low = 2 * low - 1

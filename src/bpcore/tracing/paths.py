@@ -198,7 +198,8 @@ def _aligned(chain: tuple[Factor, ...]) -> list[Real]:
 
 def _products(chain: tuple[Factor, ...]) -> Real:
     """Every term: the product of its factors."""
-    return math.prod(_aligned(chain), start=np.float64(1))
+    first, *others = _aligned(chain)
+    return math.prod(others, start=first)
 
 
 # --- counts ---------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from bpcore.tracing.values import Parameters, Trace
 
 if TYPE_CHECKING:
     from bpcore.buffers import Real
+    from bpcore.gradients import Gradients
 
 #: Bytes above which a trace tells how many it takes before it takes them.
 MUCH = 10**9
@@ -88,15 +89,19 @@ def trace(
     apply = door.yes_or_no("apply", apply)
     network._require_derivatives()
     network._require_steps()
-    rows, targets, weight = network._weighted_batch(X, y, sample_weight, class_weight)
-    network._require_rows(len(rows))
+    batch = network._weighted_batch(X, y, sample_weight, class_weight)
+    network._require_rows(len(batch[0]))
     with network._engine:
-        return _record(network, rows, targets, weight, apply)
+        return record(network, *batch, apply)
 
 
-def _record(
+def record(
     network: Network, X: Real, y: Real, weight: Real | None, apply: bool
 ) -> Trace:
+    """The trace of a mini-batch that has been checked; the caller holds the engine.
+
+    Where the optimizer makes no steps, the parameters after it are those before.
+    """
     engine, n = network._engine, len(X)
     size, places = engine.tape_size(n, True)
     _tell(_bytes(network, X, size))
@@ -113,14 +118,47 @@ def _record(
             "the loss of this mini-batch is not finite; nothing has changed"
         )
     gradients = network._as_gradients(loss, flat, dX, moments)
+    before, after = _step(network, gradients, apply)
+    return Trace(
+        network=repr(network),
+        design=network._design,
+        optimizer=network.optimizer,
+        lr=lr,
+        step=step,
+        seen=seen,
+        frozen=network.frozen,
+        X=X,
+        y=y.copy(),
+        weight=None if weight is None else weight.copy(),
+        loss=loss,
+        losses=losses,
+        d_output=d_output,
+        layers=_layers(network, memory, places, n),
+        gradients=gradients,
+        before=before,
+        after=after,
+    )
+
+
+def _step(
+    network: Network, gradients: Gradients, apply: bool
+) -> tuple[Parameters, Parameters]:
+    """What the step changes, before it and after, in the network or in a copy."""
+    before = Parameters.of(network)
+    if not network._makes_steps:
+        return before, before
     if apply:
-        before = Parameters.of(network)
         network.apply(gradients)
-        after = Parameters.of(network)
-    else:
-        before, stepped = Parameters.of(network), copy.copy(network)
-        stepped.apply(gradients)
-        after = Parameters.of(stepped, copies=False)
+        return before, Parameters.of(network)
+    stepped = copy.copy(network)
+    stepped.apply(gradients)
+    return before, Parameters.of(stepped, copies=False)
+
+
+def _layers(
+    network: Network, memory: Real, places: list[dict[str, int]], n: int
+) -> tuple[dict[str, Real], ...]:
+    """The parts of the tape, by layer and name."""
     layers = []
     for at, n_out, norm in zip(places, network.sizes[1:], network.norms, strict=True):
         shapes = dict.fromkeys(("a", "f", "z", "delta"), (n, n_out))
@@ -135,25 +173,7 @@ def _record(
                 for name, shape in shapes.items()
             }
         )
-    return Trace(
-        network=repr(network),
-        design=network._design,
-        optimizer=network.optimizer,
-        lr=lr,
-        step=step,
-        seen=seen,
-        frozen=network.frozen,
-        X=X,
-        y=y,
-        weight=weight,
-        loss=loss,
-        losses=losses,
-        d_output=d_output,
-        layers=tuple(layers),
-        gradients=gradients,
-        before=before,
-        after=after,
-    )
+    return tuple(layers)
 
 
 def _bytes(network: Network, X: Real, tape: int) -> int:

@@ -68,8 +68,8 @@ def number(x: Any) -> str:
 
 def summary(array: Real) -> str:
     """Shape, norm and extremes."""
+    extremes = f"from {number(array.min())} to {number(array.max())}"
+    if array.dtype.kind == "i":  # labels
+        return f"shape {array.shape}, {extremes}"
     norm = np.linalg.norm(array.astype(np.float64, copy=False))
-    return (
-        f"shape {array.shape}, norm {number(norm)}, "
-        f"from {number(array.min())} to {number(array.max())}"
-    )
+    return f"shape {array.shape}, norm {number(norm)}, {extremes}"

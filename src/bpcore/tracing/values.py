@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from bpcore.optimizers import Optimizer
     from bpcore.tracing.paths import PathSum
 
+#: The numbers of a trace that have an array for each layer.
+FORWARD = ("a", "u", "hat", "inverse", "moments", "z", "kept")
+BACKWARD = ("derivatives", "da", "delta", "du", "dW", "db", "dgain")
+
 #: One array for each layer, None where a layer has none.
 Layers = tuple[Any, ...]
 
@@ -48,12 +52,12 @@ class Parameters:
     def of(cls, network: Network, copies: bool = True) -> Parameters:
         """Those of a network as it is."""
         sizes, norms = network.sizes, network.norms
-        arrays = [network._parameters, network._state, network._running]
+        flat, state, running = network._parameters, network._state, network._running
         if copies:
-            arrays = [None if array is None else array.copy() for array in arrays]
-        flat, state, running = arrays
+            flat, running = flat.copy(), running.copy()
+            state = None if state is None else state.copy()
         parts = views(flat, sizes, norms)
-        rows = () if state is None else state[:, : flat.size]
+        rows = [] if state is None else [row[: flat.size] for row in state]
         return cls(
             parts.weights,
             parts.biases,
@@ -270,10 +274,10 @@ class Trace:
         Examples
         --------
         >>> import bpcore as bp
-        >>> net = bp.Network([1, 3, 1], activation="tanh", rng=0)
+        >>> net = bp.Network([1, 3, 2, 1], activation="tanh", rng=0)
         >>> path = bp.trace(net, [[1.0]], [[0.5]]).path(0, 0, 1)
         >>> path.n_paths, path.multiplications
-        (1, (4, 3))
+        (2, (12, 9))
         """
         from bpcore.tracing.paths import path_sum
 
@@ -318,8 +322,6 @@ class Trace:
         >>> bp.trace(net, [[1.0]], [[2.0]]).to_dict(lists=True)["delta"]
         [[[-2.0]]]
         """
-        layers = ("a", "u", "hat", "inverse", "moments", "z", "kept", "derivatives")
-        layers += ("da", "delta", "du", "dW", "db", "dgain")
         found: dict[str, Any] = {
             "network": self.network,
             "sizes": list(self.sizes),
@@ -332,7 +334,7 @@ class Trace:
             "loss": self.loss,
             "losses": self.losses,
         }
-        found |= {name: list(getattr(self, name)) for name in layers}
+        found |= {name: list(getattr(self, name)) for name in FORWARD + BACKWARD}
         for moment in ("before", "after"):
             parameters: Parameters = getattr(self, moment)
             found[moment] = {

@@ -1,0 +1,261 @@
+"""A traced step, and gradient flow, as pictures."""
+
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from bpcore.buffers import Real
+    from bpcore.tracing.flow import GradientFlow
+    from bpcore.tracing.values import Trace
+
+#: Edges of a layer up to which each has its change written beside it.
+WRITTEN = 12
+#: Red for what is above 0 and blue for what is below, pale near 0.
+MAP = "RdBu_r"
+
+
+def draw(trace: Trace, row: int | None) -> Figure:
+    """Nodes and edges where they can be told apart, else heat maps."""
+    if row is not None:
+        try:
+            row = operator.index(row)
+        except TypeError:
+            raise TypeError(
+                f"row must be a whole number or None; got {row!r}"
+            ) from None
+        if not 0 <= row < len(trace.X):
+            raise IndexError(f"row must be in 0 .. {len(trace.X) - 1}; got {row}")
+    return (
+        _draw_network(trace, row) if max(trace.sizes) <= 8 else _draw_maps(trace, row)
+    )
+
+
+# --- small networks -------------------------------------------------------------------
+
+
+def _draw_network(trace: Trace, row: int | None) -> Figure:
+    """A column of nodes for each layer, joined by the weights."""
+    from matplotlib.figure import Figure
+
+    columns, widest = len(trace.sizes), max(trace.sizes)
+    figure = Figure(figsize=(3.3 * columns, 1.35 * widest + 1.9), layout="constrained")
+    axes = figure.subplots()
+    places = [_column(x, size) for x, size in enumerate(trace.sizes)]
+    changes = [
+        after - before
+        for before, after in zip(trace.before.weights, trace.after.weights, strict=True)
+    ]
+    largest = max(float(np.abs(change).max()) for change in changes)
+    for l, change in enumerate(changes):
+        _draw_edges(axes, places[l], places[l + 1], trace, l, change / (largest or 1))
+    colour = _draw_nodes(axes, places, trace, row)
+    figure.colorbar(colour, ax=axes, label="activation a", shrink=0.7, pad=0.01)
+    what = (
+        f"row {row}" if row is not None else f"mean a and sum of delta, {_rows(trace)}"
+    )
+    axes.set_title(
+        f"Step {trace.step}: E = {trace.loss:.4g} ({what})\n"
+        f"edges: W and its change, red up, blue down, the largest {largest:.2g}",
+        fontsize=10,
+    )
+    axes.set_xlim(-0.35, columns - 0.65)
+    axes.set_ylim(-0.5 - (widest - 1) / 2, 0.5 + (widest - 1) / 2)
+    axes.set_axis_off()
+    return figure
+
+
+def _rows(trace: Trace) -> str:
+    return "1 row" if len(trace.X) == 1 else f"{len(trace.X)} rows"
+
+
+def _column(x: int, size: int) -> Real:
+    """The places of a layer's nodes, the first on top."""
+    y = (size - 1) / 2 - np.arange(size)
+    return np.column_stack([np.full(size, float(x)), y])
+
+
+def _draw_edges(
+    axes: Axes, left: Real, right: Real, trace: Trace, l: int, share: Real
+) -> None:
+    """Lines as wide as the change of their weight, with both written beside."""
+    from matplotlib import colormaps
+
+    W, after = trace.before.weights[l], trace.after.weights[l]
+    for (i, j), s in np.ndenumerate(share):
+        (x0, y0), (x1, y1) = left[i], right[j]
+        axes.plot(
+            [x0, x1],
+            [y0, y1],
+            # Never quite white: the smallest change must be seen as well.
+            color=colormaps[MAP](0.5 + 0.2 * np.sign(s) + 0.3 * s) if s else "0.8",
+            lw=0.8 + 4 * abs(s),
+            zorder=1,
+        )
+        if W.size <= WRITTEN:
+            # Written at different places along the edges, or they would meet.
+            at = 0.3 + 0.12 * (j % 3) if len(right) > 1 else 0.38
+            change = after[i, j] - W[i, j]
+            axes.text(
+                x0 + at * (x1 - x0),
+                y0 + at * (y1 - y0),
+                f"{W[i, j]:.3g}\n{change:+.2g}",
+                fontsize=7,
+                ha="center",
+                va="center",
+                bbox={"fc": "white", "ec": "none", "pad": 0.6, "alpha": 0.85},
+                zorder=2,
+            )
+
+
+def _draw_nodes(axes: Axes, places: list[Real], trace: Trace, row: int | None) -> Any:
+    """Discs coloured by a, with a and delta in them; b below."""
+    values = [a.mean(axis=0) if row is None else a[row] for a in trace.a]
+    limit = max(float(np.abs(a).max()) for a in values) or 1.0
+    for m, (at, a) in enumerate(zip(places, values, strict=True)):
+        colour = axes.scatter(
+            *(at[:, 0], at[:, 1], 2700, a),
+            cmap=MAP,
+            vmin=-limit,
+            vmax=limit,
+            ec="0.3",
+            zorder=3,
+        )
+        for j, (x, y) in enumerate(at):
+            label = f"a {a[j]:.3g}"
+            if m > 0:
+                delta = trace.delta[m - 1]
+                of_unit = delta[:, j].sum() if row is None else delta[row, j]
+                label += f"\nδ {of_unit:.2g}"
+                db = trace.after.biases[m - 1][j] - trace.before.biases[m - 1][j]
+                axes.annotate(
+                    f"b {trace.before.biases[m - 1][j]:.3g} {db:+.2g}",
+                    (x, y),
+                    (0, -34),
+                    textcoords="offset points",
+                    fontsize=7,
+                    ha="center",
+                    bbox={"fc": "white", "ec": "none", "pad": 0.6, "alpha": 0.85},
+                    zorder=2,
+                )
+            dark = abs(a[j]) > 0.7 * limit
+            axes.text(
+                x,
+                y,
+                label,
+                fontsize=8,
+                ha="center",
+                va="center",
+                color="white" if dark else "black",
+                zorder=4,
+            )
+        name = "input" if m == 0 else trace.design.activations[m - 1]
+        axes.annotate(
+            name,
+            at[0],
+            (0, 30),
+            textcoords="offset points",
+            fontsize=9,
+            ha="center",
+            style="italic",
+        )
+    return colour
+
+
+# --- large networks -------------------------------------------------------------------
+
+
+def _draw_maps(trace: Trace, row: int | None) -> Figure:
+    """A line of heat maps for each layer: a, delta, W and its change."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    figure = Figure(figsize=(13, 2.6 * trace.n_layers + 0.5), layout="constrained")
+    grid = figure.subplots(trace.n_layers, 4, squeeze=False)
+    rows = slice(None) if row is None else slice(row, row + 1)
+    for l, panels in enumerate(grid):
+        W, after = trace.before.weights[l], trace.after.weights[l]
+        shown = {
+            f"a[{l + 1}] = {trace.design.activations[l]}(z[{l}])": trace.a[l + 1][rows],
+            f"delta[{l}]": trace.delta[l][rows],
+            f"W[{l}]": W,
+            f"change of W[{l}]": after - W,
+        }
+        for k, (axes, (name, array)) in enumerate(
+            zip(panels, shown.items(), strict=True)
+        ):
+            # The few largest would leave all else pale.
+            limit = float(np.quantile(np.abs(array), 0.999)) or float(
+                np.abs(array).max() or 1
+            )
+            image = axes.imshow(
+                array,
+                cmap=MAP,
+                vmin=-limit,
+                vmax=limit,
+                aspect="auto",
+                interpolation="nearest",
+            )
+            axes.set_title(name, fontsize=9)
+            axes.tick_params(labelsize=7)
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
+            axes.set_xlabel("unit" if k < 2 else f"unit of a[{l + 1}]", fontsize=7)
+            axes.set_ylabel("row" if k < 2 else f"unit of a[{l}]", fontsize=7)
+            bar = figure.colorbar(image, ax=axes, pad=0.02)
+            bar.ax.tick_params(labelsize=7)
+    figure.suptitle(f"Step {trace.step}: E = {trace.loss:.4g}, {_rows(trace)}")
+    return figure
+
+
+# --- gradient flow --------------------------------------------------------------------
+
+
+def draw_flow(flow: GradientFlow) -> Figure:
+    """A panel for every column that has numbers, one line for each layer."""
+    from matplotlib import colormaps
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    from bpcore.tracing.flow import COLUMNS
+
+    columns = {name: getattr(flow, name) for name in COLUMNS}
+    columns = {
+        name: values for name, values in columns.items() if np.isfinite(values).any()
+    }
+    figure = Figure(figsize=(7, 2.1 * len(columns) + 0.6), layout="constrained")
+    panels = figure.subplots(len(columns), 1, sharex=True, squeeze=False)[:, 0]
+    marker = "o" if len(flow.epochs) <= 40 else ""
+    for axes, (name, values) in zip(panels, columns.items(), strict=True):
+        n_layers = values.shape[1]
+        for l in range(n_layers):
+            if np.isfinite(values[:, l]).any():
+                axes.plot(
+                    flow.epochs,
+                    values[:, l],
+                    marker=marker,
+                    ms=3,
+                    color=colormaps["viridis"](0.9 * l / max(1, n_layers - 1)),
+                    label=f"layer {l}",
+                )
+        share = name in ("dead", "saturated")
+        if share:
+            axes.set_ylim(-0.03, 1.03)
+        elif np.nanmin(values) > 0:
+            axes.set_yscale("log")
+            axes.yaxis.set_major_formatter("{x:.2g}")
+            axes.yaxis.set_minor_formatter("{x:.2g}")
+            axes.tick_params(which="both", labelsize=8)
+        axes.set_title(COLUMNS[name], fontsize=9, loc="left")
+        axes.grid(alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[0].legend(frameon=False, fontsize=8, ncols=4)
+    panels[-1].set_xlabel("epoch")
+    panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    return figure
