@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -144,15 +143,22 @@ def _step(
     network: Network, gradients: Gradients, apply: bool
 ) -> tuple[Parameters, Parameters]:
     """What the step changes, before it and after, in the network or in a copy."""
-    before = Parameters.of(network)
+
+    def parameters(buffers: dict[str, Any]) -> Parameters:
+        arrays = (buffers[name] for name in ("_parameters", "_state", "_running"))
+        return Parameters.of(network._design, network.optimizer, *arrays)
+
+    state = network.__getstate__()  # copies
+    before = parameters(state)
     if not network._makes_steps:
         return before, before
     if apply:
         network.apply(gradients)
-        return before, Parameters.of(network)
-    stepped = copy.copy(network)
+        return before, parameters(network.__getstate__())
+    stepped = type(network).__new__(type(network))
+    stepped.__setstate__(state)
     stepped.apply(gradients)
-    return before, Parameters.of(stepped, copies=False)
+    return before, parameters(vars(stepped))
 
 
 def _layers(

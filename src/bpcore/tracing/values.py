@@ -16,7 +16,6 @@ from bpcore.gradients import Gradients
 from bpcore.reference.layers import key_of
 
 if TYPE_CHECKING:
-    from bpcore.network import Network
     from bpcore.optimizers import Optimizer
     from bpcore.tracing.paths import PathSum
 
@@ -49,13 +48,16 @@ class Parameters:
     running_moments: Layers
 
     @classmethod
-    def of(cls, network: Network, copies: bool = True) -> Parameters:
-        """Those of a network as it is."""
-        sizes, norms = network.sizes, network.norms
-        flat, state, running = network._parameters, network._state, network._running
-        if copies:
-            flat, running = flat.copy(), running.copy()
-            state = None if state is None else state.copy()
+    def of(
+        cls,
+        design: Design,
+        optimizer: Optimizer,
+        flat: Real,
+        state: Real | None,
+        running: Real,
+    ) -> Parameters:
+        """Views of a network's buffers, or of copies of them."""
+        sizes, norms = design.sizes, design.norms
         parts = views(flat, sizes, norms)
         rows = [] if state is None else [row[: flat.size] for row in state]
         return cls(
@@ -64,7 +66,7 @@ class Parameters:
             parts.gains,
             {
                 name: views(row, sizes, norms)
-                for name, row in zip(network.optimizer.states, rows, strict=True)
+                for name, row in zip(optimizer.states, rows, strict=True)
             },
             running_views(running, sizes, norms),
         )
