@@ -31,8 +31,8 @@ test:
 lint:
 	test -d .venv-test || $(PYTHON) -m venv .venv-test
 	.venv-test/bin/python -m pip install --quiet ".[lint]"
-	.venv-test/bin/ruff check src tests bench examples setup.py
-	.venv-test/bin/ruff format --check src tests bench examples setup.py
+	.venv-test/bin/ruff check src tests bench docs examples setup.py
+	.venv-test/bin/ruff format --check src tests bench docs examples setup.py
 	PATH="$(CURDIR)/.venv-test/bin:$$PATH" cython-lint src/bpcore
 	.venv-test/bin/mypy
 

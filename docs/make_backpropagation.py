@@ -1,0 +1,286 @@
+"""Writes backpropagation.md, every number of it from one traced step.
+
+python docs/make_backpropagation.py
+
+A test writes it again and compares, so that the page cannot drift from the library.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+import bpcore as bp
+from bpcore.tracing.derivation import Line, rule_of
+from bpcore.tracing.text import beside, number
+
+PAGE = Path(__file__).with_name("backpropagation.md")
+
+PROGRAM = """\
+import bpcore as bp
+
+net = bp.Network([2, 2, 2, 1], activation="tanh", output="sigmoid",
+                 loss="squared_error", optimizer=bp.SGD(lr=0.5, momentum=0.9),
+                 dtype="float64", rng=3)
+X, y = [[0.5, -1.0], [1.0, 2.0]], [1.0, 0.0]
+net.train_step(X, y)            # so that momentum has something to go on
+t = bp.trace(net, X, y)         # the second step, with all its numbers"""
+
+
+def main():
+    """Write the page."""
+    PAGE.write_text(page(), encoding="utf-8")
+    print(f"written to {PAGE}")
+
+
+def page():
+    """The page as text."""
+    names = {}
+    exec(PROGRAM, names)
+    net, t, X, y = (names[name] for name in ("net", "t", "X", "y"))
+    parts = [
+        TITLE,
+        code(PROGRAM, "python"),
+        GIVEN,
+        shown(("X = a[0]", t.X), ("y", t.y)),
+        forward(t),
+        chain_rule(t),
+        delta(t),
+        gradients(t),
+        update(t, net, X, y),
+        costs(t, net, X, y),
+    ]
+    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def code(text, language="text"):
+    """A block of code."""
+    return f"```{language}\n{text}\n```"
+
+
+def shown(*equations):
+    """Equations beside their numbers."""
+    lines = [line for pair in equations for line in beside(Line(*pair), whole=True)]
+    return code("\n".join(line.removeprefix("  ") for line in lines))
+
+
+TITLE = """
+# Backpropagation, number by number
+
+How exactly is a weight in the middle of a network changed? Do hidden layers use the
+same gradient as the output layer? What is it that travels back? And why is all this
+faster than to try out what a small change of each weight does?
+
+This page answers with the numbers of one training step of a small network. It is
+written by `docs/make_backpropagation.py` from `bpcore.trace`, which runs the kernels
+that train networks in earnest: these are the numbers of that step, not of an imitation.
+"""
+
+GIVEN = """
+Two inputs, two hidden layers of two units, one output, and a mini-batch of n = 2 rows.
+Layers count from 0: `a[0]` is the input, layer l leads from `a[l]` to `a[l+1]` by the
+weights `W[l]`, (n_in, n_out), and the biases `b[l]`. `@` is the product of matrices,
+`*` that of elements.
+"""
+
+
+def forward(t):
+    """z, a and E."""
+    pairs = []
+    for l in range(t.n_layers):
+        f = t.design.activations[l]
+        pairs += [
+            (f"W[{l}]", t.before.weights[l]),
+            (f"b[{l}]", t.before.biases[l]),
+            (f"z[{l}] = a[{l}] @ W[{l}] + b[{l}]", t.z[l]),
+            (f"a[{l + 1}] = {f}(z[{l}])", t.a[l + 1]),
+        ]
+    return f"""
+## Forward
+
+Each unit adds up what comes in, times its weights, and passes on f of that sum. Rows
+are the samples, columns the units.
+
+{shown(*pairs)}
+
+The loss measures how far `a[3]` is from the targets: half the square of the difference
+for each row, and E, their mean. E is one number, and everything below is about how it
+depends on the weights.
+
+{shown(("E_i = 1/2 (a - y)^2", t.losses), ("E = mean(E_i)", t.loss))}
+"""
+
+
+def chain_rule(t):
+    """One weight along all its paths."""
+    path = t.path(0, 0, 1)
+    all_paths = str(path).split("\n\n")[0]
+    return f"""
+## The chain rule, written out
+
+Take one weight: `W[0][0, 1]`, from input 0 to unit 1 of the first hidden layer. It acts
+on E only through `z[0][s, 1]`, and from there through every unit of the second hidden
+layer. The chain rule multiplies the derivatives along each such path, and adds up the
+paths of all rows s:
+
+{code(all_paths)}
+
+(Python: `print(t.path(0, 0, 1))`.) This is all there is to the derivative. But the
+number of paths is the product of the widths of all layers above: in a network of four
+hidden layers of 100 units and one output, each weight of the first layer has a million.
+"""
+
+
+def delta(t):
+    """The recursion, from the output to the first layer."""
+    output = shown(
+        ("dE/da[3] = (a[3] - y) / n", t.da[3]),
+        ("f'(z[2]) = a[3] (1 - a[3])", t.derivatives[2]),
+        ("delta[2] = dE/da[3] * f'(z[2])", t.delta[2]),
+    )
+    hidden = []
+    for l in (1, 0):
+        hidden += [
+            (f"dE/da[{l + 1}] = delta[{l + 1}] @ W[{l + 1}].T", t.da[l + 1]),
+            (f"f'(z[{l}]) = 1 - a[{l + 1}]^2", t.derivatives[l]),
+            (f"delta[{l}] = dE/da[{l + 1}] * f'(z[{l}])", t.delta[l]),
+        ]
+    return f"""
+## What travels back: delta
+
+The terms above share most of their factors: what comes after `z[1][s, k1]` is the same
+for whichever weight the path came from. Backpropagation computes that common part once
+for each unit and row, and calls it delta:
+
+    delta[l] = dE/dz[l]                                        (n, units of layer l)
+
+At the output the loss gives its derivative by the activations, and f' leads through the
+activation to z:
+
+{output}
+
+Below it, the derivative by `a[l]` is collected from all units that `a[l]` goes to, over
+the same weights as on the way forward, and again f' leads to z:
+
+{shown(*hidden)}
+
+So hidden layers do not have a gradient of another kind: delta is the derivative of the
+same E, by their own z. Only where `dE/da` comes from differs: at the output from the
+loss, elsewhere from the layer above. What travels from layer to layer is this array of
+one number for each unit and row. No weights travel, and no gradient by weights.
+
+Where the output is softmax with cross-entropy, or a sigmoid with binary cross-entropy,
+the two factors at the output collapse into `delta = (a - y) / n`.
+"""
+
+
+def gradients(t):
+    """dW and db."""
+    pairs = []
+    for l in (2, 1, 0):
+        pairs += [
+            (f"dW[{l}] = a[{l}].T @ delta[{l}]", t.dW[l]),
+            (f"db[{l}] = delta[{l}].sum(0)", t.db[l]),
+        ]
+    path = t.path(0, 0, 1)
+    assert path.difference < 1e-15, "the two forms disagree"
+    return f"""
+## The gradient of every weight
+
+In each row a weight acts on E through one z only: `z[l][s, j]` has the term
+`a[l][s, i] W[l][i, j]`. Its derivative is what came in times what comes back, summed
+over the rows:
+
+    dW[l][i, j] = sum_s a[l][s, i] delta[l][s, j]
+
+That is the same for every layer, the middle ones too:
+
+{shown(*pairs)}
+
+`dW[0][0, 1]` is {number(path.layer_by_layer)}, which is what the paths added up to.
+"""
+
+
+def update(t, net, X, y):
+    """The optimizer's step, in place, from the old W."""
+    pairs = []
+    for l in (1,):
+        old, new = (p.state["velocity"].weights[l] for p in (t.before, t.after))
+        pairs += [
+            (f"W[{l}], before", t.before.weights[l]),
+            (f"g = dW[{l}]", t.dW[l]),
+            ("v, before", old),
+            ("v = 0.9 v + g", new),
+            ("W = W - 0.5 v", t.after.weights[l]),
+        ]
+    wrong = t.delta[1] @ t.after.weights[1].T * t.derivatives[0]
+    loss_before = t.loss
+    net.train_step(X, y)
+    same = all(
+        W.tobytes() == after.tobytes()
+        for W, after in zip(net.weights, t.after.weights, strict=True)
+    )
+    assert same, "the trace is not what train_step does"
+    loss_after = net.evaluate(X, y)
+    assert loss_after < loss_before
+    rule = "\n".join(rule_of(t.optimizer))
+    return f"""
+## The update, in place
+
+The optimizer turns the gradient g of each weight w into a step. Gradient descent with
+momentum keeps a velocity v, as large as the weights:
+
+{code(rule)}
+
+For the layer in the middle (dampening is 0, lr 0.5, momentum 0.9):
+
+{shown(*pairs)}
+
+The order matters. `delta[0]` needs `W[1]` as it was on the way forward. Were `W[1]`
+updated first, the layer below would be given the derivative of a network that nobody
+has run:
+
+{
+        shown(
+            ("delta[0], from the old W[1]", t.delta[0]),
+            ("delta[0], from the new W[1]: wrong", wrong),
+        )
+    }
+
+So for l = L-1, ..., 0 the library computes `delta[l-1]` first, and then updates `W[l]`
+and `b[l]` in place, each tile of `dW[l]` while it is still in the processor's
+registers: no gradient is ever stored. E was {number(loss_before)} before this step, and
+is {number(loss_after)} after it. `t.after` has the bits of what `net.train_step(X, y)`
+makes of the network.
+"""
+
+
+def costs(t, net, X, y):
+    """Multiplications, and what differences would cost."""
+    path = t.path(0, 0, 1)
+    table = str(path).split("\n\n")[-1]
+    check = bp.check_gradients(net, X, y)
+    assert check.largest < 1e-6
+    wide = bp.Network([50, 100, 100, 100, 10], rng=0)
+    of_all = bp.trace(wide, np.ones((1, 50)), np.ones((1, 10))).path(0, 0, 0)
+    expanded, layered = of_all.of_all_parameters
+    evaluations = 2 * net.parameters.size
+    return f"""
+## Why it is fast
+
+{code(table)}
+
+Even here sharing the deltas pays. For a network of 50-100-100-100-10 and one row it is
+{expanded:,} multiplications against {layered:,}.
+
+The third way is to try: change one parameter by h, look at E, change it by -h, look
+again. That is `(E(w + h) - E(w - h)) / 2h`, a good check of the other two
+(`bp.check_gradients(net, X, y)` finds a relative error below 1e-6 here). But it takes
+two evaluations of the network for each of its parameters, {evaluations} for these
+{net.parameters.size}. Backpropagation takes one pass forward, and one back that costs
+about twice as much, for all parameters together: with a million of them, the work of
+three passes in place of two million.
+"""
+
+
+if __name__ == "__main__":
+    main()
