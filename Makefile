@@ -49,6 +49,7 @@ bench:
 		--json $(RESULTS)/step_x86_64_v3.json  # not every CPU has it
 	$(BENCH).predict --json $(RESULTS)/predict.json
 	$(BENCH).training --json $(RESULTS)/training.json
+	$(BENCH).tracing --json $(RESULTS)/tracing.json
 	$(BENCH).threads --json $(RESULTS)/threads.json
 	$(BENCH).fann --json $(RESULTS)/fann.json
 	$(BENCH).memory --json $(RESULTS)/memory.json

@@ -17,6 +17,7 @@ from . import (
     records,
     tables,
     threads,
+    tracing,
     training,
     verdicts,
 )
@@ -109,6 +110,7 @@ _SECTIONS = (
     ),
     ("step_x86_64_v3", f"Training step with AVX2: {_OVERVIEW}", tables.summary),
     ("training", "What training may be told besides", training.both_tables),
+    ("tracing", "A traced step over one with stored gradients", tracing.table),
     ("threads", "Threads", _threads),
     ("memory", "Memory at its peak", memory.table),
     ("kernels", "Kernels, float32: share of the peak", kernels.shares),

@@ -148,6 +148,16 @@ def _training():
     yield Target("threads", title, at, "throughput", least=1.8)
 
 
+def _tracing():
+    for optimizer in ("SGD", "Adam"):
+        for threads in (1, 2):
+            title = f"trace over a stored-gradient step, {optimizer}, {threads} thread"
+            at = {"net": "784-1024-1024-10", "batch": 128}
+            at |= {"optimizer": optimizer, "threads": threads}
+            figure = "steps.trace.over_stored"
+            yield Target("tracing", title + "s" * (threads > 1), at, figure, most=3)
+
+
 def _memory():
     for net, batch in (
         ("784-128-10", 128),
@@ -167,6 +177,7 @@ TARGETS = (
     *_per_sample(),
     *_threads(),
     *_training(),
+    *_tracing(),
     *_memory(),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,7 +35,7 @@ def part(
     memory: NDArray[np.uint8], at: int, shape: tuple[int, ...], dtype: Any
 ) -> Real:
     """The array that begins at byte `at` of a piece of memory."""
-    n_bytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    n_bytes = math.prod(shape) * np.dtype(dtype).itemsize
     return memory[at : at + n_bytes].view(dtype).reshape(shape)
 
 
@@ -64,7 +65,7 @@ def views(
 
     def take(*shape: int) -> Real:
         nonlocal at
-        size = int(np.prod(shape))
+        size = math.prod(shape)
         at += size
         return flat[at - size : at].reshape(shape)
 

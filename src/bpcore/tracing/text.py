@@ -71,5 +71,10 @@ def summary(array: Real) -> str:
     extremes = f"from {number(array.min())} to {number(array.max())}"
     if array.dtype.kind == "i":  # labels
         return f"shape {array.shape}, {extremes}"
-    norm = np.linalg.norm(array.astype(np.float64, copy=False))
-    return f"shape {array.shape}, norm {number(norm)}, {extremes}"
+    return f"shape {array.shape}, norm {number(norm(array))}, {extremes}"
+
+
+def norm(array: Real) -> float:
+    """The norm of Frobenius, with squares in float64: no float32 is too small."""
+    flat = np.ravel(array)
+    return float(np.sqrt(np.einsum("i,i->", flat, flat, dtype=np.float64)))
