@@ -68,8 +68,9 @@ def trace(
     Notes
     -----
     For a large network it takes the time of two to three steps with stored gradients,
-    for a small one about a quarter of a millisecond; and memory for X twice, for a, z and delta of every layer, for parameters and optimizer state twice,
-    and for the gradients.
+    for a small one about a quarter of a millisecond; and memory for X twice, for a, z
+    and delta of every layer, for parameters and optimizer state twice, and for the
+    gradients.
 
     Examples
     --------
