@@ -5,6 +5,8 @@
     record       one step, with everything it computes kept: trace
     values       Trace: those numbers, by the names of the equations
     paths        one derivative as the sum over all paths, and layer by layer
+      counts       what each of the two costs
+      path_text    both written out
     derivation   every equation of the step beside its numbers
     text, html   the derivation, to be read
     picture      the network with its activations, deltas and changes

@@ -152,8 +152,9 @@ def backward_layer(trace: Trace, l: int) -> Section:
         )
     lines += [
         Line(f"f'(z) = {ACTIVATIONS[f].derivative}"),
-        Line(f"f'(z[{l}])", trace.derivatives[l]),
     ]
+    if f != "softmax" or is_small(trace):  # else there is a matrix for every row
+        lines.append(Line(f"f'(z[{l}])", trace.derivatives[l]))
     if last and design.loss_takes_z:
         product = f"({BY_Z[name]}){share}"
     elif f == "softmax":

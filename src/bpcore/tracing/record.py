@@ -104,7 +104,7 @@ def record(
     """
     engine, n = network._engine, len(X)
     size, places = engine.tape_size(n, True)
-    _tell(_bytes(network, X, size))
+    tell("this trace takes", _bytes(network, X, size))
     X, dX = X.copy(), np.empty_like(X)
     flat, moments = np.empty_like(network.parameters), network._new_moments()
     losses = np.empty(n)
@@ -191,10 +191,10 @@ def _bytes(network: Network, X: Real, tape: int) -> int:
     return 2 * X.nbytes + tape + parameters
 
 
-def _tell(size: int) -> None:
+def tell(what: str, size: int) -> None:
+    """Warn, at the line of the caller's caller, of what takes much memory."""
     if size > MUCH:
         warnings.warn(
-            f"this trace takes {size / 1e9:.1f} GB of memory; a smaller mini-batch "
-            "takes less",
+            f"{what} {size / 1e9:.1f} GB of memory; a smaller mini-batch takes less",
             stacklevel=4,
         )

@@ -200,7 +200,8 @@ class Trace:
     def derivatives(self) -> tuple[Real, ...]:
         """f'[l](z[l]), (n, n_{l+1}); for softmax the Jacobian da_j/dz_k of each row.
 
-        That is (n, n_{l+1}, n_{l+1}), with rows j and columns k.
+        That is (n, n_{l+1}, n_{l+1}), with rows j and columns k; more than 1 GB of it
+        are told of by a UserWarning before they are taken.
         """
         return tuple(self._derivative(l) for l in range(self.n_layers))
 
@@ -386,7 +387,11 @@ class Trace:
             ones = np.ones_like(source)
             kernels.times_derivative(ones, source, f)
             return ones
-        one = np.eye(source.shape[1], dtype=source.dtype)
+        from bpcore.tracing.record import tell
+
+        n, width = source.shape
+        tell("these derivatives take", n * width * width * source.itemsize)
+        one = np.eye(width, dtype=source.dtype)
         return source[:, :, None] * (one - source[:, None, :])
 
     def _back(self, l: int, out: Real, f: str) -> Real:

@@ -1,0 +1,94 @@
+"""Both forms of a derivative, written out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bpcore.tracing.derivation import is_small
+from bpcore.tracing.paths import MOST, aligned, products, units_of
+from bpcore.tracing.text import number, shown
+
+if TYPE_CHECKING:
+    from bpcore.tracing.paths import PathSum
+
+
+def text(path: PathSum) -> str:
+    """Along all paths, layer by layer, and what each costs."""
+    parts = all_paths(path), layer_by_layer(path), costs(path)
+    return "\n\n".join("\n".join(lines) for lines in parts)
+
+
+def all_paths(path: PathSum) -> list[str]:
+    """Every term, a line each."""
+    symbols = [factor.symbol for factor in path.factors]
+    units = units_of(path.factors)[1:]
+    over = f"rows s and units {', '.join(units)}" if units else "rows s"
+    terms = f"{path.n_terms:,} term" + "s" * (path.n_terms != 1)
+    lines = [
+        f"dE/dW[{path.l}][{path.i}, {path.j}] along all paths: "
+        f"the sum over {over}, {terms}, of",
+        "  " + "  ".join(symbols),
+    ]
+    if path.expanded is None:
+        return [
+            *lines,
+            f"  more than {MOST:,}: too many to write out, or to add up, one by one.",
+            "  Each layer above multiplies their number by its width.",
+        ]
+    factors = np.broadcast_arrays(*aligned(path.factors), products(path.factors))
+    table = [["s", *units, *symbols, "product"]]
+    for at in np.ndindex(factors[0].shape):
+        s, _, *above = at
+        values = [number(array[at]) for array in factors]
+        table.append([*map(str, (s, *above)), *values])
+    return [*lines, *columns(table), f"  sum = {path.expanded:.10g}"]
+
+
+def layer_by_layer(path: PathSum) -> list[str]:
+    """delta from the last layer to this one, and the element of dW."""
+    trace, l, i, j = path.trace, path.l, path.i, path.j
+    whole, last = is_small(trace), trace.n_layers - 1
+    lines = [f"dE/dW[{l}][{i}, {j}] layer by layer"]
+    for m in range(last, l - 1, -1):
+        kept = " * kept" if trace.design.dropout[m] else ""
+        by_a = f"dE/da[{m + 1}]" if m == last else f"(delta[{m + 1}] @ W[{m + 1}].T)"
+        formula = f"{by_a}{kept} * f'(z[{m}])"
+        if trace.design.activations[m] == "softmax":
+            formula = f"sum_k {by_a}_k{kept} da[{m + 1}]_k/dz[{m}]"
+        if m == last and trace.design.loss_takes_z:
+            formula = f"dE/dz[{m}]"
+        lines.append(f"  delta[{m}] = {formula}")
+        lines += [f"      {row}" for row in shown(trace.delta[m], whole)]
+    lines.append(
+        f"  dW[{l}][{i}, {j}] = sum_s a[{l}][s,{i}] delta[{l}][s,{j}] "
+        f"= {path.layer_by_layer:.10g}"
+    )
+    if path.difference is not None:
+        lines.append(f"  they differ by {path.difference:.1e}")
+    return lines
+
+
+def costs(path: PathSum) -> list[str]:
+    """Multiplications of both forms."""
+    table = [["multiplications", "this weight"], ["all paths"], ["layer by layer"]]
+    for row, count in zip(table[1:], path.multiplications, strict=True):
+        row.append(f"{count:,}")
+    if path.of_all_parameters:
+        table[0].append("all weights and biases")
+        for row, count in zip(table[1:], path.of_all_parameters, strict=True):
+            row.append(f"{count:,}")
+    width = max(len(row[0]) for row in table)
+    return columns([[row[0].ljust(width), *row[1:]] for row in table], "")
+
+
+def columns(table: Sequence[Sequence[str]], margin: str = "  ") -> list[str]:
+    """A line for each row, the cells of a column as wide as the widest."""
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return [
+        margin
+        + "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+        for row in table
+    ]
