@@ -1,9 +1,15 @@
-"""Tables of HTML, for notebooks."""
+"""HTML for notebooks: tables, and a network as one."""
 
 from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from bpcore.network import Network
 
 #: Cells of code: what is aligned in them stays so.
 _STYLE = "text-align: left; white-space: pre; font-family: monospace"
@@ -24,3 +30,39 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "")
         )
         parts.append(f"<tr>{cells}</tr>")
     return "\n".join([*parts, "</tbody>", "</table>"])
+
+
+def of_network(network: Network) -> str:
+    """A row for each layer: its units, its weights, and what is special about it."""
+    layers = zip(
+        network.weights,
+        network.activations,
+        network.norms,
+        network.dropout,
+        network.frozen,
+        strict=True,
+    )
+    rows = [("", "a[0]", f"{network.sizes[0]}", "", "", "")]
+    for l, (W, f, norm, dropout, frozen) in enumerate(layers):
+        n_in, n_out = W.shape
+        special = [
+            f"{norm} norm" if norm else "",
+            f"dropout {dropout:g}" if dropout else "",
+            "frozen" if frozen else "",
+        ]
+        rows.append(
+            (
+                f"{l}",
+                f"a[{l + 1}] = {f}(z[{l}])",
+                f"{n_out}",
+                f"W[{l}] {n_in} x {n_out}",
+                f"{np.linalg.norm(W):.4g}",
+                ", ".join(filter(None, special)),
+            )
+        )
+    loss = getattr(network.loss, "__name__", str(network.loss))
+    caption = (
+        f"{type(network).__name__}: {network.parameters.size:,} parameters "
+        f"({network.dtype.name}), loss {loss}, {network.optimizer}"
+    )
+    return table(("layer", "", "units", "weights", "norm of W", ""), rows, caption)

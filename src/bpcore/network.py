@@ -226,34 +226,7 @@ class Network(Learner):
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def _repr_html_(self) -> str:
-        design = self._design
-        rows = [("", "a[0]", f"{self.sizes[0]}", "", "", "", "")]
-        for l, (W, f) in enumerate(zip(self.weights, self.activations, strict=True)):
-            about = [
-                f"{design.norms[l]} norm" if design.norms[l] else "",
-                f"dropout {design.dropout[l]:g}" if design.dropout[l] else "",
-                "frozen" if self._frozen[l] else "",
-            ]
-            n_in, n_out = W.shape
-            count = settings.parameter_count((n_in, n_out), design.norms[l : l + 1])
-            rows.append(
-                (
-                    f"{l}",
-                    f"a[{l + 1}] = {f}(z[{l}])",
-                    f"{n_out}",
-                    f"W[{l}] {n_in} x {n_out}",
-                    f"{count:,}",
-                    f"{np.linalg.norm(W):.4g}",
-                    ", ".join(filter(None, about)),
-                )
-            )
-        head = ("layer", "", "units", "weights", "parameters", "norm of W", "")
-        loss = getattr(self.loss, "__name__", str(self.loss))
-        caption = (
-            f"{type(self).__name__}: {self._parameters.size:,} parameters "
-            f"({self._dtype.name}), loss {loss}, {self._optimizer}"
-        )
-        return _html.table(head, rows, caption)
+        return _html.of_network(self)
 
     # --- what it is made of -----------------------------------------------------------
 
