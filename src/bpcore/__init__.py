@@ -15,6 +15,8 @@ What a user needs::
     History          what fit returns
     fit_many         many networks at once
     check_gradients  backpropagation against central differences
+    numerical_gradient
+                     the derivatives of any function, from its values alone
     reference        all of it again in plain NumPy: the specification
     kernels          every piece of arithmetic, callable alone
     show_config      what this installation is made of and what it runs on
@@ -72,6 +74,7 @@ from bpcore.history import History
 from bpcore.losses import LOSSES, CrossEntropy, Huber, Quantile
 from bpcore.many import Fitted, fit_many
 from bpcore.network import Network
+from bpcore.numerical import numerical_gradient
 from bpcore.optimizers import (
     LBFGS,
     SGD,
@@ -129,6 +132,7 @@ __all__ = [
     "fit_many",
     "kernels",
     "metrics",
+    "numerical_gradient",
     "reference",
     "schedules",
     "show_config",
