@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcore import _validation as door
 from bpcore.buffers import Real, by_layer
 from bpcore.errors import DivergenceError
 from bpcore.numerical import CENTRAL_STEP, numerical_gradient
@@ -64,6 +65,8 @@ class Differences:
     def _follow(self) -> None:
         """Let the copy be what the network is now."""
         network, twin = self.network, self.twin
+        if not door.all_finite(network.parameters):
+            raise DivergenceError("the parameters are not finite: no step aside")
         twin.parameters[...] = network.parameters
         twin._engine.seen = network._engine.seen  # of which dropout and noise are made
 

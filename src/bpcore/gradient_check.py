@@ -153,8 +153,8 @@ def _largest(found: list[Worst]) -> Worst | None:
 
 def _worst(name: str, exact: NDArray[Any], numerical: NDArray[np.float64]) -> Worst:
     """The element of one array that is furthest off."""
-    with np.errstate(invalid="ignore"):
-        scale = max(np.abs(exact).max(), np.abs(numerical).max())
+    with np.errstate(invalid="ignore"):  # what is not finite is off by NaN
+        scale = np.fmax(np.abs(exact), np.abs(numerical)).max()
         errors = np.abs(exact - numerical) / scale
     at = np.unravel_index(np.argmax(errors), errors.shape)
     return Worst(
