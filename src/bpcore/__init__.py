@@ -45,6 +45,8 @@ below it::
       history, progress       what is kept and what is shown of it
       snapshot                the way back if it diverges, and to the best epoch
       lbfgs                   the one optimizer that is not ours
+      differences             steps without backpropagation
+        numerical               derivatives of any function, from its values alone
     _engine.pyx             one mini-batch forward, backward, updated; without the GIL
       csrc/team.h             the threads that share its work
     _kernels.pyx            every piece of arithmetic, callable alone: bp.kernels
