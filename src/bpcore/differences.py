@@ -35,7 +35,10 @@ class Differences:
     def by_parameters(
         self, batch: Batch, eps: float = CENTRAL_STEP, *, frozen: bool = True
     ) -> NDArray[np.float64]:
-        """dE/dw of all parameters; without the `frozen` ones theirs are zero."""
+        """dE/dw of all parameters, or zero for the `frozen` ones if they are left out.
+
+        E is the mean loss of the mini-batch, as the network's door lets it in.
+        """
         network, twin = self.network, self.twin
         self._follow()
         batch = _as_float64(batch)
@@ -53,7 +56,7 @@ class Differences:
         return gradient
 
     def by_input(self, batch: Batch, eps: float = CENTRAL_STEP) -> NDArray[np.float64]:
-        """dE/dX."""
+        """dE/dX, of the same."""
         self._follow()
         X, targets, weight = _as_float64(batch)
 

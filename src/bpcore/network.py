@@ -421,8 +421,9 @@ class Network(Learner):
         Notes
         -----
         An interrupt (Ctrl-C) is raised between two mini-batches: after the one being
-        computed, or after a twentieth of a second, whichever is longer.  The network
-        keeps what it has learnt.
+        computed, or after a twentieth of a second, whichever is longer; by numerical
+        gradients at once, and that one is dropped.  The network keeps what it has
+        learnt.
 
         Examples
         --------
