@@ -50,6 +50,7 @@ bench:
 	$(BENCH).predict --json $(RESULTS)/predict.json
 	$(BENCH).training --json $(RESULTS)/training.json
 	$(BENCH).tracing --json $(RESULTS)/tracing.json
+	$(BENCH).numerical --json $(RESULTS)/numerical.json
 	$(BENCH).threads --json $(RESULTS)/threads.json
 	$(BENCH).fann --json $(RESULTS)/fann.json
 	$(BENCH).memory --json $(RESULTS)/memory.json
@@ -65,7 +66,8 @@ sanitize:
 		tests/test_bits.py tests/test_gradients.py tests/test_network.py \
 		tests/test_threads.py tests/test_at_once.py tests/test_snapshot.py \
 		tests/test_training_kernels.py tests/test_golden.py tests/test_training.py \
-		tests/test_fit_options.py tests/test_callbacks_that_meddle.py
+		tests/test_fit_options.py tests/test_callbacks_that_meddle.py \
+		tests/test_numerical.py
 
 clean:
 	rm -rf .venv .venv-test .venv-bench .venv-sanitize build src/*.egg-info bpcore-demo.png

@@ -9,10 +9,11 @@ would pick instead. Nothing is timed before its result agrees with the reference
     python -m bench.predict    one prediction, called from Python
     python -m bench.fann       fit, one sample at a time, against FANN in C
     python -m bench.training   optimizers, dropout and the like against a plain step
+    python -m bench.numerical  a gradient by backpropagation, and by central differences
     python -m bench.kernels    the kernels alone, for each instruction set of this CPU
     python -m bench.threads    several threads, and several networks, against one
     python -m bench.memory     the peak memory of training, against what it needs
-    python -m bench.summary    one page and one plot of what the others have written
+    python -m bench.summary    one page and the plots of what the others have written
 
 Each command but `threads` holds itself to one core and each library to one thread. Each
 prints a table, and with ``--json FILE`` writes the same figures, their spread, the
@@ -23,7 +24,7 @@ leaves what they say in ``bench/results``.
 Where things are, each line resting on those below it:
 
     the page       summary, plot
-    commands       step, predict, fann; training; threads; memory; kernels
+    commands       step, predict, fann; training; numerical; threads; memory; kernels
     what they run  command, compare, peers/; per_sample, fann_driver (.py, .c);
                    abreast, many; footprint, gauges; operations, numpy_kernels
     what they say  verdicts, targets, tables, report, records

@@ -1,6 +1,8 @@
-"""One picture: how far above the floor each library is, from tiny nets to wide ones."""
+"""The pictures: how far above the floor each library is; what a gradient costs."""
 
 from matplotlib.figure import Figure
+
+from . import report
 
 #: A colour for each peer, distinct to the colour-blind too (after Okabe and Ito).
 _COLOURS = {
@@ -47,6 +49,76 @@ def draw(results, path):
     nets = axes.secondary_xaxis("top")
     labels = [f"{result['net']}, {result['batch']}" for result in results]
     nets.set_xticks(work, labels, rotation=40, ha="left", fontsize="small")
+    nets.minorticks_off()
+    figure.savefig(path, dpi=110)
+
+
+def growth(results, exponents, path):
+    """Plot the time of a gradient against the weights, by backpropagation and without.
+
+    Parameters
+    ----------
+    results : list of dict
+        What `bench.numerical` found.
+    exponents : dict of str to float
+        The power of the weights that either time grows with.
+    path : Path
+        Where the picture goes.
+    """
+    weights = [result["weights"] for result in results]
+    figure = Figure(figsize=(10, 6), layout="constrained")
+    axes = figure.subplots()
+    ways = {
+        "numerical": ("central differences:\ntwo calls a weight", _COLOURS["torch"]),
+        "backpropagation": ("backpropagation:\none call", _COLOURS["bpcore"]),
+    }
+    for way, (title, colour) in ways.items():
+        spreads = [result[way] for result in results]
+        middle = [1e6 * spread.median for spread in spreads]
+        below = [1e6 * (spread.median - spread.lower) for spread in spreads]
+        above = [1e6 * (spread.upper - spread.median) for spread in spreads]
+        axes.errorbar(
+            weights,
+            middle,
+            yerr=(below, above),
+            color=colour,
+            marker="o",
+            linewidth=2.5,
+            capsize=2,
+        )
+        axes.annotate(
+            f"{title}, and\nweights to the power {exponents[way]:.1f}",
+            (weights[-1], middle[-1]),
+            (12, 0),
+            textcoords="offset points",
+            color=colour,
+            va="center",
+        )
+    for result in results:
+        high, low = result["numerical"].median, result["backpropagation"].median
+        axes.plot(
+            [result["weights"]] * 2, [1e6 * high, 1e6 * low], ":", color="#999999"
+        )
+        axes.annotate(
+            f"{report.number(result['over_backpropagation'].median)}x",
+            (result["weights"], 1e6 * (high * low) ** 0.5),
+            (5, 0),
+            textcoords="offset points",
+            color="#666666",
+            va="center",
+        )
+    axes.set(xscale="log", yscale="log")
+    axes.set_xlim(weights[0] / 1.5, weights[-1] * 11)  # for what is said of the lines
+    axes.set_xlabel("weights of the net (its layers above)")
+    axes.set_ylabel("time of one gradient, 32 rows (us)")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    nets = axes.secondary_xaxis("top")
+    nets.set_xticks(weights, [result["net"] for result in results], fontsize="small")
+    nets.tick_params(length=0)
+    nets.spines["top"].set_visible(False)
     nets.minorticks_off()
     figure.savefig(path, dpi=110)
 

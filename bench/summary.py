@@ -1,9 +1,9 @@
-"""All that the other commands have found, as one page and one plot.
+"""All that the other commands have found, as one page and its plots.
 
 python -m bench.summary
 
-Reads the JSON files in ``bench/results`` and writes ``README.md`` and ``speed.png``
-beside them. A file that is not there leaves its targets unmeasured.
+Reads the JSON files in ``bench/results`` and writes ``README.md``, ``speed.png`` and
+``numerical.png`` beside them. A file that is not there leaves its targets unmeasured.
 """
 
 from pathlib import Path
@@ -13,6 +13,7 @@ from . import (
     kernels,
     many,
     memory,
+    numerical,
     plot,
     records,
     tables,
@@ -44,6 +45,10 @@ def main():
         raise SystemExit(f"nothing to tell of without {FOLDER.name}/step.json")
     (FOLDER / "README.md").write_text(document(found))
     plot.draw(found["step"]["results"], FOLDER / "speed.png")
+    if "numerical" in found:
+        results = found["numerical"]["results"]
+        powers = numerical.exponents(results)
+        plot.growth(results, powers, FOLDER / "numerical.png")
     print(verdicts.count(found))
 
 
@@ -55,6 +60,7 @@ def document(found):
     for name, title, table in _SECTIONS:
         if name in found:
             parts += [f"\n## {title}\n", _block(table(found[name]["results"]))]
+            parts += _PICTURES.get(name, ())
     return "\n".join(parts) + "\n"
 
 
@@ -111,11 +117,17 @@ _SECTIONS = (
     ("step_x86_64_v3", f"Training step with AVX2: {_OVERVIEW}", tables.summary),
     ("training", "What training may be told besides", training.both_tables),
     ("tracing", "A traced step over one with stored gradients", tracing.table),
+    ("numerical", "A gradient without backpropagation", numerical.table),
     ("threads", "Threads", _threads),
     ("memory", "Memory at its peak", memory.table),
     ("kernels", "Kernels, float32: share of the peak", kernels.shares),
     ("kernels_float64", "Kernels, float64: share of the peak", kernels.shares),
 )
+
+#: What stands below a table.
+_PICTURES = {
+    "numerical": ["\n![Time of one gradient against the weights](numerical.png)"],
+}
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ What a user needs::
     trace            every number of one training step
     GradientFlow     norms, dead and saturated units, epoch after epoch
     check_gradients  backpropagation against central differences
+    numerical_gradient
+                     the derivatives of any function, from its values alone
     reference        all of it again in plain NumPy: the specification
     kernels          every piece of arithmetic, callable alone
     show_config      what this installation is made of and what it runs on
@@ -46,6 +48,8 @@ below it::
       history, progress       what is kept and what is shown of it
       snapshot                the way back if it diverges, and to the best epoch
       lbfgs                   the one optimizer that is not ours
+      differences             steps without backpropagation
+        numerical               derivatives of any function, from its values alone
     _engine.pyx             one mini-batch forward, backward, updated; without the GIL
       csrc/team.h             the threads that share its work
     _kernels.pyx            every piece of arithmetic, callable alone: bp.kernels
@@ -75,6 +79,7 @@ from bpcore.history import History
 from bpcore.losses import LOSSES, CrossEntropy, Huber, Quantile
 from bpcore.many import Fitted, fit_many
 from bpcore.network import Network
+from bpcore.numerical import numerical_gradient
 from bpcore.optimizers import (
     LBFGS,
     SGD,
@@ -135,6 +140,7 @@ __all__ = [
     "fit_many",
     "kernels",
     "metrics",
+    "numerical_gradient",
     "reference",
     "schedules",
     "show_config",

@@ -124,6 +124,9 @@ class Engine:
     def tape_size(
         self, n: int, everything: bool = False
     ) -> tuple[int, list[dict[str, int]]]: ...
+    def training_loss(
+        self, X: _Array, y: _Array, weight: _Array | None, moments: _Array | None
+    ) -> float: ...
     def forward(self, X: _Array, memory: _Array) -> None: ...
     def backward(
         self,

@@ -191,6 +191,7 @@ cdef enum what_t:
     EVALUATE
     TRAIN
     DIFFERENTIATE
+    TRAINING_LOSS
 
 
 # What the engine is asked for, and what comes of it.
@@ -248,7 +249,7 @@ cdef void walk(void *task_, const worker_t *worker) noexcept nogil:
     cdef batch_t batch
     cdef Py_ssize_t n, first = task.first, batches = 0
     cdef Py_ssize_t clock_every = 1 if task.rows * net.size > QUICK else CLOCK_EVERY
-    cdef bint training = task.what == TRAIN or task.what == DIFFERENTIATE
+    cdef bint training = task.what not in (PREDICT, EVALUATE)
     cdef bint finite = True, late = False
     cdef sums_t sums = task.sums
     cdef uint64_t key
@@ -288,7 +289,7 @@ cdef void walk(void *task_, const worker_t *worker) noexcept nogil:
             sums.weights += loss_pass(net, worker, net.memory, &batch, out, training, 0,
                                       &sums.total)
             finite = not net.failed
-            if training:
+            if task.what == DIFFERENTIATE:
                 backward_pass(net, worker, net.memory, batch.X, n, key, task.gradient,
                               task.dX, False)
         if finite:
@@ -696,7 +697,7 @@ cdef class Engine:
 
     cdef int workers(self, what_t what, Py_ssize_t rows, bint many) noexcept:
         """How many workers mini-batches of so many rows are worth, one or many."""
-        cdef Py_ssize_t products = 1 if what in (PREDICT, EVALUATE) else 3
+        cdef Py_ssize_t products = 3 if what in (TRAIN, DIFFERENTIATE) else 1
         cdef Py_ssize_t least = self.work if many else WAKING * self.work
         cdef Py_ssize_t work = products * rows * self.net.size
         return <int>max(1, min(self.n_threads, work // least))
@@ -915,6 +916,16 @@ cdef class Engine:
         cdef task_t task = self.new_task(DIFFERENTIATE, X, y, weight)
         task.gradient = address(gradient, PyBUF_WRITABLE)
         task.dX = address(dX, PyBUF_WRITABLE) if dX is not None else NULL
+        self.run_task(walk, &task)
+        self.copy_moments(self.net.memory, moments)
+        return mean_loss(&task)
+
+    def training_loss(self, X, y, weight, moments):
+        """The loss that `gradients` returns, with no way back.
+
+        The moments of batch norm go into `moments` unless it is None.
+        """
+        cdef task_t task = self.new_task(TRAINING_LOSS, X, y, weight)
         self.run_task(walk, &task)
         self.copy_moments(self.net.memory, moments)
         return mean_loss(&task)

@@ -76,6 +76,17 @@ def views(
     return Views(tuple(weights), tuple(biases), tuple(gains))
 
 
+def by_layer(
+    values: Sequence[Any], sizes: Sequence[int], norms: Sequence[str | None]
+) -> NDArray[Any]:
+    """One value of each layer, for every one of its parameters: a flat array."""
+    counts = [
+        (n_in + 1 + (norm is not None)) * n_out
+        for (n_in, n_out), norm in zip(itertools.pairwise(sizes), norms, strict=True)
+    ]
+    return np.repeat(values, counts)
+
+
 def running_views(
     flat: NDArray[Any], sizes: Sequence[int], norms: Sequence[str | None]
 ) -> tuple[Any, ...]:

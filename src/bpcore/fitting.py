@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bpcore import _validation as door
 from bpcore.data import Batch, Stream, is_stream, split
+from bpcore.differences import Differences
 from bpcore.metrics import Metric, as_metrics, is_name
 from bpcore.optimizers import LBFGS
 from bpcore.schedules import ReduceOnPlateau
@@ -40,6 +41,7 @@ def prepare(
     batch_callbacks: Iterable[BatchCallback],
     steps_per_epoch: int | None,
     progress: bool,
+    gradient: str,
 ) -> Fit:
     """The arguments of ``Network.fit``, checked before anything has changed."""
     epochs = door.whole_number("epochs", epochs, 1)
@@ -51,6 +53,7 @@ def prepare(
     show = door.yes_or_no("progress", progress)
     per_epoch = _callables("callbacks", callbacks)
     per_batch = _callables("batch_callbacks", batch_callbacks)
+    door.one_of("gradient", gradient, ("backpropagation", "numerical"))
     wanted = as_metrics(metrics)
     network._require_derivatives()
     if not door.all_finite(network.parameters):
@@ -77,6 +80,8 @@ def prepare(
     wanted += _monitored(wanted, monitor, network._reducer)
     watch = Watch(monitor, mode, patience, min_delta, wanted, validates)
     _reject_for_lbfgs(network, per_batch, accumulate)
+    if gradient == "numerical":
+        _reject_for_differences(network, accumulate)
     measured = held_back
     if wanted and not held_back:
         if isinstance(data, Stream):
@@ -107,6 +112,7 @@ def prepare(
         per_epoch,
         per_batch,
         show,
+        Differences(network) if gradient == "numerical" else None,
     )
 
 
@@ -197,6 +203,16 @@ def _reject_for_lbfgs(
                 raise ValueError(
                     f"{name} cannot be given with LBFGS, which makes no mini-batches"
                 )
+
+
+def _reject_for_differences(network: Network, accumulate: int) -> None:
+    wrong = None
+    if isinstance(network.optimizer, LBFGS):
+        wrong = "LBFGS, which makes no mini-batches"
+    elif accumulate > 1:
+        wrong = f"{accumulate=}: every mini-batch makes a step of its own"
+    if wrong:
+        raise ValueError(f"gradient='numerical' cannot be given with {wrong}")
 
 
 def _callables(name: str, callbacks: Any) -> tuple[Any, ...]:

@@ -10,7 +10,29 @@ from numpy.typing import ArrayLike, NDArray
 
 from bpcore import _validation as door
 from bpcore._validation import ClassWeight
+from bpcore.buffers import views
+from bpcore.differences import Differences
 from bpcore.network import Network
+
+
+@dataclass(frozen=True)
+class Worst:
+    """The derivative that is furthest from its central difference.
+
+    Attributes
+    ----------
+    name : str
+        By what, ``W[1][3, 2]``.
+    backpropagation, numerical : float
+        The derivative by either way.
+    error : float
+        Their difference, relative to the largest element of the array.
+    """
+
+    name: str
+    backpropagation: float
+    numerical: float
+    error: float
 
 
 @dataclass(frozen=True)
@@ -24,36 +46,29 @@ class GradientCheck:
         relative to the largest element of the array.
     zero : tuple of str
         The arrays whose gradient is zero throughout, of which the check says nothing.
+    worst : Worst or None
+        The one element with the largest of the errors; None where all is zero.
     """
 
     errors: dict[str, float]
     zero: tuple[str, ...]
+    worst: Worst | None = None
 
     @property
     def largest(self) -> float:
         """The largest of the errors."""
-        return max(self.errors.values())
+        return self.worst.error if self.worst else 0.0
 
     def __repr__(self) -> str:
         lines = [f"{name:>8}  {error:.1e}" for name, error in self.errors.items()]
         lines += [f"{name:>8}  zero throughout: nothing checked" for name in self.zero]
+        if worst := self.worst:
+            lines += [
+                f"worst: {worst.name}, off by {worst.error:.1e}",
+                f"    backpropagation  {worst.backpropagation: .12e}",
+                f"    numerical        {worst.numerical: .12e}",
+            ]
         return "\n".join(["relative error of the gradients", *lines])
-
-
-def central_differences(f: Any, x: NDArray[Any], step: float) -> NDArray[np.float64]:
-    """(f(x + h e) - f(x - h e)) / 2h for each element, with h = step max(1, |x_i|)."""
-    derivative = np.empty(x.shape)
-    for i in np.ndindex(x.shape):
-        kept = float(x[i])
-        above = kept + step * max(1.0, abs(kept))
-        below = kept - step * max(1.0, abs(kept))
-        x[i] = above
-        f_above = f()
-        x[i] = below
-        f_below = f()
-        x[i] = kept
-        derivative[i] = (f_above - f_below) / (above - below)
-    return derivative
 
 
 def check_gradients(
@@ -75,15 +90,23 @@ def check_gradients(
     network : Network
         Left as it is; the differences are taken in a float64 copy of it.
     X, y, sample_weight, class_weight
-        One mini-batch, as for ``Network.train_step``; each parameter costs two
-        evaluations of it.
+        One mini-batch, as for ``Network.train_step``; each parameter, and each element
+        of X, costs two evaluations of its loss.
     step : float
         h of a central difference, for parameters of size 1 or less; relative above.
 
     Returns
     -------
     GradientCheck
-        The relative error of every parameter array and of the input's gradient.
+        The relative error of every parameter array and of the input's gradient, and
+        the worst of their elements.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is not as described.
+    DivergenceError
+        If the loss is infinite or NaN, here or a step aside.
 
     Examples
     --------
@@ -92,36 +115,51 @@ def check_gradients(
     >>> check = bp.check_gradients(net, np.eye(3), [[1.0, 0.0]] * 3)
     >>> check.largest < 1e-6, check.zero
     (True, ())
+    >>> check.worst.name in repr(check)
+    True
     """
     door.instance("network", network, Network)
     step = door.real_number("step", step, above_zero=True)
-    given = y, sample_weight, class_weight
-    gradients = network.gradients(X, *given)
-    twin = network.astype("float64")
-    rows = np.array(X, dtype=np.float64)
-    as_in_use = not (twin._design.random or "batch" in twin.norms)
-
-    def loss() -> float:
-        if as_in_use:
-            return float(twin.evaluate(rows, *given))
-        of_training = twin.gradients(rows, *given).loss
-        assert of_training is not None
-        return of_training
-
-    pairs = {}
-    for l, (W, b) in enumerate(zip(twin.weights, twin.biases, strict=True)):
-        pairs[f"W[{l}]"] = gradients.weights[l], central_differences(loss, W, step)
-        pairs[f"b[{l}]"] = gradients.biases[l], central_differences(loss, b, step)
-        if (gain := twin.gains[l]) is not None:
-            of_gain = gradients.gains[l]
-            assert of_gain is not None
-            pairs[f"gain[{l}]"] = of_gain, central_differences(loss, gain, step)
-    pairs["X"] = gradients.input, central_differences(loss, rows, step)
-    errors, zero = {}, []
+    gradients = network.gradients(X, y, sample_weight, class_weight)
+    batch = network._weighted_batch(X, y, sample_weight, class_weight)
+    differences = Differences(network)
+    flat = views(differences.by_parameters(batch, step), network.sizes, network.norms)
+    pairs: dict[str, tuple[Any, Any]] = {}
+    for l in range(len(network.weights)):
+        pairs[f"W[{l}]"] = gradients.weights[l], flat.weights[l]
+        pairs[f"b[{l}]"] = gradients.biases[l], flat.biases[l]
+        if network.norms[l]:
+            pairs[f"gain[{l}]"] = gradients.gains[l], flat.gains[l]
+    pairs["X"] = gradients.input, differences.by_input(batch, step)
+    found, zero = {}, []
     for name, (exact, numerical) in pairs.items():
-        scale = max(np.abs(exact).max(), np.abs(numerical).max())
-        if scale == 0:
+        if exact.any() or numerical.any():
+            found[name] = _worst(name, exact, numerical)
+        else:
             zero.append(name)
-            continue
-        errors[name] = float(np.abs(exact - numerical).max() / scale)
-    return GradientCheck(errors or {"nothing": 0.0}, tuple(zero))
+    return GradientCheck(
+        {name: worst.error for name, worst in found.items()},
+        tuple(zero),
+        _largest(list(found.values())),
+    )
+
+
+def _largest(found: list[Worst]) -> Worst | None:
+    """The worst of all; an error that is NaN counts as the largest."""
+    if not found:
+        return None
+    return found[int(np.argmax([worst.error for worst in found]))]
+
+
+def _worst(name: str, exact: NDArray[Any], numerical: NDArray[np.float64]) -> Worst:
+    """The element of one array that is furthest off."""
+    with np.errstate(invalid="ignore"):  # what is not finite is off by NaN
+        scale = np.fmax(np.abs(exact), np.abs(numerical)).max()
+        errors = np.abs(exact - numerical) / scale
+    at = np.unravel_index(np.argmax(errors), errors.shape)
+    return Worst(
+        f"{name}[{', '.join(map(str, at))}]",
+        float(exact[at]),
+        float(numerical[at]),
+        float(errors[at]),
+    )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore.buffers import Real, running_views, views
+from bpcore.buffers import Real, by_layer, running_views, views
 from bpcore.errors import DivergenceError
 from bpcore.optimizers import LBFGS
 
@@ -34,19 +34,6 @@ def penalty(network: Network) -> NDArray[np.float64]:
         if gain is not None:
             gain[...] = of_biases.weight_decay
     return decay
-
-
-def trainable(network: Network) -> NDArray[np.bool_]:
-    """Which parameters belong to layers that are not frozen."""
-    free = np.zeros(network.parameters.size, bool)
-    parts = views(free, network.sizes, network.norms)
-    for W, b, gain, frozen in zip(
-        parts.weights, parts.biases, parts.gains, network.frozen, strict=True
-    ):
-        W[...] = b[...] = not frozen
-        if gain is not None:
-            gain[...] = not frozen
-    return free
 
 
 def loss_and_gradient(
@@ -103,7 +90,8 @@ def fit(
         ) from None
     settings = network.optimizer
     assert isinstance(settings, LBFGS)
-    decay, free = penalty(network), trainable(network)
+    decay = penalty(network)
+    free = ~by_layer(network.frozen, network.sizes, network.norms)
     parameters = network.parameters
     losses: dict[bytes, float] = {}  # at the points of this iteration
 

@@ -333,6 +333,7 @@ class Network(Learner):
         batch_callbacks: Iterable[training.BatchCallback] = (),
         steps_per_epoch: int | None = None,
         progress: bool = True,
+        gradient: str = "backpropagation",
     ) -> History:
         """Train for a number of epochs of mini-batches.
 
@@ -398,6 +399,13 @@ class Network(Learner):
             Mini-batches of an epoch, where they come from an iterable.
         progress : bool
             Show a bar (where tqdm is installed, else lines) on standard error.
+        gradient : "backpropagation" or "numerical"
+            How the derivatives of a mini-batch's loss are found.  "numerical" takes
+            central differences of it (``bpcore.numerical_gradient``, in float64) and
+            nothing of backpropagation, to see both reach the same weights and what that
+            costs: for every mini-batch two losses for each parameter that is not
+            frozen, where backpropagation takes the time of about three in all.  Not
+            with LBFGS or `accumulate`.
 
         Returns
         -------
@@ -416,8 +424,9 @@ class Network(Learner):
         Notes
         -----
         An interrupt (Ctrl-C) is raised between two mini-batches: after the one being
-        computed, or after a twentieth of a second, whichever is longer.  The network
-        keeps what it has learnt.
+        computed, or after a twentieth of a second, whichever is longer; by numerical
+        gradients at once, and that one is dropped.  The network keeps what it has
+        learnt.
 
         Examples
         --------
@@ -448,6 +457,7 @@ class Network(Learner):
             batch_callbacks=batch_callbacks,
             steps_per_epoch=steps_per_epoch,
             progress=progress,
+            gradient=gradient,
         ).run()
 
     def partial_fit(
@@ -635,6 +645,18 @@ class Network(Learner):
             self._reserve(len(rows))
             loss = self._engine.gradients(rows, targets, weight, flat, dX, moments)
         return self._as_gradients(loss, flat, dX, moments)
+
+    def _training_loss(
+        self, rows: Any, targets: Any, weight: Any, moments: Real | None = None
+    ) -> float:
+        """The loss that `gradients` has of a mini-batch, without the way back.
+
+        The moments that batch norm finds go into `moments`.
+        """
+        with self._engine:
+            self._reserve(len(rows))
+            loss: float = self._engine.training_loss(rows, targets, weight, moments)
+        return loss
 
     def _new_moments(self) -> Real | None:
         """Room for what batch norm finds in a mini-batch, None without it."""

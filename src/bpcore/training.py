@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from bpcore import _validation as door
 from bpcore import lbfgs
 from bpcore.data import Batch, Stream
+from bpcore.differences import Differences
 from bpcore.errors import DivergenceError
 from bpcore.history import History
 from bpcore.metrics import Metric
@@ -67,6 +68,7 @@ class Fit:
     callbacks: tuple[Callback, ...]
     batch_callbacks: tuple[BatchCallback, ...]
     show: bool
+    numerical: Differences | None  # what makes the steps in place of backpropagation
 
     def run(self) -> History:
         """Train; the network keeps what it has learnt whenever this ends."""
@@ -109,7 +111,7 @@ class Fit:
         )
         asks = network._design.asks
         at_once = network._runs_epochs and steady and small and short
-        return at_once and not (looks or stops or asks)
+        return at_once and not (looks or stops or asks or self.numerical)
 
     def descend_unwatched(self) -> None:
         """All epochs, as many at a time as take no longer than a slice of time.
@@ -282,7 +284,8 @@ class Pass(ABC):
         X, y, weight = data
         before = self.total, self.weights
         most = 1 if self.fit.batch_callbacks else 0
-        after, self.total, self.weights, finite = self.fit.network._engine.run(
+        descent = self.fit.numerical or self.fit.network._engine
+        after, self.total, self.weights, finite = descent.run(
             X, y, weight, order, size, first, *before, SLICE, most, **how
         )
         if not finite:

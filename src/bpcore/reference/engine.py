@@ -397,6 +397,15 @@ class Engine:
         self.copy_moments(done, moments)
         return total / weights if weights else 0.0
 
+    def training_loss(
+        self, X: Array, y: Array, weight: Array | None, moments: Array | None
+    ) -> float:
+        key = self.key(self.seen)
+        done = self.forward_pass(self.noisy(X, key), True, self.f_last, key)
+        total, weights, _ = self.loss_pass(done[-1], y, weight)
+        self.copy_moments(done, moments)
+        return total / weights if weights else 0.0
+
     def copy_moments(self, done: list[Layer], moments: Array | None) -> None:
         if moments is not None:
             found = [layer.moments for layer in done]

@@ -1,0 +1,148 @@
+"""Time a gradient by backpropagation against the same by central differences.
+
+python -m bench.numerical --json numerical.json
+
+From a net of 17 weights to one of 20,000: what grows with their number, and what with
+its square.
+"""
+
+import argparse
+from functools import partial
+
+import numpy as np
+
+import bpcore
+from bpcore.differences import Differences
+
+from . import machine, pinning, records, report
+from .command import add_settings
+from .timing import Spread, interleave
+
+NETS = (
+    "2-4-1",
+    "4-8-2",
+    "8-16-4",
+    "16-32-8",
+    "32-64-8",
+    "64-128-10",
+    "96-192-10",
+)
+BATCH = 32
+
+#: How far both gradients may be apart, relative to the largest element.
+_CLOSE = 1e-6
+
+
+def main():
+    """Obey the command line: verify, measure, print, write."""
+    options = _parser().parse_args()
+    pinning.settle()
+    where = machine.describe()
+    print(machine.headline(where))
+    results = [measure(net, options.seconds) for net in NETS]
+    print(f"\n{table(results)}\n")
+    print(report.disturbance(results))
+    if options.json:
+        settings = {"task": "numerical", "seconds": options.seconds}
+        records.write(options.json, {**where, "settings": settings, "results": results})
+
+
+def measure(name, seconds):
+    """Compare both gradients of one net, then time them in turn.
+
+    Returns
+    -------
+    dict
+        The figures of one net, ready for JSON but for their spreads.
+    """
+    sizes = [int(size) for size in name.split("-")]
+    net = bpcore.Network(sizes, activation="tanh", dtype="float64", rng=0, n_threads=1)
+    rng = np.random.default_rng(0)
+    X, y = (rng.standard_normal((BATCH, size)) for size in (sizes[0], sizes[-1]))
+    actions = {
+        "backpropagation": partial(net.gradients, X, y),
+        "numerical": partial(Differences(net).by_parameters, (X, y, None)),
+    }
+    exact, numerical = net.gradients(X, y).flat, actions["numerical"]()
+    error = float(np.abs(exact - numerical).max() / np.abs(exact).max())
+    if not error <= _CLOSE:
+        raise SystemExit(f"{name}: the gradients are apart by {error:.1e}")
+    samples, robbed = interleave(actions, seconds)
+    return {
+        "net": name,
+        "batch": BATCH,
+        "dtype": "float64",
+        "robbed": robbed,
+        "weights": net.parameters.size,
+        "evaluations": 2 * net.parameters.size,
+        "error": float(f"{error:.1e}"),
+        **{action: Spread.of(times) for action, times in samples.items()},
+        "over_backpropagation": Spread.of(
+            samples["numerical"] / samples["backpropagation"]
+        ),
+    }
+
+
+def exponents(results):
+    """With which power of the number of weights either gradient's time grows.
+
+    One way through the net takes c + k weights^p, c being what a call takes besides.
+    Backpropagation goes there and back once, so it grows with weights^p; differences go
+    there twice for every weight, and grow with weights^(1 + p).
+    """
+    weights = [result["weights"] for result in results]
+    once = [result["backpropagation"].median for result in results]
+    each = [result["numerical"].median / result["evaluations"] for result in results]
+    return {
+        "backpropagation": _power(weights, once),
+        "numerical": 1 + _power(weights, each),
+    }
+
+
+def _power(weights, times):
+    """The p of c + k weights^p that comes closest to the times, relative to them."""
+    times = np.array(times)
+
+    def distance(p):
+        terms = np.array([np.ones(len(times)), np.power(weights, p, dtype=float)])
+        (c, k), *_ = np.linalg.lstsq((terms / times).T, np.ones(len(times)))
+        return np.square((c * terms[0] + k * terms[1]) / times - 1).sum()
+
+    return float(min(np.linspace(0.5, 1.5, 201), key=distance))
+
+
+def table(results):
+    """One line for each net, and how both times grow."""
+    head = ("backprop us", "quartiles", "numerical us", "quartiles", "ratio")
+    rows = [("net", "weights", "evaluations", *head, "quartiles")]
+    for result in results:
+        rows.append(
+            (
+                result["net"],
+                str(result["weights"]),
+                str(result["evaluations"]),
+                *report.microseconds(result["backpropagation"]),
+                *report.microseconds(result["numerical"]),
+                *report.ratio(result["over_backpropagation"]),
+            )
+        )
+    powers = exponents(results)
+    return (
+        f"{report.table(rows)}\n\n"
+        "Beside what a call takes anyway, backpropagation grows with the number of\n"
+        f"weights to the power {powers['backpropagation']:.2f}, central differences "
+        f"with its power {powers['numerical']:.2f}."
+    )
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.numerical",
+        description="Time a gradient by backpropagation against central differences.",
+    )
+    add_settings(parser.add_argument, 1.0)
+    return parser
+
+
+if __name__ == "__main__":
+    main()

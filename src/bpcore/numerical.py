@@ -1,0 +1,187 @@
+"""Derivatives without calculus: central differences and the complex step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bpcore import _validation as door
+
+#: h of a central difference where nobody said how large.
+CENTRAL_STEP = 1e-6
+
+#: h of the complex step: h^2 is nothing beside 1, in float64.
+COMPLEX_STEP = 1e-20
+
+METHODS = ("central", "complex")
+
+
+def numerical_gradient(
+    f: Callable[[NDArray[Any]], Any],
+    x: ArrayLike,
+    eps: float | None = None,
+    *,
+    scaled: bool = False,
+    method: str = "central",
+) -> NDArray[np.float64]:
+    """The derivatives of f by every element of x, from values of f alone.
+
+    With e_i the unit vector of element i and h its step::
+
+        central    df/dx_i = (f(x + h e_i) - f(x - h e_i)) / 2h + O(h^2)
+        complex    df/dx_i = Im f(x + i h e_i) / h + O(h^2)
+
+    The central difference is divided by the distance of the two arguments as they are
+    once rounded, not by 2h.  Its error has two parts: what Taylor's series leaves out,
+    h^2 f''' / 6, and the rounding of f, about its relative error times f / h.  The
+    smaller the one, the larger the other; they are alike near the cube root of the
+    machine epsilon, 6e-6 in float64 and 5e-3 in float32.  The complex step subtracts
+    nothing, so h can be so small that the result is exact to rounding.
+
+    Parameters
+    ----------
+    f : callable
+        Takes an array shaped like x, a new one every time, and returns a number.
+    x : array-like of any shape
+        Where to differentiate; left as it is.  float32 and float64 are kept for the
+        central difference, anything else becomes float64.
+    eps : float, optional
+        The step h.  By default 1e-6 for the central difference, or with `scaled` the
+        cube root of the machine epsilon of x's dtype; 1e-20 for the complex step.
+    scaled : bool
+        Let the step of each element grow with it: h = eps max(1, abs(x_i)).
+    method : "central" or "complex"
+        The complex step hands f a complex128 array.  It is for an f that is analytic
+        and made of operations that take complex numbers: no abs, max, or comparison.
+
+    Returns
+    -------
+    array of float64, shaped like x
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not as described; if f returns anything but one finite number,
+        for the complex step a complex one; or if a step vanishes beside an element of x
+        because eps is too small for its dtype.
+
+    Notes
+    -----
+    It costs two evaluations of f for every element of x, with the complex step one.
+    Backpropagation gives all the derivatives of a network's loss for the cost of about
+    three evaluations, however many parameters there are.
+
+    References
+    ----------
+    Squire and Trapp, Using complex variables to estimate derivatives of real functions,
+    SIAM Review 40 (1998).
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> bp.numerical_gradient(lambda x: x[0] ** 2 * x[1], [3.0, 5.0]).round(6)
+    array([30.,  9.])
+    >>> slope = bp.numerical_gradient(np.exp, 1.0, method="complex")
+    >>> bool(abs(slope - np.e) < 1e-15)
+    True
+    """
+    if not callable(f):
+        raise TypeError(f"f must be callable; got {type(f).__name__}")
+    array = door.as_array("x", x)
+    dtype = np.dtype(np.float32 if array.dtype == np.float32 else np.float64)
+    array = door.as_numbers("x", array, dtype).copy()  # x may be what f writes to
+    method = door.one_of("method", method, METHODS)
+    scaled = door.yes_or_no("scaled", scaled)
+    if eps is not None:
+        eps = door.real_number("eps", eps, above_zero=True)
+    differences = _central if method == "central" else _complex_step
+    return differences(f, array, eps, scaled)
+
+
+def _central(
+    f: Callable[[NDArray[Any]], Any], x: NDArray[Any], eps: float | None, scaled: bool
+) -> NDArray[np.float64]:
+    """(f(x + h e_i) - f(x - h e_i)) / (their distance) for every i."""
+    if eps is None:
+        eps = float(np.finfo(x.dtype).eps) ** (1 / 3) if scaled else CENTRAL_STEP
+    h = _steps(x, eps, scaled)
+    with np.errstate(over="ignore"):
+        above, below = (x + h).astype(x.dtype), (x - h).astype(x.dtype)
+    _require_two_sides(x, above, below, eps, scaled)
+    apart = above.astype(np.float64) - below
+    derivative = np.empty(x.shape)
+    for i in np.ndindex(x.shape):
+        rise = _value(f, x, i, above[i]) - _value(f, x, i, below[i])
+        derivative[i] = rise / apart[i]
+    return derivative
+
+
+def _complex_step(
+    f: Callable[[NDArray[Any]], Any], x: NDArray[Any], eps: float | None, scaled: bool
+) -> NDArray[np.float64]:
+    """Im f(x + i h e_i) / h for every i."""
+    h = _steps(x, COMPLEX_STEP if eps is None else eps, scaled)
+    x = x.astype(np.complex128)
+    derivative = np.empty(x.shape)
+    for i in np.ndindex(x.shape):
+        derivative[i] = _value(f, x, i, complex(x[i].real, h[i])).imag / h[i]
+    return derivative
+
+
+def _steps(x: NDArray[Any], eps: float, scaled: bool) -> NDArray[np.float64]:
+    """The step of every element."""
+    if not scaled:
+        return np.full(x.shape, eps)
+    with np.errstate(over="ignore"):
+        return eps * np.maximum(1.0, np.abs(x.astype(np.float64)))
+
+
+def _require_two_sides(
+    x: NDArray[Any], above: NDArray[Any], below: NDArray[Any], eps: float, scaled: bool
+) -> None:
+    """Raise if rounding leaves an element nothing on either side of it."""
+    vanishes = (above == x) | (below == x)
+    if vanishes.any():
+        at = _first(vanishes)
+        advice = "take a larger eps" if scaled else "take a larger eps, or scaled=True"
+        raise ValueError(
+            f"eps must not vanish beside x: {eps:g} changes nothing in {x[at]:g} at "
+            f"{list(at)} in {x.dtype.name}; {advice}"
+        )
+    beyond = ~(np.isfinite(above) & np.isfinite(below))
+    if beyond.any():
+        at = _first(beyond)
+        raise ValueError(
+            f"x must stay finite in {x.dtype.name} when a step is added; got "
+            f"{x[at]:g} at {list(at)}"
+        )
+
+
+def _first(mask: NDArray[np.bool_]) -> tuple[int, ...]:
+    """The index of its first true element."""
+    return tuple(int(i) for i in np.argwhere(mask)[0])
+
+
+def _value(
+    f: Callable[[NDArray[Any]], Any], x: NDArray[Any], i: tuple[int, ...], x_i: Any
+) -> Any:
+    """f(x) with another element i, as one finite number."""
+    point = x.copy()
+    point[i] = x_i
+    value = np.asarray(f(point))
+    if value.shape != ():
+        raise ValueError(f"f must return one number; got an array {value.shape}")
+    kinds, kind = ("c", "complex") if x.dtype.kind == "c" else ("fiub", "real")
+    if value.dtype.kind not in kinds:
+        advice = ""
+        if x.dtype.kind == "c" and value.dtype.kind in "fiub":
+            advice = " (it drops the imaginary part; take method='central')"
+        raise TypeError(f"f must return a {kind} number; got {value.dtype}{advice}")
+    if not np.isfinite(value):
+        raise ValueError(
+            f"f must be finite around x; got {value} with {x_i} at {list(i)}"
+        )
+    return value.item()
