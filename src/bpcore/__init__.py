@@ -14,6 +14,7 @@ What a user needs::
     metrics          accuracy, r2, auc, ... by name
     History          what fit returns
     fit_many         many networks at once
+    graph            derivatives of any expression, networks among it
     check_gradients  backpropagation against central differences
     reference        all of it again in plain NumPy: the specification
     kernels          every piece of arithmetic, callable alone
@@ -35,6 +36,7 @@ below it::
       buffers                 flat buffers, and each layer's arrays inside them
       activations, losses, optimizers, schedules, metrics, initializers
                               one small declarative object per name
+      graph                   computation graphs over NumPy arrays
       threads                 how many threads "auto" means
     fitting                 the arguments of fit, checked
     training                fit: the loop over epochs and what happens between them
@@ -62,7 +64,7 @@ it is in registers, so that training stores no gradient unless asked for one.
 
 from typing import TYPE_CHECKING
 
-from bpcore import metrics, reference, schedules
+from bpcore import graph, metrics, reference, schedules
 from bpcore.activations import ACTIVATIONS
 from bpcore.config import config, show_config
 from bpcore.errors import DivergenceError
@@ -127,6 +129,7 @@ __all__ = [
     "check_gradients",
     "config",
     "fit_many",
+    "graph",
     "kernels",
     "metrics",
     "reference",
