@@ -199,8 +199,8 @@ def matmul_back(i: int, g: Array, a: Array, b: Array) -> Array:
     """g b^T or a^T g, of matrices, stacks of them, and vectors as rows and columns"""
     A = a[None, :] if a.ndim == 1 else a
     B = b[:, None] if b.ndim == 1 else b
-    g = np.expand_dims(g, -2) if a.ndim == 1 else g
     g = np.expand_dims(g, -1) if b.ndim == 1 else g
+    g = np.expand_dims(g, -2) if a.ndim == 1 else g
     if i == 0:
         back, whole, shape = g @ np.swapaxes(B, -1, -2), A, a.shape
     else:

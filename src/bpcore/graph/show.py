@@ -11,7 +11,8 @@ import numpy as np
 from bpcore.graph.operations import Array
 
 if TYPE_CHECKING:
-    from bpcore.graph.variable import Edge, Variable
+    from bpcore.graph.edge import Edge
+    from bpcore.graph.variable import Variable
 
 #: Arrays of more elements are shown as shape and norm.
 LARGEST = 8
@@ -89,8 +90,8 @@ def _options(options: dict[str, Any]) -> str:
         return ", ".join(map(_index, parts))
     if "shape" in options:
         return str(options["shape"])
-    told = [(name, value) for name, value in options.items() if value not in (None, 0)]
-    return "".join(f", {name}={value}" for name, value in told)
+    told = {k: v for k, v in options.items() if v is not None and v is not False}
+    return "".join(f", {name}={value}" for name, value in told.items())
 
 
 def _index(part: Any) -> str:
