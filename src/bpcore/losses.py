@@ -302,7 +302,8 @@ class CustomLoss(Loss):
             delta = np.where(counts[:, None], d, 0) * shares
         else:
             E, d = _differentiated(answer, outputs, weight, share)
-            delta = np.where(counts[:, None], d, 0)
+            # 0 times infinity; what is finite it owes to rows that it is coupled with.
+            delta = np.where(counts[:, None] | np.isfinite(d), d, 0)
         # A row that does not count may have any loss, an infinite one too.
         E = np.where(counts, np.where(counts, E, 0) * weight, 0.0)
         return E, np.ascontiguousarray(delta, a.dtype)

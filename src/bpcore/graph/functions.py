@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from bpcore.graph.node import OfNetwork
-from bpcore.graph.variable import Axis, Operand, Variable, apply
+from bpcore.graph.variable import Axis, Operand, Variable, apply, as_value
 
 if TYPE_CHECKING:
     from bpcore.network import Network
@@ -196,5 +195,5 @@ def reshape(x: Operand, shape: int | Sequence[int]) -> Variable:
 def node(network: Network, x: Variable | ArrayLike) -> Variable:
     """The output of a network as a variable; ``Network.node``, see there."""
     if not isinstance(x, Variable):
-        x = Variable(np.asarray(x))
+        x = Variable(as_value("x", x))
     return apply(OfNetwork(network), x)

@@ -68,7 +68,7 @@ class Variable:
     __array_ufunc__ = None
 
     def __init__(self, value: ArrayLike, name: str | None = None) -> None:
-        self._value = _as_value("value", value)
+        self._value = as_value("value", value)
         self.name = name
         self._grad: Array | None = None
         self._operation: Operation | None = None
@@ -95,7 +95,7 @@ class Variable:
             raise ValueError(
                 f"value must stay what it was computed to be; got one for {self!r}"
             )
-        array = _as_value("value", value)
+        array = as_value("value", value)
         if array.shape != self.shape:
             raise ValueError(f"value must have shape {self.shape}; got {array.shape}")
         self._value = array.astype(self.dtype, copy=False)
@@ -390,7 +390,7 @@ def apply(operation: str | Operation, *operands: Operand, **options: Any) -> Var
     return result
 
 
-def _as_value(name: str, value: ArrayLike) -> Array:
+def as_value(name: str, value: ArrayLike) -> Array:
     """`value` as an array of float32 or float64, itself if it is one."""
     if isinstance(value, Variable):
         raise TypeError(f"{name} must be an array or a number; got a Variable")
