@@ -1,4 +1,4 @@
-"""Variable: an array that knows what it was computed from, and Edge: by which part."""
+"""Variable: an array that knows what it was computed from."""
 
 from __future__ import annotations
 
