@@ -13,6 +13,7 @@ import bpcore
 from bpcore import _cpu, _dispatch, _engine
 
 ROOT = Path(__file__).parents[1]
+#: All but the kernels, whose builds have a test of their own.
 MODULES = [
     name
     for _, name, _ in pkgutil.walk_packages(bpcore.__path__, "bpcore.")

@@ -16,6 +16,7 @@ What a user needs::
     fit_many         many networks at once
     trace            every number of one training step
     GradientFlow     norms, dead and saturated units, epoch after epoch
+    graph            derivatives of any expression, networks among it
     check_gradients  backpropagation against central differences
     numerical_gradient
                      the derivatives of any function, from its values alone
@@ -40,7 +41,9 @@ below it::
       buffers                 flat buffers, and each layer's arrays inside them
       activations, losses, optimizers, schedules, metrics, initializers
                               one small declarative object per name
+      graph                   computation graphs over NumPy arrays
       threads                 how many threads "auto" means
+      _html                   tables for notebooks
     fitting                 the arguments of fit, checked
     training                fit: the loop over epochs and what happens between them
       data                    where mini-batches come from
@@ -69,7 +72,7 @@ it is in registers, so that training stores no gradient unless asked for one.
 
 from typing import TYPE_CHECKING
 
-from bpcore import metrics, reference, schedules
+from bpcore import graph, metrics, reference, schedules
 from bpcore.activations import ACTIVATIONS
 from bpcore.config import config, show_config
 from bpcore.errors import DivergenceError
@@ -138,6 +141,7 @@ __all__ = [
     "check_gradients",
     "config",
     "fit_many",
+    "graph",
     "kernels",
     "metrics",
     "numerical_gradient",

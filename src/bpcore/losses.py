@@ -6,13 +6,14 @@ Every loss is one number per sample, averaged over the mini-batch (weighted by
 
 A loss is given by its name, by an object such as ``Huber(delta=0.5)`` where its setting
 is another than the default, or as any callable ``loss(a, y)`` that returns the values
-of the samples, (n,), and their derivatives by the outputs, (n, n_L).
+of the samples, (n,), and their derivatives by the outputs, (n, n_L), or the values
+alone as an expression of ``bpcore.graph``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from typing import Any, ClassVar
 
@@ -20,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore import _validation as door
+from bpcore.graph.variable import Variable
 
 __all__ = [
     "LOSSES",
@@ -41,8 +43,8 @@ __all__ = [
 
 Array = NDArray[Any]
 
-#: loss(a, y) -> the values of the samples, and their derivatives by a.
-LossFunction = Callable[[Array, Array], tuple[Any, Any]]
+#: loss(a, y) -> the values of the samples and their derivatives by a, or a Variable.
+LossFunction = Callable[[Any, Array], Any]
 
 
 @dataclass(frozen=True)
@@ -270,7 +272,14 @@ class CustomLoss(Loss):
     function : callable
         ``function(a, y)`` gets outputs (n, n_L), and targets as the network took them,
         (n, n_L) or integer labels (n,); it returns the values (n,) and their
-        derivatives by a, (n, n_L).
+        derivatives by a, (n, n_L).  Or it is an expression of ``bpcore.graph``: it gets
+        the outputs as a ``Variable``, and returns one of shape (n,), or one number, the
+        mean over the rows.
+
+    Notes
+    -----
+    Which kind it is shows when it is first asked, with arrays.  If it does not return a
+    pair, or raises TypeError or AttributeError, it is asked again, with a ``Variable``.
     """
 
     name = "custom"
@@ -278,29 +287,100 @@ class CustomLoss(Loss):
     classes = True
 
     function: LossFunction
+    #: Whether it is an expression of the graph, once that is known.
+    is_graph: bool | None = field(default=None, init=False, repr=False, compare=False)
 
     def weighted(
         self, a: Array, y: Array, weight: Array, share: float
     ) -> tuple[Array, Array]:
         """w E (n,), and share w dE/da (n, n_L), of what the function answers."""
-        answer = self.function(a, y)
-        if not isinstance(answer, tuple) or len(answer) != 2:
-            raise TypeError(
-                "loss(a, y) must return (values per sample, d value / d a); "
-                f"got {type(answer).__name__}"
-            )
-        E, d = _numbers(answer[0], np.float64), _numbers(answer[1], a.dtype)
-        if E.shape != (len(a),) or d.shape != a.shape:
-            raise ValueError(
-                f"loss(a, y) must return arrays of shapes ({len(a)},) and {a.shape}; "
-                f"got {E.shape} and {d.shape}"
-            )
-        # A row that does not count may have any loss, an infinite one too.
         counts = weight > 0
+        outputs, answer = self._ask(a, y)
+        if outputs is None:
+            E, d = _pair(answer, a)
+            shares = (weight * share).astype(a.dtype)[:, None]
+            delta = np.where(counts[:, None], d, 0) * shares
+        else:
+            E, d = _differentiated(answer, outputs, weight, share)
+            # 0 times infinity; what is finite it owes to rows that it is coupled with.
+            delta = np.where(counts[:, None] | np.isfinite(d), d, 0)
+        # A row that does not count may have any loss, an infinite one too.
         E = np.where(counts, np.where(counts, E, 0) * weight, 0.0)
-        shares = (weight * share).astype(a.dtype)[:, None]
-        delta = np.where(counts[:, None], d, 0) * shares
         return E, np.ascontiguousarray(delta, a.dtype)
+
+    def _ask(self, a: Array, y: Array) -> tuple[Variable | None, Any]:
+        """The outputs as a variable, None if it takes arrays; and what it answers."""
+        if self.is_graph is False:
+            return None, self.function(a, y)
+        reason: Exception | None = None
+        got = ""
+        if self.is_graph is None:
+            try:
+                answer = self.function(a.copy(), y.copy())
+            except (TypeError, AttributeError) as error:
+                reason, got = error, f"raised {type(error).__name__}"
+            else:
+                if isinstance(answer, tuple) and len(answer) == 2:
+                    object.__setattr__(self, "is_graph", False)
+                    return None, answer
+                got = f"returned {type(answer).__name__}"
+        outputs = Variable(a)
+        try:
+            answer = self.function(outputs, y)
+        except Exception as error:
+            if got:
+                error.add_note(f"loss(a, y) was asked with arrays first, and {got}")
+            if reason is not None:
+                raise error from reason
+            raise
+        if not isinstance(answer, Variable):
+            raise TypeError(
+                "loss(a, y) must return (values per sample, d value / d a) of arrays, "
+                f"or a Variable of a Variable; got {type(answer).__name__}"
+            ) from reason
+        object.__setattr__(self, "is_graph", True)
+        return outputs, answer
+
+
+def _pair(answer: Any, a: Array) -> tuple[Array, Array]:
+    """The values and derivatives that a function answered."""
+    if not isinstance(answer, tuple) or len(answer) != 2:
+        raise TypeError(
+            "loss(a, y) must return (values per sample, d value / d a); "
+            f"got {type(answer).__name__}"
+        )
+    E, d = _numbers(answer[0], np.float64), _numbers(answer[1], a.dtype)
+    if E.shape != (len(a),) or d.shape != a.shape:
+        raise ValueError(
+            f"loss(a, y) must return arrays of shapes ({len(a)},) and {a.shape}; "
+            f"got {E.shape} and {d.shape}"
+        )
+    return E, d
+
+
+def _differentiated(
+    J: Variable, a: Variable, weight: Array, share: float
+) -> tuple[Array, Array]:
+    """The value of every sample, and d (share sum w J) / da, by the graph of J.
+
+    The weights are in the seed, which is right where J couples rows too.
+    """
+    n = len(a)
+    if J.shape not in ((n,), ()):
+        raise ValueError(
+            f"loss(a, y) must return a Variable of shape ({n},), a value for every "
+            f"sample, or of shape (), their mean; got {J.shape}"
+        )
+    if J.shape == () and (weight != weight[0]).any():
+        raise ValueError(
+            f"loss(a, y) must return one value per sample, shape ({n},), where samples "
+            "weigh differently; got one for all"
+        )
+    seed = weight if J.ndim else weight.sum()
+    J.backward(seed * share)
+    if a.grad is None:
+        raise ValueError("loss(a, y) must depend on a; got a Variable that does not")
+    return np.broadcast_to(J.value, n).astype(np.float64), a.grad
 
 
 def _numbers(answer: Any, dtype: Any) -> Array:

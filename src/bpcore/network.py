@@ -21,6 +21,7 @@ from bpcore.activations import ACTIVATIONS
 from bpcore.buffers import aligned_zeros, part, running_views, views
 from bpcore.errors import DivergenceError
 from bpcore.gradients import Gradients, Tape
+from bpcore.graph.functions import node
 from bpcore.history import History
 from bpcore.initializers import INITIALIZERS, initialize
 from bpcore.learner import Learner
@@ -31,6 +32,8 @@ from bpcore.threads import n_threads as thread_count
 
 if TYPE_CHECKING:
     from typing import Self
+
+    from bpcore import graph
 
 #: Rows that predict and evaluate work on at a time.
 ROWS_AT_A_TIME = 256
@@ -62,8 +65,10 @@ class Network(Learner):
         quantile, log_cosh, hinge, poisson or kl_divergence (softmax output only); or an
         object with another setting, ``bpcore.Huber(delta=0.5)``; or any callable
         ``loss(a, y)`` that returns the value of every sample, (n,), and their
-        derivatives by a, (n, n_L).  By default the one that goes with the output;
-        squared_error where neither is given.
+        derivatives by a, (n, n_L), or the value alone as an expression of
+        ``bpcore.graph``: of every sample, (n,), or the mean of the mini-batch as one
+        number, ``lambda a, y: ((a - y) ** 2).mean()``.  By default the one that goes
+        with the output; squared_error where neither is given.
     optimizer : Optimizer, optional
         Settings of the update, ``bpcore.Adam(1e-3)``; ``SGD()`` by default.
     norm : "batch", "layer" or None, or a sequence of them
@@ -120,6 +125,8 @@ class Network(Learner):
     #: Whether the engine can go through several epochs at a time.
     _runs_epochs: ClassVar[bool] = True
     _shuffle: ClassVar[Any] = staticmethod(_engine.shuffle)
+    #: Not among what is copied or pickled.
+    _stored_gradients: Gradients | None = None
 
     def __init__(
         self,
@@ -670,7 +677,7 @@ class Network(Learner):
             loss, flat, parts.weights, parts.biases, parts.gains, dX, moments
         )
 
-    def apply(self, gradients: Gradients) -> None:
+    def apply(self, gradients: Gradients | None = None) -> None:
         """One optimizer step from stored gradients.
 
         ``net.apply(net.gradients(X, y))`` gives the same bits as
@@ -678,8 +685,14 @@ class Network(Learner):
 
         Parameters
         ----------
-        gradients : Gradients
-            Of this network, or of one with the same sizes and dtype.
+        gradients : Gradients, optional
+            Of this network, or of one with the same sizes and dtype; by default its
+            own ``stored_gradients``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there are none, or they do not fit; nothing has changed.
 
         Examples
         --------
@@ -689,6 +702,13 @@ class Network(Learner):
         >>> net.parameters
         array([1., 1.], dtype=float32)
         """
+        if gradients is None:
+            gradients = self._stored_gradients
+        if gradients is None:
+            raise TypeError(
+                "gradients must be a Gradients, or stored by backward() from a node of "
+                "this network; got NoneType, and none are stored"
+            )
         door.instance("gradients", gradients, Gradients)
         self._require_steps()
         flat = door.as_numbers("gradients.flat", gradients.flat, self._dtype)
@@ -1009,6 +1029,52 @@ class Network(Learner):
                 X, tape.memory, tape.seen, d_output, flat, dX, moments
             )
         return self._as_gradients(None, flat, dX, moments)
+
+    def node(self, x: graph.Variable | ArrayLike) -> graph.Variable:
+        """The output as a variable of ``bpcore.graph``, computed by the kernels.
+
+        It is `forward`, and `backward` once ``backward()`` of an expression reaches it:
+        that gives the gradient by x to x, and those by the parameters to
+        ``stored_gradients``.  So any loss that can be written makes a step.
+
+        Parameters
+        ----------
+        x : Variable or array-like (n, n_0)
+            Converted to the network's dtype.
+
+        Returns
+        -------
+        Variable (n, n_L)
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `forward`.  ``backward()`` of what is computed from the node raises
+            RuntimeError if the network was trained in between.
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> net = bp.Network([2, 4, 1], optimizer=bp.SGD(lr=0.1), rng=0)
+        >>> X, t = [[0.0, 1.0], [1.0, 1.0]], [[1.0], [0.0]]
+        >>> for step in range(200):
+        ...     loss = ((net.node(X) - t) ** 2).mean()
+        ...     loss.backward()
+        ...     net.apply()
+        >>> net.evaluate(X, t) < 0.01
+        True
+        """
+        return node(self, x)
+
+    @property
+    def stored_gradients(self) -> Gradients | None:
+        """Of the last ``backward()`` through a node of this network; else None.
+
+        The sum over its nodes in that graph.  ``.loss`` is the value that it began at,
+        if that is one number, and ``.input`` has the rows of all nodes, in order of
+        evaluation.
+        """
+        return self._stored_gradients
 
     # --- copies -----------------------------------------------------------------------
 

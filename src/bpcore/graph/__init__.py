@@ -1,0 +1,62 @@
+"""A computation graph over NumPy arrays, for derivatives of any expression.
+
+    from bpcore.graph import Variable
+    a, b, c = Variable(2.0, "a"), Variable(3.0, "b"), Variable(4.0, "c")
+    J = 3 * (a + b * c)
+    J.backward()              # a.grad is 3, b.grad 3 c, c.grad 3 b
+    J.show()                  # every value and derivative in a table
+
+`Variable` wraps an array and keeps how it was computed; ``backward`` goes from the
+result back to everything it was computed from (reverse mode).  Each `Edge` has its
+local derivative.  A network is a node too: ``net.node(x)`` runs its kernels forward and
+backward, and stores the gradients by its parameters in ``net.stored_gradients``.
+
+It is for reading, for losses of one's own, and as a check that shares no line with the
+kernels; not for speed.  In the source::
+
+    functions     exp, sum, ...: of variables, arrays and numbers
+    variable      Variable and its operators
+    show          tables, and Graphviz
+    edge          Edge: a local derivative
+    backward      the backward pass
+    node          a network as an operation
+    operations    the table of operations: value and derivatives, arrays in and out
+"""
+
+from bpcore.graph.edge import Edge
+from bpcore.graph.functions import (
+    abs,
+    exp,
+    log,
+    max,
+    maximum,
+    mean,
+    min,
+    minimum,
+    relu,
+    reshape,
+    sigmoid,
+    sqrt,
+    sum,
+    tanh,
+)
+from bpcore.graph.variable import Variable
+
+__all__ = [
+    "Edge",
+    "Variable",
+    "abs",
+    "exp",
+    "log",
+    "max",
+    "maximum",
+    "mean",
+    "min",
+    "minimum",
+    "relu",
+    "reshape",
+    "sigmoid",
+    "sqrt",
+    "sum",
+    "tanh",
+]

@@ -1,0 +1,60 @@
+"""The backward pass: from a result back to everything it was computed from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bpcore.graph.node import store
+from bpcore.graph.operations import Array
+
+if TYPE_CHECKING:
+    from bpcore.graph.variable import Variable
+
+#: What derivatives are computed under: the operation has warned already.
+QUIETLY: dict[str, Any] = {"divide": "ignore", "invalid": "ignore", "over": "ignore"}
+
+
+def in_order(J: Variable) -> list[Variable]:
+    """Everything J was computed from, and J, each after its operands."""
+    order, known, waiting = [], set(), [J]
+    while waiting:
+        x = waiting[-1]
+        new = [] if x in known else [o for o in sources(x) if o not in known]
+        if new:
+            waiting += reversed(new)
+            continue
+        waiting.pop()
+        if x not in known:
+            known.add(x)
+            order.append(x)
+    return order
+
+
+def sources(x: Variable) -> list[Variable]:
+    """The operands of x that are variables."""
+    return [o for o in x._operands if not isinstance(o, np.ndarray)]
+
+
+def backpropagate(J: Variable, seed: Array) -> dict[Variable, Array]:
+    """dJ by everything it was computed from, seed by J itself.
+
+    Networks get their stored gradients, nothing else changes.
+    """
+    order = in_order(J)
+    computed = [(v, v._operation) for v in order if v._operation is not None]
+    for _, operation in computed:
+        operation.check()
+    gradients = {J: seed}
+    with np.errstate(**QUIETLY):
+        for v, operation in reversed(computed):
+            for i, x in enumerate(v._operands):
+                if isinstance(x, np.ndarray):
+                    continue
+                part = operation.pull(i, gradients[v], v.value, v._values, v._options)
+                part = part.astype(x.dtype, copy=False)
+                gradients[x] = gradients[x] + part if x in gradients else part
+    loss = float(J.value.item()) if J.size == 1 else None
+    store([operation for _, operation in computed], loss)
+    return gradients

@@ -1,0 +1,81 @@
+"""A network as an operation of a graph, on the kernels that train it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bpcore.buffers import running_views
+from bpcore.gradients import Gradients
+from bpcore.graph.operations import Array, Operation
+
+if TYPE_CHECKING:
+    from bpcore.network import Network
+
+
+class OfNetwork(Operation):
+    """One forward pass of a network, with the tape that it left."""
+
+    #: Of the latest `pull`.
+    gradients: Gradients
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.written = f"Network({list(network.sizes)})({{}})"
+
+    def value(self, X: Array) -> Array:
+        """a[L] of a training mini-batch X"""
+        self.tape = self.network.forward(X)
+        return self.tape.output
+
+    def check(self) -> None:
+        if self.network._engine.seen != self.tape.seen:
+            raise RuntimeError(
+                "the network must be as it was at node() until backward(); it was "
+                "trained in between"
+            )
+
+    def pull(self, i: int, g: Array, v: Array, operands: Any, options: Any) -> Array:
+        self.gradients = self.network.backward(self.tape, g)
+        return self.gradients.input
+
+
+def store(operations: Iterable[Operation], loss: float | None) -> None:
+    """Give each network the sum of the gradients that its operations just pulled."""
+    found: dict[Network, list[Gradients]] = {}
+    for operation in operations:
+        if isinstance(operation, OfNetwork):
+            found.setdefault(operation.network, []).append(operation.gradients)
+    for network, parts in found.items():
+        network._stored_gradients = network._as_gradients(
+            loss,
+            np.sum([part.flat for part in parts], axis=0),
+            np.concatenate([part.input for part in parts]),
+            pooled(network, parts),
+        )
+
+
+def pooled(network: Network, parts: Sequence[Gradients]) -> Array | None:
+    """The moments of the rows of all mini-batches together, for batch norm.
+
+    With n_k rows in mini-batch k, and n in all::
+
+        mean     = sum n_k mean_k / n
+        variance = sum n_k (variance_k + (mean_k - mean)^2) / n
+    """
+    flat = [part.moments for part in parts if part.moments is not None]
+    if not flat:
+        return None
+    together = np.empty_like(flat[0])
+    moments = [running_views(each, network.sizes, network.norms) for each in flat]
+    shares = np.array([len(part.input) for part in parts])
+    shares = (shares / shares.sum()).astype(together.dtype)[:, None]
+    of_layers = running_views(together, network.sizes, network.norms)
+    for out, *layer in zip(of_layers, *moments, strict=True):
+        if out is not None:
+            means, variances = np.stack(layer, axis=1)
+            out[0] = (shares * means).sum(axis=0)
+            out[1] = (shares * (variances + (means - out[0]) ** 2)).sum(axis=0)
+    return together

@@ -1,0 +1,250 @@
+"""The operations of a graph: value, how it is written, derivatives by each operand.
+
+Arrays in, arrays out; what they are variables of is not known here.  An elementwise
+operation tells its local derivatives, element by element.  Of the others each operand
+has a vector-Jacobian product, of the derivative g by the result::
+
+    (g, result, *operands) -> g's share for this operand
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import EllipsisType
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Function = Callable[..., Any]
+
+
+class Operation:
+    """What all operations are.
+
+    Attributes
+    ----------
+    written : str
+        How the result is written, with a place for each operand and the options.
+    value : callable
+        The result, of the operands and the options.
+    """
+
+    written: str
+    value: Function
+
+    def check(self) -> None:
+        """Raise if derivatives can no longer be told."""
+
+    def pull(self, i: int, g: Array, v: Array, operands: Any, options: Any) -> Array:
+        """g, the derivative by the result v, carried back to operand i."""
+        raise NotImplementedError
+
+    def derivative_shape(self, v: Array, x: Array) -> tuple[int, ...]:
+        """Of what `derivative` gives, by operand x."""
+        return v.shape + x.shape
+
+    def derivative(self, i: int, v: Array, operands: Any, options: Any) -> Array:
+        """The whole Jacobian, v.shape + x.shape: one `pull` for each element of v."""
+        x = operands[i]
+        jacobian = np.empty(self.derivative_shape(v, x), x.dtype)
+        for at in np.ndindex(v.shape):
+            row = np.zeros_like(v)
+            row[at] = 1
+            jacobian[at] = self.pull(i, row, v, operands, options)
+        return jacobian
+
+
+@dataclass(frozen=True)
+class Tabled(Operation):
+    """An operation of the tables below.
+
+    Attributes
+    ----------
+    derivatives : tuple of callables
+        One for each operand.
+    """
+
+    written: str
+    value: Function
+    derivatives: tuple[Function, ...]
+
+
+class Elementwise(Tabled):
+    """An operation on each element, after broadcasting."""
+
+    def pull(self, i: int, g: Array, v: Array, operands: Any, options: Any) -> Array:
+        return summed_back(g * self.local(i, v, operands), operands[i].shape)
+
+    def local(self, i: int, v: Array, operands: Any) -> Array:
+        """The derivative element by element, of a shape that broadcasts to v's."""
+        return np.asarray(self.derivatives[i](v, *operands), v.dtype)
+
+    def derivative_shape(self, v: Array, x: Array) -> tuple[int, ...]:
+        return v.shape
+
+    def derivative(self, i: int, v: Array, operands: Any, options: Any) -> Array:
+        """Of each element of v by the element of x that it is made of."""
+        local = np.broadcast_to(self.local(i, v, operands), v.shape)
+        return local.astype(operands[i].dtype)
+
+
+class Whole(Tabled):
+    """An operation that knows its vector-Jacobian products."""
+
+    def pull(self, i: int, g: Array, v: Array, operands: Any, options: Any) -> Array:
+        return np.asarray(self.derivatives[i](g, v, *operands, **options))
+
+
+def summed_back(g: Array, shape: tuple[int, ...]) -> Array:
+    """The sum of g over what broadcasting repeated of an array of this shape."""
+    g = np.asarray(g)
+    g = g.sum(axis=tuple(range(g.ndim - len(shape))))
+    repeated = [k for k, n in enumerate(shape) if n == 1 and g.shape[k] != 1]
+    return g.sum(axis=tuple(repeated), keepdims=True) if repeated else g
+
+
+# --- elementwise ----------------------------------------------------------------------
+
+
+def sigmoid(x: Array) -> Array:
+    """1 / (1 + exp(-x)), never by an exp that overflows."""
+    e = np.exp(-np.abs(x))
+    return np.where(x < 0, e, 1) / (1 + e)
+
+
+def power_by_base(v: Array, a: Array, b: Array) -> Array:
+    """b a^(b-1), and 0 for b = 0 whatever a is"""
+    return np.where(b == 0, 0, b * a ** np.where(b == 0, 1, b - 1))
+
+
+def power_by_exponent(v: Array, a: Array, b: Array) -> Array:
+    """a^b log(a), and its limit 0 for a = 0 < b"""
+    zero = (a == 0) & (b > 0)
+    return np.where(zero, 0, v * np.log(np.where(zero, 1, a)))
+
+
+def share_of(v: Array, x: Array, other: Array) -> Array:
+    """1 where x is the result, 1/2 where the other is so too."""
+    return np.where(x == v, np.where(other == v, 0.5, 1), 0)
+
+
+ELEMENTWISE = {
+    "add": Elementwise("{} + {}", np.add, (lambda v, a, b: 1, lambda v, a, b: 1)),
+    "subtract": Elementwise(
+        "{} - {}", np.subtract, (lambda v, a, b: 1, lambda v, a, b: -1)
+    ),
+    "multiply": Elementwise(
+        "{} * {}", np.multiply, (lambda v, a, b: b, lambda v, a, b: a)
+    ),
+    "divide": Elementwise(
+        "{} / {}", np.divide, (lambda v, a, b: 1 / b, lambda v, a, b: -v / b)
+    ),
+    "power": Elementwise("{} ** {}", np.power, (power_by_base, power_by_exponent)),
+    "maximum": Elementwise(
+        "maximum({}, {})",
+        np.maximum,
+        (share_of, lambda v, a, b: share_of(v, b, a)),
+    ),
+    "minimum": Elementwise(
+        "minimum({}, {})",
+        np.minimum,
+        (share_of, lambda v, a, b: share_of(v, b, a)),
+    ),
+    "negative": Elementwise("-{}", np.negative, (lambda v, x: -1,)),
+    "exp": Elementwise("exp({})", np.exp, (lambda v, x: v,)),
+    "log": Elementwise("log({})", np.log, (lambda v, x: 1 / x,)),
+    "tanh": Elementwise("tanh({})", np.tanh, (lambda v, x: 1 - v * v,)),
+    "sigmoid": Elementwise("sigmoid({})", sigmoid, (lambda v, x: v * (1 - v),)),
+    "relu": Elementwise("relu({})", lambda x: np.maximum(x, 0), (lambda v, x: x > 0,)),
+    "sqrt": Elementwise("sqrt({})", np.sqrt, (lambda v, x: 0.5 / v,)),
+    "abs": Elementwise("abs({})", np.abs, (lambda v, x: np.sign(x),)),
+}
+
+
+# --- reductions -----------------------------------------------------------------------
+
+
+def kept(g: Array, x: Array, axis: Any) -> Array:
+    """A reduction of x, or its derivative, with the axes that were reduced as 1."""
+    every = range(x.ndim) if axis is None else normalize_axis_tuple(axis, x.ndim)
+    return g.reshape([1 if k in every else n for k, n in enumerate(x.shape)])
+
+
+def sum_back(g: Array, v: Array, x: Array, axis: Any, keepdims: bool) -> Array:
+    """g for each that was summed"""
+    return np.broadcast_to(kept(g, x, axis), x.shape)
+
+
+def mean_back(g: Array, v: Array, x: Array, axis: Any, keepdims: bool) -> Array:
+    """g / count for each"""
+    count = x.size // max(v.size, 1)
+    return np.broadcast_to(kept(g, x, axis), x.shape) / max(count, 1)
+
+
+def extreme_back(g: Array, v: Array, x: Array, axis: Any, keepdims: bool) -> Array:
+    """g for the extreme element; if there are several, each has an equal share"""
+    extreme = x == kept(v, x, axis)
+    shared = extreme.sum(axis=axis, keepdims=True, dtype=x.dtype)
+    return np.where(extreme, kept(g, x, axis) / shared, 0)
+
+
+# --- products and places --------------------------------------------------------------
+
+
+def matmul_back(i: int, g: Array, a: Array, b: Array) -> Array:
+    """g b^T or a^T g, of matrices, stacks of them, and vectors as rows and columns"""
+    A = a[None, :] if a.ndim == 1 else a
+    B = b[:, None] if b.ndim == 1 else b
+    g = np.expand_dims(g, -1) if b.ndim == 1 else g
+    g = np.expand_dims(g, -2) if a.ndim == 1 else g
+    if i == 0:
+        back, whole, shape = g @ np.swapaxes(B, -1, -2), A, a.shape
+    else:
+        back, whole, shape = np.swapaxes(A, -1, -2) @ g, B, b.shape
+    return summed_back(back, whole.shape).reshape(shape)
+
+
+def take_back(g: Array, v: Array, x: Array, index: Any) -> Array:
+    """g at the places it was taken from, added up where one was taken several times"""
+    back = np.zeros_like(x)
+    parts = index if isinstance(index, tuple) else (index,)
+    if all(_is_basic(part) for part in parts):
+        back[index] = g
+    else:
+        np.add.at(back, index, g)
+    return back
+
+
+def _is_basic(part: Any) -> bool:
+    """Whether this part of an index takes no element twice."""
+    whole = isinstance(part, int | np.integer) and not isinstance(part, bool)
+    return whole or part is None or isinstance(part, slice | EllipsisType)
+
+
+WHOLE = {
+    "sum": Whole("sum({}{options})", np.sum, (sum_back,)),
+    "mean": Whole("mean({}{options})", np.mean, (mean_back,)),
+    "max": Whole("max({}{options})", np.max, (extreme_back,)),
+    "min": Whole("min({}{options})", np.min, (extreme_back,)),
+    "matmul": Whole(
+        "{} @ {}",
+        np.matmul,
+        (
+            lambda g, v, a, b: matmul_back(0, g, a, b),
+            lambda g, v, a, b: matmul_back(1, g, a, b),
+        ),
+    ),
+    "take": Whole("{}[{options}]", lambda x, index: x[index], (take_back,)),
+    "reshape": Whole(
+        "reshape({}, {options})",
+        lambda x, shape: x.reshape(shape),
+        (lambda g, v, x, shape: g.reshape(x.shape),),
+    ),
+    "transpose": Whole("{}.T", np.transpose, (lambda g, v, x: g.T,)),
+}
+
+OPERATIONS: dict[str, Operation] = {**ELEMENTWISE, **WHOLE}

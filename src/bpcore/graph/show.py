@@ -1,0 +1,160 @@
+"""A graph as a table, and in Graphviz's language."""
+
+from __future__ import annotations
+
+import html as markup
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bpcore.graph.operations import Array
+
+if TYPE_CHECKING:
+    from bpcore.graph.edge import Edge
+    from bpcore.graph.variable import Variable
+
+#: Arrays of more elements are shown as shape and norm.
+LARGEST = 8
+
+
+def brief(array: Array) -> str:
+    """A small array as its numbers, a large one as shape and norm."""
+    if array.size > LARGEST:
+        with np.errstate(over="ignore", invalid="ignore"):
+            norm = np.linalg.norm(array.astype(np.float64).reshape(-1))
+        return f"{array.shape} norm {norm:.6g}"
+    return _nested(array.tolist())
+
+
+def _nested(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_nested, value))}]"
+    return f"{value:.6g}"
+
+
+def local(edge: Edge) -> str:
+    """The derivative of an edge; of a large one the shape alone, if it is a Jacobian.
+
+    A Jacobian costs a pass for each of its rows.
+    """
+    size = int(np.prod(edge.shape))
+    if size > LARGEST and edge.shape != edge.target.shape:
+        return f"{edge.shape} Jacobian"
+    try:
+        return brief(edge.derivative)
+    except RuntimeError:  # a network that was trained since
+        return "no longer known"
+
+
+def names(order: list[Variable]) -> dict[Variable, str]:
+    """A name for each: its own, v1, v2, ..., or J for the last; none of them twice."""
+    taken = {x.name for x in order}
+    numbered = (name for i in itertools.count(1) if (name := f"v{i}") not in taken)
+    given: dict[Variable, str] = {}
+    used: set[str] = set()
+    for x in order:
+        if x.name is not None:
+            again = (f"{x.name}_{i}" for i in itertools.count(2))
+            fits = (name for name in again if name not in used | taken)
+            name = x.name if x.name not in used else next(fits)
+        elif x is order[-1] and "J" not in taken:
+            name = "J"
+        else:
+            name = next(numbered)
+        given[x] = name
+        used.add(name)
+    return given
+
+
+def written(x: Variable, name: dict[Variable, str]) -> str:
+    """How x was computed, by the names of its operands; empty if it was not."""
+    if x._operation is None:
+        return ""
+    operands = [
+        _constant(o) if isinstance(o, np.ndarray) else name[o] for o in x._operands
+    ]
+    return x._operation.written.format(*operands, options=_options(x._options))
+
+
+def _constant(array: Array) -> str:
+    text = brief(array)
+    return f"({text})" if text.startswith("-") or array.size > LARGEST else text
+
+
+def _options(options: dict[str, Any]) -> str:
+    """An index, a shape, or what is not the default."""
+    if "index" in options:
+        index = options["index"]
+        parts = index if isinstance(index, tuple) else (index,)
+        return ", ".join(map(_index, parts))
+    if "shape" in options:
+        return str(options["shape"])
+    told = {k: v for k, v in options.items() if v is not None and v is not False}
+    return "".join(f", {name}={value}" for name, value in told.items())
+
+
+def _index(part: Any) -> str:
+    if isinstance(part, slice):
+        ends = ["" if end is None else str(end) for end in (part.start, part.stop)]
+        return ":".join(ends if part.step is None else [*ends, str(part.step)])
+    if part is Ellipsis:
+        return "..."
+    return brief(np.asarray(part)) if isinstance(part, list | np.ndarray) else str(part)
+
+
+def rows(order: list[Variable]) -> tuple[list[tuple[Variable, list[str]]], str]:
+    """Name, value, operation and dJ of each, the last empty where it has none; and J"""
+    J, name = order[-1], names(order)
+    found = []
+    for x in order:
+        own = J._began is not None and x._reached_by is J._began
+        g = brief(x._grad) if own and x._grad is not None else ""
+        found.append((x, [name[x], brief(x._value), written(x, name), g]))
+    return found, name[J]
+
+
+def table(order: list[Variable]) -> str:
+    """All variables in order, each with a row."""
+    found, J = rows(order)
+    name = {x: cells[0] for x, cells in found}
+    lines = [["name", "value", "operation", "local derivatives", f"d{J}/d(name)"]]
+    for x, (own, value, operation, g) in found:
+        edges = ", ".join(f"d{own}/d{name[e.source]} = {local(e)}" for e in x.edges)
+        lines.append([own, value, operation, edges, g])
+    shown = [k for k in range(5) if k < 4 or any(line[4] for line in lines[1:])]
+    widths = [max(len(line[k]) for line in lines) for k in shown]
+    return "\n".join(
+        "  ".join(
+            line[k].ljust(width) for k, width in zip(shown, widths, strict=True)
+        ).rstrip()
+        for line in lines
+    )
+
+
+def html(order: list[Variable]) -> str:
+    """The table for a notebook."""
+    return f"<pre>{markup.escape(table(order))}</pre>"
+
+
+def dot(order: list[Variable]) -> str:
+    """A directed graph from the leaves to J."""
+    found, J = rows(order)
+    lines = ["digraph {", "  rankdir=LR;", "  node [shape=box];"]
+    number = {x: f"n{i}" for i, x in enumerate(order)}
+    edges = []
+    for x, (own, value, operation, g) in found:
+        label = [f"{own} = {operation}" if operation else own, value]
+        label += [f"d{J}/d{own} = {g}"] if g else []
+        lines.append(f"  {number[x]} [label={_quoted(*label)}];")
+        edges += [
+            f"  {number[e.source]} -> {number[x]} [label={_quoted(local(e))}];"
+            for e in x.edges
+        ]
+    return "\n".join([*lines, *edges, "}"])
+
+
+def _quoted(*lines: str) -> str:
+    """A label of these lines, as Graphviz quotes it."""
+    text = "\n".join(lines).replace("\\", r"\\").replace('"', r"\"")
+    return f'"{text}"'.replace("\n", r"\n")

@@ -1,0 +1,406 @@
+"""Variable: an array that knows what it was computed from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TextIO
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from bpcore import _validation as door
+from bpcore.graph import show
+from bpcore.graph.backward import backpropagate, in_order
+from bpcore.graph.edge import Edge
+from bpcore.graph.operations import OPERATIONS, Array, Operation
+
+#: What an operation takes: numbers have the dtype of the variables they meet.
+Operand = Any
+
+#: The axes of a reduction: one, several, or None for all.
+Axis = int | tuple[int, ...] | None
+
+
+class Variable:
+    """An array, and how it was computed.
+
+    Operators + - * / ** @ with variables, arrays and numbers on either side, the
+    methods, the functions of ``bpcore.graph`` and indexing give new variables.  Shapes
+    broadcast as NumPy's do.  Numbers, and arrays of integers, take the dtype of the
+    variables they meet: float32 stays float32.
+
+    Parameters
+    ----------
+    value : array-like
+        A float32 or float64 array is used where it lies and must stay as it is until
+        `backward`; anything else becomes float64.
+    name : str, optional
+        For `show` and `to_dot`.
+
+    Raises
+    ------
+    TypeError
+        If value holds no real numbers, or the name is no string.
+
+    Examples
+    --------
+    >>> from bpcore.graph import Variable
+    >>> a, b, c = Variable(2.0, "a"), Variable(3.0, "b"), Variable(4.0, "c")
+    >>> J = 3 * (a + b * c)
+    >>> J.backward()
+    >>> J.value.item(), a.grad.item(), b.grad.item(), c.grad.item()
+    (42.0, 3.0, 12.0, 9.0)
+    """
+
+    __slots__ = (
+        "_began",
+        "_grad",
+        "_name",
+        "_operands",
+        "_operation",
+        "_options",
+        "_reached_by",
+        "_value",
+        "_values",
+    )
+
+    #: Arrays leave their operators to `Variable`.
+    __array_ufunc__ = None
+
+    def __init__(self, value: ArrayLike, name: str | None = None) -> None:
+        self._value = as_value("value", value)
+        self.name = name
+        self._grad: Array | None = None
+        self._operation: Operation | None = None
+        self._operands: tuple[Any, ...] = ()
+        self._values: tuple[Array, ...] = ()
+        self._options: dict[str, Any] = {}
+        #: The pass that began here last, and the one that gave `grad`.
+        self._began: object = None
+        self._reached_by: object = None
+
+    # --- what it is -------------------------------------------------------------------
+
+    @property
+    def value(self) -> Array:
+        """The array; assign another of the same shape where it is not computed.
+
+        What has been computed from the variable stays as it was.
+        """
+        return self._value
+
+    @value.setter
+    def value(self, value: ArrayLike) -> None:
+        if self._operation is not None:
+            raise ValueError(
+                f"value must stay what it was computed to be; got one for {self!r}"
+            )
+        array = as_value("value", value)
+        if array.shape != self.shape:
+            raise ValueError(f"value must have shape {self.shape}; got {array.shape}")
+        self._value = array.astype(self.dtype, copy=False)
+
+    @property
+    def grad(self) -> Array | None:
+        """dJ by this variable, of its shape; None until a `backward` reached it."""
+        return self._grad
+
+    @property
+    def name(self) -> str | None:
+        """What it is called in `show` and `to_dot`; assign any string, or None."""
+        return self._name
+
+    @name.setter
+    def name(self, name: str | None) -> None:
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"name must be a string; got {name!r}")
+        self._name = name
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the value."""
+        return self._value.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """float32 or float64."""
+        return self._value.dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self._value.ndim
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return self._value.size
+
+    def __len__(self) -> int:
+        return len(self._value)
+
+    def __repr__(self) -> str:
+        name = "" if self.name is None else f", name={self.name!r}"
+        dtype = "" if self.dtype == np.float64 else f", {self.dtype.name}"
+        return f"Variable({show.brief(self._value)}{dtype}{name})"
+
+    def _repr_html_(self) -> str:
+        return show.html(in_order(self))
+
+    def __array__(self, *_: Any, **__: Any) -> Array:
+        raise TypeError(
+            "a Variable is not an array: use its .value, or for np.exp(x) and the like "
+            "graph.exp(x), to keep the derivative"
+        )
+
+    # --- derivatives ------------------------------------------------------------------
+
+    def backward(self, gradient: ArrayLike | None = None) -> None:
+        """Backpropagation: dJ/dx of everything that J was computed from, into ``grad``.
+
+        From J back to the leaves, with v the result of an operation on x::
+
+            dJ/dx = sum over all v that x is an operand of:  dJ/dv dv/dx
+
+        Every call begins anew: nothing is added to what an earlier one left.  Networks
+        in the graph get their ``stored_gradients`` too.
+
+        Parameters
+        ----------
+        gradient : array-like of J's shape, optional
+            dE/dJ of whatever E comes after J; then all are derivatives of E.
+
+        Raises
+        ------
+        ValueError
+            If J has several elements and no gradient is given, or one of another shape.
+        RuntimeError
+            If a network was trained since its node was made.  Nothing has changed.
+
+        Examples
+        --------
+        >>> from bpcore.graph import Variable
+        >>> x = Variable([1.0, 2.0, 3.0])
+        >>> (x**2).sum().backward()
+        >>> x.grad
+        array([2., 4., 6.])
+        """
+        if gradient is not None:
+            seed = door.as_array("gradient", gradient).astype(self.dtype)
+            if seed.shape != self.shape:
+                raise ValueError(
+                    f"gradient must have shape {self.shape}; got {seed.shape}"
+                )
+        elif self.size == 1:
+            seed = np.ones(self.shape, self.dtype)
+        else:
+            raise ValueError(
+                "backward() must begin at one element, or be given a gradient of shape "
+                f"{self.shape}; got none"
+            )
+        gradients = backpropagate(self, seed)
+        self._began = object()
+        for x, g in gradients.items():
+            # Not a view of another's, or of one number.
+            x._grad = np.array(g)
+            x._reached_by = self._began
+
+    @property
+    def edges(self) -> tuple[Edge, ...]:
+        """An `Edge` from each variable that this one was computed from."""
+        return tuple(
+            Edge(x, self, i)
+            for i, x in enumerate(self._operands)
+            if isinstance(x, Variable)
+        )
+
+    def show(self, file: TextIO | None = None) -> None:
+        """Print the graph as a table, in the order of its evaluation.
+
+        Each row has a variable's name, value, operation, the derivatives of its value
+        by those it was computed from, and dJ by it if `backward` was called.  Small
+        arrays are shown whole, others as shape and norm.  Variables without a name are
+        v1, v2, ...; the last is J.
+
+        Parameters
+        ----------
+        file : text file, optional
+            Standard output by default.
+
+        Examples
+        --------
+        >>> from bpcore.graph import Variable
+        >>> a, b, c = Variable(2.0, "a"), Variable(3.0, "b"), Variable(4.0, "c")
+        >>> J = 3 * (a + b * c)
+        >>> J.backward()
+        >>> J.show()
+        name  value  operation  local derivatives           dJ/d(name)
+        a     2                                             3
+        b     3                                             12
+        c     4                                             9
+        v1    12     b * c      dv1/db = 4, dv1/dc = 3      3
+        v2    14     a + v1     dv2/da = 1, dv2/dv1 = 1     3
+        J     42     3 * v2     dJ/dv2 = 3                  1
+        """
+        print(show.table(in_order(self)), file=file)
+
+    def to_dot(self) -> str:
+        r"""The graph in Graphviz's language, for ``dot -Tsvg``.
+
+        Nodes have name, operation, value, and dJ by them if `backward` was called;
+        edges have the local derivatives.
+
+        Examples
+        --------
+        >>> from bpcore.graph import Variable
+        >>> print((2 * Variable(3.0, "x")).to_dot())
+        digraph {
+          rankdir=LR;
+          node [shape=box];
+          n0 [label="x\n3"];
+          n1 [label="J = 2 * x\n6"];
+          n0 -> n1 [label="2"];
+        }
+        """
+        return show.dot(in_order(self))
+
+    # --- operators --------------------------------------------------------------------
+
+    def __add__(self, other: Operand) -> Variable:
+        return apply("add", self, other)
+
+    def __radd__(self, other: Operand) -> Variable:
+        return apply("add", other, self)
+
+    def __sub__(self, other: Operand) -> Variable:
+        return apply("subtract", self, other)
+
+    def __rsub__(self, other: Operand) -> Variable:
+        return apply("subtract", other, self)
+
+    def __mul__(self, other: Operand) -> Variable:
+        return apply("multiply", self, other)
+
+    def __rmul__(self, other: Operand) -> Variable:
+        return apply("multiply", other, self)
+
+    def __truediv__(self, other: Operand) -> Variable:
+        return apply("divide", self, other)
+
+    def __rtruediv__(self, other: Operand) -> Variable:
+        return apply("divide", other, self)
+
+    def __pow__(self, other: Operand) -> Variable:
+        return apply("power", self, other)
+
+    def __rpow__(self, other: Operand) -> Variable:
+        return apply("power", other, self)
+
+    def __matmul__(self, other: Operand) -> Variable:
+        return apply("matmul", self, other)
+
+    def __rmatmul__(self, other: Operand) -> Variable:
+        return apply("matmul", other, self)
+
+    def __neg__(self) -> Variable:
+        return apply("negative", self)
+
+    def __abs__(self) -> Variable:
+        return apply("abs", self)
+
+    def __getitem__(self, index: Any) -> Variable:
+        return apply("take", self, index=index)
+
+    # --- functions --------------------------------------------------------------------
+
+    def exp(self) -> Variable:
+        """e^x, as ``graph.exp``."""
+        return apply("exp", self)
+
+    def log(self) -> Variable:
+        """The natural logarithm, as ``graph.log``."""
+        return apply("log", self)
+
+    def tanh(self) -> Variable:
+        """tanh(x), as ``graph.tanh``."""
+        return apply("tanh", self)
+
+    def sigmoid(self) -> Variable:
+        """1 / (1 + e^-x), as ``graph.sigmoid``."""
+        return apply("sigmoid", self)
+
+    def relu(self) -> Variable:
+        """x above 0, else 0, as ``graph.relu``."""
+        return apply("relu", self)
+
+    def sqrt(self) -> Variable:
+        """The square root, as ``graph.sqrt``."""
+        return apply("sqrt", self)
+
+    def abs(self) -> Variable:
+        """|x|, as ``graph.abs``."""
+        return apply("abs", self)
+
+    def maximum(self, other: Operand) -> Variable:
+        """The larger of both, as ``graph.maximum``."""
+        return apply("maximum", self, other)
+
+    def minimum(self, other: Operand) -> Variable:
+        """The smaller of both, as ``graph.minimum``."""
+        return apply("minimum", self, other)
+
+    def sum(self, axis: Axis = None, keepdims: bool = False) -> Variable:
+        """The sum over all axes or some, as ``graph.sum``."""
+        return apply("sum", self, axis=axis, keepdims=keepdims)
+
+    def mean(self, axis: Axis = None, keepdims: bool = False) -> Variable:
+        """The mean over all axes or some, as ``graph.mean``."""
+        return apply("mean", self, axis=axis, keepdims=keepdims)
+
+    def max(self, axis: Axis = None, keepdims: bool = False) -> Variable:
+        """The maximum over all axes or some, as ``graph.max``."""
+        return apply("max", self, axis=axis, keepdims=keepdims)
+
+    def min(self, axis: Axis = None, keepdims: bool = False) -> Variable:
+        """The minimum over all axes or some, as ``graph.min``."""
+        return apply("min", self, axis=axis, keepdims=keepdims)
+
+    def reshape(self, *shape: int | Sequence[int]) -> Variable:
+        """The same elements in another shape, as ``graph.reshape``."""
+        whole = shape[0] if len(shape) == 1 else shape
+        return apply("reshape", self, shape=whole)
+
+    @property
+    def T(self) -> Variable:
+        """The axes in reverse order."""
+        return apply("transpose", self)
+
+
+def apply(operation: str | Operation, *operands: Operand, **options: Any) -> Variable:
+    """The result of an operation as a variable."""
+    if isinstance(operation, str):
+        operation = OPERATIONS[operation]
+    dtypes = [x.dtype for x in operands if isinstance(x, Variable)]
+    dtype = np.result_type(*dtypes) if dtypes else np.dtype(np.float64)
+    known = [x if isinstance(x, Variable) else _constant(x, dtype) for x in operands]
+    values = tuple(x._value if isinstance(x, Variable) else x for x in known)
+    result = Variable(operation.value(*values, **options))
+    result._operation, result._operands = operation, tuple(known)
+    result._values, result._options = values, options
+    return result
+
+
+def as_value(name: str, value: ArrayLike) -> Array:
+    """`value` as an array of float32 or float64, itself if it is one."""
+    if isinstance(value, Variable):
+        raise TypeError(f"{name} must be an array or a number; got a Variable")
+    array = door.as_array(name, value)
+    single = array.dtype in (np.float32, np.float64)
+    return array if single else array.astype(np.float64)
+
+
+def _constant(value: Operand, dtype: np.dtype[Any]) -> Array:
+    """An operand that is no variable; numbers and integers take the dtype."""
+    array = door.as_array("operand", value)
+    of_its_own = array.ndim and array.dtype in (np.float32, np.float64)
+    return array if of_its_own else array.astype(dtype)
