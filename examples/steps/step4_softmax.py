@@ -59,9 +59,9 @@ def wrong_with_certainty(loss: str, sure: float) -> NDArray[Any]:
     return bp.trace(net, [[0.0]], [[1, 0, 0]]).delta[0][0]
 
 
+@np.printoptions(precision=6, suppress=True)
 def main(argv: Sequence[str] | None = None) -> None:
     """Delta three times, and what it is worth."""
-    np.set_printoptions(precision=6, suppress=True)
     trace = bp.trace(build(), X, LABELS)
     a, n = trace.a[-1], len(X)
     print(f"y, labels {LABELS} as rows\n{Y}")

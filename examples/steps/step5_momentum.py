@@ -2,9 +2,9 @@
 
 A linear net with half squared error has a quadratic loss, whose Hessian is X.T @ X / n.
 With inputs of unequal scale it is a valley: steep across, nearly level along.  The
-steep side bounds the learning rate, lr < 2 / h: each step multiplies the error along an
-axis of curvature h by 1 - lr h, and along the floor that is nearly 1.  Momentum adds the
-past gradients up,
+steep side bounds the learning rate, lr < 2 / h: a step multiplies the error along an
+axis of curvature h by 1 - lr h, which along the floor is nearly 1.  Momentum adds up
+the past gradients,
 
     v = mu v + g,     w = w - lr v
 
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 import bpcore as bp
 
-X = np.random.default_rng(0).normal(size=(50, 2)) * [1.0, 0.1]
+X = np.random.default_rng(0).normal(size=(50, 2)) * [1.0, 0.05]
 Y = X @ [[1.0], [1.0]]  # both weights are to become 1
 LR = 2.0
 
