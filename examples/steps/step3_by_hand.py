@@ -1,0 +1,100 @@
+"""One step of a 2-2-2 network of sigmoid units, by hand and by the trace.
+
+The numbers are those of Matt Mazur's article "A Step by Step Backpropagation Example"
+(2015): two inputs, two hidden units, two outputs, half squared error, learning rate
+0.5.  ``by_hand`` computes them with plain floats, weight by weight, and knows nothing
+of bpcore.  The article leaves the biases as they are; so does lr_factor 0 here.
+
+    python examples/steps/step3_by_hand.py
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import exp
+
+import bpcore as bp
+
+X, Y, LR = (0.05, 0.10), (0.01, 0.99), 0.5
+# w1 .. w4 lead into the hidden units, w5 .. w8 into the outputs, two into each.
+W_HIDDEN, B_HIDDEN = (0.15, 0.20, 0.25, 0.30), 0.35
+W_OUTPUT, B_OUTPUT = (0.40, 0.45, 0.50, 0.55), 0.60
+
+
+def sigmoid(z: float) -> float:
+    """1 / (1 + exp(-z))"""
+    return 1 / (1 + exp(-z))
+
+
+def by_hand() -> dict[str, float]:
+    """Every number of the step, by the names of the article."""
+    (i1, i2), (t1, t2) = X, Y
+    w1, w2, w3, w4 = W_HIDDEN
+    w5, w6, w7, w8 = W_OUTPUT
+    # forward
+    h1 = sigmoid(w1 * i1 + w2 * i2 + B_HIDDEN)
+    h2 = sigmoid(w3 * i1 + w4 * i2 + B_HIDDEN)
+    o1 = sigmoid(w5 * h1 + w6 * h2 + B_OUTPUT)
+    o2 = sigmoid(w7 * h1 + w8 * h2 + B_OUTPUT)
+    E = (o1 - t1) ** 2 / 2 + (o2 - t2) ** 2 / 2
+    # backward: dE/dz of each output, then of each hidden unit by the old w5 .. w8
+    d_o1 = (o1 - t1) * o1 * (1 - o1)
+    d_o2 = (o2 - t2) * o2 * (1 - o2)
+    d_h1 = (d_o1 * w5 + d_o2 * w7) * h1 * (1 - h1)
+    d_h2 = (d_o1 * w6 + d_o2 * w8) * h2 * (1 - h2)
+    return {
+        **{"out h1": h1, "out h2": h2, "out o1": o1, "out o2": o2, "E": E},
+        **{"delta o1": d_o1, "delta o2": d_o2, "delta h1": d_h1, "delta h2": d_h2},
+        **{"w5 after": w5 - LR * d_o1 * h1, "w6 after": w6 - LR * d_o1 * h2},
+        **{"w7 after": w7 - LR * d_o2 * h1, "w8 after": w8 - LR * d_o2 * h2},
+        **{"w1 after": w1 - LR * d_h1 * i1, "w2 after": w2 - LR * d_h1 * i2},
+        **{"w3 after": w3 - LR * d_h2 * i1, "w4 after": w4 - LR * d_h2 * i2},
+    }
+
+
+def build() -> bp.Network:
+    """The same network: W[l][i, j] leads from unit i to unit j."""
+    net = bp.Network(
+        [2, 2, 2],
+        activation="sigmoid",
+        output="sigmoid",
+        loss="squared_error",
+        optimizer=bp.SGD(lr=LR, biases={"lr_factor": 0.0}),
+        dtype="float64",
+    )
+    for W, w in zip(net.weights, (W_HIDDEN, W_OUTPUT), strict=True):
+        W[...] = [[w[0], w[2]], [w[1], w[3]]]
+    net.biases[0][...], net.biases[1][...] = B_HIDDEN, B_OUTPUT
+    return net
+
+
+def by_trace(trace: bp.Trace) -> dict[str, float]:
+    """The same numbers, where a trace has them."""
+    V, W = trace.after.weights
+    named = {"out h": trace.a[1], "out o": trace.a[2]}
+    named |= {"delta o": trace.delta[1], "delta h": trace.delta[0]}
+    found = {f"{k}{j + 1}": v[0, j] for k, v in named.items() for j in range(2)}
+    found |= {f"w{k} after": w for k, w in enumerate([*V.T.flat, *W.T.flat], 1)}
+    return {**found, "E": trace.loss}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Both, side by side, and where 10,000 steps lead."""
+    net = build()
+    trace = bp.trace(net, [X], [Y], apply=True)
+    traced = by_trace(trace)
+    print(f"{'':10}{'by hand':>15}{'traced':>15}{'difference':>12}")
+    for name, value in by_hand().items():
+        gap = abs(value - traced[name])
+        print(f"{name:10}{value:15.9f}{traced[name]:15.9f}{gap:12.0e}")
+    for l, db in enumerate(trace.db):
+        print(f"with lr_factor 1, b[{l}] would move by -lr db[{l}] = {-LR * db}")
+
+    print(f"\nE after 1 step        {net.evaluate([X], [Y]):.9f}")
+    net.fit([X], [Y], epochs=9_999, batch_size=1, progress=False)
+    print(f"E after 10,000 steps  {net.evaluate([X], [Y]):.10f}")
+    print(f"outputs               {net.predict(X).round(9)}, targets {Y}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""Momentum in a narrow valley, and its first steps by hand.
+
+A linear net with half squared error has a quadratic loss, whose Hessian is X.T @ X / n.
+With inputs of unequal scale it is a valley: steep across, nearly level along.  The
+steep side bounds the learning rate, lr < 2 / h: a step multiplies the error along an
+axis of curvature h by 1 - lr h, which along the floor is nearly 1.  Momentum adds up
+the past gradients,
+
+    v = mu v + g,     w = w - lr v
+
+so that those along the floor, which agree, grow to 1 / (1 - mu) times their size, and
+those across it, which alternate, cancel.  Too much of it overshoots.
+
+    python examples/steps/step5_momentum.py
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import bpcore as bp
+
+X = np.random.default_rng(0).normal(size=(50, 2)) * [1.0, 0.05]
+Y = X @ [[1.0], [1.0]]  # both weights are to become 1
+LR = 2.0
+
+
+def build(mu: float) -> bp.Network:
+    """A linear unit at w = (-1, -1), its bias kept at 0: a landscape of two weights."""
+    net = bp.Network(
+        [2, 1],
+        optimizer=bp.SGD(LR, momentum=mu, biases={"lr_factor": 0.0}),
+        dtype="float64",
+    )
+    net.weights[0][...] = -1
+    return net
+
+
+def steps_to(loss: float, mu: float, most: int = 10_000) -> int:
+    """Training steps until the loss is below a value."""
+    net = build(mu)
+    for step in range(1, most + 1):
+        net.train_step(X, Y)
+        if net.evaluate(X, Y) < loss:
+            return step
+    return most
+
+
+def by_hand(mu: float, steps: int) -> list[tuple[NDArray[Any], ...]]:
+    """g, v and w after each step: the two equations and the gradient."""
+    w, v = np.full((2, 1), -1.0), np.zeros((2, 1))
+    rows = []
+    for _ in range(steps):
+        g = X.T @ (X @ w - Y) / len(X)
+        v = mu * v + g
+        w = w - LR * v
+        rows.append((g, v, w))
+    return rows
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The valley, the steps that momentum saves, three steps by hand."""
+    print("         curvature h   1 - lr h")
+    low, high = np.linalg.eigvalsh(X.T @ X / len(X))
+    for name, h in (("across", high), ("along", low)):
+        print(f"{name:8}{h:12.4f}{1 - LR * h:11.4f}")
+
+    print("\n  mu  steps to E < 1e-8")
+    for mu in (0.0, 0.5, 0.9, 0.95, 0.99):
+        print(f"{mu:4.2f}{steps_to(1e-8, mu):19,}")
+
+    net = build(mu=0.9)
+    print("\nmu = 0.9 by hand, and how far the trace is from it")
+    for step, (g, v, w) in enumerate(by_hand(0.9, steps=3), 1):
+        trace = bp.trace(net, X, Y, apply=True)
+        before = trace.before.state["velocity"].weights[0]
+        after = trace.after.state["velocity"].weights[0]
+        print(f"step {step}, E = {trace.loss:.6f}, v before {before[:, 0].round(6)}")
+        for name, hand, traced in (
+            ("g = dE/dw", g, trace.dW[0]),
+            ("v = mu v + g", v, after),
+            ("w = w - lr v", w, trace.after.weights[0]),
+        ):
+            gap = np.abs(hand - traced).max()
+            print(f"  {name:14}{hand[0, 0]:10.6f}{hand[1, 0]:10.6f}{gap:8.0e}")
+
+
+if __name__ == "__main__":
+    main()

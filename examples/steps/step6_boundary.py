@@ -1,0 +1,112 @@
+"""A network learning two moons, as PNG frames: what it is, and what it decides.
+
+Each frame shows the network as it is after some epochs.  On the left the next step is
+traced (``trace.plot()``), with the activations and deltas of one sample; on the right
+that sample is ringed.  There the plane is coloured by the output, with the boundary
+where it is 1/2, and a dotted line for each hidden unit, where its z is 0.  The hidden
+units cut the plane by lines; the output bends one boundary out of them.
+
+It needs matplotlib, and no display::
+
+    python examples/steps/step6_boundary.py [DIR]
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.image import imsave
+from numpy.typing import NDArray
+
+import bpcore as bp
+
+DPI = 80
+ROW = 3  # the sample that is followed, at the tip of its moon
+
+
+def moons(n: int = 200, noise: float = 0.15) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Two half circles, one the other way up and moved into it; which one it is."""
+    rng = np.random.default_rng(0)
+    y = np.arange(n) % 2
+    angle = np.pi * (rng.random(n) + y)
+    X = np.column_stack([np.cos(angle) + y - 0.5, np.sin(angle) + 0.5 * y - 0.25])
+    return X + rng.normal(scale=noise, size=X.shape), y
+
+
+def build(seed: int = 0, hidden: int = 4) -> bp.Network:
+    """A net 2-hidden-1 that gives the probability of the second moon."""
+    return bp.Network(
+        [2, hidden, 1],
+        activation="tanh",
+        loss="binary_cross_entropy",
+        optimizer=bp.SGD(lr=0.1, momentum=0.9),
+        rng=seed,
+    )
+
+
+def draw_plane(net: bp.Network, X: NDArray[Any], y: NDArray[Any]) -> Figure:
+    """The network's output over the plane, with the samples."""
+    u, v = np.meshgrid(np.linspace(-2, 2, 160), np.linspace(-1.7, 1.7, 136))
+    plane = np.column_stack([u.ravel(), v.ravel()])
+    a = net.predict(plane).reshape(u.shape)
+    figure = Figure(figsize=(8.5, 7), layout="constrained")
+    axes = figure.subplots()
+    # Paler than the samples, which go from 0 to 1 in the same colours.
+    pale = {"cmap": "RdBu_r", "vmin": -0.7, "vmax": 1.7, "interpolation": "bilinear"}
+    axes.imshow(a, origin="lower", extent=(-2, 2, -1.7, 1.7), **pale)
+    for z in (plane @ net.weights[0] + net.biases[0]).T:
+        axes.contour(u, v, z.reshape(u.shape), [0.0], colors="0.4", linestyles=":")
+    axes.contour(u, v, a, [0.5], colors="black", linewidths=2.5)
+    axes.scatter(*X.T, c=y, cmap="RdBu_r", vmin=-0.2, vmax=1.2, ec="white", s=45)
+    axes.scatter(*X[ROW], fc="none", ec="black", lw=2, s=160)
+    axes.set(xlabel="x1", ylabel="x2")
+    return figure
+
+
+def pixels(figure: Figure) -> NDArray[np.uint8]:
+    """A figure as an image."""
+    figure.set_dpi(DPI)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())
+
+
+def frames(
+    net: bp.Network, epochs: int, every: int, folder: Path
+) -> Iterator[tuple[int, float, float]]:
+    """Train, and write a frame each some epochs; the epoch, accuracy and loss of it."""
+    X, y = moons()
+    folder.mkdir(parents=True, exist_ok=True)
+    for epoch in range(0, epochs + 1, every):
+        if epoch:
+            net.fit(X, y, epochs=every, batch_size=20, progress=False)
+        loss, accuracy = net.evaluate(X, y, metrics="accuracy").values()
+        network, plane = bp.trace(net, X, y).plot(ROW), draw_plane(net, X, y)
+        network.set_size_inches(9.5, 7)
+        plane.axes[0].set_title(f"Epoch {epoch}: {accuracy:.1%} right, E = {loss:.4f}")
+        image = np.hstack([pixels(network), pixels(plane)])
+        imsave(folder / f"epoch{epoch:04}.png", image)
+        yield epoch, accuracy, loss
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Write the frames, and print the accuracy of each."""
+    parser = argparse.ArgumentParser(description="A decision boundary in frames.")
+    parser.add_argument("folder", metavar="DIR", nargs="?", default="frames", type=Path)
+    parser.add_argument("--epochs", type=int, default=60, help="60 by default")
+    parser.add_argument("--every", type=int, default=3, help="3 by default")
+    parser.add_argument("--seed", type=int, default=0, help="0 by default")
+    args = parser.parse_args(argv)
+    net = build(args.seed)
+    for epoch, accuracy, loss in frames(net, args.epochs, args.every, args.folder):
+        print(f"epoch {epoch:4}  accuracy {accuracy:7.1%}  E = {loss:.4f}")
+
+
+if __name__ == "__main__":
+    main()
