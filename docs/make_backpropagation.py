@@ -231,7 +231,7 @@ momentum keeps a velocity v, as large as the weights:
 
 {code(rule)}
 
-For the layer in the middle (dampening is 0, lr 0.5, momentum 0.9):
+For the layer in the middle, with lr 0.5:
 
 {shown(*pairs)}
 

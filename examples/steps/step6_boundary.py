@@ -19,14 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.image import imsave
 from numpy.typing import NDArray
 
 import bpcore as bp
 
-DPI = 80
 ROW = 3  # the sample that is followed, at the tip of its moon
 
 
@@ -50,13 +48,11 @@ def build(seed: int = 0, hidden: int = 4) -> bp.Network:
     )
 
 
-def draw_plane(net: bp.Network, X: NDArray[Any], y: NDArray[Any]) -> Figure:
+def draw_plane(axes: Axes, net: bp.Network, X: NDArray[Any], y: NDArray[Any]) -> None:
     """The network's output over the plane, with the samples."""
     u, v = np.meshgrid(np.linspace(-2, 2, 160), np.linspace(-1.7, 1.7, 136))
     plane = np.column_stack([u.ravel(), v.ravel()])
     a = net.predict(plane).reshape(u.shape)
-    figure = Figure(figsize=(8.5, 7), layout="constrained")
-    axes = figure.subplots()
     # Paler than the samples, which go from 0 to 1 in the same colours.
     pale = {"cmap": "RdBu_r", "vmin": -0.7, "vmax": 1.7, "interpolation": "bilinear"}
     axes.imshow(a, origin="lower", extent=(-2, 2, -1.7, 1.7), **pale)
@@ -66,15 +62,6 @@ def draw_plane(net: bp.Network, X: NDArray[Any], y: NDArray[Any]) -> Figure:
     axes.scatter(*X.T, c=y, cmap="RdBu_r", vmin=-0.2, vmax=1.2, ec="white", s=45)
     axes.scatter(*X[ROW], fc="none", ec="black", lw=2, s=160)
     axes.set(xlabel="x1", ylabel="x2")
-    return figure
-
-
-def pixels(figure: Figure) -> NDArray[np.uint8]:
-    """A figure as an image."""
-    figure.set_dpi(DPI)
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())
 
 
 def frames(
@@ -87,11 +74,12 @@ def frames(
         if epoch:
             net.fit(X, y, epochs=every, batch_size=20, progress=False)
         loss, accuracy = net.evaluate(X, y, metrics="accuracy").values()
-        network, plane = bp.trace(net, X, y).plot(ROW), draw_plane(net, X, y)
-        network.set_size_inches(9.5, 7)
-        plane.axes[0].set_title(f"Epoch {epoch}: {accuracy:.1%} right, E = {loss:.4f}")
-        image = np.hstack([pixels(network), pixels(plane)])
-        imsave(folder / f"epoch{epoch:04}.png", image)
+        figure = Figure(figsize=(18, 7), layout="constrained")
+        network, plane = figure.subplots(1, 2, width_ratios=(1.15, 1))
+        bp.trace(net, X, y).plot(ROW, network, limit=1.0)
+        draw_plane(plane, net, X, y)
+        plane.set_title(f"Epoch {epoch}: {accuracy:.1%} right, E = {loss:.4f}")
+        figure.savefig(folder / f"epoch{epoch:04}.png", dpi=80)
         yield epoch, accuracy, loss
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bpcore.activations import ACTIVATIONS
 from bpcore.losses import CustomLoss
+from bpcore.optimizers import SGD
 
 if TYPE_CHECKING:
     from bpcore.optimizers import Optimizer
@@ -77,15 +79,24 @@ def derivation(trace: Trace) -> list[Section]:
 
 def head(trace: Trace) -> Section:
     """What is given."""
+    design = trace.design
     lines = [
-        Line("network", trace.network),
-        Line("step", f"{trace.step}, learning rate {trace.lr:g}"),
-        Line("a[0] = X" + " + noise" * (trace.design.input_noise > 0), trace.X),
-        Line("y", trace.y),
+        Line("network", "-".join(map(str, trace.sizes))),
+        Line("activations", ", ".join(design.activations)),
+        Line("optimizer", repr(trace.optimizer)),
+        Line("learning rate of this step", float(trace.lr)),
+        Line("a[0] = X" + " + noise" * (design.input_noise > 0), trace.X),
+        Line("y", by_row(trace, trace.y)),
     ]
     if trace.weight is not None:
-        lines.append(Line("w, the weights of the samples", trace.weight))
-    return Section("one training step", tuple(lines))
+        lines.append(Line("w, the weights of the samples", by_row(trace, trace.weight)))
+    rows = f"{len(trace.X)} row" + "s" * (len(trace.X) != 1)
+    return Section(f"training step {trace.step}, on {rows}", tuple(lines))
+
+
+def by_row(trace: Trace, values: Any) -> Any:
+    """One number a sample, a line each where all are shown."""
+    return values[:, None] if values.ndim == 1 and is_small(trace) else values
 
 
 def forward_layer(trace: Trace, l: int) -> Section:
@@ -109,10 +120,9 @@ def forward_layer(trace: Trace, l: int) -> Section:
     kept = f" kept[{l}]" if design.dropout[l] else ""
     if kept:
         lines.append(Line(f"kept[{l}]: 0 or 1 / (1 - dropout)", trace.kept[l]))
-    lines += [
-        Line(f"f(z) = {activation.formula}"),
-        Line(f"a[{l + 1}] = {f}(z[{l}]){kept}", trace.a[l + 1]),
-    ]
+    if f not in design.activations[:l] and activation.formula != f"{f}(z)":
+        lines.append(Line(f"{f}(z) = {activation.formula}"))
+    lines.append(Line(f"a[{l + 1}] = {f}(z[{l}]){kept}", trace.a[l + 1]))
     return Section(f"forward, layer {l}: {f}", tuple(lines))
 
 
@@ -128,7 +138,7 @@ def loss(trace: Trace) -> Section:
         f"loss: {kind.name}",
         (
             Line(f"E_i = {formula}"),
-            Line(f"{each}, of every sample", trace.losses),
+            Line(f"{each}, of every sample", by_row(trace, trace.losses)),
             Line(f"E = {mean}", trace.loss),
         ),
     )
@@ -150,17 +160,20 @@ def backward_layer(trace: Trace, l: int) -> Section:
         lines.append(
             Line(f"dE/da[{l + 1}] = {source}[{l + 1}] @ W[{l + 1}].T", trace.da[l + 1])
         )
-    lines += [
-        Line(f"f'(z) = {ACTIVATIONS[f].derivative}"),
-    ]
-    if f != "softmax" or is_small(trace):  # else there is a matrix for every row
-        lines.append(Line(f"f'(z[{l}])", trace.derivatives[l]))
+    slope = f"da_j/dz_k of {f}" if f == "softmax" else f"{f}'(z)"
+    if f not in design.activations[l + 1 :]:
+        lines.append(Line(f"{slope} = {ACTIVATIONS[f].derivative}"))
+    if f != "softmax":
+        lines.append(Line(f"{f}'(z[{l}])", trace.derivatives[l]))
+    elif is_small(trace):  # else it is a large matrix for every row
+        lines.append(Line(f"da[{l + 1}]_j/dz[{l}]_k", trace.derivatives[l]))
     if last and design.loss_takes_z:
+        lines.append(Line("the product of these two, which the step takes at once:"))
         product = f"({BY_Z[name]}){share}"
     elif f == "softmax":
         product = f"sum_j dE/da[{l + 1}]_j{kept} da_j/dz"
     else:
-        product = f"dE/da[{l + 1}] * f'(z[{l}]){kept}"
+        product = f"dE/da[{l + 1}] * {f}'(z[{l}]){kept}"
     lines.append(Line(f"delta[{l}] = dE/dz[{l}] = {product}", trace.delta[l]))
     source = "delta"
     if norm:
@@ -184,25 +197,43 @@ def backward_layer(trace: Trace, l: int) -> Section:
 
 def rule_of(optimizer: Optimizer) -> list[str]:
     """The equations of an optimizer's step, as its class documents them."""
+    if isinstance(optimizer, SGD):
+        return rule_of_sgd(optimizer)
     for kind in type(optimizer).__mro__:
         lines = (inspect.getdoc(kind) or "").splitlines()
         starts = [i for i, line in enumerate(lines) if line.endswith("::")]
         if starts and "Parameters" not in lines[: starts[0]]:
             rest = lines[starts[0] + 2 :]
-            return [line.strip() for line in rest[: rest.index("")]]
+            return [re.sub(" {3,}", "   ", line) for line in rest[: rest.index("")]]
     return []
 
 
+def rule_of_sgd(optimizer: SGD) -> list[str]:
+    """Those of the case that it is."""
+    momentum, lr = optimizer.momentum, "lr"
+    if momentum == 0:
+        return [f"w = w - {lr} g"]
+    share = f"(1 - {optimizer.dampening:g}) " if optimizer.dampening else ""
+    step = f"(g + {momentum:g} v)" if optimizer.nesterov else "v"
+    return [f"v = {momentum:g} v + {share}g   (v: velocity)", f"w = w - {lr} {step}"]
+
+
 def update_rule(trace: Trace) -> tuple[Line, ...]:
-    """The settings, and the equations with g for dW and w for W."""
+    """The equations with g for dW and w for W, and what comes before and after."""
     optimizer = trace.optimizer
-    rest = [
-        f"{name} = {getattr(optimizer, name)}, as Optimizer says"
-        for name in ("clip_norm", "clip_value", "weight_decay", "l1", "max_norm")
+    before = [
+        f"before that: {name} = {getattr(optimizer, name)}, see Optimizer"
+        for name in ("clip_norm", "clip_value", "weight_decay", "l1")
         if getattr(optimizer, name)
     ]
-    equations = [*rule_of(optimizer), *rest]
-    return (Line("by", repr(optimizer)), *(Line(equation) for equation in equations))
+    after = (
+        [f"after that: max_norm = {optimizer.max_norm}"] if optimizer.max_norm else []
+    )
+    return (
+        Line("of every weight w = W[l][i, j] with g = dW[l][i, j], and of the biases:"),
+        *(Line(f"    {equation.strip()}") for equation in rule_of(optimizer)),
+        *(Line(said) for said in before + after),
+    )
 
 
 def update_layer(trace: Trace, l: int) -> Section:
@@ -210,10 +241,16 @@ def update_layer(trace: Trace, l: int) -> Section:
     if trace.frozen[l]:
         return Section(f"update, layer {l}", (Line("frozen: nothing changes"),))
     before, after = trace.before, trace.after
+    lines = []
+    factor, of_biases = trace.lr_factors[l], trace.optimizer.groups()[1]["lr_factor"]
+    if factor != 1 or of_biases != 1:
+        rates = trace.lr * factor, trace.lr * factor * of_biases
+        lines.append(
+            Line("learning rates of W and b", f"{rates[0]:g} and {rates[1]:g}")
+        )
     names = [("W", "weights"), ("b", "biases")]
     if trace.design.norms[l]:
         names.append(("gain", "gains"))
-    lines = []
     for symbol, attribute in names:
 
         def of(parameters: Parameters, attribute: str = attribute) -> Any:

@@ -25,18 +25,17 @@ def all_paths(path: PathSum) -> list[str]:
     """Every term, a line each."""
     symbols = [factor.symbol for factor in path.factors]
     units = units_of(path.factors)[1:]
-    over = f"rows s and units {', '.join(units)}" if units else "rows s"
+    through = f" and every way through units {', '.join(units)}" if units else ""
+    over = f"every row s{through}"
     terms = f"{path.n_terms:,} term" + "s" * (path.n_terms != 1)
-    lines = [
-        f"dE/dW[{path.l}][{path.i}, {path.j}] along all paths: "
-        f"the sum over {over}, {terms}, of",
-        "  " + "  ".join(symbols),
-    ]
+    head = f"dE/dW[{path.l}][{path.i}, {path.j}] along all paths: "
+    head += f"for {over} the product of"
     if path.expanded is None:
         return [
-            *lines,
-            f"  more than {MOST:,}: too many to write out, or to add up, one by one.",
-            "  Each layer above multiplies their number by its width.",
+            head,
+            "  " + "  ".join(symbols),
+            f"  {terms}, more than {MOST:,}: too many to write out one by one and to",
+            "  add up.  Each layer above multiplies their number by its width.",
         ]
     factors = np.broadcast_arrays(*aligned(path.factors), products(path.factors))
     table = [["s", *units, *symbols, "product"]]
@@ -44,7 +43,7 @@ def all_paths(path: PathSum) -> list[str]:
         s, _, *above = at
         values = [number(array[at]) for array in factors]
         table.append([*map(str, (s, *above)), *values])
-    return [*lines, *columns(table), f"  sum = {path.expanded:.10g}"]
+    return [head, *columns(table), f"  the sum of {terms} = {path.expanded:.10g}"]
 
 
 def layer_by_layer(path: PathSum) -> list[str]:
@@ -55,13 +54,15 @@ def layer_by_layer(path: PathSum) -> list[str]:
     for m in range(last, l - 1, -1):
         kept = " * kept" if trace.design.dropout[m] else ""
         by_a = f"dE/da[{m + 1}]" if m == last else f"(delta[{m + 1}] @ W[{m + 1}].T)"
-        formula = f"{by_a}{kept} * f'(z[{m}])"
+        formula = f"{by_a}{kept} * f'(z[{m}])" + (f"   of unit {j}" if m == l else "")
         if trace.design.activations[m] == "softmax":
             formula = f"sum_k {by_a}_k{kept} da[{m + 1}]_k/dz[{m}]"
         if m == last and trace.design.loss_takes_z:
             formula = f"dE/dz[{m}]"
-        lines.append(f"  delta[{m}] = {formula}")
-        lines += [f"      {row}" for row in shown(trace.delta[m], whole)]
+        delta, unit = trace.delta[m], f"[:, {j}]" if m == l else ""
+        lines.append(f"  delta[{m}]{unit} = {formula}")
+        needed = delta[:, j : j + 1] if m == l else delta
+        lines += [f"      {row}" for row in shown(needed, whole)]
     lines.append(
         f"  dW[{l}][{i}, {j}] = sum_s a[{l}][s,{i}] delta[{l}][s,{j}] "
         f"= {path.layer_by_layer:.10g}"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from bpcore import _validation as door
+from bpcore.tracing.derivation import SMALL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,32 +23,38 @@ WRITTEN = 12
 MAP = "RdBu_r"
 
 
-def draw(trace: Trace, row: int | None) -> Figure:
+def draw(trace: Trace, row: int | None, axes: Axes | None, limit: float | None) -> Any:
     """Nodes and edges where they can be told apart, else heat maps."""
     if row is not None:
-        try:
-            row = operator.index(row)
-        except TypeError:
-            raise TypeError(
-                f"row must be a whole number or None; got {row!r}"
-            ) from None
-        if not 0 <= row < len(trace.X):
+        row = door.whole_number("row", row, 0, ", or None")
+        if row >= len(trace.X):
             raise IndexError(f"row must be in 0 .. {len(trace.X) - 1}; got {row}")
-    return (
-        _draw_network(trace, row) if max(trace.sizes) <= 8 else _draw_maps(trace, row)
-    )
+    if limit is not None:
+        limit = door.real_number("limit", limit, above_zero=True)
+    if max(trace.sizes) <= SMALL:
+        return _draw_network(trace, row, axes, limit)
+    for name, value in (("axes", axes), ("limit", limit)):
+        if value is not None:
+            raise ValueError(
+                f"{name} must be None for networks of more than {SMALL} units a layer; "
+                f"got {value!r}"
+            )
+    return _draw_maps(trace, row)
 
 
 # --- small networks -------------------------------------------------------------------
 
 
-def _draw_network(trace: Trace, row: int | None) -> Figure:
+def _draw_network(
+    trace: Trace, row: int | None, axes: Axes | None, limit: float | None
+) -> Any:
     """A column of nodes for each layer, joined by the weights."""
     from matplotlib.figure import Figure
 
     columns, widest = len(trace.sizes), max(trace.sizes)
-    figure = Figure(figsize=(3.3 * columns, 1.35 * widest + 1.9), layout="constrained")
-    axes = figure.subplots()
+    if axes is None:
+        size = 3.3 * columns, 1.35 * widest + 1.9
+        axes = Figure(figsize=size, layout="constrained").subplots()
     places = [_column(x, size) for x, size in enumerate(trace.sizes)]
     changes = [
         after - before
@@ -55,20 +63,19 @@ def _draw_network(trace: Trace, row: int | None) -> Figure:
     largest = max(float(np.abs(change).max()) for change in changes)
     for l, change in enumerate(changes):
         _draw_edges(axes, places[l], places[l + 1], trace, l, change / (largest or 1))
-    colour = _draw_nodes(axes, places, trace, row)
-    figure.colorbar(colour, ax=axes, label="activation a", shrink=0.7, pad=0.01)
-    what = (
-        f"row {row}" if row is not None else f"mean a and sum of delta, {_rows(trace)}"
-    )
+    colours = _draw_nodes(axes, places, trace, row, limit)
+    axes.figure.colorbar(colours, ax=axes, label="activation a", shrink=0.7, pad=0.01)
+    what = f"row {row}" if row is not None else f"mean a and sum of δ, {_rows(trace)}"
     axes.set_title(
         f"Step {trace.step}: E = {trace.loss:.4g} ({what})\n"
-        f"edges: W and its change, red up, blue down, the largest {largest:.2g}",
+        "weights and biases with their change: red up, blue down, "
+        f"thick up to {largest:.2g}",
         fontsize=10,
     )
     axes.set_xlim(-0.35, columns - 0.65)
     axes.set_ylim(-0.5 - (widest - 1) / 2, 0.5 + (widest - 1) / 2)
     axes.set_axis_off()
-    return figure
+    return axes.figure
 
 
 def _rows(trace: Trace) -> str:
@@ -88,24 +95,22 @@ def _draw_edges(
     from matplotlib import colormaps
 
     W, after = trace.before.weights[l], trace.after.weights[l]
+    written: list[Real] = []
     for (i, j), s in np.ndenumerate(share):
-        (x0, y0), (x1, y1) = left[i], right[j]
         axes.plot(
-            [x0, x1],
-            [y0, y1],
+            *zip(left[i], right[j], strict=True),
             # Never quite white: the smallest change must be seen as well.
             color=colormaps[MAP](0.5 + 0.2 * np.sign(s) + 0.3 * s) if s else "0.8",
             lw=0.8 + 4 * abs(s),
             zorder=1,
         )
         if W.size <= WRITTEN:
-            # Written at different places along the edges, or they would meet.
-            at = 0.3 + 0.12 * (j % 3) if len(right) > 1 else 0.38
-            change = after[i, j] - W[i, j]
+            written.append(_free_place(left[i], right[j], written))
+            x, y = written[-1]
             axes.text(
-                x0 + at * (x1 - x0),
-                y0 + at * (y1 - y0),
-                f"{W[i, j]:.3g}\n{change:+.2g}",
+                x,
+                y,
+                f"{W[i, j]:.3g}\n{after[i, j] - W[i, j]:+.2g}",
                 fontsize=7,
                 ha="center",
                 va="center",
@@ -114,10 +119,27 @@ def _draw_edges(
             )
 
 
-def _draw_nodes(axes: Axes, places: list[Real], trace: Trace, row: int | None) -> Any:
+def _free_place(start: Real, end: Real, taken: list[Real]) -> Real:
+    """Where on an edge a label meets no other, near its first third if it can."""
+    places = start + np.linspace(0.24, 0.76, 14)[:, None] * (end - start)
+    if not taken:
+        return places[3]
+    # In widths and heights of a label.
+    apart = np.abs(places[:, None] - np.array(taken)) / [0.19, 0.24]
+    room = np.minimum(apart.max(axis=2).min(axis=1), 1.0)
+    return places[np.argmax(room - 0.01 * np.abs(np.arange(14) - 3))]
+
+
+def _draw_nodes(
+    axes: Axes,
+    places: list[Real],
+    trace: Trace,
+    row: int | None,
+    limit: float | None,
+) -> Any:
     """Discs coloured by a, with a and delta in them; b below."""
     values = [a.mean(axis=0) if row is None else a[row] for a in trace.a]
-    limit = max(float(np.abs(a).max()) for a in values) or 1.0
+    limit = limit or max(float(np.abs(a).max()) for a in values) or 1.0
     for m, (at, a) in enumerate(zip(places, values, strict=True)):
         colour = axes.scatter(
             *(at[:, 0], at[:, 1], 2700, a),

@@ -127,6 +127,7 @@ def record(
         step=step,
         seen=seen,
         frozen=network.frozen,
+        lr_factors=network.lr_factors,
         X=X,
         y=y.copy(),
         weight=None if weight is None else weight.copy(),

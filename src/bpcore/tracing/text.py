@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,55 +16,81 @@ if TYPE_CHECKING:
 #: Columns for the equations; longer ones have their numbers below.
 EQUATION = 48
 #: Significant digits.
-DIGITS = 5
+DIGITS = 6
 
 
-def text(trace: Trace) -> str:
+def text(trace: Trace, digits: int = DIGITS) -> str:
     """Every equation of the step beside its numbers."""
     whole = is_small(trace)
     blocks = []
     for section in derivation(trace):
         lines = [section.title, "-" * len(section.title)]
         for line in section.lines:
-            lines += beside(line, whole)
+            lines += beside(line, whole, digits)
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks)
 
 
-def beside(line: Line, whole: bool) -> list[str]:
+def beside(line: Line, whole: bool, digits: int = DIGITS) -> list[str]:
     """The equation, and to its right the rows of its value."""
-    if line.value is None:
-        return [f"  {line.equation}"]
-    rows = shown(line.value, whole)
     left = f"  {line.equation}"
+    if line.value is None:
+        return [left]
+    first, *others = shown(line.value, whole, digits)
     if len(left) > EQUATION - 2:
-        return [left, *(" " * EQUATION + row for row in rows)]
-    first, *others = rows
+        return [left, *(" " * EQUATION + row for row in (first, *others))]
     return [f"{left:<{EQUATION}}{first}", *(" " * EQUATION + row for row in others)]
 
 
-def shown(value: Any, whole: bool) -> list[str]:
+def shown(value: Any, whole: bool, digits: int = DIGITS) -> list[str]:
     """A value as lines: an array whole, or its shape, norm and extremes."""
     if isinstance(value, str):
         return [value]
     if isinstance(value, float):
-        return [number(value)]
+        return [number(value, digits)]
     if not whole:
         return [summary(value)]
     if value.ndim == 3:
         return [
             line
-            for i, matrix in enumerate(value)
-            for line in (f"row {i}:", *shown(matrix, whole))
+            for s, matrix in enumerate(value)
+            for line in (f"row {s}:", *shown(matrix, whole, digits))
         ]
-    cells = [[number(x) for x in row] for row in np.atleast_2d(value)]
-    width = max(len(cell) for row in cells for cell in row)
-    return ["  ".join(cell.rjust(width) for cell in row) for row in cells]
+    rows = aligned(np.atleast_2d(value), digits)
+    width = max(len(cell) for row in rows for cell in row)
+    return ["  ".join(cell.rjust(width) for cell in row).rstrip() for row in rows]
 
 
-def number(x: Any) -> str:
+def aligned(matrix: Real, digits: int) -> list[list[str]]:
+    """Numbers as strings with as many decimals each, where these tell them all."""
+    decimals = decimals_of(matrix, digits)
+    if decimals is None:
+        return [[number(x, digits) for x in row] for row in matrix]
+    told = [f"{x:.{decimals}f}" for x in matrix.flat if x and math.isfinite(x)]
+    zeros = min((len(x) - len(x.rstrip("0")) for x in told), default=decimals)
+    decimals -= min(zeros, decimals)
+    # A plain 0, with its point where those of the others are.
+    zero = "0" + " " * (decimals + (decimals > 0))
+    return [[f"{x:.{decimals}f}" if x else zero for x in row] for row in matrix]
+
+
+def decimals_of(matrix: Real, digits: int) -> int | None:
+    """Decimals that tell so many digits of the largest, and two less of any other.
+
+    None where numbers are too large, too small or too different for that.
+    """
+    sizes = np.abs(matrix[np.isfinite(matrix) & (matrix != 0)])
+    if sizes.size == 0:
+        return 0
+    most, least = (math.floor(math.log10(size)) for size in (sizes.max(), sizes.min()))
+    decimals = max(0, digits - 1 - most)
+    fits = -4 <= most < digits + 2 and least + decimals + 1 >= digits - 2
+    return decimals if fits or not (matrix % 1).any() else None
+
+
+def number(x: Any, digits: int = DIGITS) -> str:
     """A number to some digits, whole ones without a point."""
-    return f"{x:.{DIGITS}g}" if x else "0"
+    return f"{x:.{digits}g}" if x else "0"
 
 
 def summary(array: Real) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bpcore import _validation as door
 from bpcore._dispatch import kernels
 from bpcore._settings import Design
 from bpcore.activations import ACTIVATIONS
@@ -16,6 +17,8 @@ from bpcore.gradients import Gradients
 from bpcore.reference.layers import key_of
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from bpcore.optimizers import Optimizer
     from bpcore.tracing.paths import PathSum
 
@@ -85,8 +88,8 @@ class Trace:
         dW[l] = a[l].T @ delta[l],  db[l] = delta[l].sum(0)
         da[l] = delta[l] @ W[l].T
 
-    ``print(trace)`` writes them out beside their numbers, `plot` draws them, `path`
-    follows one derivative along all its paths, `to_dict` is for other tools.
+    ``print(trace)`` writes them out beside their numbers (`text`), `plot` draws them,
+    `path` follows one derivative along all its paths, `to_dict` is for other tools.
 
     Attributes
     ----------
@@ -119,6 +122,7 @@ class Trace:
     step: int
     seen: int
     frozen: tuple[bool, ...]
+    lr_factors: tuple[float, ...]
     X: Real
     y: Real
     weight: Real | None
@@ -286,7 +290,12 @@ class Trace:
 
         return path_sum(self, l, i, j)
 
-    def plot(self, row: int | None = None) -> Any:
+    def plot(
+        self,
+        row: int | None = None,
+        axes: Axes | None = None,
+        limit: float | None = None,
+    ) -> Any:
         """Draw the step: nodes and edges of a small network, heat maps of a large one.
 
         Parameters
@@ -294,6 +303,11 @@ class Trace:
         row : int, optional
             Show this sample's activations and deltas; by default the mean activation
             of all and the sum of their deltas, which is db.
+        axes : matplotlib Axes, optional
+            Where to draw a network of up to 8 units a layer; a new figure by default.
+        limit : float, optional
+            The activation of the strongest colour, the same in several pictures; by
+            default the largest.  For such networks too.
 
         Returns
         -------
@@ -305,10 +319,12 @@ class Trace:
             If matplotlib is not installed.
         IndexError
             If there is no such row.
+        ValueError
+            If a larger network is to be drawn into axes, or the limit is not above 0.
         """
         from bpcore.tracing.picture import draw
 
-        return draw(self, row)
+        return draw(self, row, axes, limit)
 
     def to_dict(self, lists: bool = False) -> dict[str, Any]:
         """Every number by its name, for other tools.
@@ -358,9 +374,21 @@ class Trace:
         return f"<Trace of step {self.step} of {self.network} on {n}>"
 
     def __str__(self) -> str:
+        return self.text()
+
+    def text(self, digits: int = 6) -> str:
+        """The derivation, each equation beside its numbers: what ``print`` shows.
+
+        Up to 8 rows and units every number is there, else shapes, norms and extremes.
+
+        Parameters
+        ----------
+        digits : int
+            Significant digits of the largest number of an array, at most 17.
+        """
         from bpcore.tracing.text import text
 
-        return text(self)
+        return text(self, min(door.whole_number("digits", digits, 1), 17))
 
     def _repr_html_(self) -> str:
         from bpcore.tracing.html import html
