@@ -398,7 +398,8 @@ class Network(Learner):
             with the rows of all.
         callbacks : iterable of callables
             Each called as ``callback(network, history)`` after every epoch; training
-            stops if one returns True.
+            stops if one returns True.  One with a method ``check(network)`` is asked by
+            it before anything has changed, and may raise.
         batch_callbacks : iterable of callables
             Each called as ``callback(network, epoch, batch, loss)`` after every
             mini-batch, epoch and batch counted from 1; likewise.
