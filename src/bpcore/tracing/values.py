@@ -422,15 +422,17 @@ class Trace:
             y = np.eye(n_L, dtype=a.dtype)[y]
         if loss.name == "cross_entropy":  # with its label smoothing
             y = (1 - loss.setting) * y + loss.setting / n_L
-        with np.errstate(divide="ignore", invalid="ignore"):
-            if loss.name == "binary_cross_entropy":
-                d = (a - y) / (a * (1 - a))
-            elif loss.name == "poisson":
-                d = (1 - y / a) / n_L
-            else:
-                d = np.where(y == 0, 0, -y / a)
         w = np.ones(n) if self.weight is None else self.weight
-        return (d * (w / w.sum())[:, None]).astype(a.dtype)
+        share = (w / w.sum())[:, None]
+        # Outputs may have come so near to 0 or 1 that they are: 0 / 0 is not meant, nor
+        # is what a row without weight has.
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            d = np.where(y == 0, 0, -y / a)
+            if loss.name == "binary_cross_entropy":
+                d = d + np.where(y == 1, 0, (1 - y) / (1 - a))
+            elif loss.name == "poisson":
+                d = (1 + d) / n_L
+            return np.where(share == 0, 0, d * share).astype(a.dtype)
 
 
 def _as_lists(value: Any) -> Any:
