@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import operator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from bpcore import _validation as door
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,14 +25,7 @@ MAP = "RdBu_r"
 def draw(trace: Trace, row: int | None) -> Figure:
     """Nodes and edges where they can be told apart, else heat maps."""
     if row is not None:
-        try:
-            row = operator.index(row)
-        except TypeError:
-            raise TypeError(
-                f"row must be a whole number or None; got {row!r}"
-            ) from None
-        if not 0 <= row < len(trace.X):
-            raise IndexError(f"row must be in 0 .. {len(trace.X) - 1}; got {row}")
+        row = door.index("row", row, len(trace.X))
     return (
         _draw_network(trace, row) if max(trace.sizes) <= 8 else _draw_maps(trace, row)
     )

@@ -302,7 +302,7 @@ class Trace:
         ------
         ImportError
             If matplotlib is not installed.
-        IndexError
+        IndexError, TypeError
             If there is no such row.
         """
         from bpcore.tracing.picture import draw
