@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bpcore.activations import ACTIVATIONS
-from bpcore.losses import CustomLoss
+from bpcore.losses import CrossEntropy, CustomLoss, Loss
 
 if TYPE_CHECKING:
     from bpcore.optimizers import Optimizer
@@ -134,17 +134,25 @@ def loss(trace: Trace) -> Section:
     )
 
 
+def derivative_of(loss: Loss) -> tuple[str, str]:
+    """dE_i/da, and delta of a loss that has its output activation within."""
+    by_a = BY_OUTPUT.get(loss.name, "dE_i/da by the user's function")
+    by_z = BY_Z.get(loss.name, "")
+    if isinstance(loss, CrossEntropy) and loss.label_smoothing:
+        return by_a.replace("y", "y'"), by_z.replace("y", "y'")
+    return by_a, by_z
+
+
 def backward_layer(trace: Trace, l: int) -> Section:
     """delta[l] = dE/da[l+1] * f'(z[l]),  dW[l] = a[l].T @ delta[l]"""
     design = trace.design
     f, norm, last = design.activations[l], design.norms[l], l == trace.n_layers - 1
     share = " / n" if trace.weight is None else " w / sum(w)"
-    name = design.loss.name
+    by_a, by_z = derivative_of(design.loss)
     kept = f" * kept[{l}]" if design.dropout[l] else ""
     lines = []
     if last:
-        formula = BY_OUTPUT.get(name, "what the user's function says,")
-        lines.append(Line(f"dE/da[{l + 1}] = ({formula}){share}", trace.da[-1]))
+        lines.append(Line(f"dE/da[{l + 1}] = ({by_a}){share}", trace.da[-1]))
     else:
         source = "du" if design.norms[l + 1] else "delta"
         lines.append(
@@ -155,7 +163,7 @@ def backward_layer(trace: Trace, l: int) -> Section:
         Line(f"f'(z[{l}])", trace.derivatives[l]),
     ]
     if last and design.loss_takes_z:
-        product = f"({BY_Z[name]}){share}"
+        product = f"({by_z}){share}"
     elif f == "softmax":
         product = f"sum_j dE/da[{l + 1}]_j{kept} da_j/dz"
     else:
