@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bpcore import _validation as door
+from bpcore.network import Network
 from bpcore.tracing.record import record
 
 if TYPE_CHECKING:
     from bpcore.history import History
-    from bpcore.network import Network
     from bpcore.tracing.values import Trace
 
 #: A sigmoid is saturated outside of these, where its slope is below a 25th of the
@@ -97,6 +97,8 @@ class GradientFlow:
         self._checked(network)
 
     def _checked(self, network: Network) -> tuple[Any, Any, Any]:
+        door.instance("network", network, Network)
+        network._require_derivatives()
         batch = network._batch(*self._batch, "GradientFlow: ")
         network._require_rows(len(batch[0]), "GradientFlow: ")
         if self._rows["dW"] and len(self._rows["dW"][0]) != len(network.weights):
@@ -115,7 +117,7 @@ class GradientFlow:
         epoch : int
             The number to record it under.
         """
-        start = time.perf_counter()
+        start, epoch = time.perf_counter(), door.whole_number("epoch", epoch, 0)
         batch = self._checked(network)
         with network._engine:
             found = flow(record(network, *batch, apply=False))
