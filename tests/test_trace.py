@@ -1396,10 +1396,10 @@ def traced_memory(call):
         tracemalloc.stop()
 
 
-def wide(**settings):
+def wide(n=400, **settings):
     """Parameters and activations of some MB, and a mini-batch that needs no copies."""
     return problem(
-        "identity", "squared_error", (300, 400, 350, 20), 400, dtype="float32",
+        "identity", "squared_error", (300, 400, 350, 20), n, dtype="float32",
         **settings,
     )  # fmt: skip
 
@@ -1416,6 +1416,7 @@ def test_much_memory_is_told_before_it_is_taken(monkeypatch):
             with pytest.raises(UserWarning, match=r"takes 0\.0 GB of memory"):
                 bp.trace(net, X, y, apply=True)
 
+    refused()  # what Python keeps of a first warning
     most, _ = traced_memory(refused)
     assert most < 10**5
     assert everything(net) == before and net._engine.capacity == 0
@@ -1428,10 +1429,13 @@ def test_much_memory_is_told_before_it_is_taken(monkeypatch):
 
 
 @pytest.mark.parametrize("apply", [False, True])
+@pytest.mark.parametrize("fresh", [False, True])
+@pytest.mark.parametrize("n", [20, 600])
 @pytest.mark.parametrize(
     "settings",
     [
         {"optimizer": bp.SGD(0.01)},
+        {"optimizer": bp.SGD(0.01, clip_norm=1.0), "norm": "batch"},
         {"optimizer": bp.Adam(0.01)},
         {"optimizer": bp.AMSGrad(0.01, clip_norm=1.0)},
         {"optimizer": bp.SGD(0.01), "norm": "batch"},
@@ -1440,13 +1444,14 @@ def test_much_memory_is_told_before_it_is_taken(monkeypatch):
     ],
     ids=str,
 )
-def test_the_memory_told_is_what_it_takes(monkeypatch, settings, apply):
-    net, X, y = wide(**settings)
+def test_the_memory_told_is_what_it_takes(monkeypatch, settings, n, fresh, apply):
+    net, X, y = wide(n, **settings)
     y = y.astype("float32")
-    net.train_step(X, y)  # it has its workspace
+    if not fresh:
+        net.train_step(X, y)  # it has its workspace
     told = []
     monkeypatch.setattr(record, "_tell", told.append)
     most, t = traced_memory(lambda: bp.trace(net, X, y, apply=apply))
     assert t.n_layers == 3
-    assert most > 5 * 10**6
-    assert told[0] == pytest.approx(most, rel=0.2)
+    assert most > 2 * 10**6
+    assert told[0] == pytest.approx(most, rel=0.15)
