@@ -598,11 +598,13 @@ def numbers_of(t):
             f"z[{l}]": t.z[l],
             f"a[{l + 1}]": t.a[l + 1],
             f"dE/da[{l + 1}]": t.da[l + 1],
-            f"f'(z[{l}])": t.derivatives[l],
             f"delta[{l}]": t.delta[l],
             f"dW[{l}]": t.dW[l],
             f"db[{l}]": t.db[l],
         }
+        small = max(*t.sizes, len(t.X)) <= 8
+        if small or t.design.activations[l] != "softmax":
+            found[f"f'(z[{l}])"] = t.derivatives[l]
         if t.design.dropout[l]:
             found[f"kept[{l}]: 0 or 1 / (1 - dropout)"] = t.kept[l]
         parts = [("W", "weights"), ("b", "biases")]
@@ -661,7 +663,7 @@ def read(text):
 def assert_shows(shown, t):
     """Every number of it to 5 digits, where it belongs, and no others."""
     expected = numbers_of(t)
-    words = {"network", "step", "mean and variance are over"}
+    words = {"network", "step", "mean and variance are over", "lr of this layer"}
     given = {key for key, rows in shown.items() if rows}
     assert given - words == set(expected)
     for key, array in expected.items():
@@ -764,6 +766,28 @@ def test_a_large_step_is_printed_in_short(sizes, n):
         assert tuple(map(int, shape.strip(",").split(", "))) == array.shape
         about = np.linalg.norm(array), array.min(), array.max()
         np.testing.assert_allclose([float(x) for x in rest], about, rtol=6e-5)
+
+
+def test_a_wide_softmax_is_printed_without_its_matrices():
+    """A matrix of all outputs for each row: more than all else together."""
+    net = bp.Network([4, 3, 500], output="softmax", dtype="float32", rng=0)
+    t = bp.trace(net, np.ones((100, 4)), np.arange(100))
+    most, text = traced_memory(lambda: str(t))
+    assert most < 10 * t.a[-1].nbytes < np.empty((100, 500, 500), "float32").nbytes / 40
+    assert "f'(z) = a_j ([j = k] - a_k), a matrix" in text
+    assert "f'(z[0])" in text and "f'(z[1])  " not in text
+
+
+def test_the_rates_of_layers_are_printed():
+    net, X, y = problem(optimizer=bp.SGD(0.5))
+    assert "lr of this layer" not in str(bp.trace(net, X, y))
+    net.lr_factors = [0.25, 1.0, 2.0]
+    t = bp.trace(net, X, y)
+    assert t.lr_factors == (0.25, 1.0, 2.0)
+    shown = read(str(t))["lr of this layer"]
+    assert shown == [["0.5", "x", "2"]]  # the last layer is the first that is updated
+    assert "lr of this layer                              0.5 x 0.25\n" in str(t)
+    assert_shows(read(str(t)), t)
 
 
 def test_a_very_large_step_is_printed_as_short():

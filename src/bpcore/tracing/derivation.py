@@ -158,10 +158,9 @@ def backward_layer(trace: Trace, l: int) -> Section:
         lines.append(
             Line(f"dE/da[{l + 1}] = {source}[{l + 1}] @ W[{l + 1}].T", trace.da[l + 1])
         )
-    lines += [
-        Line(f"f'(z) = {ACTIVATIONS[f].derivative}"),
-        Line(f"f'(z[{l}])", trace.derivatives[l]),
-    ]
+    lines.append(Line(f"f'(z) = {ACTIVATIONS[f].derivative}"))
+    if f != "softmax" or is_small(trace):  # a matrix for each row may be much
+        lines.append(Line(f"f'(z[{l}])", trace._derivative(l)))
     if last and design.loss_takes_z:
         product = f"({by_z}){share}"
     elif f == "softmax":
@@ -216,11 +215,13 @@ def update_layer(trace: Trace, l: int) -> Section:
     """W[l] and b[l], and what the optimizer keeps of them, before and after."""
     if trace.frozen[l]:
         return Section(f"update, layer {l}", (Line("frozen: nothing changes"),))
-    before, after = trace.before, trace.after
+    before, after, factor = trace.before, trace.after, trace.lr_factors[l]
     names = [("W", "weights"), ("b", "biases")]
     if trace.design.norms[l]:
         names.append(("gain", "gains"))
     lines = []
+    if factor != 1:
+        lines.append(Line("lr of this layer", f"{trace.lr:g} x {factor:g}"))
     for symbol, attribute in names:
 
         def of(parameters: Parameters, attribute: str = attribute) -> Any:

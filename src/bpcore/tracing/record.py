@@ -125,6 +125,7 @@ def record(
         lr=lr,
         step=step,
         seen=seen,
+        lr_factors=network.lr_factors,
         frozen=network.frozen,
         X=X,
         y=y.copy(),

@@ -97,6 +97,8 @@ class Trace:
         Its learning rate in this step.
     step : int
         The number of the step, from 1 on.
+    lr_factors, frozen : tuple
+        Each layer's share of the rate, and whether it is left as it is.
     X : array (n, n_0)
         The input, with noise where the network adds it.
     y : array (n, n_L), or labels (n,)
@@ -118,6 +120,7 @@ class Trace:
     lr: float
     step: int
     seen: int
+    lr_factors: tuple[float, ...]
     frozen: tuple[bool, ...]
     X: Real
     y: Real
