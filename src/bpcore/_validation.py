@@ -88,6 +88,20 @@ def whole_number(name: str, value: object, least: int, others: str = "") -> int:
     return number
 
 
+def index(name: str, value: object, size: int) -> int:
+    """`value` as an index in 0 .. size - 1."""
+    expected = f"{name} must be a whole number in 0 .. {size - 1}; got {value!r}"
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(expected) from None
+    if isinstance(value, bool | np.bool_):
+        raise TypeError(expected)
+    if not 0 <= number < size:
+        raise IndexError(expected)
+    return number
+
+
 def real_number(name: str, value: object, *, above_zero: bool = False) -> float:
     """`value` as a finite float of at least 0, or above 0."""
     return number_within(name, value, None if above_zero else 0.0, None)

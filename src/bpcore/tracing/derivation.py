@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bpcore.activations import ACTIVATIONS
-from bpcore.losses import CustomLoss
-from bpcore.optimizers import SGD
+from bpcore.losses import CrossEntropy, CustomLoss, Loss
+from bpcore.optimizers import SGD, Adamax, RMSprop
 
 if TYPE_CHECKING:
     from bpcore.optimizers import Optimizer
@@ -39,6 +39,18 @@ BY_Z = {
     "binary_cross_entropy": "a - y",
     "poisson": "(a - y) / n_L",
     "kl_divergence": "a sum(y) - y",
+}
+
+
+#: The arrays that optimizers keep, as most of their rules call them.
+LETTERS = {
+    "velocity": "v",
+    "mean": "m",
+    "square": "s",
+    "sum": "s",
+    "largest": "h",
+    "previous": "g'",
+    "step": "d",
 }
 
 
@@ -144,17 +156,25 @@ def loss(trace: Trace) -> Section:
     )
 
 
+def derivative_of(loss: Loss) -> tuple[str, str]:
+    """dE_i/da, and delta of a loss that has its output activation within."""
+    by_a = BY_OUTPUT.get(loss.name, "dE_i/da by the user's function")
+    by_z = BY_Z.get(loss.name, "")
+    if isinstance(loss, CrossEntropy) and loss.label_smoothing:
+        return by_a.replace("y", "y'"), by_z.replace("y", "y'")
+    return by_a, by_z
+
+
 def backward_layer(trace: Trace, l: int) -> Section:
     """delta[l] = dE/da[l+1] * f'(z[l]),  dW[l] = a[l].T @ delta[l]"""
     design = trace.design
     f, norm, last = design.activations[l], design.norms[l], l == trace.n_layers - 1
     share = " / n" if trace.weight is None else " w / sum(w)"
-    name = design.loss.name
+    by_a, by_z = derivative_of(design.loss)
     kept = f" * kept[{l}]" if design.dropout[l] else ""
     lines = []
     if last:
-        formula = BY_OUTPUT.get(name, "what the user's function says,")
-        lines.append(Line(f"dE/da[{l + 1}] = ({formula}){share}", trace.da[-1]))
+        lines.append(Line(f"dE/da[{l + 1}] = ({by_a}){share}", trace.da[-1]))
     else:
         source = "du" if design.norms[l + 1] else "delta"
         lines.append(
@@ -169,7 +189,7 @@ def backward_layer(trace: Trace, l: int) -> Section:
         lines.append(Line(f"da[{l + 1}]_j/dz[{l}]_k", trace.derivatives[l]))
     if last and design.loss_takes_z:
         lines.append(Line("the product of these two, which the step takes at once:"))
-        product = f"({BY_Z[name]}){share}"
+        product = f"({by_z}){share}"
     elif f == "softmax":
         product = f"sum_j dE/da[{l + 1}]_j{kept} da_j/dz"
     else:
@@ -204,7 +224,8 @@ def rule_of(optimizer: Optimizer) -> list[str]:
         starts = [i for i, line in enumerate(lines) if line.endswith("::")]
         if starts and "Parameters" not in lines[: starts[0]]:
             rest = lines[starts[0] + 2 :]
-            return [re.sub(" {3,}", "   ", line) for line in rest[: rest.index("")]]
+            block = rest[: rest.index("")]
+            return [re.sub(" {3,}", "   ", line.strip()) for line in block]
     return []
 
 
@@ -215,25 +236,51 @@ def rule_of_sgd(optimizer: SGD) -> list[str]:
         return [f"w = w - {lr} g"]
     share = f"(1 - {optimizer.dampening:g}) " if optimizer.dampening else ""
     step = f"(g + {momentum:g} v)" if optimizer.nesterov else "v"
-    return [f"v = {momentum:g} v + {share}g   (v: velocity)", f"w = w - {lr} {step}"]
+    return [f"v = {momentum:g} v + {share}g", f"w = w - {lr} {step}"]
 
 
 def update_rule(trace: Trace) -> tuple[Line, ...]:
-    """The equations with g for dW and w for W, and what comes before and after."""
+    """The equations of every weight: the rule, and what is before and after it."""
     optimizer = trace.optimizer
-    before = [
-        f"before that: {name} = {getattr(optimizer, name)}, see Optimizer"
-        for name in ("clip_norm", "clip_value", "weight_decay", "l1")
-        if getattr(optimizer, name)
-    ]
-    after = (
-        [f"after that: max_norm = {optimizer.max_norm}"] if optimizer.max_norm else []
-    )
-    return (
-        Line("of every weight w = W[l][i, j] with g = dW[l][i, j], and of the biases:"),
-        *(Line(f"    {equation.strip()}") for equation in rule_of(optimizer)),
-        *(Line(said) for said in before + after),
-    )
+    letters = [f"{letter_of(optimizer, name)}: {name}" for name in optimizer.states]
+    equations = [*before_rule(optimizer), *rule_of(optimizer)]
+    if optimizer.max_norm:
+        most = f"{optimizer.max_norm:g}"
+        equations.append(f"W[:, j] = W[:, j] min(1, {most} / ||W[:, j]||)")
+    head = "for each weight w = W[l][i, j], with g = dW[l][i, j], and each bias"
+    if letters:
+        head += f" ({', '.join(letters)})"
+    return (Line(head), *(Line(f"    {equation}") for equation in equations))
+
+
+def before_rule(optimizer: Optimizer) -> list[str]:
+    """Clipping and penalties, as `Optimizer` has them."""
+    equations = []
+    if optimizer.clip_norm:
+        norm = "||g of all parameters|| + 1e-6"
+        equations.append(f"g = g min(1, {optimizer.clip_norm:g} / ({norm}))")
+    if optimizer.clip_value:
+        most = f"{optimizer.clip_value:g}"
+        equations.append(f"g = min(max(g, -{most}), {most})")
+    penalties = []
+    if optimizer.weight_decay:
+        penalties.append(f"{optimizer.weight_decay:g} w")
+    if optimizer.l1:
+        penalties.append(f"{optimizer.l1:g} sign(w)")
+    if penalties:
+        both = " + ".join(penalties)
+        coupled = not optimizer.decoupled
+        equations.append(f"g = g + {both}" if coupled else f"w = w - lr ({both})")
+    return equations
+
+
+def letter_of(optimizer: Optimizer, state: str) -> str:
+    """What an array that the optimizer keeps is called in its rule."""
+    if isinstance(optimizer, RMSprop) and state == "mean":
+        return "h"
+    if isinstance(optimizer, Adamax) and state == "largest":
+        return "u"
+    return LETTERS.get(state, state)
 
 
 def update_layer(trace: Trace, l: int) -> Section:

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bpcore import _validation as door
+from bpcore.errors import DivergenceError
+from bpcore.network import Network
 from bpcore.tracing.record import record
 from bpcore.tracing.text import norm
 
 if TYPE_CHECKING:
     from bpcore.history import History
-    from bpcore.network import Network
     from bpcore.tracing.values import Trace
 
 #: A sigmoid is saturated outside of these, where its slope is below a 25th of the
@@ -45,8 +46,8 @@ class GradientFlow:
         saturated[l]  share of the outputs of sigmoid outside of 0.01 .. 0.99, or of
                       tanh outside of -0.98 .. 0.98
 
-    with the norms of Frobenius, and NaN where a layer has no such units, or the
-    optimizer makes no steps (LBFGS).
+    with the norms of Frobenius, and NaN where a layer has no such units, the optimizer
+    makes no steps (LBFGS), or the loss of X is not finite.
 
     Parameters
     ----------
@@ -84,7 +85,12 @@ class GradientFlow:
         every: int = 1,
     ) -> None:
         self.every = door.whole_number("every", every, 1)
-        self._batch = X, y, sample_weight
+        self._X, self._y = door.as_array("X", X).copy(), door.as_array("y", y).copy()
+        self._weight = (
+            None
+            if sample_weight is None
+            else door.as_array("sample_weight", sample_weight).copy()
+        )
         self._epochs: list[int] = []
         self._seconds: list[float] = []
         self._rows: dict[str, list[list[float]]] = {name: [] for name in COLUMNS}
@@ -99,7 +105,9 @@ class GradientFlow:
         self._checked(network)
 
     def _checked(self, network: Network) -> tuple[Any, Any, Any]:
-        batch = network._batch(*self._batch, "GradientFlow: ")
+        door.instance("network", network, Network)
+        network._require_derivatives()
+        batch = network._batch(self._X, self._y, self._weight, "GradientFlow: ")
         network._require_rows(len(batch[0]), "GradientFlow: ")
         if self._rows["dW"] and len(self._rows["dW"][0]) != len(network.weights):
             raise ValueError(
@@ -117,10 +125,14 @@ class GradientFlow:
         epoch : int
             The number to record it under.
         """
-        start = time.perf_counter()
+        start, epoch = time.perf_counter(), door.whole_number("epoch", epoch, 0)
         batch = self._checked(network)
-        with network._engine:
-            found = flow(record(network, *batch, apply=False))
+        try:
+            with network._engine:
+                found = flow(record(network, *batch, apply=False))
+        except DivergenceError:  # of these rows, which are none of those trained on
+            nothing = [math.nan] * len(network.weights)
+            found = dict.fromkeys(COLUMNS, nothing)
         for name, row in found.items():
             self._rows[name].append(row)
         self._epochs.append(epoch)

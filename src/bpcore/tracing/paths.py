@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -95,8 +95,8 @@ class PathSum:
 def path_sum(trace: Trace, l: int, i: int, j: int) -> PathSum:
     """dE/dW[l][i, j] of a trace; see ``Trace.path``."""
     shapes = [W.shape for W in trace.dW]
-    l = _index("l", l, len(shapes))
-    i, j = _index("i", i, shapes[l][0]), _index("j", j, shapes[l][1])
+    l = door.index("l", l, len(shapes))
+    i, j = door.index("i", i, shapes[l][0]), door.index("j", j, shapes[l][1])
     for m, norm in enumerate(trace.design.norms):
         if norm and m >= l:
             raise ValueError(
@@ -121,13 +121,6 @@ def path_sum(trace: Trace, l: int, i: int, j: int) -> PathSum:
         trace,
         factors,
     )
-
-
-def _index(name: str, value: Any, size: int) -> int:
-    index = door.whole_number(name, value, 0)
-    if index >= size:
-        raise IndexError(f"{name} must be in 0 .. {size - 1}; got {index}")
-    return index
 
 
 def chain(trace: Trace, l: int, i: int, j: int) -> list[Factor]:

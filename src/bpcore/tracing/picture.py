@@ -26,9 +26,7 @@ MAP = "RdBu_r"
 def draw(trace: Trace, row: int | None, axes: Axes | None, limit: float | None) -> Any:
     """Nodes and edges where they can be told apart, else heat maps."""
     if row is not None:
-        row = door.whole_number("row", row, 0, ", or None")
-        if row >= len(trace.X):
-            raise IndexError(f"row must be in 0 .. {len(trace.X) - 1}; got {row}")
+        row = door.index("row", row, len(trace.X))
     if limit is not None:
         limit = door.real_number("limit", limit, above_zero=True)
     if max(trace.sizes) <= SMALL:

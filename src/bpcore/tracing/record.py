@@ -104,7 +104,7 @@ def record(
     """
     engine, n = network._engine, len(X)
     size, places = engine.tape_size(n, True)
-    tell("this trace takes", _bytes(network, X, size))
+    tell("this trace takes", _bytes(network, X, size, apply))
     X, dX = X.copy(), np.empty_like(X)
     flat, moments = np.empty_like(network.parameters), network._new_moments()
     losses = np.empty(n)
@@ -126,8 +126,8 @@ def record(
         lr=lr,
         step=step,
         seen=seen,
-        frozen=network.frozen,
         lr_factors=network.lr_factors,
+        frozen=network.frozen,
         X=X,
         y=y.copy(),
         weight=None if weight is None else weight.copy(),
@@ -184,12 +184,25 @@ def _layers(
     return tuple(layers)
 
 
-def _bytes(network: Network, X: Real, tape: int) -> int:
-    """What a trace takes: X and dX; the tape; parameters, state, gradients."""
+def _bytes(network: Network, X: Real, tape: int, apply: bool) -> int:
+    """What a trace takes: X and dX; the tape; parameters, state, gradients.
+
+    And a workspace, where the network has none yet that is large enough.
+    """
     state = 0 if network._state is None else network._state.nbytes
-    copies = 4 if network.optimizer.clip_norm else 3
-    parameters = copies * network.parameters.nbytes + 2 * state
-    return 2 * X.nbytes + tape + parameters
+    copies = 3  # before, after, gradients
+    if not apply:  # the copy that makes the step
+        if network.optimizer.clip_norm:  # stores a gradient, and scales another
+            copies += 2
+        if network._running.size:  # has room for folded weights
+            copies += 1
+    size = 2 * X.nbytes + tape + copies * network.parameters.nbytes + 2 * state
+    n = len(X)
+    if n > network._engine.capacity:
+        noisy = network.sizes[0] if network.input_noise else 0
+        size += (2 * max(network.sizes[1:]) + noisy) * n * network.dtype.itemsize
+        size += network._engine.tape_size(n)[0]
+    return size
 
 
 def tell(what: str, size: int) -> None:

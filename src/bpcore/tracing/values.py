@@ -100,6 +100,8 @@ class Trace:
         Its learning rate in this step.
     step : int
         The number of the step, from 1 on.
+    lr_factors, frozen : tuple
+        Each layer's share of the rate, and whether it is left as it is.
     X : array (n, n_0)
         The input, with noise where the network adds it.
     y : array (n, n_L), or labels (n,)
@@ -121,8 +123,8 @@ class Trace:
     lr: float
     step: int
     seen: int
-    frozen: tuple[bool, ...]
     lr_factors: tuple[float, ...]
+    frozen: tuple[bool, ...]
     X: Real
     y: Real
     weight: Real | None
@@ -317,7 +319,7 @@ class Trace:
         ------
         ImportError
             If matplotlib is not installed.
-        IndexError
+        IndexError, TypeError
             If there is no such row.
         ValueError
             If a larger network is to be drawn into axes, or the limit is not above 0.
@@ -455,15 +457,17 @@ class Trace:
             y = np.eye(n_L, dtype=a.dtype)[y]
         if loss.name == "cross_entropy":  # with its label smoothing
             y = (1 - loss.setting) * y + loss.setting / n_L
-        with np.errstate(divide="ignore", invalid="ignore"):
-            if loss.name == "binary_cross_entropy":
-                d = (a - y) / (a * (1 - a))
-            elif loss.name == "poisson":
-                d = (1 - y / a) / n_L
-            else:
-                d = np.where(y == 0, 0, -y / a)
         w = np.ones(n) if self.weight is None else self.weight
-        return (d * (w / w.sum())[:, None]).astype(a.dtype)
+        share = (w / w.sum())[:, None]
+        # Outputs may have come so near to 0 or 1 that they are: 0 / 0 is not meant, nor
+        # is what a row without weight has.
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            d = np.where(y == 0, 0, -y / a)
+            if loss.name == "binary_cross_entropy":
+                d = d + np.where(y == 1, 0, (1 - y) / (1 - a))
+            elif loss.name == "poisson":
+                d = (1 + d) / n_L
+            return np.where(share == 0, 0, d * share).astype(a.dtype)
 
 
 def _as_lists(value: Any) -> Any:
