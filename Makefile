@@ -67,6 +67,7 @@ sanitize:
 		tests/test_threads.py tests/test_at_once.py tests/test_snapshot.py \
 		tests/test_training_kernels.py tests/test_golden.py tests/test_training.py \
 		tests/test_fit_options.py tests/test_callbacks_that_meddle.py \
+		tests/test_trace.py tests/test_graph_networks.py \
 		tests/test_numerical.py
 
 clean:

@@ -329,11 +329,10 @@ def test_no_picture_without_matplotlib(monkeypatch):
         ((X, LABELS[1:]), ValueError, r"GradientFlow: y must have shape"),
         ((X, LABELS + 3), ValueError, r"GradientFlow: y must hold labels in 0 .. 2"),
         ((X + np.nan, LABELS), ValueError, r"GradientFlow: X must be finite"),
-        ((X, None), TypeError, r"GradientFlow: y must be given"),
         ((X, LABELS, -np.ones(40)), ValueError, r"GradientFlow: sample_weight must"),
         ((X[:1], LABELS[:1]), ValueError, r"GradientFlow: X must have at least 2 rows"),
     ],
-    ids=["X", "y", "labels", "NaN", "None", "weight", "batch norm"],
+    ids=["X", "y", "labels", "NaN", "weight", "batch norm"],
 )
 def test_a_bad_mini_batch_is_refused_before_training(Network, batch, error, message):
     net, flow, called = make(Network, norm="batch"), bp.GradientFlow(*batch), []
@@ -351,6 +350,31 @@ def test_a_bad_mini_batch_is_refused_before_training(Network, batch, error, mess
         flow.record(net, 1)
     assert everything(net) == before
     assert flow.epochs.size == flow.seconds.size == flow.dW.size == 0
+
+
+def test_what_is_no_data_is_refused_at_once():
+    with pytest.raises(TypeError, match=r"^y must hold real numbers; got NoneType"):
+        bp.GradientFlow(X, None)
+    with pytest.raises(TypeError, match=r"^sample_weight must hold real numbers"):
+        bp.GradientFlow(X, LABELS, "heavy")
+
+
+def test_it_keeps_its_data():
+    """A caller may write to the arrays that it was given."""
+    rows, net = X.copy(), make()
+    flow = bp.GradientFlow(rows, LABELS)
+    flow.record(net, 1)
+    rows[...] = 0
+    flow.record(net, 2)
+    assert flow.delta[0].tobytes() == flow.delta[1].tobytes()
+
+
+def test_a_loss_that_is_not_finite_is_no_number():
+    net = bp.Network((1, 1), dtype="float64", init="zeros")
+    flow = bp.GradientFlow([[1.0]], [[1e200]])
+    net.fit([[1.0]], [[1.0]], epochs=2, callbacks=[flow], **QUIET)
+    assert flow.epochs.tolist() == [1, 2]
+    assert np.isnan(flow.delta).all() and np.isnan(flow.update).all()
 
 
 def test_another_network_may_follow_if_it_has_as_many_layers():

@@ -93,7 +93,7 @@ def head(trace: Trace) -> Section:
     """What is given."""
     design = trace.design
     lines = [
-        Line("network", "-".join(map(str, trace.sizes))),
+        Line("network", f"{'-'.join(map(str, trace.sizes))}, {trace.X.dtype.name}"),
         Line("activations", ", ".join(design.activations)),
         Line("optimizer", repr(trace.optimizer)),
         Line("learning rate of this step", float(trace.lr)),
@@ -141,8 +141,9 @@ def forward_layer(trace: Trace, l: int) -> Section:
 def loss(trace: Trace) -> Section:
     """E = sum(w E_i) / sum(w)"""
     kind = trace.design.loss
-    formula = "the user's function"
-    if not isinstance(kind, CustomLoss):
+    if isinstance(kind, CustomLoss):
+        formula = f"the user's function {getattr(kind.function, '__name__', '')}"
+    else:
         formula = (inspect.getdoc(type(kind)) or kind.name).splitlines()[0].rstrip(".")
     weighted = trace.weight is not None
     each, mean = ("w E_i", "sum(w E_i) / sum(w)") if weighted else ("E_i", "mean(E_i)")
@@ -184,7 +185,7 @@ def backward_layer(trace: Trace, l: int) -> Section:
     if f not in design.activations[l + 1 :]:
         lines.append(Line(f"{slope} = {ACTIVATIONS[f].derivative}"))
     if f != "softmax":
-        lines.append(Line(f"{f}'(z[{l}])", trace.derivatives[l]))
+        lines.append(Line(f"{f}'(z[{l}])", trace._derivative(l)))
     elif is_small(trace):  # else it is a large matrix for every row
         lines.append(Line(f"da[{l + 1}]_j/dz[{l}]_k", trace.derivatives[l]))
     if last and design.loss_takes_z:
