@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 import bpcore as bp
-from bpcore.tracing.derivation import Line, rule_of
+from bpcore.tracing.derivation import Line
+from bpcore.tracing.rules import rule_of
 from bpcore.tracing.text import beside, number
 
 PAGE = Path(__file__).with_name("backpropagation.md")

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import inspect
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bpcore.activations import ACTIVATIONS
 from bpcore.losses import CrossEntropy, CustomLoss, Loss
-from bpcore.optimizers import SGD, Adamax, RMSprop
+from bpcore.tracing.rules import after_rule, before_rule, letter_of, rule_of
 
 if TYPE_CHECKING:
-    from bpcore.optimizers import Optimizer
     from bpcore.tracing.values import Parameters, Trace
 
 #: Rows and units up to which every number of a step is shown.
@@ -39,18 +37,6 @@ BY_Z = {
     "binary_cross_entropy": "a - y",
     "poisson": "(a - y) / n_L",
     "kl_divergence": "a sum(y) - y",
-}
-
-
-#: The arrays that optimizers keep, as most of their rules call them.
-LETTERS = {
-    "velocity": "v",
-    "mean": "m",
-    "square": "s",
-    "sum": "s",
-    "largest": "h",
-    "previous": "g'",
-    "step": "d",
 }
 
 
@@ -216,72 +202,15 @@ def backward_layer(trace: Trace, l: int) -> Section:
     return Section(f"backward, layer {l}", tuple(lines))
 
 
-def rule_of(optimizer: Optimizer) -> list[str]:
-    """The equations of an optimizer's step, as its class documents them."""
-    if isinstance(optimizer, SGD):
-        return rule_of_sgd(optimizer)
-    for kind in type(optimizer).__mro__:
-        lines = (inspect.getdoc(kind) or "").splitlines()
-        starts = [i for i, line in enumerate(lines) if line.endswith("::")]
-        if starts and "Parameters" not in lines[: starts[0]]:
-            rest = lines[starts[0] + 2 :]
-            block = rest[: rest.index("")]
-            return [re.sub(" {3,}", "   ", line.strip()) for line in block]
-    return []
-
-
-def rule_of_sgd(optimizer: SGD) -> list[str]:
-    """Those of the case that it is."""
-    momentum, lr = optimizer.momentum, "lr"
-    if momentum == 0:
-        return [f"w = w - {lr} g"]
-    share = f"(1 - {optimizer.dampening:g}) " if optimizer.dampening else ""
-    step = f"(g + {momentum:g} v)" if optimizer.nesterov else "v"
-    return [f"v = {momentum:g} v + {share}g", f"w = w - {lr} {step}"]
-
-
 def update_rule(trace: Trace) -> tuple[Line, ...]:
     """The equations of every weight: the rule, and what is before and after it."""
     optimizer = trace.optimizer
     letters = [f"{letter_of(optimizer, name)}: {name}" for name in optimizer.states]
-    equations = [*before_rule(optimizer), *rule_of(optimizer)]
-    if optimizer.max_norm:
-        most = f"{optimizer.max_norm:g}"
-        equations.append(f"W[:, j] = W[:, j] min(1, {most} / ||W[:, j]||)")
+    equations = before_rule(optimizer) + rule_of(optimizer) + after_rule(optimizer)
     head = "for each weight w = W[l][i, j], with g = dW[l][i, j], and each bias"
     if letters:
         head += f" ({', '.join(letters)})"
     return (Line(head), *(Line(f"    {equation}") for equation in equations))
-
-
-def before_rule(optimizer: Optimizer) -> list[str]:
-    """Clipping and penalties, as `Optimizer` has them."""
-    equations = []
-    if optimizer.clip_norm:
-        norm = "||g of all parameters|| + 1e-6"
-        equations.append(f"g = g min(1, {optimizer.clip_norm:g} / ({norm}))")
-    if optimizer.clip_value:
-        most = f"{optimizer.clip_value:g}"
-        equations.append(f"g = min(max(g, -{most}), {most})")
-    penalties = []
-    if optimizer.weight_decay:
-        penalties.append(f"{optimizer.weight_decay:g} w")
-    if optimizer.l1:
-        penalties.append(f"{optimizer.l1:g} sign(w)")
-    if penalties:
-        both = " + ".join(penalties)
-        coupled = not optimizer.decoupled
-        equations.append(f"g = g + {both}" if coupled else f"w = w - lr ({both})")
-    return equations
-
-
-def letter_of(optimizer: Optimizer, state: str) -> str:
-    """What an array that the optimizer keeps is called in its rule."""
-    if isinstance(optimizer, RMSprop) and state == "mean":
-        return "h"
-    if isinstance(optimizer, Adamax) and state == "largest":
-        return "u"
-    return LETTERS.get(state, state)
 
 
 def update_layer(trace: Trace, l: int) -> Section:
