@@ -125,9 +125,10 @@ paths of all rows s:
 
 {code(all_paths)}
 
-(Python: `print(t.path(0, 0, 1))`.) This is all there is to the derivative. But the
-number of paths is the product of the widths of all layers above: in a network of four
-hidden layers of 100 units and one output, each weight of the first layer has a million.
+(Python: `print(t.path(0, 0, 1))`.) This is all there is to the derivative. But in each
+row the number of paths is the product of the widths of all layers above: here two; in a
+network of four hidden layers of 100 units and one output, each weight of the first
+layer has a million.
 """
 
 
@@ -152,7 +153,7 @@ The terms above share most of their factors: what comes after `z[1][s, k1]` is t
 for whichever weight the path came from. Backpropagation computes that common part once
 for each unit and row, and calls it delta:
 
-    delta[l] = dE/dz[l]                                        (n, units of layer l)
+    delta[l] = dE/dz[l]                                        (n, units of a[l+1])
 
 At the output the loss gives its derivative by the activations, and f' leads through the
 activation to z:
@@ -250,8 +251,8 @@ has run:
 So for l = L-1, ..., 0 the library computes `delta[l-1]` first, and then updates `W[l]`
 and `b[l]` in place, each tile of `dW[l]` while it is still in the processor's
 registers: no gradient is ever stored. E was {number(loss_before)} before this step, and
-is {number(loss_after)} after it. `t.after` has the bits of what `net.train_step(X, y)`
-makes of the network.
+is {number(loss_after)} after all layers were updated so. `t.after` has the bits of what
+`net.train_step(X, y)` makes of the network.
 """
 
 

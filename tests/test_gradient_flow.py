@@ -279,7 +279,7 @@ def test_it_is_drawn():
         "norm of dW",
         "norm of the update over that of W",
         "share of dead relu units",
-        "share of saturated sigmoids",
+        "share of saturated outputs of sigmoid and tanh",
     ]
     expected = {"delta": 4, "dW": 4, "update": 4, "dead": 1, "saturated": 2}
     for axes, (name, count) in zip(figure.axes, expected.items(), strict=True):

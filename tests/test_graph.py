@@ -892,11 +892,47 @@ def test_bad_beginning():
     assert x.grad is None and y.grad is None
 
 
+@pytest.mark.parametrize(
+    "of_numpy, own",
+    [
+        (np.exp, graph.exp),
+        (np.log, graph.log),
+        (np.abs, graph.abs),
+        (np.sqrt, graph.sqrt),
+        (np.tanh, graph.tanh),
+        (lambda x: np.maximum(1.5, x), lambda x: graph.maximum(1.5, x)),
+        (lambda x: np.add(np.ones(2), x), lambda x: 1 + x),
+        (lambda x: np.power(x, 2), lambda x: x**2),
+        (np.sum, graph.sum),
+        (lambda x: np.sum(x, axis=0, keepdims=True), lambda x: x.sum(0, True)),
+        (np.mean, graph.mean),
+        (np.max, graph.max),
+        (np.min, graph.min),
+        (lambda x: np.reshape(x, (2, 1)), lambda x: x.reshape(2, 1)),
+    ],
+)
+def test_functions_of_numpy_are_those_of_the_graph(of_numpy, own):
+    x = Variable([1.0, 2.0])
+    found = []
+    for f in (of_numpy, own):
+        J = f(x)
+        assert isinstance(J, Variable)
+        J.backward(np.ones(J.shape))
+        found.append((J.value.tolist(), x.grad.tolist()))
+    assert found[0] == found[1]
+
+
 def test_arrays_are_told_apart():
     x = Variable([1.0, 2.0])
-    for f in (np.asarray, np.exp, np.array, lambda x: np.add(x, 1)):
+    for f in (np.asarray, np.array):
         with pytest.raises(TypeError, match="Variable"):
             f(x)
+    for f in (np.sin, np.argmax, np.add.reduce, lambda x: np.exp(x, out=np.ones(2))):
+        with pytest.raises(TypeError, match=r"no operation of bpcore.graph, .* exp, "):
+            f(x)
+    with pytest.raises(TypeError, match="neither true nor false"):
+        bool(x)
+    assert float(x[1]) == x[1].item() == 2.0
     with pytest.raises(AttributeError):
         x.grad = 0
     with pytest.raises(AttributeError):

@@ -723,7 +723,7 @@ BAD_LOSSES = {
         AttributeError,
         "^'Variable' object has no attribute 'summ'",
     ),
-    "numpy": (lambda a, y: np.exp(a - y).sum(axis=1), TypeError, "Variable"),
+    "numpy": (lambda a, y: np.sin(a - y).sum(axis=1), TypeError, "np.sin"),
     "arguments": (lambda a: a, TypeError, "takes 1 positional argument"),
     "shapes": (lambda a, y: a @ y, ValueError, "matmul"),
     "lookup": (raises(LookupError("mine")), LookupError, "^mine$"),
@@ -760,10 +760,35 @@ def test_both_failures_are_told(Network):
         net.train_step(X, T)
     assert "numpy.ndarray" in str(caught.value.__cause__)
     assert any("asked with arrays first" in note for note in caught.value.__notes__)
-    net = made(Network, loss=lambda a, y: np.sum((a - y) ** 2, axis=1))
+    net = made(Network, loss=lambda a, y: np.cumsum((a - y) ** 2, axis=1))
     with pytest.raises(TypeError) as caught:
         net.train_step(X, T)
     assert "returned ndarray" in caught.value.__notes__[0]
+
+
+def test_stored_gradients_make_one_step(Network):
+    """A forgotten backward() is told, not made up for by the last one."""
+    net = made(Network)
+    with pytest.raises(TypeError, match="none are stored"):
+        net.apply()
+    ((net.node(X) - T) ** 2).mean().backward()
+    net.apply()
+    before = pickle.dumps(net)
+    with pytest.raises(RuntimeError, match="before the last step"):
+        net.apply()
+    assert pickle.dumps(net) == before
+    net.apply(net.stored_gradients)  # asked for
+
+
+def test_targets_that_pair_every_row_with_every_other_are_warned_of():
+    net = bp.Network([2, 3, 1], rng=0)
+    rows = np.ones((5, 2))
+    with pytest.warns(UserWarning, match=r"reshape the targets to \(5, 1\)") as caught:
+        net.node(rows) - np.ones(5)
+    assert caught[0].filename == __file__
+    net.node(rows) - np.ones((5, 1))
+    net.node(rows[:1]) - np.ones(1)
+    net.node(rows) * np.ones((3, 1, 1))
 
 
 def test_a_network_in_the_loss_of_another():

@@ -613,9 +613,12 @@ def numbers_of(t):
         parts = [("W", "weights"), ("b", "biases")]
         if t.design.norms[l]:
             parts.append(("gain", "gains"))
+            batch = t.design.norms[l] == "batch"
+            axis, over = (0, "mini-batch") if batch else (1, "units")
             found |= {
                 f"gain[{l}]": t.before.gains[l],
                 f"u[{l}]": t.u[l],
+                f"mean of u over the {over}": t.u[l].mean(axis, keepdims=True),
                 f"1 / sqrt(variance + 1e-5) of {l}": t.inverse[l],
                 f"hat[{l}]": t.hat[l],
                 f"dgain[{l}]": t.dgain[l],
@@ -667,7 +670,7 @@ def assert_shows(shown, t):
     """Every number to 6 digits of its array's largest, in its place, and no others."""
     expected = numbers_of(t)
     words = {"network", "activations", "optimizer", "learning rate of this step"}
-    words |= {"mean and variance are over", "learning rates of W and b"}
+    words |= {"learning rates of W and b"}
     given = {key for key, rows in shown.items() if rows}
     assert given - words == set(expected)
     for key, array in expected.items():
@@ -739,7 +742,10 @@ def test_the_equations_of_every_optimizer_are_printed(optimizer):
     }.items():
         assert (equation in update) == bool(getattr(optimizer, name))
     for state in optimizer.states:
-        assert f": {state}" in update
+        assert f": {state}" in update or f"{state} = " in update
+    for name in ("beta1", "beta2", "alpha", "eps", "momentum_decay", "grow"):
+        if hasattr(optimizer, name) and f"{name} " in update:
+            assert f"{name} = {getattr(optimizer, name):g}" in update
 
 
 @pytest.mark.parametrize("output, loss", PAIRS + SETTINGS, ids=str)
@@ -949,7 +955,8 @@ def test_a_small_network_is_drawn_as_nodes_and_edges(row):
     words = texts(figure)
     title = next(word for word in words if word.startswith("Step 1: "))
     assert f"E = {t.loss:.4g} " in title
-    assert ("3 rows" if row is None else f"(row {row})") in title
+    assert "of 3 rows; " in title
+    assert ("mean a" if row is None else f"of row {row}") in title
     nodes = [word for word in words if word.startswith("a ")]
     assert len(nodes) == 3 + 4 + 2
     for m, a in enumerate(t.a):

@@ -65,4 +65,5 @@ def of_network(network: Network) -> str:
         f"{type(network).__name__}: {network.parameters.size:,} parameters "
         f"({network.dtype.name}), loss {loss}, {network.optimizer}"
     )
-    return table(("layer", "", "units", "weights", "norm of W", ""), rows, caption)
+    head = ("layer", "passes on", "units", "weights", "norm of W", "special")
+    return table(head, rows, caption)

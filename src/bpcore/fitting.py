@@ -222,6 +222,11 @@ def _callables(name: str, callbacks: Any) -> tuple[Any, ...]:
     for callback in checked:
         if not callable(callback):
             raise TypeError(f"{name} must be callables; got {callback!r}")
+        if isinstance(callback, type):
+            raise TypeError(
+                f"{name} must be callables, not classes of them; "
+                f"got the class {callback.__name__}"
+            )
     return checked
 
 

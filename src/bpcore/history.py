@@ -160,14 +160,13 @@ class History:
         ImportError
             If matplotlib is not installed.
         """
-        from matplotlib.figure import Figure
-        from matplotlib.ticker import MaxNLocator
+        from bpcore import _figure
 
         metrics = {} if axes is not None else self.metrics
         if axes is None and len(set(self.lr.tolist())) > 1:
             metrics["learning rate"] = self.lr
         if axes is None:
-            figure = Figure(figsize=(7, 3.2 + 2.2 * len(metrics)), layout="constrained")
+            figure = _figure.new(7, 3.2 + 2.2 * len(metrics))
             panels = figure.subplots(1 + len(metrics), 1, sharex=True, squeeze=False)
             axes = panels[0, 0]
             below = list(panels[1:, 0])
@@ -180,17 +179,16 @@ class History:
             axes.plot(
                 epochs, self.validation_loss, marker=marker, ms=3, label="validation"
             )
-        if self.loss.size and min(self.loss.min(), *self.validation_loss, 1.0) > 0:
-            axes.set_yscale("log")
-            axes.yaxis.set_major_formatter("{x:g}")
-            axes.yaxis.set_minor_formatter("{x:g}")
+        losses = np.concatenate([self.loss, self.validation_loss])
+        if losses.size and losses.min() > 0:
+            _figure.use_log_scale(axes, losses)
         axes.set_ylabel("loss")
         for panel, (name, values) in zip(below, metrics.items(), strict=True):
             panel.plot(epochs, values, marker=marker, ms=3, color="tab:green")
             panel.set_ylabel(name)
         last = below[-1] if below else axes
         last.set_xlabel("epoch")
-        last.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        _figure.use_whole_numbers(last.xaxis)
         last.set_xlim(0.5, len(self) + 0.5)
         for panel in [axes, *below]:
             panel.grid(alpha=0.3)

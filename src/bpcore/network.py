@@ -127,6 +127,7 @@ class Network(Learner):
     _shuffle: ClassVar[Any] = staticmethod(_engine.shuffle)
     #: Not among what is copied or pickled.
     _stored_gradients: Gradients | None = None
+    _stored_at = 0
 
     def __init__(
         self,
@@ -694,6 +695,8 @@ class Network(Learner):
         ------
         TypeError, ValueError
             If there are none, or they do not fit; nothing has changed.
+        RuntimeError
+            If the stored ones are of before the last step.
 
         Examples
         --------
@@ -705,11 +708,17 @@ class Network(Learner):
         """
         if gradients is None:
             gradients = self._stored_gradients
-        if gradients is None:
-            raise TypeError(
-                "gradients must be a Gradients, or stored by backward() from a node of "
-                "this network; got NoneType, and none are stored"
-            )
+            if gradients is None:
+                raise TypeError(
+                    "gradients must be a Gradients, or stored by backward() of an "
+                    "expression with a node of this network, to be called first; got "
+                    "NoneType, and none are stored"
+                )
+            if self._stored_at != self._engine.seen:
+                raise RuntimeError(
+                    "the stored gradients are of before the last step: call backward() "
+                    "of an expression with a new node"
+                )
         door.instance("gradients", gradients, Gradients)
         self._require_steps()
         flat = door.as_numbers("gradients.flat", gradients.flat, self._dtype)
@@ -1046,6 +1055,8 @@ class Network(Learner):
         Returns
         -------
         Variable (n, n_L)
+            With one output that is (n, 1), to be compared with targets (n, 1): with
+            (n,) it would broadcast to (n, n), of which there is a UserWarning.
 
         Raises
         ------

@@ -49,6 +49,7 @@ def store(operations: Iterable[Operation], loss: float | None) -> None:
         if isinstance(operation, OfNetwork):
             found.setdefault(operation.network, []).append(operation.gradients)
     for network, parts in found.items():
+        network._stored_at = network._engine.seen
         network._stored_gradients = network._as_gradients(
             loss,
             np.sum([part.flat for part in parts], axis=0),

@@ -120,7 +120,13 @@ def table(order: list[Variable]) -> str:
     name = {x: cells[0] for x, cells in found}
     lines = [["name", "value", "operation", "local derivatives", f"d{J}/d(name)"]]
     for x, (own, value, operation, g) in found:
-        edges = ", ".join(f"d{own}/d{name[e.source]} = {local(e)}" for e in x.edges)
+        by_source: dict[str, list[str]] = {}
+        for edge in x.edges:  # of a * a there are two
+            by_source.setdefault(name[edge.source], []).append(local(edge))
+        edges = ", ".join(
+            f"d{own}/d{source} = {' + '.join(parts)}"
+            for source, parts in by_source.items()
+        )
         lines.append([own, value, operation, edges, g])
     shown = [k for k in range(5) if k < 4 or any(line[4] for line in lines[1:])]
     widths = [max(len(line[k]) for line in lines) for k in shown]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
 import numpy as np
@@ -12,6 +13,7 @@ from bpcore import _validation as door
 from bpcore.graph import show
 from bpcore.graph.backward import backpropagate, in_order
 from bpcore.graph.edge import Edge
+from bpcore.graph.node import OfNetwork
 from bpcore.graph.operations import OPERATIONS, Array, Operation
 
 #: What an operation takes: numbers have the dtype of the variables they meet.
@@ -63,9 +65,6 @@ class Variable:
         "_value",
         "_values",
     )
-
-    #: Arrays leave their operators to `Variable`.
-    __array_ufunc__ = None
 
     def __init__(self, value: ArrayLike, name: str | None = None) -> None:
         self._value = as_value("value", value)
@@ -147,11 +146,38 @@ class Variable:
     def _repr_html_(self) -> str:
         return show.html(in_order(self))
 
+    def item(self) -> float:
+        """The value as a float, if it is one number."""
+        return float(self._value.item())
+
+    __float__ = item
+
+    def __bool__(self) -> bool:
+        raise TypeError("a Variable is neither true nor false: compare its .value")
+
+    # --- NumPy's functions ------------------------------------------------------------
+
     def __array__(self, *_: Any, **__: Any) -> Array:
-        raise TypeError(
-            "a Variable is not an array: use its .value, or for np.exp(x) and the like "
-            "graph.exp(x), to keep the derivative"
-        )
+        raise TypeError("a Variable is not an array; use its .value")
+
+    def __array_ufunc__(
+        self, function: Any, method: str, *operands: Any, **options: Any
+    ) -> Variable:
+        """``np.exp(x)``, and operators with an array on their left."""
+        name = UFUNCS.get(function)
+        if name is None or method != "__call__" or options:
+            raise TypeError(_unknown(function.__name__))
+        return apply(name, *operands)
+
+    def __array_function__(
+        self, function: Any, types: Any, operands: Any, options: Any
+    ) -> Variable:
+        """``np.sum(x, axis=0)`` and the like."""
+        name = FUNCTIONS.get(function)
+        if name is None:
+            raise TypeError(_unknown(function.__name__))
+        method: Callable[..., Variable] = getattr(Variable, name)
+        return method(*operands, **options)
 
     # --- derivatives ------------------------------------------------------------------
 
@@ -385,9 +411,50 @@ def apply(operation: str | Operation, *operands: Operand, **options: Any) -> Var
     known = [x if isinstance(x, Variable) else _constant(x, dtype) for x in operands]
     values = tuple(x._value if isinstance(x, Variable) else x for x in known)
     result = Variable(operation.value(*values, **options))
+    _warn_of_pairs(known, result)
     result._operation, result._operands = operation, tuple(known)
     result._values, result._options = values, options
     return result
+
+
+def _warn_of_pairs(operands: list[Any], result: Variable) -> None:
+    """Warn where one output of a network meets targets (n,), which broadcast wrongly.
+
+    Every row is then paired with every other's target: a net learns nothing by it.
+    """
+    for x in operands:
+        if isinstance(x, Variable) and isinstance(x._operation, OfNetwork):
+            n, others = len(x), [o.shape for o in operands if o is not x]
+            if n > 1 and (x.shape, others, result.shape) == ((n, 1), [(n,)], (n, n)):
+                warnings.warn(
+                    f"({n}, 1) outputs of a network and ({n},) targets give an array "
+                    f"({n}, {n}): reshape the targets to ({n}, 1)",
+                    stacklevel=4,
+                )
+
+
+#: NumPy's functions that are operations here.
+UFUNCS = {
+    getattr(np, name): name
+    for name in OPERATIONS
+    if isinstance(getattr(np, name, None), np.ufunc)
+}
+FUNCTIONS = {
+    np.sum: "sum",
+    np.mean: "mean",
+    np.max: "max",
+    np.min: "min",
+    np.reshape: "reshape",
+}
+
+
+def _unknown(function: str) -> str:
+    known = sorted({function.__name__ for function in (*UFUNCS, *FUNCTIONS)})
+    return (
+        f"np.{function} with these arguments is no operation of bpcore.graph, of "
+        f"NumPy's it has {', '.join(known)}; for a number without derivatives take "
+        ".value"
+    )
 
 
 def as_value(name: str, value: ArrayLike) -> Array:

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from bpcore.activations import ACTIVATIONS
 from bpcore.losses import CrossEntropy, CustomLoss, Loss
-from bpcore.tracing.rules import after_rule, before_rule, letter_of, rule_of
+from bpcore.tracing.rules import (
+    after_rule,
+    before_rule,
+    constants,
+    letter_of,
+    rule_of,
+)
 
 if TYPE_CHECKING:
     from bpcore.tracing.values import Parameters, Trace
@@ -105,12 +111,13 @@ def forward_layer(trace: Trace, l: int) -> Section:
     lines = [Line(f"W[{l}]", before.weights[l]), Line(f"b[{l}]", before.biases[l])]
     if norm:
         over = "the mini-batch" if norm == "batch" else "the units"
+        axis = 0 if norm == "batch" else 1
         lines += [
             Line(f"gain[{l}]", before.gains[l]),
             Line(f"u[{l}] = a[{l}] @ W[{l}]", trace.u[l]),
+            Line(f"mean of u over {over}", trace.u[l].mean(axis, keepdims=True)),
             Line("1 / sqrt(variance + 1e-5)", trace.inverse[l]),
             Line(f"hat[{l}] = (u - mean) / sqrt(variance + 1e-5)", trace.hat[l]),
-            Line("mean and variance are over", over),
             Line(f"z[{l}] = gain[{l}] hat[{l}] + b[{l}]", trace.z[l]),
         ]
     else:
@@ -127,7 +134,11 @@ def forward_layer(trace: Trace, l: int) -> Section:
 def loss(trace: Trace) -> Section:
     """E = sum(w E_i) / sum(w)"""
     kind = trace.design.loss
-    if isinstance(kind, CustomLoss):
+    if isinstance(kind, CrossEntropy):
+        s = kind.label_smoothing
+        formula = f"-sum y' log(a), y' = {1 - s:g} y + {s:g} / n_L"
+        formula = formula if s else "-sum y log(a)"
+    elif isinstance(kind, CustomLoss):
         formula = f"the user's function {getattr(kind.function, '__name__', '')}"
     else:
         formula = (inspect.getdoc(type(kind)) or kind.name).splitlines()[0].rstrip(".")
@@ -205,11 +216,17 @@ def backward_layer(trace: Trace, l: int) -> Section:
 def update_rule(trace: Trace) -> tuple[Line, ...]:
     """The equations of every weight: the rule, and what is before and after it."""
     optimizer = trace.optimizer
-    letters = [f"{letter_of(optimizer, name)}: {name}" for name in optimizer.states]
+    letters = [
+        f"{letter}: {name}"
+        for name in optimizer.states
+        if (letter := letter_of(optimizer, name)) != name
+    ]
     equations = before_rule(optimizer) + rule_of(optimizer) + after_rule(optimizer)
     head = "for each weight w = W[l][i, j], with g = dW[l][i, j], and each bias"
     if letters:
         head += f" ({', '.join(letters)})"
+    if told := constants(optimizer, equations, trace.step):
+        equations.append(f"with {told}")
     return (Line(head), *(Line(f"    {equation}") for equation in equations))
 
 

@@ -13,7 +13,7 @@ from bpcore import _validation as door
 from bpcore.errors import DivergenceError
 from bpcore.network import Network
 from bpcore.tracing.record import record
-from bpcore.tracing.text import norm
+from bpcore.tracing.text import columns, norm
 
 if TYPE_CHECKING:
     from bpcore.history import History
@@ -23,13 +23,16 @@ if TYPE_CHECKING:
 #: largest; tanh likewise, outside of -0.98 .. 0.98.
 SATURATED = 0.01, 0.99
 
+#: Rows of a table that is longer are left out in the middle.
+ROWS = 40
+
 #: What is recorded, with its title.
 COLUMNS = {
     "delta": "norm of delta",
     "dW": "norm of dW",
     "update": "norm of the update over that of W",
     "dead": "share of dead relu units",
-    "saturated": "share of saturated sigmoids",
+    "saturated": "share of saturated outputs of sigmoid and tanh",
 }
 
 
@@ -160,6 +163,16 @@ class GradientFlow:
             for l, column in enumerate(getattr(self, name).T):
                 columns[f"{name}[{l}]"] = column
         return columns | {"seconds": self.seconds}
+
+    def __str__(self) -> str:
+        """A row for every record; for many those in the middle are left out."""
+        table = [list(self.to_dict())]
+        rows = zip(*self.to_dict().values(), strict=True)
+        table += [[f"{row[0]}", *(f"{x:.4g}" for x in row[1:])] for row in rows]
+        if len(table) > ROWS + 1:
+            gap = ["..." for _ in table[0]]
+            table[1 + ROWS // 2 : -ROWS // 2] = [gap]
+        return "\n".join(columns(table, ""))
 
     def __repr__(self) -> str:
         count = len(self._epochs)

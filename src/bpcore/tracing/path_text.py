@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bpcore.tracing.derivation import is_small
 from bpcore.tracing.paths import MOST, aligned, products, units_of
-from bpcore.tracing.text import number, shown
+from bpcore.tracing.text import columns, number, shown
 
 if TYPE_CHECKING:
     from bpcore.tracing.paths import PathSum
@@ -83,13 +82,3 @@ def costs(path: PathSum) -> list[str]:
             row.append(f"{count:,}")
     width = max(len(row[0]) for row in table)
     return columns([[row[0].ljust(width), *row[1:]] for row in table], "")
-
-
-def columns(table: Sequence[Sequence[str]], margin: str = "  ") -> list[str]:
-    """A line for each row, the cells of a column as wide as the widest."""
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    return [
-        margin
-        + "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-        for row in table
-    ]

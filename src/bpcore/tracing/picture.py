@@ -27,6 +27,8 @@ def draw(trace: Trace, row: int | None, axes: Axes | None, limit: float | None) 
     """Nodes and edges where they can be told apart, else heat maps."""
     if row is not None:
         row = door.index("row", row, len(trace.X))
+    if axes is not None and not hasattr(axes, "scatter"):
+        raise TypeError(f"axes must be Axes of matplotlib's; got {axes!r}")
     if limit is not None:
         limit = door.real_number("limit", limit, above_zero=True)
     if max(trace.sizes) <= SMALL:
@@ -47,12 +49,12 @@ def _draw_network(
     trace: Trace, row: int | None, axes: Axes | None, limit: float | None
 ) -> Any:
     """A column of nodes for each layer, joined by the weights."""
-    from matplotlib.figure import Figure
+    from bpcore import _figure
 
     columns, widest = len(trace.sizes), max(trace.sizes)
     if axes is None:
         size = 3.3 * columns, 1.35 * widest + 1.9
-        axes = Figure(figsize=size, layout="constrained").subplots()
+        axes = _figure.new(*size).subplots()
     places = [_column(x, size) for x, size in enumerate(trace.sizes)]
     changes = [
         after - before
@@ -63,9 +65,9 @@ def _draw_network(
         _draw_edges(axes, places[l], places[l + 1], trace, l, change / (largest or 1))
     colours = _draw_nodes(axes, places, trace, row, limit)
     axes.figure.colorbar(colours, ax=axes, label="activation a", shrink=0.7, pad=0.01)
-    what = f"row {row}" if row is not None else f"mean a and sum of δ, {_rows(trace)}"
+    what = "mean a, sum of δ" if row is None else f"a and δ of row {row}"
     axes.set_title(
-        f"Step {trace.step}: E = {trace.loss:.4g} ({what})\n"
+        f"Step {trace.step}: {_loss(trace)}; {what}\n"
         "weights and biases with their change: red up, blue down, "
         f"thick up to {largest:.2g}",
         fontsize=10,
@@ -76,8 +78,9 @@ def _draw_network(
     return axes.figure
 
 
-def _rows(trace: Trace) -> str:
-    return "1 row" if len(trace.X) == 1 else f"{len(trace.X)} rows"
+def _loss(trace: Trace) -> str:
+    rows = "1 row" if len(trace.X) == 1 else f"{len(trace.X)} rows"
+    return f"E = {trace.loss:.4g} of {rows}"
 
 
 def _column(x: int, size: int) -> Real:
@@ -90,15 +93,16 @@ def _draw_edges(
     axes: Axes, left: Real, right: Real, trace: Trace, l: int, share: Real
 ) -> None:
     """Lines as wide as the change of their weight, with both written beside."""
-    from matplotlib import colormaps
+    from bpcore import _figure
 
     W, after = trace.before.weights[l], trace.after.weights[l]
+    colours = _figure.colormaps[MAP]
     written: list[Real] = []
     for (i, j), s in np.ndenumerate(share):
         axes.plot(
             *zip(left[i], right[j], strict=True),
             # Never quite white: the smallest change must be seen as well.
-            color=colormaps[MAP](0.5 + 0.2 * np.sign(s) + 0.3 * s) if s else "0.8",
+            color=colours(0.5 + 0.2 * np.sign(s) + 0.3 * s) if s else "0.8",
             lw=0.8 + 4 * abs(s),
             zorder=1,
         )
@@ -193,12 +197,12 @@ def _draw_nodes(
 
 def _draw_maps(trace: Trace, row: int | None) -> Figure:
     """A line of heat maps for each layer: a, delta, W and its change."""
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
+    from bpcore import _figure
 
-    figure = Figure(figsize=(13, 2.6 * trace.n_layers + 0.5), layout="constrained")
+    figure = _figure.new(13, 2.6 * trace.n_layers + 0.5)
     grid = figure.subplots(trace.n_layers, 4, squeeze=False)
     rows = slice(None) if row is None else slice(row, row + 1)
+    named = {} if row is None else {"yticks": [0], "yticklabels": [f"{row}"]}
     for l, panels in enumerate(grid):
         W, after = trace.before.weights[l], trace.after.weights[l]
         shown = {
@@ -225,12 +229,14 @@ def _draw_maps(trace: Trace, row: int | None) -> Figure:
             axes.set_title(name, fontsize=9)
             axes.tick_params(labelsize=7)
             for axis in (axes.xaxis, axes.yaxis):
-                axis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
+                _figure.use_whole_numbers(axis, 5)
+            axes.set(**named if k < 2 else {})
             axes.set_xlabel("unit" if k < 2 else f"unit of a[{l + 1}]", fontsize=7)
             axes.set_ylabel("row" if k < 2 else f"unit of a[{l}]", fontsize=7)
             bar = figure.colorbar(image, ax=axes, pad=0.02)
             bar.ax.tick_params(labelsize=7)
-    figure.suptitle(f"Step {trace.step}: E = {trace.loss:.4g}, {_rows(trace)}")
+    what = "" if row is None else f"; a and delta of row {row}"
+    figure.suptitle(f"Step {trace.step}: {_loss(trace)}{what}")
     return figure
 
 
@@ -239,43 +245,44 @@ def _draw_maps(trace: Trace, row: int | None) -> Figure:
 
 def draw_flow(flow: GradientFlow) -> Figure:
     """A panel for every column that has numbers, one line for each layer."""
-    from matplotlib import colormaps
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
-
+    from bpcore import _figure
     from bpcore.tracing.flow import COLUMNS
 
     columns = {name: getattr(flow, name) for name in COLUMNS}
     columns = {
         name: values for name, values in columns.items() if np.isfinite(values).any()
     }
-    figure = Figure(figsize=(7, 2.1 * len(columns) + 0.6), layout="constrained")
+    figure = _figure.new(7, 2.1 * len(columns) + 0.9)
     panels = figure.subplots(len(columns), 1, sharex=True, squeeze=False)[:, 0]
-    marker = "o" if len(flow.epochs) <= 40 else ""
+    marker, lines = "o" if len(flow.epochs) <= 40 else "", dict[int, Any]()
     for axes, (name, values) in zip(panels, columns.items(), strict=True):
         n_layers = values.shape[1]
         for l in range(n_layers):
             if np.isfinite(values[:, l]).any():
-                axes.plot(
+                (lines[l],) = axes.plot(
                     flow.epochs,
                     values[:, l],
                     marker=marker,
                     ms=3,
-                    color=colormaps["viridis"](0.9 * l / max(1, n_layers - 1)),
+                    color=_figure.colormaps["viridis"](0.9 * l / max(1, n_layers - 1)),
                     label=f"layer {l}",
                 )
         share = name in ("dead", "saturated")
         if share:
             axes.set_ylim(-0.03, 1.03)
         elif np.nanmin(values) > 0:
-            axes.set_yscale("log")
-            axes.yaxis.set_major_formatter("{x:.2g}")
-            axes.yaxis.set_minor_formatter("{x:.2g}")
-            axes.tick_params(which="both", labelsize=8)
+            _figure.use_log_scale(axes, values[np.isfinite(values)])
+        axes.tick_params(which="both", labelsize=8)
         axes.set_title(COLUMNS[name], fontsize=9, loc="left")
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
-    panels[0].legend(frameon=False, fontsize=8, ncols=4)
+    figure.legend(
+        handles=[lines[l] for l in sorted(lines)],
+        loc="outside upper center",
+        frameon=False,
+        fontsize=8,
+        ncols=6,
+    )
     panels[-1].set_xlabel("epoch")
-    panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    _figure.use_whole_numbers(panels[-1].xaxis)
     return figure

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import re
+from collections.abc import Sequence
 
 from bpcore.optimizers import SGD, Adamax, Optimizer, RMSprop
 
@@ -48,8 +50,11 @@ def rule_of(optimizer: Optimizer) -> list[str]:
         lines = (inspect.getdoc(kind) or "").splitlines()
         starts = [i for i, line in enumerate(lines) if line.endswith("::")]
         if starts and "Parameters" not in lines[: starts[0]]:
-            rest = lines[starts[0] + 2 :]
+            before, rest = lines[: starts[0] + 1], lines[starts[0] + 2 :]
             block = rest[: rest.index("")]
+            lead = " ".join(before[-before[::-1].index("") :]) if "" in before else ""
+            if lead.startswith("With "):  # what the equations' letters are
+                block.append(f"with {lead[5:].rstrip(':')}")
             return [re.sub(" {3,}", "   ", line.strip()) for line in block]
     return []
 
@@ -69,6 +74,19 @@ def after_rule(optimizer: Optimizer) -> list[str]:
     if not optimizer.max_norm:
         return []
     return [f"W[:, j] = W[:, j] min(1, {optimizer.max_norm:g} / ||W[:, j]||)"]
+
+
+def constants(optimizer: Optimizer, equations: Sequence[str], step: int) -> str:
+    """The settings that are in the equations by their names, and t."""
+    words = set(re.findall(r"[a-z_0-9]+", " ".join(equations)))
+    told = [
+        f"{setting.name} = {value:g}"
+        for setting in dataclasses.fields(optimizer)
+        if setting.name in words
+        and isinstance(value := getattr(optimizer, setting.name), float)
+        and setting.name != "lr"
+    ]
+    return ", ".join(told + ([f"t = {step}"] if "t" in words else []))
 
 
 def letter_of(optimizer: Optimizer, state: str) -> str:

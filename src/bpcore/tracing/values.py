@@ -50,6 +50,16 @@ class Parameters:
     state: dict[str, Views]
     running_moments: Layers
 
+    @property
+    def W(self) -> tuple[Real, ...]:
+        """The weights, by the equations' name."""
+        return self.weights
+
+    @property
+    def b(self) -> tuple[Real, ...]:
+        """The biases, by the equations' name."""
+        return self.biases
+
     @classmethod
     def of(
         cls,
@@ -81,12 +91,19 @@ class Trace:
 
     The names are those of the equations, with L layers of weights, l = 0 .. L-1::
 
-        u[l] = a[l] @ W[l]                          where layer l is normalised
-        z[l] = a[l] @ W[l] + b[l]
+        z[l] = a[l] @ W[l] + b[l]                   before.W, before.b
         a[l+1] = f[l](z[l])                         times kept[l] where units drop out
-        delta[l] = da[l+1] * derivatives[l]         times kept[l]
+        da[l] = dE/da[l] = delta[l] @ W[l].T
+        derivatives[l] = f'[l](z[l])
+        delta[l] = dE/dz[l] = da[l+1] * derivatives[l]      times kept[l]
         dW[l] = a[l].T @ delta[l],  db[l] = delta[l].sum(0)
-        da[l] = delta[l] @ W[l].T
+
+    and where layer l is normalised, with d = delta[l] * gain[l]::
+
+        u[l] = a[l] @ W[l],  hat[l] = (u[l] - mean) * inverse[l]
+        z[l] = gain[l] hat[l] + b[l]
+        du[l] = inverse[l] (d - mean(d) - hat[l] mean(d hat[l]))
+        dgain[l] = (delta[l] * hat[l]).sum(0)       dW[l] and da[l] are of du[l]
 
     ``print(trace)`` writes them out beside their numbers (`text`), `plot` draws them,
     `path` follows one derivative along all its paths, `to_dict` is for other tools.

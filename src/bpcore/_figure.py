@@ -1,0 +1,57 @@
+"""Figures of matplotlib's that need no display, and show themselves in notebooks."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+try:
+    from matplotlib import colormaps
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+except ImportError as error:
+    raise ImportError(
+        "plots need matplotlib, which is not installed: pip install matplotlib"
+    ) from error
+
+__all__ = ["Picture", "colormaps", "new", "use_log_scale", "use_whole_numbers"]
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+
+
+class Picture(Figure):
+    """A figure made without pyplot, as a notebook's cell shows it."""
+
+    def _repr_png_(self) -> bytes:
+        file = io.BytesIO()
+        self.savefig(file, format="png", dpi=80)
+        return file.getvalue()
+
+
+def new(width: float, height: float) -> Picture:
+    """An empty one, of so many inches."""
+    return Picture(figsize=(width, height), layout="constrained")
+
+
+def use_whole_numbers(axis: Axis, most: int = 9) -> None:
+    """Ticks at whole numbers, of epochs or units."""
+    axis.set_major_locator(MaxNLocator(most, integer=True, min_n_ticks=1))
+
+
+def use_log_scale(axes: Axes, values: Any) -> None:
+    """A logarithmic y axis with plain numbers, as many as can be read.
+
+    `values` are all above 0; where they are close together a linear one tells more.
+    """
+    low, high = float(values.min()), float(values.max())
+    if high < 4 * low:
+        return
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:g}")
+    if high < 1000 * low:
+        axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+        axes.yaxis.set_minor_formatter("{x:g}")
+    else:
+        axes.yaxis.set_minor_formatter(NullFormatter())
