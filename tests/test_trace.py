@@ -8,6 +8,7 @@ import json
 import math
 import pickle
 import re
+import sys
 import tracemalloc
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -974,6 +975,24 @@ def test_a_small_network_is_drawn_as_nodes_and_edges(row):
     assert [word for word in words if word in ("input", "tanh", "softmax")]
     assert len(figure.axes[0].lines) == 3 * 4 + 4 * 2
     assert saved(figure) > 1000
+
+
+def test_a_picture_shows_itself_in_a_notebook():
+    pytest.importorskip("matplotlib")
+    net, X, y = problem()
+    assert bp.trace(net, X, y).plot()._repr_png_().startswith(b"\x89PNG")
+
+
+def test_without_matplotlib_it_is_told_what_to_install(monkeypatch):
+    net, X, y = problem()
+    t, flow = bp.trace(net, X, y), bp.GradientFlow(X, y)
+    flow.record(net, 1)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.delitem(sys.modules, "bpcore._figure", raising=False)
+    monkeypatch.delattr(bp, "_figure", raising=False)
+    for plot in (t.plot, flow.plot):
+        with pytest.raises(ImportError, match="pip install matplotlib"):
+            plot()
 
 
 @pytest.mark.parametrize("row", [None, 4])
