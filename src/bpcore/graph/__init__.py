@@ -8,8 +8,9 @@
 
 `Variable` wraps an array and keeps how it was computed; ``backward`` goes from the
 result back to everything it was computed from (reverse mode).  NumPy's functions work
-on it too: ``np.exp(a)`` is ``graph.exp(a)``.  Each `Edge` has its local derivative.  A network is a node too: ``net.node(x)`` runs its kernels forward and
-backward, and stores the gradients by its parameters in ``net.stored_gradients``.
+on it too: ``np.exp(a)`` is ``graph.exp(a)``.  Each `Edge` has its local derivative.
+A network is a node as well: ``net.node(x)`` runs its kernels forward and backward, and
+stores the gradients by its parameters in ``net.stored_gradients``.
 
 It is for reading, for losses of one's own, and as a check that shares no line with the
 kernels; not for speed.  In the source::
