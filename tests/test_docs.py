@@ -5,6 +5,8 @@ import doctest
 import importlib
 import pkgutil
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -102,3 +104,18 @@ def test_readme_examples(tmp_path, monkeypatch):
     assert blocks
     for block in blocks:
         exec(compile(block, "README.md", "exec"), {})
+
+
+def test_what_most_programs_never_ask_for_is_loaded_later():
+    """bpcore is imported in milliseconds."""
+    code = (
+        "import sys, bpcore; names = sys.modules; "
+        "assert not [n for n in names if n.startswith(('bpcore.graph', "
+        "'bpcore.tracing', 'matplotlib', 'scipy', 'pandas', 'sklearn'))]; "
+        "assert {'trace', 'graph'} <= set(dir(bpcore)); "
+        "bpcore.trace, bpcore.graph.exp, bpcore.GradientFlow; "
+        "assert 'bpcore.tracing.record' in names"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    with pytest.raises(AttributeError, match="no attribute 'tarce'"):
+        _ = bpcore.tarce

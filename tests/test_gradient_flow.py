@@ -375,6 +375,17 @@ def test_a_loss_that_is_not_finite_is_no_number():
     net.fit([[1.0]], [[1.0]], epochs=2, callbacks=[flow], **QUIET)
     assert flow.epochs.tolist() == [1, 2]
     assert np.isnan(flow.delta).all() and np.isnan(flow.update).all()
+    with pytest.raises(ValueError, match="at least one loss that was finite"):
+        flow.plot()
+
+
+def test_it_prints_a_table():
+    flow = bp.GradientFlow(X, LABELS)
+    make().fit(X, LABELS, epochs=60, callbacks=[flow], **QUIET)
+    lines = str(flow).splitlines()
+    assert lines[0].split() == list(flow.to_dict())
+    assert len(lines) == 42 and "..." in lines[21]
+    assert float(lines[-1].split()[1]) == pytest.approx(flow.delta[-1, 0], rel=1e-3)
 
 
 def test_another_network_may_follow_if_it_has_as_many_layers():

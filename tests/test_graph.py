@@ -944,3 +944,40 @@ def test_arrays_are_told_apart():
 
 def test_exported():
     assert bp.graph is graph
+
+
+def test_comparisons_are_of_values():
+    """Arrays, as in a loss that is asked with arrays first."""
+    x = Variable([1.0, 2.0, 3.0])
+    y = np.array([1.0, 3.0, 2.0])
+    for f in (
+        lambda x: x == y,
+        lambda x: x != y,
+        lambda x: x < 2,
+        lambda x: x <= y,
+        lambda x: x > y,
+        lambda x: x <= 2,
+        lambda x: y > x,
+        lambda x: np.greater(y, x),
+    ):
+        assert isinstance(f(x), np.ndarray)
+        assert f(x).tolist() == f(x.value).tolist()
+    (x * (x > 1)).sum().backward()
+    assert x.grad.tolist() == [0, 1, 1]
+    assert len({x, x, Variable(1.0)}) == 2
+    assert 3.0 in x and 4.0 not in x
+
+
+def test_iteration():
+    x = Variable([1.0, 2.0])
+    sum(x, Variable(0.0)).backward()
+    assert x.grad.tolist() == [1, 1]
+    with pytest.raises(TypeError):
+        iter(Variable(3.0))
+
+
+def test_many_of_one_name():
+    """In linear time, and none of them twice."""
+    J = sum((Variable(1.0, "w") for _ in range(3000)), Variable(0.0))
+    names = set(graph.show.names(graph.backward.in_order(J)).values())
+    assert len(names) == 6001 and {"w", "w_2", "w_3000"} <= names

@@ -444,10 +444,10 @@ def test_bad_input_of_a_node_changes_nothing(Network):
     net = made(Network)
     before, seen = net.parameters.copy(), net._engine.seen
     for bad, error, text in (
-        (X[:, :2], ValueError, r"^X must have shape \(n, 3\)"),
-        (X[0], ValueError, r"^X must have shape \(n, 3\)"),
-        (Variable(X.T), ValueError, r"^X must have shape \(n, 3\)"),
-        (np.full((2, 3), np.nan), ValueError, "^X must be finite"),
+        (X[:, :2], ValueError, r"^x must have shape \(n, 3\)"),
+        (X[0], ValueError, r"^x must have shape \(n, 3\)"),
+        (Variable(X.T), ValueError, r"^x must have shape \(n, 3\)"),
+        (np.full((2, 3), np.nan), ValueError, "^x must be finite"),
         ("x", TypeError, "^x must hold real numbers"),
         (None, TypeError, "^x must hold real numbers"),
         ([[1, 2], [3]], ValueError, "^x must be a regular array .* ragged"),
@@ -798,6 +798,23 @@ def test_a_network_in_the_loss_of_another():
     check = bp.check_gradients(net, X, T)
     assert check.largest < 1e-6 and check.zero == ()
     assert critic.stored_gradients is not None
+
+
+def test_a_fit_by_lbfgs_in_between_is_noticed():
+    net = made(optimizer=bp.LBFGS())
+    J = ((net.node(X) - T) ** 2).mean()
+    net.fit(X, T, epochs=3, progress=False)
+    with pytest.raises(RuntimeError, match="trained in between"):
+        J.backward()
+
+
+def test_a_mean_that_cannot_be_weighted_is_refused_before_training():
+    net = made(loss=lambda a, y: ((a - y) ** 2).mean())
+    before, weight = net.parameters.copy(), np.ones(len(X))
+    weight[-1] = 2
+    with pytest.raises(ValueError, match="must return one value per sample"):
+        net.fit(X, T, sample_weight=weight, batch_size=2, shuffle=False, progress=False)
+    assert net.parameters.tobytes() == before.tobytes()
 
 
 def test_a_loss_cannot_use_the_network_that_asks_it():

@@ -678,3 +678,8 @@ def test_what_fit_refuses(settings, fit, message):
     with pytest.raises(ValueError, match=message):
         net.fit(X, y, **{"gradient": "numerical", **fit}, **QUIET)
     assert pickle.dumps(net) == before
+
+
+def test_a_step_beyond_all_numbers():
+    with pytest.raises(ValueError, match="must stay finite"):
+        bp.numerical_gradient(lambda x: x[0], [0.0], eps=1e308)

@@ -22,7 +22,7 @@ from bpcore.activations import ACTIVATIONS
 from bpcore.buffers import views
 from bpcore.losses import LOSSES
 from bpcore.reference.activations import activate
-from bpcore.tracing import paths, record
+from bpcore.tracing import memory, paths, record
 
 TRAINABLE = [name for name, f in ACTIVATIONS.items() if f.trains]
 #: Outputs that stay positive, as a Poisson rate must.
@@ -1473,7 +1473,7 @@ def test_much_memory_is_told_before_it_is_taken(monkeypatch):
     net, X, y = wide()
     y = y.astype("float32")
     before = everything(net)
-    monkeypatch.setattr(record, "MUCH", 10**6)
+    monkeypatch.setattr(memory, "MUCH", 10**6)
 
     def refused():
         with warnings.catch_warnings():
@@ -1489,7 +1489,7 @@ def test_much_memory_is_told_before_it_is_taken(monkeypatch):
         t = bp.trace(net, X, y)
     assert caught[0].filename == __file__
     assert held(t.before) == now(net)
-    monkeypatch.setattr(record, "MUCH", 10**9)
+    monkeypatch.setattr(memory, "MUCH", 10**9)
     bp.trace(net, X, y)  # warnings are errors: there is none
 
 
@@ -1520,3 +1520,85 @@ def test_the_memory_told_is_what_it_takes(monkeypatch, settings, n, fresh, apply
     assert t.n_layers == 3
     assert most > 2 * 10**6
     assert told[0] == pytest.approx(most, rel=0.15)
+
+
+# --- what it must not stumble over ----------------------------------------------------
+
+
+def test_a_gradient_that_is_not_finite():
+    """The step clips it; what is shown is what it was."""
+    net = bp.Network([1, 1], init="zeros", optimizer=bp.SGD(0.1, clip_value=1.0))
+    own = copy.deepcopy(net)
+    own.train_step([[1e30]], [[1e10]])
+    t = bp.trace(net, [[1e30]], [[1e10]])
+    assert t.dW[0].item() == -np.inf and "-inf" in str(t)
+    assert as_bytes(t.after.weights) == as_bytes(own.weights)
+    flow = bp.GradientFlow([[1e30]], [[1e10]])
+    flow.record(net, 1)
+    assert flow.dW.item() == np.inf
+
+
+@pytest.mark.parametrize("hidden", ["tanh", "softmax"])
+def test_paths_of_deep_networks(hidden):
+    """More layers than an array has axes."""
+    net = bp.Network([1] * 70, activation=hidden, output="tanh", dtype="float64", rng=0)
+    path = bp.trace(net, [[1.0]], [[2.0]]).path(0, 0, 0)
+    assert (path.n_paths, path.n_terms) == (1, 1)
+    assert path.expanded == pytest.approx(path.layer_by_layer, rel=1e-12)
+    assert "the sum of 1 term" in str(path)
+
+
+def test_a_path_reads_no_more_than_its_factors():
+    net = bp.Network([4, 8, 2000], output="softmax", rng=0)
+    t = bp.trace(net, np.ones((64, 4)), np.arange(64))
+    most, path = traced_memory(lambda: t.path(0, 0, 0))
+    assert path.expanded is None and most < 10**6
+
+
+def test_a_path_through_a_unit_that_dropped_out():
+    """Its derivative may be infinite: it is not asked for."""
+    net = bp.Network([1, 8, 1], activation="exp", dropout=0.5, dtype="float64", rng=0)
+    kept = bp.trace(net, [[1.0]], [[1.0]]).kept[0][0]
+    gone = int(np.flatnonzero(kept == 0)[0])
+    net.biases[0][gone] = 800.0
+    t = bp.trace(net, [[1.0]], [[1.0]])
+    path = t.path(0, 0, gone)
+    assert np.isinf(t.derivatives[0][0, gone])
+    assert path.expanded == path.layer_by_layer == 0
+
+
+def test_derivatives_of_wide_softmax_are_told_at_the_callers_line(monkeypatch):
+    t = bp.trace(*problem("softmax"))
+    monkeypatch.setattr(memory, "MUCH", 10)
+    with pytest.warns(UserWarning, match="these derivatives take") as caught:
+        assert t.derivatives
+    assert caught[0].filename == __file__
+
+
+#: What the formulas of the losses are written with.
+WORDS = {
+    "sign": np.sign,
+    "clip": np.clip,
+    "where": np.where,
+    "tanh": np.tanh,
+    "sum": lambda x: x.sum(axis=1, keepdims=True),
+}
+
+
+@pytest.mark.parametrize("output, loss", PAIRS + SETTINGS, ids=str)
+def test_the_formulas_of_the_losses_give_their_numbers(output, loss):
+    """dE/da and delta, by Python from the very words that are printed."""
+    net, X, y = problem(output, loss)
+    t = bp.trace(net, X, y)
+    kind, n_L = net._design.loss, net.sizes[-1]
+    y = np.eye(n_L)[t.y] if t.y.ndim == 1 else t.y
+    smoothing = getattr(kind, "label_smoothing", 0.0)
+    y = (1 - smoothing) * y + smoothing / n_L
+    known = WORDS | {"a": t.a[-1], "y": y, "n_L": n_L}
+    known |= {name: getattr(kind, name, None) for name in ("delta", "q")}
+    by_a, by_z = kind.derivatives(output)
+    for formula, array in ((by_a, t.da[-1]), (by_z, t.delta[-1])):
+        assert formula or not kind.takes_z(output)
+        if formula:
+            found = eval(formula.replace("y'", "y"), {}, known) / len(X)
+            np.testing.assert_allclose(found, array, rtol=1e-7, atol=1e-12)

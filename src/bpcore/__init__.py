@@ -70,9 +70,10 @@ instruction sets give the same bits.  And an update is applied to each tile of d
 it is in registers, so that training stores no gradient unless asked for one.
 """
 
-from typing import TYPE_CHECKING
+import importlib
+from typing import TYPE_CHECKING, Any
 
-from bpcore import graph, metrics, reference, schedules
+from bpcore import metrics, reference, schedules
 from bpcore.activations import ACTIVATIONS
 from bpcore.config import config, show_config
 from bpcore.errors import DivergenceError
@@ -99,14 +100,18 @@ from bpcore.optimizers import (
     RMSprop,
     Rprop,
 )
-from bpcore.tracing import GradientFlow, Trace, trace
 
 if TYPE_CHECKING:
     from bpcore import _kernels as kernels
+    from bpcore import graph
+    from bpcore.tracing import GradientFlow, Trace, trace
 else:
     from bpcore._dispatch import kernels
 
 __version__ = "0.1.0"
+
+#: What is loaded when it is first asked for, and where it is; most programs never ask.
+_LATER = dict.fromkeys(("GradientFlow", "Trace", "trace"), "tracing") | {"graph": ""}
 
 __all__ = [
     "ACTIVATIONS",
@@ -150,3 +155,15 @@ __all__ = [
     "show_config",
     "trace",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'bpcore' has no attribute {name!r}")
+    module = importlib.import_module(f"bpcore.{_LATER[name] or name}")
+    globals()[name] = getattr(module, name, module)
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

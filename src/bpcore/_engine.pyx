@@ -1270,6 +1270,22 @@ def shuffle(int64_t[::1] order, const uint64_t[::1] words):
             swap_places(&order[0], &words[0], size)
 
 
+def noise_key(uint64_t key, uint64_t i):
+    """The key of item i of the random stream `key`: of a mini-batch, or of a layer in it.
+
+    What drops out of layer l in mini-batch m has the key of item l + 1 of item m of the
+    network's seed; its input noise that of item 0.
+
+    Examples
+    --------
+    >>> from bpcore._engine import noise_key
+    >>> from bpcore.reference.layers import key_of
+    >>> noise_key(1, 2) == key_of(1, 2)
+    True
+    """
+    return key_of(key, i)
+
+
 def labels_below(const int64_t[::1] labels, int64_t n_out):
     """Whether 0 <= labels[i] < n_out for every i, as a bool.
 

@@ -56,7 +56,7 @@ def of_network(network: Network) -> str:
                 f"a[{l + 1}] = {f}(z[{l}])",
                 f"{n_out}",
                 f"W[{l}] {n_in} x {n_out}",
-                f"{np.linalg.norm(W):.4g}",
+                f"{np.linalg.norm(W.astype(np.float64)):.4g}",
                 ", ".join(filter(None, special)),
             )
         )

@@ -6,9 +6,12 @@ import numbers
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from bpcore import _validation as door
 from bpcore.data import Batch, Stream, is_stream, split
 from bpcore.differences import Differences
+from bpcore.losses import CustomLoss
 from bpcore.metrics import Metric, as_metrics, is_name
 from bpcore.optimizers import LBFGS
 from bpcore.schedules import ReduceOnPlateau
@@ -94,6 +97,7 @@ def prepare(
             check(network)
     if not isinstance(data, Stream):
         data = network._with_class_weights(data, class_weights)
+        _probe(network, data)
     if held_back is not None:
         held_back = network._with_class_weights(held_back, class_weights, "validation ")
     return Fit(
@@ -114,6 +118,15 @@ def prepare(
         show,
         Differences(network) if gradient == "numerical" else None,
     )
+
+
+def _probe(network: Network, data: Batch) -> None:
+    """Raise if a loss of the user's cannot weigh samples as these are weighed."""
+    (X, y, weight), loss = data, network._design.loss
+    if isinstance(loss, CustomLoss) and weight is not None and np.ptp(weight):
+        two = [int(weight.argmin()), int(weight.argmax())]
+        a = network.predict(X[two])
+        loss.weighted(a, y[two], weight[two], 1.0)
 
 
 def _split(

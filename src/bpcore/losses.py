@@ -15,13 +15,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bpcore import _validation as door
-from bpcore.graph.variable import Variable
+
+if TYPE_CHECKING:
+    from bpcore.graph.variable import Variable
 
 __all__ = [
     "LOSSES",
@@ -66,6 +68,10 @@ class Loss:
         What targets lie between.
     signs : bool
         Whether targets are -1 or 1.
+    by_a : str
+        dE/da in terms of a and y, as Python writes it; sum is over the outputs.
+    by_z : str
+        dE/dz, where the output activation is within the loss.
     """
 
     name: ClassVar[str]
@@ -76,6 +82,19 @@ class Loss:
     least: ClassVar[float] = -inf
     most: ClassVar[float] = inf
     signs: ClassVar[bool] = False
+    by_a: ClassVar[str] = ""
+    by_z: ClassVar[str] = ""
+
+    def derivatives(self, output: str) -> tuple[str, str]:
+        """`by_a` and `by_z` with this output activation."""
+        return self.by_a, self.by_z
+
+    def by_outputs(self, a: Array, y: Array) -> Array:
+        """dE/da (n, n_L), where the output activation is within the loss.
+
+        That is a limit where an output is 0 or 1.  Of other losses the kernels have it.
+        """
+        return -_quotient(y, a)
 
     @property
     def setting(self) -> float:
@@ -95,12 +114,14 @@ class SquaredError(Loss):
     """1/2 sum (a - y)^2."""
 
     name = "squared_error"
+    by_a = "a - y"
 
 
 class MeanSquaredError(Loss):
     """Mean of (a - y)^2, as ``torch.nn.MSELoss``."""
 
     name = "mean_squared_error"
+    by_a = "2 * (a - y) / n_L"
 
 
 @dataclass(frozen=True)
@@ -126,7 +147,21 @@ class CrossEntropy(Loss):
     classes = True
     least, most = 0.0, 1.0
 
+    by_a = "-y / a"
+    by_z = "a * sum(y) - y"
+
     label_smoothing: float = 0.0
+
+    def derivatives(self, output: str) -> tuple[str, str]:
+        if self.label_smoothing:  # of smoothed targets
+            return self.by_a.replace("y", "y'"), self.by_z.replace("y", "y'")
+        return self.by_a, self.by_z
+
+    def by_outputs(self, a: Array, y: Array) -> Array:
+        if y.ndim == 1:
+            y = np.eye(a.shape[1], dtype=a.dtype)[y]
+        share = self.label_smoothing
+        return -_quotient((1 - share) * y + share / a.shape[1], a)
 
     def __post_init__(self) -> None:
         _within(self, "label_smoothing", 0.0, 1.0)
@@ -144,12 +179,18 @@ class BinaryCrossEntropy(Loss):
     outputs = ("sigmoid",)
     classes = True
     least, most = 0.0, 1.0
+    by_a = "(1 - y) / (1 - a) - y / a"
+    by_z = "a - y"
+
+    def by_outputs(self, a: Array, y: Array) -> Array:
+        return _quotient(1 - y, 1 - a) - _quotient(y, a)
 
 
 class MeanAbsoluteError(Loss):
     """Mean of |a - y|, as ``torch.nn.L1Loss``."""
 
     name = "mean_absolute_error"
+    by_a = "sign(a - y) / n_L"
 
 
 @dataclass(frozen=True)
@@ -173,6 +214,7 @@ class Huber(Loss):
     """
 
     name = "huber"
+    by_a = "clip(a - y, -delta, delta) / n_L"
 
     delta: float = 1.0
 
@@ -205,6 +247,7 @@ class Quantile(Loss):
     """
 
     name = "quantile"
+    by_a = "where(a < y, -q, where(a > y, 1 - q, 0)) / n_L"
 
     q: float = 0.5
 
@@ -220,6 +263,7 @@ class LogCosh(Loss):
     """Mean of log(cosh(a - y))."""
 
     name = "log_cosh"
+    by_a = "tanh(a - y) / n_L"
 
 
 class Hinge(Loss):
@@ -229,6 +273,7 @@ class Hinge(Loss):
     classes = True
     least, most = -1.0, 1.0
     signs = True
+    by_a = "where(y * a < 1, -y, 0) / n_L"
 
 
 class Poisson(Loss):
@@ -242,6 +287,16 @@ class Poisson(Loss):
     name = "poisson"
     output = "exp"
     least = 0.0
+    by_a = "(1 - y / (a + 1e-8)) / n_L"
+    by_z = "(a - y) / n_L"
+
+    def derivatives(self, output: str) -> tuple[str, str]:
+        if output == "exp":
+            return "(1 - y / a) / n_L", self.by_z
+        return self.by_a, ""
+
+    def by_outputs(self, a: Array, y: Array) -> Array:
+        return (1 - _quotient(y, a)) / a.shape[1]
 
     @property
     def setting(self) -> float:
@@ -261,6 +316,8 @@ class KLDivergence(Loss):
     output = "softmax"
     outputs = ("softmax",)
     least, most = 0.0, 1.0
+    by_a = "-y / a"
+    by_z = "a * sum(y) - y"
 
 
 @dataclass(frozen=True)
@@ -283,6 +340,7 @@ class CustomLoss(Loss):
     """
 
     name = "custom"
+    by_a = "dE_i/da by the user's function"
     labels = True
     classes = True
 
@@ -324,6 +382,8 @@ class CustomLoss(Loss):
                     object.__setattr__(self, "is_graph", False)
                     return None, answer
                 got = f"returned {type(answer).__name__}"
+        from bpcore.graph.variable import Variable
+
         outputs = Variable(a)
         try:
             answer = self.function(outputs, y)
@@ -381,6 +441,12 @@ def _differentiated(
     if a.grad is None:
         raise ValueError("loss(a, y) must depend on a; got a Variable that does not")
     return np.broadcast_to(J.value, n).astype(np.float64), a.grad
+
+
+def _quotient(y: Array, a: Array) -> Array:
+    """y / a, and 0 where y is, however small a has become."""
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        return np.where(y == 0, 0, y / a)
 
 
 def _numbers(answer: Any, dtype: Any) -> Array:

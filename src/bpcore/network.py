@@ -21,7 +21,6 @@ from bpcore.activations import ACTIVATIONS
 from bpcore.buffers import aligned_zeros, part, running_views, views
 from bpcore.errors import DivergenceError
 from bpcore.gradients import Gradients, Tape
-from bpcore.graph.functions import node
 from bpcore.history import History
 from bpcore.initializers import INITIALIZERS, initialize
 from bpcore.learner import Learner
@@ -727,6 +726,18 @@ class Network(Learner):
                 f"gradients.flat must have shape {self._parameters.shape}; "
                 f"got {flat.shape}"
             )
+        moments = gradients.moments if self._running.size else None
+        if moments is not None:
+            moments = door.as_numbers("gradients.moments", moments, self._dtype)
+            if moments.shape != self._running.shape:
+                raise ValueError(
+                    f"gradients.moments must have shape {self._running.shape}; "
+                    f"got {moments.shape}"
+                )
+        self._apply(flat, moments, len(gradients.input))
+
+    def _apply(self, flat: Real, moments: Real | None, n: int) -> None:
+        """`apply`, of a gradient from n rows that has been checked."""
         if self._optimizer.clip_norm:
             flat = flat.copy()  # it is scaled in place
             parts = views(flat, self.sizes, self.norms)
@@ -736,15 +747,7 @@ class Network(Learner):
                     if (gain := parts.gains[l]) is not None:
                         gain[...] = 0
         self._set_lr()
-        moments = gradients.moments if self._running.size else None
-        if moments is not None:
-            moments = door.as_numbers("gradients.moments", moments, self._dtype)
-            if moments.shape != self._running.shape:
-                raise ValueError(
-                    f"gradients.moments must have shape {self._running.shape}; "
-                    f"got {moments.shape}"
-                )
-        self._engine.apply(flat, moments, len(gradients.input))
+        self._engine.apply(flat, moments, n)
 
     # --- use --------------------------------------------------------------------------
 
@@ -1076,6 +1079,8 @@ class Network(Learner):
         >>> net.evaluate(X, t) < 0.01
         True
         """
+        from bpcore.graph.functions import node
+
         return node(self, x)
 
     @property

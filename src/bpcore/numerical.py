@@ -154,7 +154,8 @@ def _require_two_sides(
             f"eps must not vanish beside x: {eps:g} changes nothing in {x[at]:g} at "
             f"{list(at)} in {x.dtype.name}; {advice}"
         )
-    beyond = ~(np.isfinite(above) & np.isfinite(below))
+    with np.errstate(over="ignore", invalid="ignore"):
+        beyond = ~np.isfinite(above.astype(np.float64) - below)
     if beyond.any():
         at = _first(beyond)
         raise ValueError(

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bpcore.graph.node import store
 from bpcore.graph.operations import Array
 
 if TYPE_CHECKING:
     from bpcore.graph.variable import Variable
 
-#: What derivatives are computed under: the operation has warned already.
+#: What derivatives are computed under: at sqrt(0) one is infinite, which is no mistake.
 QUIETLY: dict[str, Any] = {"divide": "ignore", "invalid": "ignore", "over": "ignore"}
 
 
@@ -56,5 +55,7 @@ def backpropagate(J: Variable, seed: Array) -> dict[Variable, Array]:
                 part = part.astype(x.dtype, copy=False)
                 gradients[x] = gradients[x] + part if x in gradients else part
     loss = float(J.value.item()) if J.size == 1 else None
-    store([operation for _, operation in computed], loss)
+    operations = [operation for _, operation in computed]
+    for kind in {type(operation): None for operation in operations}:
+        kind.finish([each for each in operations if type(each) is kind], loss)
     return gradients

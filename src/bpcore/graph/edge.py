@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bpcore.graph.variable import Variable
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Edge:
     """What one variable contributes to another directly.
 

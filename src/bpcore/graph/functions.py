@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from numpy.typing import ArrayLike
 
+from bpcore import _validation as door
 from bpcore.graph.node import OfNetwork
 from bpcore.graph.variable import Axis, Operand, Variable, apply, as_value
 
@@ -196,4 +197,5 @@ def node(network: Network, x: Variable | ArrayLike) -> Variable:
     """The output of a network as a variable; ``Network.node``, see there."""
     if not isinstance(x, Variable):
         x = Variable(as_value("x", x))
+    door.as_rows("x", x.value, network.sizes[0], network.dtype)
     return apply(OfNetwork(network), x)

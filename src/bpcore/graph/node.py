@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 class OfNetwork(Operation):
     """One forward pass of a network, with the tape that it left."""
 
+    of_network = True
+
     #: Of the latest `pull`.
     gradients: Gradients
 
@@ -27,11 +29,12 @@ class OfNetwork(Operation):
 
     def value(self, X: Array) -> Array:
         """a[L] of a training mini-batch X"""
-        self.tape = self.network.forward(X)
+        self.tape, self.epochs = self.network.forward(X), self.network._epochs
         return self.tape.output
 
     def check(self) -> None:
-        if self.network._engine.seen != self.tape.seen:
+        network = self.network  # LBFGS counts epochs only
+        if (network._engine.seen, network._epochs) != (self.tape.seen, self.epochs):
             raise RuntimeError(
                 "the network must be as it was at node() until backward(); it was "
                 "trained in between"
@@ -41,13 +44,16 @@ class OfNetwork(Operation):
         self.gradients = self.network.backward(self.tape, g)
         return self.gradients.input
 
+    @staticmethod
+    def finish(operations: Sequence[Any], loss: float | None) -> None:
+        store(operations, loss)
 
-def store(operations: Iterable[Operation], loss: float | None) -> None:
+
+def store(operations: Iterable[OfNetwork], loss: float | None) -> None:
     """Give each network the sum of the gradients that its operations just pulled."""
     found: dict[Network, list[Gradients]] = {}
     for operation in operations:
-        if isinstance(operation, OfNetwork):
-            found.setdefault(operation.network, []).append(operation.gradients)
+        found.setdefault(operation.network, []).append(operation.gradients)
     for network, parts in found.items():
         network._stored_at = network._engine.seen
         network._stored_gradients = network._as_gradients(

@@ -9,10 +9,10 @@ has a vector-Jacobian product, of the derivative g by the result::
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import EllipsisType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
@@ -35,6 +35,7 @@ class Operation:
 
     written: str
     value: Function
+    of_network: ClassVar[bool] = False
 
     def check(self) -> None:
         """Raise if derivatives can no longer be told."""
@@ -42,6 +43,10 @@ class Operation:
     def pull(self, i: int, g: Array, v: Array, operands: Any, options: Any) -> Array:
         """g, the derivative by the result v, carried back to operand i."""
         raise NotImplementedError
+
+    @staticmethod
+    def finish(operations: Sequence[Any], loss: float | None) -> None:
+        """What all of one kind do once a backward pass from `loss` has succeeded."""
 
     def derivative_shape(self, v: Array, x: Array) -> tuple[int, ...]:
         """Of what `derivative` gives, by operand x."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html as markup
 import itertools
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,11 +54,12 @@ def names(order: list[Variable]) -> dict[Variable, str]:
     numbered = (name for i in itertools.count(1) if (name := f"v{i}") not in taken)
     given: dict[Variable, str] = {}
     used: set[str] = set()
+    again: dict[str, Iterator[int]] = {}
     for x in order:
         if x.name is not None:
-            again = (f"{x.name}_{i}" for i in itertools.count(2))
-            fits = (name for name in again if name not in used | taken)
-            name = x.name if x.name not in used else next(fits)
+            name, numbers = x.name, again.setdefault(x.name, itertools.count(2))
+            while name in used or (name != x.name and name in taken):
+                name = f"{x.name}_{next(numbers)}"
         elif x is order[-1] and "J" not in taken:
             name = "J"
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TextIO
 
 import numpy as np
@@ -13,7 +13,6 @@ from bpcore import _validation as door
 from bpcore.graph import show
 from bpcore.graph.backward import backpropagate, in_order
 from bpcore.graph.edge import Edge
-from bpcore.graph.node import OfNetwork
 from bpcore.graph.operations import OPERATIONS, Array, Operation
 
 #: What an operation takes: numbers have the dtype of the variables they meet.
@@ -29,13 +28,15 @@ class Variable:
     Operators + - * / ** @ with variables, arrays and numbers on either side, the
     methods, the functions of ``bpcore.graph`` and indexing give new variables.  Shapes
     broadcast as NumPy's do.  Numbers, and arrays of integers, take the dtype of the
-    variables they meet: float32 stays float32.
+    variables they meet: float32 stays float32.  Comparisons give arrays of bool, which
+    have no derivative.
 
     Parameters
     ----------
     value : array-like
         A float32 or float64 array is used where it lies and must stay as it is until
-        `backward`; anything else becomes float64.
+        `backward`, as must arrays among the operands and indices; anything else becomes
+        float64.
     name : str, optional
         For `show` and `to_dot`.
 
@@ -138,6 +139,30 @@ class Variable:
     def __len__(self) -> int:
         return len(self._value)
 
+    def __iter__(self) -> Iterator[Variable]:
+        return (self[i] for i in range(len(self)))
+
+    # Comparisons are of values, and have no derivative.
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> Any:
+        return self._value == _value_of(other)
+
+    def __ne__(self, other: object) -> Any:
+        return self._value != _value_of(other)
+
+    def __lt__(self, other: Operand) -> Any:
+        return self._value < _value_of(other)
+
+    def __le__(self, other: Operand) -> Any:
+        return self._value <= _value_of(other)
+
+    def __gt__(self, other: Operand) -> Any:
+        return self._value > _value_of(other)
+
+    def __ge__(self, other: Operand) -> Any:
+        return self._value >= _value_of(other)
+
     def __repr__(self) -> str:
         name = "" if self.name is None else f", name={self.name!r}"
         dtype = "" if self.dtype == np.float64 else f", {self.dtype.name}"
@@ -162,8 +187,10 @@ class Variable:
 
     def __array_ufunc__(
         self, function: Any, method: str, *operands: Any, **options: Any
-    ) -> Variable:
+    ) -> Any:
         """``np.exp(x)``, and operators with an array on their left."""
+        if function in COMPARISONS and method == "__call__" and not options:
+            return function(*map(_value_of, operands))
         name = UFUNCS.get(function)
         if name is None or method != "__call__" or options:
             raise TypeError(_unknown(function.__name__))
@@ -423,7 +450,7 @@ def _warn_of_pairs(operands: list[Any], result: Variable) -> None:
     Every row is then paired with every other's target: a net learns nothing by it.
     """
     for x in operands:
-        if isinstance(x, Variable) and isinstance(x._operation, OfNetwork):
+        if isinstance(x, Variable) and x._operation and x._operation.of_network:
             n, others = len(x), [o.shape for o in operands if o is not x]
             if n > 1 and (x.shape, others, result.shape) == ((n, 1), [(n,)], (n, n)):
                 warnings.warn(
@@ -439,6 +466,8 @@ UFUNCS = {
     for name in OPERATIONS
     if isinstance(getattr(np, name, None), np.ufunc)
 }
+COMPARISONS = {np.equal, np.not_equal, np.less, np.less_equal}
+COMPARISONS |= {np.greater, np.greater_equal}
 FUNCTIONS = {
     np.sum: "sum",
     np.mean: "mean",
@@ -446,6 +475,11 @@ FUNCTIONS = {
     np.min: "min",
     np.reshape: "reshape",
 }
+
+
+def _value_of(x: Any) -> Any:
+    """The value of a variable; anything else as it is."""
+    return x._value if isinstance(x, Variable) else x
 
 
 def _unknown(function: str) -> str:

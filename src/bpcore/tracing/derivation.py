@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from bpcore.activations import ACTIVATIONS
-from bpcore.losses import CrossEntropy, CustomLoss, Loss
+from bpcore.losses import CrossEntropy, CustomLoss
 from bpcore.tracing.rules import (
     after_rule,
     before_rule,
@@ -21,29 +24,6 @@ if TYPE_CHECKING:
 
 #: Rows and units up to which every number of a step is shown.
 SMALL = 8
-
-#: dE_i/da of every loss, where it is not within the output activation.
-BY_OUTPUT = {
-    "squared_error": "a - y",
-    "mean_squared_error": "2 (a - y) / n_L",
-    "cross_entropy": "-y / a",
-    "binary_cross_entropy": "(a - y) / (a (1 - a))",
-    "mean_absolute_error": "sign(a - y) / n_L",
-    "huber": "min(max(a - y, -delta), delta) / n_L",
-    "quantile": "(1 - q where a > y, -q where a < y) / n_L",
-    "log_cosh": "tanh(a - y) / n_L",
-    "hinge": "(-y where y a < 1, else 0) / n_L",
-    "poisson": "(1 - y / (a + 1e-8)) / n_L",
-    "kl_divergence": "-y / a",
-}
-
-#: delta of the losses that have their output activation within.
-BY_Z = {
-    "cross_entropy": "a - y",
-    "binary_cross_entropy": "a - y",
-    "poisson": "(a - y) / n_L",
-    "kl_divergence": "a sum(y) - y",
-}
 
 
 @dataclass(frozen=True)
@@ -154,21 +134,14 @@ def loss(trace: Trace) -> Section:
     )
 
 
-def derivative_of(loss: Loss) -> tuple[str, str]:
-    """dE_i/da, and delta of a loss that has its output activation within."""
-    by_a = BY_OUTPUT.get(loss.name, "dE_i/da by the user's function")
-    by_z = BY_Z.get(loss.name, "")
-    if isinstance(loss, CrossEntropy) and loss.label_smoothing:
-        return by_a.replace("y", "y'"), by_z.replace("y", "y'")
-    return by_a, by_z
-
-
 def backward_layer(trace: Trace, l: int) -> Section:
     """delta[l] = dE/da[l+1] * f'(z[l]),  dW[l] = a[l].T @ delta[l]"""
     design = trace.design
     f, norm, last = design.activations[l], design.norms[l], l == trace.n_layers - 1
     share = " / n" if trace.weight is None else " w / sum(w)"
-    by_a, by_z = derivative_of(design.loss)
+    by_a, by_z = design.loss.derivatives(f)
+    if trace.y.ndim == 1 or np.allclose(trace.y.sum(axis=1), 1):
+        by_z = re.sub(r"a \* sum\(y'?\)", "a", by_z)  # classes, or their shares
     kept = f" * kept[{l}]" if design.dropout[l] else ""
     lines = []
     if last:
@@ -222,7 +195,7 @@ def update_rule(trace: Trace) -> tuple[Line, ...]:
         if (letter := letter_of(optimizer, name)) != name
     ]
     equations = before_rule(optimizer) + rule_of(optimizer) + after_rule(optimizer)
-    head = "for each weight w = W[l][i, j], with g = dW[l][i, j], and each bias"
+    head = "for each w = W[l][i, j] with g = dW[l][i, j], biases and gains alike"
     if letters:
         head += f" ({', '.join(letters)})"
     if told := constants(optimizer, equations, trace.step):

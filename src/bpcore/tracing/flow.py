@@ -94,9 +94,8 @@ class GradientFlow:
             if sample_weight is None
             else door.as_array("sample_weight", sample_weight).copy()
         )
-        self._epochs: list[int] = []
-        self._seconds: list[float] = []
-        self._rows: dict[str, list[list[float]]] = {name: [] for name in COLUMNS}
+        #: The epoch, what it cost, and the columns: appended at once, by any thread.
+        self._records: list[tuple[int, float, dict[str, list[float]]]] = []
 
     def __call__(self, network: Network, history: History) -> None:
         """Record an epoch: what ``Network.fit`` calls."""
@@ -112,10 +111,11 @@ class GradientFlow:
         network._require_derivatives()
         batch = network._batch(self._X, self._y, self._weight, "GradientFlow: ")
         network._require_rows(len(batch[0]), "GradientFlow: ")
-        if self._rows["dW"] and len(self._rows["dW"][0]) != len(network.weights):
+        layers = len(self._records[0][2]["dW"]) if self._records else None
+        if layers not in (None, len(network.weights)):
             raise ValueError(
-                f"network must have {len(self._rows['dW'][0])} layers of weights, as "
-                f"the one recorded before; got {len(network.weights)}"
+                f"network must have {layers} layers of weights, as the one recorded "
+                f"before; got {len(network.weights)}"
             )
         return batch
 
@@ -136,25 +136,22 @@ class GradientFlow:
         except DivergenceError:  # of these rows, which are none of those trained on
             nothing = [math.nan] * len(network.weights)
             found = dict.fromkeys(COLUMNS, nothing)
-        for name, row in found.items():
-            self._rows[name].append(row)
-        self._epochs.append(epoch)
-        self._seconds.append(time.perf_counter() - start)
+        self._records.append((epoch, time.perf_counter() - start, found))
 
     @property
     def epochs(self) -> NDArray[np.int64]:
         """The epochs recorded."""
-        return np.array(self._epochs, np.int64)
+        return np.array([epoch for epoch, _, _ in self._records], np.int64)
 
     @property
     def seconds(self) -> NDArray[np.float64]:
         """What each record has cost."""
-        return np.array(self._seconds)
+        return np.array([seconds for _, seconds, _ in self._records])
 
     def __getattr__(self, name: str) -> NDArray[np.float64]:
         if name not in COLUMNS:
             raise AttributeError(f"GradientFlow has no attribute {name!r}")
-        return np.array(self._rows[name])
+        return np.array([found[name] for _, _, found in self._records])
 
     def to_dict(self) -> dict[str, NDArray[Any]]:
         """Every column by its name, one for each layer: "epoch", "delta[0]", ..."""
@@ -175,8 +172,8 @@ class GradientFlow:
         return "\n".join(columns(table, ""))
 
     def __repr__(self) -> str:
-        count = len(self._epochs)
-        cost = f", {1e3 * np.median(self._seconds):.3g} ms each" if count else ""
+        count = len(self._records)
+        cost = f", {1e3 * np.median(self.seconds):.3g} ms each" if count else ""
         return f"<GradientFlow of {count} epoch{'s' * (count != 1)}{cost}>"
 
     def plot(self) -> Any:
@@ -191,12 +188,14 @@ class GradientFlow:
         ImportError
             If matplotlib is not installed.
         ValueError
-            If nothing has been recorded.
+            If nothing has been recorded, or nothing but NaN.
         """
         from bpcore.tracing.picture import draw_flow
 
-        if not self._epochs:
+        if not self._records:
             raise ValueError("plot needs at least one recorded epoch; got none")
+        if np.isnan(self.delta).all():
+            raise ValueError("plot needs at least one loss that was finite; got none")
         return draw_flow(self)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bpcore.tracing.derivation import is_small
-from bpcore.tracing.paths import MOST, aligned, products, units_of
+from bpcore.tracing.paths import MOST, terms, units_of
 from bpcore.tracing.text import columns, number, shown
 
 if TYPE_CHECKING:
@@ -26,23 +26,24 @@ def all_paths(path: PathSum) -> list[str]:
     units = units_of(path.factors)[1:]
     through = f" and every way through units {', '.join(units)}" if units else ""
     over = f"every row s{through}"
-    terms = f"{path.n_terms:,} term" + "s" * (path.n_terms != 1)
+    count = f"{path.n_terms:,} term" + "s" * (path.n_terms != 1)
     head = f"dE/dW[{path.l}][{path.i}, {path.j}] along all paths: "
     head += f"for {over} the product of"
     if path.expanded is None:
         return [
             head,
             "  " + "  ".join(symbols),
-            f"  {terms}, more than {MOST:,}: too many to write out one by one and to",
+            f"  {count}, more than {MOST:,}: too many to write out one by one and to",
             "  add up.  Each layer above multiplies their number by its width.",
         ]
-    factors = np.broadcast_arrays(*aligned(path.factors), products(path.factors))
+    places, factors = terms(path.trace, path.factors)
+    products = factors.prod(axis=0)
     table = [["s", *units, *symbols, "product"]]
-    for at in np.ndindex(factors[0].shape):
-        s, _, *above = at
-        values = [number(array[at]) for array in factors]
-        table.append([*map(str, (s, *above)), *values])
-    return [head, *columns(table), f"  the sum of {terms} = {path.expanded:.10g}"]
+    for s, p in np.ndindex(products.shape):
+        where = (s, *(int(k[p]) for k in places))
+        values = (*factors[:, s, p], products[s, p])
+        table.append([*map(str, where), *map(number, values)])
+    return [head, *columns(table), f"  the sum of {count} = {path.expanded:.10g}"]
 
 
 def layer_by_layer(path: PathSum) -> list[str]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,15 +22,27 @@ MOST = 100_000
 
 @dataclass(frozen=True)
 class Factor:
-    """One factor of every term: for row s and the units that it joins.
+    """One factor of every term, and where in the trace it is found.
 
-    `values` has an axis for the rows, of length 1 where they share it, and one for
-    each of the `units`, which are letters, or the number of one that is given.
+    `units` are the letters of the units it joins, or the number of one that is given;
+    `those` are the rows or columns of the array of layer `m` that they stand for.
     """
 
     symbol: str
     units: tuple[str, ...]
-    values: Real
+    kind: str
+    m: int
+    those: Any
+
+    def values(self, trace: Trace) -> Real:
+        """With an axis for the rows, 1 if they share it, and one for each unit."""
+        m, those = self.m, self.those
+        if self.kind == "W":
+            return trace.before.weights[m][None, those]
+        if self.kind == "slope":
+            return slope(trace, m)[:, those]
+        arrays = {"a": trace.a, "delta": trace.delta, "da": trace.da}
+        return arrays[self.kind][m][:, those]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -103,11 +114,12 @@ def path_sum(trace: Trace, l: int, i: int, j: int) -> PathSum:
                 f"l must be above every normalised layer, whose units all depend on "
                 f"each other; layer {m} has {norm} norm, got l={l}"
             )
-    n = len(trace.X)
-    n_paths = counts.n_paths(trace.design, l)
-    factors = tuple(chain(trace, l, i, j))
+    n, design = len(trace.X), trace.design
+    n_paths = counts.n_paths(design, l)
     n_terms = n * n_paths
-    expanded = float(products(factors).sum()) if n_terms <= MOST else None
+    factors, expanded = tuple(chain(trace, l, i, j)), None
+    if n_terms <= MOST:
+        expanded = float(terms(trace, factors)[1].prod(axis=0).sum())
     return PathSum(
         l,
         i,
@@ -116,8 +128,8 @@ def path_sum(trace: Trace, l: int, i: int, j: int) -> PathSum:
         n_terms,
         float(trace.dW[l][i, j]),
         expanded,
-        (n_terms * (len(factors) - 1), n * counts.layer_by_layer(trace.design, l)),
-        None if any(trace.design.norms) else counts.of_all(trace.design, n),
+        (n_terms * (len(factors) - 1), n * counts.layer_by_layer(design, l)),
+        None if any(design.norms) else counts.of_all(design, n),
         trace,
         factors,
     )
@@ -131,36 +143,39 @@ def chain(trace: Trace, l: int, i: int, j: int) -> list[Factor]:
     design, last = trace.design, trace.n_layers - 1
     letters = (f"k{m}" for m in itertools.count(1))
     unit, those = str(j), slice(j, j + 1)
-    factors = [Factor(f"a[{l}][s,{i}]", (), trace.a[l][:, i])]
+    factors = [Factor(f"a[{l}][s,{i}]", (), "a", l, i)]
     for m in range(l, last + 1):
         if m > l:
             above = next(letters)
-            W = trace.before.weights[m][None, those]
-            factors.append(Factor(f"W[{m}][{unit},{above}]", (unit, above), W))
+            symbol = f"W[{m}][{unit},{above}]"
+            factors.append(Factor(symbol, (unit, above), "W", m, those))
             unit, those = above, slice(None)
         if m == last and design.loss_takes_z:
-            delta = trace.delta[m][:, those]
-            return [*factors, Factor(f"dE/dz[{m}][s,{unit}]", (unit,), delta)]
-        slopes = slope(trace, m)[:, those]
+            symbol = f"dE/dz[{m}][s,{unit}]"
+            return [*factors, Factor(symbol, (unit,), "delta", m, those)]
         if design.activations[m] == "softmax":
             above = next(letters)
             symbol = f"da[{m + 1}][s,{above}]/dz[{m}][s,{unit}]"
-            factors.append(Factor(symbol, (unit, above), slopes))
+            factors.append(Factor(symbol, (unit, above), "slope", m, those))
             unit, those = above, slice(None)
         else:
             kept = " kept" if design.dropout[m] else ""
-            factors.append(Factor(f"f'(z[{m}][s,{unit}]){kept}", (unit,), slopes))
-    by_a = trace.da[-1][:, those]
-    return [*factors, Factor(f"dE/da[{last + 1}][s,{unit}]", (unit,), by_a)]
+            symbol = f"f'(z[{m}][s,{unit}]){kept}"
+            factors.append(Factor(symbol, (unit,), "slope", m, those))
+    symbol = f"dE/da[{last + 1}][s,{unit}]"
+    return [*factors, Factor(symbol, (unit,), "da", last + 1, those)]
 
 
 def slope(trace: Trace, m: int) -> Real:
     """da[m+1]/dz[m] of each row, (n, units); of softmax (n, units of z, units of a)."""
-    slopes, kept = trace.derivatives[m], trace.kept[m]
+    slopes, kept = trace._derivative(m), trace.kept[m]
     if trace.design.activations[m] == "softmax":
         slopes = slopes.swapaxes(1, 2)
         kept = None if kept is None else kept[:, None, :]
-    return slopes if kept is None else slopes * kept
+    if kept is None:
+        return slopes
+    with np.errstate(invalid="ignore"):  # what drops out may be infinite
+        return np.where(kept == 0, 0, slopes * kept)
 
 
 def units_of(factors: tuple[Factor, ...]) -> tuple[str, ...]:
@@ -168,18 +183,24 @@ def units_of(factors: tuple[Factor, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(unit for factor in factors for unit in factor.units))
 
 
-def aligned(factors: tuple[Factor, ...]) -> list[Real]:
-    """The values of each factor with an axis for the rows and for every unit."""
-    units = units_of(factors)
-    arrays = []
+def terms(trace: Trace, factors: tuple[Factor, ...]) -> tuple[list[Real], Real]:
+    """The units (n_paths,) of every path, and its factors (factors, n, n_paths).
+
+    One unit after the other: with it, every path so far becomes as many as it has
+    values.
+    """
+    units = [np.zeros(1, np.intp)]  # the weight's own is given
+    found: list[Real] = []
     for factor in factors:
-        sizes = dict(zip(factor.units, factor.values.shape[1:], strict=True))
-        shape = [len(factor.values), *(sizes.get(unit, 1) for unit in units)]
-        arrays.append(factor.values.astype(np.float64).reshape(shape))
-    return arrays
-
-
-def products(factors: tuple[Factor, ...]) -> Real:
-    """Every term: the product of its factors."""
-    first, *others = aligned(factors)
-    return math.prod(others, start=first)
+        values = factor.values(trace).astype(np.float64)
+        if len(factor.units) == 2:
+            width, before = values.shape[2], units[-1]
+            units = [np.repeat(k, width) for k in units]
+            units.append(np.tile(np.arange(width), len(before)))
+            found = [np.repeat(done, width, axis=1) for done in found]
+            found.append(values[:, units[-2], units[-1]])
+        else:
+            found.append(values[:, units[-1]] if factor.units else values[:, None])
+    n = max(map(len, found))
+    shape = n, len(units[-1])
+    return units[1:], np.stack([np.broadcast_to(each, shape) for each in found])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,14 +12,12 @@ from bpcore._validation import ClassWeight
 from bpcore.buffers import aligned_zeros, part
 from bpcore.errors import DivergenceError
 from bpcore.network import Network
+from bpcore.tracing.memory import tell
 from bpcore.tracing.values import Parameters, Trace
 
 if TYPE_CHECKING:
     from bpcore.buffers import Real
     from bpcore.gradients import Gradients
-
-#: Bytes above which a trace tells how many it takes before it takes them.
-MUCH = 10**9
 
 
 def trace(
@@ -104,7 +101,8 @@ def record(
     """
     engine, n = network._engine, len(X)
     size, places = engine.tape_size(n, True)
-    tell("this trace takes", _bytes(network, X, size, apply))
+    given = [X, y] if weight is None else [X, y, weight]
+    tell("this trace takes", _bytes(network, given, size, apply))
     X, dX = X.copy(), np.empty_like(X)
     flat, moments = np.empty_like(network.parameters), network._new_moments()
     losses = np.empty(n)
@@ -154,12 +152,13 @@ def _step(
     before = parameters(state)
     if not network._makes_steps:
         return before, before
+    flat, moments, n = gradients.flat, gradients.moments, len(gradients.input)
     if apply:
-        network.apply(gradients)
+        network._apply(flat, moments, n)
         return before, parameters(network.__getstate__())
     stepped = type(network).__new__(type(network))
     stepped.__setstate__(state)
-    stepped.apply(gradients)
+    stepped._apply(flat, moments, n)
     return before, parameters(vars(stepped))
 
 
@@ -184,8 +183,9 @@ def _layers(
     return tuple(layers)
 
 
-def _bytes(network: Network, X: Real, tape: int, apply: bool) -> int:
-    """What a trace takes: X and dX; the tape; parameters, state, gradients.
+def _bytes(network: Network, given: list[Real], tape: int, apply: bool) -> int:
+    """What a trace takes: copies of what is given, dX, losses and their derivatives;
+    the tape; parameters, state, gradients.
 
     And a workspace, where the network has none yet that is large enough.
     """
@@ -196,19 +196,12 @@ def _bytes(network: Network, X: Real, tape: int, apply: bool) -> int:
             copies += 2
         if network._running.size:  # has room for folded weights
             copies += 1
-    size = 2 * X.nbytes + tape + copies * network.parameters.nbytes + 2 * state
-    n = len(X)
+    X, n = given[0], len(given[0])
+    size = sum(array.nbytes for array in given) + X.nbytes
+    size += n * (8 + network.sizes[-1] * network.dtype.itemsize)
+    size += tape + copies * network.parameters.nbytes + 2 * state
     if n > network._engine.capacity:
         noisy = network.sizes[0] if network.input_noise else 0
         size += (2 * max(network.sizes[1:]) + noisy) * n * network.dtype.itemsize
         size += network._engine.tape_size(n)[0]
     return size
-
-
-def tell(what: str, size: int) -> None:
-    """Warn, at the line of the caller's caller, of what takes much memory."""
-    if size > MUCH:
-        warnings.warn(
-            f"{what} {size / 1e9:.1f} GB of memory; a smaller mini-batch takes less",
-            stacklevel=4,
-        )

@@ -10,11 +10,12 @@ import numpy as np
 
 from bpcore import _validation as door
 from bpcore._dispatch import kernels
+from bpcore._engine import noise_key
 from bpcore._settings import Design
 from bpcore.activations import ACTIVATIONS
 from bpcore.buffers import Real, Views, running_views, views
 from bpcore.gradients import Gradients
-from bpcore.reference.layers import key_of
+from bpcore.tracing.memory import tell
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -219,7 +220,7 @@ class Trace:
 
     # --- backward ---------------------------------------------------------------------
 
-    @cached_property
+    @property
     def derivatives(self) -> tuple[Real, ...]:
         """f'[l](z[l]), (n, n_{l+1}); for softmax the Jacobian da_j/dz_k of each row.
 
@@ -424,18 +425,27 @@ class Trace:
     def _drop(self, x: Real, l: int) -> Real:
         """x where layer l keeps units, divided by their share."""
         if self.design.dropout[l]:
-            key = key_of(key_of(self.design.seed, self.seen), l + 1)
+            key = noise_key(noise_key(self.design.seed, self.seen), l + 1)
             kernels.drop(x.copy(), x, key, self.design.dropout[l])
         return x
 
+    @cached_property
+    def _derivatives(self) -> dict[int, Real]:
+        """Those that have been asked for."""
+        return {}
+
     def _derivative(self, l: int) -> Real:
+        """f'(z[l]), computed once."""
+        if l not in self._derivatives:
+            self._derivatives[l] = self._slope(l)
+        return self._derivatives[l]
+
+    def _slope(self, l: int) -> Real:
         source, f = self._source(l), self.design.activations[l]
         if f != "softmax":
             ones = np.ones_like(source)
             kernels.times_derivative(ones, source, f)
             return ones
-        from bpcore.tracing.record import tell
-
         n, width = source.shape
         tell("these derivatives take", n * width * width * source.itemsize)
         one = np.eye(width, dtype=source.dtype)
@@ -468,23 +478,12 @@ class Trace:
         """dE/da[L]; by formula where the loss has its output activation within."""
         if not self.design.loss_takes_z:
             return self.d_output
-        a, y, loss = self.a[-1], self.y, self.design.loss
-        n, n_L = a.shape
-        if y.ndim == 1:
-            y = np.eye(n_L, dtype=a.dtype)[y]
-        if loss.name == "cross_entropy":  # with its label smoothing
-            y = (1 - loss.setting) * y + loss.setting / n_L
-        w = np.ones(n) if self.weight is None else self.weight
+        a = self.a[-1]
+        w = np.ones(len(a)) if self.weight is None else self.weight
         share = (w / w.sum())[:, None]
-        # Outputs may have come so near to 0 or 1 that they are: 0 / 0 is not meant, nor
-        # is what a row without weight has.
-        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            d = np.where(y == 0, 0, -y / a)
-            if loss.name == "binary_cross_entropy":
-                d = d + np.where(y == 1, 0, (1 - y) / (1 - a))
-            elif loss.name == "poisson":
-                d = (1 + d) / n_L
-            return np.where(share == 0, 0, d * share).astype(a.dtype)
+        by_a = self.design.loss.by_outputs(a, self.y)
+        with np.errstate(over="ignore", invalid="ignore"):  # of a row without weight
+            return np.where(share == 0, 0, by_a * share).astype(a.dtype)
 
 
 def _as_lists(value: Any) -> Any:
