@@ -1271,10 +1271,10 @@ def shuffle(int64_t[::1] order, const uint64_t[::1] words):
 
 
 def noise_key(uint64_t key, uint64_t i):
-    """The key of item i of the random stream `key`: of a mini-batch, or of a layer in it.
+    """The key of item i of the random stream `key`.
 
-    What drops out of layer l in mini-batch m has the key of item l + 1 of item m of the
-    network's seed; its input noise that of item 0.
+    A mini-batch is an item of the network's seed, and what drops out of layer l the
+    item l + 1 of that; its input noise is item 0.
 
     Examples
     --------
