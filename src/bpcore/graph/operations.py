@@ -9,6 +9,7 @@ has a vector-Jacobian product, of the derivative g by the result::
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import EllipsisType
@@ -22,7 +23,7 @@ Array = NDArray[Any]
 Function = Callable[..., Any]
 
 
-class Operation:
+class Operation(ABC):
     """What all operations are.
 
     Attributes
@@ -40,9 +41,9 @@ class Operation:
     def check(self) -> None:
         """Raise if derivatives can no longer be told."""
 
+    @abstractmethod
     def pull(self, i: int, g: Array, v: Array, operands: Any, options: Any) -> Array:
         """g, the derivative by the result v, carried back to operand i."""
-        raise NotImplementedError
 
     @staticmethod
     def finish(operations: Sequence[Any], loss: float | None) -> None:

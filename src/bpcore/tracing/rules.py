@@ -61,12 +61,12 @@ def rule_of(optimizer: Optimizer) -> list[str]:
 
 def rule_of_sgd(optimizer: SGD) -> list[str]:
     """Those of the case that it is."""
-    momentum, lr = optimizer.momentum, "lr"
+    momentum = optimizer.momentum
     if momentum == 0:
-        return [f"w = w - {lr} g"]
+        return ["w = w - lr g"]
     share = f"(1 - {optimizer.dampening:g}) " if optimizer.dampening else ""
     step = f"(g + {momentum:g} v)" if optimizer.nesterov else "v"
-    return [f"v = {momentum:g} v + {share}g", f"w = w - {lr} {step}"]
+    return [f"v = {momentum:g} v + {share}g", f"w = w - lr {step}"]
 
 
 def after_rule(optimizer: Optimizer) -> list[str]:

@@ -133,6 +133,9 @@ class Trace:
         What ``Network.gradients`` returns: `dW` and `db` are its arrays.
     before, after : Parameters
         Parameters and optimizer state before the step and after it.
+    design, seen, layers, d_output
+        What the network was made of, the number of the mini-batch, and what the step
+        left in memory, of which the other arrays are views.
     """
 
     network: str
