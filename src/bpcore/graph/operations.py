@@ -38,7 +38,7 @@ class Operation(ABC):
     value: Function
     of_network: ClassVar[bool] = False
 
-    def check(self) -> None:  # noqa: B027 - most have nothing to check,
+    def check(self) -> None:
         """Raise if derivatives can no longer be told."""
 
     @abstractmethod
@@ -46,9 +46,7 @@ class Operation(ABC):
         """g, the derivative by the result v, carried back to operand i."""
 
     @staticmethod
-    def finish(  # noqa: B027 - nor to finish
-        operations: Sequence[Any], loss: float | None
-    ) -> None:
+    def finish(operations: Sequence[Any], loss: float | None) -> None:
         """What all of one kind do once a backward pass from `loss` has succeeded."""
 
     def derivative_shape(self, v: Array, x: Array) -> tuple[int, ...]:
