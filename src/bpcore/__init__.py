@@ -43,7 +43,7 @@ below it::
                               one small declarative object per name
       graph                   computation graphs over NumPy arrays
       threads                 how many threads "auto" means
-      _html                   tables for notebooks
+      _html, _table           tables for notebooks and terminals
     fitting                 the arguments of fit, checked
     training                fit: the loop over epochs and what happens between them
       data                    where mini-batches come from

@@ -670,17 +670,11 @@ cdef class Engine:
         cdef memory_t *tape = <memory_t *>PyMem_Calloc(self.net.L, sizeof(memory_t))
         if tape == NULL:
             raise MemoryError()
-        size = self.carve_memory(tape, <char *>start, n, everything)
-        places = []
-        for l in range(self.net.L):
-            found = {
-                "a": <size_t>tape[l].a, "f": <size_t>tape[l].f, "z": <size_t>tape[l].z,
-                "hat": <size_t>tape[l].hat, "inverse": <size_t>tape[l].inverse,
-                "moments": <size_t>tape[l].moments, "delta": <size_t>tape[l].delta,
-            }
-            places.append({name: at - start for name, at in found.items() if at})
-        PyMem_Free(tape)
-        return size, places
+        try:
+            size = self.carve_memory(tape, <char *>start, n, everything)
+            return size, [places(&tape[l], start) for l in range(self.net.L)]
+        finally:
+            PyMem_Free(tape)
 
     cdef memory_t *new_tape(
         self, memory, Py_ssize_t n, bint everything=False,
@@ -1220,6 +1214,16 @@ cdef class Engine:
         task.data.n, task.data.X, task.rows = rows.n, rows.at, rows.n
         task.out = out
         return self.run_task(walk, &task)
+
+
+cdef dict places(const memory_t *memory, size_t start):
+    """Where each part of a layer that there is begins, in bytes from `start`."""
+    found = {
+        "a": <size_t>memory.a, "f": <size_t>memory.f, "z": <size_t>memory.z,
+        "hat": <size_t>memory.hat, "inverse": <size_t>memory.inverse,
+        "moments": <size_t>memory.moments, "delta": <size_t>memory.delta,
+    }
+    return {name: at - start for name, at in found.items() if at}
 
 
 cdef double mean_loss(const task_t *task) noexcept nogil:

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcore._table import ROWS, in_short
 from bpcore.metrics import ALIASES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-#: Rows of a table that is longer are left out in the middle.
-ROWS = 40
 
 
 class History:
@@ -115,17 +113,7 @@ class History:
             + [f"{column[epoch - 1]:.6g}" for column in self._columns.values()]
             for epoch in range(1, len(self) + 1)
         ]
-        if len(rows) > ROWS:
-            gap = ["..." for _ in names]
-            rows = [*rows[: ROWS // 2], gap, *rows[-ROWS // 2 :]]
-        table = [names, *rows]
-        widths = [max(len(row[i]) for row in table) for i in range(len(names))]
-        lines = [
-            "  ".join(
-                cell.rjust(width) for cell, width in zip(row, widths, strict=True)
-            )
-            for row in table
-        ]
+        lines = in_short(names, rows)
         if self.stopped != "epochs":
             best = f", best epoch {self.best_epoch}" if self.best_epoch else ""
             lines.append(f"stopped by {self.stopped}{best}")

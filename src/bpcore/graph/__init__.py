@@ -21,6 +21,7 @@ kernels; not for speed.  In the source::
     edge          Edge: a local derivative
     backward      the backward pass
     node          a network as an operation
+    of_numpy      NumPy's functions that are operations
     operations    the table of operations: value and derivatives, arrays in and out
 """
 

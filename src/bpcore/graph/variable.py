@@ -13,6 +13,7 @@ from bpcore import _validation as door
 from bpcore.graph import show
 from bpcore.graph.backward import backpropagate, in_order
 from bpcore.graph.edge import Edge
+from bpcore.graph.of_numpy import COMPARISONS, FUNCTIONS, UFUNCS, unknown
 from bpcore.graph.operations import OPERATIONS, Array, Operation
 
 #: What an operation takes: numbers have the dtype of the variables they meet.
@@ -193,7 +194,7 @@ class Variable:
             return function(*map(_value_of, operands))
         name = UFUNCS.get(function)
         if name is None or method != "__call__" or options:
-            raise TypeError(_unknown(function.__name__))
+            raise TypeError(unknown(function.__name__))
         return apply(name, *operands)
 
     def __array_function__(
@@ -202,7 +203,7 @@ class Variable:
         """``np.sum(x, axis=0)`` and the like."""
         name = FUNCTIONS.get(function)
         if name is None:
-            raise TypeError(_unknown(function.__name__))
+            raise TypeError(unknown(function.__name__))
         method: Callable[..., Variable] = getattr(Variable, name)
         return method(*operands, **options)
 
@@ -460,35 +461,9 @@ def _warn_of_pairs(operands: list[Any], result: Variable) -> None:
                 )
 
 
-#: NumPy's functions that are operations here.
-UFUNCS = {
-    getattr(np, name): name
-    for name in OPERATIONS
-    if isinstance(getattr(np, name, None), np.ufunc)
-}
-COMPARISONS = {np.equal, np.not_equal, np.less, np.less_equal}
-COMPARISONS |= {np.greater, np.greater_equal}
-FUNCTIONS = {
-    np.sum: "sum",
-    np.mean: "mean",
-    np.max: "max",
-    np.min: "min",
-    np.reshape: "reshape",
-}
-
-
 def _value_of(x: Any) -> Any:
     """The value of a variable; anything else as it is."""
     return x._value if isinstance(x, Variable) else x
-
-
-def _unknown(function: str) -> str:
-    known = sorted({function.__name__ for function in (*UFUNCS, *FUNCTIONS)})
-    return (
-        f"np.{function} with these arguments is no operation of bpcore.graph, of "
-        f"NumPy's it has {', '.join(known)}; for a number without derivatives take "
-        ".value"
-    )
 
 
 def as_value(name: str, value: ArrayLike) -> Array:

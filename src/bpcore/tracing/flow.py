@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bpcore import _validation as door
+from bpcore._table import in_short
 from bpcore.errors import DivergenceError
 from bpcore.network import Network
 from bpcore.tracing.record import record
-from bpcore.tracing.text import columns, norm
+from bpcore.tracing.text import norm
 
 if TYPE_CHECKING:
     from bpcore.history import History
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 #: A sigmoid is saturated outside of these, where its slope is below a 25th of the
 #: largest; tanh likewise, outside of -0.98 .. 0.98.
 SATURATED = 0.01, 0.99
-
-#: Rows of a table that is longer are left out in the middle.
-ROWS = 40
 
 #: What is recorded, with its title.
 COLUMNS = {
@@ -163,13 +161,12 @@ class GradientFlow:
 
     def __str__(self) -> str:
         """A row for every record; for many those in the middle are left out."""
-        table = [list(self.to_dict())]
-        rows = zip(*self.to_dict().values(), strict=True)
-        table += [[f"{row[0]}", *(f"{x:.4g}" for x in row[1:])] for row in rows]
-        if len(table) > ROWS + 1:
-            gap = ["..." for _ in table[0]]
-            table[1 + ROWS // 2 : -ROWS // 2] = [gap]
-        return "\n".join(columns(table, ""))
+        found = self.to_dict()
+        rows = [
+            [f"{epoch}", *(f"{x:.4g}" for x in row)]
+            for epoch, *row in zip(*found.values(), strict=True)
+        ]
+        return "\n".join(in_short(list(found), rows))
 
     def __repr__(self) -> str:
         count = len(self._records)

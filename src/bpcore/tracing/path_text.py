@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bpcore._table import columns
 from bpcore.tracing.derivation import is_small
 from bpcore.tracing.paths import MOST, terms, units_of
-from bpcore.tracing.text import columns, number, shown
+from bpcore.tracing.text import number, shown
 
 if TYPE_CHECKING:
     from bpcore.tracing.paths import PathSum

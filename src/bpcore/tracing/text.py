@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -106,13 +105,3 @@ def norm(array: Real) -> float:
     """The norm of Frobenius, with squares in float64: no float32 is too small."""
     flat = np.ravel(array)
     return float(np.sqrt(np.einsum("i,i->", flat, flat, dtype=np.float64)))
-
-
-def columns(table: Sequence[Sequence[str]], margin: str = "  ") -> list[str]:
-    """A line for each row, the cells of a column as wide as the widest."""
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    return [
-        margin
-        + "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-        for row in table
-    ]

@@ -1,0 +1,33 @@
+"""Which of NumPy's functions take variables, as which operation."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bpcore.graph.operations import OPERATIONS
+
+#: NumPy's functions that are operations here.
+UFUNCS = {
+    getattr(np, name): name
+    for name in OPERATIONS
+    if isinstance(getattr(np, name, None), np.ufunc)
+}
+COMPARISONS = {np.equal, np.not_equal, np.less, np.less_equal}
+COMPARISONS |= {np.greater, np.greater_equal}
+FUNCTIONS = {
+    np.sum: "sum",
+    np.mean: "mean",
+    np.max: "max",
+    np.min: "min",
+    np.reshape: "reshape",
+}
+
+
+def unknown(function: str) -> str:
+    """What to say of any other."""
+    known = sorted({function.__name__ for function in (*UFUNCS, *FUNCTIONS)})
+    return (
+        f"np.{function} with these arguments is no operation of bpcore.graph, of "
+        f"NumPy's it has {', '.join(known)}; for a number without derivatives take "
+        ".value"
+    )
