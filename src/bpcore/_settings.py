@@ -13,7 +13,14 @@ from numpy.typing import DTypeLike
 from bpcore import _dispatch
 from bpcore import _validation as door
 from bpcore.activations import ACTIVATIONS
-from bpcore.losses import DEFAULT_LOSS, LOSSES, CustomLoss, Loss, LossFunction
+from bpcore.losses import (
+    DEFAULT_LOSS,
+    LOSSES,
+    CustomLoss,
+    Loss,
+    LossFunction,
+    TargetKind,
+)
 from bpcore.optimizers import Optimizer
 
 #: What may stand between a layer's product and its activation.
@@ -202,6 +209,11 @@ class Design:
     def loss_takes_z(self) -> bool:
         """Whether the last activation is within the loss."""
         return self.loss.takes_z(self.activations[-1])
+
+    @property
+    def target_kind(self) -> TargetKind:
+        """What the targets mean."""
+        return self.loss.target_kind(self.activations[-1])
 
     @property
     def trains(self) -> bool:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bpcore.graph.variable import Variable
 
 __all__ = [
+    "CLASSES",
     "LOSSES",
     "BinaryCrossEntropy",
     "CrossEntropy",
@@ -41,12 +42,39 @@ __all__ = [
     "Poisson",
     "Quantile",
     "SquaredError",
+    "TargetKind",
 ]
 
 Array = NDArray[Any]
 
 #: loss(a, y) -> the values of the samples and their derivatives by a, or a Variable.
 LossFunction = Callable[[Any, Array], Any]
+
+
+#: Activations whose outputs lie about 0.
+SIGNED = ("tanh", "hard_tanh", "softsign")
+
+
+@dataclass(frozen=True)
+class TargetKind:
+    """What the targets of a sample mean, for class metrics, class weights and splits.
+
+    Attributes
+    ----------
+    several : bool
+        Whether each of several outputs is a label of its own, which a sample has or has
+        not.  Else a sample has one class: the place of its largest target.
+    threshold : float
+        A label, or class 1 of one output, is present where a target or an output is
+        above this.
+    """
+
+    several: bool = False
+    threshold: float = 0.5
+
+
+#: One class per sample: class labels, or shares of the classes.
+CLASSES = TargetKind()
 
 
 @dataclass(frozen=True)
@@ -84,6 +112,10 @@ class Loss:
     signs: ClassVar[bool] = False
     by_a: ClassVar[str] = ""
     by_z: ClassVar[str] = ""
+
+    def target_kind(self, output: str) -> TargetKind:
+        """What its targets mean with this output activation."""
+        return TargetKind(threshold=0.0 if output in SIGNED else 0.5)
 
     def derivatives(self, output: str) -> tuple[str, str]:
         """`by_a` and `by_z` with this output activation."""
@@ -182,6 +214,9 @@ class BinaryCrossEntropy(Loss):
     by_a = "(1 - y) / (1 - a) - y / a"
     by_z = "a - y"
 
+    def target_kind(self, output: str) -> TargetKind:
+        return TargetKind(several=True)
+
     def by_outputs(self, a: Array, y: Array) -> Array:
         return _quotient(1 - y, 1 - a) - _quotient(y, a)
 
@@ -275,6 +310,9 @@ class Hinge(Loss):
     signs = True
     by_a = "where(y * a < 1, -y, 0) / n_L"
 
+    def target_kind(self, output: str) -> TargetKind:
+        return TargetKind(several=True, threshold=0.0)
+
 
 class Poisson(Loss):
     """Mean of a - y log(a), a the rate of a Poisson distribution and y a count.
@@ -347,6 +385,10 @@ class CustomLoss(Loss):
     function: LossFunction
     #: Whether it is an expression of the graph, once that is known.
     is_graph: bool | None = field(default=None, init=False, repr=False, compare=False)
+
+    def target_kind(self, output: str) -> TargetKind:
+        several = output in ("sigmoid", "hard_sigmoid")
+        return TargetKind(several, super().target_kind(output).threshold)
 
     def weighted(
         self, a: Array, y: Array, weight: Array, share: float
