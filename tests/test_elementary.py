@@ -13,8 +13,10 @@ from bpcore import _dispatch
 #: Largest errors allowed, in units of the last place: the promise of 2, and less where
 #: csrc/elementary.h, which says what they are, leaves room; for x86_64_v2 the same.
 ULPS = {"exp": 1.25, "log": 1, "log1p": 1, "tanh": 2, "sigmoid": 2, "expm1": 1.25}
+ULPS["log_cosh"] = 1.5
 #: How far a value may fall below the one before it where the function rises.
 FALLS = {"exp": 1, "log": 0, "log1p": 0, "tanh": 1, "sigmoid": 2, "expm1": 1}
+FALLS["log_cosh"] = 1
 #: How far x86_64_v2, which rounds every product, may be from the others: 3, or more.
 ULPS_OF_V2 = {"normal_cdf": 64}
 
@@ -25,6 +27,9 @@ WIDE = {
     "tanh": np.tanh,
     "sigmoid": lambda x: np.exp(np.minimum(x, 0)) / (1 + np.exp(-abs(x))),
     "expm1": lambda x: np.expm1(np.minimum(x, 0)),
+    "log_cosh": lambda x: np.where(
+        abs(x) < 20, np.log1p(2 * np.sinh(x / 2) ** 2), abs(x) - np.log(2)
+    ),
 }
 EXACT = {
     "exp": mpmath.exp,
@@ -33,6 +38,11 @@ EXACT = {
     "tanh": mpmath.tanh,
     "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
     "expm1": lambda x: mpmath.expm1(min(x, 0)),
+    "log_cosh": lambda x: (
+        mpmath.log1p(2 * mpmath.sinh(x / 2) ** 2)
+        if abs(x) < 100
+        else abs(x) - mpmath.log(2)
+    ),
 }
 
 # Where float64 points lie close: where an argument is reduced to the next multiple of
@@ -46,6 +56,7 @@ CRITICAL = {
     "sigmoid": [*HALVES * np.log(2), -708.396, -744.44, 36.74],
     "expm1": [*HALVES * np.log(2), -36.74, -40],
     "normal_cdf": [-1, 1, -10, 10],
+    "log_cosh": [-1, 1, 1e-4, 1e-12, np.log(2), 19.06],
 }
 RANGE = {
     "exp": (-746, 710),
@@ -55,6 +66,7 @@ RANGE = {
     "sigmoid": (-746, 40),
     "expm1": (-50, 0),
     "normal_cdf": (-12, 12),
+    "log_cosh": (-20, 20),
 }
 
 each_function = pytest.mark.parametrize("name", ULPS)
@@ -133,6 +145,8 @@ def test_bits_of_every_build(isa, kernels, dtype, name):
 def test_rises(kernels, dtype, name):
     """Nearly everywhere, from one floating-point number to the next."""
     x = truth(name, dtype)[0]
+    if name == "log_cosh":  # which is even
+        x = abs(x)
     x = x[(abs(x) > 1e-3) & (abs(x) < 100)]
     starts = np.random.default_rng(0).choice(x, 500)
     bits = starts.view(f"int{starts.itemsize * 8}")
@@ -151,6 +165,7 @@ EXACT_VALUES = {
     "tanh": [(0, 0), (1e-30, 1e-30), (1e-40, 1e-40), (20, 1), (1e30, 1), (INF, 1)],
     "sigmoid": [(0, 0.5), (1e-30, 0.5), (40, 1), (INF, 1), (-1e4, 0), (-INF, 0)],
     "expm1": [(0, 0), (-1e-30, -1e-30), (-50, -1), (-INF, -1), (3, 0), (INF, 0)],
+    "log_cosh": [(0, 0), (-0.0, 0), (1e30, 1e30), (-1e30, 1e30), (-INF, INF)],
 }
 NO_VALUES = {"log": [-1, -1e-40, -INF], "log1p": [-2, -1.001, -INF]}
 
@@ -202,6 +217,7 @@ def test_tanh_is_odd(kernels, dtype):
 @each_function
 def test_bounds(kernels, dtype, name):
     bounds = {"tanh": (-1, 1), "sigmoid": (0, 1), "exp": (0, INF), "expm1": (-1, 0)}
+    bounds["log_cosh"] = (0, INF)
     least, most = bounds.get(name, (-INF, INF))
     out = run(kernels, name, truth(name, dtype)[0])
     assert least <= out.min() and out.max() <= most

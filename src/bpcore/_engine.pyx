@@ -35,7 +35,7 @@ from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc
 from cpython.object cimport Py_TYPE, PyTypeObject
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from cpython.pythread cimport PyThread_get_thread_ident
-from libc.math cimport INFINITY, NAN, isfinite, sqrt
+from libc.math cimport INFINITY, NAN, isfinite
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy, memset
 
@@ -48,9 +48,11 @@ from bpcore._kernels cimport (
     SOFTMAX,
     SQUARES,
     activation_t,
+    carry_powers,
     kernel_table,
     loss_t,
     meet,
+    norm,
     normalisation_t,
     optimizer_t,
     share,
@@ -106,6 +108,7 @@ cdef struct layer_t:
     bint of_z            # whether f' is read from z, else from f(z),
     bint keeps_f         # and whether that is another array than a
     bint frozen
+    int64_t steps        # of the optimizer on this layer
     Py_ssize_t W_at      # bytes from the start of a parameter-sized buffer
     Py_ssize_t b_at
     Py_ssize_t gain_at
@@ -132,9 +135,11 @@ cdef struct batch_t:
 
 # What has come of the mini-batches so far.
 cdef struct sums_t:
-    double total, weights           # sums of w E and of w
+    double total                    # sum of w E, whose mean is total / divisor
+    double divisor                  # rows, or the sum of w
     Py_ssize_t waiting              # mini-batches whose gradients wait for a step,
-    double waiting_weight           # and the sum of their w
+    double waiting_divisor          # the divisor of their mean, and whether any of
+    bint waiting_weighs             # their rows has a weight above 0
     int64_t steps                   # made
     Py_ssize_t accumulate           # mini-batches for a step
 
@@ -162,6 +167,8 @@ cdef struct net_t:
     double max_norm, clip_norm      # 0: none
     Py_ssize_t lowest               # layer that is not frozen
     Py_ssize_t accumulate           # mini-batches for a step
+    bint by_weights                 # a mini-batch's divisor is its sum of w, not rows
+    bint joins_last                 # a last row alone joins the mini-batch before it
     int64_t steps, seen             # steps made, mini-batches used
     uint64_t seed                   # of what is random while training
     double input_noise
@@ -233,8 +240,27 @@ cdef void prepare(net_t *net, const task_t *task, int64_t steps) noexcept nogil:
         lr = task.rates[min(steps, task.n_rates - 1)]
     if net.timed or lr != net.prepared_lr:
         for i in range(2 * net.L):
-            net.k.prepare(&net.groups[i], lr, net.steps + steps + 1)
+            layer = &net.layers[i // 2]
+            if not layer.frozen:
+                net.k.prepare(&net.groups[i], lr, layer.steps + steps + 1)
         net.prepared_lr = lr
+
+
+cdef void count_steps(net_t *net, int64_t steps) noexcept nogil:
+    """The optimizer has made so many more steps on every layer that is not frozen."""
+    cdef Py_ssize_t l
+    net.steps += steps
+    for l in range(net.L):
+        if not net.layers[l].frozen:
+            net.layers[l].steps += steps
+
+
+cdef Py_ssize_t batch_rows(const task_t *task, Py_ssize_t first) noexcept nogil:
+    """Rows of the mini-batch that begins at row `first`."""
+    cdef Py_ssize_t left = task.data.n - first
+    if task.what == TRAIN and task.net.joins_last and left == task.rows + 1:
+        return left
+    return min(task.rows, left)
 
 
 cdef void walk(void *task_, const worker_t *worker) noexcept nogil:
@@ -253,11 +279,12 @@ cdef void walk(void *task_, const worker_t *worker) noexcept nogil:
     cdef bint finite = True, late = False
     cdef sums_t sums = task.sums
     cdef uint64_t key
+    cdef double divisor
     cdef char *out = net.memory[net.L - 1].a
     if net.folded != NULL and not training:
         fold_pass(net, worker)
     while first < task.data.n and finite and not late:
-        n = min(task.rows, task.data.n - first)
+        n = batch_rows(task, first)
         batch = rows(net, worker, &task.data, first, n)
         if worker.index == 0:
             task.key = key_of(net.seed, net.seen + batches)
@@ -286,8 +313,12 @@ cdef void walk(void *task_, const worker_t *worker) noexcept nogil:
         else:
             forward_pass(net, worker, net.memory, batch.X, out, n, net.f_last, training,
                          key)
-            sums.weights += loss_pass(net, worker, net.memory, &batch, out, training, 0,
-                                      &sums.total)
+            divisor = weight_sum(net, &batch)
+            if training:
+                divisor = mean_divisor(net, &batch, divisor)
+            loss_pass(net, worker, net.memory, &batch, out, training, divisor,
+                      &sums.total)
+            sums.divisor += divisor
             finite = not net.failed
             if task.what == DIFFERENTIATE:
                 backward_pass(net, worker, net.memory, batch.X, n, key, task.gradient,
@@ -299,7 +330,7 @@ cdef void walk(void *task_, const worker_t *worker) noexcept nogil:
         task.first, task.finite, task.sums = first, finite, sums
         if task.what == TRAIN:
             net.seen += batches
-            net.steps += sums.steps
+            count_steps(net, sums.steps)
 
 
 cdef void look(
@@ -341,11 +372,12 @@ cdef void record(void *task_, const worker_t *worker) noexcept nogil:
     last = &net.layers[net.L - 1]
     output = &task.tape[net.L - 1]
     cdef char *out = output.z if net.loss_takes_z else output.a
-    cdef double total = 0, weights
+    cdef double total = 0
+    cdef double divisor = mean_divisor(net, &task.data, weight_sum(net, &task.data))
     add_noise_in_place(task, worker)
     forward_pass(net, worker, task.tape, task.data.X, out, task.data.n, net.f_last,
                  True, task.key)
-    weights = loss_pass(net, worker, task.tape, &task.data, out, False, 0, &total)
+    loss_pass(net, worker, task.tape, &task.data, out, False, divisor, &total)
     if worker.index == 0:
         memcpy(task.out, output.delta, task.data.n * last.n_out * net.k.itemsize)
     meet(worker)
@@ -357,7 +389,7 @@ cdef void record(void *task_, const worker_t *worker) noexcept nogil:
     backward_pass(net, worker, task.tape, task.data.X, task.data.n, task.key,
                   task.gradient, task.dX, False)
     if worker.index == 0:
-        task.sums.total, task.sums.weights = total, weights
+        task.sums.total, task.sums.divisor = total, divisor
         task.finite = isfinite(total)
 
 
@@ -396,12 +428,11 @@ cdef void flush_waiting(void *task_, const worker_t *worker) noexcept nogil:
 
 
 cdef void ask(
-    const net_t *net, const batch_t *batch, const char *out, char *delta,
-    double share_of_one,
+    const net_t *net, const batch_t *batch, const char *out, char *delta, double scale,
 ) noexcept nogil:
     """What `loss_pass` needs of E and delta, from a Python function."""
     with gil:
-        (<Engine>net.asks).ask(batch, out, delta, share_of_one)
+        (<Engine>net.asks).ask(batch, out, delta, scale)
 
 
 # What a target of one number may be.
@@ -473,6 +504,7 @@ cdef class Engine:
             if layer.norm == BATCH_NORM:
                 layer.running_at = running_at
                 running_at += 2 * layer.n_out * net.k.itemsize
+                net.joins_last = True
             net.widest = max(net.widest, layer.n_out)
         net.size = at // net.k.itemsize
         net.loss_takes_z = design.loss_takes_z
@@ -532,6 +564,7 @@ cdef class Engine:
         """
         cdef Py_ssize_t l, i
         cdef dict told_rules = self.kernels.RULES
+        cdef optimizer_t before
         net = &self.net
         groups = optimizer.groups()
         net.timed = False
@@ -539,7 +572,9 @@ cdef class Engine:
             net.layers[l].frozen = lr_factors[l] == 0
             for i in range(2):
                 group = &net.groups[2 * l + i]
+                before = group[0]
                 group[0] = told(groups[i], told_rules)
+                carry_powers(group, &before)
                 group.lr_factor *= <double>lr_factors[l]
                 group.state_apart = state_apart
                 net.timed |= not groups[i]["rule"].startswith("plain")
@@ -585,6 +620,27 @@ cdef class Engine:
     def steps(self, int64_t steps):
         self.net.steps = steps
         self.net.prepared_lr = NAN
+
+    @property
+    def layer_steps(self):
+        """How many of them each layer has made: fewer where it was frozen."""
+        return tuple([self.net.layers[l].steps for l in range(self.net.L)])
+
+    @layer_steps.setter
+    def layer_steps(self, steps):
+        cdef Py_ssize_t l
+        for l in range(self.net.L):
+            self.net.layers[l].steps = steps[l]
+        self.net.prepared_lr = NAN
+
+    @property
+    def by_weights(self):
+        """Whether the mean of a mini-batch is over its sum of w, not over its rows."""
+        return bool(self.net.by_weights)
+
+    @by_weights.setter
+    def by_weights(self, bint by_weights):
+        self.net.by_weights = by_weights
 
     @property
     def seen(self):
@@ -710,6 +766,7 @@ cdef class Engine:
             task.data.targets.labels = <const int64_t *>address(y)
         if weight is not None:
             task.data.targets.weight = <const double *>address(weight)
+            task.data.targets.weights = weight.shape[1] if weight.ndim == 2 else 1
         return task
 
     cdef int run_task(self, job_t job, task_t *task) except -1:
@@ -752,7 +809,7 @@ cdef class Engine:
         return task.first, bool(task.finite)
 
     def evaluate(
-        self, X, y, weight, Py_ssize_t first, double total, double weights,
+        self, X, y, weight, Py_ssize_t first, double total, double divisor,
         Py_ssize_t rows_at_a_time, double seconds,
     ):
         """Add w E and w of the rows from `first` on, for about so many seconds.
@@ -760,11 +817,11 @@ cdef class Engine:
         Returns the row to go on from and both sums.
         """
         cdef task_t task = self.new_task(EVALUATE, X, y, weight)
-        task.first, task.sums.total, task.sums.weights = first, total, weights
+        task.first, task.sums.total, task.sums.divisor = first, total, divisor
         task.rows = rows_at_a_time
         task.deadline = seconds_now() + seconds
         self.run_task(walk, &task)
-        return task.first, task.sums.total, task.sums.weights
+        return task.first, task.sums.total, task.sums.divisor
 
     def train_step(self, X, y, weight):
         """One step; returns the loss before it, or NaN with nothing changed."""
@@ -775,7 +832,7 @@ cdef class Engine:
 
     def run(
         self, X, y, weight, order, Py_ssize_t batch_size, Py_ssize_t first,
-        double total, double weights, double seconds, Py_ssize_t most, bint ends,
+        double total, double divisor, double seconds, Py_ssize_t most, bint ends,
         const double[::1] rates,
     ):
         """Steps from row `first` of the order on, for about so many seconds.
@@ -783,31 +840,31 @@ cdef class Engine:
         Parameters
         ----------
         order : int64 array (n,), or None for the rows as they lie
-        total, weights : the sums of w E and of w so far
+        total, divisor : the sum of w E so far, and what its mean is over
         most : mini-batches, 0 for any number
         ends : whether gradients that wait at the last row make a step
         rates : learning rate of every step from here on, or None for `lr`
 
         Returns
         -------
-        first, total, weights, finite
+        first, total, divisor, finite
             The row to go on from, both sums, and whether every loss was finite; if not,
             `first` begins the mini-batch whose loss was not, which changed nothing.
+            With batch norm a last row alone belongs to the mini-batch before it.
         """
         cdef task_t task = self.new_task(TRAIN, X, y, weight)
         if order is not None:
             task.data.targets.order = <const int64_t *>address(order)
         if rates is not None and rates.shape[0] > 0:
             task.rates, task.n_rates = &rates[0], rates.shape[0]
-        task.sums.accumulate = self.net.accumulate
-        task.sums.waiting = self.net.sums.waiting
-        task.sums.waiting_weight = self.net.sums.waiting_weight
-        task.first, task.sums.total, task.sums.weights = first, total, weights
+        task.sums = self.net.sums  # with the gradients that wait
+        task.sums.accumulate, task.sums.steps = self.net.accumulate, 0
+        task.first, task.sums.total, task.sums.divisor = first, total, divisor
         task.rows, task.most, task.ends = batch_size, most, ends
         task.deadline = seconds_now() + seconds
         self.run_task(walk, &task)
         self.net.sums = task.sums
-        return task.first, task.sums.total, task.sums.weights, bool(task.finite)
+        return task.first, task.sums.total, task.sums.divisor, bool(task.finite)
 
     def run_epochs(
         self, X, y, weight, int64_t[::1] order, uint64_t[::1] words, bits,
@@ -829,9 +886,9 @@ cdef class Engine:
         -------
         epochs, batch
             How many epochs were finished, at least one; and the mini-batch, from 1 on,
-            at which the next one ended in a loss that was not finite, -1 if only its
-            parameters were not, else 0.  Arrays and counters are then as they were
-            before that epoch.
+            at which the next one ended in a loss that was not finite, -1, -2, ... if
+            only the first, second, ... of the arrays was not, else 0.  Arrays and
+            counters are then as they were before that epoch.
         """
         net = &self.net
         cdef task_t task = self.new_task(TRAIN, X, y, weight)
@@ -872,13 +929,16 @@ cdef class Engine:
                 run_job(workers, net.rooms, net.room_size, walk, &task)
                 if not task.finite:
                     batch = task.first // batch_size + 1
-                elif not net.k.all_between(net.parameters, net.size, -net.largest,
-                                           net.largest):
-                    batch = -1
+                for i in range(pairs - 1, -1, -1):
+                    if batch <= 0 and not net.k.all_between(
+                        kept[i].at, kept[i].size // net.k.itemsize, -net.largest,
+                        net.largest,
+                    ):
+                        batch = -1 - i
                 if batch != 0:
                     for i in range(pairs):
                         memcpy(kept[i].at, kept[i].copy, kept[i].size)
-                    net.steps -= task.sums.steps
+                    count_steps(net, -task.sums.steps)
                     net.seen = seen
                     break
                 losses[done] = mean_loss(&task)
@@ -893,14 +953,13 @@ cdef class Engine:
     def flush(self):
         """A step from the gradients that wait, if any."""
         cdef task_t task
-        if self.net.sums.waiting == 0:
-            return
-        memset(&task, 0, sizeof(task_t))
-        task.net, task.what, task.sums = &self.net, TRAIN, self.net.sums
-        task.data.n = task.rows = 1
-        self.run_task(flush_waiting, &task)
+        if self.net.sums.waiting_weighs:
+            memset(&task, 0, sizeof(task_t))
+            task.net, task.what, task.sums = &self.net, TRAIN, self.net.sums
+            task.data.n = task.rows = 1
+            self.run_task(flush_waiting, &task)
+            count_steps(&self.net, 1)
         memset(&self.net.sums, 0, sizeof(sums_t))
-        self.net.steps += 1
 
     def gradients(self, X, y, weight, gradient, dX, moments):
         """The loss; its gradient by the parameters, and by X unless dX is None.
@@ -1005,7 +1064,7 @@ cdef class Engine:
         task.gradient = address(gradient)
         task.data.n = task.rows = 1
         self.run_task(descend, &task)
-        self.net.steps += 1
+        count_steps(&self.net, 1)
         self.net.seen += 1
         cdef worker_t alone
         if moments is not None:
@@ -1021,13 +1080,13 @@ cdef class Engine:
     # --- a loss in Python -------------------------------------------------------------
 
     cdef void ask(
-        self, const batch_t *batch, const char *out, char *delta, double share_of_one,
+        self, const batch_t *batch, const char *out, char *delta, double scale,
     ) noexcept:
         """E and delta of a mini-batch from the loss function; NaN where it fails."""
         cdef Py_ssize_t i
         self.asking = True
         try:
-            self.answer(batch, out, delta, share_of_one)
+            self.answer(batch, out, delta, scale)
         except BaseException as error:
             self.failure = error
             self.net.failed = True
@@ -1043,7 +1102,7 @@ cdef class Engine:
         return np.frombuffer(seen, dtype).reshape(shape).copy()
 
     cdef int answer(
-        self, const batch_t *batch, const char *out, char *delta, double share_of_one,
+        self, const batch_t *batch, const char *out, char *delta, double scale,
     ) except -1:
         net = &self.net
         cdef Py_ssize_t i, at, n = batch.n, n_out = net.layers[net.L - 1].n_out
@@ -1065,7 +1124,7 @@ cdef class Engine:
                 memcpy(y_at + i * size, <const char *>targets.y + at * size, size)
             if targets.weight != NULL:
                 w_at[i] = targets.weight[at]
-        E, d = self.custom_loss.weighted(a, y, w, share_of_one)
+        E, d = self.custom_loss.weighted(a, y, w, scale)
         memcpy(net.E, address(E), n * sizeof(double))
         memcpy(delta, address(d), n * size)
         return 0
@@ -1227,10 +1286,10 @@ cdef dict places(const memory_t *memory, size_t start):
 
 
 cdef double mean_loss(const task_t *task) noexcept nogil:
-    """sum(w E) / sum(w); NaN if a loss was not finite."""
+    """The mean of w E; NaN if a loss was not finite."""
     if not task.finite:
         return NAN
-    return task.sums.total / task.sums.weights if task.sums.weights > 0 else 0.0
+    return task.sums.total / task.sums.divisor if task.sums.divisor > 0 else 0.0
 
 
 cdef inline uint64_t high_product(uint64_t a, uint64_t b) noexcept nogil:

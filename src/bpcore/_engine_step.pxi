@@ -198,19 +198,15 @@ cdef void limit_pass(
 
 
 cdef void clip_pass(
-    const net_t *net, const worker_t *worker, char *gradient, double share_of_one,
+    const net_t *net, const worker_t *worker, char *gradient, double scale,
 ) noexcept nogil:
-    """g = share g min(1, clip_norm / (||share g|| + 1e-6))"""
-    cdef Py_ssize_t i
-    cdef double norm, total = 0, factor = share_of_one
+    """g = scale g min(1, clip_norm / (||scale g|| + 1e-6))"""
+    cdef double length, factor = scale
     if net.clip_norm > 0:
-        net.k.squares(worker, net.squares, gradient, net.size)
+        length = scale * norm(net.k, worker, net.squares, gradient, net.size)
+        if length + 1e-6 > net.clip_norm:
+            factor *= net.clip_norm / (length + 1e-6)
         meet(worker)
-        for i in range((net.size + SQUARES - 1) // SQUARES):
-            total += net.squares[i]
-        norm = share_of_one * sqrt(total)
-        if norm + 1e-6 > net.clip_norm:
-            factor *= net.clip_norm / (norm + 1e-6)
     if factor != 1:
         net.k.scale(worker, gradient, factor, net.size)
         meet(worker)
@@ -237,85 +233,123 @@ cdef void descend_pass(
 # --- a step ---------------------------------------------------------------------------
 
 
-cdef double loss_pass(
+cdef double weight_sum(const net_t *net, const batch_t *batch) noexcept nogil:
+    """sum(w) of the rows, w the mean where each output has a weight of its own"""
+    cdef Py_ssize_t i, j, at, m = batch.targets.weights
+    cdef double row, total = 0
+    targets = &batch.targets
+    if targets.weight == NULL:
+        return batch.n
+    for i in range(batch.n):
+        at = targets.order[i] if targets.order != NULL else i
+        row = 0
+        for j in range(m):
+            row += targets.weight[at * m + j]
+        total += row / m
+    return total
+
+
+cdef double mean_divisor(
+    const net_t *net, const batch_t *batch, double weight,
+) noexcept nogil:
+    """What sum(w E) of a mini-batch is divided by: its rows, or sum(w)"""
+    return weight if net.by_weights else batch.n
+
+
+cdef void loss_pass(
     const net_t *net, const worker_t *worker, const memory_t *memory,
-    const batch_t *batch, const char *out, bint training, double share_of_one,
+    const batch_t *batch, const char *out, bint training, double divisor,
     double *total,
 ) noexcept nogil:
-    """total += sum(w E);  delta[L-1] is that of the mean;  returns sum(w)
+    """total += sum(w E);  delta[L-1] is that of sum(w E) / divisor
 
-    `out` is what the loss takes; a `share_of_one` above 0 stands for 1 / sum(w).
+    `out` is what the loss takes.
     """
     cdef Py_ssize_t i, n = batch.n
-    cdef double weights = n
+    cdef double scale = 1 / divisor if divisor > 0 else 0
     cdef char *delta = memory[net.L - 1].delta
     last = &net.layers[net.L - 1]
-    targets = &batch.targets
-    if targets.weight != NULL:
-        weights = 0
-        for i in range(n):
-            weights += targets.weight[targets.order[i] if targets.order != NULL else i]
-    # A mini-batch whose weights are all zero asks for nothing: its delta is zero.
-    if share_of_one == 0:
-        share_of_one = 1 / weights if weights > 0 else 0
     if net.asks:
         if worker.index == 0:
-            ask(net, batch, out, delta, share_of_one)
+            ask(net, batch, out, delta, scale)
         meet(worker)
     else:
-        net.k.loss(worker, net.E, delta, out, targets, share_of_one, n, last.n_out,
+        net.k.loss(worker, net.E, delta, out, &batch.targets, scale, n, last.n_out,
                    net.loss, net.loss_setting)
     if training and not net.loss_takes_z:  # of the same rows: no need to meet
         times_derivative_pass(net, worker, memory, net.L - 1, n)
     meet(worker)
     for i in range(n):
         total[0] += net.E[i]
-    return weights
+
+
+cdef bint moments_fit(const net_t *net) noexcept nogil:
+    """Whether the moments of the mini-batch can be followed: none is infinite or NaN,
+
+    nor its variance times n / (n - 1).
+    """
+    cdef Py_ssize_t l
+    for l in range(net.L):
+        layer = &net.layers[l]
+        if layer.norm == BATCH_NORM and not layer.frozen:
+            if not net.k.all_between(net.memory[l].moments, 2 * layer.n_out,
+                                     -net.largest / 2, net.largest / 2):
+                return False
+    return True
 
 
 cdef bint step(
     net_t *net, const worker_t *worker, const batch_t *batch, uint64_t key,
     sums_t *sums, bint ends,
 ) noexcept nogil:
-    """One mini-batch of training; false, and nothing changed, if its loss is infinite.
+    """One mini-batch of training; false, and nothing changed, if its loss is infinite,
 
-    It is a fused step, or its gradient is stored and waits for that of others.
+    or moments of batch norm.  It is a fused step, or its gradient is stored and waits
+    for that of others.  Rows that all have weight 0 make no step.
     """
-    cdef double loss = 0, weight
+    cdef double loss = 0, weight = weight_sum(net, batch)
+    cdef double divisor = mean_divisor(net, batch, weight)
     cdef char *out = net.memory[net.L - 1].a
     cdef bint waits = sums.accumulate > 1
-    forward_pass(net, worker, net.memory, batch.X, out, batch.n, net.f_last, True, key)
-    weight = loss_pass(net, worker, net.memory, batch, out, True, 1 if waits else 0,
-                       &loss)
-    if not isfinite(loss):
-        return False
-    backward_pass(net, worker, net.memory, batch.X, batch.n, key, net.gradient, NULL,
-                  True)
-    if net.gradient == NULL:
-        sums.steps += 1
-    else:
-        if waits:
-            wait_pass(net, worker, sums, weight)
-        if not waits or sums.waiting == sums.accumulate or ends:
+    if weight > 0:
+        forward_pass(net, worker, net.memory, batch.X, out, batch.n, net.f_last, True,
+                     key)
+        loss_pass(net, worker, net.memory, batch, out, True, 1 if waits else divisor,
+                  &loss)
+        if not isfinite(loss) or not moments_fit(net):
+            return False
+        backward_pass(net, worker, net.memory, batch.X, batch.n, key, net.gradient,
+                      NULL, True)
+        if net.gradient == NULL:
+            sums.steps += 1
+        elif waits:
+            wait_pass(net, worker, sums)
+        else:
             step_from_stored(net, worker, sums)
-    follow_pass(net, worker, net.memory, batch.n)
+        follow_pass(net, worker, net.memory, batch.n)
+    if waits:
+        sums.waiting += 1
+        sums.waiting_divisor += divisor
+        if sums.waiting == sums.accumulate or ends:
+            if sums.waiting_weighs:
+                step_from_stored(net, worker, sums)
+            sums.waiting, sums.waiting_divisor = 0, 0
     sums.total += loss
-    sums.weights += weight
+    sums.divisor += divisor
     return True
 
 
 cdef void wait_pass(
-    const net_t *net, const worker_t *worker, sums_t *sums, double weight,
+    const net_t *net, const worker_t *worker, sums_t *sums,
 ) noexcept nogil:
     """The gradient of a sum is added to those that wait."""
     cdef Py_ssize_t first, end, size = net.k.itemsize
     share(worker, net.size, 64, &first, &end)
-    if sums.waiting == 0:
+    if not sums.waiting_weighs:
         memset(net.waiting + first * size, 0, (end - first) * size)
     net.k.add(worker, net.waiting, net.gradient, net.size)
     meet(worker)
-    sums.waiting += 1
-    sums.waiting_weight += weight
+    sums.waiting_weighs = True
 
 
 cdef void step_from_stored(
@@ -323,13 +357,12 @@ cdef void step_from_stored(
 ) noexcept nogil:
     """A step from the stored gradient, or from those that wait."""
     cdef char *gradient = net.gradient
-    cdef double share_of_one = 1
+    cdef double scale = 1
     if sums.accumulate > 1:
-        gradient = net.waiting
-        share_of_one = 1 / sums.waiting_weight if sums.waiting_weight > 0 else 0
-    clip_pass(net, worker, gradient, share_of_one)
+        gradient, scale = net.waiting, 1 / sums.waiting_divisor
+    clip_pass(net, worker, gradient, scale)
     descend_pass(net, worker, gradient)
-    sums.waiting, sums.waiting_weight = 0, 0
+    sums.waiting_weighs = False
     sums.steps += 1
 
 
@@ -357,7 +390,7 @@ cdef batch_t rows(
     if batch.targets.labels != NULL:
         batch.targets.labels += first
     if batch.targets.weight != NULL:
-        batch.targets.weight += first
+        batch.targets.weight += first * batch.targets.weights
     return batch
 
 

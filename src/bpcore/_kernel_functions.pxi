@@ -40,6 +40,54 @@ cdef int code(dict names, str what, str name) except -1:
     raise ValueError(f"{what} must be one of {', '.join(names)}; got {name!r}")
 
 
+# An array of a caller's: its memory, and whether it is written.
+cdef struct span_t:
+    const char *name
+    const char *start
+    const char *end
+    bint written
+
+
+cdef inline span_t read(const char *name, const real *start, Py_ssize_t size) noexcept:
+    """The span of an array that is only read."""
+    cdef span_t span
+    span.name, span.written = name, False
+    span.start = <const char *>start
+    span.end = span.start + size * sizeof(real)
+    return span
+
+
+cdef inline span_t written(
+    const char *name, const real *start, Py_ssize_t size,
+) noexcept:
+    """The span of an array that is written."""
+    cdef span_t span = read(name, start, size)
+    span.written = True
+    return span
+
+
+cdef int require_apart(const span_t *spans, int count) except -1:
+    """Raise if an array that is written shares memory with another."""
+    cdef int i, j
+    for i in range(count):
+        for j in range(count):
+            if (i != j and spans[i].written and spans[i].start < spans[j].end
+                    and spans[j].start < spans[i].end):
+                raise ValueError(
+                    f"{spans[i].name.decode()} must not share memory with "
+                    f"{spans[j].name.decode()}; got arrays that do"
+                )
+    return 0
+
+
+cdef int require_same_or_apart(
+    const real *out, const real *x, Py_ssize_t size,
+) except -1:
+    """Raise if `out` shares only a part of x's memory."""
+    cdef span_t *spans = [written("out", out, size), read("x", x, size)]
+    return 0 if out == x else require_apart(spans, 2)
+
+
 cdef class _Alone:
     """A worker with no others, and the room it needs for a layer's products."""
     cdef worker_t worker
@@ -52,35 +100,63 @@ cdef class _Alone:
         self.worker.room = <char *>((start + 63) // 64 * 64)
 
 
-cdef optimizer_t prepared(object optimizer, int64_t step) except *:
-    """The settings of the weights, ready for step 1, 2, ..."""
-    if step < 1:
-        raise ValueError(f"step must be at least 1; got {step}")
-    if not hasattr(optimizer, "groups"):
-        raise TypeError(
-            f"optimizer must be settings such as bpcore.SGD(lr=0.1); got {optimizer!r}"
-        )
-    if not isinstance(optimizer.lr, float):
-        raise TypeError(f"lr of the optimizer must be a number; got {optimizer.lr!r}")
-    group = optimizer.groups()[0]
-    if group["rule"] not in RULES:
-        raise ValueError(f"{type(optimizer).__name__} is no step of the kernels'")
-    cdef optimizer_t it = told(group, RULES)
-    prepare(&it, <double>optimizer.lr, step)
-    return it
+cdef class _Settings:
+    """An optimizer as the kernels read it: the settings of its weights."""
+    cdef object optimizer
+    cdef double lr
+    cdef Py_ssize_t states  # arrays that it keeps
+    cdef optimizer_t c
+
+    def __cinit__(self, optimizer):
+        if not hasattr(optimizer, "groups"):
+            raise TypeError(
+                "optimizer must be settings such as bpcore.SGD(lr=0.1); "
+                f"got {optimizer!r}"
+            )
+        if not isinstance(optimizer.lr, float):
+            raise TypeError(
+                f"lr of the optimizer must be a number; got {optimizer.lr!r}"
+            )
+        group = optimizer.groups()[0]
+        if group["rule"] not in RULES:
+            raise ValueError(f"{type(optimizer).__name__} is no step of the kernels'")
+        self.optimizer, self.lr = optimizer, optimizer.lr
+        self.states, self.c = len(optimizer.states), told(group, RULES)
+
+    cdef optimizer_t prepared(self, int64_t step) except *:
+        """The settings for step 1, 2, ..."""
+        if step < 1:
+            raise ValueError(f"step must be at least 1; got {step}")
+        prepare(&self.c, self.lr, step)
+        return self.c
+
+
+# The settings used last: loops use the same ones again.
+cdef _Settings recent = None
+
+
+cdef _Settings settings_of(optimizer):
+    """The settings, read from the optimizer unless they were the last ones read."""
+    global recent
+    if recent is None or recent.optimizer is not optimizer:
+        recent = _Settings(optimizer)
+    return recent
 
 
 cdef int require_state(
-    str name, object optimizer, object state, tuple shape,
+    str name, _Settings settings, const Py_ssize_t *got, tuple shape,
 ) except -1:
-    """Raise unless `state` has one array of that shape for each that is kept."""
-    cdef tuple expected = (len(optimizer.states), *shape)
-    if expected[0] == 0 or (state is not None and state.shape == expected):
+    """Raise unless an array has that shape for each state; `got` is NULL for None."""
+    cdef Py_ssize_t i
+    cdef bint fits = got != NULL and got[0] == settings.states
+    for i in range(len(shape)):
+        fits = fits and got[i + 1] == <Py_ssize_t>shape[i]
+    if fits or settings.states == 0:
         return 0
-    got = None if state is None else state.shape
+    sizes = tuple([got[i] for i in range(1 + len(shape))]) if got != NULL else None
     raise ValueError(
-        f"{name} must have shape {expected}, for {', '.join(optimizer.states)}; "
-        f"got {got}"
+        f"{name} must have shape {(settings.states, *shape)}, for "
+        f"{', '.join(settings.optimizer.states)}; got {sizes}"
     )
 
 
@@ -118,6 +194,11 @@ def forward(
     require_matrix("W", W.shape, n_in, "n_out")
     require_vector("b", b.shape[0], n_out)
     require_matrix("out", out.shape, n, n_out)
+    cdef span_t *spans = [
+        written("out", &out[0, 0], n * n_out), read("a", &a[0, 0], n * n_in),
+        read("W", &W[0, 0], n_in * n_out), read("b", &b[0], n_out),
+    ]
+    require_apart(spans, 4)
     cdef _Alone one = _Alone(room_nogil(&out[0, 0], n, n_in, n_out))
     with nogil:
         forward_nogil(&one.worker, &out[0, 0], NULL, &a[0, 0], &W[0, 0], &b[0],
@@ -160,6 +241,11 @@ def propagate(
     require_matrix("W", W.shape, "n_in", n_out)
     require_matrix("a", a.shape, n, n_in)
     require_matrix("out", out.shape, n, n_in)
+    cdef span_t *spans = [
+        written("out", &out[0, 0], n * n_in), read("delta", &delta[0, 0], n * n_out),
+        read("W", &W[0, 0], n_in * n_out), read("a", &a[0, 0], n * n_in),
+    ]
+    require_apart(spans, 4)
     cdef _Alone one = _Alone(room_nogil(&out[0, 0], n, n_in, n_out))
     with nogil:
         propagate_nogil(&one.worker, &out[0, 0], &delta[0, 0], &W[0, 0], &a[0, 0],
@@ -196,6 +282,11 @@ def gradient(
     require_matrix("delta", delta.shape, n, "n_out")
     require_matrix("dW", dW.shape, n_in, n_out)
     require_vector("db", db.shape[0], n_out)
+    cdef span_t *spans = [
+        written("dW", &dW[0, 0], n_in * n_out), written("db", &db[0], n_out),
+        read("a", &a[0, 0], n * n_in), read("delta", &delta[0, 0], n * n_out),
+    ]
+    require_apart(spans, 4)
     cdef _Alone one = _Alone(room_nogil(&dW[0, 0], n, n_in, n_out))
     with nogil:
         gradient_nogil(&one.worker, &dW[0, 0], &db[0], &a[0, 0], &delta[0, 0],
@@ -234,7 +325,8 @@ def update(
     >>> W, b
     (array([[0.9]]), array([-0.05]))
     """
-    cdef optimizer_t of_W = prepared(optimizer, step), of_b = of_W
+    cdef _Settings settings = settings_of(optimizer)
+    cdef optimizer_t of_W = settings.prepared(step), of_b = of_W
     cdef Py_ssize_t n = a.shape[0], n_in = a.shape[1], n_out = delta.shape[1]
     cdef real *s_W = NULL
     cdef real *s_b = NULL
@@ -242,11 +334,20 @@ def update(
     require_matrix("delta", delta.shape, n, "n_out")
     require_matrix("W", W.shape, n_in, n_out)
     require_vector("b", b.shape[0], n_out)
-    require_state("state_W", optimizer, state_W, (n_in, n_out))
-    require_state("state_b", optimizer, state_b, (n_out,))
-    if optimizer.states:
+    require_state("state_W", settings, NULL if state_W is None else state_W.shape,
+                  (n_in, n_out))
+    require_state("state_b", settings, NULL if state_b is None else state_b.shape,
+                  (n_out,))
+    cdef Py_ssize_t size = n_in * n_out, states = settings.states
+    if states:
         s_W, s_b = &state_W[0, 0, 0], &state_b[0, 0]
-        of_W.state_apart, of_b.state_apart = n_in * n_out, n_out
+        of_W.state_apart, of_b.state_apart = size, n_out
+    cdef span_t *spans = [
+        written("W", &W[0, 0], size), written("b", &b[0], n_out),
+        read("a", &a[0, 0], n * n_in), read("delta", &delta[0, 0], n * n_out),
+        written("state_W", s_W, states * size), written("state_b", s_b, states * n_out),
+    ]
+    require_apart(spans, 6)
     cdef _Alone one = _Alone(room_nogil(&W[0, 0], n, n_in, n_out))
     with nogil:
         update_nogil(&one.worker, &W[0, 0], &b[0], s_W, s_b, &a[0, 0], &delta[0, 0],
@@ -279,16 +380,23 @@ def descend(
     >>> w
     array([0.5, 2.5])
     """
-    cdef optimizer_t settings = prepared(optimizer, step)
+    cdef _Settings settings = settings_of(optimizer)
+    cdef optimizer_t of_w = settings.prepared(step)
+    cdef Py_ssize_t size = w.shape[0]
     cdef real *s = NULL
-    require_some("w", w.shape[0])
-    require_vector("g", g.shape[0], w.shape[0])
-    require_state("state", optimizer, state, (w.shape[0],))
-    if optimizer.states:
-        s, settings.state_apart = &state[0, 0], w.shape[0]
+    require_some("w", size)
+    require_vector("g", g.shape[0], size)
+    require_state("state", settings, NULL if state is None else state.shape, (size,))
+    if settings.states:
+        s, of_w.state_apart = &state[0, 0], size
+    cdef span_t *spans = [
+        written("w", &w[0], size), read("g", &g[0], size),
+        written("state", s, settings.states * size),
+    ]
+    require_apart(spans, 3)
     cdef _Alone one = _Alone()
     with nogil:
-        descend_nogil(&one.worker, &w[0], s, &g[0], w.shape[0], &settings)
+        descend_nogil(&one.worker, &w[0], s, &g[0], size, &of_w)
 
 
 def limit_norms(real[:, ::1] W, double most):
@@ -346,18 +454,16 @@ def clip_norm(real[::1] g, double most):
     """
     require_some("g", g.shape[0])
     require_positive("most", most)
-    cdef Py_ssize_t i, size = g.shape[0], blocks = (size + SQUARES - 1) // SQUARES
+    cdef Py_ssize_t size = g.shape[0], blocks = (size + SQUARES - 1) // SQUARES
     cdef _Alone one = _Alone(blocks * sizeof(double))
     cdef double *sums = <double *>one.worker.room
-    cdef double total = 0, norm
+    cdef double before
+    cdef const kernel_table *k = &table_f32 if real is float else &table_f64
     with nogil:
-        squares_nogil(&one.worker, sums, &g[0], size)
-        for i in range(blocks):
-            total += sums[i]
-        norm = sqrt(total)
-        if norm + 1e-6 > most:
-            scale_nogil(&one.worker, &g[0], most / (norm + 1e-6), size)
-    return norm
+        before = norm(k, &one.worker, sums, &g[0], size)
+        if before + 1e-6 > most:
+            scale_nogil(&one.worker, &g[0], most / (before + 1e-6), size)
+    return before
 
 
 def add(real[::1] total, const real[::1] g):
@@ -373,6 +479,10 @@ def add(real[::1] total, const real[::1] g):
     """
     require_some("total", total.shape[0])
     require_vector("g", g.shape[0], total.shape[0])
+    cdef span_t *spans = [
+        written("total", &total[0], total.shape[0]), read("g", &g[0], total.shape[0]),
+    ]
+    require_apart(spans, 2)
     cdef _Alone one = _Alone()
     with nogil:
         add_nogil(&one.worker, &total[0], &g[0], total.shape[0])
@@ -425,6 +535,13 @@ def normalise(
     require_matrix("moments", moments.shape, 2, n_out)
     require_vector("gain", gain.shape[0], n_out)
     require_vector("shift", shift.shape[0], n_out)
+    cdef span_t *spans = [
+        written("y", &y[0, 0], n * n_out), written("hat", &hat[0, 0], n * n_out),
+        written("inverse", &inverse[0], max(n, n_out)),
+        written("moments", &moments[0, 0], 2 * n_out),
+        read("gain", &gain[0], n_out), read("shift", &shift[0], n_out),
+    ]
+    require_apart(spans, 6)
     cdef _Alone one = _Alone()
     with nogil:
         normalise_nogil(&one.worker, &y[0, 0], &hat[0, 0], &inverse[0], &moments[0, 0],
@@ -470,6 +587,12 @@ def normalise_back(
     require_matrix("hat", hat.shape, n, n_out)
     require_vector("inverse", inverse.shape[0], max(n, n_out))
     require_vector("gain", gain.shape[0], n_out)
+    cdef span_t *spans = [
+        written("delta", &delta[0, 0], n * n_out), written("dgain", &dgain[0], n_out),
+        written("dshift", &dshift[0], n_out), read("hat", &hat[0, 0], n * n_out),
+        read("inverse", &inverse[0], max(n, n_out)), read("gain", &gain[0], n_out),
+    ]
+    require_apart(spans, 6)
     cdef _Alone one = _Alone()
     with nogil:
         normalise_back_nogil(&one.worker, &delta[0, 0], &dgain[0], &dshift[0],
@@ -499,6 +622,11 @@ def follow(real[:, ::1] running, const real[:, ::1] moments, Py_ssize_t n):
     require_matrix("moments", moments.shape, 2, running.shape[1])
     if n < 1:
         raise ValueError(f"n must be at least 1; got {n}")
+    cdef Py_ssize_t size = 2 * running.shape[1]
+    cdef span_t *spans = [
+        written("running", &running[0, 0], size), read("moments", &moments[0, 0], size),
+    ]
+    require_apart(spans, 2)
     cdef _Alone one = _Alone()
     with nogil:
         follow_nogil(&one.worker, &running[0, 0], &moments[0, 0], n, running.shape[1])
@@ -529,6 +657,13 @@ def fold(
     require_vector("shift", shift.shape[0], n_out)
     require_vector("gain", gain.shape[0], n_out)
     require_matrix("running", running.shape, 2, n_out)
+    cdef span_t *spans = [
+        written("W_folded", &W_folded[0, 0], n_in * n_out),
+        written("b_folded", &b_folded[0], n_out), read("W", &W[0, 0], n_in * n_out),
+        read("shift", &shift[0], n_out), read("gain", &gain[0], n_out),
+        read("running", &running[0, 0], 2 * n_out),
+    ]
+    require_apart(spans, 6)
     cdef _Alone one = _Alone()
     with nogil:
         fold_nogil(&one.worker, &W_folded[0, 0], &b_folded[0], &W[0, 0], &shift[0],
@@ -564,6 +699,7 @@ def drop(const real[:, ::1] x, real[:, ::1] out, uint64_t key, double p):
     require_matrix("out", out.shape, x.shape[0], x.shape[1])
     if not 0 <= p < 1:
         raise ValueError(f"p must be at least 0 and below 1; got {p}")
+    require_same_or_apart(&out[0, 0], &x[0, 0], x.shape[0] * x.shape[1])
     cdef _Alone one = _Alone()
     with nogil:
         drop_nogil(&one.worker, &out[0, 0], &x[0, 0], key, p, x.shape[0], x.shape[1])
@@ -596,6 +732,7 @@ def add_noise(const real[:, ::1] x, real[:, ::1] out, uint64_t key, double size)
     require_matrix("out", out.shape, x.shape[0], x.shape[1])
     if not size >= 0:
         raise ValueError(f"size must be at least 0; got {size}")
+    require_same_or_apart(&out[0, 0], &x[0, 0], x.shape[0] * x.shape[1])
     cdef _Alone one = _Alone()
     with nogil:
         add_noise_nogil(&one.worker, &out[0, 0], &x[0, 0], key, size, x.shape[0],
@@ -657,15 +794,25 @@ def times_derivative(real[:, ::1] delta, const real[:, ::1] a, str activation):
     cdef activation_t f = <activation_t>code(ACTIVATIONS, "activation", activation)
     require_matrix("delta", delta.shape, "n", "n_out")
     require_matrix("a", a.shape, delta.shape[0], delta.shape[1])
+    cdef Py_ssize_t size = a.shape[0] * a.shape[1]
+    cdef span_t *spans = [
+        written("delta", &delta[0, 0], size), read("a", &a[0, 0], size),
+    ]
+    require_apart(spans, 2)
     cdef _Alone one = _Alone()
     with nogil:
         times_derivative_nogil(&one.worker, &delta[0, 0], &a[0, 0], a.shape[0],
                                a.shape[1], f)
 
 
+# The number that each loss takes where none is given, 0 where not here
+# (bpcore/losses.py).
+cdef dict DEFAULT_SETTINGS = {"huber": 1.0, "quantile": 0.5, "poisson": 1e-8}
+
+
 def loss(
     const real[:, ::1] z, real[:, ::1] delta, str name, const real[:, ::1] y=None,
-    const int64_t[::1] labels=None, const double[::1] weight=None, double setting=0,
+    const int64_t[::1] labels=None, const double[::1] weight=None, setting=None,
 ):
     """Weighted mean loss of a mini-batch, and its derivative by z in delta.
 
@@ -682,7 +829,8 @@ def loss(
     y : array (n, n_out), the targets
     labels : int64 array (n,), each in 0 .. n_out - 1; for "cross_entropy" in place of y
     weight : float64 array (n,), or None for ones
-    setting : the loss's own: see ``bpcore.losses``
+    setting : float, the loss's own number (``bpcore.losses``), or None for its default:
+        delta = 1 of "huber", q = 0.5 of "quantile", 1e-8 of "poisson", 0 of others
 
     Returns
     -------
@@ -708,7 +856,10 @@ def loss(
     cdef loss_t kind = <loss_t>code(LOSSES, "name", name)
     cdef Py_ssize_t i, n = z.shape[0], n_out = z.shape[1]
     cdef double total = 0, weights = n
+    cdef double number = DEFAULT_SETTINGS.get(name, 0.0) if setting is None else setting
     cdef targets_t targets
+    cdef span_t spans[5]
+    cdef int count = 2
     memset(&targets, 0, sizeof(targets_t))
     require_matrix("z", z.shape, "n", "n_out")
     require_matrix("delta", delta.shape, n, n_out)
@@ -717,6 +868,8 @@ def loss(
     if y is not None:
         require_matrix("y", y.shape, n, n_out)
         targets.y = &y[0, 0]
+        spans[count] = read("y", &y[0, 0], n * n_out)
+        count += 1
     else:
         if kind != CROSS_ENTROPY:
             raise ValueError(f"{name} takes y; got labels")
@@ -727,19 +880,26 @@ def loss(
                     f"labels must lie in 0 .. {n_out - 1}; got {labels[i]}"
                 )
         targets.labels = &labels[0]
+        spans[count] = read[double]("labels", <const double *>&labels[0], n)
+        count += 1
     if weight is not None:
         require_vector("weight", weight.shape[0], n)
         targets.weight = &weight[0]
+        spans[count] = read("weight", &weight[0], n)
+        count += 1
         weights = 0
         for i in range(n):
             weights += weight[i]
         if not weights > 0:
             raise ValueError(f"weight must have a sum above 0; got {weights}")
+    spans[0] = written("delta", &delta[0, 0], n * n_out)
+    spans[1] = read("z", &z[0, 0], n * n_out)
+    require_apart(spans, count)
     cdef _Alone one = _Alone(n * sizeof(double))
     cdef double *E = <double *>one.worker.room
     with nogil:
         loss_nogil(&one.worker, E, &delta[0, 0], &z[0, 0], &targets, 1 / weights,
-                   n, n_out, kind, setting)
+                   n, n_out, kind, number)
         for i in range(n):
             total += E[i]
     return total / weights
@@ -755,7 +915,7 @@ def elementary(str name, const real[::1] x, real[::1] out):
     ----------
     name : a key of ``ELEMENTARY``
     x : array (size,)
-    out : array (size,), overwritten
+    out : array (size,), overwritten; may be x
 
     Raises
     ------
@@ -773,6 +933,7 @@ def elementary(str name, const real[::1] x, real[::1] out):
     cdef elementary_t f = <elementary_t>code(ELEMENTARY, "name", name)
     require_some("x", x.shape[0])
     require_vector("out", out.shape[0], x.shape[0])
+    require_same_or_apart(&out[0], &x[0], x.shape[0])
     with nogil:
         if real is float:
             elementary_f32(f, &out[0], &x[0], x.shape[0])

@@ -1,6 +1,7 @@
 """What the kernels and the engine agree on: names as integers, and the table of
 kernels of one dtype.  Declarations only, so importing it imports no module."""
 
+from libc.math cimport ldexp, sqrt
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memset
 
@@ -70,12 +71,19 @@ cdef extern from "csrc/types.h" nogil:
         bint decoupled, nesterov, centered
         Py_ssize_t state_apart
         int64_t step
+        double power1, power2, momentums
 
     ctypedef struct targets_t "bpcore_targets":
         const void *y
         const int64_t *labels
         const double *weight
+        Py_ssize_t weights
         const int64_t *order
+
+
+cdef extern from "csrc/norms.h" nogil:
+    bint squares_fit "bpcore_squares_fit"(double sum, size_t itemsize)
+    int exponent "bpcore_exponent"(double largest, size_t itemsize)
 
 
 cdef extern from "csrc/worker.h" nogil:
@@ -108,6 +116,15 @@ cdef inline optimizer_t told(dict group, dict rules) except *:
     it.decoupled, it.nesterov = group["decoupled"], group["nesterov"]
     it.centered = group["centered"]
     return it
+
+
+cdef inline void carry_powers(optimizer_t *it, const optimizer_t *before) noexcept:
+    """The powers that are prepared for `before` are those of the same decays."""
+    if (it.rule == before.rule and it.beta1 == before.beta1
+            and it.beta2 == before.beta2 and it.decay == before.decay):
+        it.step = before.step
+        it.power1, it.power2 = before.power1, before.power2
+        it.momentums = before.momentums
 
 
 # Data pointers are void because one engine serves every dtype; each table holds the
@@ -185,7 +202,10 @@ ctypedef void (*scale_t)(
     const worker_t *worker, void *g, double factor, Py_ssize_t size,
 ) noexcept nogil
 ctypedef void (*squares_t)(
-    const worker_t *worker, double *sums, const void *g, Py_ssize_t size,
+    const worker_t *worker, double *sums, const void *g, double scale, Py_ssize_t size,
+) noexcept nogil
+ctypedef void (*largest_t)(
+    const worker_t *worker, double *largest, const void *g, Py_ssize_t size,
 ) noexcept nogil
 ctypedef bint (*all_between_t)(
     const void *x, Py_ssize_t size, double low, double high,
@@ -213,4 +233,36 @@ ctypedef struct kernel_table:
     add_t add
     scale_t scale
     squares_t squares
+    largest_t largest
     all_between_t all_between
+
+
+cdef inline double norm(
+    const kernel_table *k, const worker_t *worker, double *blocks, const void *g,
+    Py_ssize_t size,
+) noexcept nogil:
+    """||g||, in double; all workers have to meet before g or `blocks` changes.
+
+    `blocks` has a place for every SQUARES elements.
+    """
+    cdef Py_ssize_t i, count = (size + SQUARES - 1) // SQUARES
+    cdef double total = 0, largest = 0
+    cdef int e = 0
+    k.squares(worker, blocks, g, 1, size)
+    meet(worker)
+    for i in range(count):
+        total += blocks[i]
+    if not squares_fit(total, k.itemsize):
+        meet(worker)
+        k.largest(worker, blocks, g, size)
+        meet(worker)
+        for i in range(count):
+            largest = max(largest, blocks[i])
+        e = exponent(largest, k.itemsize)
+        meet(worker)
+        k.squares(worker, blocks, g, ldexp(1, -e), size)
+        meet(worker)
+        total = 0
+        for i in range(count):
+            total += blocks[i]
+    return ldexp(sqrt(total), e)

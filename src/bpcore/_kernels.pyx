@@ -12,7 +12,6 @@ not overlap the inputs.
 
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_FromStringAndSize
 from cpython.pycapsule cimport PyCapsule_New
-from libc.math cimport sqrt
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memset
 
@@ -33,6 +32,7 @@ cdef extern from "csrc/types.h" nogil:
         SIGMOID_OF "BPCORE_SIGMOID_OF"
         EXPM1 "BPCORE_EXPM1"
         NORMAL_CDF "BPCORE_NORMAL_CDF"
+        LOG_COSH_OF "BPCORE_LOG_COSH_OF"
 
     ctypedef enum finish_t "bpcore_finish":
         STORE "BPCORE_STORE"
@@ -159,10 +159,12 @@ cdef extern from "csrc/dtypes.h" nogil:
                        Py_ssize_t width, Py_ssize_t first, Py_ssize_t end)
     void accumulate_f32(float *total, const float *g, Py_ssize_t size)
     void accumulate_f64(double *total, const double *g, Py_ssize_t size)
-    void scale_f32(float *g, float factor, Py_ssize_t size)
+    void scale_f32(float *g, double factor, Py_ssize_t size)
     void scale_f64(double *g, double factor, Py_ssize_t size)
-    double sum_of_squares_f32(const float *g, Py_ssize_t size)
-    double sum_of_squares_f64(const double *g, Py_ssize_t size)
+    double sum_of_squares_f32(const float *g, float scale, Py_ssize_t size)
+    double sum_of_squares_f64(const double *g, double scale, Py_ssize_t size)
+    float largest_f32(const float *x, Py_ssize_t size)
+    double largest_f64(const double *x, Py_ssize_t size)
     bint all_between_f32(const float *x, Py_ssize_t size, float low, float high)
     bint all_between_f64(const double *x, Py_ssize_t size, double low, double high)
     void elementary_f32(elementary_t f, float *out, const float *x, Py_ssize_t size)
@@ -612,23 +614,37 @@ cdef void scale_nogil(
     cdef Py_ssize_t first, end
     share(worker, size, 64, &first, &end)
     if real is float:
-        scale_f32(g + first, <float>factor, end - first)
+        scale_f32(g + first, factor, end - first)
     else:
         scale_f64(g + first, factor, end - first)
 
 
 cdef void squares_nogil(
-    const worker_t *worker, double *sums, const real *g, Py_ssize_t size,
+    const worker_t *worker, double *sums, const real *g, double scale, Py_ssize_t size,
 ) noexcept nogil:
-    """sums[i] = sum of g[j]^2 for j = i SQUARES .. (i + 1) SQUARES"""
+    """sums[i] = sum of (scale g[j])^2 for j = i SQUARES .. (i + 1) SQUARES"""
     cdef Py_ssize_t i, first, end, count, blocks = (size + SQUARES - 1) // SQUARES
     share(worker, blocks, 1, &first, &end)
     for i in range(first, end):
         count = min(SQUARES, size - i * SQUARES)
         if real is float:
-            sums[i] = sum_of_squares_f32(g + i * SQUARES, count)
+            sums[i] = sum_of_squares_f32(g + i * SQUARES, <float>scale, count)
         else:
-            sums[i] = sum_of_squares_f64(g + i * SQUARES, count)
+            sums[i] = sum_of_squares_f64(g + i * SQUARES, scale, count)
+
+
+cdef void largest_nogil(
+    const worker_t *worker, double *largest, const real *g, Py_ssize_t size,
+) noexcept nogil:
+    """largest[i] = max |g[j]| for j = i SQUARES .. (i + 1) SQUARES"""
+    cdef Py_ssize_t i, first, end, count, blocks = (size + SQUARES - 1) // SQUARES
+    share(worker, blocks, 1, &first, &end)
+    for i in range(first, end):
+        count = min(SQUARES, size - i * SQUARES)
+        if real is float:
+            largest[i] = largest_f32(g + i * SQUARES, count)
+        else:
+            largest[i] = largest_f64(g + i * SQUARES, count)
 
 
 cdef bint all_between_nogil(
@@ -667,6 +683,7 @@ cdef void fill(kernel_table *table, real tag) noexcept:
     table.add = <add_t>add_nogil[real]
     table.scale = <scale_t>scale_nogil[real]
     table.squares = <squares_t>squares_nogil[real]
+    table.largest = <largest_t>largest_nogil[real]
     table.all_between = <all_between_t>all_between_nogil[real]
 
 
@@ -719,6 +736,7 @@ ELEMENTARY = {
     "sigmoid": SIGMOID_OF,
     "expm1": EXPM1,
     "normal_cdf": NORMAL_CDF,
+    "log_cosh": LOG_COSH_OF,
 }
 NORMALISATIONS = {None: NOT_NORMALISED, "batch": BATCH_NORM, "layer": LAYER_NORM}
 RULES = {

@@ -211,6 +211,11 @@ class Design:
         return self.loss.takes_z(self.activations[-1])
 
     @property
+    def joins_last(self) -> bool:
+        """Whether a last row alone joins the mini-batch before it, for batch norm."""
+        return "batch" in self.norms
+
+    @property
     def target_kind(self) -> TargetKind:
         """What the targets mean."""
         return self.loss.target_kind(self.activations[-1])

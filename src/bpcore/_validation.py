@@ -10,7 +10,7 @@ import difflib
 import math
 import numbers
 import operator
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -310,84 +310,45 @@ RATIO = 2.0**-500
 
 
 def as_weights(
-    name: str, value: ArrayLike | None, n: int
+    name: str, value: ArrayLike | None, n: int, *, some: bool = True
 ) -> NDArray[np.float64] | None:
-    """Sample weights (n,) as float64, not negative nor all zero; None stays None."""
+    """Sample weights (n,) as float64, not negative; None stays None.
+
+    `some` of them must be above 0.
+    """
     if value is None:
         return None
     weights: NDArray[np.float64] = as_numbers(name, value, np.dtype(np.float64))
     if weights.shape != (n,):
         raise ValueError(f"{name} must have shape ({n},); got {weights.shape}")
-    if weights.min() < 0 or weights.max() == 0:
+    require_weights(name, weights, some=some)
+    return weights
+
+
+def require_weights(
+    name: str, weights: NDArray[np.float64], *, some: bool = True
+) -> None:
+    """Raise if weights are negative or too far apart or, where `some` count, all 0."""
+    least, largest = float(weights.min()), float(weights.max())
+    if least < 0 or (some and largest == 0):
         raise ValueError(
-            f"{name} must not be negative nor all zero; got values from "
-            f"{weights.min()} to {weights.max()}"
+            f"{name} must not be negative{' nor all zero' if some else ''}; got values "
+            f"from {least} to {largest}"
         )
-    # Sums of them must be finite, and so must their reciprocals: only ratios count, so
-    # extreme weights are scaled, by a power of two because that is exact.
-    largest = float(weights.max())
-    if not _dispatch.kernels.all_between(weights, largest * RATIO, largest):
-        least = float(weights[weights > 0].min())
+    # Sums of them must be finite once the largest is scaled to 1.
+    flat = weights.reshape(-1)
+    if not _dispatch.kernels.all_between(flat, largest * RATIO, largest):
+        least = float(flat[flat > 0].min(initial=math.inf))
         if least < largest * RATIO:
             raise ValueError(
                 f"{name} must not differ by more than a factor of {1 / RATIO:.0e}; "
                 f"got {least} and {largest}"
             )
-    exponent = math.frexp(largest)[1]
-    return np.ldexp(weights, -exponent) if abs(exponent) > 300 else weights
 
 
-def classes_of(targets: NDArray[Any]) -> NDArray[np.int64]:
-    """The class of each sample: labels, one-hot rows, or one output's 0 or 1."""
-    if targets.ndim == 1:
-        return targets
-    if targets.shape[1] > 1:
-        return targets.argmax(axis=1)
-    return (targets[:, 0] > 0.5).astype(np.int64)  # -1 is class 0
-
-
-#: Weights of classes as a caller gives them.
-ClassWeight = Mapping[int, float] | ArrayLike | str
-
-
-def as_class_weights(
-    class_weight: ClassWeight, targets: NDArray[Any], n_out: int, loss: Loss
-) -> NDArray[np.float64]:
-    """The weight of each class, from a mapping, a sequence, or "balanced"."""
-    if not loss.classes:
-        raise ValueError(
-            f"class_weight needs targets that are classes; not so for {loss.name}"
-        )
-    n_classes = max(n_out, 2)
-    if isinstance(class_weight, str):
-        if class_weight != "balanced":
-            raise ValueError(
-                "class_weight must be a mapping, one weight for each class, or "
-                f"'balanced'; got {class_weight!r}"
-            )
-        counts = np.bincount(classes_of(targets), minlength=n_classes)
-        present = np.maximum(counts, 1)  # a class without samples has no say
-        return len(targets) / (np.count_nonzero(counts) * present)
-    if isinstance(class_weight, Mapping):
-        weights = np.ones(n_classes)
-        for key, weight in class_weight.items():
-            label = 0 if loss.signs and key == -1 else key
-            if label not in range(n_classes):
-                least = -1 if loss.signs else 0
-                raise ValueError(
-                    f"class_weight must have labels in {least} .. {n_classes - 1} for "
-                    f"keys; got {key!r}"
-                )
-            weights[int(label)] = real_number(f"class_weight[{key!r}]", weight)
-        return weights
-    weights = as_numbers("class_weight", class_weight, np.dtype(np.float64))
-    if weights.shape != (n_classes,):
-        raise ValueError(
-            f"class_weight must have shape ({n_classes},); got {weights.shape}"
-        )
-    if weights.min() < 0:
-        raise ValueError(f"class_weight must not be negative; got {weights.min()}")
-    return weights
+def has_labels(value: object) -> bool:
+    """Whether it is read by its labels: a mapping, or a Series of pandas."""
+    return hasattr(value, "keys") and hasattr(value, "items")
 
 
 def as_out(out: object, shape: tuple[int, ...], dtype: Any, *inputs: Real) -> Real:

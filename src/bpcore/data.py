@@ -31,11 +31,17 @@ class Stream:
     list, is gone through again in every epoch.
     """
 
-    def __init__(self, batches: Iterable[Any], steps_per_epoch: int | None) -> None:
+    def __init__(
+        self,
+        batches: Iterable[Any],
+        steps_per_epoch: int | None,
+        class_weights: NDArray[np.float64] | None = None,
+    ) -> None:
         if steps_per_epoch is not None:
             steps_per_epoch = door.whole_number("steps_per_epoch", steps_per_epoch, 1)
             steps_per_epoch = min(steps_per_epoch, sys.maxsize)
         self.batches, self.limit = batches, steps_per_epoch
+        self.class_weights = class_weights
         self.is_iterator = isinstance(batches, Iterator)
         self.going: Iterator[Any] | None = None
 
@@ -55,6 +61,56 @@ class Stream:
             if count == self.limit or self.is_iterator or count == before:
                 return
             self.going = iter(self.batches)  # from its beginning again
+
+
+def batch_count(n: int, size: int, joins_last: bool) -> int:
+    """How many mini-batches n rows make, where a last row alone may join another."""
+    return -(-n // size) - (joins_last and n > size and n % size == 1)
+
+
+def largest_batch(n: int, size: int, joins_last: bool) -> int:
+    """Rows of the largest of them."""
+    return min(size + (joins_last and n % size == 1), n)
+
+
+def without_single_rows(batches: Iterable[Batch]) -> Iterator[Batch]:
+    """Mini-batches of at least two rows, if there are so many.
+
+    One of a single row joins the one before it, or after it where it is the first.
+    They are copies, as one is held back while the next is made.
+    """
+    held: Batch | None = None
+    for batch in batches:
+        if held is None:
+            held = _copy(batch)
+        elif len(held[0]) == 1 or len(batch[0]) == 1:
+            held = _joined(held, batch)
+        else:
+            yield held
+            held = _copy(batch)
+    if held is not None:
+        yield held
+
+
+def _copy(batch: Batch) -> Batch:
+    X, y, weight = batch
+    return X.copy(), y.copy(), None if weight is None else weight.copy()
+
+
+def _joined(*batches: Batch) -> Batch:
+    """One mini-batch of the rows of all."""
+    weights = [weight for _, _, weight in batches]
+    if any(weight is not None for weight in weights):
+        shape = next(weight.shape[1:] for weight in weights if weight is not None)
+        weights = [
+            np.ones((len(X), *shape)) if weight is None else weight
+            for X, _, weight in batches
+        ]
+        weight = np.concatenate(weights)
+    else:
+        weight = None
+    X, y = (np.concatenate([batch[i] for batch in batches]) for i in (0, 1))
+    return X, y, weight
 
 
 def held_back(n: int, fraction: float) -> int:
@@ -79,7 +135,8 @@ def split(
     order = np.arange(n)
     network._shuffle(order, np.random.PCG64(network._design.seed).random_raw(n))
     if is_class:
-        order = order[np.argsort(door.classes_of(y)[order], kind="stable")]
+        classes = y if y.ndim == 1 else y.argmax(1) if y.shape[1] > 1 else y[:, 0] > 0.5
+        order = order[np.argsort(classes[order], kind="stable")]
     # Evenly spread over the order, so over the classes too.
     at = ((np.arange(held) + 0.5) * n / held).astype(np.int64)
     mask = np.zeros(n, bool)

@@ -82,7 +82,7 @@ class Differences:
         batch_size: int,
         first: int,
         total: float,
-        weights: float,
+        divisor: float,
         seconds: float,
         most: int,
         ends: bool,
@@ -94,21 +94,27 @@ class Differences:
         """
         network, engine = self.network, self.network._engine
         end = min(first + batch_size, len(X))
+        if network._design.joins_last and len(X) - end == 1:
+            end = len(X)
         at = slice(first, end) if order is None else order[first:end]
         batch = X[at], y[at], None if weight is None else weight[at]
-        moments = network._new_moments()
+        moments, rows = network._new_moments(), float(end - first)
+        if batch[2] is not None and not batch[2].any():
+            engine.seen += 1
+            return end, total, divisor + rows, True
         try:
             loss = _finite(network._training_loss(*batch, moments))
+            if moments is not None:
+                _finite(float(np.abs(moments).max()))
             gradient = self.by_parameters(batch, frozen=False)
         except DivergenceError:
-            return first, total, weights, False
+            return first, total, divisor, False
         if rates is not None:
             engine.lr = rates[0]
         with np.errstate(over="ignore"):
             flat: Real = gradient.astype(network.dtype)
         engine.apply(flat, moments, end - first)
-        share = float(end - first if weight is None else weight[at].sum())
-        return end, total + share * loss, weights + share, True
+        return end, total + rows * loss, divisor + rows, True
 
 
 def _as_float64(batch: Batch) -> Batch:

@@ -17,6 +17,7 @@ from bpcore.optimizers import LBFGS
 from bpcore.schedules import ReduceOnPlateau
 from bpcore.stopping import Watch
 from bpcore.training import BATCH_SIZE, BatchCallback, Callback, Fit
+from bpcore.weights import scaled_to_mean_1
 
 if TYPE_CHECKING:
     from bpcore.network import Network
@@ -45,8 +46,13 @@ def prepare(
     steps_per_epoch: int | None,
     progress: bool,
     gradient: str,
+    whole: bool = True,
 ) -> Fit:
-    """The arguments of ``Network.fit``, checked before anything has changed."""
+    """The arguments of ``Network.fit``, checked before anything has changed.
+
+    `whole` tells whether X and y are all data there are: then the weights are scaled to
+    mean 1.
+    """
     epochs = door.whole_number("epochs", epochs, 1)
     if batch_size is not None:
         batch_size = door.whole_number("batch_size", batch_size, 1)
@@ -64,10 +70,9 @@ def prepare(
     data: Batch | Stream
     class_weights = None
     if is_stream(X, y):
-        _reject_for_streams(
-            network, sample_weight, class_weight, validation, batch_size
-        )
-        data, held_back = Stream(X, steps_per_epoch), None
+        _reject_for_streams(network, sample_weight, validation, batch_size)
+        class_weights = network._class_weights(class_weight, np.zeros(0), whole=False)
+        data, held_back = Stream(X, steps_per_epoch, class_weights), None
     else:
         if steps_per_epoch is not None:
             raise ValueError(
@@ -76,7 +81,7 @@ def prepare(
         data, held_back = _split(
             network, network._batch(X, y, sample_weight), validation
         )
-        class_weights = network._class_weights(class_weight, data[1])
+        class_weights = network._class_weights(class_weight, data[1], whole=whole)
         batch_size = _rows_of_a_batch(network, batch_size, len(data[0]))
     held_back = held_back or _validation_data(network, validation)
     validates = held_back is not None
@@ -97,6 +102,8 @@ def prepare(
             check(network)
     if not isinstance(data, Stream):
         data = network._with_class_weights(data, class_weights)
+        if whole and data[2] is not None:
+            data = *data[:2], scaled_to_mean_1(data[2])
         _probe(network, data)
     if held_back is not None:
         held_back = network._with_class_weights(held_back, class_weights, "validation ")
@@ -167,24 +174,19 @@ def _rows_of_a_batch(network: Network, batch_size: int | None, n: int) -> int:
             f"or None; got {batch_size}"
         )
     size = n if full else min(batch_size or BATCH_SIZE, n)
-    if "batch" in network.norms and (size == 1 or n % size == 1):
+    if "batch" in network.norms and size == 1:
         raise ValueError(
-            "batch_size must leave at least 2 rows in every mini-batch for batch "
-            f"norm; {n} rows in mini-batches of {size} leave 1"
+            "batch_size must give every mini-batch at least 2 rows for batch norm; got "
+            f"mini-batches of 1 of {n} rows"
         )
     return size
 
 
 def _reject_for_streams(
-    network: Network,
-    sample_weight: Any,
-    class_weight: Any,
-    validation: Any,
-    batch_size: int | None,
+    network: Network, sample_weight: Any, validation: Any, batch_size: int | None
 ) -> None:
     for name, value in (
         ("sample_weight", sample_weight),
-        ("class_weight", class_weight),
         ("batch_size", batch_size),
     ):
         if value is not None:

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bpcore import _validation as door
-from bpcore._validation import ClassWeight
 from bpcore.buffers import views
 from bpcore.differences import Differences
 from bpcore.network import Network
+from bpcore.weights import ClassWeight
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,8 @@ class Gradients:
     input: Real
     #: The moments of the mini-batch, which batch norm follows when they are applied.
     moments: Real | None = field(default=None, repr=False)
+    #: Whether a row had a weight above 0: else `apply` makes no step.
+    weighs: bool = field(default=True, repr=False)
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def loss_and_gradient(
     The moments that batch norm finds go into `moments`.
     """
     X, y, weight = data
-    engine, total, weights = network._engine, 0.0, 0.0
+    engine, total = network._engine, 0.0
     sums, part = np.zeros(network.parameters.size), np.empty_like(network.parameters)
     # Batch norm takes the moments of all rows.
     at_a_time = len(X) if "batch" in network.norms else min(ROWS_AT_A_TIME, len(X))
@@ -52,13 +52,10 @@ def loss_and_gradient(
     for first in range(0, len(X), at_a_time):
         rows = slice(first, first + at_a_time)
         w = None if weight is None else weight[rows]
-        share = float(len(X[rows]) if w is None else w.sum())
         loss = engine.gradients(X[rows], y[rows], w, part, None, moments)
-        if share > 0:
-            sums += share * part
-            total += share * loss
-            weights += share
-    return total / weights, sums / weights
+        sums += len(X[rows]) * part
+        total += len(X[rows]) * loss
+    return total / len(X), sums / len(X)
 
 
 def take_moments(network: Network, data: tuple[Any, Any, Any]) -> None:

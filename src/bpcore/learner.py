@@ -73,6 +73,7 @@ class Learner:
                 steps, epochs = self._begun
                 self._begun = steps - self._engine.steps, epochs
                 self._engine.steps = 0
+                self._engine.layer_steps = (0,) * len(self._lr_factors)
             self._use_optimizer(optimizer, state)
             if before is None or optimizer.lr is not before.lr:
                 self._begin_schedule()

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike
 
 from bpcore import _dispatch, _engine, _html, fitting, training
 from bpcore import _settings as settings
 from bpcore import _validation as door
-from bpcore._validation import ClassWeight, Real
+from bpcore._validation import Real
 from bpcore.activations import ACTIVATIONS
 from bpcore.buffers import aligned_zeros, part, running_views, views
 from bpcore.errors import DivergenceError
@@ -28,6 +28,13 @@ from bpcore.losses import CustomLoss, Loss, LossFunction
 from bpcore.metrics import Metric, MetricLike, as_metrics
 from bpcore.optimizers import SGD, Optimizer
 from bpcore.threads import n_threads as thread_count
+from bpcore.weights import (
+    ClassWeight,
+    Weights,
+    as_class_weights,
+    scaled_to_normal,
+    with_class_weights,
+)
 
 if TYPE_CHECKING:
     from typing import Self
@@ -359,8 +366,10 @@ class Network(Learner):
         epochs : int
             Passes over the data, at least 1; iterations for LBFGS.
         batch_size : int, optional
-            Rows of a mini-batch, 32 by default, or all for optimizers that need all; a
-            last incomplete one is used, and weighs as much as it has rows.
+            Rows of a mini-batch, 32 by default, or all for optimizers that need all.  A
+            last incomplete one makes a step of its own mean, as large as the others'.
+            With batch norm, which needs two rows, a last row alone joins the mini-batch
+            before it.
         shuffle : bool
             A new order in every epoch, from the network's own random stream.
         validation : (X, y), (X, y, sample_weight) or float, optional
@@ -368,12 +377,21 @@ class Network(Learner):
             is held back for it: at random, classes in proportion, the same rows again
             in another fit to as many.
         sample_weight : array-like (n,), optional
-            The share of each sample in the mean loss, not negative.
+            The weight of each sample in the mean loss, not negative.  Weights of
+            samples times classes are scaled once to mean 1 over the training rows, and
+            the loss of a mini-batch is 1/rows sum w E, so that the minimum does not
+            depend on the size of the mini-batches.  A mini-batch whose weights are all
+            0 makes no step.  The weights of an iterable's mini-batches are used as they
+            are given.
         class_weight : mapping, sequence or "balanced", optional
             The weight of each class, by its label or in order, that the weights of its
             samples are multiplied by in every loss, that of validation too (not in
             metrics).  "balanced" weighs all classes alike: n / (number of classes x
-            samples of the class).
+            samples of the class).  Targets that are shares of classes weigh by their
+            shares.  Where each of several outputs is a label of its own
+            (binary_cross_entropy, hinge) there is one weight for each output, which
+            multiplies the loss of its positives; "balanced" is then negatives over
+            positives.
         metrics : str, callable or sequence of them, optional
             What to compute after every epoch, of the validation data where there are
             some, else of the training data: names of ``bpcore.metrics``, such as
@@ -479,10 +497,13 @@ class Network(Learner):
     ) -> Self:
         """One pass over the data, shuffled, without a word; returns the network.
 
+        These are a part of all data, so the weights are used as they are given, not
+        scaled to mean 1 as by `fit`: the loss of a mini-batch is 1/rows sum w E.
+
         Parameters
         ----------
         X, y, batch_size, sample_weight, class_weight
-            As for `fit`.
+            As for `fit`; "balanced" class weights, which need all labels, raise.
 
         Examples
         --------
@@ -491,15 +512,15 @@ class Network(Learner):
         >>> net.partial_fit([[1.0]], [[2.0]]).predict([1.0])
         array([2.], dtype=float32)
         """
-        self.fit(
-            X,
-            y,
-            epochs=1,
-            batch_size=batch_size,
-            sample_weight=sample_weight,
-            class_weight=class_weight,
-            progress=False,
-        )
+        settings = {
+            **(Network.fit.__kwdefaults__ or {}),
+            "epochs": 1,
+            "batch_size": batch_size,
+            "sample_weight": sample_weight,
+            "class_weight": class_weight,
+            "progress": False,
+        }
+        fitting.prepare(self, X, y, **settings, whole=False).run()
         return self
 
     def train_step(
@@ -519,7 +540,9 @@ class Network(Learner):
         Parameters
         ----------
         X, y, sample_weight, class_weight
-            As for `fit`, one mini-batch.
+            As for `fit`, one mini-batch, whose loss is 1/n sum w E with the weights as
+            they are given: weights of mean 1 over all data keep the learning rate what
+            it is.  Weights that are all 0 make no step.
 
         Returns
         -------
@@ -629,7 +652,7 @@ class Network(Learner):
         Parameters
         ----------
         X, y, sample_weight, class_weight
-            As for `fit`, one mini-batch.
+            As for `train_step`.
 
         Returns
         -------
@@ -646,13 +669,14 @@ class Network(Learner):
         """
         self._require_derivatives()
         rows, targets, weight = self._weighted_batch(X, y, sample_weight, class_weight)
+        weighs = weight is None or bool(weight.any())
         self._require_rows(len(rows))
         flat, dX = np.empty_like(self._parameters), np.empty_like(rows)
         moments = self._new_moments()
         with self._engine:
             self._reserve(len(rows))
             loss = self._engine.gradients(rows, targets, weight, flat, dX, moments)
-        return self._as_gradients(loss, flat, dX, moments)
+        return self._as_gradients(loss, flat, dX, moments, weighs)
 
     def _training_loss(
         self, rows: Any, targets: Any, weight: Any, moments: Real | None = None
@@ -671,18 +695,23 @@ class Network(Learner):
         return np.empty_like(self._running) if self._running.size else None
 
     def _as_gradients(
-        self, loss: float | None, flat: Real, dX: Real, moments: Real | None
+        self,
+        loss: float | None,
+        flat: Real,
+        dX: Real,
+        moments: Real | None,
+        weighs: bool = True,
     ) -> Gradients:
         parts = views(flat, self.sizes, self.norms)
         return Gradients(
-            loss, flat, parts.weights, parts.biases, parts.gains, dX, moments
+            loss, flat, parts.weights, parts.biases, parts.gains, dX, moments, weighs
         )
 
     def apply(self, gradients: Gradients | None = None) -> None:
         """One optimizer step from stored gradients.
 
         ``net.apply(net.gradients(X, y))`` gives the same bits as
-        ``net.train_step(X, y)``.
+        ``net.train_step(X, y)``, and like it makes no step of weights that are all 0.
 
         Parameters
         ----------
@@ -734,10 +763,15 @@ class Network(Learner):
                     f"gradients.moments must have shape {self._running.shape}; "
                     f"got {moments.shape}"
                 )
-        self._apply(flat, moments, len(gradients.input))
+        self._apply(flat, moments, len(gradients.input), gradients.weighs)
 
-    def _apply(self, flat: Real, moments: Real | None, n: int) -> None:
+    def _apply(
+        self, flat: Real, moments: Real | None, n: int, weighs: bool = True
+    ) -> None:
         """`apply`, of a gradient from n rows that has been checked."""
+        if not weighs:
+            self._engine.seen += 1
+            return
         if self._optimizer.clip_norm:
             flat = flat.copy()  # it is scaled in place
             parts = views(flat, self.sizes, self.norms)
@@ -881,7 +915,7 @@ class Network(Learner):
         wanted = as_metrics(metrics)
         data = self._batch(X, y, sample_weight)
         weights = self._class_weights(class_weight, data[1])
-        loss = self._mean_loss(*self._with_class_weights(data, weights))
+        loss = self._mean_loss(self._with_class_weights(data, weights))
         return {"loss": loss, **self._measure(data, wanted)} if wanted else loss
 
     def _measure(
@@ -894,22 +928,26 @@ class Network(Learner):
         a = self.predict(rows)
         return {metric.name: metric(targets, a, weight) for metric in metrics}
 
-    def _mean_loss(self, rows: Any, targets: Any, weight: Any) -> float:
-        first, total, weights = 0, 0.0, 0.0
+    def _mean_loss(self, batch: tuple[Any, Any, Any]) -> float:
+        """sum(w E) / sum(w) of data of any size."""
+        rows, targets, weight = batch
+        if weight is not None:
+            weight = scaled_to_normal(weight)
+        first, total, divisor = 0, 0.0, 0.0
         with self._engine:
             self._reserve(min(len(rows), ROWS_AT_A_TIME))
             while first < len(rows):
-                first, total, weights = self._engine.evaluate(
+                first, total, divisor = self._engine.evaluate(
                     rows,
                     targets,
                     weight,
                     first,
                     total,
-                    weights,
+                    divisor,
                     ROWS_AT_A_TIME,
                     training.SLICE,
                 )
-        return total / weights if weights else 0.0
+        return total / divisor if divisor else 0.0
 
     def folded(self) -> Self:
         """A network without batch norm that predicts the same.
@@ -948,6 +986,7 @@ class Network(Learner):
         state["_parameters"], state["_state"] = flat, None
         state["_running"] = np.zeros(0, self._dtype)
         state["_steps"], state["_begun"] = 0, (0, self._epochs)
+        state["_layer_steps"] = (0,) * len(self.weights)
         other = type(self).__new__(type(self))
         other.__setstate__(state)
         return other
@@ -1133,10 +1172,12 @@ class Network(Learner):
             state["_state"] = None if self._state is None else self._state.copy()
             state["_bits"] = self._bits.state
             state["_steps"], state["_seen"] = self._engine.steps, self._engine.seen
+            state["_layer_steps"] = self._engine.layer_steps
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        arrays = ("_parameters", "_running", "_state", "_bits", "_steps", "_seen")
+        arrays = ["_parameters", "_running", "_state", "_bits"]
+        arrays += ["_steps", "_layer_steps", "_seen"]
         for name, value in state.items():
             if name not in arrays:
                 setattr(self, name, value)
@@ -1151,6 +1192,7 @@ class Network(Learner):
             own[...] = state["_state"]
         self._use_optimizer(self._optimizer, own)
         self._engine.steps, self._engine.seen = state["_steps"], state["_seen"]
+        self._engine.layer_steps = state["_layer_steps"]
         self._set_lr()
 
     # --- for training -----------------------------------------------------------------
@@ -1187,8 +1229,10 @@ class Network(Learner):
         y: ArrayLike | None,
         sample_weight: ArrayLike | None,
         of: str = "",
+        *,
+        some: bool = True,
     ) -> tuple[Any, Any, Any]:
-        """X, y and sample_weight as the engine takes them."""
+        """X, y and sample_weight as the engine takes them, `some` weights above 0."""
         loss = self._design.loss
         rows = door.as_rows(f"{of}X", X, self.sizes[0], self._dtype)
         if y is None:
@@ -1196,7 +1240,9 @@ class Network(Learner):
         targets = door.as_targets(
             f"{of}y", y, len(rows), self.sizes[-1], loss, self._dtype
         )
-        weight = door.as_weights(f"{of}sample_weight", sample_weight, len(rows))
+        weight = door.as_weights(
+            f"{of}sample_weight", sample_weight, len(rows), some=some
+        )
         # An update must not change the data it is computed from.
         if np.may_share_memory(rows, self._parameters):
             rows = rows.copy()
@@ -1207,27 +1253,46 @@ class Network(Learner):
         return rows, targets, weight
 
     def _class_weights(
-        self, class_weight: ClassWeight | None, targets: Any
-    ) -> NDArray[np.float64] | None:
-        """The weight of each class; "balanced" is so among these targets."""
+        self, class_weight: ClassWeight | None, targets: Any, *, whole: bool = True
+    ) -> Weights | None:
+        """The weight of each class; "balanced" counts these, the `whole`, targets."""
         if class_weight is None:
             return None
-        loss = self._design.loss
-        return door.as_class_weights(class_weight, targets, self.sizes[-1], loss)
+        design = self._design
+        return as_class_weights(
+            class_weight,
+            targets,
+            self.sizes[-1],
+            design.loss,
+            design.activations[-1],
+            whole=whole,
+        )
 
     def _with_class_weights(
         self,
         batch: tuple[Any, Any, Any],
-        class_weights: NDArray[np.float64] | None,
+        class_weights: Weights | None,
         of: str = "",
+        *,
+        some: bool = True,
     ) -> tuple[Any, Any, Any]:
         """The batch with the weights of the classes times those of the samples."""
         if class_weights is None:
             return batch
         rows, targets, weight = batch
-        of_class = class_weights[door.classes_of(targets)]
-        product = of_class if weight is None else weight * of_class
-        return rows, targets, door.as_weights(f"{of}class_weight", product, len(rows))
+        design = self._design
+        targets, product = with_class_weights(
+            targets,
+            class_weights,
+            self.sizes[-1],
+            design.loss,
+            design.activations[-1],
+            self._dtype,
+        )
+        if weight is not None:
+            product *= weight if product.ndim == 1 else weight[:, None]
+        door.require_weights(f"{of}class_weight", product, some=some)
+        return rows, targets, product
 
     def _weighted_batch(
         self,
@@ -1236,14 +1301,15 @@ class Network(Learner):
         sample_weight: ArrayLike | None,
         class_weight: ClassWeight | None,
     ) -> tuple[Any, Any, Any]:
-        """A mini-batch with both kinds of weights."""
-        batch = self._batch(X, y, sample_weight)
-        return self._with_class_weights(
-            batch, self._class_weights(class_weight, batch[1])
-        )
+        """A mini-batch with both kinds of weights as they are given, perhaps all 0."""
+        batch = self._batch(X, y, sample_weight, some=False)
+        class_weights = self._class_weights(class_weight, batch[1], whole=False)
+        return self._with_class_weights(batch, class_weights, some=False)
 
-    def _stream_batch(self, item: Any, number: int) -> tuple[Any, Any, Any]:
-        """A mini-batch as an iterable yields it."""
+    def _stream_batch(
+        self, item: Any, number: int, class_weights: Weights | None
+    ) -> tuple[Any, Any, Any]:
+        """A mini-batch as an iterable yields it, its weights as they are given."""
         of = f"mini-batch {number}: "
         expected = f"{of}it must be (X, y) or (X, y, sample_weight)"
         if not isinstance(item, tuple | list):
@@ -1251,9 +1317,8 @@ class Network(Learner):
         if len(item) not in (2, 3):
             raise ValueError(f"{expected}; got {len(item)} entries")
         X, y, *weight = item
-        batch = self._batch(X, y, weight[0] if weight else None, of)
-        self._require_rows(len(batch[0]), of)
-        return batch
+        batch = self._batch(X, y, weight[0] if weight else None, of, some=False)
+        return self._with_class_weights(batch, class_weights, of, some=False)
 
     def _reserve(self, n: int, gathers: bool = False) -> None:
         """A workspace for n rows, kept until a larger one is asked for.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 
 from bpcore import _validation as door
 from bpcore import lbfgs
-from bpcore.data import Batch, Stream
+from bpcore.data import (
+    Batch,
+    Stream,
+    batch_count,
+    largest_batch,
+    without_single_rows,
+)
 from bpcore.differences import Differences
 from bpcore.errors import DivergenceError
 from bpcore.history import History
@@ -105,12 +111,16 @@ class Fit:
         looks = self.held_back or self.metrics or self.callbacks or self.batch_callbacks
         stops = self.restore_best or self.watch.patience is not None
         small = sum(array.nbytes for array in _what_changes(network)) <= IN_MEMORY
+        # Where every mini-batch makes a step, the rates of the steps can be counted.
+        counted = isinstance(self.data, Stream) or (
+            self.data[2] is None or bool(self.data[2].all())
+        )
         short = isinstance(self.data, tuple) and (
             len(self.data[0]) <= SHORT_ROWS
             and len(self.data[0]) * network.parameters.size <= SHORT_WORK
         )
         asks = network._design.asks
-        at_once = network._runs_epochs and steady and small and short
+        at_once = network._runs_epochs and steady and small and short and counted
         return at_once and not (looks or stops or asks or self.numerical)
 
     def descend_unwatched(self) -> None:
@@ -124,11 +134,12 @@ class Fit:
         n, size = len(data[0]), self.batch_size
         order = np.empty(n, np.int64) if self.shuffle else None
         words = np.empty(n, np.uint64) if self.shuffle else None
-        batches = _ceil(n, size)
+        joins = network._design.joins_last
+        batches = batch_count(n, size, joins)
         steps = _ceil(batches, self.accumulate)
         arrays = _what_changes(network)
         copies = [np.empty_like(array) for array in arrays]
-        network._reserve(size, gathers=order is not None)
+        network._reserve(largest_batch(n, size, joins), gathers=order is not None)
         done = 8
         while len(history) < self.epochs:
             # No more rates than twice what the last slice of time could use.
@@ -158,7 +169,9 @@ class Fit:
                 self.bar.advance(done * n)
                 self.bar.end_epoch(history)
             if batch:
-                what = "the loss is" if batch > 0 else "the parameters are"
+                what = "the loss is"
+                if batch < 0:
+                    what = _name(network, arrays[-batch - 1])
                 _tell(what, len(history) + 1, max(batch, 0), network._engine.lr)
 
     def descend_by_steps(self) -> None:
@@ -184,8 +197,8 @@ class Fit:
                     raise ValueError("X must yield at least one mini-batch; got none")
                 self.history.stopped = "data"
                 break
-            if not door.all_finite(network.parameters):
-                pass_.diverged("the parameters are", None)
+            if what := _not_finite(network):
+                pass_.diverged(what, None)
             if self.end_epoch(pass_.loss, time.perf_counter() - start):
                 break
             if pass_.stopped:
@@ -199,10 +212,10 @@ class Fit:
         self.before.take()
 
         converged = lbfgs.fit(network, self.data, self.epochs, self.end_epoch)
-        if not door.all_finite(network.parameters):
+        if what := _not_finite(network):
             self.before.reinstall()
             raise DivergenceError(
-                "the parameters are not finite; the network is as it was before"
+                f"{what} not finite; the network is as it was before"
             )
         if converged and self.history.stopped == "epochs":
             self.history.stopped = "converged"
@@ -215,7 +228,7 @@ class Fit:
         if isinstance(network.optimizer, LBFGS):
             values["lr"] = None
         if self.held_back is not None:
-            values["validation_loss"] = network._mean_loss(*self.held_back)
+            values["validation_loss"] = network._mean_loss(self.held_back)
         if self.measured is not None:
             values |= network._measure(self.measured, self.metrics)
         history._append(**values, seconds=seconds)
@@ -246,6 +259,7 @@ class Kept:
         network, engine = self.network, self.network._engine
         self.optimizer, self.state = network.optimizer, network._state
         self.counts = engine.steps, engine.seen, network._begun, network._plateau
+        self.layer_steps = engine.layer_steps
         self.arrays = _what_changes(network)
         self.snapshot.take(self.arrays)
 
@@ -255,6 +269,7 @@ class Kept:
         if network.optimizer is not self.optimizer:
             network._use_optimizer(self.optimizer, self.state)
         engine.steps, engine.seen, network._begun, network._plateau = self.counts
+        engine.layer_steps = self.layer_steps
         self.snapshot.restore(self.arrays)
 
     def restore(self) -> None:
@@ -267,13 +282,13 @@ class Pass(ABC):
 
     def __init__(self, fit: Fit, epoch: int) -> None:
         self.fit, self.epoch = fit, epoch
-        self.total, self.weights, self.batches = 0.0, 0.0, 0
+        self.total, self.divisor, self.batches = 0.0, 0.0, 0
         self.stopped = False
 
     @property
     def loss(self) -> float:
         """The mean so far."""
-        return self.total / self.weights if self.weights else 0.0
+        return self.total / self.divisor if self.divisor else 0.0
 
     @abstractmethod
     def run(self) -> None:
@@ -282,18 +297,18 @@ class Pass(ABC):
     def step(self, data: Batch, order: Any, size: int, first: int, **how: Any) -> int:
         """Mini-batches from row `first` on; returns the row to go on from."""
         X, y, weight = data
-        before = self.total, self.weights
+        before, seen = (self.total, self.divisor), self.fit.network._engine.seen
         most = 1 if self.fit.batch_callbacks else 0
         descent = self.fit.numerical or self.fit.network._engine
-        after, self.total, self.weights, finite = descent.run(
+        after, self.total, self.divisor, finite = descent.run(
             X, y, weight, order, size, first, *before, SLICE, most, **how
         )
+        self.batches += self.fit.network._engine.seen - seen
         if not finite:
-            self.diverged("the loss is", self.batches + (after - first) // size + 1)
-        self.batches += _ceil(after - first, size)
+            self.diverged("the loss is", self.batches + 1)
         if self.fit.batch_callbacks:
-            weights = self.weights - before[1]
-            loss = (self.total - before[0]) / weights if weights else 0.0
+            divisor = self.divisor - before[1]
+            loss = (self.total - before[0]) / divisor if divisor else 0.0
             answers = [
                 _is_true(call(self.fit.network, self.epoch, self.batches, loss))
                 for call in self.fit.batch_callbacks
@@ -324,7 +339,9 @@ class ArrayPass(Pass):
     ) -> None:
         super().__init__(fit, epoch)
         self.data, self.order = data, order
-        batches = _ceil(len(data[0]), fit.batch_size)
+        n, joins = len(data[0]), fit.network._design.joins_last
+        batches = batch_count(n, fit.batch_size, joins)
+        self.largest = largest_batch(n, fit.batch_size, joins)
         self.rates = fit.network._rates(_ceil(batches, fit.accumulate))
 
     def run(self) -> None:
@@ -332,15 +349,16 @@ class ArrayPass(Pass):
         n, begun = len(self.data[0]), network._engine.steps
         rates = self.rates
         while first < n and not self.stopped:
-            network._reserve(size, gathers=self.order is not None)
+            network._reserve(self.largest, gathers=self.order is not None)
             if self.fit.batch_callbacks:  # which may make steps, and change the rate
                 rest = network._rates(1)
             else:
                 rest = None if rates is None else rates[network._engine.steps - begun :]
             first = self.step(self.data, self.order, size, first, ends=True, rates=rest)
             self.fit.bar.advance(first)
-        if rates is not None and not self.fit.batch_callbacks:
-            network._engine.lr = rates[-1]
+        steps = network._engine.steps - begun
+        if rates is not None and steps and not self.fit.batch_callbacks:
+            network._engine.lr = rates[steps - 1]
 
 
 class StreamPass(Pass):
@@ -352,9 +370,15 @@ class StreamPass(Pass):
 
     def run(self) -> None:
         network, rows = self.fit.network, 0
-        for item in self.data.epoch():
-            data = network._stream_batch(item, self.batches + 1)
+        batches: Iterable[Batch] = (
+            network._stream_batch(item, number, self.data.class_weights)
+            for number, item in enumerate(self.data.epoch(), 1)
+        )
+        if network._design.joins_last:
+            batches = without_single_rows(batches)
+        for data in batches:
             n = len(data[0])
+            network._require_rows(n, f"mini-batch {self.batches + 1}: ")
             network._reserve(n)
             rates = network._rates(1)
             first = 0
@@ -384,6 +408,23 @@ def _tell(what: str, epoch: int, batch: int | None, lr: float) -> NoReturn:
         epoch,
         batch or None,
     )
+
+
+def _not_finite(network: Network) -> str | None:
+    """Which of the arrays that training changes is not finite, if any."""
+    for array in _what_changes(network):
+        if not door.all_finite(array):
+            return _name(network, array)
+    return None
+
+
+def _name(network: Network, array: NDArray[Any]) -> str:
+    """One of those arrays, as the subject of a message."""
+    if array is network.parameters:
+        return "the parameters are"
+    if array is network._running:
+        return "the running moments are"
+    return "the optimizer's state is"
 
 
 def _what_changes(network: Network) -> list[NDArray[Any]]:

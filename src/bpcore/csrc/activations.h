@@ -10,6 +10,11 @@
 #define SELU CONSTANT(1.0507009873554804934193349852946)
 #define SELU_ALPHA CONSTANT(1.7580993408473768599402175208123)
 
+/* z where it may be a factor of what is 0 far below, or far on either side */
+#define ABOVE(z) T(at_least)(z, -1000)
+#define WITHIN(z) T(at_most)(ABOVE(z), 1000)
+#define FINITE(z) T(at_most)(T(at_least)(z, -LARGEST), LARGEST)
+
 static inline T(vec) T(gelu_inner)(T(vec) z) { /* sqrt(2/pi) (z + 0.044715 z^3) */
     const T(vec) cubic = T(fma)(CONSTANT(0.044715) * z, z, ONE);
     return CONSTANT(0.79788456080286535588) * z * cubic;
@@ -18,11 +23,11 @@ static inline T(vec) T(gelu_inner)(T(vec) z) { /* sqrt(2/pi) (z + 0.044715 z^3) 
 ACTIVATION(leaky_relu, T(select)(T(less)(z, ZERO), CONSTANT(0.01) * z, z))
 ACTIVATION(elu, T(select)(T(less)(ZERO, z), z, T(expm1)(z)))
 ACTIVATION(selu, T(select)(T(less)(ZERO, z), SELU * z, SELU_ALPHA * T(expm1)(z)))
-ACTIVATION(gelu, z * T(normal_cdf)(z))
-ACTIVATION(gelu_tanh, CONSTANT(0.5) * z * (ONE + T(tanh)(T(gelu_inner)(z))))
-ACTIVATION(silu, z * T(sigmoid)(z))
+ACTIVATION(gelu, ABOVE(z) * T(normal_cdf)(z))
+ACTIVATION(gelu_tanh, CONSTANT(0.5) * ABOVE(z) * (ONE + T(tanh)(T(gelu_inner)(z))))
+ACTIVATION(silu, ABOVE(z) * T(sigmoid)(z))
 ACTIVATION(softplus, T(relu)(z) + T(log1p)(T(exp)(-T(abs)(z))))
-ACTIVATION(softsign, z / (ONE + T(abs)(z)))
+ACTIVATION(softsign, FINITE(z) / (ONE + T(abs)(FINITE(z))))
 ACTIVATION(hard_sigmoid, T(at_most)(T(at_least)((z + 3) / CONSTANT(6), 0), 1))
 ACTIVATION(hard_tanh, T(at_most)(T(at_least)(z, -1), 1))
 ACTIVATION(step, T(select)(T(less)(ZERO, z), ONE, T(select)(T(equal)(z, z), ZERO, z)))
@@ -40,13 +45,13 @@ TERM(x_times_hard_sigmoid_derivative,
 TERM(x_times_hard_tanh_derivative, T(select)(T(less)(T(abs)(y), ONE), x, ZERO))
 /* Phi(z) + z phi(z) */
 TERM(x_times_gelu_derivative,
-     x * T(fma)(y * CONSTANT(0.39894228040143267794), T(exp)(CONSTANT(-0.5) * y * y),
+     x * T(fma)(WITHIN(y) * CONSTANT(0.39894228040143267794), T(exp)(CONSTANT(-0.5) * y * y),
                 T(normal_cdf)(y)))
 /* s (1 + z (1 - s)) */
 static inline T(vec) T(x_times_silu_derivative)(T(vec) x, T(vec) z, T(vec) c) {
     const T(vec) s = T(sigmoid)(z);
     (void)c;
-    return x * s * T(fma)(z, 1 - s, ONE);
+    return x * s * T(fma)(WITHIN(z), 1 - s, ONE);
 }
 /* (1 + t) / 2 + z / 2 (1 - t^2) dt/dz of the inside */
 static inline T(vec) T(x_times_gelu_tanh_derivative)(T(vec) x, T(vec) z, T(vec) c) {
@@ -122,3 +127,6 @@ static void T(times_derivative)(bpcore_activation f, REAL *d, const REAL *a,
 #undef ZERO
 #undef SELU
 #undef SELU_ALPHA
+#undef ABOVE
+#undef WITHIN
+#undef FINITE

@@ -22,6 +22,7 @@ static void T(elementary)(bpcore_elementary f, REAL *out, const REAL *x,
     case BPCORE_SIGMOID_OF: T(map)(T(sigmoid), out, x, size); break;
     case BPCORE_EXPM1: T(map)(T(expm1), out, x, size); break;
     case BPCORE_NORMAL_CDF: T(map)(T(normal_cdf), out, x, size); break;
+    case BPCORE_LOG_COSH_OF: T(map)(T(log_of_cosh), out, x, size); break;
     }
 }
 

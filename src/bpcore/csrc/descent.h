@@ -104,7 +104,7 @@ BPCORE_INLINE void T(descend_other)(bpcore_rule rule, const T(rates) rates, REAL
         KEEP(0, T(toward)(m, g, rates.rest2));
         break;
     case BPCORE_RPROP: {
-        const T(vec) turn = g * STATE(0), step = STATE(1);
+        const T(vec) turn = T(sign)(g) * T(sign)(STATE(0)), step = STATE(1);
         const T(ivec) back = T(less)(turn, (T(vec)){0});
         const T(ivec) on = T(less)((T(vec)){0}, turn);
         s = T(select)(on, step * B(grow), T(select)(back, step * B(shrink), step));

@@ -24,5 +24,6 @@
 #undef ARM
 #undef MASK512
 #undef TAIL_MASKS
+#undef LARGEST
 #undef SCALAR_FMA
 #undef SCALAR_SQRT

@@ -3,11 +3,13 @@
 #ifndef BPCORE_DTYPES_H
 #define BPCORE_DTYPES_H
 
+#include <float.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
+#include "norms.h"
 #include "random.h"
 #include "types.h"
 #include "worker.h"
@@ -77,6 +79,7 @@
 #define ARM(name) name##32
 #define MASK512 __mmask16
 #define TAIL_MASKS {-1, -1, -1, -1, -1, -1, -1, -1}
+#define LARGEST FLT_MAX
 #define SCALAR_FMA fmaf
 #define SCALAR_SQRT sqrtf
 #include "dtype.h"
@@ -90,6 +93,7 @@
 #define ARM(name) name##64
 #define MASK512 __mmask8
 #define TAIL_MASKS {-1, -1, -1, -1}
+#define LARGEST DBL_MAX
 #define SCALAR_FMA fma
 #define SCALAR_SQRT sqrt
 #include "dtype.h"

@@ -10,7 +10,8 @@
  *
  * The coefficients are Remez fits in 50-digit arithmetic, rounded to REAL one by one
  * with the rest fitted again: EXP to (e^r - 1 - r) / r^2 relative to e^r - 1 on
- * |r| <= ln(2)/2, LOG to ((log(1+s) - log(1-s)) / s - 2) / s^2 relative to the
+ * |r| <= ln(2)/2, LOG_COSH (Chebyshev nodes) to (log(cosh(d)) / x - 1/2) / x on
+ * x = d^2 <= 1, LOG to ((log(1+s) - log(1-s)) / s - 2) / s^2 relative to the
  * logarithm on |s| <= 3 - sqrt(8), which is where (1+s) / (1-s) is in
  * [sqrt(1/2), sqrt(2)].  LN2_HIGH ends in enough zeros for n LN2_HIGH to be exact. */
 
@@ -30,6 +31,9 @@ static const float T(EXP)[] = { /* error 2^-26.1 */
     0x1.fffffep-2f, 0x1.5554aap-3f, 0x1.55579ep-5f, 0x1.122c7ap-7f, 0x1.6ab0a8p-10f};
 static const float T(LOG)[] = { /* error 2^-30.2 */
     0x1.55557ap-1f, 0x1.995ed4p-2f, 0x1.31e0dap-2f};
+static const float T(LOG_COSH)[] = { /* error 2^-26.6 */
+    -0x1.555554p-4f, 0x1.6c1638p-6f, -0x1.b9f8a6p-8f, 0x1.1cf218p-9f, -0x1.6e7536p-11f,
+    0x1.908d18p-13f, -0x1.f70bc6p-16f};
 static const float T(NORMAL_CENTRE)[] = { /* error 2^-31.8 */
     0x1.988454p-2f, -0x1.105832p-4f, 0x1.46ce58p-7f, -0x1.36fe32p-10f, 0x1.dc102ap-14f,
     -0x1.010b86p-17f};
@@ -57,6 +61,12 @@ static const double T(LOG)[] = { /* error 2^-59.5 */
     0x1.5555555555592p-1, 0x1.999999997fefp-2,  0x1.24924941e50dcp-2,
     0x1.c71c521069a85p-3, 0x1.74663de0337f6p-3, 0x1.39a1cd0b09648p-3,
     0x1.2f04ef107449dp-3};
+static const double T(LOG_COSH)[] = { /* error 2^-56.6 */
+    -0x1.5555555555555p-4,  0x1.6c16c16c16b21p-6,  -0x1.ba1ba1ba09a16p-8,
+    0x1.1ea5d397a0770p-9,   -0x1.833d9b79192fcp-11, 0x1.0d0b3f8ca0cdcp-12,
+    -0x1.7da187717a8cfp-14, 0x1.12e912c66a9d6p-15, -0x1.906e7ed5ed8e2p-17,
+    0x1.2440217d803f8p-18,  -0x1.a1307ba3b2516p-20, 0x1.1319bfc4f54a1p-21,
+    -0x1.2e63935c5c381p-23, 0x1.d553b8d753753p-26, -0x1.7199d3332b32fp-29};
 static const double T(NORMAL_CENTRE)[] = { /* error 2^-70.1 */
     0x1.9884533d43651p-2, -0x1.1058377e2cee0p-4, 0x1.46d04297691d4p-7,
     -0x1.37403f6ba0d60p-10, 0x1.e42b0d51f3f57p-14, -0x1.3ce8fabb1fde9p-17,
@@ -205,6 +215,18 @@ static inline T(vec) T(sigmoid)(T(vec) x) {
     T(vec) y = T(exp_in_range)(-T(at_most)(T(abs)(x), -(EXP_IS_ZERO)));
     T(vec) w = T(select)(T(less)(x, T(broadcast)(0)), y, one);
     return T(fma)(-w, y / (one + y), w);
+}
+
+/* log(cosh(d)) = x/2 + x^2 LOG_COSH(x) with x = d^2 up to |d| = 1, where x + rest is d^2
+ * before rounding; then (|d| - ln(2)) + log(1 + e^(-2|d|)), whose two differences are
+ * exact or small. */
+static inline T(vec) T(log_of_cosh)(T(vec) d) {
+    T(vec) y = T(abs)(d), half = T(broadcast)((REAL)0.5);
+    T(vec) x = y * y, rest = T(fma)(y, y, -x);
+    T(vec) near = T(fma)(half, x, T(fma)(x * x, POLYNOMIAL(T(LOG_COSH), x), half * rest));
+    T(vec) beyond = T(log1p)(T(exp)(y * -2)) - T(broadcast)(LN2_LOW);
+    T(vec) far = (y - T(broadcast)(LN2_HIGH)) + beyond;
+    return T(select)(T(less)(y, T(broadcast)(1)), near, far);
 }
 
 /* The share of a standard normal distribution below x: 1/2 + x CENTRE(x^2) up to |x| =

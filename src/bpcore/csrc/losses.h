@@ -5,7 +5,15 @@ TERM(squared_difference, (x - y) * (x - y))
 TERM(difference_times_c, (x - y) * c)
 /* y (c - x), and 0 for y = 0 even where c - x is infinite */
 TERM(cross_entropy_of, T(select)(T(equal)(y, (T(vec)){0}), y, y * (c - x)))
-TERM(binary_cross_entropy_of, T(relu)(x) - x * y + T(log1p)(T(exp)(-T(abs)(x))))
+/* max(x, 0) - x y + log(1 + e^-|x|), and its limit where x is infinite */
+static inline T(vec) T(binary_cross_entropy_of)(T(vec) x, T(vec) y, T(vec) c) {
+    const T(vec) infinity = T(broadcast)((REAL)INFINITY);
+    const T(vec) finite = T(at_most)(T(at_least)(x, -LARGEST), LARGEST);
+    const T(vec) linear = T(relu)(finite) - finite * y;
+    const T(ivec) wrong = T(equal)(T(abs)(x), infinity) & T(less)((T(vec)){0}, linear);
+    (void)c;
+    return T(select)(wrong, infinity, linear) + T(log1p)(T(exp)(-T(abs)(x)));
+}
 TERM(sigmoid_difference_times_c, (T(sigmoid)(x) - y) * c)
 TERM(exp_times_c, T(exp)(x) * c)
 TERM(x_minus_y_times_c, x - y * c)
@@ -20,15 +28,14 @@ TERM(y_log_y, T(select)(T(equal)(y, (T(vec)){0}), y, y * T(log)(y)))
       T(min)(c, T(max)(-c, x - y)))                                                     \
     X(QUANTILE, quantile, T(max)(c * (y - x), (c - 1) * (y - x)),                       \
       T(select)(T(less)(x, y), -c, T(select)(T(less)(y, x), 1 - c, x - y)))             \
-    X(LOG_COSH, log_cosh,                                                               \
-      T(at_least)(                                                                      \
-          T(abs)(x - y) + T(log1p)(T(exp)(T(abs)(x - y) * -2)) - (REAL)M_LN2, 0),       \
-      T(tanh)(x - y))                                                                   \
+    X(LOG_COSH, log_cosh, T(log_of_cosh)(x - y), T(tanh)(x - y))                        \
     X(HINGE, hinge, T(relu)(1 - x * y),                                                 \
       T(select)(T(less)(x * y, T(broadcast)(1)), -y,                                    \
                 T(select)(T(equal)(x * y, x * y), T(broadcast)(0), x * y)))               \
-    X(POISSON, poisson, x - y * T(log)(x + c), 1 - y / (x + c))                         \
-    X(POISSON_OF_LOG, poisson_of_log, T(exp)(x) - x * y, T(exp)(x) - y)
+    X(POISSON, poisson, x - y * T(log)(T(at_most)(x, LARGEST) + c), 1 - y / (x + c))    \
+    X(POISSON_OF_LOG, poisson_of_log,                                                   \
+      T(exp)(x) - T(select)(T(equal)(y, (T(vec)){0}), y, T(at_most)(x, LARGEST) * y),   \
+      T(exp)(x) - y)
 #define TERMS(KIND, name, value, derivative) \
     TERM(name, value) TERM(name##_derivative, derivative)
 EACH_SIMPLE_LOSS(TERMS)
@@ -45,11 +52,20 @@ EACH_SIMPLE_LOSS(TERMS)
 EACH_SIMPLE_LOSS(SIMPLE)
 #undef SIMPLE
 
-/* E = factor * sum (a - y)^2       delta = 2 * factor * (a - y) */
-static REAL T(squared_error_row)(REAL *delta, const REAL *a, const REAL *y, REAL factor,
-                                 REAL scale, ptrdiff_t n) {
+/* E = factor * sum (a - y)^2       delta = 2 * factor * (a - y)
+ *
+ * Where the squares are no normal numbers, those of (a - y) / 2^e are summed. */
+static double T(squared_error_row)(REAL *delta, const REAL *a, const REAL *y,
+                                   REAL factor, REAL scale, ptrdiff_t n) {
+    REAL sum = T(row_sum)(T(squared_difference), a, y, 0, n);
+    int e = 0;
+    if (!bpcore_squares_fit(sum, sizeof(REAL))) {
+        T(combine)(T(x_minus_y), delta, a, y, 0, n);
+        e = bpcore_exponent(T(largest)(delta, n), sizeof(REAL));
+        sum = (REAL)T(sum_of_squares)(delta, (REAL)ldexp(1, -e), n);
+    }
     T(combine)(T(difference_times_c), delta, a, y, 2 * factor * scale, n);
-    return factor * T(row_sum)(T(squared_difference), a, y, 0, n);
+    return e ? ldexp(factor * sum, 2 * e) : factor * sum;
 }
 
 static REAL T(log_of)(REAL x) { return T(first_lane)(T(log)(T(broadcast)(x))); }
@@ -57,7 +73,7 @@ static REAL T(log_of)(REAL x) { return T(first_lane)(T(log)(T(broadcast)(x))); }
 /* E = -sum y log softmax(z)        delta = softmax(z) * sum y - y */
 static REAL T(cross_entropy_row)(REAL *delta, const REAL *z, const REAL *y, REAL scale,
                                  ptrdiff_t n) {
-    T(combine)(T(x_minus_c), delta, z, z, T(row_max)(z, n), n);
+    T(combine)(T(x_below_c), delta, z, z, T(row_max)(z, n), n);
     const REAL sum = T(row_sum)(T(exp_of_x), delta, delta, 0, n);
     const REAL loss = T(row_sum)(T(cross_entropy_of), delta, y, T(log_of)(sum), n);
     const REAL total = T(row_sum)(T(x_of), y, y, 0, n);
@@ -83,14 +99,14 @@ static REAL T(cross_entropy_label_row)(REAL *delta, const REAL *z, int64_t label
         T(store_tail)(delta, d, tail);
     } else {
         highest = T(row_max)(z, n);
-        T(combine)(T(exp_of_difference), delta, z, z, highest, n);
+        T(combine)(T(exp_of_x_below_c), delta, z, z, highest, n);
         sum = T(row_sum)(T(x_of), delta, delta, 0, n);
         const REAL at_label = (delta[label] * (1 / sum) - 1) * scale;
         T(combine)(T(x_times_c), delta, delta, delta, 1 / sum, n);
         T(combine)(T(x_times_c), delta, delta, delta, scale, n);
         delta[label] = at_label;
     }
-    return T(log_of)(sum) - (z[label] - highest);
+    return T(log_of)(sum) - (z[label] == highest ? 0 : z[label] - highest);
 }
 
 /* The cross-entropy with targets (1 - smoothing) y + smoothing / n.  `y` may be NULL:
@@ -100,7 +116,7 @@ static REAL T(smoothed_cross_entropy_row)(REAL *delta, const REAL *z, const REAL
                                           ptrdiff_t n) {
     if (!y && (label < 0 || label >= n)) return (REAL)NAN;
     const REAL rest = 1 - smoothing, each = smoothing / (REAL)n;
-    T(combine)(T(x_minus_c), delta, z, z, T(row_max)(z, n), n);
+    T(combine)(T(x_below_c), delta, z, z, T(row_max)(z, n), n);
     const REAL sum = T(row_sum)(T(exp_of_x), delta, delta, 0, n);
     const REAL log_sum = T(log_of)(sum);
     const REAL all = (REAL)n * log_sum - T(row_sum)(T(x_of), delta, delta, 0, n);
@@ -138,7 +154,7 @@ static void T(cross_entropy_label_columns)(REAL *E, REAL *delta, const REAL *z,
         col[j] = T(select)(right, (a - 1) * share, a * share);
     }
     T(store_columns)(delta, col, rows, width);
-    T(store)(E, T(log)(sum) - (T(load)(z_at_label) - highest));
+    T(store)(E, T(log)(sum) - T(below)(T(load)(z_at_label), highest));
 }
 
 /* E = sum max(z, 0) - z y + log(1 + exp(-|z|))      delta = sigmoid(z) - y */
@@ -150,8 +166,8 @@ static REAL T(binary_cross_entropy_row)(REAL *delta, const REAL *z, const REAL *
 }
 /* One row of any loss: targets in y, or (cross-entropy only, y NULL) in `label`.
  * `setting` is the loss's own: see bpcore/losses.py. */
-static REAL T(loss_row)(bpcore_loss kind, REAL setting, REAL *delta, const REAL *z,
-                        const REAL *y, int64_t label, REAL scale, ptrdiff_t n) {
+static double T(loss_row)(bpcore_loss kind, REAL setting, REAL *delta, const REAL *z,
+                          const REAL *y, int64_t label, REAL scale, ptrdiff_t n) {
     switch (kind) {
     case BPCORE_SQUARED_ERROR:
         return T(squared_error_row)(delta, z, y, (REAL)0.5, scale, n);
@@ -176,6 +192,23 @@ static REAL T(loss_row)(bpcore_loss kind, REAL setting, REAL *delta, const REAL 
 }
 #undef EACH_SIMPLE_LOSS
 
+/* E = sum w[j] e(z[j], y[j]) and delta[j] = share w[j] de/dz[j], of the losses in which
+ * every output has a part e of its own, which their E is the sum or the mean of. */
+static double T(loss_of_weighted_outputs)(bpcore_loss kind, REAL setting, REAL *delta,
+                                          const REAL *z, const REAL *y, const double *w,
+                                          double share, ptrdiff_t n) {
+    const int sums = kind == BPCORE_BINARY_CROSS_ENTROPY || kind == BPCORE_SQUARED_ERROR;
+    const double parts = sums ? 1 : (double)n;
+    double E = 0;
+    for (ptrdiff_t j = 0; j < n; j++) {
+        delta[j] = 0;
+        if (w[j] == 0) continue; /* its loss may be infinite */
+        E += w[j] / parts * T(loss_row)(kind, setting, delta + j, z + j, y + j, 0,
+                                        (REAL)(share * w[j] / parts), 1);
+    }
+    return E;
+}
+
 /* E[i] = w[i] E(z[i], y[i]) and delta[i] = share w[i] dE/dz[i], rows first .. end of a
  * mini-batch. */
 static void T(loss_rows)(bpcore_loss kind, double setting, double *E, REAL *delta,
@@ -196,8 +229,14 @@ static void T(loss_rows)(bpcore_loss kind, double setting, double *E, REAL *delt
         }
     for (; i < end; i++) {
         const ptrdiff_t at = order ? order[i] : i;
-        const double w = targets->weight ? targets->weight[at] : 1;
         const REAL *y = targets->y ? (const REAL *)targets->y + at * width : NULL;
+        if (targets->weight && targets->weights > 1) {
+            E[i] = T(loss_of_weighted_outputs)(
+                kind, (REAL)setting, delta + i * width, z + i * width, y,
+                targets->weight + at * targets->weights, share, width);
+            continue;
+        }
+        const double w = targets->weight ? targets->weight[at] : 1;
         if (w == 0) { /* a row that does not count may have any loss, infinite too */
             memset(delta + i * width, 0, (size_t)width * sizeof(REAL));
             E[i] = 0;

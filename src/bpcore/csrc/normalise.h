@@ -15,19 +15,28 @@
 #define LOAD(p) T(load_part)(p, whole, tail)
 #define STORE(p, value) T(store_part)(p, value, whole, tail)
 
-/* The sum over i of x[i] y[i], n rows of one block of columns. */
-BPCORE_INLINE T(vec) T(column_sum)(const REAL *x, const REAL *y, ptrdiff_t n,
+/* The sum over i of s x[i] s y[i], or of s x[i] where y is NULL, n rows of one block of
+ * columns. */
+BPCORE_INLINE T(vec) T(column_sum)(const REAL *x, const REAL *y, T(vec) s, ptrdiff_t n,
                                    ptrdiff_t width, int whole, T(tail) tail) {
     T(vec) total = {0};
     for (ptrdiff_t k0 = 0; k0 < n; k0 += BPCORE_CHAIN) {
         const ptrdiff_t k1 = bpcore_least(k0 + BPCORE_CHAIN, n);
         T(vec) sum = {0};
         for (ptrdiff_t k = k0; k < k1; k++)
-            sum = T(fma)(LOAD(x + k * width),
-                         y ? LOAD(y + k * width) : T(broadcast)(1), sum);
+            sum = T(fma)(LOAD(x + k * width) * s,
+                         y ? LOAD(y + k * width) * s : T(broadcast)(1), sum);
         total = k0 ? sum + total : sum;
     }
     return total;
+}
+
+/* max |x[i]| over n rows of one block of columns, NaN left out */
+BPCORE_INLINE T(vec) T(column_largest)(const REAL *x, ptrdiff_t n, ptrdiff_t width,
+                                       int whole, T(tail) tail) {
+    T(vec) most = {0};
+    for (ptrdiff_t k = 0; k < n; k++) most = T(max)(T(abs)(LOAD(x + k * width)), most);
+    return most;
 }
 
 /* hat holds u at first, and may be y; inverse = 1 / sqrt(variance + eps). */
@@ -36,19 +45,24 @@ static void T(batch_normalise)(REAL *y, REAL *hat, REAL *inverse, REAL *mean,
                                REAL eps, ptrdiff_t n, ptrdiff_t width, ptrdiff_t first,
                                ptrdiff_t end) {
     EACH_COLUMNS
-        const T(vec) m = T(column_sum)(hat + j, NULL, n, width, whole, tail) / (REAL)n;
+        /* All of it for c u: c is 1, or a power of two where squares would overflow. */
+        const T(vec) most = T(column_largest)(hat + j, n, width, whole, tail);
+        const T(vec) c = T(at_most)(T(unit_scale)(most), 1), one = T(broadcast)(1);
+        const T(vec) m = T(column_sum)(hat + j, NULL, c, n, width, whole, tail) / (REAL)n;
         for (ptrdiff_t i = 0; i < n; i++)
-            STORE(hat + i * width + j, LOAD(hat + i * width + j) - m);
-        const T(vec) v = T(column_sum)(hat + j, hat + j, n, width, whole, tail) / (REAL)n;
-        const T(vec) inv = 1 / T(sqrt)(v + eps), g = LOAD(gain + j), s = LOAD(shift + j);
+            STORE(hat + i * width + j, LOAD(hat + i * width + j) * c - m);
+        const T(vec) v =
+            T(column_sum)(hat + j, hat + j, one, n, width, whole, tail) / (REAL)n;
+        const T(vec) inv = 1 / T(sqrt)(v + c * c * eps);
+        const T(vec) g = LOAD(gain + j), s = LOAD(shift + j);
         for (ptrdiff_t i = 0; i < n; i++) {
             const T(vec) h = LOAD(hat + i * width + j) * inv;
             STORE(hat + i * width + j, h);
             STORE(y + i * width + j, T(fma)(h, g, s));
         }
-        STORE(mean + j, m);
-        STORE(variance + j, v);
-        STORE(inverse + j, inv);
+        STORE(mean + j, m / c);
+        STORE(variance + j, v / c / c);
+        STORE(inverse + j, inv * c);
     END_COLUMNS
 }
 
@@ -59,8 +73,9 @@ static void T(batch_normalise_back)(REAL *delta, REAL *dgain, REAL *dshift,
                                     const REAL *gain, ptrdiff_t n, ptrdiff_t width,
                                     ptrdiff_t first, ptrdiff_t end) {
     EACH_COLUMNS
-        const T(vec) dg = T(column_sum)(delta + j, hat + j, n, width, whole, tail);
-        const T(vec) ds = T(column_sum)(delta + j, NULL, n, width, whole, tail);
+        const T(vec) one = T(broadcast)(1);
+        const T(vec) dg = T(column_sum)(delta + j, hat + j, one, n, width, whole, tail);
+        const T(vec) ds = T(column_sum)(delta + j, NULL, one, n, width, whole, tail);
         const T(vec) scale = LOAD(gain + j) * LOAD(inverse + j);
         for (ptrdiff_t i = 0; i < n; i++) {
             const ptrdiff_t at = i * width + j;
@@ -78,11 +93,15 @@ static void T(layer_normalise)(REAL *y, REAL *hat, REAL *inverse, const REAL *ga
                                ptrdiff_t first, ptrdiff_t end) {
     for (ptrdiff_t i = first; i < end; i++) {
         REAL *const h = hat + i * width;
+        const T(vec) most = T(broadcast)(T(largest)(h, width));
+        const REAL c = T(first_lane)(T(at_most)(T(unit_scale)(most), 1));
+        if (c != 1) T(combine)(T(x_times_c), h, h, h, c, width);
         const REAL mean = T(row_sum)(T(x_of), h, h, 0, width) / (REAL)width;
         T(combine)(T(x_minus_c), h, h, h, mean, width);
         const REAL variance = T(row_sum)(T(x_times_y), h, h, 0, width) / (REAL)width;
-        inverse[i] = 1 / T(first_lane)(T(sqrt)(T(broadcast)(variance + eps)));
-        T(combine)(T(x_times_c), h, h, h, inverse[i], width);
+        const REAL inv = 1 / T(first_lane)(T(sqrt)(T(broadcast)(variance + c * c * eps)));
+        T(combine)(T(x_times_c), h, h, h, inv, width);
+        inverse[i] = inv * c;
         T(combine)(T(x_times_y), y + i * width, h, gain, 0, width);
         T(combine)(T(x_plus_y), y + i * width, y + i * width, shift, 0, width);
     }
@@ -92,8 +111,9 @@ static void T(layer_normalise_sums)(REAL *dgain, REAL *dshift, const REAL *delta
                                     const REAL *hat, ptrdiff_t n, ptrdiff_t width,
                                     ptrdiff_t first, ptrdiff_t end) {
     EACH_COLUMNS
-        STORE(dgain + j, T(column_sum)(delta + j, hat + j, n, width, whole, tail));
-        STORE(dshift + j, T(column_sum)(delta + j, NULL, n, width, whole, tail));
+        const T(vec) one = T(broadcast)(1);
+        STORE(dgain + j, T(column_sum)(delta + j, hat + j, one, n, width, whole, tail));
+        STORE(dshift + j, T(column_sum)(delta + j, NULL, one, n, width, whole, tail));
     END_COLUMNS
 }
 
@@ -139,12 +159,16 @@ static void T(fold)(REAL *W_folded, REAL *b_folded, const REAL *W, const REAL *s
 static void T(limit_norms)(REAL *W, REAL most, ptrdiff_t n_in, ptrdiff_t n_out,
                            ptrdiff_t first, ptrdiff_t end) {
     EACH_COLUMNS
-        const T(vec) squares = T(column_sum)(W + j, W + j, n_in, n_out, whole, tail);
-        const T(vec) norm = T(sqrt)(squares), limit = T(broadcast)(most);
-        const T(vec) scale = T(select)(T(less)(limit, norm), limit / norm,
-                                       T(broadcast)(1));
-        for (ptrdiff_t i = 0; i < n_in; i++)
-            STORE(W + i * n_out + j, LOAD(W + i * n_out + j) * scale);
+        /* The norm of c W: c is 1, or a power of two where squares do not fit. */
+        const T(vec) largest = T(column_largest)(W + j, n_in, n_out, whole, tail);
+        const T(vec) c = T(unit_scale)(largest), limit = T(broadcast)(most);
+        const T(vec) norm =
+            T(sqrt)(T(column_sum)(W + j, W + j, c, n_in, n_out, whole, tail));
+        const T(ivec) longer = T(less)(limit * c, norm);
+        for (ptrdiff_t i = 0; i < n_in; i++) {
+            const T(vec) w = LOAD(W + i * n_out + j);
+            STORE(W + i * n_out + j, T(select)(longer, w * c * (limit / norm), w));
+        }
     END_COLUMNS
 }
 

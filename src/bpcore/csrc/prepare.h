@@ -9,19 +9,22 @@ static double bpcore_nadam_momentum(const bpcore_optimizer *o, double t) {
 }
 
 /* The powers for step t, from those of the step before where they are at hand: always
- * the same chain of products. */
+ * the same chain of products.  Powers below 2^-200 are 0 to every formula, and are not
+ * multiplied on. */
 static void bpcore_count_to(bpcore_optimizer *o, int64_t t) {
+    const double none = 0x1p-200;
     if (o->step <= 0 || o->step > t) {
         o->step = 0;
         o->power1 = o->power2 = o->momentums = 1;
     }
-    while (o->step < t) {
+    while (o->step < t && (o->power1 > none || o->power2 > none)) {
         o->step++;
-        o->power1 *= o->beta1;
-        o->power2 *= o->beta2;
-        if (o->rule == BPCORE_NADAM)
+        if (o->power1 > none) o->power1 *= o->beta1;
+        if (o->power2 > none) o->power2 *= o->beta2;
+        if (o->rule == BPCORE_NADAM && o->momentums > none)
             o->momentums *= bpcore_nadam_momentum(o, (double)o->step);
     }
+    o->step = t;
 }
 
 /* Make ready for step t = 1, 2, ... at the learning rate lr. */

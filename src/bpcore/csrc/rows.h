@@ -43,13 +43,21 @@ static REAL T(row_max)(const REAL *z, ptrdiff_t n) {
         (void)x, (void)y, (void)c;                                         \
         return expression;                                                 \
     }
+/* x - highest, and 0 where they are equal, also where both are infinite */
+static inline T(vec) T(below)(T(vec) x, T(vec) highest) {
+    return T(from_bits)(~T(equal)(x, highest) & T(bits)(x - highest));
+}
+
 TERM(x_minus_c, x - c)
+TERM(x_below_c, T(below)(x, c))
 TERM(x_times_c, x * c)
 TERM(x_of, x)
 TERM(x_times_y, x * y)
 TERM(x_plus_y, x + y)
+TERM(x_minus_y, x - y)
+TERM(square_of_x_times_c, (x * c) * (x * c))
 TERM(exp_of_x, T(exp)(x))
-TERM(exp_of_difference, T(exp)(x - c))
+TERM(exp_of_x_below_c, T(exp)(T(below)(x, c)))
 TERM(x_times_relu_derivative, T(times_relu_derivative)(x, y))
 TERM(x_times_sigmoid_derivative, T(times_sigmoid_derivative)(x, y))
 TERM(x_times_tanh_derivative, T(times_tanh_derivative)(x, y))
@@ -58,11 +66,39 @@ TERM(x_times_tanh_derivative, T(times_tanh_derivative)(x, y))
 static void T(accumulate)(REAL *total, const REAL *g, ptrdiff_t size) {
     T(combine)(T(x_plus_y), total, total, g, 0, size);
 }
-static void T(scale)(REAL *g, REAL factor, ptrdiff_t size) {
-    T(combine)(T(x_times_c), g, g, g, factor, size);
+static void T(scale)(REAL *g, double factor, ptrdiff_t size) {
+    if (factor < 0x1p-100) { /* perhaps no normal number: g is large, so in two steps */
+        T(combine)(T(x_times_c), g, g, g, (REAL)0x1p-60, size);
+        factor *= 0x1p60;
+    }
+    T(combine)(T(x_times_c), g, g, g, (REAL)factor, size);
 }
-static double T(sum_of_squares)(const REAL *g, ptrdiff_t size) {
-    return T(row_sum)(T(x_times_y), g, g, 0, size);
+static double T(sum_of_squares)(const REAL *g, REAL scale, ptrdiff_t size) {
+    return T(row_sum)(T(square_of_x_times_c), g, g, scale, size);
+}
+
+/* max |x[i]|, NaN left out */
+static REAL T(largest)(const REAL *x, ptrdiff_t size) {
+    const ptrdiff_t rest = size % T(LANES), whole = size - rest;
+    T(vec) most = {0};
+    for (ptrdiff_t i = 0; i < whole; i += T(LANES))
+        most = T(max)(T(abs)(T(load)(x + i)), most);
+    if (rest) most = T(max)(T(abs)(T(load_tail)(x + whole, T(make_tail)(rest))), most);
+    return T(max_of_lanes)(most);
+}
+
+/* Scale for norms: 1, and where `largest` is so far from 1 that squares may not fit, a
+ * power of two that brings it near. */
+static inline T(vec) T(unit_scale)(T(vec) largest) {
+    const REAL far = REAL_BITS == 32 ? (REAL)0x1p48 : (REAL)0x1p480;
+    const T(vec) infinity = T(broadcast)((REAL)INFINITY), zero = {0};
+    const T(ivec) above = T(less)(T(broadcast)(far), largest) & T(less)(largest, infinity);
+    const T(ivec) under = T(less)(zero, largest) & T(less)(largest, T(broadcast)(1 / far));
+    const T(vec) bounded = T(at_least)(largest, REAL_BITS == 32 ? 0x1p-120f : (REAL)0x1p-1016);
+    /* the power of two below it */
+    const T(vec) power = T(from_bits)(T(bits)(bounded) & T(bits)(infinity));
+    return T(select)(above | under, 1 / (power * T(broadcast)((REAL)0.25)),
+                     T(broadcast)(1));
 }
 
 /* exp(z - max z) of a row no wider than a register, for n lanes; `sum` of them.  It is
@@ -71,12 +107,12 @@ static inline T(vec) T(narrow_exp)(const REAL *z, T(tail) tail, REAL *highest,
                                    REAL *sum) {
     const T(vec) row = T(load_tail)(z, tail);
     *highest = T(max_of_lanes)(T(join)(tail, row, T(broadcast)(z[0])));
-    const T(vec) e = T(exp)(row - T(broadcast)(*highest));
+    const T(vec) e = T(exp)(T(below)(row, T(broadcast)(*highest)));
     *sum = T(sum_of_lanes)(T(join)(tail, e, (T(vec)){0}));
     return e;
 }
 
-/* a = exp(z - max z) / sum exp(z - max z);  a may be z. */
+/* a = exp(z - max z) / sum exp(z - max z);  a may be z.  Infinite z share 1. */
 static void T(softmax_row)(REAL *a, const REAL *z, ptrdiff_t n) {
     if (n <= T(LANES)) {
         const T(tail) tail = T(make_tail)(n);
@@ -85,7 +121,7 @@ static void T(softmax_row)(REAL *a, const REAL *z, ptrdiff_t n) {
         T(store_tail)(a, e * T(broadcast)(1 / sum), tail);
         return;
     }
-    T(combine)(T(exp_of_difference), a, z, z, T(row_max)(z, n), n);
+    T(combine)(T(exp_of_x_below_c), a, z, z, T(row_max)(z, n), n);
     T(combine)(T(x_times_c), a, a, a, 1 / T(row_sum)(T(x_of), a, a, 0, n), n);
 }
 
@@ -112,7 +148,8 @@ static inline T(vec) T(exp_of_columns)(T(vec) *col, T(vec) *highest, ptrdiff_t w
     *highest = col[0];
     for (int j = 1; j < width; j++) *highest = T(max)(col[j], *highest);
     for (int j = 0; j < T(LANES); j++) sum[j] = (T(vec)){0};
-    for (int j = 0; j < width; j++) sum[j] = col[j] = T(exp)(col[j] - *highest);
+    for (int j = 0; j < width; j++)
+        sum[j] = col[j] = T(exp)(T(below)(col[j], *highest));
     for (int half = T(LANES) / 2; half > 0; half /= 2)
         for (int j = 0; j < half; j++) sum[j] += sum[j + half];
     return sum[0];

@@ -94,12 +94,14 @@ typedef struct {
 } bpcore_optimizer;
 
 /* What the outputs of a mini-batch shall be, where the caller has it: sample i of the
- * mini-batch is row order[i] of y (n, n_L) or of labels (n,), and of weight (n,); row i
- * where order is NULL.  One of y and labels is NULL, weight is where all weigh 1. */
+ * mini-batch is row order[i] of y (n, n_L) or of labels (n,), and of weight (n, 1), or
+ * (n, n_L) where each output's loss has a weight of its own; row i where order is NULL.
+ * One of y and labels is NULL, weight is where all weigh 1. */
 typedef struct {
     const void *y;
     const int64_t *labels;
     const double *weight;
+    ptrdiff_t weights; /* of a row: 1 or n_L */
     const int64_t *order;
 } bpcore_targets;
 
@@ -122,6 +124,7 @@ typedef enum {
     BPCORE_SIGMOID_OF,
     BPCORE_EXPM1,
     BPCORE_NORMAL_CDF,
+    BPCORE_LOG_COSH_OF,
 } bpcore_elementary;
 
 /* C = finish(start + A @ B)      A (m, k)   B (k, n)   C (m, n)

@@ -23,9 +23,15 @@ def sigmoid(z: Array) -> Array:
     return np.where(z < 0, e, 1) / (1 + e)
 
 
+def below(z: Array, highest: Array) -> Array:
+    """z - highest, and 0 where they are equal, also where both are infinite"""
+    with np.errstate(invalid="ignore"):
+        return np.where(z == highest, 0, z - highest)
+
+
 def softmax(z: Array) -> Array:
-    """exp(z_j) / sum_k exp(z_k) of each row."""
-    e = np.exp(z - z.max(axis=1, keepdims=True))
+    """exp(z_j) / sum_k exp(z_k) of each row; infinite z share 1."""
+    e = np.exp(below(z, z.max(axis=1, keepdims=True)))
     return e / e.sum(axis=1, keepdims=True)
 
 
@@ -52,6 +58,22 @@ def gelu_tanh_derivative(z: Array) -> Array:
     return 0.5 * (1 + t) + 0.5 * z * (1 - t * t) * inner
 
 
+def above(z: Array) -> Array:
+    """z where it may be a factor of what is 0 far below"""
+    return np.maximum(z, -1000)
+
+
+def within(z: Array) -> Array:
+    """z where it may be a factor of what is 0 far on either side"""
+    return np.clip(z, -1000, 1000)
+
+
+def softsign(z: Array) -> Array:
+    """z / (1 + |z|), 1 and -1 at the ends"""
+    z = np.clip(z, np.finfo(z.dtype).min, np.finfo(z.dtype).max)
+    return z / (1 + np.abs(z))
+
+
 def expm1_below(z: Array) -> Array:
     """exp(z) - 1 for z <= 0, 0 above"""
     return np.expm1(np.minimum(z, 0))
@@ -66,11 +88,11 @@ FUNCTIONS: dict[str, Callable[[Array], Array]] = {
     "leaky_relu": lambda z: np.where(z < 0, 0.01 * z, z),
     "elu": lambda z: np.where(z > 0, z, expm1_below(z)),
     "selu": lambda z: SELU_SCALE * np.where(z > 0, z, SELU_ALPHA * expm1_below(z)),
-    "gelu": lambda z: z * normal_cdf(z),
-    "gelu_tanh": lambda z: 0.5 * z * (1 + np.tanh(gelu_inner(z))),
-    "silu": lambda z: z * sigmoid(z),
+    "gelu": lambda z: above(z) * normal_cdf(z),
+    "gelu_tanh": lambda z: 0.5 * above(z) * (1 + np.tanh(gelu_inner(z))),
+    "silu": lambda z: above(z) * sigmoid(z),
     "softplus": lambda z: np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))),
-    "softsign": lambda z: z / (1 + np.abs(z)),
+    "softsign": softsign,
     "hard_sigmoid": lambda z: np.clip((z + 3) / 6, 0, 1),
     "hard_tanh": lambda z: np.clip(z, -1, 1),
     "exp": np.exp,
@@ -85,9 +107,9 @@ DERIVATIVES: dict[str, Callable[[Array], Array]] = {
     "leaky_relu": lambda a: np.where(a > 0, 1, 0.01),
     "elu": lambda a: np.where(a > 0, 1, a + 1),
     "selu": lambda a: np.where(a > 0, SELU_SCALE, a + SELU_SCALE * SELU_ALPHA),
-    "gelu": lambda z: normal_cdf(z) + z * normal_density(z),
+    "gelu": lambda z: normal_cdf(z) + within(z) * normal_density(z),
     "gelu_tanh": gelu_tanh_derivative,
-    "silu": lambda z: sigmoid(z) * (1 + z * (1 - sigmoid(z))),
+    "silu": lambda z: sigmoid(z) * (1 + within(z) * (1 - sigmoid(z))),
     "softplus": lambda a: -np.expm1(-a),
     "softsign": lambda a: (1 - np.abs(a)) ** 2,
     "hard_sigmoid": lambda a: np.where((a > 0) & (a < 1), 1 / 6, 0),

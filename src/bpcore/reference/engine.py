@@ -27,7 +27,7 @@ from bpcore.reference.layers import (
     normalise,
     normalise_back,
 )
-from bpcore.reference.losses import loss
+from bpcore.reference.losses import weighted_loss
 from bpcore.reference.optimizers import clip_norm, descend, limit_norms
 
 Array = NDArray[Any]
@@ -74,7 +74,9 @@ class Engine:
             0,
             0,
         )
-        self.waiting, self.waiting_weight = 0, 0.0
+        self.layer_steps = tuple(0 for _ in self.layers)
+        self.by_weights = False
+        self.forget_waiting()
 
     def __enter__(self) -> Engine:
         return self
@@ -108,7 +110,7 @@ class Engine:
         self.forget_waiting()
 
     def forget_waiting(self) -> None:
-        self.waiting, self.waiting_weight = 0, 0.0
+        self.waiting, self.waiting_divisor, self.waiting_weighs = 0, 0.0, False
 
     def use_threads(self, n_threads: int) -> None:
         """Only kept: NumPy's threads are its own."""
@@ -204,27 +206,34 @@ class Engine:
         """What the loss takes is f_last(z[L-1])."""
         return "identity" if self.design.loss_takes_z else self.design.activations[-1]
 
-    def loss_pass(
-        self, out: Layer, y: Array, weight: Array | None, losses: Any = None
-    ) -> tuple[float, float, Array]:
-        """sum(w E), sum(w), and the mean's derivative by what the loss takes
+    def mean_divisor(self, n: int, weight: Array | None) -> float:
+        """What sum(w E) of a mini-batch is divided by: its rows, or sum(w)"""
+        return weight_sum(n, weight) if self.by_weights else float(n)
 
-        w E goes into `losses` where it is asked for.
+    def loss_pass(
+        self,
+        out: Layer,
+        y: Array,
+        weight: Array | None,
+        divisor: float,
+        losses: Any = None,
+    ) -> tuple[float, Array]:
+        """sum(w E), and the derivative of sum(w E) / divisor by what the loss takes
+
+        w E goes into `losses` where that is given.
         """
         design = self.design
         w = np.ones(len(out.a)) if weight is None else weight
-        share = 1 / w.sum() if w.any() else 0.0
+        scale = 1 / divisor if divisor else 0.0
         if isinstance(design.loss, CustomLoss):
-            E, delta = design.loss.weighted(out.a.copy(), y.copy(), w, share)
+            E, delta = design.loss.weighted(out.a.copy(), y.copy(), w, scale)
         else:
-            E, delta = loss(out.a, y, design.loss_kernel, design.loss_setting)
-            # A row that does not count may have any loss, an infinite one too.
-            E = w * np.where(w == 0, 0, E)
-            delta = np.where((w == 0)[:, None], 0, delta)
-            delta = delta * (w * share)[:, None].astype(out.a.dtype)
+            E, delta = weighted_loss(
+                out.a, y, w, scale, design.loss_kernel, design.loss_setting
+            )
         if losses is not None:
             losses[...] = E
-        return float(E.sum()), float(w.sum()), delta
+        return float(E.sum()), delta
 
     def through_output(self, output: Layer, d_output: Array) -> Array:
         """delta[L-1] from the derivative by what the loss takes"""
@@ -240,6 +249,10 @@ class Engine:
         gradients = views(flat, self.design.sizes, self.design.norms)
         of_weights, of_biases = self.optimizer.groups()
         self.steps += 1
+        self.layer_steps = tuple(
+            steps + (factor != 0)
+            for steps, factor in zip(self.layer_steps, self.lr_factors, strict=True)
+        )
         for l in self.layers:
             if self.lr_factors[l] == 0:
                 continue
@@ -254,7 +267,7 @@ class Engine:
                     told = group | {
                         "lr_factor": group["lr_factor"] * self.lr_factors[l]
                     }
-                    descend(w, g, told, lr, self.steps, _Rows(state))
+                    descend(w, g, told, lr, self.layer_steps[l], _Rows(state))
             if self.optimizer.max_norm:
                 limit_norms(self.parts.weights[l], self.optimizer.max_norm)
 
@@ -272,31 +285,50 @@ class Engine:
     def step(
         self, X: Array, y: Array, weight: Array | None, lr: float, ends: bool
     ) -> tuple[float, float]:
-        """One mini-batch of training; returns sum(w E), NaN if that, and sum(w)"""
-        key = self.key(self.seen)
-        X = self.noisy(X, key)
-        done = self.forward_pass(X, True, self.f_last, key)
-        total, weights, d_output = self.loss_pass(done[-1], y, weight)
-        if not np.isfinite(total):
-            return float("nan"), weights
-        flat = np.empty_like(self.parameters)
-        delta = self.through_output(done[-1], d_output)
-        self.backward_pass(X, done, delta, flat, key)
-        self.seen += 1
-        if self.accumulate > 1:
-            self.sum[...] = (self.sum if self.waiting else 0) + flat * weights
-            self.waiting, self.waiting_weight = (
-                self.waiting + 1,
-                self.waiting_weight + weights,
+        """One mini-batch of training; returns sum(w E), and what its mean is over
+
+        NaN if that is not finite, or moments of batch norm are not: nothing has changed
+        then.  Rows that all have weight 0 make no step.
+        """
+        divisor, waits = self.mean_divisor(len(X), weight), self.accumulate > 1
+        total = 0.0
+        if weight_sum(len(X), weight):
+            key = self.key(self.seen)
+            X = self.noisy(X, key)
+            done = self.forward_pass(X, True, self.f_last, key)
+            total, d_output = self.loss_pass(
+                done[-1], y, weight, 1.0 if waits else divisor
             )
+            if not (np.isfinite(total) and self.moments_fit(done)):
+                return float("nan"), divisor
+            flat = np.empty_like(self.parameters)
+            delta = self.through_output(done[-1], d_output)
+            self.backward_pass(X, done, delta, flat, key)
+            if waits:
+                self.sum[...] = (self.sum if self.waiting_weighs else 0) + flat
+                self.waiting_weighs = True
+            else:
+                self.clip_and_descend(flat, 1.0, lr)
+            for l in self.followed:
+                follow(self.running[l], done[l].moments, len(X))
+        self.seen += 1
+        if waits:
+            self.waiting += 1
+            self.waiting_divisor += divisor
             if self.waiting == self.accumulate or ends:
                 self.flush(lr)
-        else:
-            self.clip_and_descend(flat, 1.0, lr)
-        for l in self.layers:
-            if self.design.norms[l] == "batch" and self.lr_factors[l]:
-                follow(self.running[l], done[l].moments, len(X))
-        return total, weights
+        return total, divisor
+
+    @property
+    def followed(self) -> list[int]:
+        """The layers whose running moments follow those of the mini-batch."""
+        norms = self.design.norms
+        return [l for l in self.layers if norms[l] == "batch" and self.lr_factors[l]]
+
+    def moments_fit(self, done: list[Layer]) -> bool:
+        """Whether the moments of the mini-batch can be followed."""
+        most = np.finfo(self.parameters.dtype).max / 2
+        return all((np.abs(done[l].moments) <= most).all() for l in self.followed)
 
     def clip_and_descend(self, flat: Array, factor: float, lr: float) -> None:
         flat = self.without_frozen(flat)
@@ -304,10 +336,10 @@ class Engine:
         self.descend_pass(flat, lr)
 
     def flush(self, lr: float | None = None) -> None:
-        if self.waiting:
-            share = 1 / self.waiting_weight if self.waiting_weight else 0.0
-            self.clip_and_descend(self.sum, share, self.lr if lr is None else lr)
-            self.forget_waiting()
+        if self.waiting_weighs:
+            scale = 1 / self.waiting_divisor
+            self.clip_and_descend(self.sum, scale, self.lr if lr is None else lr)
+        self.forget_waiting()
 
     # --- what Network calls -----------------------------------------------------------
 
@@ -333,19 +365,23 @@ class Engine:
         weight: Array | None,
         first: int,
         total: float,
-        weights: float,
+        divisor: float,
         rows_at_a_time: int,
         seconds: float,
     ) -> tuple[int, float, float]:
         rows = slice(first, first + rows_at_a_time)
         w = None if weight is None else weight[rows]
         out = self.forward_pass(X[rows], False, self.f_last)[-1]
-        here, share, _ = self.loss_pass(out, y[rows], w)
-        return rows.stop, total + here, weights + share
+        here = weight_sum(len(out.a), w)
+        return (
+            rows.stop,
+            total + self.loss_pass(out, y[rows], w, here)[0],
+            divisor + here,
+        )
 
     def train_step(self, X: Array, y: Array, weight: Array | None) -> float:
-        total, weights = self.step(X, y, weight, self.lr, True)
-        return total / weights if weights else total
+        total, divisor = self.step(X, y, weight, self.lr, True)
+        return total / divisor if divisor else total
 
     def run(
         self,
@@ -356,7 +392,7 @@ class Engine:
         batch_size: int,
         first: int,
         total: float,
-        weights: float,
+        divisor: float,
         seconds: float,
         most: int,
         ends: bool,
@@ -364,18 +400,22 @@ class Engine:
     ) -> tuple[int, float, float, bool]:
         deadline, begun = time.monotonic() + seconds, self.steps
         while first < len(X):
-            rows = slice(first, first + batch_size)
+            end = min(first + batch_size, len(X))
+            if "batch" in self.design.norms and len(X) - end == 1:
+                end = len(X)  # no mini-batch of one row
+            rows = slice(first, end)
             at = rows if order is None else order[rows]
             w = None if weight is None else weight[at]
-            lr = self.lr if rates is None else float(rates[self.steps - begun])
-            here, share = self.step(X[at], y[at], w, lr, ends and rows.stop >= len(X))
+            lr = self.lr
+            if rates is not None:
+                lr = float(rates[min(self.steps - begun, len(rates) - 1)])
+            here, size = self.step(X[at], y[at], w, lr, ends and end == len(X))
             if not np.isfinite(here):
-                return first, total, weights, False
-            total, weights = total + here, weights + share
-            first = min(first + batch_size, len(X))
+                return first, total, divisor, False
+            first, total, divisor = end, total + here, divisor + size
             if most or time.monotonic() >= deadline:
                 break
-        return first, total, weights, True
+        return first, total, divisor, True
 
     def gradients(
         self,
@@ -389,22 +429,24 @@ class Engine:
         key = self.key(self.seen)
         X = self.noisy(X, key)
         done = self.forward_pass(X, True, self.f_last, key)
-        total, weights, d_output = self.loss_pass(done[-1], y, weight)
+        divisor = self.mean_divisor(len(X), weight)
+        total, d_output = self.loss_pass(done[-1], y, weight, divisor)
         delta = self.through_output(done[-1], d_output)
         input_gradient = self.backward_pass(X, done, delta, flat, key)
         if dX is not None:
             dX[...] = input_gradient
         self.copy_moments(done, moments)
-        return total / weights if weights else 0.0
+        return total / divisor if divisor else 0.0
 
     def training_loss(
         self, X: Array, y: Array, weight: Array | None, moments: Array | None
     ) -> float:
         key = self.key(self.seen)
         done = self.forward_pass(self.noisy(X, key), True, self.f_last, key)
-        total, weights, _ = self.loss_pass(done[-1], y, weight)
+        divisor = self.mean_divisor(len(X), weight)
+        total, _ = self.loss_pass(done[-1], y, weight, divisor)
         self.copy_moments(done, moments)
-        return total / weights if weights else 0.0
+        return total / divisor if divisor else 0.0
 
     def copy_moments(self, done: list[Layer], moments: Array | None) -> None:
         if moments is not None:
@@ -463,7 +505,8 @@ class Engine:
         X[...] = self.noisy(X, key)
         done = self.forward_pass(X, True, self.f_last, key)
         output = done[-1]
-        total, weights, d_output[...] = self.loss_pass(output, y, weight, losses)
+        divisor = self.mean_divisor(len(X), weight)
+        total, d_output[...] = self.loss_pass(output, y, weight, divisor, losses)
         if self.design.loss_takes_z:
             output.a = output.f = activate(output.z, self.design.activations[-1])
         delta = self.through_output(output, d_output)
@@ -472,7 +515,7 @@ class Engine:
         self.copy_moments(done, moments)
         if not np.isfinite(total):
             return float("nan")
-        return total / weights if weights else 0.0
+        return total / divisor if divisor else 0.0
 
     def tape_pass(self, X: Array, seen: int) -> list[Layer]:
         """All that the forward pass left, computed again: a tape has a only."""
@@ -504,6 +547,13 @@ class Engine:
             ):
                 if running is not None and factor:
                     follow(running, of_batch, n)
+
+
+def weight_sum(n: int, weight: Array | None) -> float:
+    """sum(w) of n rows, w the mean where each output has a weight of its own"""
+    if weight is None:
+        return float(n)
+    return float((weight if weight.ndim == 1 else weight.mean(axis=1)).sum())
 
 
 class _Rows:

@@ -45,11 +45,24 @@ def normalise(
     returns y, hat, 1 / sqrt(...) and, of each column or row, mean and variance.
     """
     axis = 0 if kind == "batch" else 1
+    # All of it for c u, where squares of u would overflow.
+    c = np.minimum(unit_scale(np.abs(u).max(axis=axis, keepdims=True)), 1)
+    u = u * c
     mean, variance = u.mean(axis=axis, keepdims=True), u.var(axis=axis, keepdims=True)
-    inverse = 1 / np.sqrt(variance + EPS)
+    inverse = 1 / np.sqrt(variance + EPS * c * c)
     hat = (u - mean) * inverse
-    moments = np.stack([mean.ravel(), variance.ravel()])
-    return gain * hat + shift, hat, inverse.astype(u.dtype), moments
+    with np.errstate(over="ignore"):
+        moments = np.stack([(mean / c).ravel(), (variance / c / c).ravel()])
+    return gain * hat + shift, hat, (inverse * c).astype(u.dtype), moments
+
+
+def unit_scale(largest: Array) -> Array:
+    """1, and where squares of `largest` may not fit, a power of two near 1 / largest"""
+    e = np.frexp(largest)[1]
+    far = 48 if largest.dtype == np.float32 else 480
+    fits = (np.abs(e) < far) | ~np.isfinite(largest)
+    most = 120 if largest.dtype == np.float32 else 1000
+    return np.ldexp(np.ones_like(largest), np.where(fits, 0, -np.clip(e, -most, most)))
 
 
 def normalise_back(

@@ -8,23 +8,32 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore.reference.activations import activate
+from bpcore.losses import LOSSES
+from bpcore.reference.activations import activate, below
 
 Array = NDArray[Any]
 
 
-def loss(z: Array, y: Array, name: str, setting: float = 0.0) -> tuple[Array, Array]:
+def loss(
+    z: Array, y: Array, name: str, setting: float | None = None
+) -> tuple[Array, Array]:
     """E (n,) and dE/dz (n, n_out)
 
     The cross-entropies, kl_divergence and poisson_of_log take the values before their
     softmax, sigmoid or exp for z, the others activations; "cross_entropy" also integer
-    labels (n,) for y.  `setting` is the loss's own (``bpcore.losses``).
+    labels (n,) for y.  `setting` is the loss's own (``bpcore.losses``), by default its
+    default.
     """
     n_out = z.shape[1]
+    if setting is None:
+        setting = LOSSES[name].setting if name in LOSSES else 0.0
     if name == "squared_error":
-        return 0.5 * ((z - y) ** 2).sum(axis=1), z - y
+        return 0.5 * squares(z - y).sum(axis=1), z - y
     if name == "binary_cross_entropy":
-        E = np.maximum(z, 0) - z * y + np.log1p(np.exp(-np.abs(z)))
+        finite = np.clip(z, *finite_range(z))
+        linear = np.maximum(finite, 0) - finite * y
+        linear = np.where(np.isinf(z) & (linear > 0), np.inf, linear)
+        E = linear + np.log1p(np.exp(-np.abs(z)))
         return E.sum(axis=1), activate(z, "sigmoid") - y
     if name in ("cross_entropy", "kl_divergence"):
         return cross_entropy(z, y, name, setting)
@@ -40,9 +49,9 @@ def cross_entropy(
         y = np.eye(z.shape[1], dtype=z.dtype)[y]
     if name == "cross_entropy" and smoothing:
         y = (1 - smoothing) * y + smoothing / z.shape[1]
-    t = z - z.max(axis=1, keepdims=True)
+    t = below(z, z.max(axis=1, keepdims=True))
     log_a = t - np.log(np.exp(t).sum(axis=1, keepdims=True))
-    E = -(y * log_a).sum(axis=1)
+    E = -np.where(y == 0, 0, y * log_a).sum(axis=1)
     if name == "kl_divergence":
         E = E + (y * np.log(np.where(y > 0, y, 1))).sum(axis=1)
     return E, np.exp(log_a) * y.sum(axis=1, keepdims=True) - y
@@ -52,7 +61,7 @@ def of_each_output(x: Array, y: Array, name: str, c: float) -> tuple[Array, Arra
     """e (n, n_out) and de/dx of the losses that are means over the outputs"""
     d = x - y
     if name == "mean_squared_error":
-        return d**2, 2 * d
+        return squares(d), 2 * d
     if name == "mean_absolute_error":
         return np.abs(d), np.sign(d)
     if name == "huber":
@@ -63,13 +72,45 @@ def of_each_output(x: Array, y: Array, name: str, c: float) -> tuple[Array, Arra
             d < 0, -c, np.where(d > 0, 1 - c, d)
         )
     if name == "log_cosh":
-        e = np.abs(d) + np.log1p(np.exp(-2 * np.abs(d))) - math.log(2)
-        return np.maximum(e, 0), np.tanh(d)
+        near = np.log1p(2 * np.sinh(np.clip(d, -1, 1) / 2) ** 2)
+        far = np.abs(d) + np.log1p(np.exp(-2 * np.abs(d))) - math.log(2)
+        return np.where(np.abs(d) < 1, near, far), np.tanh(d)
     if name == "hinge":
         return np.maximum(0, 1 - x * y), np.where(
             x * y < 1, -y, np.where(x * y >= 1, 0, x)
         )
     if name == "poisson":
-        return x - y * np.log(x + c), 1 - y / (x + c)
+        return x - y * np.log(np.clip(x, *finite_range(x)) + c), 1 - y / (x + c)
     assert name == "poisson_of_log"
-    return np.exp(x) - x * y, np.exp(x) - y
+    return np.exp(x) - np.clip(x, *finite_range(x)) * y, np.exp(x) - y
+
+
+def squares(d: Array) -> Array:
+    """d^2 in float64, where float32 overflows or vanishes"""
+    return d.astype(np.float64) ** 2
+
+
+def finite_range(x: Array) -> tuple[float, float]:
+    """The range of finite numbers of x's dtype."""
+    return float(np.finfo(x.dtype).min), float(np.finfo(x.dtype).max)
+
+
+def weighted_loss(
+    z: Array, y: Array, w: Array, scale: float, name: str, setting: float
+) -> tuple[Array, Array]:
+    """w E (n,) and scale w dE/dz (n, n_out), from weights w (n,)
+
+    Or from weights (n, n_out) of the losses in which every output has a part of its
+    own, which E is the sum or the mean of.  What does not count may have any loss, an
+    infinite one too.
+    """
+    if w.ndim == 1:
+        E, d = loss(z, y, name, setting)
+        E, counts = w * np.where(w == 0, 0, E), (w != 0)[:, None]
+        return E, np.where(counts, d, 0) * (w * scale)[:, None].astype(z.dtype)
+    n, n_out = z.shape
+    parts = 1 if name in ("binary_cross_entropy", "squared_error") else n_out
+    E, d = loss(z.reshape(-1, 1), y.reshape(-1, 1), name, setting)
+    E, d = E.reshape(n, n_out) / parts, d.reshape(n, n_out) / parts
+    E = (w * np.where(w == 0, 0, E)).sum(axis=1)
+    return E, np.where(w == 0, 0, d) * (w * scale).astype(z.dtype)

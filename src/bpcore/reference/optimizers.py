@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcore.reference.layers import unit_scale
+
 Array = NDArray[Any]
 #: What a rule is told (``Optimizer.groups``), by attribute.
 Settings = SimpleNamespace
@@ -112,7 +114,7 @@ def lion(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:
 
 def rprop(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:
     """sign(g) times a step that grows on, and shrinks when the sign turns"""
-    turn = g * s[0]
+    turn = np.sign(g) * np.sign(s[0])
     factor = np.where(turn > 0, o.grow, np.where(turn < 0, o.shrink, 1))
     s[1] = np.clip(s[1] * factor, o.least, o.most)
     s[0] = np.where(turn < 0, 0, g)
@@ -154,12 +156,17 @@ def descend(
 
 def clip_norm(g: Array, most: float, factor: float = 1.0) -> float:
     """g = factor g min(1, most / (||factor g|| + 1e-6)) in place; returns the norm"""
-    norm = factor * float(np.sqrt((g.astype(np.float64) ** 2).sum()))
-    g *= factor * min(1.0, most / (norm + 1e-6))
+    wide = g.astype(np.float64)
+    scale = float(unit_scale(np.abs(wide).max()))
+    norm = factor * float(np.sqrt(((wide * scale) ** 2).sum())) / scale
+    g[...] = wide * (factor * min(1.0, most / (norm + 1e-6)))
     return norm
 
 
 def limit_norms(W: Array, most: float) -> None:
     """W[:, j] = W[:, j] min(1, most / ||W[:, j]||) in place"""
-    norms = np.sqrt((W * W).sum(axis=0))
-    W *= np.where(norms > most, most / np.where(norms > 0, norms, 1), 1)
+    scale = unit_scale(np.abs(W).max(axis=0))
+    norms = np.sqrt(((W * scale) ** 2).sum(axis=0))  # of scale W
+    with np.errstate(over="ignore"):
+        longer = norms > most * scale
+    W[:, longer] = (W * scale)[:, longer] * (most / norms[longer])

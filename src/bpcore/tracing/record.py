@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bpcore import _validation as door
-from bpcore._validation import ClassWeight
 from bpcore.buffers import aligned_zeros, part
 from bpcore.errors import DivergenceError
 from bpcore.network import Network
 from bpcore.tracing.memory import tell
 from bpcore.tracing.values import Parameters, Trace
+from bpcore.weights import ClassWeight
 
 if TYPE_CHECKING:
     from bpcore.buffers import Real
@@ -111,11 +111,12 @@ def record(
     network._reserve(n)
     lr, step, seen = network.lr, engine.steps + 1, engine.seen
     loss = engine.record(X, y, weight, flat, dX, moments, memory, losses, d_output)
-    if loss != loss:  # NaN
+    if loss != loss or not (moments is None or door.all_finite(moments)):
         raise DivergenceError(
             "the loss of this mini-batch is not finite; nothing has changed"
         )
-    gradients = network._as_gradients(loss, flat, dX, moments)
+    weighs = weight is None or bool(weight.any())
+    gradients = network._as_gradients(loss, flat, dX, moments, weighs)
     before, after = _step(network, gradients, apply)
     return Trace(
         network=repr(network),
@@ -152,13 +153,13 @@ def _step(
     before = parameters(state)
     if not network._makes_steps:
         return before, before
-    flat, moments, n = gradients.flat, gradients.moments, len(gradients.input)
+    step = gradients.flat, gradients.moments, len(gradients.input), gradients.weighs
     if apply:
-        network._apply(flat, moments, n)
+        network._apply(*step)
         return before, parameters(network.__getstate__())
     stepped = type(network).__new__(type(network))
     stepped.__setstate__(state)
-    stepped._apply(flat, moments, n)
+    stepped._apply(*step)
     return before, parameters(vars(stepped))
 
 

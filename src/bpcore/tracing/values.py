@@ -483,7 +483,7 @@ class Trace:
             return self.d_output
         a = self.a[-1]
         w = np.ones(len(a)) if self.weight is None else self.weight
-        share = (w / w.sum())[:, None]
+        share = w.reshape(len(a), -1) / len(a)
         by_a = self.design.loss.by_outputs(a, self.y)
         with np.errstate(over="ignore", invalid="ignore"):  # of a row without weight
             return np.where(share == 0, 0, by_a * share).astype(a.dtype)

@@ -1,0 +1,215 @@
+"""Weights of samples and classes: how much each row has of the mean loss.
+
+With E_i the loss of row i and w_i its weight, sample weight times class weight, the
+loss of a mini-batch is::
+
+    E = 1/n sum_i w_i E_i
+
+`fit` scales the weights once, to mean 1 over its training rows.  A row may also have a
+weight for each output's part of the loss, w (n, n_L).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bpcore import _validation as door
+from bpcore.losses import BinaryCrossEntropy, CrossEntropy, CustomLoss, Loss
+
+Weights = NDArray[np.float64]
+
+#: Weights of classes as a caller gives them: by label, in order, or "balanced".
+ClassWeight = Mapping[int, float] | ArrayLike | str
+
+
+def scaled_to_mean_1(weights: Weights) -> Weights:
+    """The weights over their mean, whose sum is exact but for its last rounding.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.weights import scaled_to_mean_1
+    >>> scaled_to_mean_1(np.array([1.0, 3.0]))
+    array([0.5, 1.5])
+    """
+    exponent = math.frexp(float(weights.max()))[1]
+    weights = np.ldexp(weights, -exponent)  # sums of them are finite
+    return weights * (weights.size / math.fsum(weights.ravel().tolist()))
+
+
+def scaled_to_normal(weights: Weights) -> Weights:
+    """The weights times a power of two where sums of w E might not be finite.
+
+    The mean loss sum(w E) / sum(w) does not depend on it.
+    """
+    exponent = math.frexp(float(weights.max()))[1]
+    return np.ldexp(weights, -exponent) if abs(exponent) > 300 else weights
+
+
+# --- class weights --------------------------------------------------------------------
+
+
+def as_class_weights(
+    class_weight: ClassWeight,
+    targets: NDArray[Any],
+    n_out: int,
+    loss: Loss,
+    output: str,
+    *,
+    whole: bool = True,
+) -> Weights:
+    """The weight of each class, or of each output's positives.
+
+    Parameters
+    ----------
+    class_weight
+        A mapping or anything else with labels, such as a Series of pandas: by its
+        labels; a sequence: in order; or "balanced".
+    targets : array (n,) of labels, or (n, n_out)
+        What "balanced" counts.
+    whole : bool
+        Whether these are the targets of all data, which "balanced" needs.
+
+    Returns
+    -------
+    array (max(n_out, 2),), or (n_out,) where each of several outputs is a label
+    """
+    if not loss.classes:
+        raise ValueError(
+            f"class_weight needs targets that are classes; not so for {loss.name}"
+        )
+    several = loss.target_kind(output).several and n_out > 1
+    if several and isinstance(loss, CustomLoss):
+        raise ValueError(
+            "class_weight weighs each output of several labels by itself, which a "
+            f"loss function cannot, as it gives one value per sample; got "
+            f"{n_out} outputs of {output}"
+        )
+    count = n_out if several else max(n_out, 2)
+    if isinstance(class_weight, str):
+        if class_weight != "balanced":
+            raise ValueError(
+                "class_weight must be a mapping, one weight for each class, or "
+                f"'balanced'; got {class_weight!r}"
+            )
+        if not whole:
+            raise ValueError(
+                "class_weight='balanced' needs the labels of all data, and must be "
+                "given to fit; got a part of them: give the weights of the classes"
+            )
+        return _balanced(targets, n_out, loss, output)
+    if door.has_labels(class_weight):
+        signs = loss.signs and n_out == 1
+        return _by_label(class_weight, count, signs)
+    in_order: Any = class_weight
+    weights = door.as_numbers("class_weight", in_order, np.dtype(np.float64))
+    if weights.shape != (count,):
+        raise ValueError(
+            f"class_weight must have shape ({count},); got {weights.shape}"
+        )
+    if weights.min() < 0:
+        raise ValueError(f"class_weight must not be negative; got {weights.min()}")
+    return weights
+
+
+def _by_label(class_weight: Any, count: int, signs: bool) -> Weights:
+    """The weights of a mapping's labels, 1 for those it leaves out."""
+    weights, seen = np.ones(count), set()
+    for key, weight in class_weight.items():
+        label = 0 if signs and key == -1 else key
+        if label not in range(count):
+            raise ValueError(
+                f"class_weight must have labels in {-1 if signs else 0} .. {count - 1} "
+                f"for keys; got {key!r}"
+            )
+        if label in seen:
+            raise ValueError(
+                f"class_weight must have each label once; got {key!r} twice"
+            )
+        seen.add(label)
+        weights[int(label)] = door.real_number(f"class_weight[{key!r}]", weight)
+    return weights
+
+
+def _balanced(targets: NDArray[Any], n_out: int, loss: Loss, output: str) -> Weights:
+    """n / (number of classes x samples of the class): all classes weigh alike.
+
+    Of several labels: negatives / positives of each output, so that both weigh alike.
+    """
+    shares = class_shares(targets, n_out, loss, output)
+    n, counts = len(shares), shares.sum(axis=0)
+    if loss.target_kind(output).several and n_out > 1:
+        both = (counts > 0) & (counts < n)
+        return np.where(both, (n - counts) / np.where(both, counts, 1), 1.0)
+    occurs = counts > 0  # a class without samples has no say
+    return n / (np.count_nonzero(occurs) * np.where(occurs, counts, 1))
+
+
+def class_shares(
+    targets: NDArray[Any], n_out: int, loss: Loss, output: str
+) -> NDArray[np.float64]:
+    """How much each sample is of each class, (n, max(n_out, 2)).
+
+    Of several labels: how much it has each, (n, n_out).
+    """
+    kind = loss.target_kind(output)
+    if targets.ndim == 1:
+        return np.eye(n_out)[targets]
+    y = targets.astype(np.float64)
+    soft = isinstance(loss, CrossEntropy | BinaryCrossEntropy)
+    soft |= isinstance(loss, CustomLoss) and n_out > 1 and output == "softmax"
+    if n_out > 1 and not kind.several:
+        return y if soft else np.eye(n_out)[y.argmax(axis=1)]
+    if not soft:
+        y = (y > kind.threshold).astype(np.float64)
+    return y if n_out > 1 else np.hstack([1 - y, y])
+
+
+def with_class_weights(
+    targets: NDArray[Any],
+    c: Weights,
+    n_out: int,
+    loss: Loss,
+    output: str,
+    dtype: np.dtype[Any],
+) -> tuple[NDArray[Any], Weights]:
+    """Targets y' and weights w with which the loss is that of weighted classes.
+
+    ::
+
+        cross_entropy          -sum_j c_j y_j log(a_j) = w E(y'),
+                               w = sum c y / sum y,  y' = c y / w
+        binary_cross_entropy   -(c_1 y log(a) + c_0 (1 - y) log(1 - a)) = w E(y'),
+                               w = c_1 y + c_0 (1 - y),  y' = c_1 y / w
+        others                 w = c of the sample's class,  y' = y
+
+    with y the smoothed targets where the cross-entropy smooths them, as
+    ``torch.nn.CrossEntropyLoss(weight=c)`` of probabilities and, of several labels
+    (then w is (n, n_L) and c_0 is 1), ``torch.nn.BCEWithLogitsLoss(pos_weight=c)``.
+    """
+    smoothing = loss.setting if isinstance(loss, CrossEntropy) else 0.0
+    if targets.ndim == 1 and not smoothing:
+        return targets, c[targets]
+    y = class_shares(targets, n_out, loss, output)
+    if isinstance(loss, CrossEntropy):
+        y = (1 - smoothing) * y + smoothing / n_out * y.sum(axis=1, keepdims=True)
+        total = y.sum(axis=1)
+        w = np.where(total > 0, y @ c / np.where(total > 0, total, 1), 1.0)
+        weighted = c * y / np.where(w > 0, w, 1)[:, None]
+        rest = smoothing / n_out * weighted.sum(axis=1, keepdims=True)
+        weighted = (weighted - rest) / (1 - smoothing)
+        return weighted.astype(dtype), w
+    positive, negative = (y, 1 - y) if n_out > 1 else (y[:, 1:], y[:, :1])
+    if n_out > 1 and not loss.target_kind(output).several:
+        return targets, y @ c / y.sum(axis=1)
+    c_1, c_0 = (c, 1.0) if n_out > 1 else (c[1], c[0])
+    w = c_1 * positive + c_0 * negative
+    if isinstance(loss, BinaryCrossEntropy):
+        weighted = c_1 * positive / np.where(w > 0, w, 1)
+        targets = np.where(w > 0, weighted, positive).astype(targets.dtype)
+    return targets, np.ascontiguousarray(w if n_out > 1 else w[:, 0])
