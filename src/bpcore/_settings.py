@@ -136,7 +136,7 @@ def output_and_loss(
 
 def layer_factors(factors: Any, n_layers: int) -> tuple[float, ...]:
     """One factor of the learning rate for each layer of weights."""
-    _one_for_each("lr_factors", "number", factors, n_layers)
+    factors = _one_for_each("lr_factors", "number", factors, n_layers)
     return tuple(
         door.real_number(f"lr_factors[{l}]", factor) for l, factor in enumerate(factors)
     )
@@ -144,19 +144,31 @@ def layer_factors(factors: Any, n_layers: int) -> tuple[float, ...]:
 
 def frozen_layers(frozen: Any, n_layers: int) -> tuple[bool, ...]:
     """Whether each layer of weights is left as it is."""
-    _one_for_each("frozen", "bool", frozen, n_layers)
+    frozen = _one_for_each("frozen", "bool", frozen, n_layers)
     return tuple(
         door.yes_or_no(f"frozen[{l}]", value) for l, value in enumerate(frozen)
     )
 
 
-def _one_for_each(name: str, kind: str, values: Any, n_layers: int) -> None:
+def _one_for_each(name: str, kind: str, values: Any, n_layers: int) -> Sequence[Any]:
+    """The values in the order of the layers, by their labels where they have some."""
     expected = f"{name} must be one {kind} for each of the {n_layers} layers of weights"
+    labelled = door.has_labels(values)
     sequence = isinstance(values, Sequence) or getattr(values, "ndim", 0) > 0
-    if isinstance(values, str) or not sequence:
+    if isinstance(values, str) or not (sequence or labelled):
         raise TypeError(f"{expected}; got {values!r}")
+    if labelled:
+        by_label = dict(values.items())
+        if len(by_label) == n_layers and by_label.keys() != set(range(n_layers)):
+            raise ValueError(
+                f"{name} must have the layers' labels 0 .. {n_layers - 1}; "
+                f"got {list(by_label)}"
+            )
+        values = [by_label[label] for label in sorted(by_label)]
     if len(values) != n_layers:
         raise ValueError(f"{expected}; got {len(values)}")
+    ordered: Sequence[Any] = values
+    return ordered
 
 
 @dataclass(frozen=True)

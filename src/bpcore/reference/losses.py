@@ -82,7 +82,8 @@ def of_each_output(x: Array, y: Array, name: str, c: float) -> tuple[Array, Arra
     if name == "poisson":
         return x - y * np.log(np.clip(x, *finite_range(x)) + c), 1 - y / (x + c)
     assert name == "poisson_of_log"
-    return np.exp(x) - np.clip(x, *finite_range(x)) * y, np.exp(x) - y
+    linear = np.where(y == 0, 0, np.minimum(x, 1000) * y)
+    return np.exp(x) - linear, np.exp(x) - y
 
 
 def squares(d: Array) -> Array:

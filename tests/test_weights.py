@@ -1,0 +1,555 @@
+"""Weights of samples and classes: one rule for the mean loss, for every batch size."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bpcore as bp
+from bpcore.weights import scaled_to_mean_1
+
+NETWORKS = {"compiled": bp.Network, "reference": bp.reference.Network}
+QUIET = {"progress": False}
+rng = np.random.default_rng(0)
+X = rng.normal(size=(24, 3))
+
+
+@pytest.fixture(params=NETWORKS)
+def Network(request):
+    return NETWORKS[request.param]
+
+
+def constant(Network, loss=None, n_out=1, optimizer=None, **settings):
+    """A net that can only learn its biases, from X of zeros."""
+    return Network(
+        [1, n_out], loss=loss, init="zeros", rng=0, dtype="float64",
+        optimizer=optimizer or bp.SGD(0.05), **settings,
+    )  # fmt: skip
+
+
+# --- the optimum does not depend on the batch size ------------------------------------
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 6])
+@pytest.mark.parametrize(
+    ("weight", "y"),
+    [
+        ([1, 99, 1, 1, 1, 1], [0, 1, 0, 0, 0, 0]),
+        ([100, 100, 100, 1, 1, 1], [0, 0, 0, 1, 1, 1]),
+        ([0, 5, 0, 0, 2, 0], [9, 1, 9, 9, 3, 9]),
+        ([1e-200, 3e-200, 1e-200, 0, 0, 0], [0, 1, 2, 9, 9, 9]),
+        ([1e300, 3e300, 1e300, 0, 0, 0], [0, 1, 2, 9, 9, 9]),
+    ],
+)
+def test_fit_finds_the_weighted_mean(Network, batch_size, weight, y):
+    # A mean over the epochs' orders: the end of every epoch, at a small rate.
+    net = constant(Network, optimizer=bp.SGD(0.002))
+    net.biases[0][...] = mean = np.average(y, weights=weight)
+    net.fit(
+        np.zeros((6, 1)), y, sample_weight=weight, batch_size=batch_size, epochs=40,
+        **QUIET,
+    )  # fmt: skip
+    assert net.biases[0][0] == pytest.approx(mean, abs=0.05)
+
+
+def test_weights_1_and_99():
+    net = bp.Network([1, 1], optimizer=bp.SGD(0.01), rng=0)
+    net.fit(
+        [[0], [0]], [0, 1], sample_weight=[1, 99], batch_size=1, epochs=3000, **QUIET
+    )
+    assert net.predict([0.0]) == pytest.approx(0.99, abs=0.002)
+
+
+def test_balanced_classes_of_1_percent(Network):
+    y = (np.arange(400) % 100 == 0).astype(int)
+    net = constant(Network, "binary_cross_entropy", optimizer=bp.SGD(0.1))
+    net.fit(np.zeros((400, 1)), y, class_weight="balanced", epochs=150, **QUIET)
+    values = []
+    for _ in range(20):
+        net.fit(np.zeros((400, 1)), y, class_weight="balanced", epochs=1, **QUIET)
+        values.append(net.predict([0.0])[0])
+    assert np.mean(values) == pytest.approx(0.5, abs=0.06)
+
+
+def test_scaled_to_mean_1():
+    assert scaled_to_mean_1(np.array([2.0, 2.0])).tolist() == [1, 1]
+    assert scaled_to_mean_1(np.array([1.0, 99.0])).tolist() == [0.02, 1.98]
+    for power in (-1000, 0, 1000):
+        w = np.ldexp(rng.uniform(size=1000), power)
+        assert scaled_to_mean_1(w).mean() == pytest.approx(1, rel=1e-14)
+    two = scaled_to_mean_1(rng.uniform(size=(50, 3)))
+    assert two.mean() == pytest.approx(1, rel=1e-14)
+
+
+# --- the rule, in every call ----------------------------------------------------------
+
+LOSSES = {
+    "squared_error": lambda n: rng.normal(size=(n, 3)),
+    "cross_entropy": lambda n: rng.integers(3, size=n),
+    "binary_cross_entropy": lambda n: rng.integers(2, size=(n, 3)).astype(float),
+    "huber": lambda n: rng.normal(size=(n, 3)),
+    "half squares": lambda n: rng.normal(size=(n, 3)),
+    "graph": lambda n: rng.normal(size=(n, 3)),
+}
+CUSTOM = {
+    "half squares": lambda a, y: (0.5 * ((a - y) ** 2).sum(axis=1), a - y),
+    "graph": lambda a, y: ((a - y) ** 2).sum(axis=1),
+}
+
+
+def net_of(Network, loss, **settings):
+    settings = {"optimizer": bp.SGD(0.1, momentum=0.9), "rng": 1, **settings}
+    return Network(
+        [3, 5, 3], activation="tanh", loss=CUSTOM.get(loss, loss), dtype="float64",
+        **settings,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_loss_and_gradient_are_sums_over_rows(Network, loss):
+    """1/rows sum w E, with the weights as they are given."""
+    y, w = LOSSES[loss](24), rng.uniform(0, 5, size=24)
+    net = net_of(Network, loss)
+    each = [net.gradients(X[i : i + 1], y[i : i + 1]) for i in range(24)]
+    given = net.gradients(X, y, w)
+    assert given.loss == pytest.approx(np.mean(w * [one.loss for one in each]))
+    expected = np.mean(w[:, None] * [one.flat for one in each], axis=0)
+    np.testing.assert_allclose(given.flat, expected, atol=1e-14)
+    halves = [net.gradients(X, y, w * factor) for factor in (0.5, 1000)]
+    np.testing.assert_allclose(halves[1].flat, 2000 * halves[0].flat)
+    steps = [net_of(Network, loss) for _ in range(2)]
+    assert steps[0].train_step(X, y, w) == pytest.approx(given.loss)
+    steps[1].apply(given)
+    assert np.array_equal(steps[0].parameters, steps[1].parameters)
+    assert bp.check_gradients(net, X, y, w).largest < 1e-7
+    trace = bp.trace(net, X, y, w)
+    assert trace.loss == given.loss and np.array_equal(trace.dW[0], given.weights[0])
+    np.testing.assert_allclose(trace.losses, w * [one.loss for one in each])
+
+
+def test_one_row_feels_its_weight(Network):
+    moved = []
+    for weight in (0.001, 1.0, 1000.0):
+        net = net_of(Network, "squared_error", optimizer=bp.SGD(1e-6))
+        before = net.parameters.copy()
+        net.train_step(X[:1], np.ones((1, 3)), [weight])
+        moved.append(np.abs(net.parameters - before).max() / weight)
+    assert moved[0] == pytest.approx(moved[1], rel=1e-4)
+    assert moved[2] == pytest.approx(moved[1], rel=1e-4)
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "cross_entropy", "graph"])
+@pytest.mark.parametrize("batch_size", [7, 24])
+def test_every_way_makes_the_same_steps(Network, loss, batch_size):
+    """Arrays in order, a stream, single steps; all weights of mean 1."""
+    y, w = LOSSES[loss](24), scaled_to_mean_1(rng.uniform(0, 3, size=24))
+    parts = [slice(i, i + batch_size) for i in range(0, 24, batch_size)]
+    items = [(X[at], y[at], w[at]) for at in parts]
+    nets = [net_of(Network, loss) for _ in range(4)]
+    options = {"shuffle": False, "epochs": 1, **QUIET}
+    a = nets[0].fit(X, y, sample_weight=w * 7, batch_size=batch_size, **options)
+    b = nets[1].fit(items, **options)
+    losses = [nets[2].train_step(*item) * len(item[0]) for item in items]
+    nets[3].fit(items, accumulate=1, batch_callbacks=[lambda *_: None], **options)
+    for net in nets[1:]:
+        np.testing.assert_allclose(net.parameters, nets[0].parameters, atol=1e-12)
+    assert a.loss[0] == pytest.approx(b.loss[0]) == pytest.approx(sum(losses) / 24)
+
+
+def test_partial_fit_uses_weights_as_given(Network):
+    y = rng.normal(size=(24, 3))
+    nets = [net_of(Network, "squared_error", optimizer=bp.SGD(0.01)) for _ in range(3)]
+    start = nets[0].parameters.copy()
+    nets[0].partial_fit(X, y, batch_size=24, sample_weight=np.full(24, 3.0))
+    nets[1].partial_fit(X, y, batch_size=24)
+    nets[2].fit(X, y, batch_size=24, epochs=1, sample_weight=np.full(24, 3.0), **QUIET)
+    moved = [net.parameters - start for net in nets]
+    np.testing.assert_allclose(moved[0], 3 * moved[1], atol=1e-12)
+    assert np.array_equal(nets[1].parameters, nets[2].parameters)
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "graph"])
+@pytest.mark.parametrize("clip_norm", [None, 0.5])
+def test_accumulated_steps(Network, loss, clip_norm):
+    """As of one mini-batch with the rows of all."""
+    y, w = LOSSES[loss](24), rng.uniform(0, 4, size=24)
+    w[6:12] = 0
+    optimizer = bp.Adam(0.01, clip_norm=clip_norm)
+    nets = [net_of(Network, loss, optimizer=optimizer) for _ in range(2)]
+    options = {"shuffle": False, "sample_weight": w, "epochs": 3, **QUIET}
+    nets[0].fit(X, y, batch_size=6, accumulate=4, **options)
+    nets[1].fit(X, y, batch_size=24, **options)
+    np.testing.assert_allclose(nets[0].parameters, nets[1].parameters, atol=1e-10)
+
+
+def test_division_by_the_sum_of_weights_is_an_option_of_the_engine(Network):
+    y, w = rng.normal(size=(24, 3)), rng.uniform(0, 4, size=24)
+    net = net_of(Network, "squared_error")
+    by_rows = net.gradients(X, y, w)
+    net._engine.by_weights = True
+    by_weights = net.gradients(X, y, w)
+    assert by_weights.loss == pytest.approx(by_rows.loss / w.mean())
+    np.testing.assert_allclose(by_weights.flat * w.mean(), by_rows.flat, atol=1e-14)
+    one = net_of(Network, "squared_error")
+    one._engine.by_weights = True
+    stored = net_of(Network, "squared_error")
+    one.train_step(X, y, w)
+    stored.apply(by_weights)
+    assert np.array_equal(one.parameters, stored.parameters)
+    options = {"shuffle": False, "sample_weight": w, "epochs": 2, **QUIET}
+    one.fit(X, y, batch_size=6, accumulate=4, **options)
+    stored._engine.by_weights = True
+    stored.fit(X, y, batch_size=24, **options)
+    np.testing.assert_allclose(one.parameters, stored.parameters, atol=1e-12)
+
+
+def test_lbfgs_and_numerical_gradients(Network):
+    y, w = rng.normal(size=(24, 3)), rng.uniform(0, 4, size=24)
+    given = {"sample_weight": w, "epochs": 2, "batch_size": 7, **QUIET}
+    nets = [net_of(Network, "squared_error", optimizer=bp.SGD(0.01)) for _ in range(2)]
+    histories = [
+        nets[0].fit(X, y, **given),
+        nets[1].fit(X, y, gradient="numerical", **given),
+    ]
+    np.testing.assert_allclose(nets[0].parameters, nets[1].parameters, atol=1e-7)
+    np.testing.assert_allclose(histories[0].loss, histories[1].loss)
+    pytest.importorskip("scipy")
+    net = net_of(Network, "squared_error", optimizer=bp.LBFGS())
+    first = net.evaluate(X, y, w)
+    assert net.fit(X, y, sample_weight=w * 9, **QUIET).loss[0] == pytest.approx(first)
+
+
+def test_a_last_incomplete_mini_batch_steps_by_its_own_mean(Network):
+    y = rng.normal(size=(24, 3))
+    nets = [net_of(Network, "squared_error") for _ in range(2)]
+    nets[0].fit(X, y, batch_size=20, shuffle=False, epochs=1, **QUIET)
+    nets[1].train_step(X[:20], y[:20])
+    nets[1].train_step(X[20:], y[20:])
+    assert np.array_equal(nets[0].parameters, nets[1].parameters)
+
+
+def test_evaluate_is_a_weighted_mean(Network):
+    y, w = rng.normal(size=(24, 3)), rng.uniform(0, 4, size=24)
+    net = net_of(Network, "squared_error")
+    each = [net.evaluate(X[i : i + 1], y[i : i + 1]) for i in range(24)]
+    for power in (-600, 0, 600):
+        weight = np.ldexp(w, power)
+        assert net.evaluate(X, y, weight) == pytest.approx(np.average(each, weights=w))
+    history = net.fit(X, y, validation=(X, y, w * 5), epochs=1, batch_size=24, **QUIET)
+    assert history.validation_loss[0] == pytest.approx(net.evaluate(X, y, w))
+
+
+# --- weights that are all zero --------------------------------------------------------
+
+WITH_STATE = [
+    bp.SGD(0.1, momentum=0.9, weight_decay=0.1),
+    bp.Adam(0.01, weight_decay=0.1),
+    bp.AdamW(0.01),
+    bp.SGD(0.1, momentum=0.9, clip_norm=1.0),
+    bp.SGD(0.1, momentum=0.9, max_norm=0.1),
+]
+
+
+def everything(net):
+    state = net.__getstate__()
+    arrays = [state["_parameters"], state["_running"], state["_state"]]
+    return b"".join(a.tobytes() for a in arrays if a is not None), state["_steps"]
+
+
+@pytest.mark.parametrize("optimizer", WITH_STATE, ids=repr)
+@pytest.mark.parametrize("norm", [None, "batch", "layer"])
+def test_all_zero_makes_no_step(Network, optimizer, norm):
+    y = rng.normal(size=(24, 3))
+    net = net_of(Network, "squared_error", optimizer=optimizer, norm=norm)
+    net.train_step(X, y)
+    before = everything(net)
+    assert net.train_step(X, y, np.zeros(24)) == 0
+    assert everything(net) == before
+    grads = net.gradients(X, y, np.zeros(24))
+    assert grads.loss == 0 and not grads.flat.any() and not grads.input.any()
+    net.apply(grads)
+    assert everything(net) == before
+    trace = bp.trace(net, X, y, np.zeros(24), apply=True)
+    assert np.array_equal(trace.after.W[0], trace.before.W[0])
+    assert everything(net) == before
+    net.fit([(X, y, np.zeros(24))], epochs=1, **QUIET)
+    assert everything(net) == before
+    net.fit([(X, y, np.zeros(24))], epochs=1, accumulate=3, **QUIET)
+    assert everything(net) == before
+
+
+@pytest.mark.parametrize("optimizer", WITH_STATE, ids=repr)
+@pytest.mark.parametrize("accumulate", [1, 2])
+@pytest.mark.parametrize("gradient", ["backpropagation", "numerical"])
+def test_zero_mini_batches_of_a_fit_are_left_out(
+    Network, optimizer, accumulate, gradient
+):
+    if gradient == "numerical" and accumulate > 1:
+        pytest.skip("every mini-batch makes a step of its own there")
+    y, w = rng.normal(size=(24, 3)), np.repeat([1.0, 0, 2, 0], 6)
+    net = net_of(Network, "squared_error", optimizer=optimizer, norm="batch")
+    options = {"shuffle": False, "epochs": 2, "accumulate": accumulate, **QUIET}
+    net.fit(X, y, sample_weight=w, batch_size=6, gradient=gradient, **options)
+    other = net_of(Network, "squared_error", optimizer=optimizer, norm="batch")
+    w = scaled_to_mean_1(w)
+    counts = [0, 12] if accumulate == 1 else []
+    items = [
+        (X[i : i + 6], y[i : i + 6], w[i : i + 6]) for i in counts or range(0, 24, 6)
+    ]
+    other.fit(items, gradient=gradient, **options)
+    tolerance = 1e-12 if gradient == "backpropagation" else 1e-6
+    np.testing.assert_allclose(net.parameters, other.parameters, atol=tolerance)
+    assert net._engine.steps == other._engine.steps == 4
+
+
+def test_a_schedule_counts_the_steps_that_are_made(Network):
+    y, w = rng.normal(size=(24, 3)), np.repeat([1.0, 0, 2, 0], 6)
+    rate = bp.schedules.Exponential(0.1, 0.5, per="step")
+    net = net_of(Network, "squared_error", optimizer=bp.SGD(rate))
+    history = net.fit(
+        X, y, sample_weight=w, batch_size=6, epochs=2, shuffle=False, **QUIET
+    )
+    assert history.lr.tolist() == [0.05, 0.0125]
+    assert net.lr == 0.1 / 16
+
+
+@pytest.mark.parametrize("call", ["fit", "evaluate"])
+def test_a_whole_set_must_weigh(Network, call):
+    net = net_of(Network, "squared_error")
+    y = np.zeros((24, 3))
+    with pytest.raises(ValueError, match="sample_weight must not be negative nor all"):
+        getattr(net, call)(X, y, sample_weight=np.zeros(24))
+    with pytest.raises(ValueError, match="not be negative; got values from -1"):
+        net.train_step(X, y, -np.ones(24))
+
+
+# --- classes --------------------------------------------------------------------------
+
+
+def softmax(z):
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+@pytest.mark.parametrize("kind", ["labels", "one-hot", "shares"])
+def test_classes_of_cross_entropy(Network, smoothing, kind):
+    """-1/n sum_i sum_j c_j y_ij log(a_ij): torch's, with smoothed targets y."""
+    labels, c = rng.integers(3, size=24), np.array([0.5, 3.0, 0.0])
+    y = softmax(rng.normal(size=(24, 3))) if kind == "shares" else np.eye(3)[labels]
+    net = net_of(Network, bp.CrossEntropy(smoothing))
+    given = labels if kind == "labels" else y
+    smooth = (1 - smoothing) * y + smoothing / 3
+    E = -(c * smooth * np.log(net.predict(X))).sum(axis=1)
+    grads = net.gradients(X, given, class_weight=c)
+    assert grads.loss == pytest.approx(E.mean())
+    assert bp.check_gradients(net, X, given, class_weight=c).largest < 1e-7
+    w = (c * smooth).sum(axis=1)
+    assert net.evaluate(X, given, class_weight=c) == pytest.approx(E.sum() / w.sum())
+    w = rng.uniform(size=24)
+    assert net.gradients(X, given, w, c).loss == pytest.approx((w * E).mean())
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_classes_of_several_labels(Network, soft):
+    """c_j weighs the positives of output j: torch's pos_weight."""
+    y = (
+        rng.uniform(size=(24, 3))
+        if soft
+        else rng.integers(2, size=(24, 3)).astype(float)
+    )
+    c = np.array([2.0, 0.5, 0.0])
+    net = net_of(Network, "binary_cross_entropy")
+    a = net.predict(X)
+    E = -(c * y * np.log(a) + (1 - y) * np.log(1 - a)).sum(axis=1)
+    grads = net.gradients(X, y, class_weight=c)
+    assert grads.loss == pytest.approx(E.mean())
+    assert bp.check_gradients(net, X, y, class_weight=c).largest < 1e-7
+    np.testing.assert_allclose(bp.trace(net, X, y, class_weight=c).losses, E)
+    share = (c * y + 1 - y).mean(axis=1).sum()
+    assert net.evaluate(X, y, class_weight=c) == pytest.approx(E.sum() / share)
+    w = rng.uniform(size=24)
+    assert net.gradients(X, y, w, c).loss == pytest.approx((w * E).mean())
+    # In fit, the mean of all weights is 1.
+    weights = (w[:, None] * (c * y + 1 - y)).mean()
+    history = net.fit(
+        X, y, sample_weight=w, class_weight=c, epochs=1, batch_size=24, **QUIET
+    )
+    assert history.loss[0] == pytest.approx((w * E).mean() / weights)
+
+
+def test_the_issues_two_labels(Network):
+    y = [[1, 1], [0, 0]]
+    net = Network([3, 2], loss="binary_cross_entropy", rng=0, dtype="float64")
+    plain, weighted = net.gradients(X[:2], y), net.gradients(X[:2], y, None, [2.0, 1.0])
+    assert plain.biases[0][1] == weighted.biases[0][1]
+    a = net.predict(X[:2])
+    assert weighted.biases[0][0] == pytest.approx((2 * (a[0, 0] - 1) + a[1, 0]) / 2)
+
+
+def test_classes_of_hinges(Network):
+    y, c = rng.choice([-1.0, 1.0], size=(24, 3)), np.array([2.0, 0.5, 3.0])
+    net = net_of(Network, "hinge")
+    E = (np.where(y > 0, c, 1) * np.maximum(0, 1 - y * net.predict(X))).mean(axis=1)
+    assert net.gradients(X, y, class_weight=c).loss == pytest.approx(E.mean())
+    one = Network([3, 1], loss="hinge", rng=0, dtype="float64")
+    E = np.where(y[:, :1] > 0, 5, 2) * np.maximum(0, 1 - y[:, :1] * one.predict(X))
+    for weights in ([2.0, 5.0], {-1: 2.0, 1: 5.0}):
+        given = one.gradients(X, y[:, 0], class_weight=weights)
+        assert given.loss == pytest.approx(E.mean())
+
+
+def test_classes_of_one_soft_output(Network):
+    y, c = rng.uniform(size=24), [2.0, 5.0]
+    net = Network([3, 1], loss="binary_cross_entropy", rng=0, dtype="float64")
+    a = net.predict(X)[:, 0]
+    E = -(5 * y * np.log(a) + 2 * (1 - y) * np.log(1 - a))
+    assert net.gradients(X, y, class_weight=c).loss == pytest.approx(E.mean())
+
+
+def test_classes_of_a_loss_function(Network):
+    labels, c = rng.integers(3, size=24), np.array([2.0, 1.0, 0.5])
+
+    def loss(a, y):
+        E = ((a - y) ** 2).sum(axis=1)
+        return E, 2 * (a - y)
+
+    net = Network([3, 3], output="softmax", loss=loss, rng=0, dtype="float64")
+    y = np.eye(3)[labels]
+    E = loss(net.predict(X), y)[0]
+    given = net.gradients(X, y, class_weight=c)
+    assert given.loss == pytest.approx((c[labels] * E).mean())
+    several = Network([3, 3], output="sigmoid", loss=loss, rng=0)
+    with pytest.raises(ValueError, match="class_weight weighs each output"):
+        several.train_step(X, y, class_weight=c)
+
+
+def test_balanced(Network):
+    labels = np.repeat([0, 1, 2], [12, 8, 4])
+    expected = np.array([24 / 36, 24 / 24, 24 / 12])
+    net = net_of(Network, "cross_entropy")
+    for y in (labels, np.eye(3)[labels]):
+        assert net.evaluate(X, y, class_weight="balanced") == pytest.approx(
+            net.evaluate(X, y, class_weight=expected)
+        )
+    shares = np.full((24, 3), [0.5, 0.25, 0.25])
+    assert net.evaluate(X, shares, class_weight="balanced") == pytest.approx(
+        net.evaluate(X, shares, class_weight=[2 / 3, 4 / 3, 4 / 3])
+    )
+    several = net_of(Network, "binary_cross_entropy")
+    y = np.stack([np.arange(24) < n for n in (6, 0, 24)], axis=1).astype(float)
+    assert several.evaluate(X, y, class_weight="balanced") == pytest.approx(
+        several.evaluate(X, y, class_weight=[18 / 6, 1, 1])
+    )
+
+
+BALANCED = {
+    "train_step": lambda net, X, y: net.train_step(X, y, class_weight="balanced"),
+    "gradients": lambda net, X, y: net.gradients(X, y, class_weight="balanced"),
+    "partial_fit": lambda net, X, y: net.partial_fit(X, y, class_weight="balanced"),
+    "stream": lambda net, X, y: net.fit([(X, y)], class_weight="balanced", **QUIET),
+    "trace": lambda net, X, y: bp.trace(net, X, y, class_weight="balanced"),
+    "check": lambda net, X, y: bp.check_gradients(net, X, y, class_weight="balanced"),
+}
+
+
+@pytest.mark.parametrize("call", BALANCED)
+def test_balanced_needs_all_labels(Network, call):
+    net = net_of(Network, "cross_entropy")
+    before = everything(net)
+    with pytest.raises(ValueError, match="'balanced' needs the labels of all data"):
+        BALANCED[call](net, X, rng.integers(3, size=24))
+    assert everything(net) == before
+
+
+def test_class_weights_of_a_stream(Network):
+    y, c = rng.integers(3, size=24), {0: 2.0, 2: 0.5}
+    nets = [net_of(Network, "cross_entropy") for _ in range(2)]
+    nets[0].fit([(X[:12], y[:12]), (X[12:], y[12:])], class_weight=c, epochs=1, **QUIET)
+    for at in (slice(12), slice(12, 24)):
+        nets[1].train_step(X[at], y[at], class_weight=c)
+    assert np.array_equal(nets[0].parameters, nets[1].parameters)
+
+
+# --- labelled input is read by its labels ---------------------------------------------
+
+
+class Labelled:
+    """The least that a mapping-like thing has."""
+
+    def __init__(self, pairs):
+        self.pairs = pairs
+
+    def keys(self):
+        return [key for key, _ in self.pairs]
+
+    def items(self):
+        return iter(self.pairs)
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        {1: 0.556, 0: 5.0},
+        pd.Series({1: 0.556, 0: 5.0}),
+        pd.Series([0.556, 5.0], index=[1, 0]),
+        pd.Series([0.556, 5.0], index=[1.0, 0.0]),
+        Labelled([(1, 0.556), (0, 5.0)]),
+        {np.int64(1): np.float32(0.556), np.int8(0): 5},
+        [5.0, 0.556],
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_class_weights_by_label(Network, weights):
+    net = Network([3, 1], loss="binary_cross_entropy", rng=0, dtype="float64")
+    y = (np.arange(24) < 6).astype(int)
+    expected = net.gradients(X, y, np.where(y == 1, 0.556, 5.0))
+    assert net.gradients(X, y, class_weight=weights).loss == pytest.approx(
+        expected.loss, rel=1e-7
+    )
+
+
+def test_labels_that_are_wrong(Network):
+    net = Network([3, 1], loss="binary_cross_entropy", rng=0)
+    y = np.zeros(24)
+    for weights, message in [
+        (pd.Series({2: 1.0}), "labels in 0 .. 1 for keys; got 2"),
+        (pd.Series([1.0, 2.0], index=[1, 1]), "each label once; got 1 twice"),
+        ({"1": 2.0}, "labels in 0 .. 1 for keys; got '1'"),
+        (pd.DataFrame({0: [1.0]}), r"class_weight\[0\] must be a number"),
+        ({0: -1.0}, r"class_weight\[0\] must be finite and at least 0"),
+    ]:
+        with pytest.raises((ValueError, TypeError), match=message):
+            net.train_step(X, y, class_weight=weights)
+
+
+def test_rates_of_layers_by_label():
+    net = bp.Network([3, 4, 1], rng=0)
+    net.lr_factors = pd.Series([1.0, 0.1], index=[1, 0])
+    assert net.lr_factors == (0.1, 1.0)
+    net.lr_factors = {1: 0.5, 0: 2.0}
+    assert net.lr_factors == (2.0, 0.5)
+    net.frozen = pd.Series([True, False], index=[1, 0])
+    assert net.frozen == (False, True)
+    with pytest.raises(ValueError, match="one number for each of the 2 layers"):
+        net.lr_factors = {0: 1.0}
+    with pytest.raises(ValueError, match=r"labels 0 \.\. 1"):
+        net.lr_factors = {1: 1.0, 2: 1.0}
+
+
+def test_bits_of_weighted_runs():
+    """Fused and stored, by one thread and two: the same bits with every weight."""
+    y, w = rng.integers(2, size=(24, 3)).astype(float), rng.uniform(size=24)
+    found = set()
+    for clip_norm, n_threads in itertools.product((None, 1e30), (1, 2)):
+        net = net_of(
+            bp.Network, "binary_cross_entropy", n_threads=n_threads,
+            optimizer=bp.SGD(0.1, momentum=0.9, clip_norm=clip_norm),
+        )  # fmt: skip
+        net.fit(
+            X, y, sample_weight=w, class_weight=[2, 3, 0.5], epochs=3, batch_size=7,
+            **QUIET,
+        )  # fmt: skip
+        found.add(net.parameters.tobytes())
+    assert len(found) == 1
