@@ -72,6 +72,18 @@ class TargetKind:
     several: bool = False
     threshold: float = 0.5
 
+    def classes(self, rows: Array) -> NDArray[np.int64]:
+        """The class of each sample, of targets or outputs (n, n_L), or of labels (n,).
+
+        Labels themselves; of one output 1 above the threshold and else 0; of several
+        the place of the largest, the first of equals.
+        """
+        if rows.ndim == 1:
+            return rows
+        if rows.shape[1] > 1:
+            return rows.argmax(axis=1)
+        return (rows[:, 0] > self.threshold).astype(np.int64)
+
 
 #: One class per sample: class labels, or shares of the classes.
 CLASSES = TargetKind()
