@@ -387,6 +387,11 @@ class CustomLoss(Loss):
     -----
     Which kind it is shows when it is first asked, with arrays.  If it does not return a
     pair, or raises TypeError or AttributeError, it is asked again, with a ``Variable``.
+
+    One number for all rows need not be a mean over them (a root mean square), so that
+    ``Network.evaluate`` and validation compute it of all rows at once.  The values of
+    single rows may be computed of 256 rows at a time: there, those of a row must not
+    depend on the others.
     """
 
     name = "custom"
@@ -397,6 +402,8 @@ class CustomLoss(Loss):
     function: LossFunction
     #: Whether it is an expression of the graph, once that is known.
     is_graph: bool | None = field(default=None, init=False, repr=False, compare=False)
+    #: Whether its value is one number for all rows, once that is known.
+    is_single: bool | None = field(default=None, init=False, repr=False, compare=False)
 
     def target_kind(self, output: str) -> TargetKind:
         several = output in ("sigmoid", "hard_sigmoid")
@@ -410,10 +417,12 @@ class CustomLoss(Loss):
         outputs, answer = self._ask(a, y)
         if outputs is None:
             E, d = _pair(answer, a)
+            object.__setattr__(self, "is_single", False)
             shares = (weight * share).astype(a.dtype)[:, None]
             delta = np.where(counts[:, None], d, 0) * shares
         else:
             E, d = _differentiated(answer, outputs, weight, share)
+            object.__setattr__(self, "is_single", answer.ndim == 0)
             # 0 times infinity; what is finite it owes to rows that it is coupled with.
             delta = np.where(counts[:, None] | np.isfinite(d), d, 0)
         # A row that does not count may have any loss, an infinite one too.

@@ -179,7 +179,7 @@ def _needs_classes(name: str, y: Array, n_out: int, targets: TargetKind) -> None
     if _has_labels(y, n_out, targets):
         raise ValueError(
             f"metric {name!r} must have targets of one class per sample; got "
-            f"{n_out} outputs that are labels of their own, by the loss"
+            f"{n_out} outputs, each a label of its own by the loss"
         )
 
 

@@ -365,8 +365,8 @@ class Network(Learner):
             A new order in every epoch, from the network's own random stream.
         validation : (X, y), (X, y, sample_weight) or float, optional
             Data whose loss is computed after every epoch, or the share of the rows that
-            is held back for it: at random, classes in proportion, the same rows again
-            in another fit to as many.
+            is held back for it: at random, classes in proportion (of several labels,
+            each combination of them), the same rows again in another fit to as many.
         sample_weight : array-like (n,), optional
             The share of each sample in the mean loss, not negative.
         class_weight : mapping, sequence or "balanced", optional
@@ -377,9 +377,13 @@ class Network(Learner):
         metrics : str, callable or sequence of them, optional
             What to compute after every epoch, of the validation data where there are
             some, else of the training data: names of ``bpcore.metrics``, such as
-            "accuracy", "top_5", "r2", "mae", "auc", or callables ``f(y, a)`` of targets
-            as the network takes them, labels (n,) or (n, n_L), and outputs (n, n_L).
-            Recall and its like are those of class 1 where there are two.
+            "accuracy", "top_5", "r2", "mae", "auc", or callables ``f(y, a)``.  Those
+            get the targets as they were given to fit, integer labels or else float64,
+            in the same shape: (n, n_L) or (n,).  Their outputs are (n, n_L), but (n,)
+            where n_L is 1 and the targets are (n,).  Recall and its like are those of
+            class 1 where there are two, and means over the outputs where each is a
+            label of its own (binary_cross_entropy and hinge).  Metrics of outputs that
+            hold a NaN are NaN.
         monitor : str, optional
             What patience and restore_best go by: "loss", "validation_loss" or a metric,
             which is then computed; the validation loss where there is one, else the
@@ -799,18 +803,29 @@ class Network(Learner):
             out = np.empty(shape, self._dtype)
         else:
             out = door.as_out(out, shape, self._dtype, rows, self._parameters)
-        first, finite = 0, looks or door.all_finite(rows)
-        with self._engine:
-            self._reserve(min(len(rows), ROWS_AT_A_TIME))
-            while finite and first < len(rows):
-                first, finite = self._engine.predict(
-                    rows, out, first, ROWS_AT_A_TIME, training.SLICE, looks
-                )
-        if not finite:
+        finite = looks or door.all_finite(rows)
+        if not (finite and self._write_outputs(rows, out, looks)):
             door.reject_infinite("X", X, rows[0] if single else rows)
         return out
 
     __call__ = predict
+
+    def _outputs(self, rows: Real) -> Real:
+        """The outputs (n, n_L) of rows that have been checked."""
+        out = np.empty((len(rows), self.sizes[-1]), self._dtype)
+        self._write_outputs(rows, out, False)
+        return out
+
+    def _write_outputs(self, rows: Real, out: Real, checks_X: bool) -> bool:
+        """Write the outputs; False, with `out` half written, if X is not finite."""
+        first, finite = 0, True
+        with self._engine:
+            self._reserve(min(len(rows), ROWS_AT_A_TIME))
+            while finite and first < len(rows):
+                first, finite = self._engine.predict(
+                    rows, out, first, ROWS_AT_A_TIME, training.SLICE, checks_X
+                )
+        return finite
 
     def predict_one(self, x: ArrayLike) -> Real:
         """The output activations of a single row, without allocating anything.
@@ -867,7 +882,8 @@ class Network(Learner):
         -------
         float, or dict of str to float where there are metrics
             sum(w E) / sum(w), with E the loss of a row and w its weight, 1 by default;
-            in the dict it is "loss".
+            in the dict it is "loss".  A custom loss that returns one number is computed
+            of all rows at once.
 
         Examples
         --------
@@ -882,7 +898,28 @@ class Network(Learner):
         data = self._batch(X, y, sample_weight)
         weights = self._class_weights(class_weight, data[1])
         loss = self._mean_loss(*self._with_class_weights(data, weights))
-        return {"loss": loss, **self._measure(data, wanted)} if wanted else loss
+        if not wanted:
+            return loss
+        rows, targets, weight = data
+        exact = self._exact_targets(y, targets)
+        return {"loss": loss, **self._measure((rows, exact, weight), wanted)}
+
+    def _exact_targets(
+        self, y: ArrayLike, targets: Any, mask: NDArray[np.bool_] | None = None
+    ) -> NDArray[Any]:
+        """The caller's targets for metrics, those of the rows of a mask if any.
+
+        Integer labels, as `targets` are then, else float64 in the shape of y.
+        """
+        if targets.ndim == 1:
+            return np.asarray(targets)
+        exact = door.as_array("y", y)
+        if mask is not None:
+            exact = exact[mask]
+        exact = exact.astype(np.float64, copy=False)
+        # Training must not change what it is measured by.
+        shared = np.may_share_memory(exact, self._parameters)
+        return exact.copy() if shared else exact
 
     def _measure(
         self, data: tuple[Any, Any, Any], metrics: Sequence[Metric]
@@ -891,10 +928,27 @@ class Network(Learner):
         if not metrics:
             return {}
         rows, targets, weight = data
-        a = self.predict(rows)
-        return {metric.name: metric(targets, a, weight) for metric in metrics}
+        a, kind = self._outputs(rows), self._design.target_kind
+        return {metric.name: metric(targets, a, weight, kind) for metric in metrics}
+
+    def _loss_needs_all(self, data: tuple[Any, Any, Any], most: int) -> bool:
+        """Whether a loss is one number of all rows, and there are more than `most`."""
+        rows, targets, _ = data
+        loss = self._design.loss
+        if len(rows) <= most or not isinstance(loss, CustomLoss):
+            return False
+        if loss.is_single is None:  # not evaluated yet
+            a = self._outputs(rows[:most])
+            loss.weighted(a, targets[:most].copy(), np.ones(most), 1.0 / most)
+        return bool(loss.is_single)
 
     def _mean_loss(self, rows: Any, targets: Any, weight: Any) -> float:
+        loss = self._design.loss
+        if self._loss_needs_all((rows, targets, weight), ROWS_AT_A_TIME):
+            assert isinstance(loss, CustomLoss)
+            w = np.ones(len(rows)) if weight is None else weight
+            E, _ = loss.weighted(self._outputs(rows), targets.copy(), w, 1 / len(rows))
+            return float(E.sum() / w.sum()) if w.any() else 0.0
         first, total, weights = 0, 0.0, 0.0
         with self._engine:
             self._reserve(min(len(rows), ROWS_AT_A_TIME))
