@@ -389,9 +389,10 @@ class CustomLoss(Loss):
     pair, or raises TypeError or AttributeError, it is asked again, with a ``Variable``.
 
     One number for all rows need not be a mean over them (a root mean square), so that
-    ``Network.evaluate`` and validation compute it of all rows at once.  The values of
-    single rows may be computed of 256 rows at a time: there, those of a row must not
-    depend on the others.
+    ``Network.evaluate``, validation and LBFGS compute it of all rows at once; steps that
+    accumulate take the mean of the gradients of their mini-batches.  Values per sample
+    are computed of 256 rows at a time (LBFGS: 1024): that of a row must not depend on
+    the other rows.
     """
 
     name = "custom"
