@@ -47,7 +47,7 @@ def loss_and_gradient(
     engine, total, weights = network._engine, 0.0, 0.0
     sums, part = np.zeros(network.parameters.size), np.empty_like(network.parameters)
     # Batch norm takes the moments of all rows, and some losses are one number of all.
-    whole = "batch" in network.norms or network._loss_needs_all(data, ROWS_AT_A_TIME)
+    whole = "batch" in network.norms or network._design.loss_is_single
     at_a_time = len(X) if whole else min(ROWS_AT_A_TIME, len(X))
     network._reserve(at_a_time, network.input_noise > 0)
     for first in range(0, len(X), at_a_time):
@@ -59,6 +59,9 @@ def loss_and_gradient(
             sums += share * part
             total += share * loss
             weights += share
+    # As the first rows have shown, it is one number of all.
+    if network._design.loss_is_single and at_a_time < len(X):
+        return loss_and_gradient(network, data, moments)
     return total / weights, sums / weights
 
 

@@ -388,11 +388,11 @@ class CustomLoss(Loss):
     Which kind it is shows when it is first asked, with arrays.  If it does not return a
     pair, or raises TypeError or AttributeError, it is asked again, with a ``Variable``.
 
-    One number for all rows need not be a mean over them (a root mean square), so that
-    ``Network.evaluate``, validation and LBFGS compute it of all rows at once; steps that
-    accumulate take the mean of the gradients of their mini-batches.  Values per sample
-    are computed of 256 rows at a time (LBFGS: 1024): that of a row must not depend on
-    the other rows.
+    One number for all rows need not be a mean over them (a root mean square), so
+    ``Network.evaluate``, validation and LBFGS compute it of all rows at once; steps
+    that accumulate take the mean of the gradients of their mini-batches.  Values per
+    sample are computed of 256 rows at a time (LBFGS: 1024): that of a row must not
+    depend on the other rows.
     """
 
     name = "custom"

@@ -931,28 +931,13 @@ class Network(Learner):
         a, kind = self._outputs(rows), self._design.target_kind
         return {metric.name: metric(targets, a, weight, kind) for metric in metrics}
 
-    def _loss_needs_all(self, data: tuple[Any, Any, Any], most: int) -> bool:
-        """Whether a loss is one number of all rows, and there are more than `most`."""
-        rows, targets, _ = data
-        loss = self._design.loss
-        if len(rows) <= most or not isinstance(loss, CustomLoss):
-            return False
-        if loss.is_single is None:  # not evaluated yet
-            a = self._outputs(rows[:most])
-            loss.weighted(a, targets[:most].copy(), np.ones(most), 1.0 / most)
-        return bool(loss.is_single)
-
     def _mean_loss(self, rows: Any, targets: Any, weight: Any) -> float:
-        loss = self._design.loss
-        if self._loss_needs_all((rows, targets, weight), ROWS_AT_A_TIME):
-            assert isinstance(loss, CustomLoss)
-            w = np.ones(len(rows)) if weight is None else weight
-            E, _ = loss.weighted(self._outputs(rows), targets.copy(), w, 1 / len(rows))
-            return float(E.sum() / w.sum()) if w.any() else 0.0
+        design, n = self._design, len(rows)
+        at_a_time = n if design.loss_is_single else min(n, ROWS_AT_A_TIME)
         first, total, weights = 0, 0.0, 0.0
         with self._engine:
-            self._reserve(min(len(rows), ROWS_AT_A_TIME))
-            while first < len(rows):
+            self._reserve(at_a_time)
+            while first < n:
                 first, total, weights = self._engine.evaluate(
                     rows,
                     targets,
@@ -960,9 +945,11 @@ class Network(Learner):
                     first,
                     total,
                     weights,
-                    ROWS_AT_A_TIME,
+                    at_a_time,
                     training.SLICE,
                 )
+        if design.loss_is_single and at_a_time < n:  # as the first rows have shown
+            return self._mean_loss(rows, targets, weight)
         return total / weights if weights else 0.0
 
     def folded(self) -> Self:
