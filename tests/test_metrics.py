@@ -10,6 +10,8 @@ import pytest
 from sklearn import metrics as sk
 
 import bpcore as bp
+from bpcore.losses import CLASSES as ONE_CLASS
+from bpcore.losses import TargetKind
 from bpcore.metrics import ALIASES, METRICS, RESERVED, Metric, as_metrics
 
 N = 200
@@ -24,9 +26,9 @@ def weight(request):
     return WEIGHTS[request.param]
 
 
-def measure(name, y, a, weight=None):
+def measure(name, y, a, weight=None, targets=ONE_CLASS):
     (metric,) = as_metrics(name)
-    return metric(y, a, weight)
+    return metric(y, a, weight, targets)
 
 
 def close(value, dtype="float64"):
@@ -71,10 +73,15 @@ def samples(kind, dtype):
 KINDS = ["labels", "one-hot", "shares", "two classes", "one output", "hinge"]
 
 
+def meaning(kind):
+    """What the loss says that the targets mean."""
+    return TargetKind(threshold=0.0 if kind == "hinge" else 0.5)
+
+
 def answers(kind, a):
     if a.shape[1] > 1:
         return a.argmax(1)
-    return (a[:, 0] > (0 if kind == "hinge" else 0.5)).astype(int)
+    return (a[:, 0] > meaning(kind).threshold).astype(int)
 
 
 def average(a):
@@ -99,7 +106,7 @@ def test_of_answers(name, kind, dtype, weight):
     y, a, classes = samples(kind, dtype)
     function, settings = CLASSES[name](y, a)
     expected = function(classes, answers(kind, a), sample_weight=weight, **settings)
-    assert measure(name, y, a, weight) == close(expected)
+    assert measure(name, y, a, weight, meaning(kind)) == close(expected)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -130,8 +137,8 @@ def test_top_of_all_classes(kind):
 @pytest.mark.parametrize("kind", ["one output", "hinge"])
 def test_top_of_one_output(kind, weight):
     y, a, classes = samples(kind, "float64")
-    expected = sk.top_k_accuracy_score(classes, a[:, 0], k=1, sample_weight=weight)
-    assert measure("top_1", y, a, weight) == close(expected)
+    accuracy = sk.accuracy_score(classes, answers(kind, a), sample_weight=weight)
+    assert measure("top_1", y, a, weight, meaning(kind)) == close(accuracy)
 
 
 def test_top_k_takes_the_last_of_equal_outputs_first_and_accuracy_the_first():
@@ -200,11 +207,13 @@ def test_one_class_only(outputs, one):
         assert measure(name, y, a) == close(expected)
 
 
-def test_a_half_is_answered_by_0():
-    half = np.array([[0.5]], "float32")
-    assert measure("accuracy", np.zeros((1, 1)), half) == 1
-    assert measure("accuracy", -np.ones((1, 1)), half) == 0
-    assert measure("accuracy", -np.ones((1, 1)), 0 * half) == 1
+@pytest.mark.parametrize("threshold", [0.0, 0.5])
+def test_an_output_at_the_threshold_is_answered_by_0(threshold):
+    a = np.array([[threshold]], "float32")
+    for target, right in ((-1.0, 1), (0.0, 1), (1.0, 0)):
+        y, targets = np.array([[target]]), TargetKind(threshold=threshold)
+        assert measure("accuracy", y, a, None, targets) == right
+        assert measure("accuracy", y, a + 0.25, None, targets) == 1 - right
 
 
 # --- Numbers --------------------------------------------------------------------------

@@ -208,6 +208,14 @@ class Design:
         return isinstance(self.loss, CustomLoss)
 
     @property
+    def loss_is_single(self) -> bool:
+        """Whether the loss is one number for all rows, as far as it has been evaluated.
+
+        It is then computed of all rows at once, for it need not be a mean over them.
+        """
+        return isinstance(self.loss, CustomLoss) and bool(self.loss.is_single)
+
+    @property
     def loss_kernel(self) -> str:
         """The kernels' name for the loss."""
         return self.loss.kernel(self.activations[-1])

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bpcore import _validation as door
 
 if TYPE_CHECKING:
+    from bpcore.losses import TargetKind
     from bpcore.network import Network
 
 #: X, y and the weights of the samples, as the engine takes them.
@@ -123,20 +124,30 @@ def held_back(n: int, fraction: float) -> int:
     return held
 
 
-def split(
-    network: Network, data: Batch, fraction: float, is_class: bool
-) -> tuple[Batch, Batch]:
-    """The data and a random share of it held back, classes in proportion.
+def strata(y: NDArray[Any], targets: TargetKind) -> NDArray[Any]:
+    """The number of each sample's class, or of its combination of labels."""
+    if not targets.several or y.ndim == 1 or y.shape[1] == 1:
+        return targets.classes(y)
+    present = y > targets.threshold
+    return np.unique(present, axis=0, return_inverse=True)[1].reshape(-1)
 
-    The same rows again in another fit to as many, or they would be learnt after all.
+
+def split(
+    network: Network, data: Batch, fraction: float
+) -> tuple[Batch, Batch, NDArray[np.bool_]]:
+    """The data without a random share of it, that share, and a mask of its rows.
+
+    Classes are held back in proportion, and so are combinations of labels where a
+    sample may have several.  The same rows again in another fit to as many, or they
+    would be learnt after all.
     """
     X, y, weight = data
-    n, held = len(X), held_back(len(X), fraction)
+    n, held, design = len(X), held_back(len(X), fraction), network._design
     order = np.arange(n)
-    network._shuffle(order, np.random.PCG64(network._design.seed).random_raw(n))
-    if is_class:
-        classes = y if y.ndim == 1 else y.argmax(1) if y.shape[1] > 1 else y[:, 0] > 0.5
-        order = order[np.argsort(classes[order], kind="stable")]
+    network._shuffle(order, np.random.PCG64(design.seed).random_raw(n))
+    if design.loss.classes:
+        groups = strata(y, design.target_kind)
+        order = order[np.argsort(groups[order], kind="stable")]
     # Evenly spread over the order, so over the classes too.
     at = ((np.arange(held) + 0.5) * n / held).astype(np.int64)
     mask = np.zeros(n, bool)
@@ -145,4 +156,4 @@ def split(
     def rows(chosen: NDArray[np.bool_]) -> Batch:
         return X[chosen], y[chosen], None if weight is None else weight[chosen]
 
-    return rows(~mask), rows(mask)
+    return rows(~mask), rows(mask), mask

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bpcore import _validation as door
 from bpcore.data import Batch, Stream, is_stream, split
@@ -72,13 +73,14 @@ def prepare(
     if is_stream(X, y):
         _reject_for_streams(network, sample_weight, validation, batch_size)
         class_weights = network._class_weights(class_weight, np.zeros(0), whole=False)
-        data, held_back = Stream(X, steps_per_epoch, class_weights), None
+        data = Stream(X, steps_per_epoch, class_weights)
+        held_back = mask = None
     else:
         if steps_per_epoch is not None:
             raise ValueError(
                 "steps_per_epoch needs mini-batches from an iterable for X"
             )
-        data, held_back = _split(
+        data, held_back, mask = _split(
             network, network._batch(X, y, sample_weight), validation
         )
         class_weights = network._class_weights(class_weight, data[1], whole=whole)
@@ -90,13 +92,19 @@ def prepare(
     _reject_for_lbfgs(network, per_batch, accumulate)
     if gradient == "numerical":
         _reject_for_differences(network, accumulate)
-    measured = held_back
-    if wanted and not held_back:
-        if isinstance(data, Stream):
+    measured = None
+    if wanted:
+        if held_back is not None:
+            given = y if mask is not None else validation[1]
+            measured = _measured(network, held_back, given, mask)
+        elif isinstance(data, Stream):
             raise ValueError(
                 "metrics of mini-batches from an iterable need validation data"
             )
-        measured = data
+        else:
+            measured = _measured(network, data, y, None)
+        for metric in wanted:
+            metric.check(measured[1], network.sizes[-1], network._design.target_kind)
     for callback in per_epoch:
         if callable(check := getattr(callback, "check", None)):
             check(network)
@@ -115,7 +123,7 @@ def prepare(
         shuffle,
         accumulate,
         held_back,
-        measured if wanted else None,
+        measured,
         wanted,
         watch,
         network._watch_plateau(wanted, validates),
@@ -132,24 +140,35 @@ def _probe(network: Network, data: Batch) -> None:
     (X, y, weight), loss = data, network._design.loss
     if isinstance(loss, CustomLoss) and weight is not None and np.ptp(weight):
         two = [int(weight.argmin()), int(weight.argmax())]
-        a = network.predict(X[two])
+        a = network._outputs(X[two])
         loss.weighted(a, y[two], weight[two], 1.0)
 
 
 def _split(
     network: Network, data: Batch, validation: Any
-) -> tuple[Batch, Batch | None]:
-    """The data, and what is held back of them where validation is a share."""
+) -> tuple[Batch, Batch | None, NDArray[np.bool_] | None]:
+    """The data, what is held back of them where validation is a share, and its rows."""
     if isinstance(validation, bool) or not isinstance(validation, numbers.Real):
-        return data, None
+        return data, None, None
     fraction = door.number_within("validation", validation, None, 1.0)
-    parts = split(network, data, fraction, network._design.loss.classes)
-    for _, _, weight in parts:
+    rest, held, mask = split(network, data, fraction)
+    for _, _, weight in (rest, held):
         if weight is not None and not weight.any():
             raise ValueError(
                 f"sample_weight must not be all zero on one side of {validation=}"
             )
-    return parts
+    return rest, held, mask
+
+
+def _measured(
+    network: Network, data: Batch, y: Any, mask: NDArray[np.bool_] | None
+) -> Batch:
+    """The data that metrics are of: with the caller's targets y, of rows of the mask.
+
+    Nothing of the targets is lost to the network's dtype.
+    """
+    X, targets, weight = data
+    return X, network._exact_targets(y, targets, mask), weight
 
 
 def _monitored(

@@ -72,6 +72,18 @@ class TargetKind:
     several: bool = False
     threshold: float = 0.5
 
+    def classes(self, rows: Array) -> NDArray[np.int64]:
+        """The class of each sample, of targets or outputs (n, n_L), or of labels (n,).
+
+        Labels themselves; of one output 1 above the threshold and else 0; of several
+        the place of the largest, the first of equals.
+        """
+        if rows.ndim == 1:
+            return rows
+        if rows.shape[1] > 1:
+            return rows.argmax(axis=1)
+        return (rows[:, 0] > self.threshold).astype(np.int64)
+
 
 #: One class per sample: class labels, or shares of the classes.
 CLASSES = TargetKind()
@@ -375,6 +387,12 @@ class CustomLoss(Loss):
     -----
     Which kind it is shows when it is first asked, with arrays.  If it does not return a
     pair, or raises TypeError or AttributeError, it is asked again, with a ``Variable``.
+
+    One number for all rows need not be a mean over them (a root mean square), so
+    ``Network.evaluate``, validation and LBFGS compute it of all rows at once; steps
+    that accumulate take the mean of the gradients of their mini-batches.  Values per
+    sample are computed of 256 rows at a time (LBFGS: 1024): that of a row must not
+    depend on the other rows.
     """
 
     name = "custom"
@@ -385,6 +403,8 @@ class CustomLoss(Loss):
     function: LossFunction
     #: Whether it is an expression of the graph, once that is known.
     is_graph: bool | None = field(default=None, init=False, repr=False, compare=False)
+    #: Whether its value is one number for all rows, once that is known.
+    is_single: bool | None = field(default=None, init=False, repr=False, compare=False)
 
     def target_kind(self, output: str) -> TargetKind:
         several = output in ("sigmoid", "hard_sigmoid")
@@ -398,10 +418,12 @@ class CustomLoss(Loss):
         outputs, answer = self._ask(a, y)
         if outputs is None:
             E, d = _pair(answer, a)
+            object.__setattr__(self, "is_single", False)
             shares = (weight * share).astype(a.dtype)[:, None]
             delta = np.where(counts[:, None], d, 0) * shares
         else:
             E, d = _differentiated(answer, outputs, weight, share)
+            object.__setattr__(self, "is_single", answer.ndim == 0)
             # 0 times infinity; what is finite it owes to rows that it is coupled with.
             delta = np.where(counts[:, None] | np.isfinite(d), d, 0)
         # A row that does not count may have any loss, an infinite one too.

@@ -54,7 +54,7 @@ def fit_many(
     networks : sequence of Network, or a function
         Different networks; or ``make(value)``, which makes one for each of `values`.
     X, y
-        As for ``Network.fit``; converted once for all networks of a dtype.
+        As for ``Network.fit``; X is converted once for all networks of a dtype.
     values : iterable, optional
         One for each network, where `networks` is a function: learning rates, seeds,
         dicts of settings.
@@ -191,9 +191,8 @@ def _networks(
 def _converted(
     nets: Sequence[Network], dtype: Any, X: ArrayLike, y: ArrayLike
 ) -> tuple[Any, Any]:
-    """X and y as the networks of this dtype can use them where they lie."""
-    rows = door.as_dtype("X", X, dtype)
-    targets = door.as_array("y", y)
-    if targets.dtype.kind == "f":
-        targets = door.as_dtype("y", targets, dtype)
-    return rows, targets
+    """X as the networks of this dtype can use it where it lies, and y as an array.
+
+    Metrics are of the targets as they were given, in no network's dtype.
+    """
+    return door.as_dtype("X", X, dtype), door.as_array("y", y)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from bpcore import _dispatch, _engine, _html, fitting, training
 from bpcore import _settings as settings
@@ -374,8 +374,8 @@ class Network(Learner):
             A new order in every epoch, from the network's own random stream.
         validation : (X, y), (X, y, sample_weight) or float, optional
             Data whose loss is computed after every epoch, or the share of the rows that
-            is held back for it: at random, classes in proportion, the same rows again
-            in another fit to as many.
+            is held back for it: at random, classes in proportion (of several labels,
+            each combination of them), the same rows again in another fit to as many.
         sample_weight : array-like (n,), optional
             The weight of each sample in the mean loss, not negative.  Weights of
             samples times classes are scaled once to mean 1 over the training rows, and
@@ -395,9 +395,13 @@ class Network(Learner):
         metrics : str, callable or sequence of them, optional
             What to compute after every epoch, of the validation data where there are
             some, else of the training data: names of ``bpcore.metrics``, such as
-            "accuracy", "top_5", "r2", "mae", "auc", or callables ``f(y, a)`` of targets
-            as the network takes them, labels (n,) or (n, n_L), and outputs (n, n_L).
-            Recall and its like are those of class 1 where there are two.
+            "accuracy", "top_5", "r2", "mae", "auc", or callables ``f(y, a)``.  Those
+            get the targets as they were given to fit, integer labels or else float64,
+            in the same shape: (n, n_L) or (n,).  Their outputs are (n, n_L), but (n,)
+            where n_L is 1 and the targets are (n,).  Recall and its like are those of
+            class 1 where there are two, and means over the outputs where each is a
+            label of its own (binary_cross_entropy and hinge).  Metrics of outputs that
+            hold a NaN are NaN.
         monitor : str, optional
             What patience and restore_best go by: "loss", "validation_loss" or a metric,
             which is then computed; the validation loss where there is one, else the
@@ -833,18 +837,29 @@ class Network(Learner):
             out = np.empty(shape, self._dtype)
         else:
             out = door.as_out(out, shape, self._dtype, rows, self._parameters)
-        first, finite = 0, looks or door.all_finite(rows)
-        with self._engine:
-            self._reserve(min(len(rows), ROWS_AT_A_TIME))
-            while finite and first < len(rows):
-                first, finite = self._engine.predict(
-                    rows, out, first, ROWS_AT_A_TIME, training.SLICE, looks
-                )
-        if not finite:
+        finite = looks or door.all_finite(rows)
+        if not (finite and self._write_outputs(rows, out, looks)):
             door.reject_infinite("X", X, rows[0] if single else rows)
         return out
 
     __call__ = predict
+
+    def _outputs(self, rows: Real) -> Real:
+        """The outputs (n, n_L) of rows that have been checked."""
+        out = np.empty((len(rows), self.sizes[-1]), self._dtype)
+        self._write_outputs(rows, out, False)
+        return out
+
+    def _write_outputs(self, rows: Real, out: Real, checks_X: bool) -> bool:
+        """Write the outputs; False, with `out` half written, if X is not finite."""
+        first, finite = 0, True
+        with self._engine:
+            self._reserve(min(len(rows), ROWS_AT_A_TIME))
+            while finite and first < len(rows):
+                first, finite = self._engine.predict(
+                    rows, out, first, ROWS_AT_A_TIME, training.SLICE, checks_X
+                )
+        return finite
 
     def predict_one(self, x: ArrayLike) -> Real:
         """The output activations of a single row, without allocating anything.
@@ -901,7 +916,8 @@ class Network(Learner):
         -------
         float, or dict of str to float where there are metrics
             sum(w E) / sum(w), with E the loss of a row and w its weight, 1 by default;
-            in the dict it is "loss".
+            in the dict it is "loss".  A custom loss that returns one number is computed
+            of all rows at once.
 
         Examples
         --------
@@ -915,8 +931,29 @@ class Network(Learner):
         wanted = as_metrics(metrics)
         data = self._batch(X, y, sample_weight)
         weights = self._class_weights(class_weight, data[1])
-        loss = self._mean_loss(self._with_class_weights(data, weights))
-        return {"loss": loss, **self._measure(data, wanted)} if wanted else loss
+        loss = self._mean_loss(*self._with_class_weights(data, weights))
+        if not wanted:
+            return loss
+        rows, targets, weight = data
+        exact = self._exact_targets(y, targets)
+        return {"loss": loss, **self._measure((rows, exact, weight), wanted)}
+
+    def _exact_targets(
+        self, y: ArrayLike, targets: Any, mask: NDArray[np.bool_] | None = None
+    ) -> NDArray[Any]:
+        """The caller's targets for metrics, those of the rows of a mask if any.
+
+        Integer labels, as `targets` are then, else float64 in the shape of y.
+        """
+        if targets.ndim == 1:
+            return np.asarray(targets)
+        exact = door.as_array("y", y)
+        if mask is not None:
+            exact = exact[mask]
+        exact = exact.astype(np.float64, copy=False)
+        # Training must not change what it is measured by.
+        shared = np.may_share_memory(exact, self._parameters)
+        return exact.copy() if shared else exact
 
     def _measure(
         self, data: tuple[Any, Any, Any], metrics: Sequence[Metric]
@@ -925,18 +962,19 @@ class Network(Learner):
         if not metrics:
             return {}
         rows, targets, weight = data
-        a = self.predict(rows)
-        return {metric.name: metric(targets, a, weight) for metric in metrics}
+        a, kind = self._outputs(rows), self._design.target_kind
+        return {metric.name: metric(targets, a, weight, kind) for metric in metrics}
 
-    def _mean_loss(self, batch: tuple[Any, Any, Any]) -> float:
+    def _mean_loss(self, rows: Any, targets: Any, weight: Any) -> float:
         """sum(w E) / sum(w) of data of any size."""
-        rows, targets, weight = batch
+        design, n = self._design, len(rows)
         if weight is not None:
             weight = scaled_to_normal(weight)
+        at_a_time = n if design.loss_is_single else min(n, ROWS_AT_A_TIME)
         first, total, divisor = 0, 0.0, 0.0
         with self._engine:
-            self._reserve(min(len(rows), ROWS_AT_A_TIME))
-            while first < len(rows):
+            self._reserve(at_a_time)
+            while first < n:
                 first, total, divisor = self._engine.evaluate(
                     rows,
                     targets,
@@ -944,9 +982,11 @@ class Network(Learner):
                     first,
                     total,
                     divisor,
-                    ROWS_AT_A_TIME,
+                    at_a_time,
                     training.SLICE,
                 )
+        if design.loss_is_single and at_a_time < n:  # as the first rows have shown
+            return self._mean_loss(rows, targets, weight)
         return total / divisor if divisor else 0.0
 
     def folded(self) -> Self:

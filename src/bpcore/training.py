@@ -214,9 +214,7 @@ class Fit:
         converged = lbfgs.fit(network, self.data, self.epochs, self.end_epoch)
         if what := _not_finite(network):
             self.before.reinstall()
-            raise DivergenceError(
-                f"{what} not finite; the network is as it was before"
-            )
+            raise DivergenceError(f"{what} not finite; the network is as it was before")
         if converged and self.history.stopped == "epochs":
             self.history.stopped = "converged"
 
@@ -228,7 +226,7 @@ class Fit:
         if isinstance(network.optimizer, LBFGS):
             values["lr"] = None
         if self.held_back is not None:
-            values["validation_loss"] = network._mean_loss(self.held_back)
+            values["validation_loss"] = network._mean_loss(*self.held_back)
         if self.measured is not None:
             values |= network._measure(self.measured, self.metrics)
         history._append(**values, seconds=seconds)

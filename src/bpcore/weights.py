@@ -164,7 +164,7 @@ def class_shares(
     soft = isinstance(loss, CrossEntropy | BinaryCrossEntropy)
     soft |= isinstance(loss, CustomLoss) and n_out > 1 and output == "softmax"
     if n_out > 1 and not kind.several:
-        return y if soft else np.eye(n_out)[y.argmax(axis=1)]
+        return y if soft else np.eye(n_out)[kind.classes(y)]
     if not soft:
         y = (y > kind.threshold).astype(np.float64)
     return y if n_out > 1 else np.hstack([1 - y, y])
