@@ -148,16 +148,16 @@ def _step(
         arrays = (buffers[name] for name in ("_parameters", "_state", "_running"))
         return Parameters.of(network._design, network.optimizer, *arrays)
 
-    state = network.__getstate__()  # copies
+    state = Network.__getstate__(network)  # copies
     before = parameters(state)
     if not network._makes_steps:
         return before, before
     flat, moments, n = gradients.flat, gradients.moments, len(gradients.input)
     if apply:
         network._apply(flat, moments, n)
-        return before, parameters(network.__getstate__())
-    stepped = type(network).__new__(type(network))
-    stepped.__setstate__(state)
+        return before, parameters(Network.__getstate__(network))
+    stepped = object.__new__(type(network))
+    Network.__setstate__(stepped, state)
     stepped._apply(flat, moments, n)
     return before, parameters(vars(stepped))
 
