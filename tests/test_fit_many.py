@@ -232,7 +232,7 @@ except KeyboardInterrupt:
         for net in nets:
             pool.submit(net.predict, X[:9]).result()
     finite = all(np.isfinite(net.parameters).all() for net in nets)
-    print(seconds < 0.5 or seconds, alive, len(begun), same, finite,
+    print(seconds < 2 or seconds, alive, len(begun), same, finite,
           {net._n_threads for net in nets})
 """
 
