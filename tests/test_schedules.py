@@ -306,8 +306,48 @@ def test_plateau_goes_on_from_where_it_was():
 @pytest.mark.parametrize("mode", ["min", "max"])
 def test_nan_is_never_better(mode):
     schedule = ReduceOnPlateau(0.5, patience=1, mode=mode)
-    *_, last = histories(schedule, [1.0, math.nan, math.nan])
-    assert last == Plateau(0.05, 1.0, 0, 0)
+    assert schedule.after(schedule.initial(), math.nan) == schedule.initial()
+    *_, last = histories(schedule, [1.0, math.nan, math.nan, math.nan])
+    assert last == Plateau(0.5, 1.0, 0, 0)  # nor does it count for patience
+
+
+BETTER = {
+    "min": [
+        (1.0, 0.85),
+        (-1.0, -1.15),
+        (0.0, -1e-9),
+        (math.inf, 5.0),
+        (math.inf, -5.0),
+    ],
+    "max": [
+        (1.0, 1.15),
+        (-1.0, -0.85),
+        (0.0, 1e-9),
+        (-math.inf, 5.0),
+        (-math.inf, -5.0),
+    ],
+}
+NOT_BETTER = {
+    "min": [(1.0, 0.95), (-1.0, -0.95), (-1.0, -1.05), (0.0, 0.0), (-math.inf, -9.0)],
+    "max": [(1.0, 1.05), (-1.0, -1.05), (-1.0, -0.95), (0.0, 0.0), (math.inf, 9.0)],
+}
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_the_margin_is_a_share_of_the_size_of_the_best(mode):
+    schedule = ReduceOnPlateau(0.5, min_delta=0.1, mode=mode)
+    for best, value in BETTER[mode]:
+        after = schedule.after(Plateau(0.5, best, 1, 0), value)
+        assert after == Plateau(0.5, value, 0, 0), (best, value)
+    for best, value in NOT_BETTER[mode]:
+        after = schedule.after(Plateau(0.5, best, 1, 0), value)
+        assert after == Plateau(0.5, best, 2, 0), (best, value)
+
+
+def test_losses_below_zero_that_become_slowly_worse_reduce_the_rate():
+    schedule = ReduceOnPlateau(1.0, factor=0.5, patience=1, min_delta=0.1)
+    given = [p.lr for p in histories(schedule, [-1.0, -0.95, -0.9, -0.85, -0.8])]
+    assert given == [1.0, 1.0, 0.5, 0.5, 0.25]
 
 
 # What comes in --------------------------------------------------------------------

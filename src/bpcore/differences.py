@@ -11,6 +11,7 @@ from bpcore import _validation as door
 from bpcore.buffers import Real, by_layer
 from bpcore.errors import DivergenceError
 from bpcore.numerical import CENTRAL_STEP, numerical_gradient
+from bpcore.stopping import raise_if_stopped
 
 if TYPE_CHECKING:
     from bpcore.data import Batch
@@ -47,6 +48,7 @@ class Differences:
             which = by_layer(network._factors, network.sizes, network.norms) != 0
 
         def loss(w: NDArray[np.float64]) -> float:
+            raise_if_stopped()
             twin.parameters[which] = w
             return _finite(twin._training_loss(*batch))
 

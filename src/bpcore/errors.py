@@ -5,7 +5,10 @@ class DivergenceError(ArithmeticError):
     """Training produced a loss or a parameter that is not finite.
 
     ``train_step`` raises it before it changes anything, ``fit`` after giving the
-    network back the parameters and optimizer state of the last finite epoch.
+    network back the parameters and optimizer state of the last finite epoch; or, with
+    ``restore_best``, all of its state after the best epoch, or before the fit if no
+    epoch was better.  The message says which of them, and ``network.history`` has the
+    epochs before.
 
     Attributes
     ----------

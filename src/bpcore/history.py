@@ -35,9 +35,11 @@ class History:
         Wall time of each epoch, shuffling included, validation and metrics not.
     stopped : str
         Why training ended: "epochs", "patience", "callback", "data" (an iterator had
-        no more), or "converged" (LBFGS).
+        no more), "converged" (LBFGS), or "error" (any exception, an interrupt too: then
+        it is the network's ``history``).
     best_epoch : int
-        The epoch, from 1 on, in which what was monitored was best; 0 if never.
+        The epoch, from 1 on, in which what was monitored was best; 0 if never, which
+        with ``restore_best`` means that the network is as it was before the fit.
 
     Examples
     --------

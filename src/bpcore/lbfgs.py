@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from bpcore.buffers import Real, by_layer, running_views, views
 from bpcore.errors import DivergenceError
 from bpcore.optimizers import LBFGS
+from bpcore.stopping import raise_if_stopped
 
 if TYPE_CHECKING:
     from bpcore.network import Network
@@ -51,6 +52,7 @@ def loss_and_gradient(
     at_a_time = len(X) if whole else min(ROWS_AT_A_TIME, len(X))
     network._reserve(at_a_time, network.input_noise > 0)
     for first in range(0, len(X), at_a_time):
+        raise_if_stopped()
         rows = slice(first, first + at_a_time)
         w = None if weight is None else weight[rows]
         loss = engine.gradients(X[rows], y[rows], w, part, None, moments)

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from bpcore.metrics import Metric
     from bpcore.optimizers import Optimizer
 
+#: Counters of the engine that training advances, in the order in which they are set.
+COUNTERS = ("steps", "layer_steps", "seen")
+
 
 class Learner:
     """What a `Network` knows of its optimizer.
@@ -47,6 +50,8 @@ class Learner:
     _frozen: tuple[bool, ...]
     _epochs: int
     _begun = 0, 0
+    #: What the plateau's best value is a value of: column, mode, whether of validation.
+    _plateau_of: tuple[str, str, bool] | None = None
     _accumulate = 1
     #: What the engine stores gradients for: (mini-batches, whether they are clipped).
     _stored_for: tuple[int, bool] | None = None
@@ -185,6 +190,7 @@ class Learner:
         self._begun = self._engine.steps, self._epochs
         reducer = self._reducer
         self._plateau: Plateau | None = reducer.initial() if reducer else None
+        self._plateau_of = None
         self._set_lr()
 
     @property
@@ -219,6 +225,16 @@ class Learner:
 
     # --- for training -----------------------------------------------------------------
 
+    @property
+    def _counts(self) -> dict[str, Any]:
+        """All counters of the engine by their names; assign them to set it back."""
+        return {name: getattr(self._engine, name) for name in COUNTERS}
+
+    @_counts.setter
+    def _counts(self, counts: dict[str, Any]) -> None:
+        for name in COUNTERS:
+            setattr(self._engine, name, counts[name])
+
     def _accumulate_over(self, mini_batches: int) -> None:
         """Make one step of so many mini-batches from now on; forget those that wait."""
         self._accumulate = min(mini_batches, sys.maxsize)
@@ -226,17 +242,28 @@ class Learner:
 
     def _watch_plateau(
         self, metrics: Sequence[Metric], validates: bool
-    ) -> tuple[str, ReduceOnPlateau] | None:
-        """What a schedule that watches has to look at in a fit, and with which mode."""
+    ) -> tuple[tuple[str, str, bool], ReduceOnPlateau] | None:
+        """The quantity that a schedule has to follow in a fit, and how it does so.
+
+        The quantity is a column, the mode, and whether it is of validation data.
+        """
         if (reducer := self._reducer) is None:
             return None
         watch = Watch(reducer.monitor, reducer.mode, None, 0.0, metrics, validates)
-        if self._plateau is not None and math.isinf(self._plateau.best):
-            self._plateau = self._plateau._replace(best=watch.sign * math.inf)
-        mode = "min" if watch.sign > 0 else "max"
-        return watch.monitor, dataclasses.replace(reducer, mode=mode)
+        quantity = watch.monitor, watch.mode, validates and watch.monitor != "loss"
+        return quantity, dataclasses.replace(reducer, mode=watch.mode)
 
-    def _follow_plateau(self, reducer: ReduceOnPlateau, value: float) -> None:
-        """Tell a schedule that watches what has come of an epoch."""
-        if self._plateau is not None:
-            self._plateau = reducer.after(self._plateau, value)
+    def _follow_plateau(
+        self, quantity: tuple[str, str, bool], reducer: ReduceOnPlateau, value: float
+    ) -> None:
+        """Let the plateau follow the value of one more epoch.
+
+        It begins anew, but for its rate, where it followed another quantity before.
+        """
+        if self._plateau is None:
+            return
+        if quantity != self._plateau_of:
+            worst = math.inf if reducer.mode == "min" else -math.inf
+            self._plateau = self._plateau._replace(best=worst, wait=0)
+            self._plateau_of = quantity
+        self._plateau = reducer.after(self._plateau, value)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import inspect
+import math
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any, NamedTuple
@@ -15,7 +19,13 @@ from bpcore import fitting
 from bpcore.errors import DivergenceError
 from bpcore.history import History
 from bpcore.network import Network
+from bpcore.stopping import Stopped, raise_if_stopped, stopped_by
 from bpcore.threads import n_threads as thread_count
+from bpcore.training import SLICE
+
+#: Seconds after an interrupt within which another one is ignored: threads stop by then,
+#: unless a callback goes on.
+PATIENCE = 1.0
 
 
 class Fitted(NamedTuple):
@@ -26,13 +36,14 @@ class Fitted(NamedTuple):
     network : Network
     history : History or None
         What its fit returned.
-    error : DivergenceError or None
-        Why there is no history.
+    error : BaseException or None
+        Why there is no history: a DivergenceError, or what a callback raised; the
+        network's own ``history`` tells of the epochs before it.
     """
 
     network: Network
     history: History | None
-    error: DivergenceError | None
+    error: BaseException | None
 
 
 def fit_many(
@@ -74,6 +85,16 @@ def fit_many(
     ------
     ValueError, TypeError
         Before anything has changed, if an argument is not as described.
+    ExceptionGroup
+        Of all errors but DivergenceError, by callbacks, metrics or losses, after all
+        other networks have been trained.  Its attribute ``fitted`` is the list that
+        would have been returned, with the ``error`` of each.  A BaseExceptionGroup, if
+        one is no Exception (a KeyboardInterrupt raised by a callback).
+    KeyboardInterrupt
+        At an interrupt (Ctrl-C) all networks stop, each between two mini-batches: after
+        the one being computed, or after a twentieth of a second, whichever is longer.
+        They keep what they have learnt, as after an interrupt of ``Network.fit``, and
+        no thread goes on.  A callback is waited for.
 
     Examples
     --------
@@ -97,46 +118,110 @@ def fit_many(
 
     # Nothing changes in any before all is known to be right.
     for network in {_kind(network): network for network in nets}.values():
-        plateau = network._plateau
-        try:
-            all_settings = {**_defaults(), **settings}
-            fitting.prepare(network, *shared[network.dtype], **all_settings)
-        finally:
-            network._plateau = plateau
+        all_settings = {**_defaults(), **settings}
+        fitting.prepare(network, *shared[network.dtype], **all_settings)
     for network in nets:
         if not door.all_finite(network.parameters):
             raise ValueError("every network's parameters must be finite")
 
-    def train(network: Network) -> Fitted:
-        kept = network._n_threads
-        network.n_threads = 1
-        try:
-            return Fitted(
-                network, network.fit(*shared[network.dtype], **settings), None
-            )
-        except DivergenceError as error:
-            return Fitted(network, None, error)
-        finally:
-            network.n_threads = kept
-
     fitted: dict[int, Fitted] = {}
     left = iter(enumerate(nets))
+    stop = threading.Event()
 
-    def train_what_is_left() -> None:
+    def train(network: Network) -> History:
+        n_threads = network._n_threads
+        network.n_threads = 1
+        try:
+            return network.fit(*shared[network.dtype], **settings)
+        finally:
+            network.n_threads = n_threads
+
+    def train_what_is_left(of_one: type[BaseException]) -> None:
+        """Train one after the other; errors of this class are those of one network."""
         for i, network in left:
-            fitted[i] = train(network)
+            raise_if_stopped()
+            try:
+                fitted[i] = Fitted(network, train(network), None)
+            except Stopped:
+                raise
+            except of_one as error:
+                fitted[i] = Fitted(network, None, error)
+
+    def work() -> None:
+        with contextlib.suppress(Stopped), stopped_by(stop):
+            train_what_is_left(BaseException)
 
     if threads == 1:
-        train_what_is_left()
+        # An interrupt comes to this thread, and ends it.
+        train_what_is_left(Exception)
     else:
-        from concurrent.futures import ThreadPoolExecutor  # not at every import
-
         # One job for each thread, not for each network: nobody waits in between.
-        with ThreadPoolExecutor(threads, thread_name_prefix="bpcore") as pool:
-            jobs = [pool.submit(train_what_is_left) for _ in range(threads)]
-        for job in jobs:
-            job.result()
-    return [fitted[i] for i in range(len(nets))]
+        _run_in_threads(work, threads, stop)
+    return _results([fitted[i] for i in range(len(nets))])
+
+
+def _run_in_threads(
+    work: Callable[[], None], count: int, stop: threading.Event
+) -> None:
+    """Run in so many threads; if interrupted, set `stop` and wait for them."""
+    # Not by Thread.join alone: an interrupt of it may take a thread for ended.
+    finished = [threading.Event() for _ in range(count)]
+
+    def run(own: threading.Event) -> None:
+        try:
+            work()
+        finally:
+            own.set()
+
+    threads: list[threading.Thread] = []
+    errors: list[BaseException] = []
+    end = math.inf
+    try:
+        while True:
+            try:
+                for i in range(len(threads), 0 if errors else count):
+                    thread = threading.Thread(
+                        target=run, args=(finished[i],), name=f"bpcore_{i}"
+                    )
+                    threads.append(thread)
+                    thread.start()
+                if errors:
+                    stop.set()
+                    end = min(end, time.monotonic() + PATIENCE)
+                for thread, own in zip(threads, finished, strict=False):
+                    # Without an ident it has not begun; if it does, it finds `stop`.
+                    while thread.ident is not None and not own.wait(SLICE):
+                        if not errors:
+                            raise_if_stopped()
+                    if thread.ident is not None:
+                        thread.join()
+                break
+            except BaseException as error:
+                errors.append(error)
+                if time.monotonic() > end:
+                    raise
+        if errors:
+            raise errors[0]
+    finally:
+        stop.set()
+
+
+def _results(fitted: list[Fitted]) -> list[Fitted]:
+    """These, or an ExceptionGroup of all errors that are not divergence."""
+    errors = [
+        fit.error
+        for fit in fitted
+        if fit.error is not None and not isinstance(fit.error, DivergenceError)
+    ]
+    if errors:
+        group = BaseExceptionGroup(
+            f"{len(errors)} of {len(fitted)} networks ended in an error; "
+            "`fitted` has what has come of each",
+            errors,
+        )
+        group.fitted = fitted  # type: ignore[attr-defined]
+        raise group
+    return fitted
 
 
 @cache

@@ -6,8 +6,10 @@ loop over epochs is in ``training``.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Iterable, Sequence
+from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -27,6 +29,7 @@ from bpcore.learner import Learner
 from bpcore.losses import CustomLoss, Loss, LossFunction
 from bpcore.metrics import Metric, MetricLike, as_metrics
 from bpcore.optimizers import SGD, Optimizer
+from bpcore.stopping import raise_if_stopped
 from bpcore.threads import n_threads as thread_count
 from bpcore.weights import (
     ClassWeight,
@@ -43,6 +46,42 @@ if TYPE_CHECKING:
 
 #: Rows that predict and evaluate work on at a time.
 ROWS_AT_A_TIME = 256
+
+#: Attributes that are copied as they are.
+COPIED = (
+    "_design",
+    "_dtype",
+    "_optimizer",
+    "_n_threads",
+    "_lr_factors",
+    "_frozen",
+    "_epochs",
+    "_begun",
+    "_plateau",
+    "_plateau_of",
+)
+
+#: Attributes of which a copy gets its own, with the same content.
+REBUILT = ("_parameters", "_running", "_state", "_bits", "_counts")
+
+#: Attributes that a copy makes anew, or does not have.
+ANEW = (
+    "_views",
+    "_running_views",
+    "_engine",
+    "_at_once",
+    "_one",
+    "_scheduled",
+    "_accumulate",
+    "_stored_for",
+    "_gradient",
+    "_stored_gradients",
+    "_stored_at",
+    "_history",
+)
+
+#: All of them: any other attribute is a subclass's, or one that a user has set.
+OWN = frozenset((*COPIED, *REBUILT, *ANEW))
 
 
 class Network(Learner):
@@ -134,6 +173,7 @@ class Network(Learner):
     #: Not among what is copied or pickled.
     _stored_gradients: Gradients | None = None
     _stored_at = 0
+    _history: History | None = None
 
     def __init__(
         self,
@@ -218,6 +258,7 @@ class Network(Learner):
             folds or design.asks or design.loss.signs
         )
         self._engine.use_threads(n_threads)
+        self._stored_for = None  # an engine begins without stored gradients
         self._one = np.empty(design.sizes[-1], self._dtype)
 
     def __repr__(self) -> str:
@@ -323,6 +364,31 @@ class Network(Learner):
         """
         return self._running_views
 
+    @property
+    def history(self) -> Any:
+        """The History of the last `fit`, after an error too; None before any.
+
+        It is what `fit` returns, or would have: of the epochs that were finished before
+        a DivergenceError, an interrupt (Ctrl-C) or an error in a callback.  It is not
+        among what is copied or pickled.  A value that is assigned, as by a subclass
+        with a history of its own, takes its place for good.
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> net = bp.Network([1, 1], optimizer=bp.SGD(lr=9.0), rng=0)
+        >>> try:
+        ...     net.fit([[1.0]], [[2.0]], epochs=1000, progress=False)
+        ... except bp.DivergenceError as error:
+        ...     print(len(net.history) == error.epoch - 1, net.history.stopped)
+        True error
+        """
+        return vars(self).get("history", self._history)
+
+    @history.setter
+    def history(self, value: Any) -> None:
+        vars(self)["history"] = value
+
     # --- training ---------------------------------------------------------------------
 
     def fit(
@@ -409,12 +475,23 @@ class Network(Learner):
         mode : "auto", "min" or "max"
             Whether less of it is better; to be said only of one's own metrics.
         patience : int, optional
-            Stop after so many epochs without a better value.
+            Stop after so many epochs without a better value.  Epochs whose value is
+            NaN do not count.
         min_delta : float
             A better value is better by more than this.
         restore_best : bool
-            End with parameters and optimizer state of the best epoch, not the last; the
-            schedule of the learning rate goes on all the same.
+            End as of the best epoch, not the last, also where an error or an interrupt
+            ends the fit.  The network is then, in every bit, as if it had been trained
+            for no more epochs than that: parameters, optimizer and its state, counters,
+            schedules, random streams.  Only an iterator does not get its mini-batches
+            back.  The network before the fit counts as epoch 0, which is the best one
+            if none is better (``history.best_epoch`` is 0 then): the monitored value is
+            computed before the first epoch too.  Where the training loss is monitored,
+            which is measured within the epochs, an epoch is the best one only if the
+            loss of the training data after it, as of `evaluate`, is below that before
+            the fit; mini-batches from an iterable without validation have no epoch 0.
+            A value that is NaN is never the best; if there is no other, the network
+            stays as it is after the last epoch.
         accumulate : int
             Mini-batches whose gradients make one step together: as of one mini-batch
             with the rows of all.
@@ -448,15 +525,25 @@ class Network(Learner):
             Before anything has changed, if an argument is not as described.
         DivergenceError
             If a loss or a parameter becomes infinite or NaN; the network then has the
-            parameters, and the optimizer the state, of the last finite epoch.  They are
-            copied before every epoch, above 1 MiB into a temporary file.
+            parameters, and the optimizer the state, of the last finite epoch, or with
+            `restore_best` of the best one.  They are copied before every epoch, above
+            1 MiB into a temporary file.
+
+        Warns
+        -----
+        UserWarning
+            If what is monitored is NaN, as the area under a curve is without samples of
+            both classes: once in a fit, naming the quantity and the epoch.
 
         Notes
         -----
         An interrupt (Ctrl-C) is raised between two mini-batches: after the one being
         computed, or after a twentieth of a second, whichever is longer; by numerical
         gradients at once, and that one is dropped.  The network keeps what it has
-        learnt.
+        learnt, or with `restore_best` is as of the best epoch; `history` has the epochs
+        that were finished.
+
+        Progress that cannot be shown ends no training: it falls silent.
 
         Examples
         --------
@@ -842,7 +929,9 @@ class Network(Learner):
             door.reject_infinite("X", X, rows[0] if single else rows)
         return out
 
-    __call__ = predict
+    def __call__(self, *arguments: Any, **settings: Any) -> Any:
+        """`predict`, a subclass's too."""
+        return self.predict(*arguments, **settings)
 
     def _outputs(self, rows: Real) -> Real:
         """The outputs (n, n_L) of rows that have been checked."""
@@ -856,6 +945,7 @@ class Network(Learner):
         with self._engine:
             self._reserve(min(len(rows), ROWS_AT_A_TIME))
             while finite and first < len(rows):
+                raise_if_stopped()
                 first, finite = self._engine.predict(
                     rows, out, first, ROWS_AT_A_TIME, training.SLICE, checks_X
                 )
@@ -886,7 +976,7 @@ class Network(Learner):
             rows = self._sample(x)
             if np.may_share_memory(rows, self._one):  # it predicted x itself
                 rows = rows.copy()
-            return self.predict(rows, self._one)
+            return Network.predict(self, rows, self._one)
         return out
 
     def _sample(self, x: ArrayLike) -> Real:
@@ -975,6 +1065,7 @@ class Network(Learner):
         with self._engine:
             self._reserve(at_a_time)
             while first < n:
+                raise_if_stopped()
                 first, total, divisor = self._engine.evaluate(
                     rows,
                     targets,
@@ -1006,7 +1097,6 @@ class Network(Learner):
         >>> bool((net.folded().predict([1.0, 2.0]) == net.predict([1.0, 2.0])).all())
         True
         """
-        state = self.__getstate__()
         design = self._design
         norms = tuple(None if norm == "batch" else norm for norm in design.norms)
         flat = np.zeros(settings.parameter_count(design.sizes, norms), self._dtype)
@@ -1022,13 +1112,15 @@ class Network(Learner):
                 _dispatch.kernels.fold(
                     parts.weights[l], parts.biases[l], W, b, gain, running
                 )
-        state["_design"] = dataclasses.replace(design, norms=norms)
-        state["_parameters"], state["_state"] = flat, None
-        state["_running"] = np.zeros(0, self._dtype)
-        state["_steps"], state["_begun"] = 0, (0, self._epochs)
-        state["_layer_steps"] = (0,) * len(self.weights)
-        other = type(self).__new__(type(self))
-        other.__setstate__(state)
+        other = self._copy_with(
+            _design=dataclasses.replace(design, norms=norms),
+            _parameters=flat,
+            _running=np.zeros(0, self._dtype),
+            _state=None,
+        )
+        other._engine.steps = 0
+        other._engine.layer_steps = (0,) * len(other.weights)
+        other._begin_schedule()
         return other
 
     def forward(self, X: ArrayLike) -> Tape:
@@ -1187,40 +1279,37 @@ class Network(Learner):
         door.as_numbers("parameters", self._parameters, dtype)
         if self._state is not None:
             door.as_numbers("optimizer state", self._state, dtype)
-        other = type(self).__new__(type(self))
-        other.__setstate__({**self.__getstate__(), "_dtype": dtype})
+        return self._copy_with(_dtype=dtype)
+
+    def _copy_with(self, **changes: Any) -> Self:
+        """A copy, made as ``copy.copy`` makes it, with parts of its state changed."""
+        other = copy.copy(self)
+        Network.__setstate__(other, {**Network.__getstate__(other), **changes})
         return other
 
     def __getstate__(self) -> dict[str, Any]:
+        """All that a copy has, attributes of a subclass and of a user's too."""
+        given = object.__getstate__(self)  # (attributes, slots) where there are slots
+        parts = given if isinstance(given, tuple) else (given,)
         state = {
-            name: getattr(self, name)
-            for name in (
-                "_design",
-                "_dtype",
-                "_optimizer",
-                "_n_threads",
-                "_lr_factors",
-                "_frozen",
-                "_epochs",
-                "_begun",
-                "_plateau",
-            )
+            name: value
+            for part in parts
+            for name, value in (part or {}).items()
+            if name not in OWN
         }
+        state |= {name: getattr(self, name) for name in COPIED}
         with self._engine:  # not in the middle of another thread's step
             state["_parameters"] = self._parameters.copy()
             state["_running"] = self._running.copy()
             state["_state"] = None if self._state is None else self._state.copy()
             state["_bits"] = self._bits.state
-            state["_steps"], state["_seen"] = self._engine.steps, self._engine.seen
-            state["_layer_steps"] = self._engine.layer_steps
+            state["_counts"] = self._counts
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        arrays = ["_parameters", "_running", "_state", "_bits"]
-        arrays += ["_steps", "_layer_steps", "_seen"]
         for name, value in state.items():
-            if name not in arrays:
-                setattr(self, name, value)
+            if name not in REBUILT:
+                self._put(name, value)
         self._bits = np.random.PCG64()
         self._bits.state = state["_bits"]
         self._parameters = aligned_zeros(state["_parameters"].size, self._dtype)
@@ -1231,9 +1320,16 @@ class Network(Learner):
         if own is not None and state["_state"] is not None:
             own[...] = state["_state"]
         self._use_optimizer(self._optimizer, own)
-        self._engine.steps, self._engine.seen = state["_steps"], state["_seen"]
-        self._engine.layer_steps = state["_layer_steps"]
+        self._counts = state["_counts"]
         self._set_lr()
+
+    def _put(self, name: str, value: Any) -> None:
+        """Set an attribute past a subclass's ``__setattr__`` and properties."""
+        there = getattr(type(self), name, None)
+        if hasattr(there, "__set__") and not isinstance(there, MemberDescriptorType):
+            vars(self)[name] = value
+        else:
+            object.__setattr__(self, name, value)
 
     # --- for training -----------------------------------------------------------------
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +37,9 @@ class Progress:
     def end_epoch(self, history: History) -> None:
         """An epoch is over."""
 
+    def close(self) -> None:
+        """Show the last epoch, and nothing afterwards."""
+
     def __enter__(self) -> Self:
         return self
 
@@ -44,7 +49,7 @@ class Progress:
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        pass
+        self.close()
 
 
 def summary(history: History) -> str:
@@ -81,10 +86,12 @@ class Bar(Progress):
     def describe(self, epoch: int) -> None:
         self.bar.set_description(f"epoch {epoch}/{self.epochs}", refresh=False)
 
-    def __exit__(self, *exception: Any) -> None:
+    def close(self) -> None:
         self.describe(self.epoch)
-        self.bar.refresh()
-        self.bar.close()
+        try:
+            self.bar.refresh()
+        finally:
+            self.bar.close()
 
 
 class Lines(Progress):
@@ -101,18 +108,61 @@ class Lines(Progress):
             self.print_line()
 
     def print_line(self) -> None:
-        if self.line:
+        if self.line and sys.stderr is not None:  # print would take stdout for None
             print(self.line, file=sys.stderr)
         self.printed, self.line = time.monotonic(), ""
 
-    def __exit__(self, *exception: Any) -> None:
+    def close(self) -> None:
         self.print_line()
+
+
+class UntilItFails(Progress):
+    """Another way of showing progress, and silence from its first error on.
+
+    So no training ends because its progress cannot be written (standard error closed, a
+    broken pipe, an encoding without the bar's characters) or because tqdm fails.
+    """
+
+    def __init__(
+        self,
+        epochs: int,
+        n: int | None,
+        make: Callable[[int, int | None], Progress],
+    ) -> None:
+        super().__init__(epochs, n)
+        self.shown = Progress(epochs, n)
+        with contextlib.suppress(Exception):
+            self.shown = make(epochs, n)
+
+    def advance(self, row: int) -> None:
+        try:
+            self.shown.advance(row)
+        except Exception:
+            self.fall_silent()
+
+    def end_epoch(self, history: History) -> None:
+        try:
+            self.shown.end_epoch(history)
+        except Exception:
+            self.fall_silent()
+
+    def close(self) -> None:
+        with contextlib.suppress(Exception):
+            self.shown.close()
+
+    def fall_silent(self) -> None:
+        self.close()
+        self.shown = Progress(self.epochs, self.n)
 
 
 def progress(show: bool, epochs: int, n: int | None) -> Progress:
     """The best way of showing progress that is installed, or silence."""
-    if not show:
+    if not show or sys.stderr is None:
         return Progress(epochs, n)
+    return UntilItFails(epochs, n, _bar_or_lines)
+
+
+def _bar_or_lines(epochs: int, n: int | None) -> Progress:
     try:
         from tqdm import tqdm
     except ImportError:
@@ -120,5 +170,16 @@ def progress(show: bool, epochs: int, n: int | None) -> Progress:
 
     class Quiet(tqdm):  # type: ignore[type-arg]
         monitor_interval = 0  # or tqdm would start a thread that stays
+
+        def refresh(self, nolock: bool = False, lock_args: Any = None) -> Any:
+            if nolock:
+                return super().refresh(nolock=True)
+            # After an error tqdm itself would hold its lock for ever.
+            with tqdm.get_lock():  # type: ignore[no-untyped-call]
+                return super().refresh(nolock=True)
+
+        def __del__(self) -> None:  # also where its construction failed
+            with contextlib.suppress(Exception):
+                super().__del__()
 
     return Bar(epochs, n, Quiet)

@@ -470,11 +470,16 @@ class ReduceOnPlateau(Schedule):
 
     A value is better than the best one where::
 
-        value < best (1 - min_delta)                        (mode="min")
-        value > best (1 + min_delta)                        (mode="max")
+        value < best - min_delta abs(best)                  (mode="min")
+        value > best + min_delta abs(best)                  (mode="max")
 
     After more than ``patience`` epochs in a row without a better one, the rate becomes
-    ``max(factor lr, least)``, and the next ``cooldown`` epochs do not count.
+    ``max(factor lr, least)``, and the next ``cooldown`` epochs do not count.  An epoch
+    whose value is NaN counts for nothing: the `Plateau` stays as it is.
+
+    In a fit that watches another quantity than the one before (another column, the same
+    metric of training instead of validation data, or with the other mode) the best
+    value and the epochs waited begin anew; the rate stays what it has come down to.
 
     Its rate does not follow from t: keep a `Plateau`, at first ``initial()`` and after
     each epoch ``after(plateau, value)``, whose ``lr`` is the rate.
@@ -504,7 +509,9 @@ class ReduceOnPlateau(Schedule):
 
     Notes
     -----
-    ``ReduceLROnPlateau`` of PyTorch with ``threshold_mode="rel"`` and ``eps=0``.
+    ``ReduceLROnPlateau`` of PyTorch with ``threshold_mode="rel"`` and ``eps=0``, but
+    for values below 0, where PyTorch too multiplies the best one by 1 - min_delta (or
+    1 + min_delta) and so takes worse ones for better, and for NaN, which counts there.
 
     Examples
     --------
@@ -515,6 +522,13 @@ class ReduceOnPlateau(Schedule):
     ...     plateau = schedule.after(plateau, loss)
     >>> plateau
     Plateau(lr=0.4, best=2.0, wait=0, cooldown=0)
+
+    The margin is one below zero too:
+
+    >>> schedule = ReduceOnPlateau(0.8, min_delta=0.1)
+    >>> plateau = schedule.after(schedule.initial(), -1.0)
+    >>> [schedule.after(plateau, loss).best for loss in (-0.95, -1.05, -1.15)]
+    [-1.0, -1.0, -1.15]
     """
 
     per: str = field(default="epoch", kw_only=True, metadata=EPOCH)
@@ -551,11 +565,14 @@ class ReduceOnPlateau(Schedule):
 
     def after(self, plateau: Plateau, value: float) -> Plateau:
         """What is known after one more epoch, at whose end the quantity is `value`."""
+        if math.isnan(value):
+            return plateau
         lr, best, wait, cooldown = plateau
+        margin = math.copysign(self.min_delta, best)  # min_delta abs(best) / best
         if self.mode == "max":
-            better = value > best * (1.0 + self.min_delta)
+            better = value > best * (1.0 + margin)
         else:
-            better = value < best * (1.0 - self.min_delta)
+            better = value < best * (1.0 - margin)
         best, wait = (value, 0) if better else (best, wait + 1)
         if cooldown > 0:
             wait, cooldown = 0, cooldown - 1

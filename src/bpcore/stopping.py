@@ -1,9 +1,11 @@
-"""When training is good enough: the quantity watched, its best value, and patience."""
+"""When training ends early: by the value of a monitored quantity, or from outside."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bpcore import _validation as door
@@ -24,7 +26,7 @@ class Watch:
         Whether small values are good, as of losses, or large ones; "auto" knows of all
         metrics but a user's.
     patience : int, optional
-        Epochs without a better value after which to stop.
+        Epochs without a better value after which to stop; those with NaN do not count.
     min_delta : float
         What is better is so by more than this.
     """
@@ -57,14 +59,28 @@ class Watch:
                     f"mode must be 'min' or 'max' to monitor {monitor!r}; got 'auto'"
                 )
             mode = "max" if higher else "min"
+        self.mode = mode
         self.sign = 1.0 if mode == "min" else -1.0
         self.best, self.waited = math.inf, 0
 
-    def better(self, history: History) -> bool:
-        """Whether the last epoch was the best one so far; NaN never is."""
+    def begin(self, value: float) -> None:
+        """Take a value of before the first epoch as the best one so far."""
+        self.best = self.sign * value
+
+    def better(
+        self, history: History, confirmed: Callable[[], bool] = lambda: True
+    ) -> bool:
+        """Whether the last epoch was the best one so far.
+
+        NaN never is, nor is it waited for.  ``confirmed()`` is a further condition,
+        evaluated where the value fulfils the first.
+        """
         value = self.sign * history._columns[self.monitor][-1]
+        if math.isnan(value):
+            return False
         # The first finite value is, whatever min_delta says.
-        if value < self.best - (self.min_delta if self.best < math.inf else 0.0):
+        margin = self.min_delta if self.best < math.inf else 0.0
+        if value < self.best - margin and confirmed():
             self.best, self.waited = value, 0
             history.best_epoch = len(history)
             return True
@@ -75,3 +91,51 @@ class Watch:
     def is_over(self) -> bool:
         """Whether patience has run out."""
         return self.patience is not None and self.waited >= self.patience
+
+
+# --- from another thread --------------------------------------------------------------
+
+
+class Stopped(BaseException):
+    """Ends the fit of a thread whose stop event was set; no error of the fit's own."""
+
+
+class _Thread(threading.local):
+    stop: threading.Event | None = None
+
+
+_thread = _Thread()
+
+
+@contextmanager
+def stopped_by(event: threading.Event) -> Iterator[None]:
+    """Let this event stop what this thread trains and evaluates.
+
+    Examples
+    --------
+    >>> import threading
+    >>> from bpcore.stopping import raise_if_stopped, stopped_by
+    >>> event = threading.Event()
+    >>> with stopped_by(event):
+    ...     raise_if_stopped()
+    ...     event.set()
+    ...     raise_if_stopped()
+    Traceback (most recent call last):
+        ...
+    bpcore.stopping.Stopped
+    """
+    before, _thread.stop = _thread.stop, event
+    try:
+        yield
+    finally:
+        _thread.stop = before
+
+
+def raise_if_stopped() -> None:
+    """Raise `Stopped` if this thread's event is set.
+
+    Called between slices of time, mini-batches, epochs, evaluations of L-BFGS and
+    evaluations of a central difference.
+    """
+    if _thread.stop is not None and _thread.stop.is_set():
+        raise Stopped

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
@@ -12,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcore import _caution, lbfgs
 from bpcore import _validation as door
-from bpcore import lbfgs
 from bpcore.data import (
     Batch,
     Stream,
@@ -29,7 +30,7 @@ from bpcore.optimizers import LBFGS
 from bpcore.progress import progress
 from bpcore.schedules import ReduceOnPlateau
 from bpcore.snapshot import IN_MEMORY, Snapshot
-from bpcore.stopping import Watch
+from bpcore.stopping import Watch, raise_if_stopped
 
 if TYPE_CHECKING:
     from bpcore.network import Network
@@ -69,7 +70,7 @@ class Fit:
     measured: Batch | None
     metrics: tuple[Metric, ...]
     watch: Watch
-    plateau: tuple[str, ReduceOnPlateau] | None
+    plateau: tuple[tuple[str, str, bool], ReduceOnPlateau] | None
     restore_best: bool
     callbacks: tuple[Callback, ...]
     batch_callbacks: tuple[BatchCallback, ...]
@@ -77,8 +78,13 @@ class Fit:
     numerical: Differences | None  # what makes the steps in place of backpropagation
 
     def run(self) -> History:
-        """Train; the network keeps what it has learnt whenever this ends."""
+        """Train; the network keeps what it has learnt whenever this ends.
+
+        With `restore_best` it is as of the best epoch then, after an error too.
+        """
         network, self.history = self.network, History()
+        self.reducer, self.warned = network._reducer, set[str]()
+        self.loss_before, self.kept, self.is_best = math.inf, False, False
         rows = None if isinstance(self.data, Stream) else len(self.data[0])
         # A plain `with`: an interrupt must find no gap in which the network stays
         # locked.
@@ -90,17 +96,98 @@ class Fit:
             ExitStack() as last,
         ):
             last.callback(network._accumulate_over, network._accumulate)
+            network._history = self.history
             network._accumulate_over(self.accumulate)
             self.before, self.best = Kept(network, before), Kept(network, best)
-            if isinstance(network.optimizer, LBFGS):
-                self.descend_by_curvature()
-            elif self.nobody_looks:
-                self.descend_unwatched()
-            else:
-                self.descend_by_steps()
-            if self.restore_best and 0 < self.history.best_epoch < len(self.history):
-                self.best.restore()
+            try:
+                if self.restore_best:
+                    self.begin_search()
+                if isinstance(network.optimizer, LBFGS):
+                    self.descend_by_curvature()
+                elif self.nobody_looks:
+                    self.descend_unwatched()
+                else:
+                    self.descend_by_steps()
+            except BaseException:
+                self.history.stopped = "error"
+                self.put_best_in_place()
+                raise
+            finally:
+                network._history = self.history  # a callback's fit has one of its own
+            if self.history.best_epoch < len(self.history):
+                self.put_best_in_place()
         return self.history
+
+    # --- the best epoch ---------------------------------------------------------------
+
+    def begin_search(self) -> None:
+        """Let the network as it is be epoch 0 of the search for the best epoch.
+
+        The loss of an epoch is measured within it, with what drops out, so for epoch 0
+        there is none to compare with it.  The loss of the training data before the
+        first epoch is compared with that after a best one instead (`is_below_start`).
+        """
+        network, name = self.network, self.watch.monitor
+        if name == "loss":
+            if isinstance(self.data, Stream):
+                return
+            value = self.loss_before = network._mean_loss(*self.data)
+        elif name == "validation_loss":
+            assert self.held_back is not None
+            value = network._mean_loss(*self.held_back)
+        else:
+            assert self.measured is not None
+            metrics = [metric for metric in self.metrics if metric.name == name]
+            value = network._measure(self.measured, metrics)[name]
+        if math.isnan(value):
+            if name != "loss":  # of which a step tells
+                self.warn_of_nan(name, value)
+            self.loss_before = math.inf
+            return
+        if name != "loss":
+            self.watch.begin(value)
+        self.keep()
+
+    def is_below_start(self) -> bool:
+        """Whether the loss of the training data is below that before the fit."""
+        if not self.restore_best or isinstance(self.data, Stream):
+            return True
+        if self.watch.monitor != "loss":
+            return True
+        return self.network._mean_loss(*self.data) < self.loss_before
+
+    def keep(self) -> None:
+        """Copy the network as that of the best epoch."""
+        self.is_best = True  # so an interrupt finds half a copy, but needs none
+        self.best.take()
+        self.kept, self.is_best = True, False
+
+    def put_best_in_place(self) -> None:
+        """Set the network back to the best epoch, if one was kept."""
+        if self.kept and not self.is_best:
+            self.best.restore()
+
+    def fall_back(self) -> str:
+        """Undo an epoch that diverged; says what the network is then."""
+        if not self.kept:
+            self.before.reinstall()
+            return "before that epoch"
+        # `run` puts it in place.
+        best = self.history.best_epoch
+        return f"after epoch {best}, the best one" if best else "before the fit"
+
+    def warn_of_nan(self, name: str, value: float) -> None:
+        """Warn once of a monitored quantity that is NaN."""
+        if math.isnan(value) and name not in self.warned:
+            self.warned.add(name)
+            epoch = len(self.history)
+            when = f"after epoch {epoch}" if epoch else "before epoch 1"
+            _caution.warn(
+                f"{name}, which is monitored, is NaN {when}; epochs of which it is NaN "
+                "are never the best, and count neither for patience nor for a plateau"
+            )
+
+    # --- the ways to descend ----------------------------------------------------------
 
     @property
     def nobody_looks(self) -> bool:
@@ -142,6 +229,7 @@ class Fit:
         network._reserve(largest_batch(n, size, joins), gathers=order is not None)
         done = 8
         while len(history) < self.epochs:
+            raise_if_stopped()
             # No more rates than twice what the last slice of time could use.
             epochs = min(self.epochs - len(history), MOST_EPOCHS)
             if network._scheduled:
@@ -159,12 +247,12 @@ class Fit:
                 network._epochs += done
                 if rates is not None:
                     network._engine.lr = rates[max(steps * done - 1, 0)]
-            for epoch in range(done):
-                lr = network._engine.lr
-                if rates is not None:
-                    lr = rates[steps * epoch + steps - 1]
-                history._append(loss=losses[epoch], lr=lr, seconds=seconds[epoch])
-                self.watch.better(history)
+                for epoch in range(done):
+                    lr = network._engine.lr
+                    if rates is not None:
+                        lr = rates[steps * epoch + steps - 1]
+                    history._append(loss=losses[epoch], lr=lr, seconds=seconds[epoch])
+                    self.watch.better(history)
             if done:
                 self.bar.advance(done * n)
                 self.bar.end_epoch(history)
@@ -181,6 +269,7 @@ class Fit:
         if self.shuffle and not isinstance(data, Stream):
             order = np.arange(len(data[0]))
         for epoch in range(1, self.epochs + 1):
+            raise_if_stopped()
             start = time.perf_counter()
             self.before.take()
             pass_: Pass
@@ -213,8 +302,11 @@ class Fit:
 
         converged = lbfgs.fit(network, self.data, self.epochs, self.end_epoch)
         if what := _not_finite(network):
+            state = self.fall_back() if self.kept else "before"
             self.before.reinstall()
-            raise DivergenceError(f"{what} not finite; the network is as it was before")
+            raise DivergenceError(
+                f"{what} not finite; the network is as it was {state}"
+            )
         if converged and self.history.stopped == "epochs":
             self.history.stopped = "converged"
 
@@ -230,14 +322,17 @@ class Fit:
         if self.measured is not None:
             values |= network._measure(self.measured, self.metrics)
         history._append(**values, seconds=seconds)
-        if self.plateau is not None:
-            name, reducer = self.plateau
-            network._follow_plateau(reducer, float(history[name][-1]))
-        if self.watch.better(history) and self.restore_best:
-            self.best.take()
+        self.follow_plateau()
+        better = self.watch.better(history, self.is_below_start)
+        if better and self.restore_best:
+            self.keep()
+        self.warn_of_nan(self.watch.monitor, history._columns[self.watch.monitor][-1])
         self.bar.end_epoch(history)
         # Every callback is called, also after one that stops.
-        if [True for call in self.callbacks if _is_true(call(network, history))]:
+        answers = [_is_true(call(network, history)) for call in self.callbacks]
+        if better and self.restore_best and self.callbacks:
+            self.keep()  # what they changed belongs to this epoch
+        if any(answers):
             history.stopped = "callback"
             return True
         if self.watch.is_over:
@@ -245,34 +340,61 @@ class Fit:
             return True
         return False
 
+    def follow_plateau(self) -> None:
+        """Let a schedule that follows a quantity have the last epoch's value."""
+        network = self.network
+        if network._reducer is not self.reducer:  # a callback's optimizer has another
+            self.reducer = network._reducer
+            validates = self.held_back is not None
+            self.plateau = network._watch_plateau(self.metrics, validates)
+        if self.plateau is not None:
+            quantity, reducer = self.plateau
+            value = self.history._columns[quantity[0]][-1]
+            self.warn_of_nan(quantity[0], value)
+            network._follow_plateau(quantity, reducer, value)
+
+
+#: What training, or a callback, changes of a network beside arrays and counters.
+CHANGING = (
+    "_lr_factors",
+    "_frozen",
+    "_epochs",
+    "_begun",
+    "_plateau",
+    "_plateau_of",
+)
+
 
 class Kept:
-    """A network as it was, with the optimizer that a callback may change later."""
+    """A network as it was, with the settings that a callback may change later."""
 
     def __init__(self, network: Network, snapshot: Snapshot) -> None:
         self.network, self.snapshot = network, snapshot
 
     def take(self) -> None:
         """Keep it as it is."""
-        network, engine = self.network, self.network._engine
+        network = self.network
         self.optimizer, self.state = network.optimizer, network._state
-        self.counts = engine.steps, engine.seen, network._begun, network._plateau
-        self.layer_steps = engine.layer_steps
+        self.settings = {name: getattr(network, name) for name in CHANGING}
+        self.counts, self.bits = network._counts, network._bits.state
         self.arrays = _what_changes(network)
         self.snapshot.take(self.arrays)
 
     def reinstall(self) -> None:
-        """Give everything back, the optimizer too."""
-        network, engine = self.network, self.network._engine
-        if network.optimizer is not self.optimizer:
-            network._use_optimizer(self.optimizer, self.state)
-        engine.steps, engine.seen, network._begun, network._plateau = self.counts
-        engine.layer_steps = self.layer_steps
+        """Give everything back, the optimizer too, but for the shuffle's stream."""
+        network = self.network
+        for name, value in self.settings.items():
+            setattr(network, name, value)
+        network._use_optimizer(self.optimizer, self.state)
+        network._counts = self.counts
         self.snapshot.restore(self.arrays)
+        network._set_lr()
 
     def restore(self) -> None:
-        """Give parameters, moments and, if it is still in use, the state back."""
-        self.snapshot.restore(self.arrays)
+        """Give everything back, as if nothing had been trained since."""
+        self.reinstall()
+        self.network._bits.state = self.bits
+        self.network._stored_gradients = None
 
 
 class Pass(ABC):
@@ -294,6 +416,7 @@ class Pass(ABC):
 
     def step(self, data: Batch, order: Any, size: int, first: int, **how: Any) -> int:
         """Mini-batches from row `first` on; returns the row to go on from."""
+        raise_if_stopped()
         X, y, weight = data
         before, seen = (self.total, self.divisor), self.fit.network._engine.seen
         most = 1 if self.fit.batch_callbacks else 0
@@ -315,10 +438,9 @@ class Pass(ABC):
         return int(after)
 
     def diverged(self, what: str, batch: int | None) -> NoReturn:
-        """Go back to the beginning of the epoch, and tell."""
+        """Go back to the beginning of the epoch or the best one, and tell."""
         lr = self.fit.network._engine.lr
-        self.fit.before.reinstall()
-        _tell(what, self.epoch, batch, lr)
+        _tell(what, self.epoch, batch, lr, self.fit.fall_back())
 
 
 class ArrayPass(Pass):
@@ -394,15 +516,20 @@ def _ceil(a: int, b: int) -> int:
     return -(-a // b)
 
 
-def _tell(what: str, epoch: int, batch: int | None, lr: float) -> NoReturn:
-    """Raise for a network that has been given back what it was."""
+def _tell(
+    what: str,
+    epoch: int,
+    batch: int | None,
+    lr: float,
+    state: str = "before that epoch",
+) -> NoReturn:
+    """Raise for a network that has been given back what it was in some state."""
     where = f"in epoch {epoch}, mini-batch {batch}" if batch else f"after epoch {epoch}"
     advice = f"try an lr below {lr}"
     if (epoch, batch) == (1, 1):  # no step was made
         advice = "look at the parameters, the data and the loss"
     raise DivergenceError(
-        f"{what} not finite {where}; the network is as it was before that epoch; "
-        f"{advice}",
+        f"{what} not finite {where}; the network is as it was {state}; {advice}",
         epoch,
         batch or None,
     )

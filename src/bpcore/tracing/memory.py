@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
+from bpcore._caution import warn
 
 #: Bytes above which it is told of.
 MUCH = 10**9
@@ -13,10 +12,4 @@ def tell(what: str, size: int) -> None:
     """Warn, at the line that called the library, of what takes much memory."""
     if size <= MUCH:
         return
-    level, frame = 1, sys._getframe()
-    while frame.f_back and frame.f_globals.get("__name__", "").startswith("bpcore."):
-        level, frame = level + 1, frame.f_back
-    warnings.warn(
-        f"{what} {size / 1e9:.1f} GB of memory; a smaller mini-batch takes less",
-        stacklevel=level,
-    )
+    warn(f"{what} {size / 1e9:.1f} GB of memory; a smaller mini-batch takes less")

@@ -149,16 +149,16 @@ def _step(
         arrays = (buffers[name] for name in ("_parameters", "_state", "_running"))
         return Parameters.of(network._design, network.optimizer, *arrays)
 
-    state = network.__getstate__()  # copies
+    state = Network.__getstate__(network)  # copies
     before = parameters(state)
     if not network._makes_steps:
         return before, before
     step = gradients.flat, gradients.moments, len(gradients.input), gradients.weighs
     if apply:
         network._apply(*step)
-        return before, parameters(network.__getstate__())
-    stepped = type(network).__new__(type(network))
-    stepped.__setstate__(state)
+        return before, parameters(Network.__getstate__(network))
+    stepped = object.__new__(type(network))
+    Network.__setstate__(stepped, state)
     stepped._apply(*step)
     return before, parameters(vars(stepped))
 

@@ -1,0 +1,288 @@
+"""What a subclass or a user adds to a network goes with it into every copy."""
+
+import copy
+import functools
+import io
+import pickle
+import threading
+
+import numpy as np
+import pytest
+
+import bpcore as bp
+from bpcore.network import ANEW, COPIED, OWN, REBUILT
+
+QUIET = {"progress": False}
+rng = np.random.default_rng(0)
+X = rng.normal(size=(20, 3)).astype("float32")
+Y = X[:, :1] + 1
+LABELS = (X[:, 0] > 0).astype(int)
+
+
+class Named(bp.Network):
+    """Another signature, and attributes of several kinds."""
+
+    def __init__(self, name, hidden=4, **settings):
+        self.name = name  # before there is a network
+        super().__init__([3, hidden, 1], norm="batch", **settings)
+        self.notes = {"made": [1, 2]}
+        self.__secret = "mine"
+        self._engines = "not the engine"
+
+    @property
+    def secret(self):
+        return self.__secret
+
+    @property
+    def title(self):
+        return vars(self).get("title", self.name.title())
+
+    @title.setter
+    def title(self, title):
+        raise AttributeError("set it in __dict__")
+
+    @functools.cached_property
+    def doubled(self):
+        return 2 * len(self.notes)
+
+    def __setattr__(self, name, value):
+        if name == "locked":
+            raise AttributeError("it is locked")
+        super().__setattr__(name, value)
+
+
+class Slotted(Named):
+    __slots__ = ("__hidden", "first", "never_set")
+
+    def __init__(self, name, **settings):
+        super().__init__(name, **settings)
+        self.first, self.__hidden = [1], "here"
+
+    @property
+    def hidden(self):
+        return self.__hidden
+
+
+class OfReference(bp.reference.Network):
+    __slots__ = "alone"
+
+    def __init__(self, *, name):
+        super().__init__([3, 4, 1], norm="batch", rng=0)
+        self.name, self.notes, self.alone = name, {"made": [1, 2]}, [3]
+
+
+class WithNew(bp.Network):
+    def __new__(cls, name):
+        made = super().__new__(cls)
+        made.made_by_new = name
+        return made
+
+    def __init__(self, name):
+        super().__init__([3, 4, 1], norm="batch", rng=0)
+        self.name, self.notes = name, {"made": [1, 2]}
+
+    def __getnewargs__(self):
+        return (self.name,)
+
+
+class WithState(bp.Network):
+    """Its state has another form."""
+
+    def __init__(self):
+        super().__init__([3, 4, 1], norm="batch", rng=0)
+        self.name, self.notes = "x", {"made": [1, 2]}
+
+    def __getstate__(self):
+        return super().__getstate__(), "more"
+
+    def __setstate__(self, state):
+        super().__setstate__(state[0])
+        self.more = state[1]
+
+
+class Keeper(bp.Network):
+    """A history, and a state that `super` is to keep."""
+
+    def __init__(self):
+        super().__init__([3, 4, 1], norm="batch", rng=0)
+        self.name, self.notes, self.history = "x", {"made": [1, 2]}, ["begun"]
+
+    def __getstate__(self):
+        return {**super().__getstate__(), "extra": 7}
+
+
+def plain():
+    net = bp.Network([3, 4, 1], norm="batch", rng=0)
+    net.name, net.notes = "x", {"made": [1, 2]}
+    return net
+
+
+def joblib_copy(net):
+    joblib = pytest.importorskip("joblib")
+    file = io.BytesIO()
+    joblib.dump(net, file)
+    file.seek(0)
+    return joblib.load(file)
+
+
+MAKE = {
+    "a subclass": lambda: Named("x", rng=0),
+    "slots": lambda: Slotted("x", rng=0),
+    "of the reference": lambda: OfReference(name="x"),
+    "__new__": lambda: WithNew("x"),
+    "__getstate__": WithState,
+    "one more": Keeper,
+    "attributes of a user's": plain,
+}
+COPY = {
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    **{
+        f"pickle {protocol}": lambda net, protocol=protocol: pickle.loads(
+            pickle.dumps(net, protocol)
+        )
+        for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1)
+    },
+    "joblib": joblib_copy,
+    "astype": lambda net: net.astype("float64"),
+    "folded": lambda net: net.folded(),
+}
+#: Those that share what they refer to.
+SHALLOW = "copy", "astype", "folded"
+
+
+@pytest.mark.parametrize("how", COPY)
+@pytest.mark.parametrize("kind", MAKE)
+def test_attributes_are_copied(kind, how):
+    net = MAKE[kind]()
+    net.fit(X, Y, epochs=2, **QUIET)
+    other = COPY[how](net)
+    assert type(other) is type(net) and other is not net
+    assert other.name == "x"
+    assert other.notes == {"made": [1, 2]}
+    assert (other.notes is net.notes) == (how in SHALLOW)
+    assert not np.may_share_memory(other.parameters, net.parameters)
+    np.testing.assert_allclose(other.predict(X), net.predict(X), rtol=1e-5)
+    before = net.parameters.copy()
+    other.fit(X, Y, epochs=1, **QUIET)
+    assert np.array_equal(net.parameters, before)
+    assert not np.array_equal(other.predict(X), net.predict(X))
+
+
+@pytest.mark.parametrize("how", COPY)
+def test_all_kinds_of_attributes(how):
+    net = Slotted("x", rng=0)
+    vars(net).update(title="Y", locked=1)  # past property and __setattr__
+    assert net.doubled == 2
+    other = COPY[how](net)
+    assert (other.secret, other.title, other.locked) == ("mine", "Y", 1)
+    assert (other.hidden, other.first) == ("here", [1])
+    assert (other.first is net.first) == (how in SHALLOW)
+    assert not hasattr(other, "never_set") and not hasattr(net, "never_set")
+    assert vars(other)["doubled"] == 2 and other._engines == "not the engine"
+    assert COPY[how](OfReference(name="x")).alone == [3]
+
+
+@pytest.mark.parametrize("how", COPY)
+def test_a_subclass_may_have_a_history(how):
+    net = Keeper()
+    net.fit(X, Y, epochs=1, **QUIET)
+    assert net.history == ["begun"] == COPY[how](net).history
+    assert vars(COPY[how](net))["extra"] == 7
+    assert COPY[how](plain()).history is None
+
+
+@pytest.mark.parametrize("how", ["deepcopy", "pickle 5", "joblib"])
+def test_an_attribute_that_refers_back_to_the_network(how):
+    net = plain()
+    net.myself, net.friends = net, [net, {"of": net}]
+    other = COPY[how](net)
+    assert other.myself is other
+    assert other.friends[0] is other is other.friends[1]["of"]
+
+
+def test_deepcopy_of_several_networks_keeps_what_they_share():
+    a, b = plain(), plain()
+    a.other, b.other, a.shared, b.shared = b, a, [], []
+    b.shared = a.shared
+    c, d = copy.deepcopy([a, b])
+    assert c.other is d and d.other is c and c.shared is d.shared is not a.shared
+
+
+@pytest.mark.parametrize("how", ["pickle 5", "deepcopy"])
+def test_what_cannot_be_copied_raises_as_usual(how):
+    net = plain()
+    net.lock = threading.Lock()
+    with pytest.raises(TypeError, match="cannot pickle"):
+        COPY[how](net)
+    for shallow in SHALLOW:
+        assert COPY[shallow](net).lock is net.lock
+    net.train_step(X, Y)  # it is not locked
+
+
+@pytest.mark.parametrize("Network", [bp.Network, bp.reference.Network])
+def test_which_attributes_are_a_networks_own(Network):
+    """All of them: any other would be taken for a user's, and shared by a copy."""
+    net = Network([3, 4, 1], norm="batch", rng=0, optimizer=bp.Adam(clip_norm=1.0))
+    net.fit(X, Y, epochs=2, accumulate=2, restore_best=True, **QUIET)
+    net.node(X).sum().backward()
+    net.apply()
+    net.predict_one(X[0])
+    assert set(vars(net)) <= OWN
+    assert len(OWN) == len(COPIED) + len(REBUILT) + len(ANEW)
+
+
+def test_copies_learn_with_stored_gradients():
+    """They belong to an engine: that of a copy begins without."""
+    for change in (copy.copy, lambda net: net.astype("float32")):
+        net = bp.Network([3, 4, 1], optimizer=bp.SGD(0.1, clip_norm=0.5), rng=0)
+        net.fit(X, Y, epochs=1, **QUIET)
+        other = change(net)
+        for each in (net, other):
+            each.fit(X, Y, epochs=1, **QUIET)
+        assert net.parameters.tobytes() == other.parameters.tobytes()
+
+
+def test_a_folded_network_begins_its_schedule_anew():
+    lr = bp.schedules.ReduceOnPlateau(0.1, patience=0, min_delta=0.99)
+    net = bp.Network([3, 4, 1], norm="batch", optimizer=bp.Adam(lr), rng=0)
+    net.fit(X, Y, epochs=4, **QUIET)
+    assert net.lr < 0.1 == net.folded().lr
+    assert net.folded()._plateau == lr.initial() and net.folded()._engine.steps == 0
+
+
+# --- predict --------------------------------------------------------------------------
+
+
+class Doubled(bp.Network):
+    def predict(self, X):
+        return 2 * super().predict(X)
+
+
+class Thresholded(bp.reference.Network):
+    def predict(self, X, out=None, *, threshold=0.5):
+        return super().predict(X) > threshold
+
+
+def test_a_call_is_predict():
+    net = Doubled([3, 1], rng=0)
+    assert np.array_equal(net(X), net.predict(X))
+    assert np.array_equal(net(X=X), 2 * bp.Network.predict(net, X))
+    net = Thresholded([3, 1], output="sigmoid", rng=0)
+    assert np.array_equal(net(X, threshold=0.1), net.predict(X, threshold=0.1))
+    net, out = bp.Network([3, 1], rng=0), np.empty((20, 1), "float32")
+    assert net(X, out) is out and np.array_equal(net(X), out)
+
+
+def test_predict_one_is_of_the_network_whatever_its_argument():
+    """Arrays and lists of the same numbers give the same."""
+    net, twin = Doubled([3, 1], rng=0), bp.Network([3, 1], rng=0)
+    for x in (X[0], X[0].tolist()):
+        assert net.predict_one(x).tobytes() == twin.predict_one(x).tobytes()
+
+
+def test_a_trace_of_a_subclass():
+    net, twin = WithState(), plain()
+    assert np.array_equal(
+        bp.trace(net, X, Y).after.weights[0], bp.trace(twin, X, Y).after.weights[0]
+    )
