@@ -1,5 +1,6 @@
 """Weights of samples and classes: one rule for the mean loss, for every batch size."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -183,23 +184,29 @@ def test_accumulated_steps(Network, loss, clip_norm):
     np.testing.assert_allclose(nets[0].parameters, nets[1].parameters, atol=1e-10)
 
 
+def divided_by_weights(net):
+    """A copy whose mini-batches' losses are sum w E / sum w."""
+    state = net.__getstate__()
+    state["_design"] = dataclasses.replace(state["_design"], by_weights=True)
+    other = type(net).__new__(type(net))
+    other.__setstate__(state)
+    return other
+
+
 def test_division_by_the_sum_of_weights_is_an_option_of_the_engine(Network):
     y, w = rng.normal(size=(24, 3)), rng.uniform(0, 4, size=24)
     net = net_of(Network, "squared_error")
     by_rows = net.gradients(X, y, w)
-    net._engine.by_weights = True
+    net = divided_by_weights(net)
     by_weights = net.gradients(X, y, w)
     assert by_weights.loss == pytest.approx(by_rows.loss / w.mean())
     np.testing.assert_allclose(by_weights.flat * w.mean(), by_rows.flat, atol=1e-14)
-    one = net_of(Network, "squared_error")
-    one._engine.by_weights = True
-    stored = net_of(Network, "squared_error")
+    one, stored = (divided_by_weights(net) for _ in range(2))
     one.train_step(X, y, w)
     stored.apply(by_weights)
     assert np.array_equal(one.parameters, stored.parameters)
     options = {"shuffle": False, "sample_weight": w, "epochs": 2, **QUIET}
     one.fit(X, y, batch_size=6, accumulate=4, **options)
-    stored._engine.by_weights = True
     stored.fit(X, y, batch_size=24, **options)
     np.testing.assert_allclose(one.parameters, stored.parameters, atol=1e-12)
 

@@ -18,6 +18,7 @@ class Engine:
     n_threads: int
     lr: float
     steps: int
+    layer_steps: tuple[int, ...]
     seen: int
     def __init__(
         self,

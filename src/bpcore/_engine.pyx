@@ -516,6 +516,7 @@ cdef class Engine:
             net.asks = <void *>self
         self.custom_loss = design.loss if design.asks else None
         net.input_noise, net.seed = design.input_noise, design.seed
+        net.by_weights = design.by_weights
         net.parameters = address(parameters, PyBUF_WRITABLE)
         if running is not None:
             net.running = address(running, PyBUF_WRITABLE)
@@ -632,15 +633,6 @@ cdef class Engine:
         for l in range(self.net.L):
             self.net.layers[l].steps = steps[l]
         self.net.prepared_lr = NAN
-
-    @property
-    def by_weights(self):
-        """Whether the mean of a mini-batch is over its sum of w, not over its rows."""
-        return bool(self.net.by_weights)
-
-    @by_weights.setter
-    def by_weights(self, bint by_weights):
-        self.net.by_weights = by_weights
 
     @property
     def seen(self):

@@ -176,6 +176,8 @@ class Design:
     """What a network is made of, beside its parameters: all that an engine asks for.
 
     `activations`, `norms` and `dropout` have an entry for every layer of weights.
+    `by_weights` is an internal option: the loss of a mini-batch is then sum w E / sum w
+    in place of sum w E / rows, as scikit-learn's.
     """
 
     sizes: tuple[int, ...]
@@ -185,6 +187,7 @@ class Design:
     dropout: tuple[float, ...]
     input_noise: float
     seed: int
+    by_weights: bool = False
 
     @property
     def of_z(self) -> tuple[bool, ...]:

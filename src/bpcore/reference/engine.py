@@ -75,7 +75,6 @@ class Engine:
             0,
         )
         self.layer_steps = tuple(0 for _ in self.layers)
-        self.by_weights = False
         self.forget_waiting()
 
     def __enter__(self) -> Engine:
@@ -208,7 +207,7 @@ class Engine:
 
     def mean_divisor(self, n: int, weight: Array | None) -> float:
         """What sum(w E) of a mini-batch is divided by: its rows, or sum(w)"""
-        return weight_sum(n, weight) if self.by_weights else float(n)
+        return weight_sum(n, weight) if self.design.by_weights else float(n)
 
     def loss_pass(
         self,
