@@ -11,7 +11,6 @@ import numpy as np
 
 import bpcore as bp
 from bpcore.tracing.derivation import Line
-from bpcore.tracing.rules import rule_of
 from bpcore.tracing.text import beside, number
 
 PAGE = Path(__file__).with_name("backpropagation.md")
@@ -224,7 +223,7 @@ def update(t, net, X, y):
     assert same, "the trace is not what train_step does"
     loss_after = net.evaluate(X, y)
     assert loss_after < loss_before
-    rule = "\n".join(rule_of(t.optimizer))
+    rule = "\n".join(t.optimizer.equations)
     return f"""
 ## The update, in place
 

@@ -96,10 +96,28 @@ class Loss:
         What targets lie between.
     signs : bool
         Whether targets are -1 or 1.
+    formula : str
+        E_i, the loss of one sample, in terms of a and y: as in Python, with ^ for
+        powers; sum and mean are over the n_L outputs.
     by_a : str
-        dE/da in terms of a and y, as Python writes it; sum is over the outputs.
+        dE_i/da, likewise.
     by_z : str
-        dE/dz, where the output activation is within the loss.
+        dE_i/dz, where the output activation is within the loss.
+    symbols : dict of str to str
+        The settings that are in these formulas: symbol, and name of the setting.
+    definitions : dict of str to str
+        What else is in them: symbol, and its formula.
+
+    Examples
+    --------
+    >>> import bpcore as bp
+    >>> bp.LOSSES["squared_error"].formula, bp.LOSSES["squared_error"].by_a
+    ('sum((a - y)^2) / 2', 'a - y')
+    >>> loss = bp.Huber(delta=0.5)
+    >>> loss.formula
+    'mean(where(abs(a - y) <= c, (a - y)^2 / 2, c * (abs(a - y) - c / 2)))'
+    >>> loss.by_a, loss.symbols, loss.constants
+    ('clip(a - y, -c, c) / n_L', {'c': 'delta'}, {'c': 0.5})
     """
 
     name: ClassVar[str]
@@ -110,16 +128,32 @@ class Loss:
     least: ClassVar[float] = -inf
     most: ClassVar[float] = inf
     signs: ClassVar[bool] = False
+    formula: ClassVar[str] = ""
     by_a: ClassVar[str] = ""
     by_z: ClassVar[str] = ""
+    symbols: ClassVar[dict[str, str]] = {}
 
     def target_kind(self, output: str) -> TargetKind:
         """What its targets mean with this output activation."""
         return TargetKind(threshold=0.0 if output in SIGNED else 0.5)
 
+    def value(self, output: str) -> str:
+        """`formula` with this output activation and these settings."""
+        return self.formula
+
     def derivatives(self, output: str) -> tuple[str, str]:
-        """`by_a` and `by_z` with this output activation."""
+        """`by_a` and `by_z` with this output activation and these settings."""
         return self.by_a, self.by_z
+
+    @property
+    def definitions(self) -> dict[str, str]:
+        """What else is in the formulas: symbol, and its formula."""
+        return {}
+
+    @property
+    def constants(self) -> dict[str, float]:
+        """The value of each of `symbols`."""
+        return {symbol: getattr(self, name) for symbol, name in self.symbols.items()}
 
     def by_outputs(self, a: Array, y: Array) -> Array:
         """dE/da (n, n_L), where the output activation is within the loss.
@@ -143,22 +177,28 @@ class Loss:
 
 
 class SquaredError(Loss):
-    """1/2 sum (a - y)^2."""
+    """Half the sum over the outputs of (a - y)^2."""
 
     name = "squared_error"
+    formula = "sum((a - y)^2) / 2"
     by_a = "a - y"
 
 
 class MeanSquaredError(Loss):
-    """Mean of (a - y)^2, as ``torch.nn.MSELoss``."""
+    """Mean over the outputs of (a - y)^2, as ``torch.nn.MSELoss``."""
 
     name = "mean_squared_error"
+    formula = "mean((a - y)^2)"
     by_a = "2 * (a - y) / n_L"
 
 
 @dataclass(frozen=True)
 class CrossEntropy(Loss):
-    """-sum y' log(a) of softmax outputs, y' = (1 - label_smoothing) y + ... / n_L.
+    """-sum(y' log(a)) of softmax outputs, of smoothed targets y'.
+
+    ::
+
+        y' = (1 - label_smoothing) y + label_smoothing / n_L
 
     Parameters
     ----------
@@ -179,15 +219,31 @@ class CrossEntropy(Loss):
     classes = True
     least, most = 0.0, 1.0
 
+    formula = "-sum(y * log(a))"
     by_a = "-y / a"
     by_z = "a * sum(y) - y"
+    symbols: ClassVar[dict[str, str]] = {"label_smoothing": "label_smoothing"}
 
     label_smoothing: float = 0.0
 
+    def value(self, output: str) -> str:
+        return self._smoothed(self.formula)
+
     def derivatives(self, output: str) -> tuple[str, str]:
-        if self.label_smoothing:  # of smoothed targets
-            return self.by_a.replace("y", "y'"), self.by_z.replace("y", "y'")
-        return self.by_a, self.by_z
+        return self._smoothed(self.by_a), self._smoothed(self.by_z)
+
+    @property
+    def definitions(self) -> dict[str, str]:
+        smoothed = "(1 - label_smoothing) * y + label_smoothing / n_L"
+        return {"y'": smoothed} if self.label_smoothing else {}
+
+    @property
+    def constants(self) -> dict[str, float]:
+        return super().constants if self.label_smoothing else {}
+
+    def _smoothed(self, formula: str) -> str:
+        """Of the smoothed targets y' in place of y."""
+        return formula.replace("y", "y'") if self.label_smoothing else formula
 
     def by_outputs(self, a: Array, y: Array) -> Array:
         if y.ndim == 1:
@@ -211,6 +267,7 @@ class BinaryCrossEntropy(Loss):
     outputs = ("sigmoid",)
     classes = True
     least, most = 0.0, 1.0
+    formula = "-sum(y * log(a) + (1 - y) * log(1 - a))"
     by_a = "(1 - y) / (1 - a) - y / a"
     by_z = "a - y"
 
@@ -222,20 +279,23 @@ class BinaryCrossEntropy(Loss):
 
 
 class MeanAbsoluteError(Loss):
-    """Mean of |a - y|, as ``torch.nn.L1Loss``."""
+    """Mean over the outputs of |a - y|, as ``torch.nn.L1Loss``."""
 
     name = "mean_absolute_error"
+    formula = "mean(abs(a - y))"
     by_a = "sign(a - y) / n_L"
 
 
 @dataclass(frozen=True)
 class Huber(Loss):
-    """Mean of d^2 / 2 where |d| <= delta, else delta (|d| - delta / 2);  d = a - y.
+    """Mean of d^2 / 2 where |d| <= c, else c (|d| - c / 2), with d = a - y.
+
+    `formula` calls the setting c, since delta is the name of dE/dz.
 
     Parameters
     ----------
     delta : float
-        Above 0.
+        c, the distance from which on the loss grows linearly, above 0.
 
     Notes
     -----
@@ -249,7 +309,9 @@ class Huber(Loss):
     """
 
     name = "huber"
-    by_a = "clip(a - y, -delta, delta) / n_L"
+    formula = "mean(where(abs(a - y) <= c, (a - y)^2 / 2, c * (abs(a - y) - c / 2)))"
+    by_a = "clip(a - y, -c, c) / n_L"
+    symbols: ClassVar[dict[str, str]] = {"c": "delta"}
 
     delta: float = 1.0
 
@@ -282,6 +344,8 @@ class Quantile(Loss):
     """
 
     name = "quantile"
+    formula = "mean(max(q * (y - a), (q - 1) * (y - a)))"
+    symbols: ClassVar[dict[str, str]] = {"q": "q"}
     by_a = "where(a < y, -q, where(a > y, 1 - q, 0)) / n_L"
 
     q: float = 0.5
@@ -295,9 +359,10 @@ class Quantile(Loss):
 
 
 class LogCosh(Loss):
-    """Mean of log(cosh(a - y))."""
+    """Mean over the outputs of log(cosh(a - y))."""
 
     name = "log_cosh"
+    formula = "mean(log(cosh(a - y)))"
     by_a = "tanh(a - y) / n_L"
 
 
@@ -308,6 +373,7 @@ class Hinge(Loss):
     classes = True
     least, most = -1.0, 1.0
     signs = True
+    formula = "mean(max(0, 1 - y * a))"
     by_a = "where(y * a < 1, -y, 0) / n_L"
 
     def target_kind(self, output: str) -> TargetKind:
@@ -325,8 +391,12 @@ class Poisson(Loss):
     name = "poisson"
     output = "exp"
     least = 0.0
+    formula = "mean(a - y * log(a + 1e-8))"
     by_a = "(1 - y / (a + 1e-8)) / n_L"
     by_z = "(a - y) / n_L"
+
+    def value(self, output: str) -> str:
+        return "mean(a - y * log(a))" if output == "exp" else self.formula
 
     def derivatives(self, output: str) -> tuple[str, str]:
         if output == "exp":
@@ -348,12 +418,16 @@ class Poisson(Loss):
 
 
 class KLDivergence(Loss):
-    """Sum of y (log(y) - log(a)) of softmax outputs, as ``torch.nn.KLDivLoss``."""
+    """Sum of y (log(y) - log(a)) of softmax outputs, as ``torch.nn.KLDivLoss``.
+
+    Where y is 0, so is its term.
+    """
 
     name = "kl_divergence"
     output = "softmax"
     outputs = ("softmax",)
     least, most = 0.0, 1.0
+    formula = "sum(y * (log(y) - log(a)))"
     by_a = "-y / a"
     by_z = "a * sum(y) - y"
 
@@ -378,6 +452,7 @@ class CustomLoss(Loss):
     """
 
     name = "custom"
+    formula = "the user's function of a and y"
     by_a = "dE_i/da by the user's function"
     labels = True
     classes = True
@@ -385,6 +460,10 @@ class CustomLoss(Loss):
     function: LossFunction
     #: Whether it is an expression of the graph, once that is known.
     is_graph: bool | None = field(default=None, init=False, repr=False, compare=False)
+
+    def value(self, output: str) -> str:
+        name = getattr(self.function, "__name__", type(self.function).__name__)
+        return f"the user's function {name}(a, y)"
 
     def target_kind(self, output: str) -> TargetKind:
         several = output in ("sigmoid", "hard_sigmoid")
