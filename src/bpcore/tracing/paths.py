@@ -114,10 +114,12 @@ class PathSum:
         Examples
         --------
         >>> import bpcore as bp
-        >>> net = bp.Network([1, 50, 1], activation="tanh", rng=0)
-        >>> path = bp.trace(net, [[1.0]] * 3, [[0.5]] * 3).path(1, 0, 0)
-        >>> len(path.text().splitlines()), len(path.text(all=True).splitlines())
-        (15, 17)
+        >>> net = bp.Network([1, 4, 50, 1], activation="tanh", rng=0)
+        >>> path = bp.trace(net, [[1.0]], [[0.5]]).path(0, 0, 0)
+        >>> "... 10 more terms ..." in path.text()
+        True
+        >>> len(path.text(all=True).splitlines()) - len(path.text().splitlines()) >= 9
+        True
         """
         from bpcore.tracing.path_text import text
 
