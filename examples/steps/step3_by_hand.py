@@ -2,15 +2,15 @@
 
 The network is that of Matt Mazur's article "A Step by Step Backpropagation Example"
 (2015): two inputs, two hidden units, two outputs, half squared error, learning rate
-0.5.  ``by_hand`` computes the step with plain floats, weight by weight, and uses nothing
-of bpcore.  The article leaves the biases as they are; so does lr_factor 0 here.
+0.5.  ``by_hand`` computes the step with plain floats, weight by weight, without bpcore.
+The article leaves the biases as they are; so does lr_factor 0 here.
 
-All numbers of the article's step are right, w1 .. w4 too, which it computes from the
-old w5 .. w8.  But the results that it gives at its end, the loss after this step and the
-outputs after 10,000 steps, are those of a program that updates w5 .. w8 first and takes
-the deltas of the hidden units from the *updated* weights.  Those are not the derivatives
-of the loss: it is the most common mistake in a backpropagation of one's own.  ``main``
-computes both.
+All numbers of the article's step are right, also w1 .. w4, which it computes from the
+old w5 .. w8.  But what it gives at its end, the loss after this step and the outputs
+after 10,000 steps, comes from a program that updates w5 .. w8 first, and then takes the
+deltas of the hidden units from the *updated* weights.  These are not the derivatives of
+the loss.  The mistake is easy to make in a backpropagation of one's own, and hard to
+see: the network learns all the same.  ``main`` computes both.
 
     python examples/steps/step3_by_hand.py
 """
@@ -143,7 +143,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     print("\nThe first column again, by bpcore")
     print(f"E after 1 step        {net.evaluate([X], [Y]):.9f}")
     net.fit([X], [Y], epochs=9_998, batch_size=1, progress=False)
-    print(f"E after 9,999 steps   {net.evaluate([X], [Y]):.10f}, which the article gives")
+    print(
+        f"E after 9,999 steps   {net.evaluate([X], [Y]):.10f}, which the article gives"
+    )
     net.train_step([X], [Y])
     print(f"E after 10,000 steps  {net.evaluate([X], [Y]):.10f}")
     print(f"outputs               {net.predict(X).round(9)}, targets {Y}")
