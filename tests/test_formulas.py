@@ -416,3 +416,15 @@ def test_biases_with_settings_of_their_own_have_their_equations():
     assert "weight_decay" not in biases and "m = beta1 m" in biases
     same = str(bp.trace(bp.Network([1, 1], optimizer=bp.Adam()), [[1.0]], [[2.0]]))
     assert "for each w = W[l][i, j], b[l][j], with g = dE/dw" in same
+
+
+@pytest.mark.parametrize("optimizer", [bp.SGD(0.1), bp.Rprop(0.1)], ids=str)
+def test_factors_of_layers(optimizer):
+    """They multiply the learning rate, or the step where the rule has no rate."""
+    net = bp.Network([1, 1, 1], optimizer=optimizer, dtype="float64", rng=0)
+    net.lr_factors = [0.5, 1.0]
+    text = str(bp.trace(net, [[1.0]], [[2.0]]))
+    if isinstance(optimizer, bp.Rprop):
+        assert re.search("factors of the steps of W and b +0.5 and 0.5\n", text)
+    else:
+        assert re.search("learning rates of W and b +0.05 and 0.05\n", text)

@@ -94,8 +94,8 @@ ACTIVATIONS: dict[str, Activation] = {
         ),
         Activation(
             "gelu_tanh",
-            "z (1 + T(z)) / 2, T(z) = tanh(sqrt(2 / pi) (z + 0.044715 z^3))",
-            "(1 + T(z)) / 2 + z (1 - T(z)^2) sqrt(2 / pi) (1 + 0.134145 z^2) / 2",
+            "z (1 + G(z)) / 2, G(z) = tanh(sqrt(2 / pi) (z + 0.044715 z^3))",
+            "(1 + G(z)) / 2 + z (1 - G(z)^2) sqrt(2 / pi) (1 + 0.134145 z^2) / 2",
             source="Hendrycks and Gimpel (2016); torch.nn.GELU(approximate='tanh')",
             of_z=True,
         ),

@@ -1,8 +1,9 @@
 """Losses by name: what each measures and which outputs and targets it goes with.
 
-Every loss is one number per sample, averaged over the mini-batch (weighted by
-``sample_weight`` and ``class_weight`` where given).  The arithmetic is in
-``csrc/losses.h`` and, readable, in ``reference.losses``.
+Every loss is one number E_i per sample.  That of a mini-batch is their mean over its
+rows, sum(E_i) / n, or with weights (``sample_weight`` times ``class_weight``)
+sum(weight * E_i) / n.  The arithmetic is in ``csrc/losses.h`` and, readable, in
+``reference.losses``; the formulas are with each loss (`Loss.formula`).
 
 A loss is given by its name, by an object such as ``Huber(delta=0.5)`` where its setting
 is another than the default, or as any callable ``loss(a, y)`` that returns the values

@@ -548,9 +548,9 @@ class RAdam(Adam):
         m = beta1 m + (1 - beta1) g
         s = beta2 s + (1 - beta2) g^2
         r = 2 / (1 - beta2) - 1
-        k = r - 2 t beta2^t / (1 - beta2^t)
-        R = sqrt((k - 4) (k - 2) r / ((r - 4) (r - 2) k))
-        h = m where k <= 5, else R m sqrt(1 - beta2^t) / (sqrt(s) + eps)
+        r_t = r - 2 t beta2^t / (1 - beta2^t)
+        R = sqrt((r_t - 4) (r_t - 2) r / ((r - 4) (r - 2) r_t))
+        h = m where r_t <= 5, else R m sqrt(1 - beta2^t) / (sqrt(s) + eps)
         w = w - lr / (1 - beta1^t) h
 
     Notes
@@ -573,9 +573,9 @@ class RAdam(Adam):
         return (
             *ADAM_MEANS,
             "r = 2 / (1 - beta2) - 1",
-            "k = r - 2 t beta2^t / (1 - beta2^t)",
-            "R = sqrt((k - 4) (k - 2) r / ((r - 4) (r - 2) k))",
-            "h = m where k <= 5, else R m sqrt(1 - beta2^t) / (sqrt(s) + eps)",
+            "r_t = r - 2 t beta2^t / (1 - beta2^t)",
+            "R = sqrt((r_t - 4) (r_t - 2) r / ((r - 4) (r - 2) r_t))",
+            "h = m where r_t <= 5, else R m sqrt(1 - beta2^t) / (sqrt(s) + eps)",
             "w = w - lr / (1 - beta1^t) h",
         )
 
@@ -639,10 +639,10 @@ class Rprop(Optimizer):
     With d the size of the step of w, at first lr, and g' the gradient before, at first
     0::
 
-        k = g g'
-        d = d grow where k > 0, else d shrink where k < 0, else d
+        turn = g g'
+        d = d grow where turn > 0, else d shrink where turn < 0, else d
         d = min(max(d, least), most)
-        g = 0 where k < 0, else g
+        g = 0 where turn < 0, else g
         w = w - sign(g) d
         g' = g
 
@@ -703,10 +703,10 @@ class Rprop(Optimizer):
     @property
     def equations(self) -> tuple[str, ...]:
         return (
-            "k = g g'",
-            "d = d grow where k > 0, else d shrink where k < 0, else d",
+            "turn = g g'",
+            "d = d grow where turn > 0, else d shrink where turn < 0, else d",
             "d = min(max(d, least), most)",
-            "g = 0 where k < 0, else g",
+            "g = 0 where turn < 0, else g",
             "w = w - sign(g) d",
             "g' = g",
         )

@@ -264,12 +264,14 @@ def update_layer(trace: Trace, l: int) -> Section:
     before, after = trace.before, trace.after
     lines = []
     factor, of_biases = trace.lr_factors[l], trace.optimizer.groups()[1]["lr_factor"]
-    if factor != 1 or of_biases != 1:
-        rates = trace.lr * factor, trace.lr * factor * of_biases
-        lines.append(
-            Line("learning rates of W and b", f"{rates[0]:g} and {rates[1]:g}")
-        )
     weights, biases = trace.optimizer.both()
+    if factor != 1 or of_biases != 1:
+        words = re.findall(r"\w+", " ".join(weights.equations))
+        name, lr = "learning rates of W and b", trace.lr
+        if "lr" not in words:  # Rprop: steps with sizes of their own
+            name, lr = "factors of the steps of W and b", 1.0
+        rates = lr * factor, lr * factor * of_biases
+        lines.append(Line(name, f"{rates[0]:g} and {rates[1]:g}"))
     groups = [("W", "weights", weights), ("b", "biases", biases)]
     if trace.design.norms[l]:
         groups.append(("gain", "gains", biases))
