@@ -5,13 +5,13 @@ python docs/make_backpropagation.py
 A test writes it again and compares, so that the page cannot drift from the library.
 """
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 
 import bpcore as bp
 from bpcore.tracing.derivation import Line
-from bpcore.tracing.rules import rule_of
 from bpcore.tracing.text import beside, number
 
 PAGE = Path(__file__).with_name("backpropagation.md")
@@ -25,6 +25,29 @@ net = bp.Network([2, 2, 2, 1], activation="tanh", output="sigmoid",
 X, y = [[0.5, -1.0], [1.0, 2.0]], [1.0, 0.0]
 net.train_step(X, y)            # so that momentum has something to go on
 t = bp.trace(net, X, y)         # the second step, with all its numbers"""
+
+#: All of it for tanh units, a sigmoid output, half squared error and momentum.
+ALGORITHM = """\
+import numpy as np
+
+def step(W, b, vW, vb, X, y, lr=0.5, momentum=0.9):
+    \"\"\"One training step, in place: W, b and their velocities vW, vb.\"\"\"
+    a, last = [np.asarray(X)], len(W) - 1
+    for l in range(len(W)):                           # forward
+        z = a[l] @ W[l] + b[l]
+        a.append(1 / (1 + np.exp(-z)) if l == last else np.tanh(z))
+    error = a[-1] - np.reshape(y, a[-1].shape)
+    E = (error**2).sum() / 2 / len(error)
+    da = error / len(error)                           # dE/da of the output
+    for l in reversed(range(len(W))):                 # backward
+        slope = a[l + 1] * (1 - a[l + 1]) if l == last else 1 - a[l + 1]**2
+        delta = da * slope
+        da = delta @ W[l].T                           # from the old W[l]
+        dW, db = a[l].T @ delta, delta.sum(axis=0)
+        for w, v, g in ((W[l], vW[l], dW), (b[l], vb[l], db)):
+            v[...] = momentum * v + g
+            w -= lr * v
+    return E"""
 
 
 def main():
@@ -46,8 +69,11 @@ def page():
         forward(t),
         chain_rule(t),
         delta(t),
-        gradients(t),
+        gradients(t, net, X, y),
         update(t, net, X, y),
+        momentum(X, y),
+        algorithm(t, X, y),
+        memory(),
         costs(t, net, X, y),
     ]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
@@ -175,8 +201,8 @@ the two factors at the output collapse into `delta = (a - y) / n`.
 """
 
 
-def gradients(t):
-    """dW and db."""
+def gradients(t, net, X, y):
+    """dW, db and dE/dX."""
     pairs = []
     for l in (2, 1, 0):
         pairs += [
@@ -185,6 +211,14 @@ def gradients(t):
         ]
     path = t.path(0, 0, 1)
     assert path.difference < 1e-15, "the two forms disagree"
+    ones = np.ones((len(X), 1))
+    assert np.allclose(ones.T @ t.delta[2], t.db[2], rtol=1e-14)
+    sums = shown(
+        ("db[2] = delta[2].sum(0)", t.db[2]),
+        ("ones.T @ delta[2]", ones.T @ t.delta[2]),
+    )
+    moved = net.evaluate(X - 0.5 * t.da[0], y)  # the network has not made the step
+    assert moved < t.loss
     return f"""
 ## The gradient of every weight
 
@@ -199,6 +233,33 @@ That is the same for every layer, the middle ones too:
 {shown(*pairs)}
 
 `dW[0][0, 1]` is {number(path.layer_by_layer)}, which is what the paths added up to.
+
+### Why db is a sum
+
+`b[l][j]` is added to the z of every row, and `dz/db` is 1 in each of them. It acts on E
+through all rows, so its derivative is the sum of their deltas. It is no other rule than
+that of the weights: a bias is the weight of an input that is 1 in every row.
+
+{sums}
+
+Nor is it a mean: E is a mean over the rows, and its 1 / n is already in each delta.
+
+### What dE/dX is for
+
+One step further back, the same rule gives the derivative by the input:
+
+{shown(("dE/dX = delta[0] @ W[0].T", t.da[0]))}
+
+Training does not need it, and `train_step` does not compute it. But it tells how E
+depends on each input, with the weights as they are. It gives
+
+- the inputs that an answer rests on: those with large derivatives;
+- the derivative for whatever computed X. If X is the output of another network, or of
+  a formula with parameters, its backpropagation begins with dE/dX. So networks are
+  chained: `net.backward(net.forward(X), d_output).input`, or `net.node(X)` in
+  `bpcore.graph`;
+- an input with a wanted output, by descending along dE/dX: for X - 0.5 dE/dX in place
+  of X, E is {number(moved)} in place of {number(t.loss)}, with the same weights.
 """
 
 
@@ -224,7 +285,7 @@ def update(t, net, X, y):
     assert same, "the trace is not what train_step does"
     loss_after = net.evaluate(X, y)
     assert loss_after < loss_before
-    rule = "\n".join(rule_of(t.optimizer))
+    rule = "\n".join(t.optimizer.equations)
     return f"""
 ## The update, in place
 
@@ -233,7 +294,7 @@ momentum keeps a velocity v, as large as the weights:
 
 {code(rule)}
 
-For the layer in the middle, with lr 0.5:
+For the layer in the middle, with momentum 0.9 and lr 0.5:
 
 {shown(*pairs)}
 
@@ -248,11 +309,146 @@ has run:
         )
     }
 
+The mistake is easy to make and hard to see, since the network learns all the same. It
+is in print: the results at the end of Matt Mazur's "A Step by Step Backpropagation
+Example" (2015) come from it. After one step its loss is 0.291027924; from the old
+weights it is 0.291027774. `examples/steps/step3_by_hand.py` computes both.
+
 So for l = L-1, ..., 0 the library computes `delta[l-1]` first, and then updates `W[l]`
 and `b[l]` in place, each tile of `dW[l]` while it is still in the processor's
 registers: no gradient is ever stored. E was {number(loss_before)} before this step, and
 is {number(loss_after)} after all layers were updated so. `t.after` has the bits of what
 `net.train_step(X, y)` makes of the network.
+"""
+
+
+def momentum(X, y):
+    """What becomes of a weight by the sum of changes, and by their product."""
+    lr, alpha = 0.5, 0.9
+    net = bp.Network(
+        [2, 2, 2, 1],
+        activation="tanh",
+        output="sigmoid",
+        loss="squared_error",
+        optimizer=bp.Momentum(lr, alpha=alpha),
+        dtype="float64",
+        rng=3,
+    )
+    w = float(net.weights[1][0, 1])
+    product = {"w": w, "momentum": 0.0}
+    rows = ["step  gradient     sum: change     weight   product: change     weight"]
+    change = 0.0
+    for step in (1, 2, 3):
+        t = bp.trace(net, X, y, apply=True)
+        g = float(t.dW[1][0, 1])
+        change = alpha * change - lr * g
+        w += change
+        assert np.isclose(w, t.after.weights[1][0, 1], rtol=1e-14)
+        assert np.isclose(change, t.after.state["change"].weights[1][0, 1], rtol=1e-14)
+        if step == 1:
+            first = g  # which stays as it is where nothing moves
+        product["momentum"] *= -lr * first * alpha
+        product["w"] += product["momentum"]
+        rows.append(
+            f"{step:4}  {g:8.5f}  {change:14.5f}  {w:9.5f}"
+            f"  {abs(product['momentum']):16.5f}  {product['w']:9.5f}"
+        )
+    table = "\n".join(rows)
+    return f"""
+## Momentum is a sum
+
+A line of pseudo-code that goes wrong:
+
+    weight += change * alpha * momentum         # wrong
+
+with `change` the step along the gradient, and `momentum` the change of the step before.
+Before the first step there is none: momentum is 0, the product is 0, and the weight
+does not move. That 0 is the momentum of the next step, so nothing ever moves. It would
+be no better begun from another number: the product of two changes is positive also if
+both are negative, which moves the weight uphill, and far too small where both are
+small. (If `momentum` is a constant such as 0.9, the line is gradient descent with a
+smaller learning rate, and there is no momentum at all.)
+
+The change of the step before is *added*, and multiplied by a constant below 1:
+
+    change = alpha * change - lr * gradient
+    weight += change
+
+That is `bp.Momentum`. The velocity v of `bp.SGD(momentum=...)` above is the same but
+for the learning rate, by which it is multiplied at the end: v = -change / lr. Here is
+`W[1][0, 1]` by either line, with lr {lr} and alpha {alpha}, in the first three steps:
+
+{code(table)}
+"""
+
+
+def algorithm(t, X, y):
+    """All of it in NumPy, with the numbers of the trace."""
+    names = {}
+    exec(ALGORITHM, names)
+    W, b = ([x.copy() for x in p] for p in (t.before.weights, t.before.biases))
+    velocity = t.before.state["velocity"]
+    vW, vb = ([x.copy() for x in p] for p in (velocity.weights, velocity.biases))
+    E = names["step"](W, b, vW, vb, X, y)
+    after = [*t.after.weights, *t.after.biases]
+    gap = max(np.abs(x - z).max() for x, z in zip(W + b, after, strict=True))
+    assert np.isclose(E, t.loss, rtol=1e-14) and gap < 1e-15
+    lines = len(ALGORITHM.split("\n\n", 1)[1].splitlines())
+    assert lines <= 20
+    return f"""
+## All of it in {lines} lines of NumPy
+
+Everything above, for this kind of network, with the names of the equations:
+
+{code(ALGORITHM, "python")}
+
+From the weights, biases and velocities before the step (`t.before`) it makes those
+after it (`t.after`), none of them further off than 1e-15. `da` is taken from the old
+`W[l]`, before `W[l]` changes. For other networks change the two lines with the
+activations, and `error`, `E` and `da` for another loss; `bp.trace` and
+`bp.check_gradients` tell whether it is still right.
+"""
+
+
+def memory():
+    """Megabytes that a training step takes, with and without a stored gradient."""
+    sizes, rows = [784, 1024, 1024, 10], 128
+    net = bp.Network(sizes, loss="cross_entropy", rng=0, n_threads=1)
+    X = np.random.default_rng(0).random((rows, sizes[0]), dtype=np.float32)
+    y = np.arange(rows) % sizes[-1]
+
+    def stored():
+        net.apply(net.gradients(X, y))
+
+    def fused():
+        net.train_step(X, y)
+
+    taken = []
+    for step in (fused, stored):
+        step()  # what is kept from step to step
+        tracemalloc.start()
+        before = tracemalloc.get_traced_memory()[0]
+        step()
+        taken.append((tracemalloc.get_traced_memory()[1] - before) / 1e6)
+        tracemalloc.stop()
+    own, gradient, input = (x.nbytes / 1e6 for x in (net.parameters,) * 2 + (X,))
+    assert taken[0] < 0.05 and abs(taken[1] - gradient - input) < 0.05
+    return f"""
+## What is saved by storing no gradient
+
+A network of {"-".join(map(str, sizes))} in float32 has {net.parameters.size:,}
+weights and biases, {own:.1f} MB. A gradient is as large again. Measured by Python's
+`tracemalloc`, for mini-batches of {rows} rows, a step takes in addition to what the
+network keeps:
+
+```text
+net.train_step(X, y)                {taken[0]:.1f} MB
+net.apply(net.gradients(X, y))      {taken[1]:.1f} MB: {gradient:.1f} for dW and db, \
+{input:.1f} for dE/dX
+```
+
+Time is saved too: a stored gradient is written to memory and read again in every step,
+where the update in place has it in registers.
 """
 
 

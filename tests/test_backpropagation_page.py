@@ -4,10 +4,14 @@ import importlib.util
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+import bpcore as bp
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "docs" / "make_backpropagation.py"
+PAGE = SCRIPT.with_name("backpropagation.md")
 
 pytestmark = pytest.mark.skipif(not SCRIPT.is_file(), reason="no docs beside tests")
 
@@ -39,3 +43,66 @@ def test_its_numbers_are_those_of_a_step_by_hand(module):
     by_hand = sum(x * row[1] for x, row in zip(X, delta, strict=True))
     (found,) = re.findall(r"`dW\[0\]\[0, 1\]` is ([\d.]+)", page)
     assert abs(by_hand - float(found)) < 1e-6
+
+
+def algorithm(page):
+    """The function that the page gives, and its lines."""
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (code,) = [block for block in blocks if "def step(" in block]
+    names = {}
+    exec(code, names)
+    return names["step"], code
+
+
+@pytest.mark.parametrize("sizes", [(2, 2, 2, 1), (3, 1), (4, 7, 3), (5, 6, 5, 4, 2)])
+@pytest.mark.parametrize("n", [1, 9])
+def test_the_algorithm_of_the_page_is_the_step(sizes, n):
+    """Twenty lines of NumPy, and what the trace has before and after five steps."""
+    step, code = algorithm(PAGE.read_text(encoding="utf-8"))
+    assert len(code.split("\n\n", 1)[1].splitlines()) <= 20
+    net = bp.Network(
+        sizes,
+        activation="tanh",
+        output="sigmoid",
+        loss="squared_error",
+        optimizer=bp.SGD(lr=0.5, momentum=0.9),
+        dtype="float64",
+        rng=1,
+    )
+    rng = np.random.default_rng(2)
+    W, b = ([x.copy() for x in arrays] for arrays in (net.weights, net.biases))
+    vW, vb = ([np.zeros_like(x) for x in arrays] for arrays in (W, b))
+    for _ in range(5):
+        X, y = rng.normal(size=(n, sizes[0])), rng.random((n, sizes[-1]))
+        t = bp.trace(net, X, y, apply=True)
+        assert step(W, b, vW, vb, X, y) == pytest.approx(t.loss, rel=1e-13)
+        velocity = t.after.state["velocity"]
+        for own, traced in (
+            (W, t.after.weights),
+            (b, t.after.biases),
+            (vW, velocity.weights),
+            (vb, velocity.biases),
+        ):
+            for x, expected in zip(own, traced, strict=True):
+                np.testing.assert_allclose(x, expected, rtol=1e-12, atol=1e-15)
+
+
+def test_the_page_names_both_losses_of_the_article(module):
+    spec = importlib.util.spec_from_file_location(
+        "step3", ROOT / "examples" / "steps" / "step3_by_hand.py"
+    )
+    step3 = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(step3)
+    page = module.page()
+    for order in (False, True):
+        assert f"{step3.results(order)['E after 1 step']:.9f}" in page
+
+
+def test_the_product_of_changes_never_moves(module):
+    """weight += change * alpha * momentum, from a momentum of 0."""
+    page = module.page()
+    table = page[page.index("step  gradient") :].splitlines()[1:4]
+    sums = [float(line.split()[3]) for line in table]
+    products = [line.split()[4:] for line in table]
+    assert len(set(sums)) == 3 and len({tuple(row) for row in products}) == 1
+    assert float(products[0][0]) == 0

@@ -1,7 +1,9 @@
 """The command line: its output, its exit codes and its manners."""
 
 import importlib.util
+import inspect
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -12,6 +14,7 @@ import pytest
 import bpcore
 from bpcore import demo
 from bpcore.cli import main
+from bpcore.datasets import load_digits
 
 needs_matplotlib = pytest.mark.skipif(
     importlib.util.find_spec("matplotlib") is None,
@@ -165,7 +168,9 @@ def test_demo_trains_and_reports(tmp_path, monkeypatch, capsys):
     assert "2 epochs" in out
     assert bpcore.config()["isa"] in out
     assert "of 599" in out
-    assert "in NumPy" in out
+    assert "Timing plain NumPy, 2 epochs\n" in out
+    assert re.search(r" in plain NumPy, on .*: [\d.]+ times as long\n", out)
+    assert "(18 lines as one writes them by hand: bpcore.demo.numpy_epoch)" in out
     assert "bpcore-demo.png" in out or "pip install matplotlib" in out
 
 
@@ -194,7 +199,39 @@ def test_demo_without_matplotlib(tmp_path, monkeypatch, capsys):
 def test_demo_says_when_numpy_is_not_held_to_one_thread(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "threadpoolctl", None)
     demo.run(epochs=1, picture=tmp_path / "demo.png")
-    assert "in NumPy, on as many as it takes: " in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "in plain NumPy, on as many threads as it takes: " in out
+
+
+@pytest.mark.parametrize("sizes", [(64, 64, 10), (64, 10), (64, 20, 30, 10)])
+@pytest.mark.parametrize("batch_size", [32, 1, 50])
+def test_the_demo_is_timed_against_the_same_training(sizes, batch_size):
+    """Every weight after two epochs, by either, in the same order of rows."""
+    X, y = load_digits()
+    X, y = X[:100].astype(np.float64) - 0.3, y[:100]
+    net = bpcore.Network(
+        sizes,
+        activation="relu",
+        loss="cross_entropy",
+        optimizer=bpcore.SGD(lr=0.01, momentum=0.9),
+        dtype="float64",
+        rng=0,
+    )
+    W, b = ([x.copy() for x in arrays] for arrays in (net.weights, net.biases))
+    velocity = [np.zeros_like(array) for array in (*W, *b)]
+    for _ in range(2):
+        demo.numpy_epoch(
+            W, b, velocity, X, y, np.arange(100), batch_size, lr=0.01, momentum=0.9
+        )
+    net.fit(X, y, epochs=2, batch_size=batch_size, shuffle=False, progress=False)
+    for own, other in zip((*W, *b), (*net.weights, *net.biases), strict=True):
+        np.testing.assert_allclose(own, other, rtol=1e-9, atol=1e-12)
+
+
+def test_what_the_demo_says_of_its_lines():
+    source = inspect.getsource(demo.numpy_epoch)
+    body = source.split('"""')[2].strip("\n").splitlines()
+    assert len(body) == 18 and "18 lines" in demo.run.__doc__
 
 
 def test_demo_on_mnist(tmp_path, capsys):

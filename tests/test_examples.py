@@ -159,7 +159,7 @@ def test_step2_report(capsys, monkeypatch):
     assert trace.path(0, 0, 1).difference < 1e-15
 
 
-#: What Mazur's article gives, to its digits.
+#: What Mazur's article gives of the step itself, to its digits.
 ARTICLE = {
     "out h1": 0.593269992,
     "out h2": 0.596884378,
@@ -193,8 +193,39 @@ def test_step3_report(capsys):
     example("steps/step3_by_hand").main([])
     out = capsys.readouterr().out
     assert "E             0.298371109    0.298371109" in out
-    assert "E after 1 step        0.291027774" in out
-    assert "E after 10,000 steps  0.0000351019" in out
+    assert "E after 1 step        0.291027774\n" in out
+    assert "E after 1 step            0.291027774    0.291027924    0.291027924" in out
+    assert "E after 10,000 steps  0.0000351019\n" in out
+    assert "E after 9,999 steps   0.0000351085, which the article gives" in out
+
+
+def test_step3_the_order_of_the_articles_results():
+    """Its outputs come of the updated w5 .. w8, its last loss a step too early."""
+    step3 = example("steps/step3_by_hand")
+    article, right = step3.ARTICLE, step3.results()
+    wrong = step3.results(updated_first=True)
+    for name in ("E after 1 step", "out o1 then", "out o2 then"):
+        assert wrong[name] == pytest.approx(article[name], abs=6e-10)
+        assert abs(right[name] - article[name]) > 1e-7
+    assert right["E after 1 step"] == pytest.approx(0.291027774, abs=6e-10)
+    # The right order's deltas are the derivatives of the loss, the others are not.
+    w, h = step3.W_HIDDEN + step3.W_OUTPUT, 1e-6
+    for k in range(4):
+        up, down = list(w), list(w)
+        up[k], down[k] = w[k] + h, w[k] - h
+        slope = (step3.forward(up)["E"] - step3.forward(down)["E"]) / (2 * h)
+        name = f"w{k + 1} after"
+        moved = {u: (w[k] - step3.by_hand(w, u)[name]) / step3.LR for u in (0, 1)}
+        assert moved[False] == pytest.approx(slope, rel=1e-6)
+        assert abs(moved[True] - slope) > 0.1 * abs(slope)
+    net = step3.build()
+    net.fit([step3.X], [step3.Y], epochs=9_999, batch_size=1, progress=False)
+    last = article["E after 10,000 steps"]
+    assert net.evaluate([step3.X], [step3.Y]) == pytest.approx(last, abs=6e-11)
+    net.train_step([step3.X], [step3.Y])
+    end = right["E after 10,000 steps"]
+    assert net.evaluate([step3.X], [step3.Y]) == pytest.approx(end, rel=1e-9)
+    assert end == pytest.approx(0.0000351019, abs=6e-11)
 
 
 def test_step4_delta_three_ways():

@@ -428,6 +428,7 @@ def assert_equations(t):
             close(np.unique(t.kept[l]), [0, 1 / (1 - p)])
         else:
             assert t.kept[l] is None
+        close(t.f[l], out)
         close(t.a[l + 1], out * kept)
         if f == "softmax":
             close(t.derivatives[l], jacobian(wide(z), f), True)
@@ -448,14 +449,22 @@ def assert_equations(t):
         close(t.dW[l], a.T @ back)
         close(t.db[l], delta.sum(axis=0))
     a, output, loss = wide(t.a[L]), design.activations[-1], design.loss
-    E = value(loss, a, y, output)
-    close(t.losses, w * E)
-    assert t.loss == pytest.approx(
-        (w * E).sum() / w.sum(), rel=1e-12 if double else 1e-5
-    )
-    joint = design.loss_takes_z
-    by_a = slopes(lambda a: value(loss, a, y, output), a, 1e-5 * a if joint else 1e-6)
-    close(t.da[L], by_a * (w / w.sum())[:, None], True)
+
+    def weighted(a):
+        if w.ndim == 1:
+            return w * value(loss, a, y, output)
+        # Each output's part of the loss has a weight of its own.
+        parts = [
+            w[:, j] * value(loss, a[:, [j]], y[:, [j]], output)
+            for j in range(a.shape[1])
+        ]
+        return np.mean(parts, axis=0) if loss.name == "hinge" else np.sum(parts, axis=0)
+
+    close(t.losses, weighted(a))
+    rel = 1e-12 if double else 1e-5
+    assert t.loss == pytest.approx(weighted(a).mean(), rel=rel)
+    by_a = slopes(weighted, a, 1e-5 * a if design.loss_takes_z else 1e-6)
+    close(t.da[L], by_a / len(w), True)
 
 
 def slopes_of(f, z):
@@ -565,7 +574,7 @@ def test_a_row_that_does_not_count_has_no_derivative():
     net.weights[0][0] = 200, -200
     t = bp.trace(net, [[1.0], [0.0]], [1, 0], [0.0, 1.0])
     assert t.a[1][0].tolist() == [1, 0] and t.losses[0] == 0
-    assert t.da[1].tolist() == [[0, 0], [-2, 0]]
+    assert t.da[1].tolist() == [[0, 0], [-1, 0]]  # weight / (n a)
 
 
 # --- as text, HTML and for other tools ------------------------------------------------
@@ -586,12 +595,32 @@ def small_problem():
     )
 
 
+#: What an optimizer keeps, in words, of a gradient and its parameter.
+MEANINGS = {
+    (bp.SGD, "velocity"): "velocity of {1}",
+    (bp.Momentum, "change"): "velocity of {1}",
+    (bp.RMSprop, "square"): "mean square of {0}",
+    (bp.RMSprop, "velocity"): "velocity of {1}",
+    (bp.RMSprop, "mean"): "mean of {0}",
+    (bp.Adagrad, "sum"): "sum of the squares of {0}",
+    (bp.AMSGrad, "largest"): "largest mean square of {0}",
+    (bp.Adamax, "mean"): "mean of {0}",
+    (bp.Adamax, "largest"): "decaying largest size of {0}",
+    (bp.Lion, "mean"): "mean of {0}",
+    (bp.Rprop, "previous"): "previous {0}",
+    (bp.Rprop, "step"): "size of the step of {1}",
+}
+for adam in (bp.Adam, bp.AdamW, bp.AMSGrad, bp.Nadam, bp.RAdam):
+    MEANINGS[adam, "mean"] = "mean of {0}"
+    MEANINGS[adam, "square"] = "mean square of {0}"
+
+
 def numbers_of(t):
     """What stands beside the left side of every equation."""
     found = {"a[0]": t.X, "y": t.y, "E": t.loss, "dE/dX": t.da[0]}
     if t.weight is not None:
-        found["w, the weights of the samples"] = t.weight
-    found[f"{'w ' * (t.weight is not None)}E_i, of every sample"] = t.losses
+        found["weight, of every sample"] = t.weight
+    found[f"{'weight * ' * (t.weight is not None)}E_i, of every sample"] = t.losses
     for l in range(t.n_layers):
         found |= {
             f"W[{l}]": t.before.weights[l],
@@ -606,10 +635,12 @@ def numbers_of(t):
         small = max(*t.sizes, len(t.X)) <= 8
         if small or t.design.activations[l] != "softmax":
             f = t.design.activations[l]
-            jacobian = f"da[{l + 1}]_j/dz[{l}]_k"
+            output = f"f[{l}]" if t.design.dropout[l] else f"a[{l + 1}]"
+            jacobian = f"d{output}_j/dz[{l}]_k"
             key = jacobian if f == "softmax" else f"{f}'(z[{l}])"
             found[key] = t.derivatives[l]
         if t.design.dropout[l]:
+            found[f"f[{l}]"] = t.f[l]
             found[f"kept[{l}]: 0 or 1 / (1 - dropout)"] = t.kept[l]
         parts = [("W", "weights"), ("b", "biases")]
         if t.design.norms[l]:
@@ -632,12 +663,20 @@ def numbers_of(t):
             found |= {
                 f"{symbol}[{l}], before": old,
                 f"{symbol}[{l}], after": new,
-                f"change of {symbol}[{l}]": new - old,
+                f"{symbol}[{l}], after - before": new - old,
             }
+            weights, biases = t.optimizer.both()
+            optimizer = weights if symbol == "W" else biases
+            penalty = not optimizer.decoupled and (
+                optimizer.weight_decay or optimizer.l1
+            )
+            plain = not (penalty or optimizer.clip_norm or optimizer.clip_value)
+            g = f"d{symbol}[{l}]" if plain else f"g of {symbol}[{l}]"
             for state in t.before.state:
+                meaning = MEANINGS[type(optimizer), state].format(g, f"{symbol}[{l}]")
                 for when, p in (("before", t.before), ("after", t.after)):
                     of = getattr(p.state[state], name)[l]
-                    found[f"{state} of {symbol}[{l}], {when}"] = of
+                    found[f"{meaning}, {when}"] = of
         if t.before.running_moments[l] is not None:
             for when, p in (("before", t.before), ("after", t.after)):
                 key = f"running mean and variance, {when} of {l}"
@@ -735,18 +774,30 @@ def test_the_equations_of_every_optimizer_are_printed(optimizer):
     update = str(t).split("update\n------\n")[1].split("\n\n")[0]
     assert repr(optimizer) in str(t) and "    w = w " in update
     for name, equation in {
-        "weight_decay": f"{optimizer.weight_decay:g} w",
-        "l1": f"{optimizer.l1:g} sign(w)",
-        "clip_norm": f"g = g min(1, {optimizer.clip_norm} / (||g",
-        "clip_value": f"g = min(max(g, -{optimizer.clip_value}), ",
-        "max_norm": f"W[:, j] = W[:, j] min(1, {optimizer.max_norm} / ||W",
+        "weight_decay": "weight_decay w",
+        "l1": "l1 sign(w)",
+        "clip_norm": "g = g min(1, clip_norm / (||g",
+        "clip_value": "g = min(max(g, -clip_value), clip_value)",
+        "max_norm": "W[:, j] = W[:, j] min(1, max_norm / ||W",
     }.items():
         assert (equation in update) == bool(getattr(optimizer, name))
-    for state in optimizer.states:
-        assert f": {state}" in update or f"{state} = " in update
+        if getattr(optimizer, name):
+            assert f"{name} = {getattr(optimizer, name):g}" in update
+    weights, biases = optimizer.both()
+    for group in (weights, biases):
+        for line in (*group.equations_before, *group.equations):
+            assert f"      {line}\n" in f"{update}\n"
+    for name in optimizer.kept:
+        array = optimizer.arrays[name]
+        assert f"{array.symbol}: {array.meaning.format(w='w', g='g')}" in update
     for name in ("beta1", "beta2", "alpha", "eps", "momentum_decay", "grow"):
         if hasattr(optimizer, name) and f"{name} " in update:
             assert f"{name} = {getattr(optimizer, name):g}" in update
+    own = {name for name in dict(optimizer.biases) if name != "lr_factor"}
+    assert ("for each w = b[l][j]" in update) == bool(own)
+    for name, value in dict(optimizer.biases).items():
+        if value and name in own:
+            assert f"{name} = {value:g}" in update
 
 
 @pytest.mark.parametrize("output, loss", PAIRS + SETTINGS, ids=str)
@@ -794,7 +845,7 @@ def test_a_wide_softmax_is_printed_without_its_matrices():
     t = bp.trace(net, np.ones((100, 4)), np.arange(100))
     most, text = traced_memory(lambda: str(t))
     assert most < 10 * t.a[-1].nbytes < np.empty((100, 500, 500), "float32").nbytes / 40
-    assert "da_j/dz_k of softmax = a_j ([j = k] - a_k), a matrix" in text
+    assert "da_j/dz_k of softmax = a_j ([j = k] - a_k)\n" in text
     assert "relu'(z[0])" in text and "da[2]_j/dz[1]_k" not in text
 
 
@@ -876,7 +927,7 @@ def test_to_dict(options, dtype):
     net, X, y = problem(dtype=dtype, **options)
     t = bp.trace(net, X, y, np.arange(1.0, 6.0))
     found = t.to_dict()
-    for name in ("a", "u", "hat", "inverse", "moments", "z", "kept"):
+    for name in ("a", "u", "hat", "inverse", "moments", "z", "f", "kept"):
         assert as_bytes(found[name]) == as_bytes(getattr(t, name))
     for name in ("derivatives", "da", "delta", "du", "dW", "db", "dgain"):
         assert as_bytes(found[name]) == as_bytes(getattr(t, name))
@@ -1010,9 +1061,8 @@ def test_a_large_network_is_drawn_as_maps(row):
     assert len(maps) == len(expected)
     for found, array in zip(maps, expected, strict=True):
         assert np.array_equal(found, array)
-    assert {"a[1] = tanh(z[0])", "delta[1]", "W[0]", "change of W[1]"} <= set(
-        texts(figure)
-    )
+    titles = {"a[1] = tanh(z[0])", "delta[1]", "W[0]", "W[1], after - before"}
+    assert titles <= set(texts(figure))
     assert saved(figure) > 1000
 
 
@@ -1573,32 +1623,3 @@ def test_derivatives_of_wide_softmax_are_told_at_the_callers_line(monkeypatch):
     with pytest.warns(UserWarning, match="these derivatives take") as caught:
         assert t.derivatives
     assert caught[0].filename == __file__
-
-
-#: What the formulas of the losses are written with.
-WORDS = {
-    "sign": np.sign,
-    "clip": np.clip,
-    "where": np.where,
-    "tanh": np.tanh,
-    "sum": lambda x: x.sum(axis=1, keepdims=True),
-}
-
-
-@pytest.mark.parametrize("output, loss", PAIRS + SETTINGS, ids=str)
-def test_the_formulas_of_the_losses_give_their_numbers(output, loss):
-    """dE/da and delta, by Python from the very words that are printed."""
-    net, X, y = problem(output, loss)
-    t = bp.trace(net, X, y)
-    kind, n_L = net._design.loss, net.sizes[-1]
-    y = np.eye(n_L)[t.y] if t.y.ndim == 1 else t.y
-    smoothing = getattr(kind, "label_smoothing", 0.0)
-    y = (1 - smoothing) * y + smoothing / n_L
-    known = WORDS | {"a": t.a[-1], "y": y, "n_L": n_L}
-    known |= {name: getattr(kind, name, None) for name in ("delta", "q")}
-    by_a, by_z = kind.derivatives(output)
-    for formula, array in ((by_a, t.da[-1]), (by_z, t.delta[-1])):
-        assert formula or not kind.takes_z(output)
-        if formula:
-            found = eval(formula.replace("y'", "y"), {}, known) / len(X)
-            np.testing.assert_allclose(found, array, rtol=1e-7, atol=1e-12)

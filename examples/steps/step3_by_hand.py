@@ -1,9 +1,16 @@
 """One step of a 2-2-2 network of sigmoid units, by hand and by the trace.
 
-The numbers are those of Matt Mazur's article "A Step by Step Backpropagation Example"
+The network is that of Matt Mazur's article "A Step by Step Backpropagation Example"
 (2015): two inputs, two hidden units, two outputs, half squared error, learning rate
-0.5.  ``by_hand`` computes them with plain floats, weight by weight, and knows nothing
-of bpcore.  The article leaves the biases as they are; so does lr_factor 0 here.
+0.5.  ``by_hand`` computes the step with plain floats, weight by weight, without bpcore.
+The article leaves the biases as they are; so does lr_factor 0 here.
+
+All numbers of the article's step are right, also w1 .. w4, which it computes from the
+old w5 .. w8.  But what it gives at its end, the loss after this step and the outputs
+after 10,000 steps, comes from a program that updates w5 .. w8 first, and then takes the
+deltas of the hidden units from the *updated* weights.  These are not the derivatives of
+the loss.  The mistake is easy to make in a backpropagation of one's own, and hard to
+see: the network learns all the same.  ``main`` computes both.
 
     python examples/steps/step3_by_hand.py
 """
@@ -20,36 +27,71 @@ X, Y, LR = (0.05, 0.10), (0.01, 0.99), 0.5
 W_HIDDEN, B_HIDDEN = (0.15, 0.20, 0.25, 0.30), 0.35
 W_OUTPUT, B_OUTPUT = (0.40, 0.45, 0.50, 0.55), 0.60
 
+#: What the article gives at its end.
+ARTICLE = {
+    "E after 1 step": 0.291027924,
+    "E after 10,000 steps": 0.0000351085,
+    "out o1 then": 0.015912196,
+    "out o2 then": 0.984065734,
+}
+
 
 def sigmoid(z: float) -> float:
     """1 / (1 + exp(-z))"""
     return 1 / (1 + exp(-z))
 
 
-def by_hand() -> dict[str, float]:
-    """Every number of the step, by the names of the article."""
+def forward(w: Sequence[float]) -> dict[str, float]:
+    """The outputs of all units, and E, by the names of the article."""
     (i1, i2), (t1, t2) = X, Y
-    w1, w2, w3, w4 = W_HIDDEN
-    w5, w6, w7, w8 = W_OUTPUT
-    # forward
+    w1, w2, w3, w4, w5, w6, w7, w8 = w
     h1 = sigmoid(w1 * i1 + w2 * i2 + B_HIDDEN)
     h2 = sigmoid(w3 * i1 + w4 * i2 + B_HIDDEN)
     o1 = sigmoid(w5 * h1 + w6 * h2 + B_OUTPUT)
     o2 = sigmoid(w7 * h1 + w8 * h2 + B_OUTPUT)
     E = (o1 - t1) ** 2 / 2 + (o2 - t2) ** 2 / 2
-    # backward: dE/dz of each output, then of each hidden unit by the old w5 .. w8
+    return {"out h1": h1, "out h2": h2, "out o1": o1, "out o2": o2, "E": E}
+
+
+def by_hand(
+    w: Sequence[float] = W_HIDDEN + W_OUTPUT, updated_first: bool = False
+) -> dict[str, float]:
+    """Every number of the step.
+
+    With `updated_first` the hidden units get their deltas from the updated w5 .. w8:
+    wrong, but what the results at the article's end are made with.
+    """
+    (i1, i2), (t1, t2) = X, Y
+    w1, w2, w3, w4, w5, w6, w7, w8 = w
+    numbers = forward(w)
+    h1, h2, o1, o2, _ = numbers.values()
+    # dE/dz of each output, and its weights after the step
     d_o1 = (o1 - t1) * o1 * (1 - o1)
     d_o2 = (o2 - t2) * o2 * (1 - o2)
+    after = w5 - LR * d_o1 * h1, w6 - LR * d_o1 * h2
+    after += w7 - LR * d_o2 * h1, w8 - LR * d_o2 * h2
+    # then of each hidden unit, from w5 .. w8 as they were on the way forward
+    if updated_first:
+        w5, w6, w7, w8 = after
     d_h1 = (d_o1 * w5 + d_o2 * w7) * h1 * (1 - h1)
     d_h2 = (d_o1 * w6 + d_o2 * w8) * h2 * (1 - h2)
-    return {
-        **{"out h1": h1, "out h2": h2, "out o1": o1, "out o2": o2, "E": E},
-        **{"delta o1": d_o1, "delta o2": d_o2, "delta h1": d_h1, "delta h2": d_h2},
-        **{"w5 after": w5 - LR * d_o1 * h1, "w6 after": w6 - LR * d_o1 * h2},
-        **{"w7 after": w7 - LR * d_o2 * h1, "w8 after": w8 - LR * d_o2 * h2},
-        **{"w1 after": w1 - LR * d_h1 * i1, "w2 after": w2 - LR * d_h1 * i2},
-        **{"w3 after": w3 - LR * d_h2 * i1, "w4 after": w4 - LR * d_h2 * i2},
-    }
+    hidden = w1 - LR * d_h1 * i1, w2 - LR * d_h1 * i2
+    hidden += w3 - LR * d_h2 * i1, w4 - LR * d_h2 * i2
+    numbers |= {"delta o1": d_o1, "delta o2": d_o2, "delta h1": d_h1, "delta h2": d_h2}
+    return numbers | {f"w{k} after": x for k, x in enumerate(hidden + after, 1)}
+
+
+def results(updated_first: bool = False) -> dict[str, float]:
+    """The loss after one step, and loss and outputs after 10,000, by plain floats."""
+    w, found = W_HIDDEN + W_OUTPUT, {}
+    for step in range(1, 10_001):
+        numbers = by_hand(w, updated_first)
+        w = tuple(numbers[f"w{k} after"] for k in range(1, 9))
+        if step == 1:
+            found["E after 1 step"] = forward(w)["E"]
+    end = forward(w)
+    found["E after 10,000 steps"] = end["E"]
+    return found | {"out o1 then": end["out o1"], "out o2 then": end["out o2"]}
 
 
 def build() -> bp.Network:
@@ -79,7 +121,7 @@ def by_trace(trace: bp.Trace) -> dict[str, float]:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Both, side by side, and where 10,000 steps lead."""
+    """Both, side by side, and where 10,000 steps lead by either order."""
     net = build()
     trace = bp.trace(net, [X], [Y], apply=True)
     traced = by_trace(trace)
@@ -90,8 +132,21 @@ def main(argv: Sequence[str] | None = None) -> None:
     for l, db in enumerate(trace.db):
         print(f"with lr_factor 1, b[{l}] would move by -lr db[{l}] = {-LR * db}")
 
-    print(f"\nE after 1 step        {net.evaluate([X], [Y]):.9f}")
-    net.fit([X], [Y], epochs=9_999, batch_size=1, progress=False)
+    print("\nThe results of two orders, by hand, and what the article gives")
+    print(f"{'':22}{'old w5 .. w8':>15}{'updated first':>15}{'article':>15}")
+    old, updated = results(), results(updated_first=True)
+    for name, article in ARTICLE.items():
+        digits = 10 if "10,000" in name else 9
+        row = (old[name], updated[name], article)
+        print(f"{name:22}" + "".join(f"{x:15.{digits}f}" for x in row))
+
+    print("\nThe first column again, by bpcore")
+    print(f"E after 1 step        {net.evaluate([X], [Y]):.9f}")
+    net.fit([X], [Y], epochs=9_998, batch_size=1, progress=False)
+    print(
+        f"E after 9,999 steps   {net.evaluate([X], [Y]):.10f}, which the article gives"
+    )
+    net.train_step([X], [Y])
     print(f"E after 10,000 steps  {net.evaluate([X], [Y]):.10f}")
     print(f"outputs               {net.predict(X).round(9)}, targets {Y}")
 

@@ -27,6 +27,18 @@ What a user needs::
 and, imported by its own name, ``bpcore.datasets``: the digits set shipped with the
 package, and IDX files.
 
+Pages to read, in the repository and in the source distribution (``docs``,
+``examples``)::
+
+    backpropagation, number by number: from the chain rule to the update in place
+        https://github.com/bpcore/bpcore/blob/main/docs/backpropagation.md
+    a course in six scripts, from a perceptron to a decision boundary
+        https://github.com/bpcore/bpcore/tree/main/examples/steps
+    examples on real data
+        https://github.com/bpcore/bpcore/tree/main/examples
+    what was measured for every choice
+        https://github.com/bpcore/bpcore/blob/main/docs/decisions.md
+
 Where things are in the source, from the caller down; each layer calls only what stands
 below it::
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bpcore._table import ROWS, ends
+
 if TYPE_CHECKING:
     from bpcore.network import Network
 
@@ -33,17 +35,26 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "")
 
 
 def of_network(network: Network) -> str:
-    """A row for each layer: its units, its weights, and what is special about it."""
-    layers = zip(
-        network.weights,
-        network.activations,
-        network.norms,
-        network.dropout,
-        network.frozen,
-        strict=True,
+    """A row for each layer: its units, its weights, and what is special about it.
+
+    Of many layers the first and the last.
+    """
+    layers = list(
+        zip(
+            network.weights,
+            network.activations,
+            network.norms,
+            network.dropout,
+            network.frozen,
+            strict=True,
+        )
     )
     rows = [("", "a[0]", f"{network.sizes[0]}", "", "", "")]
-    for l, (W, f, norm, dropout, frozen) in enumerate(layers):
+    first, last = ends(len(layers), ROWS)
+    for l in (*first, *last):
+        if last and l == last.start:
+            rows.append(("...",) * 6)
+        W, f, norm, dropout, frozen = layers[l]
         n_in, n_out = W.shape
         special = [
             f"{norm} norm" if norm else "",

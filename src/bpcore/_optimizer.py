@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -57,6 +58,22 @@ def limit() -> Any:
     return field(default=None, kw_only=True, metadata={"low": None, "high": None})
 
 
+@dataclass(frozen=True)
+class StateArray:
+    """What an array that an optimizer keeps is, in its equations and in words.
+
+    Attributes
+    ----------
+    symbol : str
+        Its letter in the optimizer's equations: "m".
+    meaning : str
+        What it is of a parameter {w} with gradient {g}: "mean of {g}".
+    """
+
+    symbol: str
+    meaning: str
+
+
 @dataclass(frozen=True, repr=False)
 class Optimizer:
     """The settings that every optimizer takes beside its own, all by name.
@@ -98,6 +115,8 @@ class Optimizer:
 
     #: Whether a step is made from all of the data.
     full_batch: ClassVar[bool] = False
+    #: What each array is that the rule may keep.
+    arrays: ClassVar[Mapping[str, StateArray]] = {}
 
     lr: float | Schedule = 0.01
     weight_decay: float = common(0.0)
@@ -143,6 +162,77 @@ class Optimizer:
         SGD(lr=0.01, momentum=0.9)
         """
         return dataclasses.replace(self, **settings)
+
+    # --- its equations ----------------------------------------------------------------
+
+    @property
+    def equations(self) -> tuple[str, ...]:
+        """The rule with these settings, to be evaluated line by line.
+
+        For a parameter w with gradient g, t = 1, 2, ... the number of the step, and the
+        state by its symbols in `arrays`.  Products are written by a space, powers by ^,
+        cases as ``x where condition, else x``; settings go by their names.  Empty if
+        the optimizer makes no steps of its own (LBFGS).
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> bp.SGD(0.1, momentum=0.9).equations
+        ('v = momentum v + g', 'w = w - lr v')
+        >>> bp.Adam.arrays["mean"]
+        StateArray(symbol='m', meaning='mean of {g}')
+        """
+        return ()
+
+    @property
+    def equations_before(self) -> tuple[str, ...]:
+        """What is done to g and w before `equations`: clipping and penalties.
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> bp.SGD(0.1, clip_value=5.0, weight_decay=0.01).equations_before
+        ('g = min(max(g, -clip_value), clip_value)', 'g = g + weight_decay w')
+        """
+        found = []
+        if self.clip_norm:
+            found.append("g = g min(1, clip_norm / (||g of all parameters|| + 1e-6))")
+        if self.clip_value:
+            found.append("g = min(max(g, -clip_value), clip_value)")
+        terms = {"weight_decay": "weight_decay w", "l1": "l1 sign(w)"}
+        penalty = " + ".join(
+            term for name, term in terms.items() if getattr(self, name)
+        )
+        if penalty and self.decoupled:
+            found.append(f"w = w - lr ({penalty})")
+        elif penalty:
+            found.append(f"g = g + {penalty}")
+        return tuple(found)
+
+    @property
+    def equations_after(self) -> tuple[str, ...]:
+        """What is done to the weights that lead into a unit j after `equations`."""
+        if not self.max_norm:
+            return ()
+        return ("W[:, j] = W[:, j] min(1, max_norm / ||W[:, j]||)",)
+
+    def constants(self, equations: Iterable[str]) -> dict[str, float]:
+        """The settings that are in equations, by name, without lr.
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> adam = bp.Adam()
+        >>> adam.constants(adam.equations)
+        {'beta1': 0.9, 'beta2': 0.999, 'eps': 1e-08}
+        """
+        words = set(re.findall(r"[a-z]\w*", " ".join(equations)))
+        return {
+            setting.name: value
+            for setting in dataclasses.fields(self)
+            if setting.name in words - {"lr"}
+            and isinstance(value := getattr(self, setting.name), float)
+        }
 
     # --- for the network --------------------------------------------------------------
 

@@ -159,12 +159,12 @@ def _one_for_each(name: str, kind: str, values: Any, n_layers: int) -> Sequence[
         raise TypeError(f"{expected}; got {values!r}")
     if labelled:
         by_label = dict(values.items())
-        if len(by_label) == n_layers and by_label.keys() != set(range(n_layers)):
-            raise ValueError(
-                f"{name} must have the layers' labels 0 .. {n_layers - 1}; "
-                f"got {list(by_label)}"
+        if by_label.keys() != set(range(n_layers)):
+            raise TypeError(
+                f"{expected}, by the labels 0 .. {n_layers - 1} or in order; "
+                f"got {values!r}"
             )
-        values = [by_label[label] for label in sorted(by_label)]
+        values = [by_label[l] for l in range(n_layers)]
     if len(values) != n_layers:
         raise ValueError(f"{expected}; got {len(values)}")
     ordered: Sequence[Any] = values

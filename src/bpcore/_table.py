@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-#: Rows of a table that is longer are left out in the middle.
+#: Rows and columns of a table; what is longer or wider lacks those in the middle.
 ROWS = 40
+COLUMNS = 24
 
 Rows = Sequence[Sequence[str]]
 
@@ -20,8 +21,32 @@ def columns(table: Rows, margin: str = "  ") -> list[str]:
     ]
 
 
+def ends(count: int, most: float) -> tuple[range, range]:
+    """The places of what is shown of many: all of them, or the first and the last.
+
+    Examples
+    --------
+    >>> ends(5, 8), ends(100, 8)
+    ((range(0, 5), range(0, 0)), (range(0, 4), range(96, 100)))
+    """
+    if count <= most:
+        return range(count), range(0)
+    half = max(1, int(most) // 2)
+    return range(half), range(count - half, count)
+
+
 def in_short(head: Sequence[str], rows: Rows) -> list[str]:
-    """The lines of a table with a head, of many rows the first and the last."""
-    if len(rows) > ROWS:
-        rows = [*rows[: ROWS // 2], ["..."] * len(head), *rows[-ROWS // 2 :]]
-    return columns([head, *rows], "")
+    """The lines of a table with a head, of many rows and columns the first and last."""
+    table = [head, *rows]
+    first, last = ends(len(rows), ROWS)
+    if last:
+        table = [head, *rows[: first.stop], ["..."] * len(head), *rows[last.start :]]
+    return columns(narrow(table), "")
+
+
+def narrow(table: Rows) -> Rows:
+    """The same with the first and the last columns only, if there are many."""
+    first, last = ends(len(table[0]), COLUMNS)
+    if not last:
+        return table
+    return [[*row[: first.stop], "...", *row[last.start :]] for row in table]

@@ -332,8 +332,8 @@ def require_weights(
     least, largest = float(weights.min()), float(weights.max())
     if least < 0 or (some and largest == 0):
         raise ValueError(
-            f"{name} must not be negative{' nor all zero' if some else ''}; got values "
-            f"from {least} to {largest}"
+            f"{name} must not be negative {'nor all zero' if some else 'anywhere'}; "
+            f"got values from {least} to {largest}"
         )
     # Sums of them must be finite once the largest is scaled to 1.
     flat = weights.reshape(-1)

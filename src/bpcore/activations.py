@@ -7,6 +7,7 @@ wherever they can be, so that no z need be kept.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 
@@ -18,7 +19,9 @@ class Activation:
     ----------
     name : str
     formula, derivative : str
-        f(z), and f'(z) in terms of a = f(z) or, if `of_z`, of z.
+        f(z), and f'(z) in terms of a = f(z) or, if `of_z`, of z; of softmax, of the
+        units j and k: da_j/dz_k.  What else is in them stands behind, after a comma:
+        "z sigmoid(z), sigmoid(z) = 1 / (1 + exp(-z))".
     init : str
         The initialiser of the weights that lead into it, chosen by ``init="auto"``.
     source : str
@@ -37,6 +40,17 @@ class Activation:
     of_z: bool = False
     trains: bool = True
 
+    def derivative_of(self, output: str) -> str:
+        """`derivative` where f(z) has another name than a.
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> bp.ACTIVATIONS["tanh"].derivative, bp.ACTIVATIONS["tanh"].derivative_of("f")
+        ('1 - a^2', '1 - f^2')
+        """
+        return re.sub(r"(?<![A-Za-z])a(?![A-Za-z])", output, self.derivative)
+
 
 #: Every activation by name.
 ACTIVATIONS: dict[str, Activation] = {
@@ -49,7 +63,7 @@ ACTIVATIONS: dict[str, Activation] = {
         Activation(
             "softmax",
             "exp(z_j) / sum_k exp(z_k)",
-            "a_j ([j = k] - a_k), a matrix",
+            "a_j ([j = k] - a_k)",
             "glorot_uniform",
         ),
         Activation(
@@ -73,22 +87,22 @@ ACTIVATIONS: dict[str, Activation] = {
         ),
         Activation(
             "gelu",
-            "z Phi(z), Phi the normal distribution: z (1 + erf(z / sqrt(2))) / 2",
+            "z Phi(z), Phi(z) = (1 + erf(z / sqrt(2))) / 2",
             "Phi(z) + z exp(-z^2 / 2) / sqrt(2 pi)",
             source="Hendrycks and Gimpel (2016); torch.nn.GELU",
             of_z=True,
         ),
         Activation(
             "gelu_tanh",
-            "z (1 + t) / 2, t = tanh(sqrt(2 / pi) (z + 0.044715 z^3))",
-            "(1 + t) / 2 + z (1 - t^2) sqrt(2 / pi) (1 + 0.134145 z^2) / 2",
+            "z (1 + G(z)) / 2, G(z) = tanh(sqrt(2 / pi) (z + 0.044715 z^3))",
+            "(1 + G(z)) / 2 + z (1 - G(z)^2) sqrt(2 / pi) (1 + 0.134145 z^2) / 2",
             source="Hendrycks and Gimpel (2016); torch.nn.GELU(approximate='tanh')",
             of_z=True,
         ),
         Activation(
             "silu",
-            "z s, s = 1 / (1 + exp(-z))",
-            "s (1 + z (1 - s))",
+            "z sigmoid(z), sigmoid(z) = 1 / (1 + exp(-z))",
+            "sigmoid(z) (1 + z (1 - sigmoid(z)))",
             source="Elfwing, Uchibe and Doya (2018); torch.nn.SiLU",
             of_z=True,
         ),

@@ -39,7 +39,7 @@ def part(
     return memory[at : at + n_bytes].view(dtype).reshape(shape)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Views:
     """The parts of W[0] b[0] gain[0] W[1] b[1] ..., in an array laid out like that.
 
@@ -52,6 +52,12 @@ class Views:
     weights: tuple[Real, ...]
     biases: tuple[Real, ...]
     gains: tuple[Any, ...]
+
+    def __repr__(self) -> str:
+        arrays = [*self.weights, *self.biases, *self.gains]
+        count = sum(array.size for array in arrays if array is not None)
+        layers = f"{len(self.weights)} layer" + "s" * (len(self.weights) != 1)
+        return f"<Views of {layers}, {count:,} numbers>"
 
 
 def views(

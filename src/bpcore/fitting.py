@@ -71,7 +71,9 @@ def prepare(
     data: Batch | Stream
     class_weights = None
     if is_stream(X, y):
-        _reject_for_streams(network, sample_weight, validation, batch_size)
+        _reject_for_streams(
+            network, sample_weight, class_weight, validation, batch_size
+        )
         class_weights = network._class_weights(class_weight, np.zeros(0), whole=False)
         data = Stream(X, steps_per_epoch, class_weights)
         held_back = mask = None
@@ -81,7 +83,7 @@ def prepare(
                 "steps_per_epoch needs mini-batches from an iterable for X"
             )
         data, held_back, mask = _split(
-            network, network._batch(X, y, sample_weight), validation
+            network, network._batch(X, y, sample_weight, some=whole), validation
         )
         class_weights = network._class_weights(class_weight, data[1], whole=whole)
         batch_size = _rows_of_a_batch(network, batch_size, len(data[0]))
@@ -109,7 +111,7 @@ def prepare(
         if callable(check := getattr(callback, "check", None)):
             check(network)
     if not isinstance(data, Stream):
-        data = network._with_class_weights(data, class_weights)
+        data = network._with_class_weights(data, class_weights, some=whole)
         if whole and data[2] is not None:
             data = *data[:2], scaled_to_mean_1(data[2])
         _probe(network, data)
@@ -195,15 +197,24 @@ def _rows_of_a_batch(network: Network, batch_size: int | None, n: int) -> int:
     size = n if full else min(batch_size or BATCH_SIZE, n)
     if "batch" in network.norms and size == 1:
         raise ValueError(
-            "batch_size must give every mini-batch at least 2 rows for batch norm; got "
-            f"mini-batches of 1 of {n} rows"
+            "batch_size must leave at least 2 rows in every mini-batch for batch "
+            f"norm; {n} rows in mini-batches of {size} leave 1"
         )
     return size
 
 
 def _reject_for_streams(
-    network: Network, sample_weight: Any, validation: Any, batch_size: int | None
+    network: Network,
+    sample_weight: Any,
+    class_weight: Any,
+    validation: Any,
+    batch_size: int | None,
 ) -> None:
+    if isinstance(class_weight, str) and class_weight == "balanced":
+        raise ValueError(
+            "class_weight cannot be given with mini-batches from an iterable as "
+            "'balanced', which needs the labels of all data: give the weights"
+        )
     for name, value in (
         ("sample_weight", sample_weight),
         ("batch_size", batch_size),

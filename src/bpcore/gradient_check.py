@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bpcore import _validation as door
+from bpcore._table import ROWS, ends
 from bpcore.buffers import views
 from bpcore.differences import Differences
 from bpcore.network import Network
@@ -62,6 +63,9 @@ class GradientCheck:
     def __repr__(self) -> str:
         lines = [f"{name:>8}  {error:.1e}" for name, error in self.errors.items()]
         lines += [f"{name:>8}  zero throughout: nothing checked" for name in self.zero]
+        first, last = ends(len(lines), ROWS)
+        if last:  # of a deep network
+            lines[first.stop : last.start] = [f"{'...':>8}"]
         if worst := self.worst:
             lines += [
                 f"worst: {worst.name}, off by {worst.error:.1e}",

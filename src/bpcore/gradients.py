@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bpcore.buffers import Real
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Gradients:
     """Derivatives of a scalar E by everything it depends on.
 
@@ -34,12 +34,17 @@ class Gradients:
     gains: tuple[Real | None, ...]
     input: Real
     #: The moments of the mini-batch, which batch norm follows when they are applied.
-    moments: Real | None = field(default=None, repr=False)
+    moments: Real | None = None
     #: Whether a row had a weight above 0: else `apply` makes no step.
-    weighs: bool = field(default=True, repr=False)
+    weighs: bool = True
+
+    def __repr__(self) -> str:
+        loss = "" if self.loss is None else f", loss {self.loss:.6g}"
+        count = f"{len(self.weights)} layer" + "s" * (len(self.weights) != 1)
+        return f"<Gradients of {count}, {self.flat.size:,} numbers{loss}>"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Tape:
     """What one forward pass of training computed.
 
@@ -51,9 +56,15 @@ class Tape:
 
     activations: tuple[Real, ...]
     #: Everything that backpropagation reads, the activations among it.
-    memory: NDArray[np.uint8] = field(repr=False)
+    memory: NDArray[np.uint8]
     #: Mini-batches that the network had been trained on: what dropped out.
-    seen: int = field(repr=False)
+    seen: int
+
+    def __repr__(self) -> str:
+        count = f"{len(self.activations) - 1} layer"
+        count += "s" * (len(self.activations) != 2)
+        rows = f"{len(self.output)} row" + "s" * (len(self.output) != 1)
+        return f"<Tape of {count}, {rows}>"
 
     @property
     def output(self) -> Any:

@@ -1,8 +1,9 @@
 """Losses by name: what each measures and which outputs and targets it goes with.
 
-Every loss is one number per sample, averaged over the mini-batch (weighted by
-``sample_weight`` and ``class_weight`` where given).  The arithmetic is in
-``csrc/losses.h`` and, readable, in ``reference.losses``.
+Every loss is one number E_i per sample.  That of a mini-batch is their mean over its
+rows, sum(E_i) / n, or with weights (``sample_weight`` times ``class_weight``)
+sum(weight * E_i) / n.  The arithmetic is in ``csrc/losses.h`` and, readable, in
+``reference.losses``; the formulas are with each loss (`Loss.formula`).
 
 A loss is given by its name, by an object such as ``Huber(delta=0.5)`` where its setting
 is another than the default, or as any callable ``loss(a, y)`` that returns the values
@@ -108,10 +109,28 @@ class Loss:
         What targets lie between.
     signs : bool
         Whether targets are -1 or 1.
+    formula : str
+        E_i, the loss of one sample, in terms of a and y: as in Python, with ^ for
+        powers; sum and mean are over the n_L outputs.
     by_a : str
-        dE/da in terms of a and y, as Python writes it; sum is over the outputs.
+        dE_i/da, likewise.
     by_z : str
-        dE/dz, where the output activation is within the loss.
+        dE_i/dz, where the output activation is within the loss.
+    symbols : dict of str to str
+        The settings that are in these formulas: symbol, and name of the setting.
+    definitions : dict of str to str
+        What else is in them: symbol, and its formula.
+
+    Examples
+    --------
+    >>> import bpcore as bp
+    >>> bp.LOSSES["squared_error"].formula, bp.LOSSES["squared_error"].by_a
+    ('sum((a - y)^2) / 2', 'a - y')
+    >>> loss = bp.Huber(delta=0.5)
+    >>> loss.formula
+    'mean(where(abs(a - y) <= c, (a - y)^2 / 2, c * (abs(a - y) - c / 2)))'
+    >>> loss.by_a, loss.symbols, loss.constants
+    ('clip(a - y, -c, c) / n_L', {'c': 'delta'}, {'c': 0.5})
     """
 
     name: ClassVar[str]
@@ -122,16 +141,32 @@ class Loss:
     least: ClassVar[float] = -inf
     most: ClassVar[float] = inf
     signs: ClassVar[bool] = False
+    formula: ClassVar[str] = ""
     by_a: ClassVar[str] = ""
     by_z: ClassVar[str] = ""
+    symbols: ClassVar[dict[str, str]] = {}
 
     def target_kind(self, output: str) -> TargetKind:
         """What its targets mean with this output activation."""
         return TargetKind(threshold=0.0 if output in SIGNED else 0.5)
 
+    def value(self, output: str) -> str:
+        """`formula` with this output activation and these settings."""
+        return self.formula
+
     def derivatives(self, output: str) -> tuple[str, str]:
-        """`by_a` and `by_z` with this output activation."""
+        """`by_a` and `by_z` with this output activation and these settings."""
         return self.by_a, self.by_z
+
+    @property
+    def definitions(self) -> dict[str, str]:
+        """What else is in the formulas: symbol, and its formula."""
+        return {}
+
+    @property
+    def constants(self) -> dict[str, float]:
+        """The value of each of `symbols`."""
+        return {symbol: getattr(self, name) for symbol, name in self.symbols.items()}
 
     def by_outputs(self, a: Array, y: Array) -> Array:
         """dE/da (n, n_L), where the output activation is within the loss.
@@ -155,22 +190,28 @@ class Loss:
 
 
 class SquaredError(Loss):
-    """1/2 sum (a - y)^2."""
+    """Half the sum over the outputs of (a - y)^2."""
 
     name = "squared_error"
+    formula = "sum((a - y)^2) / 2"
     by_a = "a - y"
 
 
 class MeanSquaredError(Loss):
-    """Mean of (a - y)^2, as ``torch.nn.MSELoss``."""
+    """Mean over the outputs of (a - y)^2, as ``torch.nn.MSELoss``."""
 
     name = "mean_squared_error"
+    formula = "mean((a - y)^2)"
     by_a = "2 * (a - y) / n_L"
 
 
 @dataclass(frozen=True)
 class CrossEntropy(Loss):
-    """-sum y' log(a) of softmax outputs, y' = (1 - label_smoothing) y + ... / n_L.
+    """-sum(y' log(a)) of softmax outputs, of smoothed targets y'.
+
+    ::
+
+        y' = (1 - label_smoothing) y + label_smoothing / n_L
 
     Parameters
     ----------
@@ -191,15 +232,31 @@ class CrossEntropy(Loss):
     classes = True
     least, most = 0.0, 1.0
 
+    formula = "-sum(y * log(a))"
     by_a = "-y / a"
     by_z = "a * sum(y) - y"
+    symbols: ClassVar[dict[str, str]] = {"label_smoothing": "label_smoothing"}
 
     label_smoothing: float = 0.0
 
+    def value(self, output: str) -> str:
+        return self._smoothed(self.formula)
+
     def derivatives(self, output: str) -> tuple[str, str]:
-        if self.label_smoothing:  # of smoothed targets
-            return self.by_a.replace("y", "y'"), self.by_z.replace("y", "y'")
-        return self.by_a, self.by_z
+        return self._smoothed(self.by_a), self._smoothed(self.by_z)
+
+    @property
+    def definitions(self) -> dict[str, str]:
+        smoothed = "(1 - label_smoothing) * y + label_smoothing / n_L"
+        return {"y'": smoothed} if self.label_smoothing else {}
+
+    @property
+    def constants(self) -> dict[str, float]:
+        return super().constants if self.label_smoothing else {}
+
+    def _smoothed(self, formula: str) -> str:
+        """Of the smoothed targets y' in place of y."""
+        return formula.replace("y", "y'") if self.label_smoothing else formula
 
     def by_outputs(self, a: Array, y: Array) -> Array:
         if y.ndim == 1:
@@ -223,6 +280,7 @@ class BinaryCrossEntropy(Loss):
     outputs = ("sigmoid",)
     classes = True
     least, most = 0.0, 1.0
+    formula = "-sum(y * log(a) + (1 - y) * log(1 - a))"
     by_a = "(1 - y) / (1 - a) - y / a"
     by_z = "a - y"
 
@@ -234,20 +292,23 @@ class BinaryCrossEntropy(Loss):
 
 
 class MeanAbsoluteError(Loss):
-    """Mean of |a - y|, as ``torch.nn.L1Loss``."""
+    """Mean over the outputs of |a - y|, as ``torch.nn.L1Loss``."""
 
     name = "mean_absolute_error"
+    formula = "mean(abs(a - y))"
     by_a = "sign(a - y) / n_L"
 
 
 @dataclass(frozen=True)
 class Huber(Loss):
-    """Mean of d^2 / 2 where |d| <= delta, else delta (|d| - delta / 2);  d = a - y.
+    """Mean of d^2 / 2 where |d| <= c, else c (|d| - c / 2), with d = a - y.
+
+    `formula` calls the setting c, since delta is the name of dE/dz.
 
     Parameters
     ----------
     delta : float
-        Above 0.
+        c, the distance from which on the loss grows linearly, above 0.
 
     Notes
     -----
@@ -261,7 +322,9 @@ class Huber(Loss):
     """
 
     name = "huber"
-    by_a = "clip(a - y, -delta, delta) / n_L"
+    formula = "mean(where(abs(a - y) <= c, (a - y)^2 / 2, c * (abs(a - y) - c / 2)))"
+    by_a = "clip(a - y, -c, c) / n_L"
+    symbols: ClassVar[dict[str, str]] = {"c": "delta"}
 
     delta: float = 1.0
 
@@ -294,6 +357,8 @@ class Quantile(Loss):
     """
 
     name = "quantile"
+    formula = "mean(max(q * (y - a), (q - 1) * (y - a)))"
+    symbols: ClassVar[dict[str, str]] = {"q": "q"}
     by_a = "where(a < y, -q, where(a > y, 1 - q, 0)) / n_L"
 
     q: float = 0.5
@@ -307,9 +372,10 @@ class Quantile(Loss):
 
 
 class LogCosh(Loss):
-    """Mean of log(cosh(a - y))."""
+    """Mean over the outputs of log(cosh(a - y))."""
 
     name = "log_cosh"
+    formula = "mean(log(cosh(a - y)))"
     by_a = "tanh(a - y) / n_L"
 
 
@@ -320,6 +386,7 @@ class Hinge(Loss):
     classes = True
     least, most = -1.0, 1.0
     signs = True
+    formula = "mean(max(0, 1 - y * a))"
     by_a = "where(y * a < 1, -y, 0) / n_L"
 
     def target_kind(self, output: str) -> TargetKind:
@@ -337,8 +404,12 @@ class Poisson(Loss):
     name = "poisson"
     output = "exp"
     least = 0.0
+    formula = "mean(a - y * log(a + 1e-8))"
     by_a = "(1 - y / (a + 1e-8)) / n_L"
     by_z = "(a - y) / n_L"
+
+    def value(self, output: str) -> str:
+        return "mean(a - y * log(a))" if output == "exp" else self.formula
 
     def derivatives(self, output: str) -> tuple[str, str]:
         if output == "exp":
@@ -360,12 +431,16 @@ class Poisson(Loss):
 
 
 class KLDivergence(Loss):
-    """Sum of y (log(y) - log(a)) of softmax outputs, as ``torch.nn.KLDivLoss``."""
+    """Sum of y (log(y) - log(a)) of softmax outputs, as ``torch.nn.KLDivLoss``.
+
+    Where y is 0, so is its term.
+    """
 
     name = "kl_divergence"
     output = "softmax"
     outputs = ("softmax",)
     least, most = 0.0, 1.0
+    formula = "sum(y * (log(y) - log(a)))"
     by_a = "-y / a"
     by_z = "a * sum(y) - y"
 
@@ -396,6 +471,7 @@ class CustomLoss(Loss):
     """
 
     name = "custom"
+    formula = "the user's function of a and y"
     by_a = "dE_i/da by the user's function"
     labels = True
     classes = True
@@ -405,6 +481,10 @@ class CustomLoss(Loss):
     is_graph: bool | None = field(default=None, init=False, repr=False, compare=False)
     #: Whether its value is one number for all rows, once that is known.
     is_single: bool | None = field(default=None, init=False, repr=False, compare=False)
+
+    def value(self, output: str) -> str:
+        name = getattr(self.function, "__name__", type(self.function).__name__)
+        return f"the user's function {name}(a, y)"
 
     def target_kind(self, output: str) -> TargetKind:
         several = output in ("sigmoid", "hard_sigmoid")

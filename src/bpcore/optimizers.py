@@ -7,11 +7,19 @@ step.  The arithmetic is in ``csrc/descent.h`` and, readable, in
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 from bpcore import _validation as door
-from bpcore._optimizer import Optimizer, common, number, positive, share
+from bpcore._optimizer import (
+    Optimizer,
+    StateArray,
+    common,
+    number,
+    positive,
+    share,
+)
 from bpcore.schedules import Schedule
 
 __all__ = [
@@ -31,14 +39,21 @@ __all__ = [
     "Rprop",
 ]
 
+#: Arrays that several optimizers keep.
+VELOCITY = StateArray("v", "velocity of {w}")
+MEAN = StateArray("m", "mean of {g}")
+SQUARE = StateArray("s", "mean square of {g}")
+#: The lines of Adam's rule that others share.
+ADAM_MEANS = ("m = beta1 m + (1 - beta1) g", "s = beta2 s + (1 - beta2) g^2")
+
 
 @dataclass(frozen=True, repr=False)
 class SGD(Optimizer):
     r"""Stochastic gradient descent, with momentum.
 
-    With v the velocity of w, at first g::
+    With v the velocity of w::
 
-        v = momentum v + (1 - dampening) g
+        v = momentum v + (1 - dampening) g                        (g in the first step)
         w = w - lr v                              (nesterov: w - lr (g + momentum v))
 
     Parameters
@@ -71,6 +86,8 @@ class SGD(Optimizer):
     SGD(lr=0.1, momentum=0.9)
     """
 
+    arrays: ClassVar[Mapping[str, StateArray]] = {"velocity": VELOCITY}
+
     lr: float | Schedule = 0.01
     momentum: float = number(0.0, high=1.0)
     nesterov: bool = False
@@ -98,15 +115,25 @@ class SGD(Optimizer):
     def kept(self) -> tuple[str, ...]:
         return () if self.momentum == 0 else ("velocity",)
 
+    @property
+    def equations(self) -> tuple[str, ...]:
+        if self.momentum == 0:
+            return ("w = w - lr g",)
+        velocity = "momentum v + g"
+        if self.dampening:
+            velocity = "g where t = 1, else momentum v + (1 - dampening) g"
+        step = "(g + momentum v)" if self.nesterov else "v"
+        return (f"v = {velocity}", f"w = w - lr {step}")
+
 
 @dataclass(frozen=True, repr=False)
 class Momentum(Optimizer):
-    r"""The textbook's momentum rule: a share of the previous change is made again.
+    r"""The textbook's momentum rule: a share of the previous step is made again.
 
-    ::
+    With v the velocity of w, which is the step itself (its state is called "change")::
 
-        change = alpha change - lr g             (g = delta times output, a mean)
-        w = w + change
+        v = alpha v - lr g
+        w = w + v
 
     Unlike `SGD` with momentum, a change of ``lr`` acts on later gradients only.
 
@@ -131,6 +158,8 @@ class Momentum(Optimizer):
     Momentum(lr=0.1)
     """
 
+    arrays: ClassVar[Mapping[str, StateArray]] = {"change": VELOCITY}
+
     lr: float | Schedule = 0.01
     alpha: float = number(0.9, high=1.0)
 
@@ -147,16 +176,20 @@ class Momentum(Optimizer):
     def kept(self) -> tuple[str, ...]:
         return ("change",)
 
+    @property
+    def equations(self) -> tuple[str, ...]:
+        return ("v = alpha v - lr g", "w = w + v")
+
 
 @dataclass(frozen=True, repr=False)
 class RMSprop(Optimizer):
     r"""Gradient over the root of its mean square.
 
-    ::
+    With s the running mean of the square of g, m that of g, and v a velocity::
 
         s = alpha s + (1 - alpha) g^2
-        h = alpha h + (1 - alpha) g                            (centered, else h = 0)
-        v = momentum v + g / (sqrt(s - h^2) + eps)
+        m = alpha m + (1 - alpha) g                            (centered, else m = 0)
+        v = momentum v + g / (sqrt(s - m^2) + eps)
         w = w - lr v
 
     Parameters
@@ -186,6 +219,12 @@ class RMSprop(Optimizer):
     RMSprop(lr=0.001, alpha=0.9)
     """
 
+    arrays: ClassVar[Mapping[str, StateArray]] = {
+        "square": SQUARE,
+        "velocity": VELOCITY,
+        "mean": MEAN,
+    }
+
     lr: float | Schedule = 0.01
     alpha: float = number(0.99, high=1.0)
     eps: float = positive(1e-8)
@@ -207,12 +246,23 @@ class RMSprop(Optimizer):
             return ("square", "velocity", "mean")
         return ("square", "velocity") if self.momentum > 0 else ("square",)
 
+    @property
+    def equations(self) -> tuple[str, ...]:
+        found, variance = ["s = alpha s + (1 - alpha) g^2"], "s"
+        if self.centered:
+            found.append("m = alpha m + (1 - alpha) g")
+            variance = "max(s - m^2, 0)"
+        step = f"g / (sqrt({variance}) + eps)"
+        if self.momentum > 0:
+            return (*found, f"v = momentum v + {step}", "w = w - lr v")
+        return (*found, f"w = w - lr {step}")
+
 
 @dataclass(frozen=True, repr=False)
 class Adagrad(Optimizer):
     r"""Gradient over the root of the sum of all squares so far.
 
-    ::
+    With s the sum of the squares of g::
 
         s = s + g^2
         w = w - lr / (1 + (t - 1) lr_decay) g / (sqrt(s) + eps)
@@ -241,6 +291,10 @@ class Adagrad(Optimizer):
     Adagrad(lr=0.1)
     """
 
+    arrays: ClassVar[Mapping[str, StateArray]] = {
+        "sum": StateArray("s", "sum of the squares of {g}")
+    }
+
     lr: float | Schedule = 0.01
     lr_decay: float = number(0.0)
     initial_accumulator: float = number(0.0)
@@ -259,6 +313,13 @@ class Adagrad(Optimizer):
     def kept(self) -> tuple[str, ...]:
         return ("sum",)
 
+    @property
+    def equations(self) -> tuple[str, ...]:
+        return (
+            "s = s + g^2",
+            "w = w - lr / (1 + (t - 1) lr_decay) g / (sqrt(s) + eps)",
+        )
+
     def start(self, state: str) -> float:
         return self.initial_accumulator
 
@@ -267,7 +328,7 @@ class Adagrad(Optimizer):
 class Adam(Optimizer):
     r"""Running mean of the gradient over the root of that of its square.
 
-    ::
+    With m the running mean of g, and s that of its square::
 
         m = beta1 m + (1 - beta1) g
         s = beta2 s + (1 - beta2) g^2
@@ -295,6 +356,8 @@ class Adam(Optimizer):
     Adam(lr=0.001, biases={'lr_factor': 2.0})
     """
 
+    arrays: ClassVar[Mapping[str, StateArray]] = {"mean": MEAN, "square": SQUARE}
+
     lr: float | Schedule = 1e-3
     beta1: float = number(0.9, high=1.0)
     beta2: float = number(0.999, high=1.0)
@@ -307,6 +370,11 @@ class Adam(Optimizer):
     @property
     def kept(self) -> tuple[str, ...]:
         return ("mean", "square")
+
+    @property
+    def equations(self) -> tuple[str, ...]:
+        step = "lr / (1 - beta1^t) m / (sqrt(s / (1 - beta2^t)) + eps)"
+        return (*ADAM_MEANS, f"w = w - {step}")
 
 
 @dataclass(frozen=True, repr=False)
@@ -332,7 +400,7 @@ class AdamW(Adam):
 class AMSGrad(Adam):
     r"""`Adam` whose denominator never shrinks.
 
-    ::
+    With h the largest s so far::
 
         m = beta1 m + (1 - beta1) g
         s = beta2 s + (1 - beta2) g^2
@@ -351,6 +419,12 @@ class AMSGrad(Adam):
     ('mean', 'square', 'largest')
     """
 
+    arrays: ClassVar[Mapping[str, StateArray]] = {
+        "mean": MEAN,
+        "square": SQUARE,
+        "largest": StateArray("h", "largest mean square of {g}"),
+    }
+
     @property
     def rule(self) -> str:
         return "amsgrad"
@@ -359,16 +433,23 @@ class AMSGrad(Adam):
     def kept(self) -> tuple[str, ...]:
         return ("mean", "square", "largest")
 
+    @property
+    def equations(self) -> tuple[str, ...]:
+        step = "lr / (1 - beta1^t) m / (sqrt(h / (1 - beta2^t)) + eps)"
+        return (*ADAM_MEANS, "h = max(h, s)", f"w = w - {step}")
+
 
 @dataclass(frozen=True, repr=False)
 class Nadam(Adam):
     r"""`Adam` with Nesterov's look ahead.
 
-    With mu[t] = beta1 (1 - 0.96^(t momentum_decay) / 2) and M[t] their product::
+    With h the mean as it will be after the next step::
 
+        mu(t) = beta1 (1 - 0.96^(t momentum_decay) / 2)
+        M(t) = mu(1) mu(2) ... mu(t)
         m = beta1 m + (1 - beta1) g
         s = beta2 s + (1 - beta2) g^2
-        h = (1 - mu[t]) / (1 - M[t]) g + mu[t+1] / (1 - M[t+1]) m
+        h = (1 - mu(t)) / (1 - M(t)) g + mu(t + 1) / (1 - M(t + 1)) m
         w = w - lr h / (sqrt(s / (1 - beta2^t)) + eps)
 
     Parameters
@@ -401,16 +482,26 @@ class Nadam(Adam):
         """The decay of the momentum, by the kernels' name."""
         return self.momentum_decay
 
+    @property
+    def equations(self) -> tuple[str, ...]:
+        return (
+            "mu(t) = beta1 (1 - 0.96^(t momentum_decay) / 2)",
+            "M(t) = mu(1) mu(2) ... mu(t)",
+            *ADAM_MEANS,
+            "h = (1 - mu(t)) / (1 - M(t)) g + mu(t + 1) / (1 - M(t + 1)) m",
+            "w = w - lr h / (sqrt(s / (1 - beta2^t)) + eps)",
+        )
+
 
 @dataclass(frozen=True, repr=False)
 class Adamax(Adam):
     r"""`Adam` by the largest gradient in place of the mean square.
 
-    ::
+    With h the largest size of g, which decays::
 
         m = beta1 m + (1 - beta1) g
-        u = max(beta2 u, |g| + eps)
-        w = w - lr / (1 - beta1^t) m / u
+        h = max(beta2 h, |g| + eps)
+        w = w - lr / (1 - beta1^t) m / h
 
     Notes
     -----
@@ -424,6 +515,11 @@ class Adamax(Adam):
     Adamax(lr=0.002)
     """
 
+    arrays: ClassVar[Mapping[str, StateArray]] = {
+        "mean": MEAN,
+        "largest": StateArray("h", "decaying largest size of {g}"),
+    }
+
     lr: float | Schedule = 2e-3
 
     @property
@@ -434,18 +530,28 @@ class Adamax(Adam):
     def kept(self) -> tuple[str, ...]:
         return ("mean", "largest")
 
+    @property
+    def equations(self) -> tuple[str, ...]:
+        return (
+            ADAM_MEANS[0],
+            "h = max(beta2 h, |g| + eps)",
+            "w = w - lr / (1 - beta1^t) m / h",
+        )
+
 
 @dataclass(frozen=True, repr=False)
 class RAdam(Adam):
     r"""`Adam` that waits until its mean square can be trusted.
 
-    With r = 2 / (1 - beta2) - 1 and r[t] = r - 2 t beta2^t / (1 - beta2^t)::
+    ::
 
         m = beta1 m + (1 - beta1) g
         s = beta2 s + (1 - beta2) g^2
-        w = w - lr / (1 - beta1^t) m                                 while r[t] <= 5
-        w = w - lr / (1 - beta1^t) m R sqrt(1 - beta2^t) / (sqrt(s) + eps)  afterwards
-        R^2 = (r[t] - 4) (r[t] - 2) r / ((r - 4) (r - 2) r[t])
+        r = 2 / (1 - beta2) - 1
+        r_t = r - 2 t beta2^t / (1 - beta2^t)
+        R = sqrt((r_t - 4) (r_t - 2) r / ((r - 4) (r - 2) r_t))
+        h = m where r_t <= 5, else R m sqrt(1 - beta2^t) / (sqrt(s) + eps)
+        w = w - lr / (1 - beta1^t) h
 
     Notes
     -----
@@ -462,12 +568,23 @@ class RAdam(Adam):
     def rule(self) -> str:
         return "radam"
 
+    @property
+    def equations(self) -> tuple[str, ...]:
+        return (
+            *ADAM_MEANS,
+            "r = 2 / (1 - beta2) - 1",
+            "r_t = r - 2 t beta2^t / (1 - beta2^t)",
+            "R = sqrt((r_t - 4) (r_t - 2) r / ((r - 4) (r - 2) r_t))",
+            "h = m where r_t <= 5, else R m sqrt(1 - beta2^t) / (sqrt(s) + eps)",
+            "w = w - lr / (1 - beta1^t) h",
+        )
+
 
 @dataclass(frozen=True, repr=False)
 class Lion(Optimizer):
     r"""The sign of a running mean of the gradient.
 
-    ::
+    With m the running mean of g::
 
         w = w - lr sign(beta1 m + (1 - beta1) g)
         m = beta2 m + (1 - beta2) g
@@ -492,6 +609,8 @@ class Lion(Optimizer):
     Lion(lr=0.0001)
     """
 
+    arrays: ClassVar[Mapping[str, StateArray]] = {"mean": MEAN}
+
     lr: float | Schedule = 1e-4
     beta1: float = number(0.9, high=1.0)
     beta2: float = number(0.99, high=1.0)
@@ -505,6 +624,13 @@ class Lion(Optimizer):
     def kept(self) -> tuple[str, ...]:
         return ("mean",)
 
+    @property
+    def equations(self) -> tuple[str, ...]:
+        return (
+            "w = w - lr sign(beta1 m + (1 - beta1) g)",
+            "m = beta2 m + (1 - beta2) g",
+        )
+
 
 @dataclass(frozen=True, repr=False)
 class Rprop(Optimizer):
@@ -513,9 +639,12 @@ class Rprop(Optimizer):
     With d the size of the step of w, at first lr, and g' the gradient before, at first
     0::
 
-        d = min(grow d, most)                      where g g' > 0
-        d = max(shrink d, least) and g = 0         where g g' < 0
+        turn = g g'
+        d = d grow where turn > 0, else d shrink where turn < 0, else d
+        d = min(max(d, least), most)
+        g = 0 where turn < 0, else g
         w = w - sign(g) d
+        g' = g
 
     The signs must be those of all the data: `fit` takes it as one mini-batch.  Factors
     of the learning rate, of a layer or of the biases, multiply every change.
@@ -543,6 +672,10 @@ class Rprop(Optimizer):
     """
 
     full_batch: ClassVar[bool] = True
+    arrays: ClassVar[Mapping[str, StateArray]] = {
+        "previous": StateArray("g'", "previous {g}"),
+        "step": StateArray("d", "size of the step of {w}"),
+    }
 
     lr: float | Schedule = 0.01
     shrink: float = positive(0.5, high=1.0)
@@ -566,6 +699,17 @@ class Rprop(Optimizer):
     @property
     def kept(self) -> tuple[str, ...]:
         return ("previous", "step")
+
+    @property
+    def equations(self) -> tuple[str, ...]:
+        return (
+            "turn = g g'",
+            "d = d grow where turn > 0, else d shrink where turn < 0, else d",
+            "d = min(max(d, least), most)",
+            "g = 0 where turn < 0, else g",
+            "w = w - sign(g) d",
+            "g' = g",
+        )
 
     def start(self, state: str) -> float:
         assert isinstance(self.lr, float)

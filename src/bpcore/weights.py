@@ -103,17 +103,19 @@ def as_class_weights(
                 "given to fit; got a part of them: give the weights of the classes"
             )
         return _balanced(targets, n_out, loss, output)
-    if door.has_labels(class_weight):
-        signs = loss.signs and n_out == 1
-        return _by_label(class_weight, count, signs)
     in_order: Any = class_weight
+    if door.has_labels(class_weight):
+        in_order = _by_label(class_weight, count, loss.signs and n_out == 1)
     weights = door.as_numbers("class_weight", in_order, np.dtype(np.float64))
     if weights.shape != (count,):
         raise ValueError(
             f"class_weight must have shape ({count},); got {weights.shape}"
         )
-    if weights.min() < 0:
-        raise ValueError(f"class_weight must not be negative; got {weights.min()}")
+    if weights.min() < 0 or weights.max() == 0:
+        raise ValueError(
+            "class_weight must not be negative nor all zero; got values from "
+            f"{weights.min()} to {weights.max()}"
+        )
     return weights
 
 

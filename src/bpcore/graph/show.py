@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import html as markup
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bpcore._table import ROWS, ends
 from bpcore.graph.operations import Array
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Arrays of more elements are shown as shape and norm.
 LARGEST = 8
+#: Nodes of a drawing; of more there are the first and the last.
+NODES = 200
 
 
 def brief(array: Array) -> str:
@@ -105,21 +108,28 @@ def _index(part: Any) -> str:
     return brief(np.asarray(part)) if isinstance(part, list | np.ndarray) else str(part)
 
 
-def rows(order: list[Variable]) -> tuple[list[tuple[Variable, list[str]]], str]:
-    """Name, value, operation and dJ of each, the last empty where it has none; and J"""
+def rows(
+    order: list[Variable], most: float
+) -> tuple[list[tuple[Variable, list[str]]], int, dict[Variable, str]]:
+    """Name, value, operation and dJ, the last empty where there is none.
+
+    Of each variable or, if there are more than `most`, of the first and the last; then
+    the place of the first row after those that are left out, 0 if none; and all names.
+    """
     J, name = order[-1], names(order)
     found = []
-    for x in order:
+    first, last = ends(len(order), most)
+    for x in (order[k] for k in (*first, *last)):
         own = J._began is not None and x._reached_by is J._began
         g = brief(x._grad) if own and x._grad is not None else ""
         found.append((x, [name[x], brief(x._value), written(x, name), g]))
-    return found, name[J]
+    return found, len(first) if last else 0, name
 
 
-def table(order: list[Variable]) -> str:
-    """All variables in order, each with a row."""
-    found, J = rows(order)
-    name = {x: cells[0] for x, cells in found}
+def table(order: list[Variable], most: float = ROWS) -> str:
+    """The variables in order, each with a row; of many the first and the last."""
+    found, gap, name = rows(order, most)
+    J = name[order[-1]]
     lines = [["name", "value", "operation", "local derivatives", f"d{J}/d(name)"]]
     for x, (own, value, operation, g) in found:
         by_source: dict[str, list[str]] = {}
@@ -132,12 +142,20 @@ def table(order: list[Variable]) -> str:
         lines.append([own, value, operation, edges, g])
     shown = [k for k in range(5) if k < 4 or any(line[4] for line in lines[1:])]
     widths = [max(len(line[k]) for line in lines) for k in shown]
-    return "\n".join(
+    written = [
         "  ".join(
             line[k].ljust(width) for k, width in zip(shown, widths, strict=True)
         ).rstrip()
         for line in lines
-    )
+    ]
+    if gap:
+        written.insert(1 + gap, left_out(order, found))
+    return "\n".join(written)
+
+
+def left_out(order: list[Variable], found: Sized) -> str:
+    """How many variables have no row, or no node."""
+    return f"... {len(order) - len(found):,} more variables ..."
 
 
 def html(order: list[Variable]) -> str:
@@ -145,12 +163,19 @@ def html(order: list[Variable]) -> str:
     return f"<pre>{markup.escape(table(order))}</pre>"
 
 
-def dot(order: list[Variable]) -> str:
-    """A directed graph from the leaves to J."""
-    found, J = rows(order)
+def dot(order: list[Variable], most: float = NODES) -> str:
+    """A directed graph from the leaves to J.
+
+    Of many variables there are the first and the last, and one node for all others.
+    """
+    found, gap, name = rows(order, most)
+    J = name[order[-1]]
     lines = ["digraph {", "  rankdir=LR;", "  node [shape=box];"]
     number = {x: f"n{i}" for i, x in enumerate(order)}
     edges = []
+    if gap:
+        lines.append(f"  more [label={_quoted(left_out(order, found))}, style=dashed];")
+        number |= dict.fromkeys(order[gap : gap - len(found)], "more")
     for x, (own, value, operation, g) in found:
         label = [f"{own} = {operation}" if operation else own, value]
         label += [f"d{J}/d{own} = {g}"] if g else []
@@ -159,6 +184,10 @@ def dot(order: list[Variable]) -> str:
             f"  {number[e.source]} -> {number[x]} [label={_quoted(local(e))}];"
             for e in x.edges
         ]
+    if gap:  # what the others are computed from
+        others = order[gap : gap - len(found)]
+        into = {number[e.source] for x in others for e in x.edges}
+        edges += [f"  {source} -> more;" for source in sorted(into - {"more"})]
     return "\n".join([*lines, *edges, "}"])
 
 

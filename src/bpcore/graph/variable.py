@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TextIO
@@ -268,18 +269,20 @@ class Variable:
             if isinstance(x, Variable)
         )
 
-    def show(self, file: TextIO | None = None) -> None:
+    def show(self, file: TextIO | None = None, *, all: bool = False) -> None:
         """Print the graph as a table, in the order of its evaluation.
 
         Each row has a variable's name, value, operation, the derivatives of its value
         by those it was computed from, and dJ by it if `backward` was called.  Small
         arrays are shown whole, others as shape and norm.  Variables without a name are
-        v1, v2, ...; the last is J.
+        v1, v2, ...; the last is J.  Of more than 40 there are the first and the last.
 
         Parameters
         ----------
         file : text file, optional
             Standard output by default.
+        all : bool
+            Every variable, however many there are.
 
         Examples
         --------
@@ -296,13 +299,21 @@ class Variable:
         v2    14     a + v1     dv2/da = 1, dv2/dv1 = 1     3
         J     42     3 * v2     dJ/dv2 = 3                  1
         """
-        print(show.table(in_order(self)), file=file)
+        order = in_order(self)
+        most = {"most": math.inf} if door.yes_or_no("all", all) else {}
+        print(show.table(order, **most), file=file)
 
-    def to_dot(self) -> str:
+    def to_dot(self, *, all: bool = False) -> str:
         r"""The graph in Graphviz's language, for ``dot -Tsvg``.
 
         Nodes have name, operation, value, and dJ by them if `backward` was called;
-        edges have the local derivatives.
+        edges have the local derivatives.  Of more than 200 variables there are the
+        first and the last, and one node that stands for all others.
+
+        Parameters
+        ----------
+        all : bool
+            A node for every variable, however many there are.
 
         Examples
         --------
@@ -316,7 +327,8 @@ class Variable:
           n0 -> n1 [label="2"];
         }
         """
-        return show.dot(in_order(self))
+        most = {"most": math.inf} if door.yes_or_no("all", all) else {}
+        return show.dot(in_order(self), **most)
 
     # --- operators --------------------------------------------------------------------
 

@@ -8,7 +8,6 @@
       counts       what each of the two costs
       path_text    both written out
     derivation   every equation of the step beside its numbers
-      rules        those of the optimizers
     text, html   the derivation, to be read
     picture      the network with its activations, deltas and changes
     flow         norms, dead and saturated units over the epochs of a fit

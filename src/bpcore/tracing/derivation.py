@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import inspect
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bpcore._table import ends
 from bpcore.activations import ACTIVATIONS
-from bpcore.losses import CrossEntropy, CustomLoss
-from bpcore.tracing.rules import (
-    after_rule,
-    before_rule,
-    constants,
-    letter_of,
-    rule_of,
-)
 
 if TYPE_CHECKING:
-    from bpcore.tracing.values import Parameters, Trace
+    from bpcore.optimizers import Optimizer
+    from bpcore.tracing.values import Trace
 
 #: Rows and units up to which every number of a step is shown.
 SMALL = 8
+#: Layers up to which all are shown: of more, the first and the last.
+LAYERS = 8
 
 
 @dataclass(frozen=True)
@@ -47,47 +43,77 @@ def is_small(trace: Trace) -> bool:
     return max(*trace.sizes, len(trace.X)) <= SMALL
 
 
-def derivation(trace: Trace) -> list[Section]:
-    """The step in the order in which it is made."""
-    backward = [backward_layer(trace, l) for l in reversed(range(trace.n_layers))]
-    update = [update_layer(trace, l) for l in reversed(range(trace.n_layers))]
+def derivation(trace: Trace, whole: bool, most: float = LAYERS) -> list[Section]:
+    """The step in the order in which it is made.
+
+    Parameters
+    ----------
+    trace : Trace
+    whole : bool
+        Whether arrays are shown whole, or in short.
+    most : float
+        Layers that are shown at most: the first and the last.
+    """
+    first, last = ends(trace.n_layers, most)
+    left_out = []
+    if last:
+        gap = f"layers {first.stop} to {last.start - 1}: left out"
+        left_out = [Section(gap, (Line("text(all=True) has them"),))]
+    told: set[str] = set()  # definitions that are there already
+    forward = [
+        [forward_layer(trace, l, told) for l in layers] for layers in (first, last)
+    ]
+    backward = [
+        [backward_layer(trace, l, whole, told) for l in reversed(layers)]
+        for layers in (last, first)
+    ]
+    update = [
+        [update_layer(trace, l) for l in reversed(layers)] for layers in (last, first)
+    ]
     return [
-        head(trace),
-        *(forward_layer(trace, l) for l in range(trace.n_layers)),
-        loss(trace),
-        *backward,
+        head(trace, whole),
+        *(forward[0] + left_out + forward[1]),
+        loss(trace, whole),
+        *(backward[0] + left_out + backward[1]),
         Section("update", update_rule(trace)),
-        *update,
+        *(update[0] + left_out + update[1]),
     ]
 
 
-def head(trace: Trace) -> Section:
+def head(trace: Trace, whole: bool) -> Section:
     """What is given."""
     design = trace.design
     lines = [
-        Line("network", f"{'-'.join(map(str, trace.sizes))}, {trace.X.dtype.name}"),
-        Line("activations", ", ".join(design.activations)),
+        Line("network", f"{in_a_line(trace.sizes, '-')}, {trace.X.dtype.name}"),
+        Line("activations", in_a_line(design.activations, ", ")),
         Line("optimizer", repr(trace.optimizer)),
         Line("learning rate of this step", float(trace.lr)),
         Line("a[0] = X" + " + noise" * (design.input_noise > 0), trace.X),
-        Line("y", by_row(trace, trace.y)),
+        Line("y", by_row(trace.y, whole)),
     ]
     if trace.weight is not None:
-        lines.append(Line("w, the weights of the samples", by_row(trace, trace.weight)))
+        lines.append(Line("weight, of every sample", by_row(trace.weight, whole)))
     rows = f"{len(trace.X)} row" + "s" * (len(trace.X) != 1)
     return Section(f"training step {trace.step}, on {rows}", tuple(lines))
 
 
-def by_row(trace: Trace, values: Any) -> Any:
+def in_a_line(values: Sequence[Any], between: str) -> str:
+    """Sizes or names, of many the first and the last."""
+    first, last = ends(len(values), 2 * LAYERS)
+    parts = [str(values[i]) for i in first]
+    parts += ["..."] * bool(last) + [str(values[i]) for i in last]
+    return between.join(parts)
+
+
+def by_row(values: Any, whole: bool) -> Any:
     """One number a sample, a line each where all are shown."""
-    return values[:, None] if values.ndim == 1 and is_small(trace) else values
+    return values[:, None] if values.ndim == 1 and whole else values
 
 
-def forward_layer(trace: Trace, l: int) -> Section:
+def forward_layer(trace: Trace, l: int, told: set[str]) -> Section:
     """z[l] = a[l] @ W[l] + b[l], a[l+1] = f(z[l])"""
     design, before = trace.design, trace.before
     f, norm = design.activations[l], design.norms[l]
-    activation = ACTIVATIONS[f]
     lines = [Line(f"W[{l}]", before.weights[l]), Line(f"b[{l}]", before.biases[l])]
     if norm:
         over = "the mini-batch" if norm == "batch" else "the units"
@@ -102,47 +128,57 @@ def forward_layer(trace: Trace, l: int) -> Section:
         ]
     else:
         lines.append(Line(f"z[{l}] = a[{l}] @ W[{l}] + b[{l}]", trace.z[l]))
-    kept = f" kept[{l}]" if design.dropout[l] else ""
-    if kept:
-        lines.append(Line(f"kept[{l}]: 0 or 1 / (1 - dropout)", trace.kept[l]))
-    if f not in design.activations[:l] and activation.formula != f"{f}(z)":
-        lines.append(Line(f"{f}(z) = {activation.formula}"))
-    lines.append(Line(f"a[{l + 1}] = {f}(z[{l}]){kept}", trace.a[l + 1]))
+    formula = ACTIVATIONS[f].formula
+    if formula != f"{f}(z)":
+        lines += once(f"{f}(z) = {formula}", told)
+    if design.dropout[l]:
+        lines += [
+            Line(f"f[{l}] = {f}(z[{l}])", trace.f[l]),
+            Line(f"kept[{l}]: 0 or 1 / (1 - dropout)", trace.kept[l]),
+            Line(f"a[{l + 1}] = f[{l}] * kept[{l}]", trace.a[l + 1]),
+        ]
+    else:
+        lines.append(Line(f"a[{l + 1}] = {f}(z[{l}])", trace.a[l + 1]))
     return Section(f"forward, layer {l}: {f}", tuple(lines))
 
 
-def loss(trace: Trace) -> Section:
-    """E = sum(w E_i) / sum(w)"""
+def once(definition: str, told: set[str]) -> list[Line]:
+    """A line for a definition that is not there yet."""
+    new = definition not in told
+    told.add(definition)
+    return [Line(definition)] if new else []
+
+
+def loss(trace: Trace, whole: bool) -> Section:
+    """E_i of every sample, and E = sum(weight * E_i) / n"""
     kind = trace.design.loss
-    if isinstance(kind, CrossEntropy):
-        s = kind.label_smoothing
-        formula = f"-sum y' log(a), y' = {1 - s:g} y + {s:g} / n_L"
-        formula = formula if s else "-sum y log(a)"
-    elif isinstance(kind, CustomLoss):
-        formula = f"the user's function {getattr(kind.function, '__name__', '')}"
-    else:
-        formula = (inspect.getdoc(type(kind)) or kind.name).splitlines()[0].rstrip(".")
-    weighted = trace.weight is not None
-    each, mean = ("w E_i", "sum(w E_i) / sum(w)") if weighted else ("E_i", "mean(E_i)")
-    return Section(
-        f"loss: {kind.name}",
-        (
-            Line(f"E_i = {formula}"),
-            Line(f"{each}, of every sample", by_row(trace, trace.losses)),
-            Line(f"E = {mean}", trace.loss),
-        ),
-    )
+    lines = [Line(f"E_i = {kind.value(trace.design.activations[-1])}")]
+    lines += [Line(f"{name} = {is_}") for name, is_ in kind.definitions.items()]
+    for symbol, number in kind.constants.items():
+        setting = kind.symbols[symbol]
+        whose = f", {setting} of {type(kind).__name__}" if setting != symbol else ""
+        lines.append(Line(f"{symbol} = {number:g}{whose}"))
+    each, mean = "E_i", "mean(E_i)"
+    if trace.weight is not None:
+        each, mean = "weight * E_i", "sum(weight * E_i) / n"
+    lines += [
+        Line(f"{each}, of every sample", by_row(trace.losses, whole)),
+        Line(f"E = {mean}", trace.loss),
+    ]
+    return Section(f"loss: {kind.name}", tuple(lines))
 
 
-def backward_layer(trace: Trace, l: int) -> Section:
+def backward_layer(trace: Trace, l: int, whole: bool, told: set[str]) -> Section:
     """delta[l] = dE/da[l+1] * f'(z[l]),  dW[l] = a[l].T @ delta[l]"""
     design = trace.design
     f, norm, last = design.activations[l], design.norms[l], l == trace.n_layers - 1
-    share = " / n" if trace.weight is None else " w / sum(w)"
+    share = " / n" if trace.weight is None else " * weight / n"
     by_a, by_z = design.loss.derivatives(f)
     if trace.y.ndim == 1 or np.allclose(trace.y.sum(axis=1), 1):
         by_z = re.sub(r"a \* sum\(y'?\)", "a", by_z)  # classes, or their shares
     kept = f" * kept[{l}]" if design.dropout[l] else ""
+    # What f(z) is called: a, or f where units drop out of it.
+    output, at = ("f", f"f[{l}]") if kept else ("a", f"a[{l + 1}]")
     lines = []
     if last:
         lines.append(Line(f"dE/da[{l + 1}] = ({by_a}){share}", trace.da[-1]))
@@ -151,31 +187,29 @@ def backward_layer(trace: Trace, l: int) -> Section:
         lines.append(
             Line(f"dE/da[{l + 1}] = {source}[{l + 1}] @ W[{l + 1}].T", trace.da[l + 1])
         )
-    slope = f"da_j/dz_k of {f}" if f == "softmax" else f"{f}'(z)"
-    if f not in design.activations[l + 1 :]:
-        lines.append(Line(f"{slope} = {ACTIVATIONS[f].derivative}"))
+    slope = f"d{output}_j/dz_k of {f}" if f == "softmax" else f"{f}'(z)"
+    lines += once(f"{slope} = {ACTIVATIONS[f].derivative_of(output)}", told)
     if f != "softmax":
         lines.append(Line(f"{f}'(z[{l}])", trace._derivative(l)))
-    elif is_small(trace):  # else it is a large matrix for every row
-        lines.append(Line(f"da[{l + 1}]_j/dz[{l}]_k", trace.derivatives[l]))
+    elif whole:  # else it is a large matrix for every row
+        lines.append(Line(f"d{at}_j/dz[{l}]_k", trace.derivatives[l]))
     if last and design.loss_takes_z:
         lines.append(Line("the product of these two, which the step takes at once:"))
         product = f"({by_z}){share}"
     elif f == "softmax":
-        product = f"sum_j dE/da[{l + 1}]_j{kept} da_j/dz"
+        of_unit = f"{kept}_j *" if kept else ""
+        product = f"sum_j dE/da[{l + 1}]_j{of_unit} d{at}_j/dz"
     else:
         product = f"dE/da[{l + 1}] * {f}'(z[{l}]){kept}"
     lines.append(Line(f"delta[{l}] = dE/dz[{l}] = {product}", trace.delta[l]))
     source = "delta"
     if norm:
         source = "du"
+        mean = "dhat - mean(dhat) - hat mean(dhat hat)"
         lines += [
             Line(f"dgain[{l}] = (delta[{l}] * hat[{l}]).sum(0)", trace.dgain[l]),
-            Line("d = delta * gain"),
-            Line(
-                f"du[{l}] = (d - mean(d) - hat mean(d hat)) / sqrt(variance + 1e-5)",
-                trace.du[l],
-            ),
+            Line(f"dhat = delta[{l}] * gain[{l}]"),
+            Line(f"du[{l}] = ({mean}) / sqrt(variance + 1e-5)", trace.du[l]),
         ]
     lines += [
         Line(f"dW[{l}] = a[{l}].T @ {source}[{l}]", trace.dW[l]),
@@ -187,20 +221,48 @@ def backward_layer(trace: Trace, l: int) -> Section:
 
 
 def update_rule(trace: Trace) -> tuple[Line, ...]:
-    """The equations of every weight: the rule, and what is before and after it."""
-    optimizer = trace.optimizer
-    letters = [
-        f"{letter}: {name}"
-        for name in optimizer.states
-        if (letter := letter_of(optimizer, name)) != name
-    ]
-    equations = before_rule(optimizer) + rule_of(optimizer) + after_rule(optimizer)
-    head = "for each w = W[l][i, j] with g = dW[l][i, j], biases and gains alike"
-    if letters:
-        head += f" ({', '.join(letters)})"
-    if told := constants(optimizer, equations, trace.step):
-        equations.append(f"with {told}")
-    return (Line(head), *(Line(f"    {equation}") for equation in equations))
+    """The equations of every weight, and of the biases where these have others."""
+    weights, biases = trace.optimizer.both()
+    others = "b[l][j]" + " or gain[l][j]" * any(trace.design.norms)
+    equations = equations_of_step(weights, step_numbers(trace))
+    theirs = equations_of_step(biases, step_numbers(trace))
+    limit = weights.equations_after
+    if limit:
+        named = ", ".join(f"{k} = {x:g}" for k, x in weights.constants(limit).items())
+        limit = (*limit, f"with {named}")
+    if equations == theirs:
+        lines = [f"for each w = W[l][i, j], {others}, with g = dE/dw", *equations]
+    else:
+        lines = ["for each w = W[l][i, j] with g = dE/dw", *equations]
+        lines += [f"for each w = {others}", *theirs]
+    if limit:
+        lines += ["for the weights into each unit j", *(f"    {e}" for e in limit)]
+    return tuple(Line(line) for line in lines)
+
+
+def step_numbers(trace: Trace) -> str:
+    """t of the layers that learn: they differ where one was frozen before."""
+    numbers = {l: t for l, t in enumerate(trace.layer_steps) if not trace.frozen[l]}
+    if len(set(numbers.values())) > 1:
+        return ", ".join(f"{t} of layer {l}" for l, t in numbers.items())
+    return f"{next(iter(numbers.values()), trace.step)}"
+
+
+def equations_of_step(optimizer: Optimizer, step: str) -> list[str]:
+    """Clipping, penalties and rule, then what their letters and settings are."""
+    equations = [*optimizer.equations_before, *optimizer.equations]
+    lines = list(equations)
+    words = re.findall(r"\w+'?", " ".join(equations))
+    for name in optimizer.kept:
+        array = optimizer.arrays[name]
+        if array.symbol in words:
+            lines.append(f"{array.symbol}: {array.meaning.format(w='w', g='g')}")
+    settings = [f"{k} = {x:g}" for k, x in optimizer.constants(equations).items()]
+    if "t" in words:
+        settings.append(f"t = {step}")
+    if settings:
+        lines.append(f"with {', '.join(settings)}")
+    return [f"    {line}" for line in lines]
 
 
 def update_layer(trace: Trace, l: int) -> Section:
@@ -210,29 +272,28 @@ def update_layer(trace: Trace, l: int) -> Section:
     before, after = trace.before, trace.after
     lines = []
     factor, of_biases = trace.lr_factors[l], trace.optimizer.groups()[1]["lr_factor"]
+    weights, biases = trace.optimizer.both()
     if factor != 1 or of_biases != 1:
-        rates = trace.lr * factor, trace.lr * factor * of_biases
-        lines.append(
-            Line("learning rates of W and b", f"{rates[0]:g} and {rates[1]:g}")
-        )
-    names = [("W", "weights"), ("b", "biases")]
+        words = re.findall(r"\w+", " ".join(weights.equations))
+        name, lr = "learning rates of W and b", trace.lr
+        if "lr" not in words:  # Rprop: steps with sizes of their own
+            name, lr = "factors of the steps of W and b", 1.0
+        rates = lr * factor, lr * factor * of_biases
+        lines.append(Line(name, f"{rates[0]:g} and {rates[1]:g}"))
+    groups = [("W", "weights", weights), ("b", "biases", biases)]
     if trace.design.norms[l]:
-        names.append(("gain", "gains"))
-    for symbol, attribute in names:
-
-        def of(parameters: Parameters, attribute: str = attribute) -> Any:
-            return getattr(parameters, attribute)[l]
-
+        groups.append(("gain", "gains", biases))
+    for symbol, attribute, optimizer in groups:
+        name = f"{symbol}[{l}]"
         for state in before.state:
+            meaning = meaning_of(optimizer, state, name)
             old, new = (getattr(p.state[state], attribute)[l] for p in (before, after))
-            lines += [
-                Line(f"{state} of {symbol}[{l}], before", old),
-                Line(f"{state} of {symbol}[{l}], after", new),
-            ]
+            lines += [Line(f"{meaning}, before", old), Line(f"{meaning}, after", new)]
+        old, new = (getattr(p, attribute)[l] for p in (before, after))
         lines += [
-            Line(f"{symbol}[{l}], before", of(before)),
-            Line(f"{symbol}[{l}], after", of(after)),
-            Line(f"change of {symbol}[{l}]", of(after) - of(before)),
+            Line(f"{name}, before", old),
+            Line(f"{name}, after", new),
+            Line(f"{name}, after - before", new - old),
         ]
     if before.running_moments[l] is not None:
         lines += [
@@ -240,3 +301,10 @@ def update_layer(trace: Trace, l: int) -> Section:
             Line("running mean and variance, after", after.running_moments[l]),
         ]
     return Section(f"update, layer {l}", tuple(lines))
+
+
+def meaning_of(optimizer: Optimizer, state: str, name: str) -> str:
+    """What a state array is of the parameters of that name: "mean of dW[1]"."""
+    changed = any(line.startswith("g = ") for line in optimizer.equations_before)
+    g = f"g of {name}" if changed else f"d{name}"
+    return optimizer.arrays[state].meaning.format(w=name, g=g)

@@ -15,6 +15,7 @@ from bpcore.errors import DivergenceError
 from bpcore.network import Network
 from bpcore.tracing.record import record
 from bpcore.tracing.text import norm
+from bpcore.weights import scaled_to_mean_1
 
 if TYPE_CHECKING:
     from bpcore.history import History
@@ -107,7 +108,10 @@ class GradientFlow:
     def _checked(self, network: Network) -> tuple[Any, Any, Any]:
         door.instance("network", network, Network)
         network._require_derivatives()
-        batch = network._batch(self._X, self._y, self._weight, "GradientFlow: ")
+        X, y, weight = network._batch(self._X, self._y, self._weight, "GradientFlow: ")
+        if weight is not None:  # as fit scales them
+            weight = scaled_to_mean_1(weight)
+        batch = X, y, weight
         network._require_rows(len(batch[0]), "GradientFlow: ")
         layers = len(self._records[0][2]["dW"]) if self._records else None
         if layers not in (None, len(network.weights)):

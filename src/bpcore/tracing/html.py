@@ -16,7 +16,7 @@ def html(trace: Trace) -> str:
     """A table for each part of the step, equations to the left of their numbers."""
     whole = is_small(trace)
     tables = []
-    for section in derivation(trace):
+    for section in derivation(trace, whole):
         rows = [
             (
                 line.equation,

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from bpcore._table import columns
-from bpcore.tracing.derivation import is_small
+from bpcore._table import ROWS, columns, ends, narrow
+from bpcore.tracing.derivation import LAYERS, is_small
 from bpcore.tracing.paths import MOST, terms, units_of
 from bpcore.tracing.text import number, shown
 
@@ -15,17 +13,18 @@ if TYPE_CHECKING:
     from bpcore.tracing.paths import PathSum
 
 
-def text(path: PathSum) -> str:
+def text(path: PathSum, all: bool = False) -> str:
     """Along all paths, layer by layer, and what each costs."""
-    parts = all_paths(path), layer_by_layer(path), costs(path)
+    parts = all_paths(path, all), layer_by_layer(path, all), costs(path)
     return "\n\n".join("\n".join(lines) for lines in parts)
 
 
-def all_paths(path: PathSum) -> list[str]:
-    """Every term, a line each."""
+def all_paths(path: PathSum, all: bool = False) -> list[str]:
+    """The terms, a line each, of many the first and the last."""
     symbols = [factor.symbol for factor in path.factors]
     units = units_of(path.factors)[1:]
-    through = f" and every way through units {', '.join(units)}" if units else ""
+    named = units if all else [*narrow([units])[0]]
+    through = f" and every way through units {', '.join(named)}" if units else ""
     over = f"every row s{through}"
     count = f"{path.n_terms:,} term" + "s" * (path.n_terms != 1)
     head = f"dE/dW[{path.l}][{path.i}, {path.j}] along all paths: "
@@ -33,31 +32,43 @@ def all_paths(path: PathSum) -> list[str]:
     if path.expanded is None:
         return [
             head,
-            "  " + "  ".join(symbols),
+            "  " + "  ".join(narrow([symbols])[0]),
             f"  {count}, more than {MOST:,}: too many to write out one by one and to",
             "  add up.  Each layer above multiplies their number by its width.",
         ]
     places, factors = terms(path.trace, path.factors)
     products = factors.prod(axis=0)
     table = [["s", *units, *symbols, "product"]]
-    for s, p in np.ndindex(products.shape):
+    first, last = ends(products.size, products.size if all else ROWS)
+    for term in (*first, *last):
+        s, p = divmod(term, products.shape[1])
         where = (s, *(int(k[p]) for k in places))
         values = (*factors[:, s, p], products[s, p])
         table.append([*map(str, where), *map(number, values)])
-    return [head, *columns(table), f"  the sum of {count} = {path.expanded:.10g}"]
+    lines = columns(table if all else narrow(table))
+    if last:
+        gap = f"  ... {last.start - first.stop:,} more terms ..."
+        lines.insert(1 + first.stop, gap)
+    return [head, *lines, f"  the sum of {count} = {path.expanded:.10g}"]
 
 
-def layer_by_layer(path: PathSum) -> list[str]:
+def layer_by_layer(path: PathSum, all: bool = False) -> list[str]:
     """delta from the last layer to this one, and the element of dW."""
     trace, l, i, j = path.trace, path.l, path.i, path.j
-    whole, last = is_small(trace), trace.n_layers - 1
+    whole, last = all or is_small(trace), trace.n_layers - 1
     lines = [f"dE/dW[{l}][{i}, {j}] layer by layer"]
-    for m in range(last, l - 1, -1):
-        kept = " * kept" if trace.design.dropout[m] else ""
+    first, lowest = ends(last - l + 1, last - l + 1 if all else LAYERS)
+    for step in (*first, *lowest):
+        m = last - step
+        if step == lowest.start and lowest:
+            gap = lowest.start - first.stop
+            lines.append(f"  ... {gap} more layer{'s' * (gap != 1)} ...")
+        kept = f" * kept[{m}]" if trace.design.dropout[m] else ""
         by_a = f"dE/da[{m + 1}]" if m == last else f"(delta[{m + 1}] @ W[{m + 1}].T)"
         formula = f"{by_a}{kept} * f'(z[{m}])" + (f"   of unit {j}" if m == l else "")
         if trace.design.activations[m] == "softmax":
-            formula = f"sum_k {by_a}_k{kept} da[{m + 1}]_k/dz[{m}]"
+            slope = f"df[{m}]_k/dz[{m}]" if kept else f"da[{m + 1}]_k/dz[{m}]"
+            formula = f"sum_k {by_a}_k{kept and kept + '_k *'} {slope}"
         if m == last and trace.design.loss_takes_z:
             formula = f"dE/dz[{m}]"
         delta, unit = trace.delta[m], f"[:, {j}]" if m == l else ""

@@ -49,7 +49,7 @@ class Factor:
 class PathSum:
     """dE/dW[l][i, j] in two forms that agree.
 
-    ``print`` writes out both, and what each costs.
+    ``print`` writes out both, and what each costs; see `text`.
 
     Attributes
     ----------
@@ -98,9 +98,32 @@ class PathSum:
         )
 
     def __str__(self) -> str:
+        return self.text()
+
+    def text(self, all: bool = False) -> str:
+        """Both forms and their costs, written out: what ``print`` shows.
+
+        Of more than 40 terms there are the first and the last, and how many are left
+        out; deltas are shown whole up to 8 rows and units.
+
+        Parameters
+        ----------
+        all : bool
+            Every term that was computed (up to 100,000), and every delta whole.
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> net = bp.Network([1, 4, 50, 1], activation="tanh", rng=0)
+        >>> path = bp.trace(net, [[1.0]], [[0.5]]).path(0, 0, 0)
+        >>> "... 10 more terms ..." in path.text()
+        True
+        >>> len(path.text(all=True).splitlines()) - len(path.text().splitlines()) >= 9
+        True
+        """
         from bpcore.tracing.path_text import text
 
-        return text(self)
+        return text(self, door.yes_or_no("all", all))
 
 
 def path_sum(trace: Trace, l: int, i: int, j: int) -> PathSum:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bpcore import _validation as door
-from bpcore.tracing.derivation import SMALL
+from bpcore._table import ends
+from bpcore.tracing.derivation import LAYERS, SMALL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Edges of a layer up to which each has its change written beside it.
 WRITTEN = 12
+#: Lines named in a legend.
+LEGEND = 12
 #: Red for what is above 0 and blue for what is below, pale near 0.
 MAP = "RdBu_r"
 
@@ -31,13 +34,13 @@ def draw(trace: Trace, row: int | None, axes: Axes | None, limit: float | None) 
         raise TypeError(f"axes must be Axes of matplotlib's; got {axes!r}")
     if limit is not None:
         limit = door.real_number("limit", limit, above_zero=True)
-    if max(trace.sizes) <= SMALL:
+    if max(trace.sizes) <= SMALL and trace.n_layers <= LAYERS:
         return _draw_network(trace, row, axes, limit)
     for name, value in (("axes", axes), ("limit", limit)):
         if value is not None:
             raise ValueError(
-                f"{name} must be None for networks of more than {SMALL} units a layer; "
-                f"got {value!r}"
+                f"{name} must be None for networks of more than {SMALL} units a layer "
+                f"or {LAYERS} layers; got {value!r}"
             )
     return _draw_maps(trace, row)
 
@@ -180,6 +183,8 @@ def _draw_nodes(
                 zorder=4,
             )
         name = "input" if m == 0 else trace.design.activations[m - 1]
+        if m > 0 and trace.design.dropout[m - 1]:
+            name += " * kept"
         axes.annotate(
             name,
             at[0],
@@ -196,20 +201,27 @@ def _draw_nodes(
 
 
 def _draw_maps(trace: Trace, row: int | None) -> Figure:
-    """A line of heat maps for each layer: a, delta, W and its change."""
+    """A line of heat maps for each layer: a, delta, W and its change.
+
+    Of many layers the first and the last.
+    """
     from bpcore import _figure
 
-    figure = _figure.new(13, 2.6 * trace.n_layers + 0.5)
-    grid = figure.subplots(trace.n_layers, 4, squeeze=False)
+    first, last = ends(trace.n_layers, LAYERS)
+    layers = [*first, *last]
+    figure = _figure.new(13, 2.6 * len(layers) + 0.5)
+    grid = figure.subplots(len(layers), 4, squeeze=False)
     rows = slice(None) if row is None else slice(row, row + 1)
     named = {} if row is None else {"yticks": [0], "yticklabels": [f"{row}"]}
-    for l, panels in enumerate(grid):
+    for l, panels in zip(layers, grid, strict=True):
         W, after = trace.before.weights[l], trace.after.weights[l]
+        kept = f" * kept[{l}]" if trace.design.dropout[l] else ""
+        of_z = f"{trace.design.activations[l]}(z[{l}]){kept}"
         shown = {
-            f"a[{l + 1}] = {trace.design.activations[l]}(z[{l}])": trace.a[l + 1][rows],
+            f"a[{l + 1}] = {of_z}": trace.a[l + 1][rows],
             f"delta[{l}]": trace.delta[l][rows],
             f"W[{l}]": W,
-            f"change of W[{l}]": after - W,
+            f"W[{l}], after - before": after - W,
         }
         for k, (axes, (name, array)) in enumerate(
             zip(panels, shown.items(), strict=True)
@@ -236,6 +248,8 @@ def _draw_maps(trace: Trace, row: int | None) -> Figure:
             bar = figure.colorbar(image, ax=axes, pad=0.02)
             bar.ax.tick_params(labelsize=7)
     what = "" if row is None else f"; a and delta of row {row}"
+    if last:
+        what += f"; layers {first.stop} to {last.start - 1} left out"
     figure.suptitle(f"Step {trace.step}: {_loss(trace)}{what}")
     return figure
 
@@ -276,8 +290,10 @@ def draw_flow(flow: GradientFlow) -> Figure:
         axes.set_title(COLUMNS[name], fontsize=9, loc="left")
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
+    first, last = ends(len(lines), LEGEND)
+    named = sorted(lines)
     figure.legend(
-        handles=[lines[l] for l in sorted(lines)],
+        handles=[lines[named[i]] for i in (*first, *last)],
         loc="outside upper center",
         frameon=False,
         fontsize=8,

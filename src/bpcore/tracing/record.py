@@ -110,6 +110,7 @@ def record(
     memory = aligned_zeros(size, np.uint8)
     network._reserve(n)
     lr, step, seen = network.lr, engine.steps + 1, engine.seen
+    layer_steps = tuple(steps + 1 for steps in engine.layer_steps)
     loss = engine.record(X, y, weight, flat, dX, moments, memory, losses, d_output)
     if loss != loss or not (moments is None or door.all_finite(moments)):
         raise DivergenceError(
@@ -124,6 +125,7 @@ def record(
         optimizer=network.optimizer,
         lr=lr,
         step=step,
+        layer_steps=layer_steps,
         seen=seen,
         lr_factors=network.lr_factors,
         frozen=network.frozen,

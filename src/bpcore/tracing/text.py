@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bpcore.tracing.derivation import Line, derivation, is_small
+from bpcore.tracing.derivation import LAYERS, Line, derivation, is_small
 
 if TYPE_CHECKING:
     from bpcore.buffers import Real
@@ -19,11 +19,11 @@ EQUATION = 48
 DIGITS = 6
 
 
-def text(trace: Trace, digits: int = DIGITS) -> str:
-    """Every equation of the step beside its numbers."""
-    whole = is_small(trace)
+def text(trace: Trace, digits: int = DIGITS, all: bool = False) -> str:
+    """The equations of the step beside their numbers."""
+    whole = all or is_small(trace)
     blocks = []
-    for section in derivation(trace):
+    for section in derivation(trace, whole, math.inf if all else LAYERS):
         lines = [section.title, "-" * len(section.title)]
         for line in section.lines:
             lines += beside(line, whole, digits)

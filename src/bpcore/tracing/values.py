@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from bpcore.tracing.paths import PathSum
 
 #: The numbers of a trace that have an array for each layer.
-FORWARD = ("a", "u", "hat", "inverse", "moments", "z", "kept")
+FORWARD = ("a", "u", "hat", "inverse", "moments", "z", "f", "kept")
 BACKWARD = ("derivatives", "da", "delta", "du", "dW", "db", "dgain")
 
 #: One array for each layer, None where a layer has none.
 Layers = tuple[Any, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Parameters:
     """What a training step changes, as it was at one moment.
 
@@ -50,6 +50,13 @@ class Parameters:
     gains: Layers
     state: dict[str, Views]
     running_moments: Layers
+
+    def __repr__(self) -> str:
+        arrays = [*self.weights, *self.biases, *self.gains]
+        count = sum(array.size for array in arrays if array is not None)
+        layers = f"{len(self.weights)} layer" + "s" * (len(self.weights) != 1)
+        state = f", state {', '.join(self.state)}" if self.state else ""
+        return f"<Parameters of {layers}, {count:,} numbers{state}>"
 
     @property
     def W(self) -> tuple[Real, ...]:
@@ -93,17 +100,21 @@ class Trace:
     The names are those of the equations, with L layers of weights, l = 0 .. L-1::
 
         z[l] = a[l] @ W[l] + b[l]                   before.W, before.b
-        a[l+1] = f[l](z[l])                         times kept[l] where units drop out
+        f[l] = f(z[l]),  a[l+1] = f[l]
         da[l] = dE/da[l] = delta[l] @ W[l].T
-        derivatives[l] = f'[l](z[l])
-        delta[l] = dE/dz[l] = da[l+1] * derivatives[l]      times kept[l]
+        derivatives[l] = f'(z[l])                   of each layer's own function f
+        delta[l] = dE/dz[l] = da[l+1] * derivatives[l]
         dW[l] = a[l].T @ delta[l],  db[l] = delta[l].sum(0)
 
-    and where layer l is normalised, with d = delta[l] * gain[l]::
+    where units of layer l drop out::
+
+        a[l+1] = f[l] * kept[l],  delta[l] = da[l+1] * derivatives[l] * kept[l]
+
+    and where it is normalised, with dhat = delta[l] * gain[l]::
 
         u[l] = a[l] @ W[l],  hat[l] = (u[l] - mean) * inverse[l]
         z[l] = gain[l] hat[l] + b[l]
-        du[l] = inverse[l] (d - mean(d) - hat[l] mean(d hat[l]))
+        du[l] = inverse[l] (dhat - mean(dhat) - hat[l] mean(dhat hat[l]))
         dgain[l] = (delta[l] * hat[l]).sum(0)       dW[l] and da[l] are of du[l]
 
     ``print(trace)`` writes them out beside their numbers (`text`), `plot` draws them,
@@ -118,17 +129,20 @@ class Trace:
         Its learning rate in this step.
     step : int
         The number of the step, from 1 on.
+    layer_steps : tuple of int
+        The same of each layer, t of the optimizer's equations: smaller where the layer
+        was frozen for some steps.
     lr_factors, frozen : tuple
         Each layer's share of the rate, and whether it is left as it is.
     X : array (n, n_0)
         The input, with noise where the network adds it.
     y : array (n, n_L), or labels (n,)
-    weight : array (n,) or None
-        The weights of the samples.
+    weight : array (n,), (n, n_L) or None
+        The weights of the samples, or of each output's part of their loss.
     loss : float
-        E = sum(w E_i) / sum(w), the mean over the samples.
+        E = sum(weight * E_i) / n, the mean of E_i where no weights are given.
     losses : array (n,)
-        w E_i of every sample.
+        weight * E_i of every sample.
     gradients : Gradients
         What ``Network.gradients`` returns: `dW` and `db` are its arrays.
     before, after : Parameters
@@ -143,6 +157,7 @@ class Trace:
     optimizer: Optimizer
     lr: float
     step: int
+    layer_steps: tuple[int, ...]
     seen: int
     lr_factors: tuple[float, ...]
     frozen: tuple[bool, ...]
@@ -178,6 +193,11 @@ class Trace:
     def z(self) -> tuple[Real, ...]:
         """z[l], (n, n_{l+1}): what the activation is taken of."""
         return tuple(layer["z"] for layer in self.layers)
+
+    @property
+    def f(self) -> tuple[Real, ...]:
+        """f(z[l]), (n, n_{l+1}): a[l+1], before units drop out of it."""
+        return tuple(layer["f"] for layer in self.layers)
 
     @cached_property
     def u(self) -> Layers:
@@ -225,7 +245,7 @@ class Trace:
 
     @property
     def derivatives(self) -> tuple[Real, ...]:
-        """f'[l](z[l]), (n, n_{l+1}); for softmax the Jacobian da_j/dz_k of each row.
+        """f'(z[l]), (n, n_{l+1}); for softmax the Jacobian df_j/dz_k of each row.
 
         That is (n, n_{l+1}, n_{l+1}), with rows j and columns k; more than 1 GB of it
         are told of by a UserWarning before they are taken.
@@ -291,8 +311,9 @@ class Trace:
         -------
         PathSum
             Both values, the terms, and how many multiplications each takes;
-            ``print`` writes them out.  Of more than 100,000 terms there are the counts
-            alone.
+            ``print`` writes them out, of many terms the first and the last, and
+            ``text(all=True)`` every term.  Of more than 100,000 terms there are the
+            counts alone.
 
         Raises
         ------
@@ -321,13 +342,16 @@ class Trace:
     ) -> Any:
         """Draw the step: nodes and edges of a small network, heat maps of a large one.
 
+        Of more than 8 layers there are heat maps, of the first and the last layers.
+
         Parameters
         ----------
         row : int, optional
             Show this sample's activations and deltas; by default the mean activation
             of all and the sum of their deltas, which is db.
         axes : matplotlib Axes, optional
-            Where to draw a network of up to 8 units a layer; a new figure by default.
+            Where to draw a network of up to 8 layers of up to 8 units; a new figure by
+            default.
         limit : float, optional
             The activation of the strongest colour, the same in several pictures; by
             default the largest.  For such networks too.
@@ -371,6 +395,7 @@ class Trace:
             "optimizer": repr(self.optimizer),
             "lr": self.lr,
             "step": self.step,
+            "layer_steps": list(self.layer_steps),
             "y": self.y,
             "weight": self.weight,
             "loss": self.loss,
@@ -399,19 +424,23 @@ class Trace:
     def __str__(self) -> str:
         return self.text()
 
-    def text(self, digits: int = 6) -> str:
+    def text(self, digits: int = 6, all: bool = False) -> str:
         """The derivation, each equation beside its numbers: what ``print`` shows.
 
-        Up to 8 rows and units every number is there, else shapes, norms and extremes.
+        Up to 8 rows and units every number is there, else shapes, norms and extremes;
+        of more than 8 layers there are the first and the last.
 
         Parameters
         ----------
         digits : int
             Significant digits of the largest number of an array, at most 17.
+        all : bool
+            Every number of every layer, however many there are.
         """
         from bpcore.tracing.text import text
 
-        return text(self, min(door.whole_number("digits", digits, 1), 17))
+        digits = min(door.whole_number("digits", digits, 1), 17)
+        return text(self, digits, door.yes_or_no("all", all))
 
     def _repr_html_(self) -> str:
         from bpcore.tracing.html import html
