@@ -144,7 +144,7 @@ def _balanced(targets: NDArray[Any], n_out: int, loss: Loss, output: str) -> Wei
     Of several labels: negatives / positives of each output, so that both weigh alike.
     """
     shares = class_shares(targets, n_out, loss, output)
-    n, counts = len(shares), shares.sum(axis=0)
+    n, counts = len(shares), np.array([math.fsum(column) for column in shares.T])
     if loss.target_kind(output).several and n_out > 1:
         both = (counts > 0) & (counts < n)
         return np.where(both, (n - counts) / np.where(both, counts, 1), 1.0)
@@ -170,6 +170,14 @@ def class_shares(
     if not soft:
         y = (y > kind.threshold).astype(np.float64)
     return y if n_out > 1 else np.hstack([1 - y, y])
+
+
+def _sum_over(y: NDArray[np.float64], c: Weights) -> Weights:
+    """sum_j c_j y_j of each row, in one order whatever NumPy does with a product."""
+    total = np.zeros(len(y))
+    for j, factor in enumerate(c):
+        total += factor * y[:, j]
+    return total
 
 
 def with_class_weights(
@@ -199,16 +207,17 @@ def with_class_weights(
         return targets, c[targets]
     y = class_shares(targets, n_out, loss, output)
     if isinstance(loss, CrossEntropy):
-        y = (1 - smoothing) * y + smoothing / n_out * y.sum(axis=1, keepdims=True)
-        total = y.sum(axis=1)
-        w = np.where(total > 0, y @ c / np.where(total > 0, total, 1), 1.0)
+        ones = np.ones(n_out)
+        y = (1 - smoothing) * y + smoothing / n_out * _sum_over(y, ones)[:, None]
+        total = _sum_over(y, ones)
+        w = np.where(total > 0, _sum_over(y, c) / np.where(total > 0, total, 1), 1.0)
         weighted = c * y / np.where(w > 0, w, 1)[:, None]
-        rest = smoothing / n_out * weighted.sum(axis=1, keepdims=True)
+        rest = smoothing / n_out * _sum_over(weighted, ones)[:, None]
         weighted = (weighted - rest) / (1 - smoothing)
         return weighted.astype(dtype), w
     positive, negative = (y, 1 - y) if n_out > 1 else (y[:, 1:], y[:, :1])
     if n_out > 1 and not loss.target_kind(output).several:
-        return targets, y @ c / y.sum(axis=1)
+        return targets, _sum_over(y, c) / _sum_over(y, np.ones(n_out))
     c_1, c_0 = (c, 1.0) if n_out > 1 else (c[1], c[0])
     w = c_1 * positive + c_0 * negative
     if isinstance(loss, BinaryCrossEntropy):
