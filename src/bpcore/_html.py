@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bpcore._errstate import own_errstate
+
 if TYPE_CHECKING:
     from bpcore.network import Network
 
@@ -32,6 +34,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "")
     return "\n".join([*parts, "</tbody>", "</table>"])
 
 
+@own_errstate
 def of_network(network: Network) -> str:
     """A row for each layer: its units, its weights, and what is special about it."""
     layers = zip(

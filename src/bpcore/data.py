@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,8 +20,30 @@ Batch = tuple[Any, Any, Any]
 
 
 def is_stream(X: object, y: object) -> bool:
-    """Whether X is mini-batches rather than rows: no array, and nothing for y."""
-    return y is None and isinstance(X, Iterable) and not hasattr(X, "shape")
+    """Whether X is mini-batches rather than rows: no array or table, nothing for y."""
+    return y is None and isinstance(X, Iterable) and not _is_data(X)
+
+
+#: What arrays, tables and columns of other libraries have.
+ARRAYS = (
+    "__array__",
+    "__array_interface__",
+    "__dataframe__",
+    "__arrow_c_stream__",
+    "__arrow_c_array__",
+    "__dlpack__",
+)
+
+
+def _is_data(X: object) -> bool:
+    """Whether it is one array or table, or text or a mapping: no mini-batches."""
+    if isinstance(X, str | Mapping) or hasattr(X, "shape"):
+        return True
+    try:
+        memoryview(X)  # type: ignore[arg-type]
+    except (TypeError, ValueError, BufferError):
+        return any(hasattr(type(X), name) for name in ARRAYS)
+    return True
 
 
 class Stream:

@@ -104,8 +104,7 @@ class Differences:
             return first, total, weights, False
         if rates is not None:
             engine.lr = rates[0]
-        with np.errstate(over="ignore"):
-            flat: Real = gradient.astype(network.dtype)
+        flat: Real = door.in_dtype(gradient, network.dtype)
         engine.apply(flat, moments, end - first)
         share = float(end - first if weight is None else weight[at].sum())
         return end, total + share * loss, weights + share, True

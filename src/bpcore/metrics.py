@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore import _validation as door
+from bpcore._errstate import callers_errstate, own_errstate
 
 Array = NDArray[Any]
 Weights = NDArray[np.float64] | None
@@ -67,12 +68,24 @@ class Metric:
             y, a, weight = y[counts], a[counts], weight[counts]
         y = y.view()
         y.flags.writeable = False  # it may be the caller's
-        value = self.function(y, a, weight)
+        value = _compute(self.function, y, a, weight)
         if hasattr(value, "__float__") and np.ndim(value) == 0 and np.isrealobj(value):
             return float(value)
         raise TypeError(
             f"metric {self.name!r} must return a number; got {reprlib.repr(value)}"
         )
+
+
+def _compute(function: Any, y: Array, a: Array, weight: Weights) -> Any:
+    """Its value; a function of the caller's computes under its own np.errstate."""
+    if getattr(function, "func", function).__module__ == __name__:
+        return _compute_quietly(function, y, a, weight)
+    return function(y, a, weight)
+
+
+@own_errstate
+def _compute_quietly(function: Any, y: Array, a: Array, weight: Weights) -> Any:
+    return function(y, a, weight)
 
 
 # --- Classes --------------------------------------------------------------------------
@@ -139,9 +152,8 @@ def _area(positive: NDArray[np.bool_], score: Array, weight: Weights) -> Any:
     distinct, rank = np.unique(score, return_inverse=True)
     above = np.bincount(rank, weights * positive, len(distinct))
     below = np.bincount(rank, weights * ~positive, len(distinct))
-    with np.errstate(invalid="ignore"):
-        pairs = above.sum() * below.sum()
-        return above @ (np.cumsum(below) - below / 2) / pairs
+    pairs = above.sum() * below.sum()
+    return above @ (np.cumsum(below) - below / 2) / pairs
 
 
 def _auc(y: Array, a: Array, weight: Weights) -> Any:
@@ -406,4 +418,5 @@ def _as_metric(metric: MetricLike) -> Metric:
 def _unweighted(
     function: Callable[[Array, Array], Any], y: Array, a: Array, weight: Weights
 ) -> Any:
-    return function(y, a)
+    with callers_errstate():
+        return function(y, a)

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from bpcore import _dispatch, _engine, _html, fitting, training
 from bpcore import _settings as settings
 from bpcore import _validation as door
+from bpcore._errstate import own_errstate
 from bpcore._validation import ClassWeight, Real
 from bpcore.activations import ACTIVATIONS
 from bpcore.buffers import aligned_zeros, part, running_views, views
@@ -1095,6 +1096,7 @@ class Network(Learner):
 
     # --- copies -----------------------------------------------------------------------
 
+    @own_errstate
     def astype(self, dtype: DTypeLike) -> Self:
         """A copy of the network in another dtype, with its optimizer's state.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bpcore._errstate import own_errstate
 from bpcore.graph.operations import Array
 
 if TYPE_CHECKING:
@@ -19,11 +20,11 @@ if TYPE_CHECKING:
 LARGEST = 8
 
 
+@own_errstate
 def brief(array: Array) -> str:
     """A small array as its numbers, a large one as shape and norm."""
     if array.size > LARGEST:
-        with np.errstate(over="ignore", invalid="ignore"):
-            norm = np.linalg.norm(array.astype(np.float64).reshape(-1))
+        norm = np.linalg.norm(array.astype(np.float64).reshape(-1))
         return f"{array.shape} norm {norm:.6g}"
     return _nested(array.tolist())
 
@@ -116,6 +117,7 @@ def rows(order: list[Variable]) -> tuple[list[tuple[Variable, list[str]]], str]:
     return found, name[J]
 
 
+@own_errstate
 def table(order: list[Variable]) -> str:
     """All variables in order, each with a row."""
     found, J = rows(order)
@@ -145,6 +147,7 @@ def html(order: list[Variable]) -> str:
     return f"<pre>{markup.escape(table(order))}</pre>"
 
 
+@own_errstate
 def dot(order: list[Variable]) -> str:
     """A directed graph from the leaves to J."""
     found, J = rows(order)

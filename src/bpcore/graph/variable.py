@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TextIO
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bpcore import _validation as door
+from bpcore._errstate import own_errstate
 from bpcore.graph import show
 from bpcore.graph.backward import backpropagate, in_order
 from bpcore.graph.edge import Edge
@@ -99,7 +101,7 @@ class Variable:
         array = as_value("value", value)
         if array.shape != self.shape:
             raise ValueError(f"value must have shape {self.shape}; got {array.shape}")
-        self._value = array.astype(self.dtype, copy=False)
+        self._value = door.in_dtype(array, self.dtype)
 
     @property
     def grad(self) -> Array | None:
@@ -147,22 +149,22 @@ class Variable:
     __hash__ = object.__hash__
 
     def __eq__(self, other: object) -> Any:
-        return self._value == _value_of(other)
+        return _compare(operator.eq, self, other)
 
     def __ne__(self, other: object) -> Any:
-        return self._value != _value_of(other)
+        return _compare(operator.ne, self, other)
 
     def __lt__(self, other: Operand) -> Any:
-        return self._value < _value_of(other)
+        return _compare(operator.lt, self, other)
 
     def __le__(self, other: Operand) -> Any:
-        return self._value <= _value_of(other)
+        return _compare(operator.le, self, other)
 
     def __gt__(self, other: Operand) -> Any:
-        return self._value > _value_of(other)
+        return _compare(operator.gt, self, other)
 
     def __ge__(self, other: Operand) -> Any:
-        return self._value >= _value_of(other)
+        return _compare(operator.ge, self, other)
 
     def __repr__(self) -> str:
         name = "" if self.name is None else f", name={self.name!r}"
@@ -191,7 +193,7 @@ class Variable:
     ) -> Any:
         """``np.exp(x)``, and operators with an array on their left."""
         if function in COMPARISONS and method == "__call__" and not options:
-            return function(*map(_value_of, operands))
+            return _compare(function, *operands)
         name = UFUNCS.get(function)
         if name is None or method != "__call__" or options:
             raise TypeError(unknown(function.__name__))
@@ -240,7 +242,7 @@ class Variable:
         array([2., 4., 6.])
         """
         if gradient is not None:
-            seed = door.as_array("gradient", gradient).astype(self.dtype)
+            seed = door.in_dtype(door.as_array("gradient", gradient), self.dtype)
             if seed.shape != self.shape:
                 raise ValueError(
                     f"gradient must have shape {self.shape}; got {seed.shape}"
@@ -438,11 +440,21 @@ def apply(operation: str | Operation, *operands: Operand, **options: Any) -> Var
     dtype = np.result_type(*dtypes) if dtypes else np.dtype(np.float64)
     known = [x if isinstance(x, Variable) else _constant(x, dtype) for x in operands]
     values = tuple(x._value if isinstance(x, Variable) else x for x in known)
-    result = Variable(operation.value(*values, **options))
+    result = Variable(_computed(operation, values, options))
     _warn_of_pairs(known, result)
     result._operation, result._operands = operation, tuple(known)
     result._values, result._options = values, options
     return result
+
+
+@own_errstate
+def _computed(operation: Operation, values: Any, options: dict[str, Any]) -> Any:
+    return operation.value(*values, **options)
+
+
+@own_errstate
+def _compare(function: Callable[[Any, Any], Any], x: Any, y: Any) -> Any:
+    return function(_value_of(x), _value_of(y))
 
 
 def _warn_of_pairs(operands: list[Any], result: Variable) -> None:
@@ -472,11 +484,11 @@ def as_value(name: str, value: ArrayLike) -> Array:
         raise TypeError(f"{name} must be an array or a number; got a Variable")
     array = door.as_array(name, value)
     single = array.dtype in (np.float32, np.float64)
-    return array if single else array.astype(np.float64)
+    return array if single else door.in_dtype(array, np.dtype(np.float64))
 
 
 def _constant(value: Operand, dtype: np.dtype[Any]) -> Array:
     """An operand that is no variable; numbers and integers take the dtype."""
     array = door.as_array("operand", value)
     of_its_own = array.ndim and array.dtype in (np.float32, np.float64)
-    return array if of_its_own else array.astype(dtype)
+    return array if of_its_own else door.in_dtype(array, dtype)

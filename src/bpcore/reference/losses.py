@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcore._errstate import own_errstate
 from bpcore.reference.activations import activate
 
 Array = NDArray[Any]
 
 
+@own_errstate
 def loss(z: Array, y: Array, name: str, setting: float = 0.0) -> tuple[Array, Array]:
     """E (n,) and dE/dz (n, n_out)
 

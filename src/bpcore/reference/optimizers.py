@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcore._errstate import own_errstate
+
 Array = NDArray[Any]
 #: What a rule is told (``Optimizer.groups``), by attribute.
 Settings = SimpleNamespace
@@ -137,6 +139,7 @@ RULES: dict[str, Callable[[Array, Array, Settings, float, int], Array]] = {
 }
 
 
+@own_errstate
 def descend(
     w: Array, g: Array, group: dict[str, Any], lr: float, step: int, state: Any = None
 ) -> None:
@@ -152,6 +155,7 @@ def descend(
     w -= RULES[o.rule](g, state, o, lr, step)
 
 
+@own_errstate
 def clip_norm(g: Array, most: float, factor: float = 1.0) -> float:
     """g = factor g min(1, most / (||factor g|| + 1e-6)) in place; returns the norm"""
     norm = factor * float(np.sqrt((g.astype(np.float64) ** 2).sum()))
@@ -159,6 +163,7 @@ def clip_norm(g: Array, most: float, factor: float = 1.0) -> float:
     return norm
 
 
+@own_errstate
 def limit_norms(W: Array, most: float) -> None:
     """W[:, j] = W[:, j] min(1, most / ||W[:, j]||) in place"""
     norms = np.sqrt((W * W).sum(axis=0))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bpcore import _validation as door
+from bpcore._errstate import own_errstate
 from bpcore._table import in_short
 from bpcore.errors import DivergenceError
 from bpcore.network import Network
@@ -196,6 +197,7 @@ class GradientFlow:
         return draw_flow(self)
 
 
+@own_errstate
 def flow(t: Trace) -> dict[str, list[float]]:
     """The columns of `GradientFlow` for one step."""
     layers, makes_step = range(t.n_layers), t.after is not t.before

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bpcore._errstate import own_errstate
 from bpcore._table import columns
 from bpcore.tracing.derivation import is_small
 from bpcore.tracing.paths import MOST, terms, units_of
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from bpcore.tracing.paths import PathSum
 
 
+@own_errstate
 def text(path: PathSum) -> str:
     """Along all paths, layer by layer, and what each costs."""
     parts = all_paths(path), layer_by_layer(path), costs(path)

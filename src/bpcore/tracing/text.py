@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bpcore._errstate import own_errstate
 from bpcore.tracing.derivation import Line, derivation, is_small
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ EQUATION = 48
 DIGITS = 6
 
 
+@own_errstate
 def text(trace: Trace, digits: int = DIGITS) -> str:
     """Every equation of the step beside its numbers."""
     whole = is_small(trace)
