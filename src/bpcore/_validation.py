@@ -7,7 +7,6 @@ changed, naming the argument, what was expected and what came.
 from __future__ import annotations
 
 import contextlib
-import difflib
 import math
 import numbers
 import operator
@@ -72,6 +71,8 @@ def one_of(name: str, value: object, choices: Collection[str]) -> str:
     if isinstance(value, str) and value in choices:
         return value
     lower = str(value).lower()
+    import difflib  # only to be helpful
+
     near = [ALIASES[lower]] if ALIASES.get(lower) in choices else []
     near += difflib.get_close_matches(lower, choices, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""

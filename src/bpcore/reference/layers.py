@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -124,6 +123,8 @@ def drop(x: Array, key: int, p: float) -> Array:
 @own_errstate
 def add_noise(x: Array, key: int, size: float) -> Array:
     """x + size N(0, 1)"""
+    from statistics import NormalDist  # which imports fractions, decimal and random
+
     signed = random_bits(key, *x.shape).astype(np.int32).astype(np.float64)
     shares = (signed + 0.5) / 2**32 + 0.5
     quantile = np.vectorize(NormalDist().inv_cdf, otypes=[np.float64])
