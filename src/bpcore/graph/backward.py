@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,12 +14,19 @@ if TYPE_CHECKING:
     from bpcore.graph.variable import Variable
 
 
-def in_order(J: Variable) -> list[Variable]:
-    """Everything J was computed from, and J, each after its operands."""
+def in_order(
+    J: Variable, left_out: Callable[[Variable], bool] | None = None
+) -> list[Variable]:
+    """Everything J was computed from, and J, each after its operands.
+
+    But for variables that are `left_out`, and what only they were computed from.
+    """
     order, known, waiting = [], set(), [J]
     while waiting:
         x = waiting[-1]
         new = [] if x in known else [o for o in sources(x) if o not in known]
+        if left_out is not None:
+            new = [o for o in new if not left_out(o)]
         if new:
             waiting += reversed(new)
             continue

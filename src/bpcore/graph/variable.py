@@ -17,6 +17,7 @@ from bpcore.graph.backward import backpropagate, in_order
 from bpcore.graph.edge import Edge
 from bpcore.graph.of_numpy import COMPARISONS, FUNCTIONS, UFUNCS, unknown
 from bpcore.graph.operations import OPERATIONS, Array, Operation
+from bpcore.graph.record import Record, deep_copy, recorded, shallow_copy
 
 #: What an operation takes: numbers have the dtype of the variables they meet.
 Operand = Any
@@ -66,6 +67,7 @@ class Variable:
         "_operation",
         "_options",
         "_reached_by",
+        "_record",
         "_value",
         "_values",
     )
@@ -81,6 +83,8 @@ class Variable:
         #: The pass that began here last, and the one that gave `grad`.
         self._began: object = None
         self._reached_by: object = None
+        #: A weak reference to what it is pickled in, or None.
+        self._record: Callable[[], Record | None] | None = None
 
     # --- what it is -------------------------------------------------------------------
 
@@ -319,6 +323,18 @@ class Variable:
         }
         """
         return show.dot(in_order(self))
+
+    # --- copies, of graphs of any depth -----------------------------------------------
+
+    def __copy__(self) -> Variable:
+        return shallow_copy(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Variable:
+        return deep_copy(self, memo)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        record = Record.of(self)
+        return recorded, (record, record.positions[self])
 
     # --- operators --------------------------------------------------------------------
 
