@@ -15,8 +15,7 @@ Calls within calls cost next to nothing: only the outermost sets anything.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import Context, ContextVar, copy_context
 from types import FunctionType
 from typing import ParamSpec, TypeVar
@@ -69,9 +68,8 @@ def methods_own_errstate(cls: Class) -> Class:
     return cls
 
 
-@contextmanager
-def callers_errstate() -> Iterator[None]:
-    """The settings of the caller, for a call of his function within the library.
+class callers_errstate:
+    """Context: the settings of the caller, for a call of his function in the library.
 
     Examples
     --------
@@ -85,14 +83,15 @@ def callers_errstate() -> Iterator[None]:
     ...     call(np.geterr)["over"]
     'raise'
     """
-    context = _callers.get()
-    if context is None:
-        yield
-        return
-    settings = context.run(np.geterr)
-    token = _callers.set(None)
-    try:
-        with np.errstate(**settings):
-            yield
-    finally:
-        _callers.reset(token)
+
+    def __enter__(self) -> None:
+        self.context = _callers.get()
+        if self.context is not None:
+            self.errstate = np.errstate(**self.context.run(np.geterr))
+            self.token = _callers.set(None)
+            self.errstate.__enter__()
+
+    def __exit__(self, *exception: object) -> None:
+        if self.context is not None:
+            self.errstate.__exit__(None, None, None)
+            _callers.reset(self.token)

@@ -226,7 +226,8 @@ def _is_masked(value: object) -> bool:
     """Whether it is a masked array, or a list with one; numpy.ma is not imported."""
     masked: Any = getattr(sys.modules.get("numpy.ma"), "MaskedArray", ())
     if isinstance(value, list | tuple):
-        return bool(masked) and any(isinstance(part, masked) for part in value)
+        kinds = set(map(type, value)) if masked else ()
+        return any(issubclass(kind, masked) for kind in kinds)
     return isinstance(value, masked)
 
 

@@ -395,13 +395,17 @@ class CustomLoss(Loss):
         several = output in ("sigmoid", "hard_sigmoid")
         return TargetKind(several, super().target_kind(output).threshold)
 
-    @own_errstate
     def weighted(
         self, a: Array, y: Array, weight: Array, share: float
     ) -> tuple[Array, Array]:
         """w E (n,), and share w dE/da (n, n_L), of what the function answers."""
+        return self._weigh(a, weight, share, *self._ask(a, y))
+
+    @own_errstate
+    def _weigh(
+        self, a: Array, weight: Array, share: float, outputs: Any, answer: Any
+    ) -> tuple[Array, Array]:
         counts = weight > 0
-        outputs, answer = self._ask(a, y)
         if outputs is None:
             E, d = _pair(answer, a)
             shares = (weight * share).astype(a.dtype)[:, None]
