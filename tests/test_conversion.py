@@ -444,9 +444,7 @@ def test_large_unsigned_numbers_beside_others_stay_large():
 TABLES = {
     "array": lambda: NUMBERS,
     "array.array": lambda: array.array("d", A),
-    "text": lambda: "abc",
     "bytes": lambda: b"abc",
-    "dict": lambda: {"X": NUMBERS, "y": NUMBERS},
     "dates": lambda: np.zeros(2, "M8[s]"),
     "like polars": lambda: Polars(NUMBERS),
     "interchange": Interchange,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,8 +36,8 @@ ARRAYS = (
 
 
 def _is_data(X: object) -> bool:
-    """Whether it is one array or table, or text or a mapping: no mini-batches."""
-    if isinstance(X, str | Mapping) or hasattr(X, "shape"):
+    """Whether it is one array, column or table: no mini-batches."""
+    if hasattr(X, "shape"):
         return True
     try:
         memoryview(X)  # type: ignore[arg-type]
