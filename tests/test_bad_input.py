@@ -111,7 +111,12 @@ BAD_X = {
         *(ValueError, "finite in float32", r"1e\+39 at \[3, 1\]"),
     ),
     "ragged": ([[1, 2, 3], [1, 2]], ValueError, "regular array", "ragged"),
-    "object": (X.astype(object), TypeError, "real numbers", "dtype object"),
+    "object": (
+        spoilt(X.astype(object), None),
+        TypeError,
+        "real numbers",
+        r"None at \[3, 1\]",
+    ),
     "text": ([["1", "2", "3"]], TypeError, "real numbers", "dtype <U1"),
     "bytes": (X.astype("S3"), TypeError, "real numbers", r"dtype \|S3"),
     "complex": (X * 1j, TypeError, "real numbers", "dtype complex64"),
@@ -160,7 +165,12 @@ BAD_LABELS = {
     "float": (LABELS * 1.0, TypeError, "integer labels", "float64"),
     "nan": (np.full(6, np.nan), TypeError, "integer labels", "float64"),
     "text": (["a"] * 6, TypeError, NO_LABELS, "<U1"),
-    "object": (LABELS.astype(object), TypeError, NO_LABELS, "object"),
+    "object": (
+        spoilt(LABELS.astype(object), "a"),
+        TypeError,
+        NO_LABELS,
+        r"'a' at \[3\]",
+    ),
     "complex": (LABELS * 1j, TypeError, NO_LABELS, "complex128"),
     "too few": (LABELS[:5], ValueError, LABEL_SHAPE, r"\(5,\)"),
     "too many": (np.zeros(7, int), ValueError, LABEL_SHAPE, r"\(7,\)"),
@@ -182,7 +192,12 @@ BAD_TARGETS = {
     ),
     "ragged": ([[0, 1], [[1], 0]], ValueError, "regular array", "ragged"),
     "text": ([["a", "b"]] * 6, TypeError, "real numbers", "<U1"),
-    "object": (TARGETS.astype(object), TypeError, "real numbers", "object"),
+    "object": (
+        spoilt(TARGETS.astype(object), None),
+        TypeError,
+        "real numbers",
+        "object",
+    ),
     "complex": (TARGETS * 1j, TypeError, "real numbers", "complex64"),
     "masked": (
         np.ma.masked_equal(TARGETS, 1),
@@ -208,7 +223,12 @@ BAD_WEIGHTS = {
     "ragged": ([1, [1, 2]], ValueError, "regular array", "ragged"),
     "text": (["a"] * 6, TypeError, "real numbers", "<U1"),
     "name": ("balanced", TypeError, "real numbers", "str"),
-    "object": (WEIGHTS.astype(object), TypeError, "real numbers", "object"),
+    "object": (
+        spoilt(WEIGHTS.astype(object), None),
+        TypeError,
+        "real numbers",
+        "object",
+    ),
     "complex": (WEIGHTS * 1j, TypeError, "real numbers", "complex128"),
     "masked": (
         np.ma.masked_equal(WEIGHTS, 0),
@@ -559,7 +579,12 @@ BAD_D_OUTPUT = {
     "number": (1.0, ValueError, r"shape \(n, 2\)", r"\(\)"),
     "nan": (spoilt(TARGETS, math.nan), ValueError, "finite", r"nan at \[3, 1\]"),
     "text": ([["a", "b"]], TypeError, "real numbers", "<U1"),
-    "object": (TARGETS.astype(object), TypeError, "real numbers", "object"),
+    "object": (
+        spoilt(TARGETS.astype(object), None),
+        TypeError,
+        "real numbers",
+        "object",
+    ),
 }
 N_PARAMETERS = 3 * 4 + 4 + 4 * 2 + 2
 BAD_GRADIENTS = {

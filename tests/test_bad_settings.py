@@ -919,7 +919,7 @@ BAD_CLASS_WEIGHTS = [
     *((bad, VALUE(f"{IN_SHAPE}({len(bad)},)")) for bad in ([], [1], [1, 2, 3])),
     (np.ones((2, 1)), VALUE(IN_SHAPE + "(2, 1)")),
     (0.5, VALUE(IN_SHAPE + "()")),
-    ([1, None], TYPE(ALL_REAL + "dtype object")),
+    ([1, None], TYPE(ALL_REAL + "None at [1] (dtype object)")),
     (["a", "b"], TYPE(ALL_REAL + "dtype <U1")),
     ({0, 1}, TYPE(ALL_REAL + "set")),
     (b"balanced", TYPE(ALL_REAL + "bytes")),

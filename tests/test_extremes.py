@@ -453,8 +453,8 @@ def test_one_row_in_all_is_refused_before_anything_changes(Network):
     row = np.ones((1, 3)), np.ones((1, 2))
     with pytest.raises(ValueError, match="X must have at least 2 rows for batch norm"):
         net.fit([row], epochs=1, **QUIET)
-    with pytest.raises(ValueError, match="at least 2 rows for batch norm"):
+    with pytest.raises(ValueError, match="at least 2 rows in every mini-batch"):
         net.fit(*row, epochs=1, **QUIET)
-    with pytest.raises(ValueError, match="at least 2 rows for batch norm"):
+    with pytest.raises(ValueError, match="at least 2 rows in every mini-batch"):
         net.fit(np.ones((4, 3)), np.ones((4, 2)), batch_size=1, epochs=1, **QUIET)
     assert np.array_equal(net.parameters, before)

@@ -49,7 +49,7 @@ def by_hand(net, X, y, weight=None):
     w = np.ones(n) if weight is None else np.asarray(weight)
     gradients = net.gradients(X, y, weight)
     twin.train_step(X, y, weight)
-    delta = (tape.output - np.eye(3)[y]) * (w / w.sum())[:, None]
+    delta = (tape.output - np.eye(3)[y]) * (w / n)[:, None]
     deltas, slopes = (
         [delta],
         {

@@ -15,11 +15,18 @@ from types import ModuleType
 
 from bpcore._cpu import supported
 
+
+def is_built(isa: str) -> bool:
+    """Whether there is a module with the kernels for an instruction set."""
+    try:
+        return importlib.util.find_spec(f"bpcore._{isa}._kernels") is not None
+    except ModuleNotFoundError:  # not even its package, as in a program put together
+        return False
+
+
 #: Instruction sets whose kernels are built and run here, the best first.
 available: tuple[str, ...] = tuple(
-    isa
-    for isa, runs in supported().items()
-    if runs and importlib.util.find_spec(f"bpcore._{isa}._kernels") is not None
+    isa for isa, runs in supported().items() if runs and is_built(isa)
 )
 
 
@@ -36,6 +43,11 @@ def load(isa: str) -> ModuleType:
     ImportError
         If the name is unknown, was not built or cannot run on this machine.
     """
+    if not available:
+        raise ImportError(
+            "bpcore must come with kernels that run on this machine, bpcore._scalar at "
+            "least; got none (programs made by PyInstaller need the package's own hook)"
+        )
     if isa not in available:
         whys = {None: "is unknown", True: "was not built", False: "cannot run here"}
         why = whys[supported().get(isa)]

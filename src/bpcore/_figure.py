@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
+from bpcore._errstate import own_errstate
+
 try:
     from matplotlib import colormaps
     from matplotlib.figure import Figure
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 class Picture(Figure):
     """A figure made without pyplot, as a notebook's cell shows it."""
 
+    @own_errstate
     def _repr_png_(self) -> bytes:
         file = io.BytesIO()
         self.savefig(file, format="png", dpi=80)

@@ -6,9 +6,9 @@ import html
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from bpcore._errstate import own_errstate
 from bpcore._table import ROWS, ends
+from bpcore.buffers import norm as frobenius
 
 if TYPE_CHECKING:
     from bpcore.network import Network
@@ -34,6 +34,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "")
     return "\n".join([*parts, "</tbody>", "</table>"])
 
 
+@own_errstate
 def of_network(network: Network) -> str:
     """A row for each layer: its units, its weights, and what is special about it.
 
@@ -67,7 +68,7 @@ def of_network(network: Network) -> str:
                 f"a[{l + 1}] = {f}(z[{l}])",
                 f"{n_out}",
                 f"W[{l}] {n_in} x {n_out}",
-                f"{np.linalg.norm(W.astype(np.float64)):.4g}",
+                f"{frobenius(W):.4g}",
                 ", ".join(filter(None, special)),
             )
         )

@@ -6,18 +6,21 @@ changed, naming the argument, what was expected and what came.
 
 from __future__ import annotations
 
-import difflib
+import contextlib
 import math
 import numbers
 import operator
-from collections.abc import Collection
-from typing import TYPE_CHECKING, Any, NoReturn
+import reprlib
+import sys
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bpcore import _dispatch
 from bpcore._engine import labels_below
+from bpcore._errstate import own_errstate
 
 if TYPE_CHECKING:
     from bpcore.losses import Loss
@@ -68,6 +71,8 @@ def one_of(name: str, value: object, choices: Collection[str]) -> str:
     if isinstance(value, str) and value in choices:
         return value
     lower = str(value).lower()
+    import difflib  # only to be helpful
+
     near = [ALIASES[lower]] if ALIASES.get(lower) in choices else []
     near += difflib.get_close_matches(lower, choices, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
@@ -169,42 +174,151 @@ def all_finite(array: Real) -> bool:
 
 
 def as_array(name: str, value: ArrayLike) -> NDArray[Any]:
-    """`value` as an array, of real numbers."""
-    kind = type(value).__name__
-    if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(f"{name} must hold real numbers, none masked; got a {kind}")
-    try:
-        array = _from_pandas(name, value) if _is_pandas(value) else np.asarray(value)
-    except ValueError:
-        raise ValueError(
-            f"{name} must be a regular array of real numbers; got a ragged {kind}"
-        ) from None
-    if array.dtype.kind not in "fiub":
-        got = kind if array.ndim == 0 else f"dtype {array.dtype}"
+    """`value` as an array of real numbers, if NumPy can make one of it."""
+    array = value if type(value) is np.ndarray else _from_any(name, value)
+    dtype = array.dtype
+    if dtype.kind == "O":
+        return _from_objects(name, value, array)
+    if dtype.isbuiltin == 2 and np.can_cast(dtype, np.float64):  # bfloat16 and its like
+        return in_dtype(array, np.dtype(np.float64))
+    if dtype.kind not in "fiub":
+        got = type(value).__name__ if array.ndim == 0 else f"dtype {dtype}"
         raise TypeError(f"{name} must hold real numbers; got {got}")
     return array
 
 
-def _is_pandas(value: Any) -> bool:
-    """Whether it is a DataFrame or Series, without importing pandas."""
-    return hasattr(value, "dtypes") and hasattr(value, "to_numpy")
+def _from_any(name: str, value: Any) -> NDArray[Any]:
+    """Any other array, a list, a number, a table or a column of one, as an array."""
+    kind = type(value).__name__
+    if _is_masked(value):
+        raise TypeError(f"{name} must hold real numbers, none masked; got a {kind}")
+    dtype, missing = None, {}
+    if _is_pandas(value):
+        dtype = _pandas_dtype(name, value)
+        missing = {"na_value": np.nan} if dtype.kind == "f" else {}
+    try:
+        if dtype is not None:
+            return np.asarray(value.to_numpy(dtype, **missing))
+        array = np.asarray(value)
+        if array.shape == () and array.dtype == object and _has(value, "__dlpack__"):
+            array = np.from_dlpack(value)
+        return array
+    except MemoryError:
+        raise
+    except Exception as error:
+        if isinstance(value, list | tuple) and isinstance(error, ValueError):
+            raise ValueError(
+                f"{name} must be a regular array of real numbers; got a ragged {kind}"
+            ) from error
+        failure = ValueError if isinstance(error, ValueError) else TypeError
+        raise failure(
+            f"{name} must hold real numbers; got a {kind} that cannot be made an "
+            f"array: {error}"
+        ) from error
 
 
-def _from_pandas(name: str, value: Any) -> NDArray[Any]:
-    """Columns of any numeric or bool dtypes, nullable ones too, as one array."""
-    columns = dict(getattr(value.dtypes, "items", lambda: [(name, value.dtypes)])())
-    for column, dtype in columns.items():
-        if dtype.kind not in "fiub":
+def _has(value: object, method: str) -> bool:
+    """Whether its class has the method; a property of an object may cost anything."""
+    return hasattr(type(value), method)
+
+
+def _is_masked(value: object) -> bool:
+    """Whether it is a masked array, or a list with one; numpy.ma is not imported."""
+    masked: Any = getattr(sys.modules.get("numpy.ma"), "MaskedArray", ())
+    if isinstance(value, list | tuple):
+        kinds = set(map(type, value)) if masked else ()
+        return any(issubclass(kind, masked) for kind in kinds)
+    return isinstance(value, masked)
+
+
+def _is_pandas(value: object) -> bool:
+    """Whether it is of pandas, or has its interface; pandas is not imported."""
+    return _has(value, "isna") and _has(value, "to_numpy")
+
+
+def _pandas_dtype(name: str, value: Any) -> np.dtype[Any]:
+    """The dtype of an array that holds all columns, nullable and sparse ones too.
+
+    Columns may have the same name, so they are looked at one by one.
+    """
+    columns = [(name, getattr(value, "dtype", None))]
+    if getattr(value, "ndim", 1) == 2:
+        columns = list(zip(value.columns, value.dtypes, strict=True))
+    found = []
+    for column, dtype in columns:
+        # A subtype is that of a sparse column.
+        plain = getattr(dtype, "numpy_dtype", getattr(dtype, "subtype", dtype))
+        kind = getattr(dtype, "kind", "O")
+        objects = type(dtype).__name__ in ("ObjectDType", "ArrowDtype")
+        if kind not in "fiub" and not (kind == "O" and objects):
             raise TypeError(
                 f"{name} must hold real numbers; got dtype {dtype} in {column!r}"
             )
-    kinds = set(columns.values())
-    if len(kinds) == 1 and all(isinstance(dtype, np.dtype) for dtype in kinds):
-        return np.asarray(value)
-    whole = all(dtype.kind in "iub" for dtype in kinds)
-    if whole and not value.isna().to_numpy().any():
-        return np.asarray(value.to_numpy(np.int64))
-    return np.asarray(value.to_numpy(np.float64, na_value=np.nan))
+        found.append(np.dtype(plain if kind in "fiub" else object))
+    dtype = np.result_type(*found) if found else np.dtype(np.float64)
+    if dtype.kind in "iub" and value.isna().any(axis=None):
+        return np.dtype(np.float64)
+    return dtype
+
+
+def _from_objects(name: str, value: Any, array: NDArray[Any]) -> NDArray[Any]:
+    """An array of Python objects that are all real numbers, as int64 or float64."""
+    if array.shape == () and not _is_real(array.item()):
+        advice = ""
+        if _has(value, "collect"):
+            advice = ", which is not computed yet: hand in what its collect() returns"
+        elif _has(value, "toarray"):
+            advice = ", which is sparse: hand in its toarray()"
+        raise TypeError(
+            f"{name} must hold real numbers; got {type(value).__name__}{advice}"
+        )
+    for at, number in np.ndenumerate(array):
+        if not _is_real(number):
+            place = f" at {list(at)}"
+            columns = _column_names(value)
+            if array.ndim == 2 and len(columns) == array.shape[1]:
+                place = f" in row {at[0]} of {columns[at[1]]!r}"
+            raise TypeError(
+                f"{name} must hold real numbers; got {reprlib.repr(number)}{place} "
+                "(dtype object)"
+            )
+    if all(isinstance(number, numbers.Integral) for number in array.flat):
+        with contextlib.suppress(OverflowError):
+            return array.astype(np.int64)
+    try:
+        floats = np.fromiter(map(_as_float, array.flat), np.float64, array.size)
+    except Exception as error:
+        failure = ValueError if isinstance(error, ValueError) else TypeError
+        raise failure(
+            f"{name} must hold real numbers; got an object that cannot be made one: "
+            f"{error}"
+        ) from error
+    return floats.reshape(array.shape)
+
+
+def _column_names(value: Any) -> Sequence[Any]:
+    """The names of the columns of a table, of any library; none of an array."""
+    for names in ("column_names", "columns"):
+        if _has(value, names):
+            return list(getattr(value, names))
+    return ()
+
+
+def _is_real(number: object) -> bool:
+    """Whether an object is one real number: of Python's, a Decimal, or its like."""
+    if isinstance(number, numbers.Real | np.bool_):
+        return True
+    return _has(number, "__float__") and not (
+        isinstance(number, numbers.Complex | np.generic) or _has(number, "__array__")
+    )
+
+
+def _as_float(number: Any) -> float:
+    """The nearest float, infinite where it is beyond the largest."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
 
 
 def as_numbers(name: str, value: ArrayLike, dtype: np.dtype[Any]) -> Real:
@@ -233,9 +347,16 @@ def as_dtype(name: str, value: ArrayLike, dtype: np.dtype[Any]) -> Real:
         and array.flags.c_contiguous
         and array.flags.aligned
     ):
-        with np.errstate(over="ignore"):
-            array = np.require(as_array(name, value), dtype, ["C", "A"])
+        array = in_dtype(as_array(name, value), dtype, ["C", "A"])
     return array
+
+
+@own_errstate
+def in_dtype(
+    array: NDArray[Any], dtype: np.dtype[Any], layout: Sequence[Literal["C", "A"]] = ()
+) -> NDArray[Any]:
+    """The array in another dtype, itself if it has it; beyond its range is infinity."""
+    return np.require(array, dtype, [*layout])
 
 
 def as_rows(name: str, value: ArrayLike, n_in: int, dtype: np.dtype[Any]) -> Real:
@@ -353,7 +474,7 @@ def has_labels(value: object) -> bool:
 
 def as_out(out: object, shape: tuple[int, ...], dtype: Any, *inputs: Real) -> Real:
     """`out` if results of this shape can be written straight into it."""
-    if not isinstance(out, np.ndarray):
+    if not isinstance(out, np.ndarray) or _is_masked(out):
         raise TypeError(f"out must be a NumPy array; got {type(out).__name__}")
     if out.shape != shape or out.dtype != dtype:
         raise ValueError(

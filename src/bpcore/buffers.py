@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from bpcore._errstate import own_errstate
+
 Real = NDArray[Any]
 
 #: Bytes from which on it matters where an array begins.
@@ -117,3 +119,23 @@ def optimizer_state(n_states: int, size: int, dtype: DTypeLike) -> Real:
     """Zeros for an optimizer's arrays, (n_states, state_apart(size))."""
     flat = aligned_zeros(n_states * state_apart(size), dtype, at=2112)
     return flat.reshape(n_states, state_apart(size))
+
+
+@own_errstate
+def norm(array: NDArray[Any]) -> float:
+    """The norm of Frobenius, in float64: no square overflows or vanishes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.buffers import norm
+    >>> norm(np.array([3e200, 4e200])), norm(np.array([3e-200, 4e-200]))
+    (5e+200, 5e-200)
+    """
+    flat = np.ravel(array)
+    largest = float(np.abs(flat).max(initial=0.0))
+    exponent = math.frexp(largest)[1]
+    if abs(exponent) > 500 and math.isfinite(largest):
+        return float(np.ldexp(norm(np.ldexp(flat, -exponent)), exponent))
+    # A conversion of float32 before the squares would take longer.
+    return float(np.sqrt(np.einsum("i,i->", flat, flat, dtype=np.float64)))

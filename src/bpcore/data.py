@@ -21,8 +21,30 @@ Batch = tuple[Any, Any, Any]
 
 
 def is_stream(X: object, y: object) -> bool:
-    """Whether X is mini-batches rather than rows: no array, and nothing for y."""
-    return y is None and isinstance(X, Iterable) and not hasattr(X, "shape")
+    """Whether X is mini-batches rather than rows: no array or table, nothing for y."""
+    return y is None and isinstance(X, Iterable) and not _is_data(X)
+
+
+#: What arrays, tables and columns of other libraries have.
+ARRAYS = (
+    "__array__",
+    "__array_interface__",
+    "__dataframe__",
+    "__arrow_c_stream__",
+    "__arrow_c_array__",
+    "__dlpack__",
+)
+
+
+def _is_data(X: object) -> bool:
+    """Whether it is one array, column or table: no mini-batches."""
+    if hasattr(X, "shape"):
+        return True
+    try:
+        memoryview(X)  # type: ignore[arg-type]
+    except (TypeError, ValueError, BufferError):
+        return any(hasattr(type(X), name) for name in ARRAYS)
+    return True
 
 
 class Stream:

@@ -52,6 +52,7 @@ class _Task:
     momentum: float = 0.9
 
 
+@np.errstate(all="ignore")  # whatever the caller has set
 def run(
     mnist: FilePath | None = None,
     epochs: int | None = None,

@@ -113,8 +113,7 @@ class Differences:
             return first, total, divisor, False
         if rates is not None:
             engine.lr = rates[0]
-        with np.errstate(over="ignore"):
-            flat: Real = gradient.astype(network.dtype)
+        flat: Real = door.in_dtype(gradient, network.dtype)
         engine.apply(flat, moments, end - first)
         return end, total + rows * loss, divisor + rows, True
 

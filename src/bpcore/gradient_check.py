@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bpcore import _validation as door
+from bpcore._errstate import own_errstate
 from bpcore._table import ROWS, ends
 from bpcore.buffers import views
 from bpcore.differences import Differences
@@ -155,11 +156,11 @@ def _largest(found: list[Worst]) -> Worst | None:
     return found[int(np.argmax([worst.error for worst in found]))]
 
 
+@own_errstate
 def _worst(name: str, exact: NDArray[Any], numerical: NDArray[np.float64]) -> Worst:
     """The element of one array that is furthest off."""
-    with np.errstate(invalid="ignore"):  # what is not finite is off by NaN
-        scale = np.fmax(np.abs(exact), np.abs(numerical)).max()
-        errors = np.abs(exact - numerical) / scale
+    scale = np.fmax(np.abs(exact), np.abs(numerical)).max()
+    errors = np.abs(exact - numerical) / scale  # NaN where one is not finite
     at = np.unravel_index(np.argmax(errors), errors.shape)
     return Worst(
         f"{name}[{', '.join(map(str, at))}]",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcore._errstate import own_errstate
 from bpcore._table import ROWS, in_short
 from bpcore.metrics import ALIASES
 
@@ -133,6 +134,7 @@ class History:
         """
         return {name: np.array(column) for name, column in self._columns.items()}
 
+    @own_errstate
     def plot(self, axes: Axes | None = None) -> Any:
         """Draw the losses, and below each metric and the rate where it changes.
 

@@ -12,6 +12,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcore._errstate import own_errstate
+
 #: Where the 64-bit words come from.
 Words = Callable[[int], NDArray[np.uint64]]
 
@@ -70,6 +72,7 @@ INITIALIZERS: dict[
 AT_A_TIME = 1 << 15
 
 
+@own_errstate
 def initialize(name: str, W: NDArray[np.floating], words: Words) -> None:
     """Fill W (n_in, n_out) by the initialiser of that name.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcore._errstate import callers_errstate, own_errstate
 from bpcore.buffers import Real, by_layer, running_views, views
 from bpcore.errors import DivergenceError
 from bpcore.optimizers import LBFGS
@@ -75,6 +76,7 @@ def take_moments(network: Network, data: tuple[Any, Any, Any]) -> None:
                 running[...] = of_data[0], of_data[1] * n / (n - 1)
 
 
+@own_errstate
 def fit(
     network: Network,
     data: tuple[Any, Any, Any],
@@ -123,7 +125,9 @@ def fit(
         network._engine.steps += 1
         take_moments(network, data)
         try:
-            stop = end_epoch(before, time.perf_counter() - clock)
+            seconds = time.perf_counter() - clock
+            with callers_errstate():
+                stop = end_epoch(before, seconds)
         except StopIteration as error:  # the caller's, which SciPy would swallow
             raise _Callers(error) from None
         before, clock = losses.get(x.tobytes(), before), time.perf_counter()

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from bpcore import _dispatch
 from bpcore import _settings as settings
 from bpcore._engine import SQUARES_AT_A_TIME
+from bpcore._errstate import own_errstate
 from bpcore.buffers import (
     Real,
     Views,
@@ -83,6 +84,7 @@ class Learner:
             if before is None or optimizer.lr is not before.lr:
                 self._begin_schedule()
 
+    @own_errstate
     def _new_state(self, optimizer: Optimizer) -> Real | None:
         if not optimizer.states:
             return None

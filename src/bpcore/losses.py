@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore import _validation as door
+from bpcore._errstate import callers_errstate, own_errstate
 
 if TYPE_CHECKING:
     from bpcore.graph.variable import Variable
@@ -168,6 +169,7 @@ class Loss:
         """The value of each of `symbols`."""
         return {symbol: getattr(self, name) for symbol, name in self.symbols.items()}
 
+    @own_errstate
     def by_outputs(self, a: Array, y: Array) -> Array:
         """dE/da (n, n_L), where the output activation is within the loss.
 
@@ -258,6 +260,7 @@ class CrossEntropy(Loss):
         """Of the smoothed targets y' in place of y."""
         return formula.replace("y", "y'") if self.label_smoothing else formula
 
+    @own_errstate
     def by_outputs(self, a: Array, y: Array) -> Array:
         if y.ndim == 1:
             y = np.eye(a.shape[1], dtype=a.dtype)[y]
@@ -287,6 +290,7 @@ class BinaryCrossEntropy(Loss):
     def target_kind(self, output: str) -> TargetKind:
         return TargetKind(several=True)
 
+    @own_errstate
     def by_outputs(self, a: Array, y: Array) -> Array:
         return _quotient(1 - y, 1 - a) - _quotient(y, a)
 
@@ -416,6 +420,7 @@ class Poisson(Loss):
             return "(1 - y / a) / n_L", self.by_z
         return self.by_a, ""
 
+    @own_errstate
     def by_outputs(self, a: Array, y: Array) -> Array:
         return (1 - _quotient(y, a)) / a.shape[1]
 
@@ -494,8 +499,13 @@ class CustomLoss(Loss):
         self, a: Array, y: Array, weight: Array, share: float
     ) -> tuple[Array, Array]:
         """w E (n,), and share w dE/da (n, n_L), of what the function answers."""
+        return self._weigh(a, weight, share, *self._ask(a, y))
+
+    @own_errstate
+    def _weigh(
+        self, a: Array, weight: Array, share: float, outputs: Any, answer: Any
+    ) -> tuple[Array, Array]:
         counts = weight > 0
-        outputs, answer = self._ask(a, y)
         if outputs is None:
             E, d = _pair(answer, a)
             object.__setattr__(self, "is_single", False)
@@ -510,15 +520,19 @@ class CustomLoss(Loss):
         E = np.where(counts, np.where(counts, E, 0) * weight, 0.0)
         return E, np.ascontiguousarray(delta, a.dtype)
 
+    def _call(self, a: Any, y: Array) -> Any:
+        with callers_errstate():
+            return self.function(a, y)
+
     def _ask(self, a: Array, y: Array) -> tuple[Variable | None, Any]:
         """The outputs as a variable, None if it takes arrays; and what it answers."""
         if self.is_graph is False:
-            return None, self.function(a, y)
+            return None, self._call(a, y)
         reason: Exception | None = None
         got = ""
         if self.is_graph is None:
             try:
-                answer = self.function(a.copy(), y.copy())
+                answer = self._call(a.copy(), y.copy())
             except (TypeError, AttributeError) as error:
                 reason, got = error, f"raised {type(error).__name__}"
             else:
@@ -530,7 +544,7 @@ class CustomLoss(Loss):
 
         outputs = Variable(a)
         try:
-            answer = self.function(outputs, y)
+            answer = self._call(outputs, y)
         except Exception as error:
             if got:
                 error.add_note(f"loss(a, y) was asked with arrays first, and {got}")
@@ -589,8 +603,7 @@ def _differentiated(
 
 def _quotient(y: Array, a: Array) -> Array:
     """y / a, and 0 where y is, however small a has become."""
-    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-        return np.where(y == 0, 0, y / a)
+    return np.where(y == 0, 0, y / a)
 
 
 def _numbers(answer: Any, dtype: Any) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import dataclasses
 import inspect
 import math
@@ -181,7 +182,10 @@ def _run_in_threads(
             try:
                 for i in range(len(threads), 0 if errors else count):
                     thread = threading.Thread(
-                        target=run, args=(finished[i],), name=f"bpcore_{i}"
+                        # Callbacks see the caller's context, np.errstate too.
+                        target=contextvars.copy_context().run,
+                        args=(run, finished[i]),
+                        name=f"bpcore_{i}",
                     )
                     threads.append(thread)
                     thread.start()

@@ -33,6 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore import _validation as door
+from bpcore._errstate import callers_errstate, own_errstate
 from bpcore.losses import CLASSES, TargetKind
 
 Array = NDArray[Any]
@@ -143,6 +144,7 @@ class BuiltIn(Metric):
         if self.requirement is not None:
             self.requirement(self.name, y, n_out, targets)
 
+    @own_errstate
     def _value(self, y: Array, a: Array, weight: Weights, targets: TargetKind) -> Any:
         a = a.reshape(len(a), -1)
         n_out = a.shape[1]
@@ -162,8 +164,7 @@ class BuiltIn(Metric):
             # Only ratios count; a power of two changes no digit of them.
             weight = np.asarray(weight, np.float64)
             weight = np.ldexp(weight, -np.frexp(weight.max())[1])
-        with np.errstate(all="ignore"):
-            return self.function(y, a, weight, targets)
+        return self.function(y, a, weight, targets)
 
 
 # --- Classes --------------------------------------------------------------------------
@@ -594,4 +595,5 @@ def _as_metric(metric: MetricLike) -> Metric:
 def _unweighted(
     function: Callable[[Array, Array], Any], y: Array, a: Array, weight: Weights
 ) -> Any:
-    return function(y, a)
+    with callers_errstate():
+        return function(y, a)

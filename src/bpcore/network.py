@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from bpcore import _dispatch, _engine, _html, fitting, training
 from bpcore import _settings as settings
 from bpcore import _validation as door
+from bpcore._errstate import own_errstate
 from bpcore._validation import Real
 from bpcore.activations import ACTIVATIONS
 from bpcore.buffers import aligned_zeros, part, running_views, views
@@ -1266,6 +1267,7 @@ class Network(Learner):
 
     # --- copies -----------------------------------------------------------------------
 
+    @own_errstate
     def astype(self, dtype: DTypeLike) -> Self:
         """A copy of the network in another dtype, with its optimizer's state.
 
@@ -1419,14 +1421,13 @@ class Network(Learner):
         design = self._design
         targets, product = with_class_weights(
             targets,
+            weight,
             class_weights,
             self.sizes[-1],
             design.loss,
             design.activations[-1],
             self._dtype,
         )
-        if weight is not None:
-            product *= weight if product.ndim == 1 else weight[:, None]
         door.require_weights(f"{of}class_weight", product, some=some)
         return rows, targets, product
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bpcore import _validation as door
+from bpcore._errstate import own_errstate
 
 #: h of a central difference where nobody said how large.
 CENTRAL_STEP = 1e-6
@@ -110,16 +111,11 @@ def _central(
     """(f(x + h e_i) - f(x - h e_i)) / (their distance) for every i."""
     if eps is None:
         eps = float(np.finfo(x.dtype).eps) ** (1 / 3) if scaled else CENTRAL_STEP
-    h = _steps(x, eps, scaled)
-    with np.errstate(over="ignore"):
-        above, below = (x + h).astype(x.dtype), (x - h).astype(x.dtype)
-    _require_two_sides(x, above, below, eps, scaled)
-    apart = above.astype(np.float64) - below
-    derivative = np.empty(x.shape)
+    above, below = _two_sides(x, eps, scaled)
+    rise = np.empty(x.shape)
     for i in np.ndindex(x.shape):
-        rise = _value(f, x, i, above[i]) - _value(f, x, i, below[i])
-        derivative[i] = rise / apart[i]
-    return derivative
+        rise[i] = _value(f, x, i, above[i]) - _value(f, x, i, below[i])
+    return _quotients(rise, above, below)
 
 
 def _complex_step(
@@ -128,24 +124,35 @@ def _complex_step(
     """Im f(x + i h e_i) / h for every i."""
     h = _steps(x, COMPLEX_STEP if eps is None else eps, scaled)
     x = x.astype(np.complex128)
-    derivative = np.empty(x.shape)
+    imaginary = np.empty(x.shape)
     for i in np.ndindex(x.shape):
-        derivative[i] = _value(f, x, i, complex(x[i].real, h[i])).imag / h[i]
-    return derivative
+        imaginary[i] = _value(f, x, i, complex(x[i].real, h[i])).imag
+    return _quotients(imaginary, h)
 
 
+@own_errstate
+def _quotients(
+    rise: NDArray[np.float64], above: NDArray[Any], below: NDArray[Any] | float = 0.0
+) -> NDArray[np.float64]:
+    """rise / (above - below), each element in float64."""
+    return np.asarray(rise / (above.astype(np.float64) - below))
+
+
+@own_errstate
 def _steps(x: NDArray[Any], eps: float, scaled: bool) -> NDArray[np.float64]:
     """The step of every element."""
     if not scaled:
         return np.full(x.shape, eps)
-    with np.errstate(over="ignore"):
-        return eps * np.maximum(1.0, np.abs(x.astype(np.float64)))
+    return eps * np.maximum(1.0, np.abs(x.astype(np.float64)))
 
 
-def _require_two_sides(
-    x: NDArray[Any], above: NDArray[Any], below: NDArray[Any], eps: float, scaled: bool
-) -> None:
-    """Raise if rounding leaves an element nothing on either side of it."""
+@own_errstate
+def _two_sides(
+    x: NDArray[Any], eps: float, scaled: bool
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """x + h and x - h; raises if rounding leaves an element nothing on either side."""
+    h = _steps(x, eps, scaled)
+    above, below = (x + h).astype(x.dtype), (x - h).astype(x.dtype)
     vanishes = (above == x) | (below == x)
     if vanishes.any():
         at = _first(vanishes)
@@ -154,14 +161,14 @@ def _require_two_sides(
             f"eps must not vanish beside x: {eps:g} changes nothing in {x[at]:g} at "
             f"{list(at)} in {x.dtype.name}; {advice}"
         )
-    with np.errstate(over="ignore", invalid="ignore"):
-        beyond = ~np.isfinite(above.astype(np.float64) - below)
+    beyond = ~np.isfinite(above.astype(np.float64) - below)
     if beyond.any():
         at = _first(beyond)
         raise ValueError(
             f"x must stay finite in {x.dtype.name} when a step is added; got "
             f"{x[at]:g} at {list(at)}"
         )
+    return above, below
 
 
 def _first(mask: NDArray[np.bool_]) -> tuple[int, ...]:

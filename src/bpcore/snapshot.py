@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -75,6 +74,8 @@ class Snapshot:
         """Whether the arrays could be written to the file."""
         try:
             if self._file is None:
+                import tempfile  # not at every import: most networks are small
+
                 file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
                 self._file = self._open.enter_context(file)
             self._file.seek(0)

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bpcore import _validation as door
+from bpcore._errstate import own_errstate
 from bpcore.losses import BinaryCrossEntropy, CrossEntropy, CustomLoss, Loss
 
 Weights = NDArray[np.float64]
@@ -27,6 +28,7 @@ Weights = NDArray[np.float64]
 ClassWeight = Mapping[int, float] | ArrayLike | str
 
 
+@own_errstate
 def scaled_to_mean_1(weights: Weights) -> Weights:
     """The weights over their mean, whose sum is exact but for its last rounding.
 
@@ -42,6 +44,7 @@ def scaled_to_mean_1(weights: Weights) -> Weights:
     return weights * (weights.size / math.fsum(weights.ravel().tolist()))
 
 
+@own_errstate
 def scaled_to_normal(weights: Weights) -> Weights:
     """The weights times a power of two where sums of w E might not be finite.
 
@@ -138,6 +141,7 @@ def _by_label(class_weight: Any, count: int, signs: bool) -> Weights:
     return weights
 
 
+@own_errstate
 def _balanced(targets: NDArray[Any], n_out: int, loss: Loss, output: str) -> Weights:
     """n / (number of classes x samples of the class): all classes weigh alike.
 
@@ -180,8 +184,10 @@ def _sum_over(y: NDArray[np.float64], c: Weights) -> Weights:
     return total
 
 
+@own_errstate
 def with_class_weights(
     targets: NDArray[Any],
+    weight: Weights | None,
     c: Weights,
     n_out: int,
     loss: Loss,
@@ -190,7 +196,7 @@ def with_class_weights(
 ) -> tuple[NDArray[Any], Weights]:
     """Targets y' and weights w with which the loss is that of weighted classes.
 
-    ::
+    The weights are times those of the samples, where these are given::
 
         cross_entropy          -sum_j c_j y_j log(a_j) = w E(y'),
                                w = sum c y / sum y,  y' = c y / w
@@ -202,6 +208,21 @@ def with_class_weights(
     ``torch.nn.CrossEntropyLoss(weight=c)`` of probabilities and, of several labels
     (then w is (n, n_L) and c_0 is 1), ``torch.nn.BCEWithLogitsLoss(pos_weight=c)``.
     """
+    targets, w = _weighted_classes(targets, c, n_out, loss, output, dtype)
+    if weight is not None:
+        w = w * (weight if w.ndim == 1 else weight[:, None])
+    return targets, w
+
+
+def _weighted_classes(
+    targets: NDArray[Any],
+    c: Weights,
+    n_out: int,
+    loss: Loss,
+    output: str,
+    dtype: np.dtype[Any],
+) -> tuple[NDArray[Any], Weights]:
+    """`with_class_weights`, of samples that all weigh 1."""
     smoothing = loss.setting if isinstance(loss, CrossEntropy) else 0.0
     if targets.ndim == 1 and not smoothing:
         return targets, c[targets]

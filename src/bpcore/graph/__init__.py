@@ -20,6 +20,7 @@ kernels; not for speed.  In the source::
     show          tables, and Graphviz
     edge          Edge: a local derivative
     backward      the backward pass
+    record        copies and pickles of graphs of any depth
     node          a network as an operation
     of_numpy      NumPy's functions that are operations
     operations    the table of operations: value and derivatives, arrays in and out

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bpcore._errstate import own_errstate
 from bpcore.graph.operations import Array
 
 if TYPE_CHECKING:
     from bpcore.graph.variable import Variable
 
-#: What derivatives are computed under: at sqrt(0) one is infinite, which is no mistake.
-QUIETLY: dict[str, Any] = {"divide": "ignore", "invalid": "ignore", "over": "ignore"}
 
+def in_order(
+    J: Variable, left_out: Callable[[Variable], bool] | None = None
+) -> list[Variable]:
+    """Everything J was computed from, and J, each after its operands.
 
-def in_order(J: Variable) -> list[Variable]:
-    """Everything J was computed from, and J, each after its operands."""
+    But for variables that are `left_out`, and what only they were computed from.
+    """
     order, known, waiting = [], set(), [J]
     while waiting:
         x = waiting[-1]
         new = [] if x in known else [o for o in sources(x) if o not in known]
+        if left_out is not None:
+            new = [o for o in new if not left_out(o)]
         if new:
             waiting += reversed(new)
             continue
@@ -36,6 +42,7 @@ def sources(x: Variable) -> list[Variable]:
     return [o for o in x._operands if not isinstance(o, np.ndarray)]
 
 
+@own_errstate
 def backpropagate(J: Variable, seed: Array) -> dict[Variable, Array]:
     """dJ by everything it was computed from, seed by J itself.
 
@@ -46,14 +53,13 @@ def backpropagate(J: Variable, seed: Array) -> dict[Variable, Array]:
     for _, operation in computed:
         operation.check()
     gradients = {J: seed}
-    with np.errstate(**QUIETLY):
-        for v, operation in reversed(computed):
-            for i, x in enumerate(v._operands):
-                if isinstance(x, np.ndarray):
-                    continue
-                part = operation.pull(i, gradients[v], v.value, v._values, v._options)
-                part = part.astype(x.dtype, copy=False)
-                gradients[x] = gradients[x] + part if x in gradients else part
+    for v, operation in reversed(computed):
+        for i, x in enumerate(v._operands):
+            if isinstance(x, np.ndarray):
+                continue
+            part = operation.pull(i, gradients[v], v.value, v._values, v._options)
+            part = part.astype(x.dtype, copy=False)
+            gradients[x] = gradients[x] + part if x in gradients else part
     loss = float(J.value.item()) if J.size == 1 else None
     operations = [operation for _, operation in computed]
     for kind in {type(operation): None for operation in operations}:

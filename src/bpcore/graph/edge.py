@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from bpcore.graph.backward import QUIETLY
+from bpcore._errstate import own_errstate
 from bpcore.graph.operations import Array
 
 if TYPE_CHECKING:
@@ -37,6 +35,7 @@ class Edge:
     position: int = field(default=0, repr=False)
 
     @property
+    @own_errstate
     def derivative(self) -> Array:
         """The local derivative d target / d source.
 
@@ -53,10 +52,9 @@ class Edge:
         target = self.target
         assert target._operation is not None
         target._operation.check()
-        with np.errstate(**QUIETLY):
-            return target._operation.derivative(
-                self.position, target._value, target._values, target._options
-            )
+        return target._operation.derivative(
+            self.position, target._value, target._values, target._options
+        )
 
     @property
     def shape(self) -> tuple[int, ...]:

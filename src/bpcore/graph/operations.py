@@ -78,6 +78,11 @@ class Tabled(Operation):
     value: Function
     derivatives: tuple[Function, ...]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """By its name: an operation is one of a table, never another."""
+        names = (name for name, each in OPERATIONS.items() if each is self)
+        return operation_named, (next(names),)
+
 
 class Elementwise(Tabled):
     """An operation on each element, after broadcasting."""
@@ -254,3 +259,8 @@ WHOLE = {
 }
 
 OPERATIONS: dict[str, Operation] = {**ELEMENTWISE, **WHOLE}
+
+
+def operation_named(name: str) -> Operation:
+    """The operation of the tables that has this name."""
+    return OPERATIONS[name]

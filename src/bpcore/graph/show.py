@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bpcore._errstate import own_errstate
 from bpcore._table import ROWS, ends
+from bpcore.buffers import norm
 from bpcore.graph.operations import Array
 
 if TYPE_CHECKING:
@@ -22,12 +24,11 @@ LARGEST = 8
 NODES = 200
 
 
+@own_errstate
 def brief(array: Array) -> str:
     """A small array as its numbers, a large one as shape and norm."""
     if array.size > LARGEST:
-        with np.errstate(over="ignore", invalid="ignore"):
-            norm = np.linalg.norm(array.astype(np.float64).reshape(-1))
-        return f"{array.shape} norm {norm:.6g}"
+        return f"{array.shape} norm {norm(array):.6g}"
     return _nested(array.tolist())
 
 
@@ -126,6 +127,7 @@ def rows(
     return found, len(first) if last else 0, name
 
 
+@own_errstate
 def table(order: list[Variable], most: float = ROWS) -> str:
     """The variables in order, each with a row; of many the first and the last."""
     found, gap, name = rows(order, most)
@@ -163,6 +165,7 @@ def html(order: list[Variable]) -> str:
     return f"<pre>{markup.escape(table(order))}</pre>"
 
 
+@own_errstate
 def dot(order: list[Variable], most: float = NODES) -> str:
     """A directed graph from the leaves to J.
 

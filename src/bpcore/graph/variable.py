@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TextIO
@@ -11,11 +12,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bpcore import _validation as door
+from bpcore._errstate import own_errstate
 from bpcore.graph import show
 from bpcore.graph.backward import backpropagate, in_order
 from bpcore.graph.edge import Edge
 from bpcore.graph.of_numpy import COMPARISONS, FUNCTIONS, UFUNCS, unknown
 from bpcore.graph.operations import OPERATIONS, Array, Operation
+from bpcore.graph.record import Record, deep_copy, recorded, shallow_copy
 
 #: What an operation takes: numbers have the dtype of the variables they meet.
 Operand = Any
@@ -65,6 +68,7 @@ class Variable:
         "_operation",
         "_options",
         "_reached_by",
+        "_record",
         "_value",
         "_values",
     )
@@ -80,6 +84,8 @@ class Variable:
         #: The pass that began here last, and the one that gave `grad`.
         self._began: object = None
         self._reached_by: object = None
+        #: A weak reference to what it is pickled in, or None.
+        self._record: Callable[[], Record | None] | None = None
 
     # --- what it is -------------------------------------------------------------------
 
@@ -100,7 +106,7 @@ class Variable:
         array = as_value("value", value)
         if array.shape != self.shape:
             raise ValueError(f"value must have shape {self.shape}; got {array.shape}")
-        self._value = array.astype(self.dtype, copy=False)
+        self._value = door.in_dtype(array, self.dtype)
 
     @property
     def grad(self) -> Array | None:
@@ -148,22 +154,22 @@ class Variable:
     __hash__ = object.__hash__
 
     def __eq__(self, other: object) -> Any:
-        return self._value == _value_of(other)
+        return _compare(operator.eq, self, other)
 
     def __ne__(self, other: object) -> Any:
-        return self._value != _value_of(other)
+        return _compare(operator.ne, self, other)
 
     def __lt__(self, other: Operand) -> Any:
-        return self._value < _value_of(other)
+        return _compare(operator.lt, self, other)
 
     def __le__(self, other: Operand) -> Any:
-        return self._value <= _value_of(other)
+        return _compare(operator.le, self, other)
 
     def __gt__(self, other: Operand) -> Any:
-        return self._value > _value_of(other)
+        return _compare(operator.gt, self, other)
 
     def __ge__(self, other: Operand) -> Any:
-        return self._value >= _value_of(other)
+        return _compare(operator.ge, self, other)
 
     def __repr__(self) -> str:
         name = "" if self.name is None else f", name={self.name!r}"
@@ -192,7 +198,7 @@ class Variable:
     ) -> Any:
         """``np.exp(x)``, and operators with an array on their left."""
         if function in COMPARISONS and method == "__call__" and not options:
-            return function(*map(_value_of, operands))
+            return _compare(function, *operands)
         name = UFUNCS.get(function)
         if name is None or method != "__call__" or options:
             raise TypeError(unknown(function.__name__))
@@ -241,7 +247,7 @@ class Variable:
         array([2., 4., 6.])
         """
         if gradient is not None:
-            seed = door.as_array("gradient", gradient).astype(self.dtype)
+            seed = door.in_dtype(door.as_array("gradient", gradient), self.dtype)
             if seed.shape != self.shape:
                 raise ValueError(
                     f"gradient must have shape {self.shape}; got {seed.shape}"
@@ -329,6 +335,18 @@ class Variable:
         """
         most = {"most": math.inf} if door.yes_or_no("all", all) else {}
         return show.dot(in_order(self), **most)
+
+    # --- copies, of graphs of any depth -----------------------------------------------
+
+    def __copy__(self) -> Variable:
+        return shallow_copy(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Variable:
+        return deep_copy(self, memo)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        record = Record.of(self)
+        return recorded, (record, record.positions[self])
 
     # --- operators --------------------------------------------------------------------
 
@@ -450,11 +468,21 @@ def apply(operation: str | Operation, *operands: Operand, **options: Any) -> Var
     dtype = np.result_type(*dtypes) if dtypes else np.dtype(np.float64)
     known = [x if isinstance(x, Variable) else _constant(x, dtype) for x in operands]
     values = tuple(x._value if isinstance(x, Variable) else x for x in known)
-    result = Variable(operation.value(*values, **options))
+    result = Variable(_computed(operation, values, options))
     _warn_of_pairs(known, result)
     result._operation, result._operands = operation, tuple(known)
     result._values, result._options = values, options
     return result
+
+
+@own_errstate
+def _computed(operation: Operation, values: Any, options: dict[str, Any]) -> Any:
+    return operation.value(*values, **options)
+
+
+@own_errstate
+def _compare(function: Callable[[Any, Any], Any], x: Any, y: Any) -> Any:
+    return function(_value_of(x), _value_of(y))
 
 
 def _warn_of_pairs(operands: list[Any], result: Variable) -> None:
@@ -484,11 +512,11 @@ def as_value(name: str, value: ArrayLike) -> Array:
         raise TypeError(f"{name} must be an array or a number; got a Variable")
     array = door.as_array(name, value)
     single = array.dtype in (np.float32, np.float64)
-    return array if single else array.astype(np.float64)
+    return array if single else door.in_dtype(array, np.dtype(np.float64))
 
 
 def _constant(value: Operand, dtype: np.dtype[Any]) -> Array:
     """An operand that is no variable; numbers and integers take the dtype."""
     array = door.as_array("operand", value)
     of_its_own = array.ndim and array.dtype in (np.float32, np.float64)
-    return array if of_its_own else array.astype(dtype)
+    return array if of_its_own else door.in_dtype(array, dtype)

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcore._errstate import own_errstate
+
 Array = NDArray[Any]
 
 SELU_SCALE = 1.0507009873554805
@@ -25,8 +27,7 @@ def sigmoid(z: Array) -> Array:
 
 def below(z: Array, highest: Array) -> Array:
     """z - highest, and 0 where they are equal, also where both are infinite"""
-    with np.errstate(invalid="ignore"):
-        return np.where(z == highest, 0, z - highest)
+    return np.where(z == highest, 0, z - highest)
 
 
 def softmax(z: Array) -> Array:
@@ -35,6 +36,7 @@ def softmax(z: Array) -> Array:
     return e / e.sum(axis=1, keepdims=True)
 
 
+@own_errstate
 def normal_cdf(z: Array) -> Array:
     """The share of a standard normal distribution below z."""
     return (0.5 * (1 + erf(z / math.sqrt(2)))).astype(z.dtype)
@@ -119,11 +121,13 @@ DERIVATIVES: dict[str, Callable[[Array], Array]] = {
 }
 
 
+@own_errstate
 def activate(z: Array, activation: str) -> Array:
     """f(z)     z (n, n_out)"""
     return FUNCTIONS[activation](z).astype(z.dtype, copy=False)
 
 
+@own_errstate
 def times_derivative(delta: Array, a: Array, activation: str) -> Array:
     """delta * f'(z), given a = f(z), or z for a where f' needs it"""
     if activation == "identity":

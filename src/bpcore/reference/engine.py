@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcore._errstate import methods_own_errstate
 from bpcore._settings import Design
 from bpcore.activations import ACTIVATIONS
 from bpcore.buffers import part, running_views, views
@@ -50,6 +51,7 @@ class Layer:
         return self.z if ACTIVATIONS[f].of_z else self.f
 
 
+@methods_own_errstate
 class Engine:
     """``bpcore._engine.Engine`` in NumPy: same methods, same order, same buffers."""
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcore._errstate import own_errstate
 from bpcore.reference.activations import activate, times_derivative
 
 Array = NDArray[Any]
@@ -18,16 +18,19 @@ EPS = 1e-5
 # --- products -------------------------------------------------------------------------
 
 
+@own_errstate
 def forward(a: Array, W: Array, b: Array, activation: str = "identity") -> Array:
     """f(a @ W + b)     a (n, n_in)  W (n_in, n_out)  b (n_out,)"""
     return activate(a @ W + b, activation)
 
 
+@own_errstate
 def propagate(delta: Array, W: Array, a: Array, activation: str = "identity") -> Array:
     """(delta @ W.T) * f'(z)     delta (n, n_out)  W (n_in, n_out)  a = f(z)"""
     return times_derivative(delta @ W.T, a, activation)
 
 
+@own_errstate
 def gradient(a: Array, delta: Array) -> tuple[Array, Array]:
     """dW = a.T @ delta, db = delta.sum(0)     a (n, n_in)  delta (n, n_out)"""
     return a.T @ delta, delta.sum(axis=0)
@@ -36,6 +39,7 @@ def gradient(a: Array, delta: Array) -> tuple[Array, Array]:
 # --- normalisation --------------------------------------------------------------------
 
 
+@own_errstate
 def normalise(
     u: Array, gain: Array, shift: Array, kind: str
 ) -> tuple[Array, Array, Array, Array]:
@@ -51,8 +55,7 @@ def normalise(
     mean, variance = u.mean(axis=axis, keepdims=True), u.var(axis=axis, keepdims=True)
     inverse = 1 / np.sqrt(variance + EPS * c * c)
     hat = (u - mean) * inverse
-    with np.errstate(over="ignore"):
-        moments = np.stack([(mean / c).ravel(), (variance / c / c).ravel()])
+    moments = np.stack([(mean / c).ravel(), (variance / c / c).ravel()])
     return gain * hat + shift, hat, (inverse * c).astype(u.dtype), moments
 
 
@@ -65,6 +68,7 @@ def unit_scale(largest: Array) -> Array:
     return np.ldexp(np.ones_like(largest), np.where(fits, 0, -np.clip(e, -most, most)))
 
 
+@own_errstate
 def normalise_back(
     delta: Array, hat: Array, inverse: Array, gain: Array, kind: str
 ) -> tuple[Array, Array, Array]:
@@ -77,6 +81,7 @@ def normalise_back(
     return back, (delta * hat).sum(axis=0), delta.sum(axis=0)
 
 
+@own_errstate
 def follow(running: Array, moments: Array, n: int) -> None:
     """running = 0.9 running + 0.1 moments, the variance over n - 1, in place"""
     mean, variance = moments
@@ -84,6 +89,7 @@ def follow(running: Array, moments: Array, n: int) -> None:
     running += 0.1 * (np.stack([mean, unbiased]) - running)
 
 
+@own_errstate
 def fold(W: Array, shift: Array, gain: Array, running: Array) -> tuple[Array, Array]:
     """W and b with which a @ W + b is what batch norm makes of it by running moments"""
     mean, variance = running
@@ -119,20 +125,25 @@ def random_bits(key: int, n: int, width: int) -> NDArray[np.uint32]:
     return mix(mix(np.arange(width, dtype=np.uint32) + low) ^ high)
 
 
+@own_errstate
 def drop(x: Array, key: int, p: float) -> Array:
     """x / (1 - p) where it is kept, 0 with probability p"""
     kept = random_bits(key, *x.shape) >= np.uint32(int(p * 2**32))
     return np.where(kept, x * x.dtype.type(1 / (1 - p)), 0).astype(x.dtype)
 
 
+@own_errstate
 def add_noise(x: Array, key: int, size: float) -> Array:
     """x + size N(0, 1)"""
+    from statistics import NormalDist  # which imports fractions, decimal and random
+
     signed = random_bits(key, *x.shape).astype(np.int32).astype(np.float64)
     shares = (signed + 0.5) / 2**32 + 0.5
     quantile = np.vectorize(NormalDist().inv_cdf, otypes=[np.float64])
     return (x + size * quantile(shares)).astype(x.dtype)
 
 
+@own_errstate
 def shuffle(order: NDArray[np.int64], words: NDArray[np.uint64]) -> None:
     """For i = n-1 .. 1 swap order[i] and order[words[i] (i+1) / 2^64]."""
     for i in range(len(order) - 1, 0, -1):

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcore._errstate import own_errstate
 from bpcore.losses import LOSSES
 from bpcore.reference.activations import activate, below
 
 Array = NDArray[Any]
 
 
+@own_errstate
 def loss(
     z: Array, y: Array, name: str, setting: float | None = None
 ) -> tuple[Array, Array]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcore._errstate import own_errstate
 from bpcore.reference.layers import unit_scale
 
 Array = NDArray[Any]
@@ -139,6 +140,7 @@ RULES: dict[str, Callable[[Array, Array, Settings, float, int], Array]] = {
 }
 
 
+@own_errstate
 def descend(
     w: Array, g: Array, group: dict[str, Any], lr: float, step: int, state: Any = None
 ) -> None:
@@ -154,6 +156,7 @@ def descend(
     w -= RULES[o.rule](g, state, o, lr, step)
 
 
+@own_errstate
 def clip_norm(g: Array, most: float, factor: float = 1.0) -> float:
     """g = factor g min(1, most / (||factor g|| + 1e-6)) in place; returns the norm"""
     wide = g.astype(np.float64)
@@ -163,10 +166,10 @@ def clip_norm(g: Array, most: float, factor: float = 1.0) -> float:
     return norm
 
 
+@own_errstate
 def limit_norms(W: Array, most: float) -> None:
     """W[:, j] = W[:, j] min(1, most / ||W[:, j]||) in place"""
     scale = unit_scale(np.abs(W).max(axis=0))
     norms = np.sqrt(((W * scale) ** 2).sum(axis=0))  # of scale W
-    with np.errstate(over="ignore"):
-        longer = norms > most * scale
+    longer = norms > most * scale
     W[:, longer] = (W * scale)[:, longer] * (most / norms[longer])

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bpcore import _validation as door
+from bpcore._errstate import own_errstate
 from bpcore._table import in_short
+from bpcore.buffers import norm
 from bpcore.errors import DivergenceError
 from bpcore.network import Network
 from bpcore.tracing.record import record
-from bpcore.tracing.text import norm
-from bpcore.weights import scaled_to_mean_1
 
 if TYPE_CHECKING:
     from bpcore.history import History
@@ -54,7 +54,7 @@ class GradientFlow:
     Parameters
     ----------
     X, y, sample_weight : array-like
-        A mini-batch, as for ``Network.fit``: some hundred rows tell enough.
+        A mini-batch, as for ``Network.train_step``: some hundred rows tell enough.
     every : int
         Epochs from one record to the next.
 
@@ -108,10 +108,7 @@ class GradientFlow:
     def _checked(self, network: Network) -> tuple[Any, Any, Any]:
         door.instance("network", network, Network)
         network._require_derivatives()
-        X, y, weight = network._batch(self._X, self._y, self._weight, "GradientFlow: ")
-        if weight is not None:  # as fit scales them
-            weight = scaled_to_mean_1(weight)
-        batch = X, y, weight
+        batch = network._batch(self._X, self._y, self._weight, "GradientFlow: ")
         network._require_rows(len(batch[0]), "GradientFlow: ")
         layers = len(self._records[0][2]["dW"]) if self._records else None
         if layers not in (None, len(network.weights)):
@@ -200,6 +197,7 @@ class GradientFlow:
         return draw_flow(self)
 
 
+@own_errstate
 def flow(t: Trace) -> dict[str, list[float]]:
     """The columns of `GradientFlow` for one step."""
     layers, makes_step = range(t.n_layers), t.after is not t.before

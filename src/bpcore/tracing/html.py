@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bpcore import _html
+from bpcore._errstate import own_errstate
 from bpcore.tracing.derivation import derivation, is_small
 from bpcore.tracing.text import shown
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from bpcore.tracing.values import Trace
 
 
+@own_errstate
 def html(trace: Trace) -> str:
     """A table for each part of the step, equations to the left of their numbers."""
     whole = is_small(trace)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bpcore._errstate import own_errstate
 from bpcore._table import ROWS, columns, ends, narrow
 from bpcore.tracing.derivation import LAYERS, is_small
 from bpcore.tracing.paths import MOST, terms, units_of
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from bpcore.tracing.paths import PathSum
 
 
+@own_errstate
 def text(path: PathSum, all: bool = False) -> str:
     """Along all paths, layer by layer, and what each costs."""
     parts = all_paths(path, all), layer_by_layer(path, all), costs(path)

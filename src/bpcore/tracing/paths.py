@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bpcore import _validation as door
+from bpcore._errstate import own_errstate
 from bpcore.tracing import counts
 from bpcore.tracing.text import number
 
@@ -126,6 +127,7 @@ class PathSum:
         return text(self, door.yes_or_no("all", all))
 
 
+@own_errstate
 def path_sum(trace: Trace, l: int, i: int, j: int) -> PathSum:
     """dE/dW[l][i, j] of a trace; see ``Trace.path``."""
     shapes = [W.shape for W in trace.dW]
@@ -197,8 +199,7 @@ def slope(trace: Trace, m: int) -> Real:
         kept = None if kept is None else kept[:, None, :]
     if kept is None:
         return slopes
-    with np.errstate(invalid="ignore"):  # what drops out may be infinite
-        return np.where(kept == 0, 0, slopes * kept)
+    return np.where(kept == 0, 0, slopes * kept)  # what drops out may be infinite
 
 
 def units_of(factors: tuple[Factor, ...]) -> tuple[str, ...]:

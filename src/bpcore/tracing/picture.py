@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bpcore import _validation as door
+from bpcore._errstate import own_errstate
 from bpcore._table import ends
 from bpcore.tracing.derivation import LAYERS, SMALL
 
@@ -26,6 +27,7 @@ LEGEND = 12
 MAP = "RdBu_r"
 
 
+@own_errstate
 def draw(trace: Trace, row: int | None, axes: Axes | None, limit: float | None) -> Any:
     """Nodes and edges where they can be told apart, else heat maps."""
     if row is not None:
@@ -257,6 +259,7 @@ def _draw_maps(trace: Trace, row: int | None) -> Figure:
 # --- gradient flow --------------------------------------------------------------------
 
 
+@own_errstate
 def draw_flow(flow: GradientFlow) -> Figure:
     """A panel for every column that has numbers, one line for each layer."""
     from bpcore import _figure

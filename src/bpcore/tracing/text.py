@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bpcore._errstate import own_errstate
+from bpcore.buffers import norm
 from bpcore.tracing.derivation import LAYERS, Line, derivation, is_small
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ EQUATION = 48
 DIGITS = 6
 
 
+@own_errstate
 def text(trace: Trace, digits: int = DIGITS, all: bool = False) -> str:
     """The equations of the step beside their numbers."""
     whole = all or is_small(trace)
@@ -99,9 +102,3 @@ def summary(array: Real) -> str:
     if array.dtype.kind == "i":  # labels
         return f"shape {array.shape}, {extremes}"
     return f"shape {array.shape}, norm {number(norm(array))}, {extremes}"
-
-
-def norm(array: Real) -> float:
-    """The norm of Frobenius, with squares in float64: no float32 is too small."""
-    flat = np.ravel(array)
-    return float(np.sqrt(np.einsum("i,i->", flat, flat, dtype=np.float64)))

@@ -11,6 +11,7 @@ import numpy as np
 from bpcore import _validation as door
 from bpcore._dispatch import kernels
 from bpcore._engine import noise_key
+from bpcore._errstate import own_errstate
 from bpcore._settings import Design
 from bpcore.activations import ACTIVATIONS
 from bpcore.buffers import Real, Views, running_views, views
@@ -480,8 +481,7 @@ class Trace:
             return ones
         n, width = source.shape
         tell("these derivatives take", n * width * width * source.itemsize)
-        one = np.eye(width, dtype=source.dtype)
-        return source[:, :, None] * (one - source[:, None, :])
+        return _softmax_jacobian(source)
 
     def _back(self, l: int, out: Real, f: str) -> Real:
         """(delta[l] @ W[l].T) * f'[l-1](z[l-1])"""
@@ -506,6 +506,7 @@ class Trace:
         return found
 
     @cached_property
+    @own_errstate
     def _by_output(self) -> Real:
         """dE/da[L]; by formula where the loss has its output activation within."""
         if not self.design.loss_takes_z:
@@ -514,8 +515,14 @@ class Trace:
         w = np.ones(len(a)) if self.weight is None else self.weight
         share = w.reshape(len(a), -1) / len(a)
         by_a = self.design.loss.by_outputs(a, self.y)
-        with np.errstate(over="ignore", invalid="ignore"):  # of a row without weight
-            return np.where(share == 0, 0, by_a * share).astype(a.dtype)
+        return np.where(share == 0, 0, by_a * share).astype(a.dtype)
+
+
+@own_errstate
+def _softmax_jacobian(a: Real) -> Real:
+    """a_j ([j = k] - a_k) of each row."""
+    one = np.eye(a.shape[1], dtype=a.dtype)
+    return a[:, :, None] * (one - a[:, None, :])
 
 
 def _as_lists(value: Any) -> Any:

@@ -1,0 +1,97 @@
+"""Floating-point errors: the library's own arithmetic does not depend on np.errstate.
+
+``np.errstate`` and ``np.seterr`` say what NumPy does at an overflow, an underflow, a
+division by zero or an invalid operation: nothing, a warning, an exception, a call.
+Where the library computes with NumPy it takes NumPy's value (0, infinity, NaN) and
+checks it where that matters, so none of these settings may raise, warn or change a
+result in it.  Two things do that::
+
+    @own_errstate               a function of the library: nothing is reported within
+    with callers_errstate():    a call of the user's function from there: as he set it
+
+Calls within calls cost next to nothing: only the outermost sets anything.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from contextvars import Context, ContextVar, copy_context
+from types import FunctionType
+from typing import ParamSpec, TypeVar
+
+import numpy as np
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Class = TypeVar("Class", bound=type)
+
+#: The context of the caller of the outermost function of the library, with its
+#: settings; None outside of one.
+_callers: ContextVar[Context | None] = ContextVar("bpcore_callers", default=None)
+
+
+def own_errstate(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorator: NumPy reports no floating-point errors while the function runs.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore._errstate import own_errstate
+    >>> @own_errstate
+    ... def log(x):
+    ...     return np.log(x)
+    >>> with np.errstate(all="raise"):
+    ...     log(np.zeros(1))
+    array([-inf])
+    """
+    quiet: Callable[P, R] = np.errstate(all="ignore")(function)
+
+    @functools.wraps(function)
+    def under_own_errstate(*args: P.args, **kwargs: P.kwargs) -> R:
+        if _callers.get() is not None:
+            return function(*args, **kwargs)
+        token = _callers.set(copy_context())
+        try:
+            return quiet(*args, **kwargs)
+        finally:
+            _callers.reset(token)
+
+    return under_own_errstate
+
+
+def methods_own_errstate(cls: Class) -> Class:
+    """Class decorator: `own_errstate` for all public methods that the class defines."""
+    for name, method in list(vars(cls).items()):
+        if isinstance(method, FunctionType) and name[0] != "_":
+            setattr(cls, name, own_errstate(method))
+    return cls
+
+
+class callers_errstate:
+    """Context: the settings of the caller, for a call of his function in the library.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore._errstate import callers_errstate, own_errstate
+    >>> @own_errstate
+    ... def call(f):
+    ...     with callers_errstate():
+    ...         return f()
+    >>> with np.errstate(over="raise"):
+    ...     call(np.geterr)["over"]
+    'raise'
+    """
+
+    def __enter__(self) -> None:
+        self.context = _callers.get()
+        if self.context is not None:
+            self.errstate = np.errstate(**self.context.run(np.geterr))
+            self.token = _callers.set(None)
+            self.errstate.__enter__()
+
+    def __exit__(self, *exception: object) -> None:
+        if self.context is not None:
+            self.errstate.__exit__(None, None, None)
+            _callers.reset(self.token)

@@ -1,0 +1,190 @@
+"""Programs put together by PyInstaller have all that bpcore imports and reads."""
+
+import importlib.util
+import os
+import re
+import runpy
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import bpcore
+from bpcore import _dispatch
+from bpcore.__pyinstaller import get_hook_dirs
+from bpcore._cpu import supported
+
+PACKAGE = Path(bpcore.__file__).parent
+PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
+(HOOKS,) = get_hook_dirs()
+COMMANDS = {"__main__", "cli", "demo", "__pyinstaller"}
+
+
+@pytest.fixture(scope="module")
+def hook():
+    return runpy.run_path(str(Path(HOOKS) / "hook-bpcore.py"))
+
+
+def in_the_package():
+    """Every module but the commands, by the names of the files."""
+    found = {"bpcore"}
+    for path in PACKAGE.rglob("*"):
+        *folders, name = path.relative_to(PACKAGE).parts
+        module = name.split(".")[0]
+        if COMMANDS & {*folders, module} or "__pycache__" in folders:
+            continue
+        if path.suffix in (".py", ".so", ".pyd"):
+            parts = folders if module == "__init__" else [*folders, module]
+            found.add(".".join(["bpcore", *parts]))
+    return found
+
+
+def test_every_module_is_named(hook):
+    assert {*hook["hiddenimports"]} == in_the_package()
+    assert len(hook["hiddenimports"]) == len({*hook["hiddenimports"]})
+
+
+def test_what_is_imported_by_a_computed_name_is_among_them(hook):
+    names = {*hook["hiddenimports"]}
+    for isa in _dispatch.available:
+        assert f"bpcore._{isa}._kernels" in names
+    assert {isa for isa in supported() if _dispatch.is_built(isa)} == {
+        name.split(".")[1].removeprefix("_")
+        for name in names
+        if re.fullmatch(r"bpcore\._\w+\._kernels", name)
+    }
+    for module in ("tracing", "tracing.flow", "graph", "graph.record", "datasets"):
+        assert f"bpcore.{module}" in names
+    assert {"bpcore._engine", "bpcore._cpu", "bpcore._figure"} <= names
+
+
+def test_the_data_are_among_it(hook):
+    ((folder, inside),) = hook["datas"]
+    assert inside == "bpcore/data"
+    assert Path(folder, "digits.npz").is_file()
+
+
+def test_the_hook_does_not_import_the_package():
+    code = f"""
+import runpy, sys
+runpy.run_path({str(Path(HOOKS) / "hook-bpcore.py")!r})
+print(*(name for name in sys.modules if name.split(".")[0] in ("bpcore", "numpy")))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split() == [], done.stderr
+
+
+@pytest.mark.skipif(not PYPROJECT.is_file(), reason="needs the source tree")
+def test_the_hook_is_declared_and_installed():
+    project = tomllib.loads(PYPROJECT.read_text())
+    entry = project["project"]["entry-points"]["pyinstaller40"]["hook-dirs"]
+    module, function = entry.split(":")
+    assert getattr(importlib.import_module(module), function)() == [HOOKS]
+    packages = project["tool"]["setuptools"]["packages"]
+    source = PYPROJECT.parent / "src"
+    assert {*packages} == {
+        ".".join(path.parent.relative_to(source).parts)
+        for path in source.rglob("__init__.py")
+    }
+
+
+# --- without the packages of some builds ----------------------------------------------
+
+
+def partial_copy(folder, kept):
+    """The package as links, with the kernels of some instruction sets only."""
+    package = folder / "bpcore"
+    package.mkdir()
+    for path in PACKAGE.iterdir():
+        isa = path.name.removeprefix("_")
+        if isa not in supported() or isa in kept:
+            (package / path.name).symlink_to(path, path.is_dir())
+    return folder
+
+
+def use(folder, code, **environment):
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env={**os.environ, "PYTHONPATH": str(folder), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+USE = """
+import bpcore as bp
+from bpcore import _dispatch
+bp.Network([2, 3, 1], rng=0).train_step([[1.0, 2.0]], [[1.0]])
+print(*_dispatch.available)
+"""
+
+
+@pytest.mark.parametrize("kept", [*((isa,) for isa in _dispatch.available), None])
+def test_builds_whose_package_is_absent(tmp_path, kept):
+    kept = _dispatch.available[1:] + _dispatch.available[:1] if kept is None else kept
+    done = use(partial_copy(tmp_path, kept), USE, BPCORE_ISA="")
+    assert {*done.stdout.split()} == {*kept}, done.stderr
+    if absent := next((isa for isa in supported() if isa not in kept), None):
+        done = use(tmp_path, "import bpcore", BPCORE_ISA=absent)
+        assert done.stderr.splitlines()[-1].startswith("ImportError: BPCORE_ISA must")
+
+
+def test_no_build_at_all(tmp_path):
+    done = use(partial_copy(tmp_path, ()), "import bpcore", BPCORE_ISA="")
+    assert "ImportError: bpcore must come with kernels" in done.stderr
+
+
+# --- for real -------------------------------------------------------------------------
+
+PROGRAM = """
+import numpy as np
+import bpcore as bp
+from bpcore.datasets import load_digits
+
+X, y = load_digits()
+net = bp.Network([64, 16, 10], loss="cross_entropy", optimizer=bp.Adam(3e-3), rng=0)
+net.fit(X, y, epochs=3, progress=False, callbacks=[bp.GradientFlow(X[:50], y[:50])])
+print(len(bp.trace(net, X[:2], y[:2]).text()) > 0)
+x = bp.graph.Variable(3.0)
+(x * x).backward()
+print(x.grad == 6, bp.reference.Network([2, 1], rng=0).predict([1.0, 2.0]).shape)
+print(*bp.config()["available"])
+print(net.predict(X).argmax(1).tolist())
+"""
+
+
+def test_a_program(tmp_path):
+    """It has every build of the kernels, and computes what the source does."""
+    pytest.importorskip("PyInstaller")
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM)
+    build = subprocess.run(
+        [sys.executable, "-m", "PyInstaller", "--noconfirm", "--log-level=WARN"]
+        + ["--additional-hooks-dir", HOOKS, "--paths", str(PACKAGE.parent)]
+        + [f"--exclude-module={name}" for name in ("matplotlib", "scipy", "pandas")]
+        + ["--distpath", str(tmp_path / "dist"), "--workpath", str(tmp_path / "build")]
+        + ["--specpath", str(tmp_path), str(program)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert build.returncode == 0, build.stderr
+    clean = {name: value for name, value in os.environ.items() if "PYTHON" not in name}
+    done = subprocess.run(
+        [tmp_path / "dist" / "program" / "program"],
+        cwd=tmp_path / "dist",
+        env=clean,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    expected = subprocess.run(
+        [sys.executable, program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == expected.stdout != "", done.stderr
