@@ -284,9 +284,9 @@ cdef void loss_pass(
 
 
 cdef bint moments_fit(const net_t *net) noexcept nogil:
-    """Whether the moments of the mini-batch can be followed: none is infinite or NaN,
+    """Whether the moments of the mini-batch can be followed.
 
-    nor its variance times n / (n - 1).
+    They must be finite, and so must the variance times n / (n - 1).
     """
     cdef Py_ssize_t l
     for l in range(net.L):
@@ -302,10 +302,11 @@ cdef bint step(
     net_t *net, const worker_t *worker, const batch_t *batch, uint64_t key,
     sums_t *sums, bint ends,
 ) noexcept nogil:
-    """One mini-batch of training; false, and nothing changed, if its loss is infinite,
+    """One mini-batch of training; false, and nothing changed, if it diverges.
 
-    or moments of batch norm.  It is a fused step, or its gradient is stored and waits
-    for that of others.  Rows that all have weight 0 make no step.
+    It does where its loss, or a moment of batch norm, is not finite.  It is a fused
+    step, or its gradient is stored and waits for that of others.  Rows that all have
+    weight 0 make no step.
     """
     cdef double loss = 0, weight = weight_sum(net, batch)
     cdef double divisor = mean_divisor(net, batch, weight)

@@ -437,23 +437,21 @@ cdef void times_derivative_nogil(
 
 cdef void loss_nogil(
     const worker_t *worker, double *E, real *delta, const real *z,
-    const targets_t *targets, double share_of_one,
+    const targets_t *targets, double scale,
     Py_ssize_t n, Py_ssize_t n_out, loss_t kind, double setting,
 ) noexcept nogil:
-    """E[i] = w[i] E(z[i], y[i]),  delta[i] = share w[i] dE(z[i], y[i])/dz[i]
+    """E[i] = w[i] E(z[i], y[i]),  delta[i] = scale w[i] dE(z[i], y[i])/dz[i]
 
-    z, delta (n, n_out)  E (n,)  share = 1 / sum(w).  The cross-entropies, the
+    z, delta (n, n_out)  E (n,)  scale = 1 / n for a mean over rows.  The cross-entropies, the
     divergence and poisson_of_log take the values before their softmax, sigmoid or exp
     for z, the others activations.
     """
     cdef Py_ssize_t first, end
     share(worker, n, 1, &first, &end)
     if real is float:
-        loss_rows_f32(kind, setting, E, delta, z, targets, share_of_one, first, end,
-                      n_out)
+        loss_rows_f32(kind, setting, E, delta, z, targets, scale, first, end, n_out)
     else:
-        loss_rows_f64(kind, setting, E, delta, z, targets, share_of_one, first, end,
-                      n_out)
+        loss_rows_f64(kind, setting, E, delta, z, targets, scale, first, end, n_out)
 
 
 cdef void limit_norms_nogil(
