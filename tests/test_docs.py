@@ -60,7 +60,7 @@ def test_doctests_of_kernels(isa):
 
 
 #: Attributes of the engine, which are no methods.
-FIELDS = {"capacity", "gathers", "n_threads", "lr", "steps", "seen"}
+FIELDS = {"capacity", "gathers", "n_threads", "lr", "steps", "layer_steps", "seen"}
 
 
 def public_functions(module):

@@ -430,16 +430,16 @@ def test_streams_join_rows_that_are_alone(Network, sizes, weighted):
     net.fit(
         items(), epochs=1, batch_callbacks=[lambda *at: used.append(at[2])], **QUIET
     )
-    joined, group = [], []
+    joined = []
     for n, end in zip(sizes, ends, strict=True):
         rows = list(range(end - n, end))
-        if group and (len(group) == 1 or n == 1):
-            group += rows
+        if joined and len(joined[-1]) == 1:
+            joined[-1] += rows
         else:
-            if group:
-                joined.append(group)
-            group = rows
-    joined.append(group)
+            joined.append(rows)
+    if len(joined) > 1 and len(joined[-1]) == 1:
+        last = joined.pop()
+        joined[-1] += last
     assert len(used) == len(joined)
     other = norm_net(Network)
     for rows in joined:

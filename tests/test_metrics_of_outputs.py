@@ -482,7 +482,7 @@ def test_unequal_weights_of_a_loss_that_is_one_number(Network):
 
 
 @pytest.mark.parametrize("loss", PER_SAMPLE.values(), ids=PER_SAMPLE)
-def test_a_loss_per_sample_is_computed_of_some_rows_at_a_time(Network, loss):
+def test_a_loss_function_is_called_with_all_rows_at_once(Network, loss):
     rows = []
 
     def counted(a, y):
@@ -492,7 +492,30 @@ def test_a_loss_per_sample_is_computed_of_some_rows_at_a_time(Network, loss):
     net = Network([2, 1], loss=counted, dtype="float64", rng=0)
     value = net.evaluate(X, Y)
     assert value == pytest.approx(((net.predict(X) - Y) ** 2).mean(), rel=1e-12)
-    assert max(rows) == 256
+    assert max(rows) == N
+
+
+def root_mean_square_of_each(a, y):
+    r = np.sqrt(np.mean((a - y) ** 2))
+    return np.full(len(a), r), (a - y) / (len(a) * max(r, 1e-9))
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        root_mean_square_of_each,
+        lambda a, y: ((a - y) ** 2).mean() ** 0.5 + 0 * (a - y)[:, 0],
+    ],
+    ids=["arrays", "graph"],
+)
+def test_values_per_sample_that_depend_on_the_other_rows(Network, loss):
+    """A root mean square, as the value of every row: whole in every order."""
+    net = Network([1, 1], loss=loss, init="zeros", optimizer=bp.SGD(0.0))
+    for y in (np.repeat([0.0, 1.0], 512), np.tile([0.0, 1.0], 512)):
+        zeros = np.zeros((1024, 1))
+        assert net.evaluate(zeros, y) == pytest.approx(math.sqrt(0.5), rel=1e-7)
+        history = net.fit(zeros, y, validation=(zeros, y), epochs=1, **QUIET)
+        assert history.validation_loss[0] == pytest.approx(math.sqrt(0.5), rel=1e-7)
 
 
 def test_lbfgs_with_a_loss_that_is_one_number():

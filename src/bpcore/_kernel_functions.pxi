@@ -138,9 +138,13 @@ cdef _Settings recent = None
 cdef _Settings settings_of(optimizer):
     """The settings, read from the optimizer unless they were the last ones read."""
     global recent
-    if recent is None or recent.optimizer is not optimizer:
-        recent = _Settings(optimizer)
-    return recent
+    cdef _Settings it = recent
+    if it is None or it.optimizer is not optimizer:
+        it = _Settings(optimizer)
+        if recent is not None:  # often with another learning rate only
+            carry_powers(&it.c, &recent.c)
+        recent = it
+    return it
 
 
 cdef int require_state(
@@ -884,7 +888,7 @@ def loss(
         count += 1
     if weight is not None:
         require_vector("weight", weight.shape[0], n)
-        targets.weight = &weight[0]
+        targets.weight, targets.weights = &weight[0], 1
         spans[count] = read("weight", &weight[0], n)
         count += 1
         weights = 0

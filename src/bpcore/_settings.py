@@ -29,6 +29,8 @@ NORMS = ("batch", "layer")
 
 def layer_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
     """n_0, ..., n_L, at least one layer and not more parameters than can be counted."""
+    if door.has_labels(sizes):
+        sizes = by_label("sizes must be a sequence of whole numbers", sizes)
     ordered = isinstance(sizes, Sequence) or np.ndim(sizes) == 1
     if not ordered or isinstance(sizes, str | bytes):
         raise TypeError(f"sizes must be a sequence of whole numbers; got {sizes!r}")
@@ -75,6 +77,10 @@ def known_optimizer(optimizer: Optimizer) -> Optimizer:
 
 def per_hidden_layer(name: str, value: Any, hidden: int) -> tuple[Any, ...]:
     """`value` for every hidden layer, or one for each where it is a sequence."""
+    if door.has_labels(value):
+        value = by_label(
+            f"{name} must be one value or one for each hidden layer", value
+        )
     if isinstance(value, np.ndarray) and value.ndim == 1:
         value = value.tolist()
     if isinstance(value, str) or not isinstance(value, Sequence):
@@ -85,6 +91,17 @@ def per_hidden_layer(name: str, value: Any, hidden: int) -> tuple[Any, ...]:
             f"layers; got {len(value)}"
         )
     return tuple(value)
+
+
+def by_label(expected: str, values: Any, count: int | None = None) -> list[Any]:
+    """The values of a mapping, or a Series, in the order of their labels 0, 1, ..."""
+    labelled = dict(values.items())
+    count = len(labelled) if count is None else count
+    if labelled.keys() != set(range(count)):
+        raise TypeError(
+            f"{expected}, by the labels 0 .. {count - 1} or in order; got {values!r}"
+        )
+    return [labelled[i] for i in range(count)]
 
 
 def hidden_activations(activation: str | Sequence[str], hidden: int) -> tuple[str, ...]:
@@ -158,13 +175,7 @@ def _one_for_each(name: str, kind: str, values: Any, n_layers: int) -> Sequence[
     if isinstance(values, str) or not (sequence or labelled):
         raise TypeError(f"{expected}; got {values!r}")
     if labelled:
-        by_label = dict(values.items())
-        if by_label.keys() != set(range(n_layers)):
-            raise TypeError(
-                f"{expected}, by the labels 0 .. {n_layers - 1} or in order; "
-                f"got {values!r}"
-            )
-        values = [by_label[l] for l in range(n_layers)]
+        values = by_label(expected, values, n_layers)
     if len(values) != n_layers:
         raise ValueError(f"{expected}; got {len(values)}")
     ordered: Sequence[Any] = values
@@ -209,14 +220,6 @@ class Design:
     def asks(self) -> bool:
         """Whether the loss is a Python function."""
         return isinstance(self.loss, CustomLoss)
-
-    @property
-    def loss_is_single(self) -> bool:
-        """Whether the loss is one number for all rows, as far as it has been evaluated.
-
-        It is then computed of all rows at once, for it need not be a mean over them.
-        """
-        return isinstance(self.loss, CustomLoss) and bool(self.loss.is_single)
 
     @property
     def loss_kernel(self) -> str:

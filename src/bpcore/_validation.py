@@ -451,6 +451,8 @@ def require_weights(
 ) -> None:
     """Raise if weights are negative or too far apart or, where `some` count, all 0."""
     least, largest = float(weights.min()), float(weights.max())
+    if math.isinf(largest):
+        raise ValueError(f"{name} times sample_weight must be finite; got {largest}")
     if least < 0 or (some and largest == 0):
         raise ValueError(
             f"{name} must not be negative {'nor all zero' if some else 'anywhere'}; "

@@ -99,18 +99,23 @@ def largest_batch(n: int, size: int, joins_last: bool) -> int:
 def without_single_rows(batches: Iterable[Batch]) -> Iterator[Batch]:
     """Mini-batches of at least two rows, if there are so many.
 
-    One of a single row joins the one before it, or after it where it is the first.
-    They are copies, as one is held back while the next is made.
+    One of a single row joins the next, or, where it is the last, the one before it.
+    They are copies, since up to two wait while the next is made.
     """
+    before: Batch | None = None
     held: Batch | None = None
     for batch in batches:
-        if held is None:
-            held = _copy(batch)
-        elif len(held[0]) == 1 or len(batch[0]) == 1:
+        if held is not None and len(held[0]) == 1:
             held = _joined(held, batch)
-        else:
-            yield held
-            held = _copy(batch)
+            continue
+        if before is not None:
+            yield before
+        before, held = held, _copy(batch)
+    if before is not None and held is not None and len(held[0]) == 1:
+        held = _joined(before, held)
+        before = None
+    if before is not None:
+        yield before
     if held is not None:
         yield held
 

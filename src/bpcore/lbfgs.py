@@ -48,8 +48,8 @@ def loss_and_gradient(
     X, y, weight = data
     engine, total = network._engine, 0.0
     sums, part = np.zeros(network.parameters.size), np.empty_like(network.parameters)
-    # Batch norm takes the moments of all rows, and some losses are one number of all.
-    whole = "batch" in network.norms or network._design.loss_is_single
+    # Batch norm takes the moments of all rows, and a loss function need be no mean.
+    whole = "batch" in network.norms or network._design.asks
     at_a_time = len(X) if whole else min(ROWS_AT_A_TIME, len(X))
     network._reserve(at_a_time, network.input_noise > 0)
     for first in range(0, len(X), at_a_time):
@@ -59,9 +59,6 @@ def loss_and_gradient(
         loss = engine.gradients(X[rows], y[rows], w, part, None, moments)
         sums += len(X[rows]) * part
         total += len(X[rows]) * loss
-    # As the first rows have shown, it is one number of all.
-    if network._design.loss_is_single and at_a_time < len(X):
-        return loss_and_gradient(network, data, moments)
     return total / len(X), sums / len(X)
 
 

@@ -468,11 +468,9 @@ class CustomLoss(Loss):
     Which kind it is shows when it is first asked, with arrays.  If it does not return a
     pair, or raises TypeError or AttributeError, it is asked again, with a ``Variable``.
 
-    One number for all rows need not be a mean over them (a root mean square), so
-    ``Network.evaluate``, validation and LBFGS compute it of all rows at once; steps
-    that accumulate take the mean of the gradients of their mini-batches.  Values per
-    sample are computed of 256 rows at a time (LBFGS: 1024): that of a row must not
-    depend on the other rows.
+    The values need not be those of each row by itself (a root mean square is of all),
+    so ``Network.evaluate``, validation and LBFGS compute them of all rows at once;
+    steps that accumulate take the mean of the gradients of their mini-batches.
     """
 
     name = "custom"
@@ -484,8 +482,6 @@ class CustomLoss(Loss):
     function: LossFunction
     #: Whether it is an expression of the graph, once that is known.
     is_graph: bool | None = field(default=None, init=False, repr=False, compare=False)
-    #: Whether its value is one number for all rows, once that is known.
-    is_single: bool | None = field(default=None, init=False, repr=False, compare=False)
 
     def value(self, output: str) -> str:
         name = getattr(self.function, "__name__", type(self.function).__name__)
@@ -508,12 +504,10 @@ class CustomLoss(Loss):
         counts = weight > 0
         if outputs is None:
             E, d = _pair(answer, a)
-            object.__setattr__(self, "is_single", False)
             shares = (weight * share).astype(a.dtype)[:, None]
             delta = np.where(counts[:, None], d, 0) * shares
         else:
             E, d = _differentiated(answer, outputs, weight, share)
-            object.__setattr__(self, "is_single", answer.ndim == 0)
             # 0 times infinity; what is finite it owes to rows that it is coupled with.
             delta = np.where(counts[:, None] | np.isfinite(d), d, 0)
         # A row that does not count may have any loss, an infinite one too.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import math
 from collections.abc import Iterable, Sequence
 from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -1041,10 +1042,8 @@ class Network(Learner):
         exact = door.as_array("y", y)
         if mask is not None:
             exact = exact[mask]
-        exact = exact.astype(np.float64, copy=False)
-        # Training must not change what it is measured by.
-        shared = np.may_share_memory(exact, self._parameters)
-        return exact.copy() if shared else exact
+        exact = self._apart(exact.astype(np.float64, copy=False))
+        return np.asarray(exact)
 
     def _measure(
         self, data: tuple[Any, Any, Any], metrics: Sequence[Metric]
@@ -1058,13 +1057,15 @@ class Network(Learner):
 
     def _mean_loss(self, rows: Any, targets: Any, weight: Any) -> float:
         """sum(w E) / sum(w) of data of any size."""
-        design, n = self._design, len(rows)
+        n, first, total, divisor = len(rows), 0, 0.0, 0.0
         if weight is not None:
             weight = scaled_to_normal(weight)
-        at_a_time = n if design.loss_is_single else min(n, ROWS_AT_A_TIME)
-        first, total, divisor = 0, 0.0, 0.0
         with self._engine:
-            self._reserve(at_a_time)
+            if self._design.asks:  # of all rows at once: it need not be a mean of them
+                weight = np.ones(n) if weight is None else weight
+                E = self._engine.losses(self._outputs(rows), targets.copy(), weight)
+                return math.fsum(E) / math.fsum(weight)
+            self._reserve(min(n, ROWS_AT_A_TIME))
             while first < n:
                 raise_if_stopped()
                 first, total, divisor = self._engine.evaluate(
@@ -1074,11 +1075,9 @@ class Network(Learner):
                     first,
                     total,
                     divisor,
-                    at_a_time,
+                    ROWS_AT_A_TIME,
                     training.SLICE,
                 )
-        if design.loss_is_single and at_a_time < n:  # as the first rows have shown
-            return self._mean_loss(rows, targets, weight)
         return total / divisor if divisor else 0.0
 
     def folded(self) -> Self:
@@ -1381,14 +1380,15 @@ class Network(Learner):
         weight = door.as_weights(
             f"{of}sample_weight", sample_weight, len(rows), some=some
         )
-        # An update must not change the data it is computed from.
-        if np.may_share_memory(rows, self._parameters):
-            rows = rows.copy()
-        if np.may_share_memory(targets, self._parameters):
-            targets = targets.copy()
-        if weight is not None and np.may_share_memory(weight, self._parameters):
-            weight = weight.copy()
-        return rows, targets, weight
+        return self._apart(rows), self._apart(targets), self._apart(weight)
+
+    def _apart(self, array: Any) -> Any:
+        """The array, a copy if training would change it while it is used."""
+        if array is not None and any(
+            np.may_share_memory(array, own) for own in (self._parameters, self._running)
+        ):
+            return array.copy()
+        return array
 
     def _class_weights(
         self, class_weight: ClassWeight | None, targets: Any, *, whole: bool = True
@@ -1427,6 +1427,7 @@ class Network(Learner):
             design.loss,
             design.activations[-1],
             self._dtype,
+            ratios=some,
         )
         door.require_weights(f"{of}class_weight", product, some=some)
         return rows, targets, product

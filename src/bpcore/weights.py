@@ -193,6 +193,8 @@ def with_class_weights(
     loss: Loss,
     output: str,
     dtype: np.dtype[Any],
+    *,
+    ratios: bool,
 ) -> tuple[NDArray[Any], Weights]:
     """Targets y' and weights w with which the loss is that of weighted classes.
 
@@ -204,10 +206,15 @@ def with_class_weights(
                                w = c_1 y + c_0 (1 - y),  y' = c_1 y / w
         others                 w = c of the sample's class,  y' = y
 
-    with y the smoothed targets where the cross-entropy smooths them, as
-    ``torch.nn.CrossEntropyLoss(weight=c)`` of probabilities and, of several labels
+    as ``torch.nn.CrossEntropyLoss(weight=c)`` of probabilities and, of several labels
     (then w is (n, n_L) and c_0 is 1), ``torch.nn.BCEWithLogitsLoss(pos_weight=c)``.
+    Where the cross-entropy smooths its targets y is smoothed, and w (n, n_L), equal
+    for all outputs: so the kernels do not smooth y' again.  Where only the `ratios` of
+    the weights count they are scaled, so that no product overflows.
     """
+    if ratios:
+        c = scaled_to_normal(c)
+        weight = None if weight is None else scaled_to_normal(weight)
     targets, w = _weighted_classes(targets, c, n_out, loss, output, dtype)
     if weight is not None:
         w = w * (weight if w.ndim == 1 else weight[:, None])
@@ -228,14 +235,11 @@ def _weighted_classes(
         return targets, c[targets]
     y = class_shares(targets, n_out, loss, output)
     if isinstance(loss, CrossEntropy):
-        ones = np.ones(n_out)
-        y = (1 - smoothing) * y + smoothing / n_out * _sum_over(y, ones)[:, None]
-        total = _sum_over(y, ones)
+        y = (1 - smoothing) * y + smoothing / n_out
+        total = _sum_over(y, np.ones(n_out))
         w = np.where(total > 0, _sum_over(y, c) / np.where(total > 0, total, 1), 1.0)
-        weighted = c * y / np.where(w > 0, w, 1)[:, None]
-        rest = smoothing / n_out * _sum_over(weighted, ones)[:, None]
-        weighted = (weighted - rest) / (1 - smoothing)
-        return weighted.astype(dtype), w
+        weighted = (c * y / np.where(w > 0, w, 1)[:, None]).astype(dtype)
+        return weighted, np.repeat(w[:, None], n_out, axis=1) if smoothing else w
     positive, negative = (y, 1 - y) if n_out > 1 else (y[:, 1:], y[:, :1])
     if n_out > 1 and not loss.target_kind(output).several:
         return targets, _sum_over(y, c) / _sum_over(y, np.ones(n_out))

@@ -41,31 +41,46 @@ TERM(y_log_y, T(select)(T(equal)(y, (T(vec)){0}), y, y * T(log)(y)))
 EACH_SIMPLE_LOSS(TERMS)
 #undef TERMS
 
-/* E = mean e(x, y, c)              delta = e'(x, y, c) / n */
+/* factor * sum (x - y)^2, in double where the squares are no normal numbers: those of
+ * (x - y) / 2^e are summed then.  `room` takes x - y. */
+static double T(times_squares)(REAL *room, const REAL *x, const REAL *y, REAL factor,
+                               ptrdiff_t n) {
+    REAL sum = T(row_sum)(T(squared_difference), x, y, 0, n);
+    if (bpcore_squares_fit(sum, sizeof(REAL))) return factor * sum;
+    T(combine)(T(x_minus_y), room, x, y, 0, n);
+    const int e = bpcore_exponent(T(largest)(room, n), sizeof(REAL));
+    sum = (REAL)T(sum_of_squares)(room, (REAL)ldexp(1, -e), n);
+    return ldexp(factor * sum, 2 * e);
+}
+
+/* E = mean e(x, y, c)              delta = e'(x, y, c) / n
+ *
+ * Losses that are d^2 / 2 near 0 are computed as that where it vanishes: of all d with
+ * |d| <= c, log_cosh of any. */
 #define SIMPLE(KIND, name, value, derivative)                                          \
-    static REAL T(name##_row)(REAL *delta, const REAL *x, const REAL *y, REAL c,        \
-                              REAL scale, ptrdiff_t n) {                                \
+    static double T(name##_row)(REAL *delta, const REAL *x, const REAL *y, REAL c,      \
+                                REAL scale, ptrdiff_t n) {                              \
+        double E = T(row_sum)(T(name), x, y, c, n) / (REAL)n;                           \
+        const int squares =                                                             \
+            BPCORE_##KIND == BPCORE_HUBER || BPCORE_##KIND == BPCORE_LOG_COSH;          \
+        if (squares && E < 0x1p-100) {                                                  \
+            T(combine)(T(x_minus_y), delta, x, y, 0, n);                                \
+            if (BPCORE_##KIND == BPCORE_LOG_COSH || T(largest)(delta, n) <= c)          \
+                E = T(times_squares)(delta, x, y, (REAL)0.5 / (REAL)n, n);              \
+        }                                                                               \
         T(combine)(T(name##_derivative), delta, x, y, c, n);                            \
         T(combine)(T(x_times_c), delta, delta, delta, scale / (REAL)n, n);              \
-        return T(row_sum)(T(name), x, y, c, n) / (REAL)n;                               \
+        return E;                                                                       \
     }
 EACH_SIMPLE_LOSS(SIMPLE)
 #undef SIMPLE
 
-/* E = factor * sum (a - y)^2       delta = 2 * factor * (a - y)
- *
- * Where the squares are no normal numbers, those of (a - y) / 2^e are summed. */
+/* E = factor * sum (a - y)^2       delta = 2 * factor * (a - y) */
 static double T(squared_error_row)(REAL *delta, const REAL *a, const REAL *y,
                                    REAL factor, REAL scale, ptrdiff_t n) {
-    REAL sum = T(row_sum)(T(squared_difference), a, y, 0, n);
-    int e = 0;
-    if (!bpcore_squares_fit(sum, sizeof(REAL))) {
-        T(combine)(T(x_minus_y), delta, a, y, 0, n);
-        e = bpcore_exponent(T(largest)(delta, n), sizeof(REAL));
-        sum = (REAL)T(sum_of_squares)(delta, (REAL)ldexp(1, -e), n);
-    }
+    const double E = T(times_squares)(delta, a, y, factor, n);
     T(combine)(T(difference_times_c), delta, a, y, 2 * factor * scale, n);
-    return e ? ldexp(factor * sum, 2 * e) : factor * sum;
+    return E;
 }
 
 static REAL T(log_of)(REAL x) { return T(first_lane)(T(log)(T(broadcast)(x))); }
@@ -230,20 +245,21 @@ static void T(loss_rows)(bpcore_loss kind, double setting, double *E, REAL *delt
     for (; i < end; i++) {
         const ptrdiff_t at = order ? order[i] : i;
         const REAL *y = targets->y ? (const REAL *)targets->y + at * width : NULL;
-        if (targets->weight && targets->weights > 1) {
+        const int each = targets->weight && targets->weights > 1;
+        if (each && kind != BPCORE_CROSS_ENTROPY) {
             E[i] = T(loss_of_weighted_outputs)(
                 kind, (REAL)setting, delta + i * width, z + i * width, y,
                 targets->weight + at * targets->weights, share, width);
             continue;
         }
-        const double w = targets->weight ? targets->weight[at] : 1;
+        const double w = targets->weight ? targets->weight[at * targets->weights] : 1;
         if (w == 0) { /* a row that does not count may have any loss, infinite too */
             memset(delta + i * width, 0, (size_t)width * sizeof(REAL));
             E[i] = 0;
         } else {
-            E[i] = w * T(loss_row)(kind, (REAL)setting, delta + i * width, z + i * width,
-                                   y, labels ? labels[at] : 0, (REAL)(share * w),
-                                   width);
+            E[i] = w * T(loss_row)(kind, each ? 0 : (REAL)setting, delta + i * width,
+                                   z + i * width, y, labels ? labels[at] : 0,
+                                   (REAL)(share * w), width);
         }
     }
 }

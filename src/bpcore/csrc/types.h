@@ -94,9 +94,12 @@ typedef struct {
 } bpcore_optimizer;
 
 /* What the outputs of a mini-batch shall be, where the caller has it: sample i of the
- * mini-batch is row order[i] of y (n, n_L) or of labels (n,), and of weight (n, 1), or
- * (n, n_L) where each output's loss has a weight of its own; row i where order is NULL.
- * One of y and labels is NULL, weight is where all weigh 1. */
+ * mini-batch is row order[i] of y (n, n_L) or of labels (n,), and of weight; row i where
+ * order is NULL.  One of y and labels is NULL, weight is where all weigh 1.
+ *
+ * weight is (n, 1), or (n, n_L) where each output's part of the loss has a weight of its
+ * own.  A cross-entropy has no such parts: there all weights of a row are equal, and tell
+ * that y is smoothed already. */
 typedef struct {
     const void *y;
     const int64_t *labels;

@@ -381,8 +381,16 @@ class Engine:
         )
 
     def train_step(self, X: Array, y: Array, weight: Array | None) -> float:
-        total, divisor = self.step(X, y, weight, self.lr, True)
+        accumulate, self.accumulate = self.accumulate, 1  # what waits goes on waiting
+        try:
+            total, divisor = self.step(X, y, weight, self.lr, True)
+        finally:
+            self.accumulate = accumulate
         return total / divisor if divisor else total
+
+    def losses(self, a: Array, y: Array, weight: Array) -> Array:
+        assert isinstance(self.design.loss, CustomLoss)
+        return self.design.loss.weighted(a, y, weight, 1.0)[0]
 
     def run(
         self,

@@ -68,13 +68,14 @@ def of_each_output(x: Array, y: Array, name: str, c: float) -> tuple[Array, Arra
         return np.abs(d), np.sign(d)
     if name == "huber":
         far = np.abs(d) > c
-        return np.where(far, c * (np.abs(d) - 0.5 * c), 0.5 * d**2), np.clip(d, -c, c)
+        near = 0.5 * squares(d)
+        return np.where(far, c * (np.abs(d) - 0.5 * c), near), np.clip(d, -c, c)
     if name == "quantile":
         return np.maximum(-c * d, (1 - c) * d), np.where(
             d < 0, -c, np.where(d > 0, 1 - c, d)
         )
     if name == "log_cosh":
-        near = np.log1p(2 * np.sinh(np.clip(d, -1, 1) / 2) ** 2)
+        near = np.log1p(2 * squares(np.sinh(np.clip(d, -1, 1) / 2)))
         far = np.abs(d) + np.log1p(np.exp(-2 * np.abs(d))) - math.log(2)
         return np.where(np.abs(d) < 1, near, far), np.tanh(d)
     if name == "hinge":
@@ -107,6 +108,8 @@ def weighted_loss(
     own, which E is the sum or the mean of.  What does not count may have any loss, an
     infinite one too.
     """
+    if w.ndim == 2 and name == "cross_entropy":  # of targets that are smoothed already
+        w, setting = w[:, 0], 0.0
     if w.ndim == 1:
         E, d = loss(z, y, name, setting)
         E, counts = w * np.where(w == 0, 0, E), (w != 0)[:, None]

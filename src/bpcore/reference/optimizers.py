@@ -80,7 +80,11 @@ def nadam(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:
         return o.beta1 * (1 - 0.5 * 0.96 ** (i * o.decay))
 
     m, square = adam_means(g, s, o)
-    product = np.prod([mu(i) for i in range(1, t + 1)])
+    product = 1.0
+    for i in range(1, t + 1):
+        if product < 1e-60:  # beside 1 it is nothing
+            break
+        product *= mu(i)
     root = np.sqrt(square / (1 - o.beta2**t)) + o.eps
     of_g = (1 - mu(t)) / (1 - product)
     of_m = mu(t + 1) / (1 - product * mu(t + 1))
