@@ -152,6 +152,30 @@ def test_squared_errors(kernels, dtype, size, name):
             close(values.mean(), expected, dtype)
 
 
+@pytest.mark.parametrize("size", [1.0, 1e-3, 1e-10, 1e-19, 1e-22, 1e-25, 1e-37])
+@pytest.mark.parametrize("name", ["huber", "log_cosh"])
+def test_losses_that_are_squares_near_0(kernels, dtype, size, name):
+    """In float64, whatever the dtype of the outputs."""
+    d = (size * rng.uniform(-1, 1, size=(5, 37))).astype(dtype)
+    wide = d.astype(np.longdouble)
+    values = wide**2 / 2
+    if name == "log_cosh":
+        values = np.log1p(2 * np.sinh(wide / 2) ** 2)
+    delta = np.empty_like(d)
+    found = kernels.loss(d, delta, name, y=np.zeros_like(d))
+    close(found, float(values.mean()), dtype)
+    slope = wide if name == "huber" else np.tanh(wide)
+    close(delta, slope / (37 * 5), dtype, atol=1e-44)
+    E, _ = reference.loss(d, np.zeros_like(d), name)
+    close(E.mean(), float(values.mean()), dtype)
+
+
+def test_a_huber_loss_whose_delta_is_tiny(kernels, dtype):
+    d, delta = np.full((1, 3), 1e-20, dtype), np.empty((1, 3), dtype)
+    found = kernels.loss(d, delta, "huber", y=np.zeros_like(d), setting=1e-25)
+    close(found, 1e-45, dtype, atol=1e-44)
+
+
 @pytest.mark.parametrize("size", [1.0, 1e-25])
 def test_rprop_sees_the_sign_of_small_gradients(Network, size):
     nets = [
@@ -336,7 +360,7 @@ def test_moments_that_are_not_finite(Network, how):
     X_far = X.copy()
     X_far[5] = 1e20
     before = net.predict(X), [m.copy() for m in net.running_moments if m is not None]
-    with pytest.raises(bp.DivergenceError):
+    with pytest.raises(bp.DivergenceError, match="not finite"):
         if how == "fit":
             net.fit(X_far, y, epochs=1, **QUIET)
         elif how == "train_step":

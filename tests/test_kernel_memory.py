@@ -150,3 +150,15 @@ def test_settings_that_are_read_once(kernels, dtype):
         kernels.descend(**arrays, optimizer=ADAM, state=np.zeros((1, 5), dtype))
     with pytest.raises(ValueError, match="got None"):
         kernels.descend(**arrays, optimizer=ADAM)
+
+
+def test_rates_by_turns_cost_no_recount(kernels):
+    """Powers are carried from one optimizer to another with the same decays."""
+    found = {}
+    for step in (7, 3_000_000, 8, 3_000_001):
+        for lr in (0.1, 0.2):
+            for _ in range(2):
+                w = np.ones(5)
+                optimizer = bp.Adam(lr, beta2=0.99999)
+                kernels.descend(w, np.ones(5), optimizer, np.zeros((2, 5)), step)
+                assert np.array_equal(found.setdefault((step, lr), w), w)

@@ -185,6 +185,40 @@ def test_accumulated_steps(Network, loss, clip_norm):
     np.testing.assert_allclose(nets[0].parameters, nets[1].parameters, atol=1e-10)
 
 
+def test_a_step_within_accumulated_steps(Network):
+    """What waits goes on waiting, in both engines."""
+    y = rng.normal(size=(24, 3))
+
+    def step(net, epoch, batch, loss):
+        if batch == 1:
+            net.train_step(X[:4], y[:4])
+
+    net, other = net_of(Network, "squared_error"), net_of(Network, "squared_error")
+    net.fit(
+        X, y, batch_size=12, accumulate=2, epochs=1, shuffle=False,
+        batch_callbacks=[step], **QUIET,
+    )  # fmt: skip
+    # The first gradient is of the weights before that step, the second of those after.
+    first = other.gradients(X[:12], y[:12]).flat.copy()
+    other.train_step(X[:4], y[:4])
+    grads = other.gradients(X[12:], y[12:])
+    grads.flat[...] = (first + grads.flat) / 2
+    other.apply(grads)
+    np.testing.assert_allclose(net.parameters, other.parameters, atol=1e-12)
+
+
+def test_data_that_training_would_change_are_copied(Network):
+    """Parameters and running moments, as X or as y."""
+    for own in ("parameters", "moments"):
+        nets = [Network([3, 3, 3], norm="batch", rng=0) for _ in range(2)]
+        arrays = [net.weights[0] if own == "parameters" else net.running_moments[0]
+                  for net in nets]  # fmt: skip
+        given = arrays[0], arrays[1].copy()
+        for net, rows in zip(nets, given, strict=True):
+            net.fit(rows, rows, epochs=5, **QUIET)
+        assert np.array_equal(nets[0].parameters, nets[1].parameters)
+
+
 def divided_by_weights(net):
     """A copy whose mini-batches' losses are sum w E / sum w."""
     state = net.__getstate__()

@@ -242,6 +242,11 @@ class Design:
         return "batch" in self.norms
 
     @property
+    def diverging(self) -> str:
+        """What is not finite where a step of training is not made."""
+        return "the loss or a moment of batch norm" if self.joins_last else "the loss"
+
+    @property
     def target_kind(self) -> TargetKind:
         """What the targets mean."""
         return self.loss.target_kind(self.activations[-1])

@@ -437,7 +437,8 @@ class Network(Learner):
             Rows of a mini-batch, 32 by default, or all for optimizers that need all.  A
             last incomplete one makes a step of its own mean, as large as the others'.
             With batch norm, which needs two rows, a last row alone joins the mini-batch
-            before it.
+            before it; of an iterable, one of a single row joins the next, or the one
+            before where it is the last.
         shuffle : bool
             A new order in every epoch, from the network's own random stream.
         validation : (X, y), (X, y, sample_weight) or float, optional
@@ -675,7 +676,8 @@ class Network(Learner):
                 loss = self._engine.train_step(rows, targets, weight)
         if loss != loss:  # NaN
             raise DivergenceError(
-                "the loss of this mini-batch is not finite; nothing has changed"
+                f"{self._design.diverging} of this mini-batch is not finite; nothing "
+                "has changed"
             )
         return loss
 

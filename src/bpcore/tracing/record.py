@@ -114,7 +114,8 @@ def record(
     loss = engine.record(X, y, weight, flat, dX, moments, memory, losses, d_output)
     if loss != loss or not (moments is None or door.all_finite(moments)):
         raise DivergenceError(
-            "the loss of this mini-batch is not finite; nothing has changed"
+            f"{network._design.diverging} of this mini-batch is not finite; nothing "
+            "has changed"
         )
     weighs = weight is None or bool(weight.any())
     gradients = network._as_gradients(loss, flat, dX, moments, weighs)
