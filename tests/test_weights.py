@@ -611,14 +611,7 @@ def test_rates_of_layers_by_label():
     assert net.lr_factors == (0.1, 1.0)
     net.lr_factors = {1: 0.5, 0: 2.0}
     assert net.lr_factors == (2.0, 0.5)
-    deep = bp.Network(
-        pd.Series({3: 1, 2: 5, 1: 4, 0: 3}), activation={1: "tanh", 0: "relu"},
-        dropout=pd.Series([0.5, 0.1], index=[1, 0]), norm={0: None, 1: "batch"},
-    )  # fmt: skip
-    assert (deep.sizes, deep.activations[:2]) == ((3, 4, 5, 1), ("relu", "tanh"))
-    assert (deep.dropout[:2], deep.norms[:2]) == ((0.1, 0.5), (None, "batch"))
-    with pytest.raises(TypeError, match=r"by the labels 0 \.\. 1 or in order"):
-        bp.Network([3, 4, 5, 1], dropout={0: 0.5, 2: 0.1})
+    assert bp.Network(pd.Series({2: 5, 1: 4, 0: 3})).sizes == (3, 4, 5)
     net.frozen = pd.Series([True, False], index=[1, 0])
     assert net.frozen == (False, True)
     for wrong in ({0: 1.0}, {1: 1.0, 2: 1.0}, pd.Series([1.0, 1.0], index=["a", "b"])):

@@ -29,7 +29,7 @@ NORMS = ("batch", "layer")
 
 def layer_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
     """n_0, ..., n_L, at least one layer and not more parameters than can be counted."""
-    if door.has_labels(sizes):
+    if door.has_labels(sizes) and hasattr(sizes, "ndim"):  # a Series
         sizes = by_label("sizes must be a sequence of whole numbers", sizes)
     ordered = isinstance(sizes, Sequence) or np.ndim(sizes) == 1
     if not ordered or isinstance(sizes, str | bytes):
@@ -77,10 +77,6 @@ def known_optimizer(optimizer: Optimizer) -> Optimizer:
 
 def per_hidden_layer(name: str, value: Any, hidden: int) -> tuple[Any, ...]:
     """`value` for every hidden layer, or one for each where it is a sequence."""
-    if door.has_labels(value):
-        value = by_label(
-            f"{name} must be one value or one for each hidden layer", value
-        )
     if isinstance(value, np.ndarray) and value.ndim == 1:
         value = value.tolist()
     if isinstance(value, str) or not isinstance(value, Sequence):

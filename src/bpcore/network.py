@@ -1063,10 +1063,8 @@ class Network(Learner):
         if weight is not None:
             weight = scaled_to_normal(weight)
         with self._engine:
-            if self._design.asks:  # of all rows at once: it need not be a mean of them
-                weight = np.ones(n) if weight is None else weight
-                E = self._engine.losses(self._outputs(rows), targets.copy(), weight)
-                return math.fsum(E) / math.fsum(weight)
+            if isinstance(self._design.loss, CustomLoss):
+                return self._mean_of_function(rows, targets, weight)
             self._reserve(min(n, ROWS_AT_A_TIME))
             while first < n:
                 raise_if_stopped()
@@ -1081,6 +1079,18 @@ class Network(Learner):
                     training.SLICE,
                 )
         return total / divisor if divisor else 0.0
+
+    def _mean_of_function(self, rows: Any, targets: Any, weight: Any) -> float:
+        """`_mean_loss` of a loss function, of all rows at once: it may couple them.
+
+        It is called with a few rows first: an error in it shows before the outputs of
+        all are computed.
+        """
+        weight = np.ones(len(rows)) if weight is None else weight
+        for n in sorted({min(ROWS_AT_A_TIME, len(rows)), len(rows)}):
+            a, y = self._outputs(rows[:n]), targets[:n].copy()
+            E = self._engine.losses(a, y, weight[:n])
+        return math.fsum(E) / math.fsum(weight)
 
     def folded(self) -> Self:
         """A network without batch norm that predicts the same.
