@@ -112,7 +112,7 @@ class Metric:
         y = y.view()
         y.flags.writeable = False  # it may be the caller's
         value = self._value(y, a, weight, targets)
-        if hasattr(value, "__float__") and np.ndim(value) == 0 and np.isrealobj(value):
+        if _is_number(value):
             return float(value)
         raise TypeError(
             f"metric {self.name!r} must return a number; got {reprlib.repr(value)}"
@@ -125,6 +125,12 @@ class Metric:
         if y.ndim == 1 and a.ndim == 2 and a.shape[1] == 1:
             a = a[:, 0]
         return self.function(y, a, weight)
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a metric's value is one real number; a span of time is none."""
+    number = hasattr(value, "__float__") and not isinstance(value, np.timedelta64)
+    return number and np.ndim(value) == 0 and np.isrealobj(value)
 
 
 @dataclass(frozen=True)
