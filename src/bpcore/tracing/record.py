@@ -111,8 +111,9 @@ def record(
     engine, n = network._engine, len(X)
     size, places = engine.tape_size(n, True)
     y, weight, class_weight = by_caller or (targets, weights, None)
-    arrays = {id(array): array for array in (y, weight, targets, weights)}
-    given = [X, *(array for array in arrays.values() if array is not None)]
+    several = (y, weight, targets, weights)
+    arrays = {id(array): array for array in several if array is not None}
+    given = [X, *arrays.values()]
     tell("this trace takes", _bytes(network, given, size, apply))
     X, dX = X.copy(), np.empty_like(X)
     flat, moments = np.empty_like(network.parameters), network._new_moments()
@@ -131,7 +132,7 @@ def record(
     weighs = weights is None or bool(weights.any())
     gradients = network._as_gradients(loss, flat, dX, moments, weighs)
     before, after = _step(network, gradients, apply)
-    kept = {at: None if of is None else of.copy() for at, of in arrays.items()}
+    kept = {at: array.copy() for at, array in arrays.items()}
     return Trace(
         network=repr(network),
         design=network._design,
@@ -144,10 +145,10 @@ def record(
         frozen=network.frozen,
         X=X,
         y=kept[id(y)],
-        weight=kept[id(weight)],
+        weight=kept.get(id(weight)),
         class_weight=class_weight,
         targets=kept[id(targets)],
-        weights=kept[id(weights)],
+        weights=kept.get(id(weights)),
         loss=loss,
         losses=losses,
         d_output=d_output,

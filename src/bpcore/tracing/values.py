@@ -325,8 +325,8 @@ class Trace:
         PathSum
             Both values, the terms, and how many multiplications each takes;
             ``print`` writes them out, of many terms the first and the last, and
-            ``text(all=True)`` every term.  Of more than 100,000 terms there are the
-            counts alone.
+            ``text(all=True)`` every term.  More than 100,000 terms are added up by
+            ``text(all=True)`` alone.
 
         Raises
         ------
