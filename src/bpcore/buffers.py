@@ -56,10 +56,19 @@ class Views:
     gains: tuple[Any, ...]
 
     def __repr__(self) -> str:
+        return f"<Views of {self.contents}>"
+
+    @property
+    def contents(self) -> str:
+        """How many layers and numbers there are, in words."""
         arrays = [*self.weights, *self.biases, *self.gains]
         count = sum(array.size for array in arrays if array is not None)
-        layers = f"{len(self.weights)} layer" + "s" * (len(self.weights) != 1)
-        return f"<Views of {layers}, {count:,} numbers>"
+        return f"{n_layers(self.weights)}, {count:,} numbers"
+
+
+def n_layers(arrays: Sequence[Any]) -> str:
+    """How many layers these are, in words: "1 layer", "2 layers"."""
+    return f"{len(arrays)} layer" + "s" * (len(arrays) != 1)
 
 
 def views(

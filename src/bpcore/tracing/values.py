@@ -54,11 +54,9 @@ class Parameters:
     running_moments: Layers
 
     def __repr__(self) -> str:
-        arrays = [*self.weights, *self.biases, *self.gains]
-        count = sum(array.size for array in arrays if array is not None)
-        layers = f"{len(self.weights)} layer" + "s" * (len(self.weights) != 1)
+        contents = Views(self.weights, self.biases, self.gains).contents
         state = f", state {', '.join(self.state)}" if self.state else ""
-        return f"<Parameters of {layers}, {count:,} numbers{state}>"
+        return f"<Parameters of {contents}{state}>"
 
     @property
     def W(self) -> tuple[Real, ...]:
