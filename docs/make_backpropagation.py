@@ -133,7 +133,13 @@ The loss measures how far `a[3]` is from the targets: half the square of the dif
 for each row, and E, their mean. E is one number, and everything below is about how it
 depends on the weights.
 
-{shown(("E_i = 1/2 (a - y)^2", t.losses), ("E = mean(E_i)", t.loss))}
+{
+        shown(
+            (f"E_i = {t.design.loss.formula}",),
+            ("E_i, of every sample", t.losses[:, None]),
+            ("E = mean(E_i)", t.loss),
+        )
+    }
 """
 
 
@@ -162,15 +168,16 @@ def delta(t):
     """The recursion, from the output to the first layer."""
     output = shown(
         ("dE/da[3] = (a[3] - y) / n", t.da[3]),
-        ("f'(z[2]) = a[3] (1 - a[3])", t.derivatives[2]),
-        ("delta[2] = dE/da[3] * f'(z[2])", t.delta[2]),
+        ("sigmoid'(z) = a (1 - a)",),
+        ("sigmoid'(z[2])", t.derivatives[2]),
+        ("delta[2] = dE/dz[2] = dE/da[3] * sigmoid'(z[2])", t.delta[2]),
     )
-    hidden = []
+    hidden = [("tanh'(z) = 1 - a^2",)]
     for l in (1, 0):
         hidden += [
             (f"dE/da[{l + 1}] = delta[{l + 1}] @ W[{l + 1}].T", t.da[l + 1]),
-            (f"f'(z[{l}]) = 1 - a[{l + 1}]^2", t.derivatives[l]),
-            (f"delta[{l}] = dE/da[{l + 1}] * f'(z[{l}])", t.delta[l]),
+            (f"tanh'(z[{l}])", t.derivatives[l]),
+            (f"delta[{l}] = dE/dz[{l}] = dE/da[{l + 1}] * tanh'(z[{l}])", t.delta[l]),
         ]
     return f"""
 ## What travels back: delta
@@ -272,8 +279,8 @@ def update(t, net, X, y):
             (f"W[{l}], before", t.before.weights[l]),
             (f"g = dW[{l}]", t.dW[l]),
             ("v, before", old),
-            ("v = 0.9 v + g", new),
-            ("W = W - 0.5 v", t.after.weights[l]),
+            ("v, after: 0.9 v + g", new),
+            (f"W[{l}], after: W[{l}] - 0.5 v", t.after.weights[l]),
         ]
     wrong = t.delta[1] @ t.after.weights[1].T * t.derivatives[0]
     loss_before = t.loss
@@ -297,6 +304,10 @@ momentum keeps a velocity v, as large as the weights:
 For the layer in the middle, with momentum 0.9 and lr 0.5:
 
 {shown(*pairs)}
+
+(Python: the velocities of the weights are `t.before.state["velocity"].weights` and
+`t.after.state["velocity"].weights`, an array for each layer, those of the biases
+`.biases`.)
 
 The order matters. `delta[0]` needs `W[1]` as it was on the way forward. Were `W[1]`
 updated first, the layer below would be given the derivative of a network that nobody

@@ -106,7 +106,8 @@ OUTSIDE = {
     UP_TO_1: (-0.1, 1.5, NAN, INF),
     ABOVE_1: (1, 0.5, 0, -0.1, NAN, INF),
 }
-NO_NUMBERS = (True, np.True_, "0.1", 0.1j, [0.1], np.array([0.1]), None)
+TIME = np.timedelta64(1)
+NO_NUMBERS = (True, np.True_, "0.1", 0.1j, [0.1], np.array([0.1]), TIME, None)
 
 
 def bad_numbers(name, span, among, no_numbers=NO_NUMBERS):
@@ -126,7 +127,7 @@ def bad_counts(name):
     text = f"{name} must be a whole number of at least 1; got "
     return [
         *(({name: bad}, VALUE(f"{text}{bad!r}")) for bad in (0, -3, True)),
-        *(({name: bad}, TYPE(f"{text}{bad!r}")) for bad in (1.5, NAN, "3", [3])),
+        *(({name: bad}, TYPE(f"{text}{bad!r}")) for bad in (1.5, NAN, "3", [3], TIME)),
     ]
 
 

@@ -6,6 +6,7 @@ anything has changed; an error of the object's own conversion is its cause.
 
 import array
 import contextlib
+import datetime
 import math
 import warnings
 from decimal import Decimal
@@ -58,6 +59,53 @@ class Polars(ByArray):
 
     def __iter__(self):
         return iter(self.value.T)
+
+
+class PolarsDtype:
+    """A dtype with the interface of polars: of numbers, of times or with parts."""
+
+    def __init__(self, name, times=False, fields=(), inner=None):
+        self.name, self.times, self.fields = name, times, fields
+        if inner is not None:
+            self.inner = inner
+
+    def is_temporal(self):
+        return self.times
+
+    def __str__(self):
+        return self.name
+
+
+class PolarsField:
+    def __init__(self, dtype):
+        self.dtype = dtype
+
+
+class PolarsTimes(Polars):
+    """A frame whose array is one of numbers, though its second column is of another."""
+
+    def __init__(self, dtype):
+        super().__init__(NUMBERS)
+        self.kept = dtype
+
+    @property
+    def schema(self):
+        return {"a": PolarsDtype("Float64"), "b": self.kept}
+
+
+class PolarsSeries(ByArray):
+    name = "s"
+
+    def __init__(self, dtype):
+        super().__init__(NUMBERS)
+        self.kept = dtype
+
+    @property
+    def dtype(self):
+        return self.kept
+
+
+DATE = PolarsDtype("Date", times=True)
 
 
 class Float:
@@ -280,6 +328,59 @@ REFUSED = {
     "polars, with text": (
         lambda: Polars(objects(((0, 1), "x"))),
         *(TypeError, "'x' in row 0 of 'b'", None),
+    ),
+    "polars's interface, dates": (
+        lambda: PolarsTimes(DATE),
+        *(TypeError, "dtype Date in 'b'", None),
+    ),
+    "polars's interface, dates in lists": (
+        lambda: PolarsTimes(PolarsDtype("List(Date)", inner=DATE)),
+        *(TypeError, r"dtype List\(Date\) in 'b'", None),
+    ),
+    "polars's interface, dates in a struct": (
+        lambda: PolarsSeries(PolarsDtype("Struct", fields=[PolarsField(DATE)])),
+        *(TypeError, "dtype Struct in 's'", None),
+    ),
+    **{
+        f"polars, {kind} beside {beside}": (
+            polars(
+                lambda pl, value=value, number=number: pl.DataFrame(
+                    {"a": [number] * 3, "when": [value] * 3}
+                )
+            ),
+            *(TypeError, f"dtype {kind}.* in 'when'", None),
+        )
+        for kind, value in {
+            "Date": datetime.date(2020, 1, 1),
+            "Datetime": datetime.datetime(2020, 1, 1),
+            "Duration": datetime.timedelta(days=1),
+            "Time": datetime.time(1),
+        }.items()
+        for beside, number in {"ints": 1, "floats": 1.5}.items()
+    },
+    "polars, dates and numbers in a struct": (
+        polars(lambda pl: pl.Series([{"d": datetime.date(2020, 1, 1), "a": 1}] * 3)),
+        *(TypeError, "Struct", None),
+    ),
+    "polars, Series of durations": (
+        polars(lambda pl: pl.Series("t", [datetime.timedelta(days=1)])),
+        *(TypeError, "dtype Duration.* in 't'", None),
+    ),
+    "timedelta64 among objects": (
+        lambda: objects(((1, 1), np.timedelta64(5))),
+        *(TypeError, r"timedelta64\(5\).* at \[1, 1\]", None),
+    ),
+    "timedelta64 alone": (
+        lambda: np.array(np.timedelta64(5), object),
+        *(TypeError, "real numbers", None),
+    ),
+    "timedelta64 in a list": (
+        lambda: [[np.timedelta64(5), 1]] * 3,
+        *(TypeError, "timedelta64", None),
+    ),
+    "pandas, timedeltas among objects": (
+        pandas(lambda pd: pd.DataFrame({"a": [np.timedelta64(5)]}, dtype=object)),
+        *(TypeError, "in row 0 of 'a'", None),
     ),
     "pandas, text": (
         pandas(lambda pd: pd.DataFrame({"a": A, "city": ["x", "y", "z"]})),

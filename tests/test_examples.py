@@ -298,7 +298,8 @@ def test_step6_frames(tmp_path, capsys):
 
     folder = tmp_path / "frames"
     step6.main([str(folder), "--epochs", "40", "--every", "40"])
-    lines = capsys.readouterr().out.splitlines()
+    *lines, where = capsys.readouterr().out.splitlines()
+    assert where == f"frames written to {folder.resolve()}"
     accuracy = [float(line.split()[3].rstrip("%")) for line in lines]
     assert len(lines) == 2 and accuracy[0] < 60 and accuracy[1] > 90
     names = sorted(path.name for path in folder.iterdir())

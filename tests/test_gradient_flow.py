@@ -428,3 +428,16 @@ def test_only_networks_that_can_be_trained_are_recorded():
         bp.GradientFlow(X, LABELS).record("net", 1)
     with pytest.raises(ValueError, match=r"^epoch must be a whole number"):
         bp.GradientFlow(X, LABELS).record(make(), -1)
+
+
+def test_the_table_has_a_dash_where_a_layer_has_no_such_units():
+    X, y = [[0.0, 1.0], [1.0, 0.5]], [[1.0], [0.0]]
+    net = bp.Network([2, 3, 2, 1], activation=["relu", "tanh"], rng=0)
+    flow = bp.GradientFlow(X, y)
+    assert str(flow).split()[0] == "epoch" and len(str(flow).splitlines()) == 1
+    net.fit(X, y, epochs=3, callbacks=[flow], progress=False)
+    head, *rows = [line.split() for line in str(flow).splitlines()]
+    for name, column in zip(head, zip(*rows, strict=True), strict=True):
+        without = name in ("dead[1]", "dead[2]", "saturated[0]", "saturated[2]")
+        assert (set(column) == {"-"}) == without
+        assert "nan" not in column

@@ -9,6 +9,7 @@ import pytest
 import bpcore as bp
 from bpcore._table import COLUMNS, ROWS, ends, in_short
 from bpcore.graph import Variable
+from bpcore.tracing import path_text, paths
 
 #: Lines and characters that no print of anything exceeds by default.
 LINES, CHARACTERS = 2000, 250_000
@@ -141,6 +142,38 @@ def test_all_terms_of_a_path_on_demand():
     assert sum(line.startswith("      ") for line in full) == 15 + 15
     with pytest.raises(TypeError, match="all must be"):
         path.text(all=1)
+
+
+def test_all_terms_of_a_path_that_are_too_many_to_add_up_at_once(monkeypatch):
+    net = bp.Network([2, 3, 9, 3], activation="tanh", dtype="float64", rng=0)
+    t = bp.trace(net, np.ones((5, 2)), np.ones((5, 3)))
+    path = t.path(0, 1, 2)
+    assert path.n_terms == 135
+    full = path.text(all=True).splitlines()
+    for module in (paths, path_text):
+        monkeypatch.setattr(module, "MOST", 50)
+    in_parts = t.path(0, 1, 2)
+    assert in_parts.expanded is None and "the sum of" not in str(in_parts)
+    found = in_parts.text(all=True).splitlines()
+    cells = [line.split() for line in full[:137]]
+    assert [line.split() for line in found[:137]] == cells
+    assert found[137].rsplit(" = ")[0] == "  the sum of 135 terms"
+    total = float(found[137].rsplit(" = ")[1])
+    assert total == pytest.approx(path.layer_by_layer, rel=1e-9)
+    short = str(in_parts).splitlines()
+    assert [line.split() for line in short[2:22]] == cells[2:22]
+    assert "  ... 95 more terms ..." in short
+
+
+def test_paths_beyond_the_largest_integer_show_their_ends():
+    net = bp.Network([3] + [50] * 30 + [2], activation="tanh", rng=0)
+    path = bp.trace(net, np.ones((2, 3)), np.ones((2, 2))).path(0, 0, 0)
+    assert path.n_terms == 2 * 50**29 * 2 > 2**64
+    lines = str(path).splitlines()
+    assert f"  ... {path.n_terms - 40:,} more terms ..." in lines
+    assert max(map(len, lines[:3])) <= 88 and lines[3].startswith("  s  k1")
+    rows = [line.split() for line in lines if line.split()[:3] == ["1", "49", "49"]]
+    assert len(rows) == 20
 
 
 def test_forty_terms_are_all_there():

@@ -84,7 +84,7 @@ def frames(
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Write the frames, and print the accuracy of each."""
+    """Write the frames, and print the accuracy of each and where they are."""
     parser = argparse.ArgumentParser(description="A decision boundary in frames.")
     parser.add_argument("folder", metavar="DIR", nargs="?", default="frames", type=Path)
     parser.add_argument("--epochs", type=int, default=60, help="60 by default")
@@ -94,6 +94,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     net = build(args.seed)
     for epoch, accuracy, loss in frames(net, args.epochs, args.every, args.folder):
         print(f"epoch {epoch:4}  accuracy {accuracy:7.1%}  E = {loss:.4f}")
+    print(f"frames written to {args.folder.resolve()}")
 
 
 if __name__ == "__main__":

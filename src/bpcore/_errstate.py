@@ -7,7 +7,7 @@ checks it where that matters, so none of these settings may raise, warn or chang
 result in it.  Two things do that::
 
     @own_errstate               a function of the library: nothing is reported within
-    with callers_errstate():    a call of the user's function from there: as he set it
+    with callers_errstate():    a call of the user's function: as the caller set it
 
 Calls within calls cost next to nothing: only the outermost sets anything.
 """
@@ -69,7 +69,7 @@ def methods_own_errstate(cls: Class) -> Class:
 
 
 class callers_errstate:
-    """Context: the settings of the caller, for a call of his function in the library.
+    """Context: the settings of the caller, for a call of the caller's function.
 
     Examples
     --------

@@ -193,6 +193,8 @@ class Optimizer:
         >>> import bpcore as bp
         >>> bp.SGD(0.1, clip_value=5.0, weight_decay=0.01).equations_before
         ('g = min(max(g, -clip_value), clip_value)', 'g = g + weight_decay w')
+        >>> bp.AdamW(weight_decay=0.01).equations_before
+        ('w = w - lr weight_decay w',)
         """
         found = []
         if self.clip_norm:
@@ -200,11 +202,11 @@ class Optimizer:
         if self.clip_value:
             found.append("g = min(max(g, -clip_value), clip_value)")
         terms = {"weight_decay": "weight_decay w", "l1": "l1 sign(w)"}
-        penalty = " + ".join(
-            term for name, term in terms.items() if getattr(self, name)
-        )
+        parts = [term for name, term in terms.items() if getattr(self, name)]
+        penalty = " + ".join(parts)
         if penalty and self.decoupled:
-            found.append(f"w = w - lr ({penalty})")
+            factor = f"({penalty})" if len(parts) > 1 else penalty
+            found.append(f"w = w - lr {factor}")
         elif penalty:
             found.append(f"g = g + {penalty}")
         return tuple(found)

@@ -126,7 +126,9 @@ def number_within(
     It is at least `low`, or above `above` (0 where both are None), and below `high`, or
     at most `most`.
     """
-    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
+    if isinstance(value, bool | np.bool_ | np.timedelta64) or not isinstance(
+        value, numbers.Real
+    ):
         raise TypeError(f"{name} must be a number; got {value!r}")
     try:
         number = float(value)
@@ -193,6 +195,7 @@ def _from_any(name: str, value: Any) -> NDArray[Any]:
     if _is_masked(value):
         raise TypeError(f"{name} must hold real numbers, none masked; got a {kind}")
     dtype, missing = None, {}
+    _reject_times(name, value)
     if _is_pandas(value):
         dtype = _pandas_dtype(name, value)
         missing = {"na_value": np.nan} if dtype.kind == "f" else {}
@@ -229,6 +232,35 @@ def _is_masked(value: object) -> bool:
         kinds = set(map(type, value)) if masked else ()
         return any(issubclass(kind, masked) for kind in kinds)
     return isinstance(value, masked)
+
+
+def _reject_times(name: str, value: Any) -> None:
+    """Raise for a table of polars with dates or times, or what has its interface.
+
+    Beside columns of numbers its `__array__` makes numbers of them.  polars is not
+    imported.
+    """
+    columns: dict[Any, Any] = {}
+    if _has(value, "schema") and not _has(value, "collect"):
+        schema = value.schema
+        if has_labels(schema):
+            columns = dict(schema)
+    elif _has(value, "dtype") and not isinstance(value, np.ndarray | np.generic):
+        columns = {getattr(value, "name", name) or name: value.dtype}
+    for column, dtype in columns.items():
+        if _holds_times(dtype):
+            raise TypeError(
+                f"{name} must hold real numbers; got dtype {dtype} in {column!r}"
+            )
+
+
+def _holds_times(dtype: Any) -> bool:
+    """Whether a dtype of polars is of dates or times, or a part of it is."""
+    if not hasattr(dtype, "is_temporal"):
+        return False
+    parts = [field.dtype for field in getattr(dtype, "fields", ())]  # of a Struct
+    parts += [dtype.inner] if hasattr(dtype, "inner") else []  # of a List
+    return bool(dtype.is_temporal()) or any(map(_holds_times, parts))
 
 
 def _is_pandas(value: object) -> bool:
@@ -307,7 +339,7 @@ def _column_names(value: Any) -> Sequence[Any]:
 def _is_real(number: object) -> bool:
     """Whether an object is one real number: of Python's, a Decimal, or its like."""
     if isinstance(number, numbers.Real | np.bool_):
-        return True
+        return not isinstance(number, np.timedelta64)  # NumPy has it as an integer
     return _has(number, "__float__") and not (
         isinstance(number, numbers.Complex | np.generic) or _has(number, "__array__")
     )

@@ -246,8 +246,9 @@ def numpy_epoch(
 
 
 def _time_numpy(task: _Task, seed: int) -> tuple[float, str]:
-    """Seconds of an epoch of `numpy_epoch`, on one thread, as bpcore, where NumPy can
-    be held to that; and on how many it was.
+    """Seconds of an epoch of `numpy_epoch`, and on how many threads it ran, in words.
+
+    On one thread, as bpcore, where threadpoolctl is there to limit NumPy to it.
     """
     limit: AbstractContextManager[Any]
     try:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore.buffers import Real
+from bpcore.buffers import Real, n_layers
 
 
 @dataclass(frozen=True, repr=False)
@@ -40,8 +40,8 @@ class Gradients:
 
     def __repr__(self) -> str:
         loss = "" if self.loss is None else f", loss {self.loss:.6g}"
-        count = f"{len(self.weights)} layer" + "s" * (len(self.weights) != 1)
-        return f"<Gradients of {count}, {self.flat.size:,} numbers{loss}>"
+        count = f"{n_layers(self.weights)}, {self.flat.size:,} numbers"
+        return f"<Gradients of {count}{loss}>"
 
 
 @dataclass(frozen=True, repr=False)
@@ -61,8 +61,7 @@ class Tape:
     seen: int
 
     def __repr__(self) -> str:
-        count = f"{len(self.activations) - 1} layer"
-        count += "s" * (len(self.activations) != 2)
+        count = n_layers(self.activations[1:])
         rows = f"{len(self.output)} row" + "s" * (len(self.output) != 1)
         return f"<Tape of {count}, {rows}>"
 

@@ -112,7 +112,7 @@ class Metric:
         y = y.view()
         y.flags.writeable = False  # it may be the caller's
         value = self._value(y, a, weight, targets)
-        if hasattr(value, "__float__") and np.ndim(value) == 0 and np.isrealobj(value):
+        if _is_number(value):
             return float(value)
         raise TypeError(
             f"metric {self.name!r} must return a number; got {reprlib.repr(value)}"
@@ -125,6 +125,12 @@ class Metric:
         if y.ndim == 1 and a.ndim == 2 and a.shape[1] == 1:
             a = a[:, 0]
         return self.function(y, a, weight)
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a metric's value is one real number; a span of time is none."""
+    number = hasattr(value, "__float__") and not isinstance(value, np.timedelta64)
+    return number and np.ndim(value) == 0 and np.isrealobj(value)
 
 
 @dataclass(frozen=True)
@@ -179,8 +185,8 @@ def _needs_classes(name: str, y: Array, n_out: int, targets: TargetKind) -> None
     """Raise for several labels per sample."""
     if _has_labels(y, n_out, targets):
         raise ValueError(
-            f"metric {name!r} must have targets of one class per sample; got "
-            f"{n_out} outputs, each a label of its own by the loss"
+            f"metric {name!r} must have one class for each sample; with this loss a "
+            f"sample may have several of the {n_out} labels"
         )
 
 
@@ -492,10 +498,10 @@ def as_metrics(metrics: MetricLike | Iterable[MetricLike] | None) -> tuple[Metri
     ``balanced_accuracy``
         Mean over the classes that occur of the share answered rightly.
     ``top_1``, ``top_2``, ... ``top_k``
-        Share of the samples with fewer than k outputs before that of their class; of
-        equal outputs the last comes first, so that ties may tell ``top_1`` from
-        ``accuracy``.  With one output ``top_1`` is ``accuracy`` and all others are 1.
-        Not of several labels.
+        Share of the samples whose class is among the k largest outputs.  Of equal
+        outputs the last counts as the largest, as in scikit-learn, for ``accuracy`` the
+        first: where outputs are equal ``top_1`` may differ from it.  With one output
+        ``top_1`` is ``accuracy`` and all others are 1.  Not of several labels.
     ``precision``, ``recall``, ``f1``
         Of class 1 of two classes; of more, the mean over those that occur or are
         answered.  0 where undefined.
@@ -504,7 +510,9 @@ def as_metrics(metrics: MetricLike | Iterable[MetricLike] | None) -> tuple[Metri
         against the rest.  NaN if a class has no sample, or every one.
     ``log_loss``, ``brier``
         Of probabilities.  Logarithms are taken of outputs at least the machine epsilon
-        from 0 and 1; ``brier`` is halved where there are two classes.
+        from 0 and 1.  ``brier`` is the mean of the sum of (a - y)^2 over the classes;
+        where there are two it is half of that, the mean of (p - y)^2 with p the
+        probability of class 1, as the score of two classes is usually defined.
     ``r2``, ``explained_variance``
         Mean over the outputs.  Where the targets of one are constant: 1 if nothing is
         left unexplained, and else 0.  ``r2`` of a single sample is NaN.
@@ -545,8 +553,24 @@ def as_metrics(metrics: MetricLike | Iterable[MetricLike] | None) -> tuple[Metri
     Examples
     --------
     >>> from bpcore.metrics import as_metrics
-    >>> [metric.name for metric in as_metrics(["roc_auc", "top_3", max])]
-    ['auc', 'top_3', 'max']
+    >>> def missed(y, a):
+    ...     return ((y == 1) & (a <= 0.5)).sum()
+    >>> [metric.name for metric in as_metrics(["roc_auc", "top_3", missed])]
+    ['auc', 'top_3', 'missed']
+
+    Called by hand, a metric takes each row of the targets for one class, the place of
+    its largest entry.  ``target_kind`` of a loss tells it that a sample may have
+    several labels:
+
+    >>> import numpy as np
+    >>> from bpcore import LOSSES
+    >>> accuracy, = as_metrics("accuracy")
+    >>> y = np.array([[1, 1, 0], [0, 0, 0]])
+    >>> a = np.array([[0.9, 0.8, 0.1], [0.1, 0.2, 0.3]])
+    >>> accuracy(y, a)  # class 0 of both rows, against answers 0 and 2
+    0.5
+    >>> accuracy(y, a, targets=LOSSES["binary_cross_entropy"].target_kind("sigmoid"))
+    1.0
     """
     if metrics is None:
         return ()

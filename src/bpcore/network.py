@@ -453,14 +453,23 @@ class Network(Learner):
             0 makes no step.  The weights of an iterable's mini-batches are used as they
             are given.
         class_weight : mapping, sequence or "balanced", optional
-            The weight of each class, by its label or in order, that the weights of its
-            samples are multiplied by in every loss, that of validation too (not in
-            metrics).  "balanced" weighs all classes alike: n / (number of classes x
-            samples of the class).  Targets that are shares of classes weigh by their
-            shares.  Where each of several outputs is a label of its own
-            (binary_cross_entropy, hinge) there is one weight for each output, which
-            multiplies the loss of its positives; "balanced" is then negatives over
-            positives.
+            Weights of classes, or of outputs.  For cross_entropy, and for one output,
+            they are those of the classes: the weight of a sample is multiplied by that
+            of its class, or, where its target is shares of classes, by their mean.  For
+            binary_cross_entropy and hinge with two or more outputs each output is a
+            label of its own, and they are those of the outputs: the weight multiplies
+            that output's part of the loss in the samples that have the label.
+
+            A sequence gives them in order: of the classes 0, 1, ... (one output has
+            two), or of the outputs.  A mapping gives them by class or output; what it
+            leaves out weighs 1.  For hinge with one output the classes are -1 (or 0)
+            and 1.  "balanced" weighs all classes alike: n / (number of classes that
+            occur x samples of the class), where a class without samples counts as one
+            with a single sample, which matters for validation alone.  Of several labels
+            it is each output's negatives over its positives, or 1 for an output without
+            positives or without negatives.
+
+            They count in every loss, that of validation too, and not in metrics.
         metrics : str, callable or sequence of them, optional
             What to compute after every epoch, of the validation data where there are
             some, else of the training data: names of ``bpcore.metrics``, such as

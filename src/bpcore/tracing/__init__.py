@@ -7,6 +7,7 @@
     paths        one derivative as the sum over all paths, and layer by layer
       counts       what each of the two costs
       path_text    both written out
+    weighting    how weights of samples and classes enter the loss
     derivation   every equation of the step beside its numbers
     text, html   the derivation, to be read
     picture      the network with its activations, deltas and changes

@@ -11,6 +11,7 @@ import numpy as np
 
 from bpcore._table import ends
 from bpcore.activations import ACTIVATIONS
+from bpcore.tracing import weighting
 
 if TYPE_CHECKING:
     from bpcore.optimizers import Optimizer
@@ -93,6 +94,10 @@ def head(trace: Trace, whole: bool) -> Section:
     ]
     if trace.weight is not None:
         lines.append(Line("weight, of every sample", by_row(trace.weight, whole)))
+    if (c := trace.class_weight) is not None:
+        of_label = weighting.has_labels(trace) and trace.sizes[-1] > 1
+        of = "every output's label" if of_label else "every class"
+        lines.append(Line(f"c, the weight of {of}", c))
     rows = f"{len(trace.X)} row" + "s" * (len(trace.X) != 1)
     return Section(f"training step {trace.step}, on {rows}", tuple(lines))
 
@@ -151,16 +156,26 @@ def once(definition: str, told: set[str]) -> list[Line]:
 
 def loss(trace: Trace, whole: bool) -> Section:
     """E_i of every sample, and E = sum(weight * E_i) / n"""
-    kind = trace.design.loss
-    lines = [Line(f"E_i = {kind.value(trace.design.activations[-1])}")]
-    lines += [Line(f"{name} = {is_}") for name, is_ in kind.definitions.items()]
+    kind, output = trace.design.loss, trace.design.activations[-1]
+    formula = weighting.of_new_targets(kind.value(output), trace)
+    factor = weighting.factor(trace)
+    each, mean = "E_i", "mean(E_i)"
+    if weighting.is_within(trace):
+        formula = weighting.weighted(formula)
+    elif factor:
+        each, mean = f"{factor} * E_i", f"sum({factor} * E_i) / n"
+    lines = [Line(f"E_i = {formula}")]
+    if trace.class_weight is None:
+        lines += [Line(f"{name} = {is_}") for name, is_ in kind.definitions.items()]
+    else:
+        lines += [
+            worked_in(trace, name, is_, whole)
+            for name, is_ in weighting.of_classes(trace).items()
+        ]
     for symbol, number in kind.constants.items():
         setting = kind.symbols[symbol]
         whose = f", {setting} of {type(kind).__name__}" if setting != symbol else ""
         lines.append(Line(f"{symbol} = {number:g}{whose}"))
-    each, mean = "E_i", "mean(E_i)"
-    if trace.weight is not None:
-        each, mean = "weight * E_i", "sum(weight * E_i) / n"
     lines += [
         Line(f"{each}, of every sample", by_row(trace.losses, whole)),
         Line(f"E = {mean}", trace.loss),
@@ -168,13 +183,29 @@ def loss(trace: Trace, whole: bool) -> Section:
     return Section(f"loss: {kind.name}", tuple(lines))
 
 
+def worked_in(trace: Trace, name: str, formula: str, whole: bool) -> Line:
+    """What the class weights make of targets or weights, beside its numbers."""
+    if name == "y'":
+        return Line(f"{name} = {formula}", by_row(trace.targets, whole))
+    if name != "w":
+        return Line(f"{name} = {formula}")
+    w: Any = trace.weights
+    if w.ndim == 2 and not weighting.is_within(trace):
+        w = w[:, 0]  # the same for every output
+    return Line(f"{name} = {formula}", by_row(w, whole))
+
+
 def backward_layer(trace: Trace, l: int, whole: bool, told: set[str]) -> Section:
     """delta[l] = dE/da[l+1] * f'(z[l]),  dW[l] = a[l].T @ delta[l]"""
     design = trace.design
     f, norm, last = design.activations[l], design.norms[l], l == trace.n_layers - 1
-    share = " / n" if trace.weight is None else " * weight / n"
-    by_a, by_z = design.loss.derivatives(f)
-    if trace.y.ndim == 1 or np.allclose(trace.y.sum(axis=1), 1):
+    factor = weighting.factor(trace)
+    share = f" * {factor} / n" if factor else " / n"
+    by_a, by_z = (
+        weighting.of_new_targets(formula, trace)
+        for formula in design.loss.derivatives(f)
+    )
+    if trace.targets.ndim == 1 or np.allclose(trace.targets.sum(axis=1), 1):
         by_z = re.sub(r"a \* sum\(y'?\)", "a", by_z)  # classes, or their shares
     kept = f" * kept[{l}]" if design.dropout[l] else ""
     # What f(z) is called: a, or f where units drop out of it.

@@ -161,12 +161,13 @@ class GradientFlow:
         return columns | {"seconds": self.seconds}
 
     def __str__(self) -> str:
-        """A row for every record; for many those in the middle are left out."""
+        """A row for every record; for many those in the middle are left out.
+
+        "-" where a layer has no units of relu, or none of sigmoid and tanh.
+        """
         found = self.to_dict()
-        rows = [
-            [f"{epoch}", *(f"{x:.4g}" for x in row)]
-            for epoch, *row in zip(*found.values(), strict=True)
-        ]
+        cells = [_cells(name, column) for name, column in found.items()]
+        rows = [list(row) for row in zip(*cells, strict=True)]
         return "\n".join(in_short(list(found), rows))
 
     def __repr__(self) -> str:
@@ -195,6 +196,13 @@ class GradientFlow:
         if np.isnan(self.delta).all():
             raise ValueError("plot needs at least one loss that was finite; got none")
         return draw_flow(self)
+
+
+def _cells(name: str, column: NDArray[Any]) -> list[str]:
+    """A column of the table; "-" of a layer that has no such units."""
+    if name.startswith(("dead", "saturated")) and np.isnan(column).all():
+        return ["-"] * len(column)
+    return [f"{x:d}" if name == "epoch" else f"{x:.4g}" for x in column]
 
 
 @own_errstate

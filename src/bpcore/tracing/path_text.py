@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+import textwrap
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from bpcore._errstate import own_errstate
 from bpcore._table import ROWS, columns, ends, narrow
 from bpcore.tracing.derivation import LAYERS, is_small
-from bpcore.tracing.paths import MOST, terms, units_of
+from bpcore.tracing.memory import tell
+from bpcore.tracing.paths import MOST, arrays_of, terms, units_of
 from bpcore.tracing.text import number, shown
 
 if TYPE_CHECKING:
+    from bpcore.buffers import Real
     from bpcore.tracing.paths import PathSum
+
+#: Bytes of a cell of the table of all terms, about.
+CELL = 14
 
 
 @own_errstate
@@ -26,32 +36,51 @@ def all_paths(path: PathSum, all: bool = False) -> list[str]:
     symbols = [factor.symbol for factor in path.factors]
     units = units_of(path.factors)[1:]
     named = units if all else [*narrow([units])[0]]
-    through = f" and every way through units {', '.join(named)}" if units else ""
+    through = f" and units {', '.join(named)}" if units else ""
     over = f"every row s{through}"
     count = f"{path.n_terms:,} term" + "s" * (path.n_terms != 1)
     head = f"dE/dW[{path.l}][{path.i}, {path.j}] along all paths: "
-    head += f"for {over} the product of"
-    if path.expanded is None:
-        return [
-            head,
-            "  " + "  ".join(narrow([symbols])[0]),
-            f"  {count}, more than {MOST:,}: too many to write out one by one and to",
-            "  add up.  Each layer above multiplies their number by its width.",
-        ]
-    places, factors = terms(path.trace, path.factors)
-    products = factors.prod(axis=0)
-    table = [["s", *units, *symbols, "product"]]
-    first, last = ends(products.size, products.size if all else ROWS)
-    for term in (*first, *last):
-        s, p = divmod(term, products.shape[1])
-        where = (s, *(int(k[p]) for k in places))
-        values = (*factors[:, s, p], products[s, p])
-        table.append([*map(str, where), *map(number, values)])
-    lines = columns(table if all else narrow(table))
+    head = textwrap.fill(f"{head}for {over} the product of", 88, subsequent_indent="  ")
+    heads = ["s", *units, *symbols, "product"]
+    arrays = arrays_of(path.trace, path.factors)
+    if all:
+        lines, total = [], []
+        tell("this text takes", path.n_terms * len(heads) * CELL)
+        for begin in range(0, path.n_terms, MOST):
+            at = range(begin, min(begin + MOST, path.n_terms))
+            rows, products = rows_of(path, arrays, at)
+            lines += columns([heads, *rows])[begin > 0 :]
+            total.append(float(products.sum()))
+        return [head, *lines, f"  the sum of {count} = {math.fsum(total):.10g}"]
+    first, last = ends(path.n_terms, ROWS)
+    lines = columns(narrow([heads, *rows_of(path, arrays, (*first, *last))[0]]))
     if last:
         gap = f"  ... {last.start - first.stop:,} more terms ..."
         lines.insert(1 + first.stop, gap)
+    if path.expanded is None:
+        return [
+            head,
+            *lines,
+            f"  {count}, more than {MOST:,}: text(all=True) writes out all of them and",
+            "  adds them up.  Each layer above multiplies their number by its width.",
+        ]
     return [head, *lines, f"  the sum of {count} = {path.expanded:.10g}"]
+
+
+def rows_of(
+    path: PathSum, arrays: list[Real], at: Iterable[int]
+) -> tuple[list[list[str]], Real]:
+    """The terms of these numbers as rows of a table, and their products."""
+    kind: Any = np.int64 if path.n_terms < 2**63 else object
+    places, factors = terms(path.factors, arrays, np.array([*at], kind))
+    products = factors.prod(axis=0)
+    rows = [
+        [*map(str, where), *map(number, values), number(product)]
+        for where, values, product in zip(
+            np.stack(places, 1).tolist(), factors.T, products, strict=True
+        )
+    ]
+    return rows, products
 
 
 def layer_by_layer(path: PathSum, all: bool = False) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bpcore import _validation as door
 from bpcore._errstate import own_errstate
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from bpcore.buffers import Real
     from bpcore.tracing.values import Trace
 
-#: Terms that are written out at most.
+#: Terms that are added up at once; of more there is no sum but in the text of all.
 MOST = 100_000
 
 
@@ -64,7 +65,7 @@ class PathSum:
         The element of dW[l], as backpropagation computed it.
     expanded : float or None
         The sum of the products along all paths, in float64; None if there are more than
-        100,000.
+        100,000, which only ``text(all=True)`` adds up.
     multiplications : tuple of int
         Of the expanded form, and of the layer-by-layer form, for this one weight; f'
         and dE/da are given.
@@ -110,7 +111,13 @@ class PathSum:
         Parameters
         ----------
         all : bool
-            Every term that was computed (up to 100,000), and every delta whole.
+            Every term, however many there are, and every delta whole.  A million terms
+            take half a minute and two hundred megabytes.
+
+        Warns
+        -----
+        UserWarning
+            If the text takes more than 1 GB, before it takes it.
 
         Examples
         --------
@@ -133,18 +140,21 @@ def path_sum(trace: Trace, l: int, i: int, j: int) -> PathSum:
     shapes = [W.shape for W in trace.dW]
     l = door.index("l", l, len(shapes))
     i, j = door.index("i", i, shapes[l][0]), door.index("j", j, shapes[l][1])
-    for m, norm in enumerate(trace.design.norms):
-        if norm and m >= l:
-            raise ValueError(
-                f"l must be above every normalised layer, whose units all depend on "
-                f"each other; layer {m} has {norm} norm, got l={l}"
-            )
+    # The output layer is never normalised.
+    first = max((m + 1 for m, norm in enumerate(trace.design.norms) if norm), default=0)
+    if l < first:
+        raise ValueError(
+            f"l must be at least {first}: layer {first - 1} has "
+            f"{trace.design.norms[first - 1]} norm, in which every unit depends on "
+            f"others, so that paths can begin only above it; got {l}"
+        )
     n, design = len(trace.X), trace.design
     n_paths = counts.n_paths(design, l)
     n_terms = n * n_paths
     factors, expanded = tuple(chain(trace, l, i, j)), None
     if n_terms <= MOST:
-        expanded = float(terms(trace, factors)[1].prod(axis=0).sum())
+        found = terms(factors, arrays_of(trace, factors), np.arange(n_terms))[1]
+        expanded = float(found.prod(axis=0).sum())
     return PathSum(
         l,
         i,
@@ -207,24 +217,37 @@ def units_of(factors: tuple[Factor, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(unit for factor in factors for unit in factor.units))
 
 
-def terms(trace: Trace, factors: tuple[Factor, ...]) -> tuple[list[Real], Real]:
-    """The units (n_paths,) of every path, and its factors (factors, n, n_paths).
+def arrays_of(trace: Trace, factors: tuple[Factor, ...]) -> list[Real]:
+    """The values of every factor, in float64."""
+    return [factor.values(trace).astype(np.float64) for factor in factors]
 
-    One unit after the other: with it, every path so far becomes as many as it has
-    values.
+
+def terms(
+    factors: tuple[Factor, ...], arrays: list[Real], at: NDArray[Any]
+) -> tuple[list[NDArray[np.intp]], Real]:
+    """The terms of these numbers: row and units, and the factors (factors, terms).
+
+    They are counted with the row first and the unit of the last layer changing fastest;
+    a number may be larger than an int64, in an array of objects.
     """
-    units = [np.zeros(1, np.intp)]  # the weight's own is given
-    found: list[Real] = []
-    for factor in factors:
-        values = factor.values(trace).astype(np.float64)
+    widths = [
+        array.shape[2]
+        for factor, array in zip(factors, arrays, strict=True)
+        if len(factor.units) == 2
+    ]
+    found: list[NDArray[np.intp]] = []
+    for width in reversed(widths):
+        at, unit = at // width, at % width
+        found.insert(0, unit.astype(np.intp))
+    row = at.astype(np.intp)
+    ways = iter(found)
+    unit = np.zeros_like(row)  # the weight's own is given
+    values = []
+    for factor, array in zip(factors, arrays, strict=True):
+        s = row if len(array) > 1 else 0
         if len(factor.units) == 2:
-            width, before = values.shape[2], units[-1]
-            units = [np.repeat(k, width) for k in units]
-            units.append(np.tile(np.arange(width), len(before)))
-            found = [np.repeat(done, width, axis=1) for done in found]
-            found.append(values[:, units[-2], units[-1]])
+            before, unit = unit, next(ways)
+            values.append(array[s, before, unit])
         else:
-            found.append(values[:, units[-1]] if factor.units else values[:, None])
-    n = max(map(len, found))
-    shape = n, len(units[-1])
-    return units[1:], np.stack([np.broadcast_to(each, shape) for each in found])
+            values.append(array[s, unit] if factor.units else array[s])
+    return [row, *found], np.stack([np.broadcast_to(x, row.shape) for x in values])

@@ -86,22 +86,34 @@ def trace(
     apply = door.yes_or_no("apply", apply)
     network._require_derivatives()
     network._require_steps()
-    batch = network._weighted_batch(X, y, sample_weight, class_weight)
+    given = network._batch(X, y, sample_weight, some=False)
+    class_weights = network._class_weights(class_weight, given[1], whole=False)
+    batch = network._with_class_weights(given, class_weights, some=False)
     network._require_rows(len(batch[0]))
     with network._engine:
-        return record(network, *batch, apply)
+        return record(network, *batch, apply, (*given[1:], class_weights))
 
 
 def record(
-    network: Network, X: Real, y: Real, weight: Real | None, apply: bool
+    network: Network,
+    X: Real,
+    targets: Real,
+    weights: Real | None,
+    apply: bool,
+    by_caller: tuple[Real, Real | None, Real | None] | None = None,
 ) -> Trace:
     """The trace of a mini-batch that has been checked; the caller holds the engine.
 
-    Where the optimizer makes no steps, the parameters after it are those before.
+    Where class weights are worked into the targets and weights, `by_caller` are those
+    before, and the class weights.  Where the optimizer makes no steps, the parameters
+    after it are those before.
     """
     engine, n = network._engine, len(X)
     size, places = engine.tape_size(n, True)
-    given = [X, y] if weight is None else [X, y, weight]
+    y, weight, class_weight = by_caller or (targets, weights, None)
+    several = (y, weight, targets, weights)
+    arrays = {id(array): array for array in several if array is not None}
+    given = [X, *arrays.values()]
     tell("this trace takes", _bytes(network, given, size, apply))
     X, dX = X.copy(), np.empty_like(X)
     flat, moments = np.empty_like(network.parameters), network._new_moments()
@@ -111,15 +123,17 @@ def record(
     network._reserve(n)
     lr, step, seen = network.lr, engine.steps + 1, engine.seen
     layer_steps = tuple(steps + 1 for steps in engine.layer_steps)
-    loss = engine.record(X, y, weight, flat, dX, moments, memory, losses, d_output)
+    into = flat, dX, moments, memory, losses, d_output
+    loss = engine.record(X, targets, weights, *into)
     if loss != loss or not (moments is None or door.all_finite(moments)):
         raise DivergenceError(
             f"{network._design.diverging} of this mini-batch is not finite; nothing "
             "has changed"
         )
-    weighs = weight is None or bool(weight.any())
+    weighs = weights is None or bool(weights.any())
     gradients = network._as_gradients(loss, flat, dX, moments, weighs)
     before, after = _step(network, gradients, apply)
+    kept = {at: array.copy() for at, array in arrays.items()}
     return Trace(
         network=repr(network),
         design=network._design,
@@ -131,8 +145,11 @@ def record(
         lr_factors=network.lr_factors,
         frozen=network.frozen,
         X=X,
-        y=y.copy(),
-        weight=None if weight is None else weight.copy(),
+        y=kept[id(y)],
+        weight=kept.get(id(weight)),
+        class_weight=class_weight,
+        targets=kept[id(targets)],
+        weights=kept.get(id(weights)),
         loss=loss,
         losses=losses,
         d_output=d_output,

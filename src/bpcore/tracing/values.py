@@ -16,6 +16,7 @@ from bpcore._settings import Design
 from bpcore.activations import ACTIVATIONS
 from bpcore.buffers import Real, Views, running_views, views
 from bpcore.gradients import Gradients
+from bpcore.losses import CrossEntropy
 from bpcore.tracing.memory import tell
 
 if TYPE_CHECKING:
@@ -53,11 +54,9 @@ class Parameters:
     running_moments: Layers
 
     def __repr__(self) -> str:
-        arrays = [*self.weights, *self.biases, *self.gains]
-        count = sum(array.size for array in arrays if array is not None)
-        layers = f"{len(self.weights)} layer" + "s" * (len(self.weights) != 1)
+        contents = Views(self.weights, self.biases, self.gains).contents
         state = f", state {', '.join(self.state)}" if self.state else ""
-        return f"<Parameters of {layers}, {count:,} numbers{state}>"
+        return f"<Parameters of {contents}{state}>"
 
     @property
     def W(self) -> tuple[Real, ...]:
@@ -138,12 +137,20 @@ class Trace:
     X : array (n, n_0)
         The input, with noise where the network adds it.
     y : array (n, n_L), or labels (n,)
-    weight : array (n,), (n, n_L) or None
-        The weights of the samples, or of each output's part of their loss.
+        The targets as given, in the network's dtype or as labels.
+    weight : array (n,) or None
+        The weights of the samples as given.
+    class_weight : array or None
+        c, the weight of each class, or of each output's label where a sample may have
+        several.
+    targets, weights : arrays
+        What the loss is computed of: y' and w, (n,) or (n, n_L), where class weights
+        are worked in, which ``print`` has the formulas of; else `y` and `weight`.
     loss : float
-        E = sum(weight * E_i) / n, the mean of E_i where no weights are given.
+        E = sum(w * E_i) / n, the mean of E_i where no weights are given, or where each
+        output has one, which is then within E_i.
     losses : array (n,)
-        weight * E_i of every sample.
+        w * E_i of every sample, or such an E_i.
     gradients : Gradients
         What ``Network.gradients`` returns: `dW` and `db` are its arrays.
     before, after : Parameters
@@ -165,6 +172,9 @@ class Trace:
     X: Real
     y: Real
     weight: Real | None
+    class_weight: Real | None
+    targets: Real
+    weights: Real | None
     loss: float
     losses: Real
     d_output: Real
@@ -313,8 +323,8 @@ class Trace:
         PathSum
             Both values, the terms, and how many multiplications each takes;
             ``print`` writes them out, of many terms the first and the last, and
-            ``text(all=True)`` every term.  Of more than 100,000 terms there are the
-            counts alone.
+            ``text(all=True)`` every term.  More than 100,000 terms are added up by
+            ``text(all=True)`` alone.
 
         Raises
         ------
@@ -399,6 +409,9 @@ class Trace:
             "layer_steps": list(self.layer_steps),
             "y": self.y,
             "weight": self.weight,
+            "class_weight": self.class_weight,
+            "targets": self.targets,
+            "weights": self.weights,
             "loss": self.loss,
             "losses": self.losses,
         }
@@ -512,9 +525,12 @@ class Trace:
         if not self.design.loss_takes_z:
             return self.d_output
         a = self.a[-1]
-        w = np.ones(len(a)) if self.weight is None else self.weight
+        w = np.ones(len(a)) if self.weights is None else self.weights
         share = w.reshape(len(a), -1) / len(a)
-        by_a = self.design.loss.by_outputs(a, self.y)
+        loss = self.design.loss
+        if isinstance(loss, CrossEntropy) and w.ndim == 2:  # targets that are smoothed
+            loss = CrossEntropy()
+        by_a = loss.by_outputs(a, self.targets)
         return np.where(share == 0, 0, by_a * share).astype(a.dtype)
 
 
