@@ -69,10 +69,13 @@ class TargetKind:
     threshold : float
         A label, or class 1 of one output, is present where a target or an output is
         above this.
+    soft : bool
+        Whether a target between 0 and 1 is the share of a class, or of a label.
     """
 
     several: bool = False
     threshold: float = 0.5
+    soft: bool = False
 
     def classes(self, rows: Array) -> NDArray[np.int64]:
         """The class of each sample, of targets or outputs (n, n_L), or of labels (n,).
@@ -241,6 +244,9 @@ class CrossEntropy(Loss):
 
     label_smoothing: float = 0.0
 
+    def target_kind(self, output: str) -> TargetKind:
+        return TargetKind(soft=True)
+
     def value(self, output: str) -> str:
         return self._smoothed(self.formula)
 
@@ -288,7 +294,7 @@ class BinaryCrossEntropy(Loss):
     by_z = "a - y"
 
     def target_kind(self, output: str) -> TargetKind:
-        return TargetKind(several=True)
+        return TargetKind(several=True, soft=True)
 
     @own_errstate
     def by_outputs(self, a: Array, y: Array) -> Array:
@@ -489,7 +495,8 @@ class CustomLoss(Loss):
 
     def target_kind(self, output: str) -> TargetKind:
         several = output in ("sigmoid", "hard_sigmoid")
-        return TargetKind(several, super().target_kind(output).threshold)
+        threshold = super().target_kind(output).threshold
+        return TargetKind(several, threshold, soft=output == "softmax")
 
     def weighted(
         self, a: Array, y: Array, weight: Array, share: float

@@ -657,9 +657,10 @@ class Network(Learner):
         ValueError, TypeError
             If an argument is not as described; nothing has changed.
         DivergenceError
-            If the loss is infinite or NaN; nothing has changed.  A step from a finite
-            loss may still lead to parameters that are not (lr too large): the next
-            step tells.
+            If the loss, or a moment of batch norm, is infinite or NaN; nothing has
+            changed.  A step from a finite loss may still lead to parameters that are
+            not (lr too large): the next step tells.  Squares of gradients that are too
+            large for an optimizer's state are found by `fit` only.
 
         Examples
         --------
@@ -1417,15 +1418,7 @@ class Network(Learner):
         """The weight of each class; "balanced" counts these, the `whole`, targets."""
         if class_weight is None:
             return None
-        design = self._design
-        return as_class_weights(
-            class_weight,
-            targets,
-            self.sizes[-1],
-            design.loss,
-            design.activations[-1],
-            whole=whole,
-        )
+        return as_class_weights(class_weight, targets, self._design, whole=whole)
 
     def _with_class_weights(
         self,
@@ -1439,16 +1432,8 @@ class Network(Learner):
         if class_weights is None:
             return batch
         rows, targets, weight = batch
-        design = self._design
         targets, product = with_class_weights(
-            targets,
-            weight,
-            class_weights,
-            self.sizes[-1],
-            design.loss,
-            design.activations[-1],
-            self._dtype,
-            ratios=some,
+            targets, weight, class_weights, self._design, self._dtype, ratios=some
         )
         door.require_weights(f"{of}class_weight", product, some=some)
         return rows, targets, product

@@ -13,14 +13,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bpcore import _validation as door
 from bpcore._errstate import own_errstate
-from bpcore.losses import BinaryCrossEntropy, CrossEntropy, CustomLoss, Loss
+from bpcore.losses import BinaryCrossEntropy, CrossEntropy, TargetKind
+
+if TYPE_CHECKING:
+    from bpcore._settings import Design
 
 Weights = NDArray[np.float64]
 
@@ -60,9 +63,7 @@ def scaled_to_normal(weights: Weights) -> Weights:
 def as_class_weights(
     class_weight: ClassWeight,
     targets: NDArray[Any],
-    n_out: int,
-    loss: Loss,
-    output: str,
+    design: Design,
     *,
     whole: bool = True,
 ) -> Weights:
@@ -82,16 +83,17 @@ def as_class_weights(
     -------
     array (max(n_out, 2),), or (n_out,) where each of several outputs is a label
     """
+    loss, n_out = design.loss, design.sizes[-1]
     if not loss.classes:
         raise ValueError(
             f"class_weight needs targets that are classes; not so for {loss.name}"
         )
-    several = loss.target_kind(output).several and n_out > 1
-    if several and isinstance(loss, CustomLoss):
+    several = design.target_kind.several and n_out > 1
+    if several and design.asks:
         raise ValueError(
             "class_weight weighs each output of several labels by itself, which a "
             f"loss function cannot, as it gives one value per sample; got "
-            f"{n_out} outputs of {output}"
+            f"{n_out} outputs of {design.activations[-1]}"
         )
     count = n_out if several else max(n_out, 2)
     if isinstance(class_weight, str):
@@ -105,7 +107,7 @@ def as_class_weights(
                 "class_weight='balanced' needs the labels of all data, and must be "
                 "given to fit; got a part of them: give the weights of the classes"
             )
-        return _balanced(targets, n_out, loss, output)
+        return _balanced(targets, design.target_kind, n_out)
     in_order: Any = class_weight
     if door.has_labels(class_weight):
         in_order = _by_label(class_weight, count, loss.signs and n_out == 1)
@@ -142,14 +144,14 @@ def _by_label(class_weight: Any, count: int, signs: bool) -> Weights:
 
 
 @own_errstate
-def _balanced(targets: NDArray[Any], n_out: int, loss: Loss, output: str) -> Weights:
+def _balanced(targets: NDArray[Any], kind: TargetKind, n_out: int) -> Weights:
     """n / (number of classes x samples of the class): all classes weigh alike.
 
     Of several labels: negatives / positives of each output, so that both weigh alike.
     """
-    shares = class_shares(targets, n_out, loss, output)
+    shares = class_shares(targets, kind, n_out)
     n, counts = len(shares), np.array([math.fsum(column) for column in shares.T])
-    if loss.target_kind(output).several and n_out > 1:
+    if kind.several and n_out > 1:
         both = (counts > 0) & (counts < n)
         return np.where(both, (n - counts) / np.where(both, counts, 1), 1.0)
     occurs = counts > 0  # a class without samples has no say
@@ -157,21 +159,18 @@ def _balanced(targets: NDArray[Any], n_out: int, loss: Loss, output: str) -> Wei
 
 
 def class_shares(
-    targets: NDArray[Any], n_out: int, loss: Loss, output: str
+    targets: NDArray[Any], kind: TargetKind, n_out: int
 ) -> NDArray[np.float64]:
     """How much each sample is of each class, (n, max(n_out, 2)).
 
     Of several labels: how much it has each, (n, n_out).
     """
-    kind = loss.target_kind(output)
     if targets.ndim == 1:
         return np.eye(n_out)[targets]
     y = targets.astype(np.float64)
-    soft = isinstance(loss, CrossEntropy | BinaryCrossEntropy)
-    soft |= isinstance(loss, CustomLoss) and n_out > 1 and output == "softmax"
     if n_out > 1 and not kind.several:
-        return y if soft else np.eye(n_out)[kind.classes(y)]
-    if not soft:
+        return y if kind.soft else np.eye(n_out)[kind.classes(y)]
+    if not kind.soft:
         y = (y > kind.threshold).astype(np.float64)
     return y if n_out > 1 else np.hstack([1 - y, y])
 
@@ -189,9 +188,7 @@ def with_class_weights(
     targets: NDArray[Any],
     weight: Weights | None,
     c: Weights,
-    n_out: int,
-    loss: Loss,
-    output: str,
+    design: Design,
     dtype: np.dtype[Any],
     *,
     ratios: bool,
@@ -210,39 +207,34 @@ def with_class_weights(
     (then w is (n, n_L) and c_0 is 1), ``torch.nn.BCEWithLogitsLoss(pos_weight=c)``.
     Where the cross-entropy smooths its targets y is smoothed, and w (n, n_L), equal
     for all outputs: so the kernels do not smooth y' again.  Where only the `ratios` of
-    the weights count they are scaled, so that no product overflows.
+    the weights count those of the samples are scaled, so that no product overflows.
     """
+    targets, w = _weighted_classes(targets, c, design, dtype)
+    if weight is None:
+        return targets, w
     if ratios:
-        c = scaled_to_normal(c)
-        weight = None if weight is None else scaled_to_normal(weight)
-    targets, w = _weighted_classes(targets, c, n_out, loss, output, dtype)
-    if weight is not None:
-        w = w * (weight if w.ndim == 1 else weight[:, None])
-    return targets, w
+        weight = np.ldexp(weight, -math.frexp(float(weight.max()))[1])
+    return targets, w * (weight if w.ndim == 1 else weight[:, None])
 
 
 def _weighted_classes(
-    targets: NDArray[Any],
-    c: Weights,
-    n_out: int,
-    loss: Loss,
-    output: str,
-    dtype: np.dtype[Any],
+    targets: NDArray[Any], c: Weights, design: Design, dtype: np.dtype[Any]
 ) -> tuple[NDArray[Any], Weights]:
     """`with_class_weights`, of samples that all weigh 1."""
+    loss, kind, n_out = design.loss, design.target_kind, design.sizes[-1]
     smoothing = loss.setting if isinstance(loss, CrossEntropy) else 0.0
     if targets.ndim == 1 and not smoothing:
         return targets, c[targets]
-    y = class_shares(targets, n_out, loss, output)
+    y = class_shares(targets, kind, n_out)
     if isinstance(loss, CrossEntropy):
         y = (1 - smoothing) * y + smoothing / n_out
         total = _sum_over(y, np.ones(n_out))
         w = np.where(total > 0, _sum_over(y, c) / np.where(total > 0, total, 1), 1.0)
         weighted = (c * y / np.where(w > 0, w, 1)[:, None]).astype(dtype)
         return weighted, np.repeat(w[:, None], n_out, axis=1) if smoothing else w
-    positive, negative = (y, 1 - y) if n_out > 1 else (y[:, 1:], y[:, :1])
-    if n_out > 1 and not loss.target_kind(output).several:
+    if n_out > 1 and not kind.several:
         return targets, _sum_over(y, c) / _sum_over(y, np.ones(n_out))
+    positive, negative = (y, 1 - y) if n_out > 1 else (y[:, 1:], y[:, :1])
     c_1, c_0 = (c, 1.0) if n_out > 1 else (c[1], c[0])
     w = c_1 * positive + c_0 * negative
     if isinstance(loss, BinaryCrossEntropy):
