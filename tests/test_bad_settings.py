@@ -335,7 +335,9 @@ def test_schedule_of_steps_that_goes_wrong_later(Network, bad, refusal):
 def test_plateau_of_what_is_not_measured(Network, monitor, warm_up):
     lr = schedules.ReduceOnPlateau(0.1, monitor=monitor)
     net = made(Network, optimizer=bp.SGD(schedules.WarmUp(lr, 1) if warm_up else lr))
-    refusal = VALUE(f"monitor ...must be one of loss, accuracy...; got {monitor!r}...")
+    refusal = VALUE(
+        f"ReduceOnPlateau's monitor must be one of loss, accuracy...; got {monitor!r}..."
+    )
     refusal.of(lambda: net.fit(*DATA, metrics="accuracy", **QUIET), net)
 
 
@@ -1045,7 +1047,7 @@ BAD_WITH_STREAMS = [
         for bad in (0.5, 1, np.float32(0.5))
     ),
     ({"metrics": "accuracy"}, VALUE("metrics ...need validation data...")),
-    ({"monitor": "validation_loss"}, VALUE("monitor must be one of loss; ...")),
+    ({"monitor": "validation_loss"}, VALUE("monitor=... needs validation data...")),
     *bad_counts("steps_per_epoch"),
     *bad_counts("patience"),
 ]
