@@ -335,9 +335,7 @@ def test_schedule_of_steps_that_goes_wrong_later(Network, bad, refusal):
 def test_plateau_of_what_is_not_measured(Network, monitor, warm_up):
     lr = schedules.ReduceOnPlateau(0.1, monitor=monitor)
     net = made(Network, optimizer=bp.SGD(schedules.WarmUp(lr, 1) if warm_up else lr))
-    refusal = VALUE(
-        f"ReduceOnPlateau's monitor must be one of loss, accuracy...; got {monitor!r}..."
-    )
+    refusal = VALUE(f"ReduceOnPlateau's monitor...{monitor!r}...")
     refusal.of(lambda: net.fit(*DATA, metrics="accuracy", **QUIET), net)
 
 
@@ -465,7 +463,7 @@ def the_only_error(call):
     """Raise the error in the group that this raises."""
     try:
         return call()
-    except ExceptionGroup as group:
+    except BaseExceptionGroup as group:
         (error,) = group.exceptions
         assert [fit.error for fit in group.fitted] == [error]
         raise error from None

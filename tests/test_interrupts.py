@@ -177,7 +177,7 @@ def test_lbfgs_without_restore_best_ends_at_the_last_epoch():
         net, _ = interrupted(line)
         epochs = len(net.history) if net.history else 0
         assert (net.parameters.tobytes(), net._running.tobytes()) == states[epochs]
-        assert epochs == EPOCHS or net._epochs in (epochs, epochs - 1)
+        assert net._epochs == epochs
 
 
 @pytest.mark.parametrize("batch_size", [5, 20])

@@ -125,8 +125,10 @@ def fit(
         """Set the network to the point that it had after the last epoch."""
         parameters[free], network._running[...], steps = reached[len(history)]
         network._engine.steps = steps
+        network._epochs = epochs_before + len(history)
 
     start = parameters[free].astype(np.float64)
+    epochs_before = network._epochs - len(history)
     #: Points by the length of the history: the last one, and while an epoch is
     #: recorded the next.
     reached = {len(history): point()}

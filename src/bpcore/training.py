@@ -385,6 +385,7 @@ class Fit:
     def end_epoch(self, loss: float, seconds: float) -> bool:
         """Record an epoch; whether to stop."""
         network, history = self.network, self.history
+        network._epochs += 1
         values: dict[str, float | None] = {"loss": loss, "lr": network._engine.lr}
         if isinstance(network.optimizer, LBFGS):
             values["lr"] = None
@@ -393,7 +394,6 @@ class Fit:
         if self.measured is not None:
             values |= network._measure(self.measured, self.metrics)
         history._append(**values, seconds=seconds)
-        network._epochs += 1
         self.follow_plateau()
         better = self.watch.better(history, self.is_below_start)
         if better and self.restore_best:
