@@ -78,9 +78,8 @@ class BaseFitErrors(BaseExceptionGroup[BaseException]):
     fitted: list[Fitted]
 
     def __new__(cls, message: str, errors: Sequence[BaseException]) -> BaseFitErrors:
-        if all(isinstance(error, Exception) for error in errors):
-            cls = FitErrors
-        return super().__new__(cls, message, errors)
+        exceptions = all(isinstance(error, Exception) for error in errors)
+        return super().__new__(FitErrors if exceptions else cls, message, errors)
 
     def derive(self, errors: Sequence[BaseException]) -> BaseFitErrors:  # type: ignore[override]
         """The same with some of the errors."""
@@ -89,7 +88,7 @@ class BaseFitErrors(BaseExceptionGroup[BaseException]):
         return group
 
 
-class FitErrors(BaseFitErrors, ExceptionGroup[Exception]):  # type: ignore[misc]
+class FitErrors(BaseFitErrors, ExceptionGroup[Exception]):
     """Of Exceptions only."""
 
 
