@@ -220,7 +220,7 @@ class History:
         last = below[-1] if below else axes
         last.set_xlabel("epoch")
         _figure.use_whole_numbers(last.xaxis)
-        last.set_xlim(0.5, len(self) + 0.5)
+        last.set_xlim(0.5, max(len(self), 1) + 0.5)
         for panel in [axes, *below]:
             panel.grid(alpha=0.3)
             panel.spines[["top", "right"]].set_visible(False)

@@ -495,7 +495,8 @@ class ReduceOnPlateau(Schedule):
     patience : int
         At least 0.
     min_delta : float
-        At least 0 and below 1.
+        The least relative change, a share of ``abs(best)``: at least 0 and below 1.
+        (That of ``Network.fit`` is an absolute difference.)
     cooldown : int
         At least 0.
     least : float

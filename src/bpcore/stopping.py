@@ -109,12 +109,12 @@ def _reject_monitor(of: str, monitor: object, columns: Sequence[str]) -> NoRetur
         rest = name
         for prefix in ("validation_", "valid_", "val_", "training_", "train_"):
             rest = rest.removeprefix(prefix)
-        if rest != name and rest == "loss":
-            near = "validation_loss" if name[0] == "v" else "loss"
-        elif rest in known:
+        if rest in known:
             near = rest
         elif match := difflib.get_close_matches(rest, known, n=1):
             near = match[0]
+        if near == "loss" and rest != name and name[0] == "v":
+            near = "validation_loss"
     near = ALIASES.get(near, near)
     if near == "validation_loss" and near not in columns:
         raise ValueError(
