@@ -211,3 +211,30 @@ def test_what_fails_for_good_is_not_tried_for_ever():
     with pytest.raises(OSError, match="the disk"):
         complete(fail)
     assert len(tried) == ATTEMPTS
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "lbfgs"])
+def test_an_interrupt_while_a_fit_that_diverged_is_undone(monkeypatch, optimizer):
+    """The parameters are all of before the epoch, not in part."""
+    restore, calls = bp.training.Snapshot.restore, []
+
+    def interrupted(self, arrays):
+        calls.append(1)
+        if len(calls) < 4:
+            arrays[0][:3] = 0
+            raise KeyboardInterrupt
+        restore(self, arrays)
+
+    monkeypatch.setattr(bp.training.Snapshot, "restore", interrupted)
+    if optimizer == "lbfgs":
+        pytest.importorskip("scipy")
+        net = make(optimizer=bp.LBFGS(), dtype="float64")
+        monkeypatch.setattr(bp.training, "_not_finite", lambda net: "all is")
+        how = {}
+    else:
+        net, how = make(optimizer=bp.SGD(1e30)), {"batch_size": 5, "validation": (X, Y)}
+    before = net.parameters.copy()
+    with pytest.raises(KeyboardInterrupt):
+        net.fit(X, Y, epochs=2, **how, **QUIET)
+    assert len(calls) == 4 and np.array_equal(net.parameters, before)
+    assert net.history.stopped == "error"

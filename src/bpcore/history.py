@@ -231,18 +231,28 @@ class History:
 
     def _append(self, **values: float | None) -> None:
         """One more epoch, what is None left out; all of it or, interrupted, nothing."""
-        length = self._length
-        row = {
-            name: float(value) for name, value in values.items() if value is not None
-        }
-        for name in {**self._raw, **row}:
-            column = self._raw.setdefault(name, [])
-            column[length:] = []  # of an epoch that was interrupted here
-            # NaN where a column is not of all epochs: another optimizer has no rate.
-            column += [math.nan] * (length - len(column))
-            column.append(row.get(name, math.nan))
+        length, raw, count = self._length, self._raw, 0
+        for name, value in values.items():
+            if value is not None:
+                count += 1
+                if name not in raw:
+                    raw[name] = []
+                column = raw[name]
+                if len(column) != length:
+                    _fit(column, length)
+                column.append(float(value))
+        if count < len(raw):  # another optimizer, which has no rate
+            for column in raw.values():
+                if len(column) != length + 1:
+                    _fit(column, length + 1)
         self._length = length + 1
 
     def _shorten(self, length: int) -> None:
         """Forget the epochs after so many."""
         self._length = min(self._length, length)
+
+
+def _fit(column: list[float], length: int) -> None:
+    """Cut what an interrupted row left; NaN for epochs that the column is not of."""
+    column[length:] = []
+    column += [math.nan] * (length - len(column))
