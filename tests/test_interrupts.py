@@ -137,7 +137,7 @@ def test_an_interrupt_at_any_line(name):
     states = twins(name)
     _, lines, was = fitted(name)
     assert lines > 100 and not was
-    for line in range(1, lines + 1, 2):
+    for line in range(1, lines + 1, 3):
         net, _, was = fitted(name, line)
         assert was
         assert_in_step(net, states)
@@ -173,7 +173,7 @@ def test_lbfgs_without_restore_best_ends_at_the_last_epoch():
             net.fit(X, Y, epochs=epochs, **QUIET)
         states.append((net.parameters.tobytes(), net._running.tobytes()))
     _, lines = interrupted()
-    for line in range(1, lines + 1, 2):
+    for line in range(1, lines + 1, 3):
         net, _ = interrupted(line)
         epochs = len(net.history) if net.history else 0
         assert (net.parameters.tobytes(), net._running.tobytes()) == states[epochs]
