@@ -295,11 +295,21 @@ def test_without_restore_best_nothing_is_computed_before():
     assert not score.left
 
 
+class Iterable:
+    """Mini-batches of which nothing is known but that they can be iterated over."""
+
+    def __init__(self, batches):
+        self.batches = batches
+
+    def __iter__(self):
+        return iter(self.batches)
+
+
 def test_streams():
     """Without validation there is no value before the first epoch."""
     batches = [(X[:25], Y[:25]), (X[25:], Y[25:])]
     net = make(optimizer=bp.SGD(1.0))
-    history = net.fit(batches, epochs=3, restore_best=True, **QUIET)
+    history = net.fit(Iterable(batches), epochs=3, restore_best=True, **QUIET)
     assert history.best_epoch == 1 + history.loss.argmin() > 0
     net = make()
     net.fit(X, Y, epochs=30, **QUIET)
@@ -427,8 +437,76 @@ def test_divergence(Network, best, state):
 def test_divergence_without_an_epoch_0():
     net, twin = make(optimizer=bp.SGD(1e30)), make(optimizer=bp.SGD(1e30))
     with pytest.raises(bp.DivergenceError, match="as it was before that epoch;"):
-        net.fit([(X, Y), (X, Y)], epochs=9, restore_best=True, **QUIET)
+        net.fit(Iterable([(X, Y), (X, Y)]), epochs=9, restore_best=True, **QUIET)
     assert everything(net) == everything(twin)
+
+
+WEIGHTS = np.linspace(0.0, 3.0, 50)
+SEQUENCES = {
+    "list": ([(X[:20], Y[:20]), (X[20:], Y[20:])], None),
+    "tuple": (((X[:20], Y[:20]), (X[20:], Y[20:])), None),
+    "weights": (
+        [(X[:20], Y[:20], WEIGHTS[:20]), (X[20:], Y[20:], WEIGHTS[20:])],
+        WEIGHTS,
+    ),
+    "some without": ([(X[:20], Y[:20]), (X[20:], Y[20:], np.ones(30))], None),
+    "one of weight 0": (
+        [(X[:20], Y[:20], np.zeros(20)), (X[20:], Y[20:])],
+        np.repeat([0.0, 1.0], [20, 30]),
+    ),
+}
+
+
+@each_library
+@pytest.mark.parametrize("lr", [1e-3, 1.0])
+@pytest.mark.parametrize("name", SEQUENCES)
+def test_a_sequence_of_mini_batches_has_an_epoch_0(Network, name, lr):
+    """As arrays have: the loss of all mini-batches before the first epoch."""
+    batches, weights = SEQUENCES[name]
+    net = make(Network, optimizer=bp.SGD(lr))
+    before, good = everything(net), net.evaluate(X, Y, weights)
+    history = net.fit(batches, epochs=1, restore_best=True, **QUIET)
+    if history.best_epoch == 0:
+        assert lr > 1e-3 and everything(net) == before
+    else:
+        assert net.evaluate(X, Y, weights) < good
+    assert history.restored == history.best_epoch
+
+
+@each_library
+def test_the_loss_of_a_sequence_is_that_of_its_rows(Network):
+    labels = (Y > 1.0).astype("float32")
+    net = make(Network, output="sigmoid", loss="binary_cross_entropy")
+    parts = [(X[:7], labels[:7]), (X[7:], labels[7:], WEIGHTS[7:])]
+    found = []
+
+    class Fit(bp.training.Fit):
+        def training_loss(self):
+            found.append(super().training_loss())
+            return found[-1]
+
+    how = {"class_weight": [2.0, 5.0], "restore_best": True}
+    settings = {**bp.Network.fit.__kwdefaults__, **how, "epochs": 1, **QUIET}
+    fit = bp.fitting.prepare(net, parts, None, **settings)
+    weights = np.concatenate([np.ones(7), WEIGHTS[7:]])
+    expected = net.evaluate(X, labels, weights, class_weight=[2.0, 5.0])
+    fit.__class__ = Fit
+    fit.run()
+    assert found[0] == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_bad_mini_batch_of_a_sequence_changes_nothing():
+    net = make()
+    before = everything(net)
+    with pytest.raises(ValueError, match="mini-batch 2: X must have shape"):
+        net.fit([(X, Y), (X[:, :2], Y)], restore_best=True, **QUIET)
+    assert everything(net) == before
+
+
+def test_a_sequence_with_steps_per_epoch_has_no_epoch_0():
+    net = make(optimizer=bp.SGD(1.0))
+    how = {"epochs": 2, "steps_per_epoch": 1, "restore_best": True, **QUIET}
+    assert net.fit([(X, Y), (X, Y)], **how).best_epoch > 0
 
 
 @pytest.mark.parametrize("error", [LookupError("mine"), KeyboardInterrupt()], ids=repr)
@@ -460,14 +538,14 @@ def test_an_interrupt_amid_the_copy_of_the_best_epoch(monkeypatch, taken, amid):
                 raise KeyboardInterrupt
         take(self, arrays)
 
-    class Kept(bp.training.Kept):
+    class Checkpoint(bp.training.Checkpoint):
         def __init__(self, *arguments):
             nonlocal best
             super().__init__(*arguments)
             best = self  # the second that is made
 
     best = None
-    monkeypatch.setattr(bp.training, "Kept", Kept)
+    monkeypatch.setattr(bp.training, "Checkpoint", Checkpoint)
     monkeypatch.setattr(bp.training.Snapshot, "take", interrupted)
     with pytest.raises(KeyboardInterrupt):
         net.fit(X, Y, epochs=9, restore_best=True, **best_at(9, 9), **QUIET)

@@ -533,11 +533,28 @@ USERS_FUNCTIONS = {
     "schedule": lambda look, Network: Network(
         [2, 1], optimizer=bp.SGD(lr=schedules.Custom(lambda t: look() or 0.1)), rng=0
     ).fit(ONES, ONES[:, 1], epochs=2, progress=False),
+    "schedule of steps": lambda look, Network: scheduled(Network, look, "step").fit(
+        ONES, ONES[:, 1], epochs=2, progress=False
+    ),
+    "schedule, astype": lambda look, Network: scheduled(Network, look).astype(
+        "float64"
+    ),
+    "schedule, check_gradients": lambda look, Network: bp.check_gradients(
+        scheduled(Network, look), ONES, ONES[:, 1]
+    ),
+    "schedule, numerical": lambda look, Network: scheduled(Network, look, "step").fit(
+        ONES, ONES[:, 1], epochs=2, gradient="numerical", progress=False
+    ),
     "numerical": lambda look, Network: bp.numerical_gradient(
         lambda x: look() or float(x.sum()), [1.0, 2.0]
     ),
     "array": lambda look, Network: Network([2, 1], rng=0).predict(Array(look)),
 }
+
+
+def scheduled(Network, look, per="epoch"):
+    lr = schedules.WarmUp(schedules.Custom(lambda t: look() or 0.1, per=per), 2)
+    return Network([2, 1], optimizer=bp.SGD(lr=lr), rng=0)
 
 
 class Array:
@@ -554,6 +571,28 @@ class Array:
 def test_functions_of_the_user_see_their_own_errstate(name, Network):
     states = seen(lambda look: USERS_FUNCTIONS[name](look, Network))
     assert states == [states[-1]] * len(states)
+
+
+@pytest.mark.parametrize("Network", NETWORKS.values(), ids=NETWORKS)
+@pytest.mark.parametrize("name", USERS_FUNCTIONS)
+def test_what_functions_of_the_user_set_stays_set(name, Network):
+    """As without the library in between; with the function that "call" uses."""
+    states = []
+
+    def look(*_):
+        states.append((np.geterr(), np.geterrcall()))
+        np.seterr(under="raise" if len(states) % 2 else "ignore", over="call")
+        np.seterrcall(reporting)
+
+    with np.errstate(all="ignore"):
+        USERS_FUNCTIONS[name](look, Network)
+        last = np.geterr(), np.geterrcall()
+    assert states
+    if name == "array":  # NumPy calls it, under what it will
+        return
+    for i, (how, call) in enumerate([*states[1:], last], 1):
+        assert (how["under"], how["over"]) == ("raise" if i % 2 else "ignore", "call")
+        assert call is reporting
 
 
 def test_calls_within_calls():

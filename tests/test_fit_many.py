@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import pickle
 import subprocess
 import sys
 import threading
@@ -68,7 +69,7 @@ def test_an_error_of_some_loses_nothing_of_the_others(n_threads, failed):
     for i, (fit, net, own) in enumerate(zip(group.fitted, nets, alone, strict=True)):
         history = own.fit(X, LABELS, epochs=2 if i in failed else 4, **QUIET)
         assert fit.network is net and fit.error is errors.get(i)
-        assert (fit.history is None) == (i in failed)
+        assert fit.history is net.history
         assert np.array_equal(net.history.loss, history.loss)
         assert net.parameters.tobytes() == own.parameters.tobytes()
     assert_usable(nets)
@@ -109,12 +110,23 @@ def test_divergence_beside_an_error(n_threads):
         )
     assert caught.value.exceptions == (error,)
     _, diverged, failed = caught.value.fitted
+    assert len(diverged.history) == diverged.error.epoch - 1
+    assert diverged.history is nets[1].history
+    assert diverged.history.stopped == "error"
     assert isinstance(diverged.error, bp.DivergenceError) and failed.error is error
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(2)], ids=repr)
-def test_an_interrupt_that_a_callback_raises_in_a_thread(error):
-    """It is that network's own."""
+class Mine(BaseException):
+    pass
+
+
+BASE_ERRORS = [KeyboardInterrupt(), SystemExit(2), GeneratorExit(), Mine("own")]
+
+
+@each_number_of_threads
+@pytest.mark.parametrize("error", BASE_ERRORS, ids=repr)
+def test_an_interrupt_that_a_callback_raises(error, n_threads):
+    """It is that network's own, for any number of threads."""
     nets = [make(i) for i in range(4)]
     with pytest.raises(BaseExceptionGroup) as caught:
         bp.fit_many(
@@ -123,20 +135,126 @@ def test_an_interrupt_that_a_callback_raises_in_a_thread(error):
             LABELS,
             epochs=3,
             callbacks=[failing(nets, {1: error})],
-            n_threads=2,
+            n_threads=n_threads,
         )
     assert not isinstance(caught.value, ExceptionGroup)
+    assert [len(fit.history) for fit in caught.value.fitted] == [3, 2, 3, 3]
     assert [fit.error for fit in caught.value.fitted] == [None, error, None, None]
     assert_usable(nets)
 
 
-def test_an_interrupt_in_the_only_thread_ends_all():
-    nets = [make(i) for i in range(4)]
-    callbacks = [failing(nets, {1: KeyboardInterrupt()})]
-    with pytest.raises(KeyboardInterrupt):
-        bp.fit_many(nets, X, LABELS, epochs=3, callbacks=callbacks, n_threads=1)
-    assert [net.history and len(net.history) for net in nets] == [3, 2, None, None]
-    assert_usable(nets)
+@pytest.mark.parametrize("error", BASE_ERRORS, ids=repr)
+def test_a_single_network(error):
+    nets = [make()]
+    with pytest.raises(BaseExceptionGroup, match="1 of 1 networks") as found:
+        bp.fit_many(nets, X, LABELS, epochs=3, callbacks=[failing(nets, {0: error})])
+    ((network, history, caught),) = found.value.fitted
+    assert (network, len(history), caught) == (nets[0], 2, error)
+
+
+def group_of(*errors):
+    """What fit_many raises where so many networks of 12 end in errors."""
+    nets = [make(i) for i in range(len(errors) + 1)]
+    callbacks = [failing(nets, dict(enumerate(errors)))]
+    with pytest.raises(BaseExceptionGroup) as caught:
+        bp.fit_many(nets, X, LABELS, epochs=2, callbacks=callbacks)
+    return caught.value
+
+
+def test_parts_of_the_group_know_what_has_come_of_each():
+    group = group_of(KeyError("a"), ValueError("b"), SystemExit(3))
+    assert "3 of 4 networks ended in an error, at index 0, 1, 2; " in str(group)
+    matched, rest = group.split(KeyError)
+    parts = [matched, rest, group.subgroup(ValueError), group.derive([OSError()])]
+    parts += [pickle.loads(pickle.dumps(matched))]
+    for part in parts:
+        assert len(part.fitted) == 4
+    assert all(part.fitted is group.fitted for part in parts[:4])
+    kinds = [isinstance(part, ExceptionGroup) for part in (group, *parts)]
+    assert kinds == [False, True, False, True, True, True]
+    seen = []
+    with pytest.raises(SystemExit):
+        try:
+            raise group
+        except* KeyError as keys:
+            seen.append(keys.fitted)
+        except* ValueError as values:
+            seen.append(values.fitted)
+        except* SystemExit as exits:
+            seen.append(exits.fitted)
+            raise exits.exceptions[0] from None
+    assert all(fitted is group.fitted for fitted in seen) and len(seen) == 3
+
+
+def test_the_message_names_some_of_many():
+    group = group_of(*(KeyError(i) for i in range(12)))
+    assert "12 of 13 networks ended in an error, at index 0, 1, 2, 3, 4, 5, 6, 7, " in (
+        str(group)
+    )
+    assert "8, 9, ...; `fitted`" in str(group)
+
+
+def test_a_network_of_which_the_fit_has_not_begun_has_no_history():
+    nets = [make(0), make(1)]
+    nets[1].fit(X, LABELS, epochs=1, **QUIET)
+
+    class Refusing(bp.Network):
+        def fit(self, *arguments, **settings):
+            raise LookupError("mine")
+
+    nets[1].__class__ = Refusing
+    with pytest.raises(ExceptionGroup) as caught:
+        bp.fit_many(nets, X, LABELS, epochs=2)
+    assert [fit.history and len(fit.history) for fit in caught.value.fitted] == [
+        2,
+        None,
+    ]
+
+
+@pytest.mark.parametrize(
+    "name, hint",
+    [("epoch", "'epochs'"), ("batchsize", "'batch_size'"), ("callback", "'callbacks'"),
+     ("n_thread", "'n_threads'"), ("whole", None), ("network", None)],
+)  # fmt: skip
+def test_an_option_that_fit_does_not_take(name, hint):
+    net = make()
+    before = net.parameters.copy()
+    with pytest.raises(TypeError) as caught:
+        bp.fit_many([net], X, LABELS, **{name: 1})
+    hint = f"; did you mean {hint}?" if hint else ""
+    assert str(caught.value) == (
+        f"fit_many() got an unexpected keyword argument {name!r}{hint}"
+    )
+    assert np.array_equal(net.parameters, before) and net.history is None
+
+
+def test_a_loss_that_cannot_be_hashed():
+    class Loss:
+        __hash__ = None
+
+        def __call__(self, a, y):
+            return ((a - y) ** 2).sum(axis=1), 2 * (a - y)
+
+    nets = [bp.Network([5, 1], loss=Loss(), rng=i) for i in range(3)]
+    fitted = bp.fit_many(nets, X, X[:, 0], epochs=2)
+    assert [len(fit.history) for fit in fitted] == [2, 2, 2]
+
+
+def test_scipy_is_imported_before_threads_begin():
+    """Its import may take a second, in which no thread would stop."""
+    pytest.importorskip("scipy")
+    code = (
+        "import sys, bpcore as bp\n"
+        "class Network(bp.Network):\n"
+        "    def fit(self, *arguments, **settings):\n"
+        "        print('scipy.optimize' in sys.modules)\n"
+        "nets = [Network([1, 1], optimizer=bp.LBFGS())]\n"
+        "bp.fit_many(nets, [[1.0]], [[2.0]])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("True\n", "")
 
 
 @each_number_of_threads

@@ -132,6 +132,29 @@ def test_a_standard_error_that_fails(tqdm, monkeypatch, capsys, name, how):
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.parametrize("how", HOW)
+def test_a_standard_error_that_is_deleted(tqdm, monkeypatch, how, capsys):
+    monkeypatch.delattr(sys, "stderr")
+    assert_trains(**HOW[how])
+    assert capsys.readouterr().out == ""
+
+
+def test_a_standard_error_that_is_deleted_within_a_training(tqdm, monkeypatch, capsys):
+    def delete(net, history):
+        if len(history) == 2:
+            monkeypatch.delattr(sys, "stderr")
+        if len(history) == 6:
+            monkeypatch.undo()
+
+    assert_trains_once(delete)
+    assert capsys.readouterr().out == ""
+
+
+def assert_trains_once(callback):
+    history = make().fit(X, LABELS, epochs=6, batch_size=8, callbacks=[callback])
+    assert len(history) == 6
+
+
 def test_it_may_be_closed_within_a_training(tqdm, monkeypatch):
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)

@@ -286,3 +286,82 @@ def test_a_trace_of_a_subclass():
     assert np.array_equal(
         bp.trace(net, X, Y).after.weights[0], bp.trace(twin, X, Y).after.weights[0]
     )
+
+
+# --- which methods call others --------------------------------------------------------
+
+CALLS = {
+    "fit": lambda net: net.fit(X, Y, epochs=1, **QUIET),
+    "partial_fit": lambda net: net.partial_fit(X, Y),
+    "train_step": lambda net: net.train_step(X, Y),
+    "learn_one": lambda net: net.learn_one(X[0], Y[0]),
+    "learn_one of a list": lambda net: net.learn_one(X[0].tolist(), Y[0]),
+    "gradients": lambda net: net.gradients(X, Y),
+    "apply": lambda net: net.apply(bp.Network.gradients(net, X, Y)),
+    "predict": lambda net: net.predict(X),
+    "predict_one": lambda net: net.predict_one(X[0]),
+    "predict_one of a list": lambda net: net.predict_one(X[0].tolist()),
+    "evaluate": lambda net: net.evaluate(X, Y, metrics="mae"),
+    "folded": lambda net: net.folded(),
+    "forward": lambda net: net.forward(X),
+    "backward": lambda net: net.backward(bp.Network.forward(net, X), Y),
+    "astype": lambda net: net.astype("float64"),
+    "node": lambda net: net.node(X).sum().backward(),
+    "__call__": lambda net: net(X),
+}
+OVERRIDABLE = {name for name in CALLS if " " not in name}
+
+
+@pytest.mark.parametrize("Network", [bp.Network, bp.reference.Network])
+@pytest.mark.parametrize("name", CALLS)
+def test_a_method_calls_no_other_that_may_be_overridden(Network, name):
+    """But those that the docstring of Network names."""
+    called = []
+
+    def recording(method):
+        original = getattr(Network, method)
+
+        def record(self, *arguments, **settings):
+            called.append(method)
+            return original(self, *arguments, **settings)
+
+        return record
+
+    Recorder = type("Recorder", (Network,), {m: recording(m) for m in OVERRIDABLE})
+    CALLS[name](Recorder([3, 2, 1], rng=0))
+    others = {"__call__": ["predict"], "node": ["forward", "backward"]}
+    name = name.split()[0]
+    assert called == [name, *others.get(name, [])]
+
+
+def test_all_public_methods_are_tried():
+    methods = {
+        name
+        for name, value in vars(bp.Network).items()
+        if name[0] != "_" and callable(value)
+    }
+    assert methods | {"__call__"} == OVERRIDABLE
+
+
+class Comparable(bp.Network):
+    """Equality without a hash."""
+
+    def __eq__(self, other):
+        return isinstance(other, Comparable) and bool(
+            (self.parameters == other.parameters).all()
+        )
+
+    __hash__ = None
+
+
+def test_a_network_that_cannot_be_hashed():
+    first, second = (Comparable([3, 2, 1], rng=0) for _ in range(2))
+    assert first == second  # and yet each has gradients of its own
+    (first.node(X).sum() + 2 * second.node(X).sum()).backward()
+    assert np.array_equal(2 * first.stored_gradients.flat, second.stored_gradients.flat)
+    first.apply()
+    assert len(bp.fit_many([second, first], X, Y, epochs=2)) == 2
+    copy.deepcopy(first)
+    bp.trace(first, X, Y)
+    bp.check_gradients(first.astype("float64"), X, Y)
+    first.fit(X, Y, restore_best=True, validation=0.2, metrics="mae", **QUIET)

@@ -9,6 +9,9 @@ result in it.  Two things do that::
     @own_errstate               a function of the library: nothing is reported within
     with callers_errstate():    a call of the user's function: as the caller set it
 
+What the user's function sets itself (``np.seterr``, ``np.seterrcall``) holds for the
+further calls of it and stays set afterwards, as without the library in between.
+
 Calls within calls cost next to nothing: only the outermost sets anything.
 """
 
@@ -18,7 +21,7 @@ import functools
 from collections.abc import Callable
 from contextvars import Context, ContextVar, copy_context
 from types import FunctionType
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -26,9 +29,16 @@ P = ParamSpec("P")
 R = TypeVar("R")
 Class = TypeVar("Class", bound=type)
 
+#: How NumPy reports each kind of error, and the function or object that "call" and
+#: "log" use.
+Settings = tuple[Any, Any]
+
 #: The context of the caller of the outermost function of the library, with its
 #: settings; None outside of one.
 _callers: ContextVar[Context | None] = ContextVar("bpcore_callers", default=None)
+
+#: In that context only: the settings that a function of the user's has left.
+_left: ContextVar[Settings | None] = ContextVar("bpcore_errstate_left", default=None)
 
 
 def own_errstate(function: Callable[P, R]) -> Callable[P, R]:
@@ -51,11 +61,14 @@ def own_errstate(function: Callable[P, R]) -> Callable[P, R]:
     def under_own_errstate(*args: P.args, **kwargs: P.kwargs) -> R:
         if _callers.get() is not None:
             return function(*args, **kwargs)
-        token = _callers.set(copy_context())
+        context = copy_context()
+        token = _callers.set(context)
         try:
             return quiet(*args, **kwargs)
         finally:
             _callers.reset(token)
+            if (left := context.get(_left)) is not None:
+                _set(left)
 
     return under_own_errstate
 
@@ -87,11 +100,29 @@ class callers_errstate:
     def __enter__(self) -> None:
         self.context = _callers.get()
         if self.context is not None:
-            self.errstate = np.errstate(**self.context.run(np.geterr))
+            self.errstate = np.errstate(all="ignore")
             self.token = _callers.set(None)
             self.errstate.__enter__()
+            self.before = self.context.run(_settings)
+            _set(self.before)
 
     def __exit__(self, *exception: object) -> None:
         if self.context is not None:
+            after = _settings()
             self.errstate.__exit__(None, None, None)
             _callers.reset(self.token)
+            if after != self.before:
+                self.context.run(_set, after)
+                self.context.run(_left.set, after)
+
+
+def _settings() -> Settings:
+    """How NumPy reports errors now, and what it calls."""
+    return np.geterr(), np.geterrcall()
+
+
+def _set(settings: Settings) -> None:
+    """Let NumPy report errors so."""
+    how, call = settings
+    np.seterr(**how)
+    np.seterrcall(call)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -66,6 +66,8 @@ class Stream:
         self.batches, self.limit = batches, steps_per_epoch
         self.class_weights = class_weights
         self.is_iterator = isinstance(batches, Iterator)
+        #: Whether they can be gone through at any time, all in every epoch.
+        self.is_sequence = isinstance(batches, Sequence) and steps_per_epoch is None
         self.going: Iterator[Any] | None = None
 
     def epoch(self) -> Iterator[Any]:

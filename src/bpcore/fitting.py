@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore import _validation as door
+from bpcore import lbfgs
 from bpcore.data import Batch, Stream, is_stream, split
 from bpcore.differences import Differences
 from bpcore.losses import CustomLoss
@@ -240,6 +241,7 @@ def _reject_for_lbfgs(
     network: Network, per_batch: tuple[BatchCallback, ...], accumulate: int
 ) -> None:
     if isinstance(network.optimizer, LBFGS):
+        lbfgs.minimizer()  # imported before threads begin and anything has changed
         for name, given in (
             ("batch_callbacks", per_batch),
             ("accumulate", accumulate > 1),

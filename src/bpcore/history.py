@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,8 +40,11 @@ class History:
         no more), "converged" (LBFGS), or "error" (any exception, an interrupt too: then
         it is the network's ``history``).
     best_epoch : int
-        The epoch, from 1 on, in which what was monitored was best; 0 if never, which
-        with ``restore_best`` means that the network is as it was before the fit.
+        The epoch, from 1 on, in which what was monitored was best; 0 if never.
+    restored : int or None
+        With ``restore_best`` the epoch that the network is as after, which is
+        `best_epoch`; 0 is before the fit.  None where no epoch was put in place:
+        without ``restore_best``, and where no value was ever the best (all NaN).
 
     Examples
     --------
@@ -52,18 +56,49 @@ class History:
     """
 
     def __init__(self) -> None:
-        self._columns: dict[str, list[float]] = {"loss": []}
+        # An interrupt within `_append` may leave columns longer than this.
+        self._length = 0
+        self._raw: dict[str, list[float]] = {"loss": []}
         self.stopped = "epochs"
         self.best_epoch = 0
+        self.restored: int | None = None
+
+    @property
+    def _names(self) -> list[str]:
+        """The columns with a value, "lr" and "seconds" last, however late others came.
+
+        An interrupt within the first `_append` may leave columns without one.
+        """
+        last = ("lr", "seconds")
+        names = [name for name in self._raw if name not in last]
+        names += [name for name in last if name in self._raw]
+        return names if self._length else ["loss"]
 
     def __getitem__(self, name: str) -> NDArray[np.float64]:
-        name = name if name in self._columns else ALIASES.get(name, name)
-        if name not in self._columns:
-            raise KeyError(f"{name!r}; there are {', '.join(self._columns)}")
-        return np.array(self._columns[name])
+        names = self._names
+        name = name if name in names else ALIASES.get(name, name)
+        if name not in names:
+            raise KeyError(f"{name!r}; there are {', '.join(names)}")
+        return self._column(name)
+
+    def __getattr__(self, name: str) -> Any:
+        hint = ""
+        if "_raw" in vars(self):  # not while it is unpickled
+            known = ALIASES.get(name, name)
+            if known in self._names:
+                hint = f"; that column is history[{known!r}]"
+        raise AttributeError(
+            f"{type(self).__name__!r} object has no attribute {name!r}{hint}",
+            name=name,
+            obj=self,
+        )
 
     def _column(self, name: str) -> NDArray[np.float64]:
-        return np.array(self._columns.get(name, []))
+        return np.array(self._raw.get(name, [])[: self._length])
+
+    def _last(self, name: str) -> float:
+        """The value of the last epoch."""
+        return self._raw[name][self._length - 1]
 
     @property
     def loss(self) -> NDArray[np.float64]:
@@ -89,20 +124,16 @@ class History:
     def metrics(self) -> dict[str, NDArray[np.float64]]:
         """Each metric after each epoch, by its name."""
         others = ("loss", "validation_loss", "lr", "seconds")
-        return {
-            name: np.array(column)
-            for name, column in self._columns.items()
-            if name not in others
-        }
+        return {name: self._column(name) for name in self._names if name not in others}
 
     def __len__(self) -> int:
-        return len(self._columns["loss"])
+        return self._length
 
     def __repr__(self) -> str:
         last = "".join(
-            f", last {name.replace('_', ' ')} {column[-1]:.6g}"
-            for name, column in self._columns.items()
-            if name not in ("lr", "seconds") and column
+            f", last {name.replace('_', ' ')} {self._last(name):.6g}"
+            for name in self._names
+            if name not in ("lr", "seconds") and self._length
         )
         if self.stopped != "epochs":
             last += f", stopped by {self.stopped}"
@@ -110,17 +141,25 @@ class History:
         return f"<History of {epochs}{last}>"
 
     def __str__(self) -> str:
-        names = ["epoch", *self._columns]
+        names = self._names
         rows = [
-            [f"{epoch}"]
-            + [f"{column[epoch - 1]:.6g}" for column in self._columns.values()]
-            for epoch in range(1, len(self) + 1)
+            [f"{epoch + 1}"]
+            + [
+                f"{self._raw[name][epoch]:{'.3g' if name == 'seconds' else '.6g'}}"
+                for name in names
+            ]
+            for epoch in range(len(self))
         ]
-        lines = in_short(names, rows)
-        if self.stopped != "epochs":
-            best = f", best epoch {self.best_epoch}" if self.best_epoch else ""
-            lines.append(f"stopped by {self.stopped}{best}")
-        return "\n".join(lines)
+        end = [] if self.stopped == "epochs" else [f"stopped by {self.stopped}"]
+        if self.restored is not None:
+            where = ": as before the fit" if self.restored == 0 else ""
+            end.append(f"restored to best epoch {self.restored}{where}")
+        elif self.best_epoch and end:
+            end.append(f"best epoch {self.best_epoch}")
+        if not rows:
+            return ", ".join(["no epoch was finished", *end])
+        lines = in_short(["epoch", *names], rows)
+        return "\n".join([*lines, ", ".join(end)] if end else lines)
 
     def to_dict(self) -> dict[str, NDArray[np.float64]]:
         """Every column by its name: ``pandas.DataFrame(history.to_dict())``.
@@ -132,7 +171,7 @@ class History:
         >>> list(net.fit([[1.0]], [[2.0]], epochs=1, progress=False).to_dict())
         ['loss', 'lr', 'seconds']
         """
-        return {name: np.array(column) for name, column in self._columns.items()}
+        return {name: self._column(name) for name in self._names}
 
     @own_errstate
     def plot(self, axes: Axes | None = None) -> Any:
@@ -181,7 +220,7 @@ class History:
         last = below[-1] if below else axes
         last.set_xlabel("epoch")
         _figure.use_whole_numbers(last.xaxis)
-        last.set_xlim(0.5, len(self) + 0.5)
+        last.set_xlim(0.5, max(len(self), 1) + 0.5)
         for panel in [axes, *below]:
             panel.grid(alpha=0.3)
             panel.spines[["top", "right"]].set_visible(False)
@@ -191,11 +230,29 @@ class History:
         return figure
 
     def _append(self, **values: float | None) -> None:
-        """One more epoch, what is None left out."""
+        """One more epoch, what is None left out; all of it or, interrupted, nothing."""
+        length, raw, count = self._length, self._raw, 0
         for name, value in values.items():
             if value is not None:
-                self._columns.setdefault(name, []).append(float(value))
-        # Seconds last, however late the others came.
-        for name in ("lr", "seconds"):
-            if name in self._columns:
-                self._columns[name] = self._columns.pop(name)
+                count += 1
+                if name not in raw:
+                    raw[name] = []
+                column = raw[name]
+                if len(column) != length:
+                    _fit(column, length)
+                column.append(float(value))
+        if count < len(raw):  # another optimizer, which has no rate
+            for column in raw.values():
+                if len(column) != length + 1:
+                    _fit(column, length + 1)
+        self._length = length + 1
+
+    def _shorten(self, length: int) -> None:
+        """Forget the epochs after so many."""
+        self._length = min(self._length, length)
+
+
+def _fit(column: list[float], length: int) -> None:
+    """Cut what an interrupted row left; NaN for epochs that the column is not of."""
+    column[length:] = []
+    column += [math.nan] * (length - len(column))

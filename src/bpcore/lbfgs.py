@@ -13,9 +13,10 @@ from bpcore._errstate import callers_errstate, own_errstate
 from bpcore.buffers import Real, by_layer, running_views, views
 from bpcore.errors import DivergenceError
 from bpcore.optimizers import LBFGS
-from bpcore.stopping import raise_if_stopped
+from bpcore.stopping import complete, raise_if_stopped
 
 if TYPE_CHECKING:
+    from bpcore.history import History
     from bpcore.network import Network
 
 #: Rows that are differentiated at a time.
@@ -73,23 +74,32 @@ def take_moments(network: Network, data: tuple[Any, Any, Any]) -> None:
                 running[...] = of_data[0], of_data[1] * n / (n - 1)
 
 
-@own_errstate
-def fit(
-    network: Network,
-    data: tuple[Any, Any, Any],
-    epochs: int,
-    end_epoch: Callable[[float, float], bool],
-) -> bool:
-    """Up to so many iterations; returns whether it has converged.
-
-    ``end_epoch(loss, seconds)`` is called after each, with the loss before it.
-    """
+def minimizer() -> Any:
+    """SciPy's `minimize`; its first import may take a second."""
     try:
         from scipy.optimize import minimize
     except ImportError:
         raise ImportError(
             "LBFGS needs SciPy; install it, or take another optimizer"
         ) from None
+    return minimize
+
+
+@own_errstate
+def fit(
+    network: Network,
+    data: tuple[Any, Any, Any],
+    epochs: int,
+    history: History,
+    end_epoch: Callable[[float, float], bool],
+) -> bool:
+    """Up to so many iterations; returns whether it has converged.
+
+    ``end_epoch(loss, seconds)`` is called after each, with the loss before it, and
+    appends it to the history.  However the fit ends, an interrupt amid a line search
+    too, the network is as after the last epoch in the history.
+    """
+    minimize = minimizer()
     settings = network.optimizer
     assert isinstance(settings, LBFGS)
     decay = penalty(network)
@@ -99,17 +109,26 @@ def fit(
 
     def objective(x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         parameters[free] = x
-        try:
-            loss, gradient = loss_and_gradient(network, data)
-        except BaseException:
-            parameters[free] = reached
-            raise
+        loss, gradient = loss_and_gradient(network, data)
         losses[x.tobytes()] = loss
         w = parameters.astype(np.float64)
         loss += 0.5 * float((decay * w * w)[free].sum())
         return loss, (gradient + decay * w)[free]
 
-    start = reached = parameters[free].astype(np.float64)
+    def point() -> tuple[Real, Real, int]:
+        return parameters[free], network._running.copy(), network._engine.steps
+
+    def put_back() -> None:
+        """Set the network to the point that it had after the last epoch."""
+        parameters[free], network._running[...], steps = reached[len(history)]
+        network._engine.steps = steps
+        network._epochs = epochs_before + len(history)
+
+    start = parameters[free].astype(np.float64)
+    epochs_before = network._epochs - len(history)
+    #: Points by the length of the history: the last one, and while an epoch is
+    #: recorded the next.
+    reached = {len(history): point()}
     before, clock = loss_and_gradient(network, data)[0], time.perf_counter()
     if not np.isfinite(before):
         raise DivergenceError(
@@ -117,10 +136,12 @@ def fit(
         )
 
     def iteration(x: NDArray[np.float64]) -> None:
-        nonlocal before, clock, reached
-        parameters[free] = reached = x.copy()
+        nonlocal before, clock
+        epoch = len(history)
+        parameters[free] = x
         network._engine.steps += 1
         take_moments(network, data)
+        reached[epoch + 1] = point()
         try:
             seconds = time.perf_counter() - clock
             with callers_errstate():
@@ -129,6 +150,7 @@ def fit(
             raise _Callers(error) from None
         before, clock = losses.get(x.tobytes(), before), time.perf_counter()
         losses.clear()
+        reached.pop(epoch, None)
         if stop:
             raise StopIteration
 
@@ -150,5 +172,6 @@ def fit(
         )
     except _Callers as error:
         raise error.args[0] from None
-    parameters[free] = result.x
+    finally:
+        complete(put_back)
     return result.status == 0 and result.nit < epochs

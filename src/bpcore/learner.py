@@ -24,7 +24,7 @@ from bpcore.buffers import (
     views,
 )
 from bpcore.schedules import Plateau, ReduceOnPlateau, Schedule, rates
-from bpcore.stopping import Watch
+from bpcore.stopping import Quantity, Watch
 
 if TYPE_CHECKING:
     from bpcore.metrics import Metric
@@ -51,8 +51,8 @@ class Learner:
     _frozen: tuple[bool, ...]
     _epochs: int
     _begun = 0, 0
-    #: What the plateau's best value is a value of: column, mode, whether of validation.
-    _plateau_of: tuple[str, str, bool] | None = None
+    #: What the plateau's best value is a value of.
+    _plateau_of: Quantity | None = None
     _accumulate = 1
     #: What the engine stores gradients for: (mini-batches, whether they are clipped).
     _stored_for: tuple[int, bool] | None = None
@@ -244,19 +244,18 @@ class Learner:
 
     def _watch_plateau(
         self, metrics: Sequence[Metric], validates: bool
-    ) -> tuple[tuple[str, str, bool], ReduceOnPlateau] | None:
-        """The quantity that a schedule has to follow in a fit, and how it does so.
-
-        The quantity is a column, the mode, and whether it is of validation data.
-        """
+    ) -> tuple[Quantity, ReduceOnPlateau] | None:
+        """The quantity that a schedule has to follow in a fit, and how it does so."""
         if (reducer := self._reducer) is None:
             return None
-        watch = Watch(reducer.monitor, reducer.mode, None, 0.0, metrics, validates)
-        quantity = watch.monitor, watch.mode, validates and watch.monitor != "loss"
+        of = "ReduceOnPlateau's "
+        watch = Watch(reducer.monitor, reducer.mode, None, 0.0, metrics, validates, of)
+        validates = validates and watch.monitor != "loss"
+        quantity = Quantity(watch.monitor, watch.mode, validates)
         return quantity, dataclasses.replace(reducer, mode=watch.mode)
 
     def _follow_plateau(
-        self, quantity: tuple[str, str, bool], reducer: ReduceOnPlateau, value: float
+        self, quantity: Quantity, reducer: ReduceOnPlateau, value: float
     ) -> None:
         """Let the plateau follow the value of one more epoch.
 

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from numpy.typing import ArrayLike
 
@@ -28,6 +28,9 @@ from bpcore.training import SLICE
 #: unless a callback goes on.
 PATIENCE = 1.0
 
+#: Networks that a message names.
+SHOWN = 10
+
 
 class Fitted(NamedTuple):
     """One of many networks.
@@ -36,15 +39,57 @@ class Fitted(NamedTuple):
     ----------
     network : Network
     history : History or None
-        What its fit returned.
+        Of the epochs that were finished, none where it diverged in the first; None
+        where its fit did not begin.
     error : BaseException or None
-        Why there is no history: a DivergenceError, or what a callback raised; the
-        network's own ``history`` tells of the epochs before it.
+        What ended its fit, if anything: a DivergenceError, or what a callback raised.
     """
 
     network: Network
     history: History | None
     error: BaseException | None
+
+
+class BaseFitErrors(BaseExceptionGroup[BaseException]):
+    """Errors of some networks, with what has come of all; made by `fit_many`.
+
+    It is a `FitErrors`, so an ExceptionGroup, where all of them are Exceptions.
+
+    Attributes
+    ----------
+    fitted : list of Fitted
+        What `fit_many` would have returned.  What ``except*``, ``split`` and
+        ``subgroup`` make of the group has it too.
+
+    Examples
+    --------
+    >>> import bpcore as bp
+    >>> def check(network, history):
+    ...     if network is nets[1]:
+    ...         raise KeyError("mine")
+    >>> nets = [bp.Network([1, 1], rng=0), bp.Network([1, 1], rng=1)]
+    >>> try:
+    ...     bp.fit_many(nets, [[1.0]], [[2.0]], callbacks=[check])
+    ... except* KeyError as group:
+    ...     [len(fit.history) for fit in group.fitted]
+    [10, 1]
+    """
+
+    fitted: list[Fitted]
+
+    def __new__(cls, message: str, errors: Sequence[BaseException]) -> BaseFitErrors:
+        exceptions = all(isinstance(error, Exception) for error in errors)
+        return super().__new__(FitErrors if exceptions else cls, message, errors)
+
+    def derive(self, errors: Sequence[BaseException]) -> BaseFitErrors:  # type: ignore[override]
+        """The same with some of the errors."""
+        group = BaseFitErrors(self.message, errors)
+        group.fitted = self.fitted
+        return group
+
+
+class FitErrors(BaseFitErrors, ExceptionGroup[Exception]):
+    """Of Exceptions only."""
 
 
 def fit_many(
@@ -74,23 +119,25 @@ def fit_many(
         How many networks train at a time.
     **settings
         As for ``Network.fit``: epochs, batch_size, validation, callbacks, ...; but
-        progress, which is off.  Callbacks may be called from several threads at a time.
+        progress, which is off.  Callbacks are called from threads made for the fits,
+        several at a time where n_threads is above 1.
 
     Returns
     -------
     list of Fitted
         ``(network, history, error)`` for each, in the order given.  One that diverges
-        has an error and no history; the others go on.
+        has an error, and the history of the epochs before it; the others go on.
 
     Raises
     ------
     ValueError, TypeError
         Before anything has changed, if an argument is not as described.
     ExceptionGroup
-        Of all errors but DivergenceError, by callbacks, metrics or losses, after all
-        other networks have been trained.  Its attribute ``fitted`` is the list that
-        would have been returned, with the ``error`` of each.  A BaseExceptionGroup, if
-        one is no Exception (a KeyboardInterrupt raised by a callback).
+        Of all errors but DivergenceError that callbacks, metrics or losses raise, after
+        all other networks have been trained: whatever they raise ends the fit of one
+        network only.  Its attribute ``fitted`` is the list that would have been
+        returned, with the ``error`` of each.  A BaseExceptionGroup, if one is no
+        Exception (a KeyboardInterrupt or SystemExit raised by a callback).
     KeyboardInterrupt
         At an interrupt (Ctrl-C) all networks stop, each between two mini-batches: after
         the one being computed, or after a twentieth of a second, whichever is longer.
@@ -104,12 +151,16 @@ def fit_many(
     >>> def make(lr):
     ...     return bp.Network([1, 8, 1], optimizer=bp.Adam(lr), rng=0)
     >>> fitted = bp.fit_many(make, X, X**2, values=[0.1, 0.01, 0.001], epochs=50)
-    >>> best = min(fitted, key=lambda fit: fit.history.loss[-1])
+    >>> finished = [fit for fit in fitted if fit.error is None]  # did not diverge
+    >>> best = min(finished, key=lambda fit: fit.history.loss[-1])
     >>> best.network.optimizer
     Adam(lr=0.1)
     """
     nets = _networks(networks, values)
     threads = min(thread_count(n_threads), len(nets))
+    for name in settings:
+        if name not in _defaults():
+            _reject_setting(name)
     door.yes_or_no("progress", settings.get("progress", False))
     settings["progress"] = False
     for name in ("callbacks", "batch_callbacks", "metrics"):
@@ -118,7 +169,7 @@ def fit_many(
     shared = {dtype: _converted(nets, dtype, X, y) for dtype in {n.dtype for n in nets}}
 
     # Nothing changes in any before all is known to be right.
-    for network in {_kind(network): network for network in nets}.values():
+    for network in _one_of_each_kind(nets):
         all_settings = {**_defaults(), **settings}
         fitting.prepare(network, *shared[network.dtype], **all_settings)
     for network in nets:
@@ -137,27 +188,25 @@ def fit_many(
         finally:
             network.n_threads = n_threads
 
-    def train_what_is_left(of_one: type[BaseException]) -> None:
-        """Train one after the other; errors of this class are those of one network."""
-        for i, network in left:
-            raise_if_stopped()
-            try:
-                fitted[i] = Fitted(network, train(network), None)
-            except Stopped:
-                raise
-            except of_one as error:
-                fitted[i] = Fitted(network, None, error)
-
     def work() -> None:
+        """Train one after the other of those that are left."""
         with contextlib.suppress(Stopped), stopped_by(stop):
-            train_what_is_left(BaseException)
+            for i, network in left:
+                raise_if_stopped()
+                before = network._history
+                try:
+                    fitted[i] = Fitted(network, train(network), None)
+                except Stopped:
+                    raise
+                except BaseException as error:
+                    history = network._history
+                    begun = history is not before
+                    fitted[i] = Fitted(network, history if begun else None, error)
 
-    if threads == 1:
-        # An interrupt comes to this thread, and ends it.
-        train_what_is_left(Exception)
-    else:
-        # One job for each thread, not for each network: nobody waits in between.
-        _run_in_threads(work, threads, stop)
+    # One job for each thread, not for each network: none waits in between.  A single
+    # thread is another one than the caller's too: an interrupt (Ctrl-C) comes to the
+    # main thread, so one that a fit raises is a callback's, for any number of threads.
+    _run_in_threads(work, threads, stop)
     return _results([fitted[i] for i in range(len(nets))])
 
 
@@ -212,18 +261,20 @@ def _run_in_threads(
 
 def _results(fitted: list[Fitted]) -> list[Fitted]:
     """These, or an ExceptionGroup of all errors that are not divergence."""
-    errors = [
-        fit.error
-        for fit in fitted
+    errors = {
+        i: fit.error
+        for i, fit in enumerate(fitted)
         if fit.error is not None and not isinstance(fit.error, DivergenceError)
-    ]
+    }
     if errors:
-        group = BaseExceptionGroup(
-            f"{len(errors)} of {len(fitted)} networks ended in an error; "
-            "`fitted` has what has come of each",
-            errors,
+        which = ", ".join(map(str, [*errors][:SHOWN]))
+        more = ", ..." if len(errors) > SHOWN else ""
+        group = BaseFitErrors(
+            f"{len(errors)} of {len(fitted)} networks ended in an error, at index "
+            f"{which}{more}; `fitted` has what has come of each",
+            [*errors.values()],
         )
-        group.fitted = fitted  # type: ignore[attr-defined]
+        group.fitted = fitted
         raise group
     return fitted
 
@@ -234,6 +285,28 @@ def _defaults() -> dict[str, Any]:
     parameters = inspect.signature(Network.fit).parameters
     defaults = {name: parameter.default for name, parameter in parameters.items()}
     return {name: defaults[name] for name in defaults if name not in ("self", "X", "y")}
+
+
+def _reject_setting(name: str) -> NoReturn:
+    """Raise for what ``Network.fit`` does not take."""
+    import difflib  # only to be helpful
+
+    names = (*_defaults(), "values", "n_threads")
+    near = difflib.get_close_matches(name.lower(), names, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise TypeError(f"fit_many() got an unexpected keyword argument {name!r}{hint}")
+
+
+def _one_of_each_kind(nets: Sequence[Network]) -> list[Network]:
+    """One network of each kind; each one of which the settings cannot be hashed."""
+    kinds: dict[Any, Network] = {}
+    for network in nets:
+        kind: Any = _kind(network)
+        try:
+            kinds[kind] = network
+        except TypeError:  # a loss of the caller's, say
+            kinds[id(network)] = network
+    return [*kinds.values()]
 
 
 def _kind(network: Network) -> tuple[Any, ...]:

@@ -155,6 +155,14 @@ class Network(Learner):
     ValueError, TypeError
         If an argument is out of range; the message names it.
 
+    Notes
+    -----
+    Which public methods call others that a subclass may override: ``net(X)`` calls
+    ``predict``, ``bpcore.fit_many`` calls ``fit``, and a `node` calls ``forward`` and
+    ``backward``.  No other method does: ``partial_fit`` does not call ``fit``, nor
+    ``learn_one`` ``train_step``, nor ``predict_one`` and ``evaluate`` ``predict``.
+    They all use the engine, so override each of them that is to behave differently.
+
     Examples
     --------
     XOR, the textbook's first problem for a hidden layer:
@@ -481,29 +489,30 @@ class Network(Learner):
             label of its own (binary_cross_entropy and hinge).  Metrics of outputs that
             hold a NaN are NaN.
         monitor : str, optional
-            What patience and restore_best go by: "loss", "validation_loss" or a metric,
-            which is then computed; the validation loss where there is one, else the
+            The quantity that patience and restore_best follow: "loss",
+            "validation_loss" (with validation data) or a metric, which is then
+            computed; by default the validation loss where there is one, else the
             training loss.
         mode : "auto", "min" or "max"
-            Whether less of it is better; to be said only of one's own metrics.
+            Whether smaller ("min") or larger ("max") values of it are better.  "auto"
+            takes "min" for losses and the right one for built-in metrics; for functions
+            of your own give "min" or "max".
         patience : int, optional
             Stop after so many epochs without a better value.  Epochs whose value is
             NaN do not count.
         min_delta : float
-            A better value is better by more than this.
+            A value is better than the best one so far if the difference is above this,
+            an absolute number.  (That of ``schedules.ReduceOnPlateau`` is relative: a
+            share of the best value.)
         restore_best : bool
-            End as of the best epoch, not the last, also where an error or an interrupt
-            ends the fit.  The network is then, in every bit, as if it had been trained
-            for no more epochs than that: parameters, optimizer and its state, counters,
-            schedules, random streams.  Only an iterator does not get its mini-batches
-            back.  The network before the fit counts as epoch 0, which is the best one
-            if none is better (``history.best_epoch`` is 0 then): the monitored value is
-            computed before the first epoch too.  Where the training loss is monitored,
-            which is measured within the epochs, an epoch is the best one only if the
-            loss of the training data after it, as of `evaluate`, is below that before
-            the fit; mini-batches from an iterable without validation have no epoch 0.
-            A value that is NaN is never the best; if there is no other, the network
-            stays as it is after the last epoch.
+            At the end, also after an error or an interrupt, set the network back to the
+            best epoch, in every bit as if trained for that many epochs (an iterator's
+            mini-batches are not put back).  The network before the fit is epoch 0 and
+            stays if no epoch is better; ``history.restored`` is the epoch in place.
+            It costs a second copy of all state and one evaluation before epoch 1; where
+            "loss" is monitored also one of the training data after each better epoch,
+            which must be below that before the fit.  "loss" of mini-batches from other
+            iterables than sequences, or with steps_per_epoch, has no epoch 0.
         accumulate : int
             Mini-batches whose gradients make one step together: as of one mini-batch
             with the rows of all.
@@ -738,7 +747,7 @@ class Network(Learner):
                 raise TypeError(f"y must {expected} ({n_out},); got {y!r}")
             if target.dtype.kind == "f":
                 target = door.as_numbers("y", target, self._dtype)
-            return self.train_step(rows[None, :], target[None, ...])
+            return Network.train_step(self, rows[None, :], target[None, ...])
         if loss != loss:  # NaN
             raise DivergenceError("the loss of x is not finite; nothing has changed")
         return loss

@@ -55,9 +55,9 @@ class Progress:
 def summary(history: History) -> str:
     """The latest losses and metrics in a few words."""
     return ", ".join(
-        f"{name.removesuffix('_loss')} {column[-1]:.4g}"
-        for name, column in history._columns.items()
-        if column and name not in ("lr", "seconds")
+        f"{name.removesuffix('_loss')} {history._last(name):.4g}"
+        for name in history._names
+        if len(history) and name not in ("lr", "seconds")
     )
 
 
@@ -108,8 +108,8 @@ class Lines(Progress):
             self.print_line()
 
     def print_line(self) -> None:
-        if self.line and sys.stderr is not None:  # print would take stdout for None
-            print(self.line, file=sys.stderr)
+        if self.line and (stderr := _stderr()) is not None:
+            print(self.line, file=stderr)  # where None would be standard output
         self.printed, self.line = time.monotonic(), ""
 
     def close(self) -> None:
@@ -157,9 +157,14 @@ class UntilItFails(Progress):
 
 def progress(show: bool, epochs: int, n: int | None) -> Progress:
     """The best way of showing progress that is installed, or silence."""
-    if not show or sys.stderr is None:
+    if not show or _stderr() is None:
         return Progress(epochs, n)
     return UntilItFails(epochs, n, _bar_or_lines)
+
+
+def _stderr() -> Any:
+    """Standard error, None where there is none: a program may have deleted it."""
+    return getattr(sys, "stderr", None)
 
 
 def _bar_or_lines(epochs: int, n: int | None) -> Progress:

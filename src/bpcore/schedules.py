@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from bpcore import _validation as door
 from bpcore import exact
+from bpcore._errstate import callers_errstate
 
 __all__ = [
     "Constant",
@@ -448,7 +449,8 @@ class Custom(Schedule):
         super().__post_init__()
 
     def _at(self, t: int) -> float:
-        return self.f(t)
+        with callers_errstate():
+            return self.f(t)
 
 
 class Plateau(NamedTuple):
@@ -493,7 +495,8 @@ class ReduceOnPlateau(Schedule):
     patience : int
         At least 0.
     min_delta : float
-        At least 0 and below 1.
+        The least relative change, a share of ``abs(best)``: at least 0 and below 1.
+        (That of ``Network.fit`` is an absolute difference.)
     cooldown : int
         At least 0.
     least : float

@@ -6,10 +6,10 @@ import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from bpcore import _validation as door
-from bpcore.metrics import ALIASES, Metric
+from bpcore.metrics import ALIASES, METRICS, Metric
 
 if TYPE_CHECKING:
     from bpcore.history import History
@@ -29,6 +29,8 @@ class Watch:
         Epochs without a better value after which to stop; those with NaN do not count.
     min_delta : float
         What is better is so by more than this.
+    of : str
+        Whose settings these are, for messages.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Watch:
         min_delta: float,
         metrics: Sequence[Metric],
         validates: bool,
+        of: str = "",
     ) -> None:
         if patience is not None:
             patience = door.whole_number("patience", patience, 1)
@@ -50,13 +53,16 @@ class Watch:
             monitor = columns[min(1, int(validates))]
         if isinstance(monitor, str):
             monitor = ALIASES.get(monitor, monitor)
-        self.monitor = door.one_of("monitor", monitor, columns)
-        door.one_of("mode", mode, ["auto", "min", "max"])
+        if monitor not in columns:
+            _reject_monitor(of, monitor, columns)
+        self.monitor = monitor
+        door.one_of(f"{of}mode", mode, ["auto", "min", "max"])
         if mode == "auto":
             higher = monitor in by_name and by_name[monitor].higher_is_better
             if higher is None:
                 raise ValueError(
-                    f"mode must be 'min' or 'max' to monitor {monitor!r}; got 'auto'"
+                    f"{of}mode must be 'min' or 'max' to monitor {monitor!r}; "
+                    "got 'auto'"
                 )
             mode = "max" if higher else "min"
         self.mode = mode
@@ -75,14 +81,13 @@ class Watch:
         NaN never is, nor is it waited for.  ``confirmed()`` is a further condition,
         evaluated where the value fulfils the first.
         """
-        value = self.sign * history._columns[self.monitor][-1]
+        value = self.sign * history._last(self.monitor)
         if math.isnan(value):
             return False
         # The first finite value is, whatever min_delta says.
         margin = self.min_delta if self.best < math.inf else 0.0
         if value < self.best - margin and confirmed():
             self.best, self.waited = value, 0
-            history.best_epoch = len(history)
             return True
         self.waited += 1
         return False
@@ -91,6 +96,98 @@ class Watch:
     def is_over(self) -> bool:
         """Whether patience has run out."""
         return self.patience is not None and self.waited >= self.patience
+
+
+def _reject_monitor(of: str, monitor: object, columns: Sequence[str]) -> NoReturn:
+    """Raise for a name that is no column, with the one that may be meant."""
+    import difflib  # only to be helpful
+
+    known = [*dict.fromkeys((*columns, "validation_loss", *METRICS, *ALIASES))]
+    near = ""
+    if isinstance(monitor, str):
+        name = monitor.lower().replace("-", "_").replace(" ", "_")
+        rest = name
+        for prefix in ("validation_", "valid_", "val_", "training_", "train_"):
+            rest = rest.removeprefix(prefix)
+        if rest in known:
+            near = rest
+        elif match := difflib.get_close_matches(rest, known, n=1):
+            near = match[0]
+        if near == "loss" and rest != name and name[0] == "v":
+            near = "validation_loss"
+    near = ALIASES.get(near, near)
+    if near == "validation_loss" and near not in columns:
+        raise ValueError(
+            f"{of}monitor={monitor!r} needs validation data, of which there are none; "
+            "'loss' is the training loss"
+        )
+    choices = [*dict.fromkeys((*columns, *METRICS))]
+    hint = f"; did you mean {near!r}?" if near else ""
+    raise ValueError(
+        f"{of}monitor must be one of {', '.join(choices)}, or the name of a function "
+        f"in metrics; got {monitor!r}{hint}"
+    )
+
+
+class Quantity(NamedTuple):
+    """What a schedule follows from fit to fit."""
+
+    name: str
+    """A column of the history."""
+    mode: str
+    """"min" or "max"."""
+    validates: bool
+    """Whether it is of validation data."""
+
+
+# --- interrupts -----------------------------------------------------------------------
+
+#: How often `complete` calls what raises an Exception.
+ATTEMPTS = 3
+
+
+def complete(action: Callable[[], None]) -> None:
+    """Call a function until it returns, then raise the first interrupt of it.
+
+    For what must not be left half done: an interrupt (Ctrl-C) may come at any line of
+    it, and again.  An Exception is raised at its third time.
+
+    Examples
+    --------
+    >>> from bpcore.stopping import complete
+    >>> interrupts = [KeyboardInterrupt(), KeyboardInterrupt()]
+    >>> def restore():
+    ...     while interrupts:
+    ...         raise interrupts.pop()
+    ...     print("restored")
+    >>> try:
+    ...     complete(restore)
+    ... except KeyboardInterrupt:
+    ...     print("interrupted")
+    restored
+    interrupted
+    """
+    errors: list[BaseException] = []
+    done = False
+    while not done:
+        try:  # what comes within the inner `except` comes here
+            while not done:
+                try:
+                    action()
+                    done = True
+                except BaseException as error:
+                    errors.append(error)
+                    if _fails(errors):
+                        done = True
+        except BaseException as error:
+            errors.append(error)
+    if errors:
+        raise errors[-1] if _fails(errors) else errors[0]
+
+
+def _fails(errors: list[BaseException]) -> bool:
+    """Whether an action has been tried often enough."""
+    return sum(isinstance(error, Exception) for error in errors) >= ATTEMPTS
 
 
 # --- from another thread --------------------------------------------------------------

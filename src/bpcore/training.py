@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import operator
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -30,7 +32,7 @@ from bpcore.optimizers import LBFGS
 from bpcore.progress import progress
 from bpcore.schedules import ReduceOnPlateau
 from bpcore.snapshot import IN_MEMORY, Snapshot
-from bpcore.stopping import Watch, raise_if_stopped
+from bpcore.stopping import Quantity, Watch, complete, raise_if_stopped
 
 if TYPE_CHECKING:
     from bpcore.network import Network
@@ -70,7 +72,7 @@ class Fit:
     measured: Batch | None
     metrics: tuple[Metric, ...]
     watch: Watch
-    plateau: tuple[tuple[str, str, bool], ReduceOnPlateau] | None
+    plateau: tuple[Quantity, ReduceOnPlateau] | None
     restore_best: bool
     callbacks: tuple[Callback, ...]
     batch_callbacks: tuple[BatchCallback, ...]
@@ -84,7 +86,11 @@ class Fit:
         """
         network, self.history = self.network, History()
         self.reducer, self.warned = network._reducer, set[str]()
-        self.loss_before, self.kept, self.is_best = math.inf, False, False
+        self.loss_before = math.inf
+        #: The best epoch, and whether `best` is a copy of it.  Until it is, the network
+        #: itself is as after that epoch.
+        self.best_epoch: tuple[int, bool] | None = None
+        self.is_trained = self.is_over = False
         rows = None if isinstance(self.data, Stream) else len(self.data[0])
         # A plain `with`: an interrupt must find no gap in which the network stays
         # locked.
@@ -98,25 +104,45 @@ class Fit:
             last.callback(network._accumulate_over, network._accumulate)
             network._history = self.history
             network._accumulate_over(self.accumulate)
-            self.before, self.best = Kept(network, before), Kept(network, best)
+            self.before = Checkpoint(network, before)
+            self.best = Checkpoint(network, best)
+            # `end` stands twice: an interrupt may come just before the first.
             try:
-                if self.restore_best:
-                    self.begin_search()
-                if isinstance(network.optimizer, LBFGS):
-                    self.descend_by_curvature()
-                elif self.nobody_looks:
-                    self.descend_unwatched()
-                else:
-                    self.descend_by_steps()
+                try:
+                    self.train()
+                finally:
+                    complete(self.end)
             except BaseException:
                 self.history.stopped = "error"
-                self.put_best_in_place()
                 raise
             finally:
-                network._history = self.history  # a callback's fit has one of its own
-            if self.history.best_epoch < len(self.history):
-                self.put_best_in_place()
+                complete(self.end)
         return self.history
+
+    def train(self) -> None:
+        """All epochs, or as many as there are until something stops them."""
+        if self.restore_best:
+            self.begin_search()
+        if isinstance(self.network.optimizer, LBFGS):
+            self.descend_by_curvature()
+        elif self.nobody_looks:
+            self.descend_unwatched()
+        else:
+            self.descend_by_steps()
+        self.is_trained = True
+
+    def end(self) -> None:
+        """Put the best epoch in place, if there is one; may be called again."""
+        if self.is_over:
+            return
+        history = self.history
+        self.network._history = history  # a callback's fit has one of its own
+        if self.best_epoch is not None:
+            epoch, copied = self.best_epoch
+            if copied and not (self.is_trained and epoch == len(history)):
+                self.best.restore()
+            history.best_epoch = history.restored = epoch
+        self.is_over = True
 
     # --- the best epoch ---------------------------------------------------------------
 
@@ -129,9 +155,10 @@ class Fit:
         """
         network, name = self.network, self.watch.monitor
         if name == "loss":
-            if isinstance(self.data, Stream):
+            value = self.training_loss()
+            if value is None:
                 return
-            value = self.loss_before = network._mean_loss(*self.data)
+            self.loss_before = value
         elif name == "validation_loss":
             assert self.held_back is not None
             value = network._mean_loss(*self.held_back)
@@ -148,33 +175,54 @@ class Fit:
             self.watch.begin(value)
         self.keep()
 
+    def training_loss(self) -> float | None:
+        """Loss of all training data, as of `evaluate`; None of an iterable.
+
+        Of a sequence of mini-batches it is their mean, weighted by the sums of their
+        weights.
+        """
+        network, data = self.network, self.data
+        if not isinstance(data, Stream):
+            return network._mean_loss(*data)
+        if not data.is_sequence:
+            return None
+        losses, weights = [], []
+        for number, item in enumerate(data.batches, 1):
+            batch = network._stream_batch(item, number, data.class_weights)
+            weight = batch[2]
+            if weight is None:
+                weights.append(float(len(batch[0])))
+            else:  # (n,), or (n, n_L) of several labels
+                weights.append(float(weight.sum()) / (weight.size / len(weight)))
+            losses.append(network._mean_loss(*batch) if weights[-1] else 0.0)
+        largest = max(weights, default=0.0)
+        if not largest:
+            return None
+        shares = [weight / largest for weight in weights]
+        return sum(map(operator.mul, shares, losses)) / sum(shares)
+
     def is_below_start(self) -> bool:
         """Whether the loss of the training data is below that before the fit."""
-        if not self.restore_best or isinstance(self.data, Stream):
+        if not self.restore_best or self.watch.monitor != "loss":
             return True
-        if self.watch.monitor != "loss":
-            return True
-        return self.network._mean_loss(*self.data) < self.loss_before
+        loss = self.training_loss()
+        return loss is None or loss < self.loss_before
 
     def keep(self) -> None:
         """Copy the network as that of the best epoch."""
-        self.is_best = True  # so an interrupt finds half a copy, but needs none
+        epoch = len(self.history)
+        self.best_epoch = epoch, False
         self.best.take()
-        self.kept, self.is_best = True, False
-
-    def put_best_in_place(self) -> None:
-        """Set the network back to the best epoch, if one was kept."""
-        if self.kept and not self.is_best:
-            self.best.restore()
+        self.best_epoch = epoch, True
+        self.history.best_epoch = epoch
 
     def fall_back(self) -> str:
         """Undo an epoch that diverged; says what the network is then."""
-        if not self.kept:
-            self.before.reinstall()
+        if self.best_epoch is None:
+            complete(self.before.reinstall)
             return "before that epoch"
-        # `run` puts it in place.
-        best = self.history.best_epoch
-        return f"after epoch {best}, the best one" if best else "before the fit"
+        epoch, _ = self.best_epoch  # `end` puts it in place
+        return f"after epoch {epoch}, the best one" if epoch else "before the fit"
 
     def warn_of_nan(self, name: str, value: float) -> None:
         """Warn once of a monitored quantity that is NaN."""
@@ -236,7 +284,8 @@ class Fit:
                 epochs = min(epochs, 2 * done)
             rates = network._rates(epochs * steps)
             losses, seconds = np.empty(epochs), np.empty(epochs)
-            seen = network._engine.seen
+            length, seen = len(history), network._engine.seen
+            before = length, network._epochs, self.watch.best, history.best_epoch
             try:
                 _, batch = network._engine.run_epochs(
                     *(*data, order, words, network._bits, size, losses, seconds),
@@ -244,15 +293,9 @@ class Fit:
                 )
             finally:  # an interrupt may come at any line
                 done = (network._engine.seen - seen) // batches
-                network._epochs += done
-                if rates is not None:
-                    network._engine.lr = rates[max(steps * done - 1, 0)]
-                for epoch in range(done):
-                    lr = network._engine.lr
-                    if rates is not None:
-                        lr = rates[steps * epoch + steps - 1]
-                    history._append(loss=losses[epoch], lr=lr, seconds=seconds[epoch])
-                    self.watch.better(history)
+                complete(
+                    partial(self.record, done, steps, before, losses, seconds, rates)
+                )
             if done:
                 self.bar.advance(done * n)
                 self.bar.end_epoch(history)
@@ -261,6 +304,33 @@ class Fit:
                 if batch < 0:
                     what = _name(network, arrays[-batch - 1])
                 _tell(what, len(history) + 1, max(batch, 0), network._engine.lr)
+
+    def record(
+        self,
+        done: int,
+        steps: int,
+        before: tuple[int, int, float, int],
+        losses: NDArray[np.float64],
+        seconds: NDArray[np.float64],
+        rates: NDArray[np.float64] | None,
+    ) -> None:
+        """Record epochs, of so many steps each, that were made in one go.
+
+        It may be called again: `before` is what it changes, as it was before them.
+        """
+        network, history = self.network, self.history
+        length, epochs, self.watch.best, history.best_epoch = before
+        history._shorten(length)
+        network._epochs = epochs + done
+        if rates is not None:
+            network._engine.lr = rates[max(steps * done - 1, 0)]
+        lr = network._engine.lr
+        for epoch in range(done):
+            if rates is not None:
+                lr = rates[steps * epoch + steps - 1]
+            history._append(loss=losses[epoch], lr=lr, seconds=seconds[epoch])
+            if self.watch.better(history):
+                history.best_epoch = len(history)
 
     def descend_by_steps(self) -> None:
         """Epoch after epoch of mini-batches."""
@@ -300,10 +370,12 @@ class Fit:
         network = self.network
         self.before.take()
 
-        converged = lbfgs.fit(network, self.data, self.epochs, self.end_epoch)
+        converged = lbfgs.fit(
+            network, self.data, self.epochs, self.history, self.end_epoch
+        )
         if what := _not_finite(network):
-            state = self.fall_back() if self.kept else "before"
-            self.before.reinstall()
+            state = self.fall_back() if self.best_epoch is not None else "before"
+            complete(self.before.reinstall)
             raise DivergenceError(
                 f"{what} not finite; the network is as it was {state}"
             )
@@ -326,7 +398,9 @@ class Fit:
         better = self.watch.better(history, self.is_below_start)
         if better and self.restore_best:
             self.keep()
-        self.warn_of_nan(self.watch.monitor, history._columns[self.watch.monitor][-1])
+        elif better:
+            history.best_epoch = len(history)
+        self.warn_of_nan(self.watch.monitor, history._last(self.watch.monitor))
         self.bar.end_epoch(history)
         # Every callback is called, also after one that stops.
         answers = [_is_true(call(network, history)) for call in self.callbacks]
@@ -349,8 +423,8 @@ class Fit:
             self.plateau = network._watch_plateau(self.metrics, validates)
         if self.plateau is not None:
             quantity, reducer = self.plateau
-            value = self.history._columns[quantity[0]][-1]
-            self.warn_of_nan(quantity[0], value)
+            value = self.history._last(quantity.name)
+            self.warn_of_nan(quantity.name, value)
             network._follow_plateau(quantity, reducer, value)
 
 
@@ -365,7 +439,7 @@ CHANGING = (
 )
 
 
-class Kept:
+class Checkpoint:
     """A network as it was, with the settings that a callback may change later."""
 
     def __init__(self, network: Network, snapshot: Snapshot) -> None:

@@ -51,10 +51,12 @@ class OfNetwork(Operation):
 
 def store(operations: Iterable[OfNetwork], loss: float | None) -> None:
     """Give each network the sum of the gradients that its operations just pulled."""
-    found: dict[Network, list[Gradients]] = {}
+    found: dict[int, tuple[Network, list[Gradients]]] = {}
     for operation in operations:
-        found.setdefault(operation.network, []).append(operation.gradients)
-    for network, parts in found.items():
+        network = operation.network  # by id: a subclass's may not be hashable
+        _, parts = found.setdefault(id(network), (network, []))
+        parts.append(operation.gradients)
+    for network, parts in found.values():
         network._stored_at = network._engine.seen
         network._stored_gradients = network._as_gradients(
             loss,
