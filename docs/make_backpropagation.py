@@ -170,14 +170,14 @@ def delta(t):
         ("dE/da[3] = (a[3] - y) / n", t.da[3]),
         ("sigmoid'(z) = a (1 - a)",),
         ("sigmoid'(z[2])", t.derivatives[2]),
-        ("delta[2] = dE/dz[2] = dE/da[3] * sigmoid'(z[2])", t.delta[2]),
+        ("delta[2] = dE/da[3] * sigmoid'(z[2])", t.delta[2]),
     )
     hidden = [("tanh'(z) = 1 - a^2",)]
     for l in (1, 0):
         hidden += [
             (f"dE/da[{l + 1}] = delta[{l + 1}] @ W[{l + 1}].T", t.da[l + 1]),
             (f"tanh'(z[{l}])", t.derivatives[l]),
-            (f"delta[{l}] = dE/dz[{l}] = dE/da[{l + 1}] * tanh'(z[{l}])", t.delta[l]),
+            (f"delta[{l}] = dE/da[{l + 1}] * tanh'(z[{l}])", t.delta[l]),
         ]
     return f"""
 ## What travels back: delta

@@ -50,6 +50,14 @@ class GradientCheck:
         The arrays whose gradient is zero throughout, of which the check says nothing.
     worst : Worst or None
         The one element with the largest of the errors; None where all is zero.
+
+    Examples
+    --------
+    >>> import bpcore as bp
+    >>> net = bp.Network([2, 3, 1], activation="tanh", dtype="float64", rng=0)
+    >>> check = bp.check_gradients(net, [[0.0, 1.0]], [[1.0]])
+    >>> check.largest < 1e-6, list(check.errors)
+    (True, ['W[0]', 'b[0]', 'W[1]', 'b[1]', 'X'])
     """
 
     errors: dict[str, float]

@@ -25,6 +25,14 @@ class Gradients:
         Views of `flat`, shaped like those of the network.
     input : array (n, n_in)
         dE/dX.
+
+    Examples
+    --------
+    >>> import bpcore as bp
+    >>> net = bp.Network([1, 1], init="zeros")
+    >>> gradients = net.gradients([[3.0]], [[2.0]])
+    >>> gradients.loss, gradients.weights[0].item(), gradients.biases[0].item()
+    (2.0, -6.0, -2.0)
     """
 
     loss: float | None
@@ -52,6 +60,15 @@ class Tape:
     ----------
     activations : tuple of arrays
         a[0] = X, (n, n_0), to a[L], (n, n_L).
+
+    Examples
+    --------
+    >>> import bpcore as bp
+    >>> tape = bp.Network([2, 3, 1], rng=0).forward([[0.0, 1.0]])
+    >>> tape
+    <Tape of 2 layers, 1 row>
+    >>> [a.shape for a in tape.activations]
+    [(1, 2), (1, 3), (1, 1)]
     """
 
     activations: tuple[Real, ...]

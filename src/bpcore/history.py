@@ -190,6 +190,14 @@ class History:
         ------
         ImportError
             If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
+        >>> net = bp.Network([2, 8, 1], activation="tanh", output="sigmoid", rng=0)
+        >>> history = net.fit(X, y, epochs=50, progress=False)
+        >>> history.plot().savefig("history.png")  # doctest: +SKIP
         """
         from bpcore import _figure
 

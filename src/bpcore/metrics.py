@@ -596,7 +596,14 @@ def as_metrics(metrics: MetricLike | Iterable[MetricLike] | None) -> tuple[Metri
 
 
 def is_name(name: str) -> bool:
-    """Whether there is a metric of this name."""
+    """Whether there is a metric of this name.
+
+    Examples
+    --------
+    >>> from bpcore.metrics import is_name
+    >>> is_name("top_3"), is_name("roc_auc"), is_name("aucc")
+    (True, True, False)
+    """
     return name in METRICS or name in ALIASES or bool(TOP_K.fullmatch(name))
 
 

@@ -98,7 +98,15 @@ class Schedule(ABC):
         return None
 
     def scale(self, t: int) -> float:
-        """What the rate of ``plateau`` is multiplied by: 1 but for `WarmUp`."""
+        """What the rate of ``plateau`` is multiplied by: 1 but for `WarmUp`.
+
+        Examples
+        --------
+        >>> from bpcore import schedules
+        >>> warm_up = schedules.WarmUp(schedules.ReduceOnPlateau(0.1), 4)
+        >>> round(warm_up.scale(2), 3), schedules.Constant(0.1).scale(2)
+        (0.667, 1.0)
+        """
         return 1.0
 
 
@@ -562,12 +570,28 @@ class ReduceOnPlateau(Schedule):
         return self
 
     def initial(self) -> Plateau:
-        """What is known before the first epoch."""
+        """What is known before the first epoch.
+
+        Examples
+        --------
+        >>> from bpcore.schedules import ReduceOnPlateau
+        >>> ReduceOnPlateau(0.1).initial()
+        Plateau(lr=0.1, best=inf, wait=0, cooldown=0)
+        """
         worst = -math.inf if self.mode == "max" else math.inf
         return Plateau(self.lr, worst, wait=0, cooldown=0)
 
     def after(self, plateau: Plateau, value: float) -> Plateau:
-        """What is known after one more epoch, at whose end the quantity is `value`."""
+        """What is known after one more epoch, at whose end the quantity is `value`.
+
+        Examples
+        --------
+        >>> from bpcore.schedules import ReduceOnPlateau
+        >>> schedule = ReduceOnPlateau(0.1, factor=0.5, patience=0)
+        >>> plateau = schedule.after(schedule.initial(), 3.0)
+        >>> schedule.after(plateau, 3.0)
+        Plateau(lr=0.05, best=3.0, wait=0, cooldown=0)
+        """
         if math.isnan(value):
             return plateau
         lr, best, wait, cooldown = plateau

@@ -180,7 +180,14 @@ class Variable:
         return show.html(in_order(self))
 
     def item(self) -> float:
-        """The value as a float, if it is one number."""
+        """The value as a float, if it is one number.
+
+        Examples
+        --------
+        >>> from bpcore.graph import Variable
+        >>> Variable([[2.5]]).item()
+        2.5
+        """
         return float(self._value.item())
 
     __float__ = item
@@ -398,59 +405,179 @@ class Variable:
     # --- functions --------------------------------------------------------------------
 
     def exp(self) -> Variable:
-        """e^x, as ``graph.exp``."""
+        """e^x, as ``graph.exp``.
+
+        Examples
+        --------
+        >>> from bpcore.graph import Variable
+        >>> x = Variable(0.0)
+        >>> J = x.exp()
+        >>> J.backward()
+        >>> J.item(), x.grad
+        (1.0, array(1.))
+        """
         return apply("exp", self)
 
     def log(self) -> Variable:
-        """The natural logarithm, as ``graph.log``."""
+        """The natural logarithm, as ``graph.log``.
+
+        Examples
+        --------
+        >>> from bpcore.graph import Variable
+        >>> x = Variable(1.0)
+        >>> J = x.log()
+        >>> J.backward()
+        >>> J.item(), x.grad
+        (0.0, array(1.))
+        """
         return apply("log", self)
 
     def tanh(self) -> Variable:
-        """tanh(x), as ``graph.tanh``."""
+        """tanh(x), as ``graph.tanh``.
+
+        Examples
+        --------
+        >>> from bpcore.graph import Variable
+        >>> x = Variable(0.0)
+        >>> J = x.tanh()
+        >>> J.backward()
+        >>> J.item(), x.grad
+        (0.0, array(1.))
+        """
         return apply("tanh", self)
 
     def sigmoid(self) -> Variable:
-        """1 / (1 + e^-x), as ``graph.sigmoid``."""
+        """1 / (1 + e^-x), as ``graph.sigmoid``.
+
+        Examples
+        --------
+        >>> from bpcore.graph import Variable
+        >>> x = Variable(0.0)
+        >>> J = x.sigmoid()
+        >>> J.backward()
+        >>> J.item(), x.grad
+        (0.5, array(0.25))
+        """
         return apply("sigmoid", self)
 
     def relu(self) -> Variable:
-        """x above 0, else 0, as ``graph.relu``."""
+        """x above 0, else 0, as ``graph.relu``.
+
+        Examples
+        --------
+        >>> from bpcore.graph import Variable
+        >>> x = Variable([-1.0, 2.0])
+        >>> J = x.relu().sum()
+        >>> J.backward()
+        >>> J.item(), x.grad
+        (2.0, array([0., 1.]))
+        """
         return apply("relu", self)
 
     def sqrt(self) -> Variable:
-        """The square root, as ``graph.sqrt``."""
+        """The square root, as ``graph.sqrt``.
+
+        Examples
+        --------
+        >>> from bpcore.graph import Variable
+        >>> x = Variable(4.0)
+        >>> J = x.sqrt()
+        >>> J.backward()
+        >>> J.item(), x.grad
+        (2.0, array(0.25))
+        """
         return apply("sqrt", self)
 
     def abs(self) -> Variable:
-        """|x|, as ``graph.abs``."""
+        """|x|, as ``graph.abs``.
+
+        Examples
+        --------
+        >>> from bpcore.graph import Variable
+        >>> x = Variable([-1.0, 2.0])
+        >>> J = x.abs().sum()
+        >>> J.backward()
+        >>> J.item(), x.grad
+        (3.0, array([-1.,  1.]))
+        """
         return apply("abs", self)
 
     def maximum(self, other: Operand) -> Variable:
-        """The larger of both, as ``graph.maximum``."""
+        """The larger of both, as ``graph.maximum``.
+
+        Examples
+        --------
+        >>> from bpcore.graph import Variable
+        >>> Variable([1.0, 4.0]).maximum(2.0).value
+        array([2., 4.])
+        """
         return apply("maximum", self, other)
 
     def minimum(self, other: Operand) -> Variable:
-        """The smaller of both, as ``graph.minimum``."""
+        """The smaller of both, as ``graph.minimum``.
+
+        Examples
+        --------
+        >>> from bpcore.graph import Variable
+        >>> Variable([1.0, 4.0]).minimum(2.0).value
+        array([1., 2.])
+        """
         return apply("minimum", self, other)
 
     def sum(self, axis: Axis = None, keepdims: bool = False) -> Variable:
-        """The sum over all axes or some, as ``graph.sum``."""
+        """The sum over all axes or some, as ``graph.sum``.
+
+        Examples
+        --------
+        >>> from bpcore.graph import Variable
+        >>> Variable([[1.0, 2.0], [3.0, 4.0]]).sum(axis=1).value
+        array([3., 7.])
+        """
         return apply("sum", self, axis=axis, keepdims=keepdims)
 
     def mean(self, axis: Axis = None, keepdims: bool = False) -> Variable:
-        """The mean over all axes or some, as ``graph.mean``."""
+        """The mean over all axes or some, as ``graph.mean``.
+
+        Examples
+        --------
+        >>> from bpcore.graph import Variable
+        >>> Variable([[1.0, 2.0], [3.0, 4.0]]).mean(axis=0).value
+        array([2., 3.])
+        """
         return apply("mean", self, axis=axis, keepdims=keepdims)
 
     def max(self, axis: Axis = None, keepdims: bool = False) -> Variable:
-        """The maximum over all axes or some, as ``graph.max``."""
+        """The maximum over all axes or some, as ``graph.max``.
+
+        Examples
+        --------
+        >>> from bpcore.graph import Variable
+        >>> Variable([[1.0, 2.0], [3.0, 4.0]]).max().item()
+        4.0
+        """
         return apply("max", self, axis=axis, keepdims=keepdims)
 
     def min(self, axis: Axis = None, keepdims: bool = False) -> Variable:
-        """The minimum over all axes or some, as ``graph.min``."""
+        """The minimum over all axes or some, as ``graph.min``.
+
+        Examples
+        --------
+        >>> from bpcore.graph import Variable
+        >>> Variable([[1.0, 2.0], [3.0, 4.0]]).min(axis=0, keepdims=True).value
+        array([[1., 2.]])
+        """
         return apply("min", self, axis=axis, keepdims=keepdims)
 
     def reshape(self, *shape: int | Sequence[int]) -> Variable:
-        """The same elements in another shape, as ``graph.reshape``."""
+        """The same elements in another shape, as ``graph.reshape``.
+
+        Examples
+        --------
+        >>> from bpcore.graph import Variable
+        >>> Variable([1.0, 2.0, 3.0, 4.0]).reshape(2, 2).value
+        array([[1., 2.],
+               [3., 4.]])
+        """
         whole = shape[0] if len(shape) == 1 else shape
         return apply("reshape", self, shape=whole)
 

@@ -38,7 +38,15 @@ def softmax(z: Array) -> Array:
 
 @own_errstate
 def normal_cdf(z: Array) -> Array:
-    """The share of a standard normal distribution below z."""
+    """The share of a standard normal distribution below z.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.reference import normal_cdf
+    >>> normal_cdf(np.array([0.0, 1.96])).round(3)
+    array([0.5  , 0.975])
+    """
     return (0.5 * (1 + erf(z / math.sqrt(2)))).astype(z.dtype)
 
 
@@ -123,13 +131,30 @@ DERIVATIVES: dict[str, Callable[[Array], Array]] = {
 
 @own_errstate
 def activate(z: Array, activation: str) -> Array:
-    """f(z)     z (n, n_out)"""
+    """f(z)     z (n, n_out)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.reference import activate
+    >>> activate(np.array([[-1.0, 2.0]]), "relu")
+    array([[0., 2.]])
+    """
     return FUNCTIONS[activation](z).astype(z.dtype, copy=False)
 
 
 @own_errstate
 def times_derivative(delta: Array, a: Array, activation: str) -> Array:
-    """delta * f'(z), given a = f(z), or z for a where f' needs it"""
+    """delta * f'(z), given a = f(z), or z for a where f' needs it
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.reference import times_derivative
+    >>> a = np.array([[0.5, 0.9]])
+    >>> times_derivative(np.ones((1, 2)), a, "sigmoid").round(2)
+    array([[0.25, 0.09]])
+    """
     if activation == "identity":
         return delta
     if activation == "softmax":

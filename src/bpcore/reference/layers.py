@@ -20,19 +20,46 @@ EPS = 1e-5
 
 @own_errstate
 def forward(a: Array, W: Array, b: Array, activation: str = "identity") -> Array:
-    """f(a @ W + b)     a (n, n_in)  W (n_in, n_out)  b (n_out,)"""
+    """f(a @ W + b)     a (n, n_in)  W (n_in, n_out)  b (n_out,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.reference import forward
+    >>> a, W, b = np.array([[1.0, 2.0]]), np.eye(2), np.array([0.5, -3.0])
+    >>> forward(a, W, b, "relu")
+    array([[1.5, 0. ]])
+    """
     return activate(a @ W + b, activation)
 
 
 @own_errstate
 def propagate(delta: Array, W: Array, a: Array, activation: str = "identity") -> Array:
-    """(delta @ W.T) * f'(z)     delta (n, n_out)  W (n_in, n_out)  a = f(z)"""
+    """(delta @ W.T) * f'(z)     delta (n, n_out)  W (n_in, n_out)  a = f(z)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.reference import propagate
+    >>> W, a = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[0.0, 2.0]])
+    >>> propagate(np.array([[1.0, 1.0]]), W, a, "relu")
+    array([[0., 7.]])
+    """
     return times_derivative(delta @ W.T, a, activation)
 
 
 @own_errstate
 def gradient(a: Array, delta: Array) -> tuple[Array, Array]:
-    """dW = a.T @ delta, db = delta.sum(0)     a (n, n_in)  delta (n, n_out)"""
+    """dW = a.T @ delta, db = delta.sum(0)     a (n, n_in)  delta (n, n_out)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.reference import gradient
+    >>> dW, db = gradient(np.array([[1.0], [2.0]]), np.array([[3.0], [4.0]]))
+    >>> dW.item(), db.item()
+    (11.0, 7.0)
+    """
     return a.T @ delta, delta.sum(axis=0)
 
 
@@ -47,6 +74,15 @@ def normalise(
 
     Over the rows for each column ("batch"), or the columns for each row ("layer");
     returns y, hat, 1 / sqrt(...) and, of each column or row, mean and variance.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.reference import normalise
+    >>> u = np.array([[1.0], [3.0]])
+    >>> y, hat, inverse, moments = normalise(u, np.ones(1), np.zeros(1), "batch")
+    >>> y.ravel().round(3), moments.ravel()
+    (array([-1.,  1.]), array([2., 1.]))
     """
     axis = 0 if kind == "batch" else 1
     # All of it for c u, where squares of u would overflow.
@@ -72,7 +108,18 @@ def unit_scale(largest: Array) -> Array:
 def normalise_back(
     delta: Array, hat: Array, inverse: Array, gain: Array, kind: str
 ) -> tuple[Array, Array, Array]:
-    """dE/du, dgain and dshift, from delta = dE/dy"""
+    """dE/du, dgain and dshift, from delta = dE/dy
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.reference import normalise_back
+    >>> delta, hat = np.array([[1.0], [2.0]]), np.array([[-0.8], [0.8]])
+    >>> inverse, gain = np.ones((1, 1)), np.ones(1)
+    >>> du, dgain, dshift = normalise_back(delta, hat, inverse, gain, "batch")
+    >>> du.ravel().round(2), dgain, dshift
+    (array([-0.18,  0.18]), array([0.8]), array([3.]))
+    """
     axis = 0 if kind == "batch" else 1
     d = delta * gain
     mean = d.mean(axis=axis, keepdims=True)
@@ -83,7 +130,17 @@ def normalise_back(
 
 @own_errstate
 def follow(running: Array, moments: Array, n: int) -> None:
-    """running = 0.9 running + 0.1 moments, the variance over n - 1, in place"""
+    """running = 0.9 running + 0.1 moments, the variance over n - 1, in place
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.reference import follow
+    >>> running = np.array([[0.0], [1.0]])
+    >>> follow(running, np.array([[10.0], [2.0]]), n=2)
+    >>> running.ravel()
+    array([1. , 1.3])
+    """
     mean, variance = moments
     unbiased = variance * n / (n - 1) if n > 1 else variance
     running += 0.1 * (np.stack([mean, unbiased]) - running)
@@ -91,7 +148,17 @@ def follow(running: Array, moments: Array, n: int) -> None:
 
 @own_errstate
 def fold(W: Array, shift: Array, gain: Array, running: Array) -> tuple[Array, Array]:
-    """W and b with which a @ W + b is what batch norm makes of it by running moments"""
+    """W and b with which a @ W + b is what batch norm makes of it by running moments
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.reference import fold
+    >>> running = np.array([[2.0], [4.0]])
+    >>> W, b = fold(np.array([[6.0]]), np.zeros(1), np.ones(1), running)
+    >>> round(W.item(), 3), round(b.item(), 3)
+    (3.0, -1.0)
+    """
     mean, variance = running
     scale = gain / np.sqrt(variance + EPS)
     return W * scale, shift - mean * scale
@@ -127,14 +194,32 @@ def random_bits(key: int, n: int, width: int) -> NDArray[np.uint32]:
 
 @own_errstate
 def drop(x: Array, key: int, p: float) -> Array:
-    """x / (1 - p) where it is kept, 0 with probability p"""
+    """x / (1 - p) where it is kept, 0 with probability p
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.reference import drop
+    >>> drop(np.ones((2, 4), np.float32), key=1, p=0.5)
+    array([[0., 2., 0., 2.],
+           [0., 2., 0., 2.]], dtype=float32)
+    """
     kept = random_bits(key, *x.shape) >= np.uint32(int(p * 2**32))
     return np.where(kept, x * x.dtype.type(1 / (1 - p)), 0).astype(x.dtype)
 
 
 @own_errstate
 def add_noise(x: Array, key: int, size: float) -> Array:
-    """x + size N(0, 1)"""
+    """x + size N(0, 1)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.reference import add_noise
+    >>> x = add_noise(np.zeros((1000, 10)), key=1, size=0.5)
+    >>> round(float(x.std()), 1)
+    0.5
+    """
     from statistics import NormalDist  # which imports fractions, decimal and random
 
     signed = random_bits(key, *x.shape).astype(np.int32).astype(np.float64)
@@ -145,7 +230,18 @@ def add_noise(x: Array, key: int, size: float) -> Array:
 
 @own_errstate
 def shuffle(order: NDArray[np.int64], words: NDArray[np.uint64]) -> None:
-    """For i = n-1 .. 1 swap order[i] and order[words[i] (i+1) / 2^64]."""
+    """For i = n-1 .. 1 swap order[i] and order[words[i] (i+1) / 2^64].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.reference import shuffle
+    >>> order = np.arange(4)
+    >>> words = np.random.default_rng(0).integers(0, 2**64, 4, np.uint64)
+    >>> shuffle(order, words)
+    >>> sorted(order.tolist())
+    [0, 1, 2, 3]
+    """
     for i in range(len(order) - 1, 0, -1):
         j = int(words[i]) * (i + 1) >> 64
         order[i], order[j] = order[j], order[i]

@@ -25,6 +25,14 @@ def loss(
     softmax, sigmoid or exp for z, the others activations; "cross_entropy" also integer
     labels (n,) for y.  `setting` is the loss's own (``bpcore.losses``), by default its
     default.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.reference import loss
+    >>> a, y = np.array([[1.0, 3.0]]), np.array([[0.0, 1.0]])
+    >>> loss(a, y, "squared_error")
+    (array([2.5]), array([[1., 2.]]))
     """
     n_out = z.shape[1]
     if setting is None:

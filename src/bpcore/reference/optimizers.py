@@ -148,7 +148,18 @@ RULES: dict[str, Callable[[Array, Array, Settings, float, int], Array]] = {
 def descend(
     w: Array, g: Array, group: dict[str, Any], lr: float, step: int, state: Any = None
 ) -> None:
-    """w = one optimizer step from w by its gradient g, in place, state (k, *w.shape)"""
+    """w = one optimizer step from w by its gradient g, in place, state (k, *w.shape)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.reference import descend
+    >>> import bpcore as bp
+    >>> w, g = np.array([1.0]), np.array([2.0])
+    >>> descend(w, g, bp.SGD(0.1).groups()[0], lr=0.1, step=1)
+    >>> w
+    array([0.8])
+    """
     o = Settings(**group)
     lr = lr * o.lr_factor
     g = np.clip(g, -o.clip_value, o.clip_value)
@@ -162,7 +173,17 @@ def descend(
 
 @own_errstate
 def clip_norm(g: Array, most: float, factor: float = 1.0) -> float:
-    """g = factor g min(1, most / (||factor g|| + 1e-6)) in place; returns the norm"""
+    """g = factor g min(1, most / (||factor g|| + 1e-6)) in place; returns the norm
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.reference import clip_norm
+    >>> g = np.array([3.0, 4.0])
+    >>> norm = clip_norm(g, 1.0)
+    >>> norm, g.round(3)
+    (5.0, array([0.6, 0.8]))
+    """
     wide = g.astype(np.float64)
     scale = float(unit_scale(np.abs(wide).max()))
     norm = factor * float(np.sqrt(((wide * scale) ** 2).sum())) / scale
@@ -172,7 +193,18 @@ def clip_norm(g: Array, most: float, factor: float = 1.0) -> float:
 
 @own_errstate
 def limit_norms(W: Array, most: float) -> None:
-    """W[:, j] = W[:, j] min(1, most / ||W[:, j]||) in place"""
+    """W[:, j] = W[:, j] min(1, most / ||W[:, j]||) in place
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.reference import limit_norms
+    >>> W = np.array([[3.0, 0.1], [4.0, 0.2]])
+    >>> limit_norms(W, 1.0)
+    >>> W
+    array([[0.6, 0.1],
+           [0.8, 0.2]])
+    """
     scale = unit_scale(np.abs(W).max(axis=0))
     norms = np.sqrt(((W * scale) ** 2).sum(axis=0))  # of scale W
     longer = norms > most * scale

@@ -210,7 +210,7 @@ def backward_layer(trace: Trace, l: int, whole: bool, told: set[str]) -> Section
     kept = f" * kept[{l}]" if design.dropout[l] else ""
     # What f(z) is called: a, or f where units drop out of it.
     output, at = ("f", f"f[{l}]") if kept else ("a", f"a[{l + 1}]")
-    lines = []
+    lines = once("delta[l] = dE/dz[l] of every layer l", told)
     if last:
         lines.append(Line(f"dE/da[{l + 1}] = ({by_a}){share}", trace.da[-1]))
     else:
@@ -232,7 +232,7 @@ def backward_layer(trace: Trace, l: int, whole: bool, told: set[str]) -> Section
         product = f"sum_j dE/da[{l + 1}]_j{of_unit} d{at}_j/dz"
     else:
         product = f"dE/da[{l + 1}] * {f}'(z[{l}]){kept}"
-    lines.append(Line(f"delta[{l}] = dE/dz[{l}] = {product}", trace.delta[l]))
+    lines.append(Line(f"delta[{l}] = {product}", trace.delta[l]))
     source = "delta"
     if norm:
         source = "du"

@@ -102,7 +102,16 @@ class GradientFlow:
             self.record(network, len(history))
 
     def check(self, network: Network) -> None:
-        """Raise if the mini-batch is none of this network's: ``fit`` asks at first."""
+        """Raise if the mini-batch is none of this network's: ``fit`` asks at first.
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
+        >>> net = bp.Network([2, 8, 1], activation="tanh", output="sigmoid", rng=0)
+        >>> flow = bp.GradientFlow(X, y)
+        >>> flow.check(net)
+        """
         self._checked(network)
 
     def _checked(self, network: Network) -> tuple[Any, Any, Any]:
@@ -126,6 +135,18 @@ class GradientFlow:
         network : Network
         epoch : int
             The number to record it under.
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
+        >>> net = bp.Network([2, 8, 1], activation="tanh", output="sigmoid", rng=0)
+        >>> flow = bp.GradientFlow(X, y)
+        >>> for epoch in (1, 2):
+        ...     loss = net.train_step(X, y)
+        ...     flow.record(net, epoch)
+        >>> flow.epochs, flow.dW.shape
+        (array([1, 2]), (2, 2))
         """
         start, epoch = time.perf_counter(), door.whole_number("epoch", epoch, 0)
         batch = self._checked(network)
@@ -153,7 +174,20 @@ class GradientFlow:
         return np.array([found[name] for _, _, found in self._records])
 
     def to_dict(self) -> dict[str, NDArray[Any]]:
-        """Every column by its name, one for each layer: "epoch", "delta[0]", ..."""
+        """Every column by its name, one for each layer: "epoch", "delta[0]", ...
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
+        >>> net = bp.Network([2, 8, 1], activation="tanh", output="sigmoid", rng=0)
+        >>> flow = bp.GradientFlow(X, y)
+        >>> flow.record(net, 1)
+        >>> flow.to_dict()["dW[1]"].shape
+        (1,)
+        >>> [name for name in flow.to_dict() if name.startswith("delta")]
+        ['delta[0]', 'delta[1]']
+        """
         columns: dict[str, NDArray[Any]] = {"epoch": self.epochs}
         for name in COLUMNS:
             for l, column in enumerate(getattr(self, name).T):
@@ -188,6 +222,15 @@ class GradientFlow:
             If matplotlib is not installed.
         ValueError
             If nothing has been recorded, or nothing but NaN.
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
+        >>> net = bp.Network([2, 8, 1], activation="tanh", output="sigmoid", rng=0)
+        >>> flow = bp.GradientFlow(X, y)
+        >>> history = net.fit(X, y, epochs=50, callbacks=[flow], progress=False)
+        >>> flow.plot().savefig("flow.png")  # doctest: +SKIP
         """
         from bpcore.tracing.picture import draw_flow
 

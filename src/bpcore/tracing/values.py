@@ -158,6 +158,14 @@ class Trace:
     design, seen, layers, d_output
         What the network was made of, the number of the mini-batch, and what the step
         left in memory, of which the other arrays are views.
+
+    Examples
+    --------
+    >>> import bpcore as bp
+    >>> net = bp.Network([1, 1], init="zeros", optimizer=bp.SGD(lr=0.5))
+    >>> t = bp.trace(net, [[3.0]], [[2.0]])
+    >>> t.z[0].item(), t.delta[0].item(), t.dW[0].item(), t.after.W[0].item()
+    (0.0, -2.0, -6.0, 3.0)
     """
 
     network: str
@@ -379,6 +387,13 @@ class Trace:
             If there is no such row.
         ValueError
             If a larger network is to be drawn into axes, or the limit is not above 0.
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
+        >>> net = bp.Network([2, 8, 1], activation="tanh", output="sigmoid", rng=0)
+        >>> bp.trace(net, X, y).plot(row=1).savefig("step.png")  # doctest: +SKIP
         """
         from bpcore.tracing.picture import draw
 
@@ -450,6 +465,14 @@ class Trace:
             Significant digits of the largest number of an array, at most 17.
         all : bool
             Every number of every layer, however many there are.
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> net = bp.Network([1, 1], init="zeros", optimizer=bp.SGD(lr=0.5))
+        >>> text = bp.trace(net, [[3.0]], [[2.0]]).text(digits=3)
+        >>> print(text.splitlines()[-1].strip())
+        b[0], after - before                          1
         """
         from bpcore.tracing.text import text
 
