@@ -592,8 +592,8 @@ def _differentiated(
         )
     if J.shape == () and (weight != weight[0]).any():
         raise ValueError(
-            f"loss(a, y) must return one value per sample, shape ({n},), where samples "
-            "weigh differently; got one for all"
+            "loss(a, y) must return one value per sample, shape (n,), where samples "
+            "have different weights; got one number for all"
         )
     seed = weight if J.ndim else weight.sum()
     J.backward(seed * share)

@@ -39,8 +39,8 @@ class Fitted(NamedTuple):
     ----------
     network : Network
     history : History or None
-        Of the epochs that were finished, none where it diverged in the first; None
-        where its fit did not begin.
+        What its fit returned, or the epochs before an error; None where it diverged
+        (``network.history`` has the epochs before) or did not begin.
     error : BaseException or None
         What ended its fit, if anything: a DivergenceError, or what a callback raised.
     """
@@ -126,7 +126,7 @@ def fit_many(
     -------
     list of Fitted
         ``(network, history, error)`` for each, in the order given.  One that diverges
-        has an error, and the history of the epochs before it; the others go on.
+        has an error and no history; the others go on.
 
     Raises
     ------
@@ -198,6 +198,8 @@ def fit_many(
                     fitted[i] = Fitted(network, train(network), None)
                 except Stopped:
                     raise
+                except DivergenceError as error:
+                    fitted[i] = Fitted(network, None, error)
                 except BaseException as error:
                     history = network._history
                     begun = history is not before
