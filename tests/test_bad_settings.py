@@ -106,7 +106,7 @@ OUTSIDE = {
     UP_TO_1: (-0.1, 1.5, NAN, INF),
     ABOVE_1: (1, 0.5, 0, -0.1, NAN, INF),
 }
-TIME = np.timedelta64(1)
+TIME = np.timedelta64(1, "D")
 NO_NUMBERS = (True, np.True_, "0.1", 0.1j, [0.1], np.array([0.1]), TIME, None)
 
 

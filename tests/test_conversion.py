@@ -367,19 +367,19 @@ REFUSED = {
         *(TypeError, "dtype Duration.* in 't'", None),
     ),
     "timedelta64 among objects": (
-        lambda: objects(((1, 1), np.timedelta64(5))),
-        *(TypeError, r"timedelta64\(5\).* at \[1, 1\]", None),
+        lambda: objects(((1, 1), np.timedelta64(5, "D"))),
+        *(TypeError, r"timedelta64\(5, ?'D'\).* at \[1, 1\]", None),
     ),
     "timedelta64 alone": (
-        lambda: np.array(np.timedelta64(5), object),
+        lambda: np.array(np.timedelta64(5, "D"), object),
         *(TypeError, "real numbers", None),
     ),
     "timedelta64 in a list": (
-        lambda: [[np.timedelta64(5), 1]] * 3,
+        lambda: [[np.timedelta64(5, "D"), 1]] * 3,
         *(TypeError, "timedelta64", None),
     ),
     "pandas, timedeltas among objects": (
-        pandas(lambda pd: pd.DataFrame({"a": [np.timedelta64(5)]}, dtype=object)),
+        pandas(lambda pd: pd.DataFrame({"a": [np.timedelta64(5, "D")]}, dtype=object)),
         *(TypeError, "in row 0 of 'a'", None),
     ),
     "pandas, text": (

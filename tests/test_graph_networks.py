@@ -746,7 +746,7 @@ def test_a_bad_expression_changes_nothing(Network, name):
 
 def test_one_number_for_samples_that_weigh_differently(Network):
     net = made(Network, loss=mean)
-    with pytest.raises(ValueError, match=r"one value per sample, shape \(7,\)"):
+    with pytest.raises(ValueError, match=r"one value per sample, shape \(n,\)"):
         net.train_step(X, T, np.arange(7))
     twin = made(Network, loss="squared_error")
     alike = np.full(7, 2.5)

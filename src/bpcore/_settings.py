@@ -224,7 +224,7 @@ class Design:
 
     @property
     def loss_setting(self) -> float:
-        """The number that kernel is told."""
+        """The number that the kernel of the loss takes as its setting."""
         return self.loss.setting
 
     @property

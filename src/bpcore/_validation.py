@@ -67,7 +67,7 @@ ALIASES = {
 
 
 def one_of(name: str, value: object, choices: Collection[str]) -> str:
-    """`value` if it is one of the choices; a near miss is told the right one."""
+    """`value` if it is one of the choices; a near miss is named in the message."""
     if isinstance(value, str) and value in choices:
         return value
     lower = str(value).lower()

@@ -77,7 +77,7 @@ def load_idx(path: FilePath) -> NDArray[Any]:
     Parameters
     ----------
     path : str or path-like
-        The file. Whether it is compressed is told by its content, not by its name.
+        The file. Its content decides whether it is compressed, not its name.
 
     Returns
     -------
@@ -151,7 +151,7 @@ def load_mnist(
     ((60000, 784), (10000,))
     """
     folder = Path(directory)
-    # All four are looked for before the first is read: a missing one is told at once.
+    # All four are looked for before the first is read, so that none is missed late.
     train, test = (
         (_find(folder, part, "images-idx3"), _find(folder, part, "labels-idx1"))
         for part in ("train", "t10k")

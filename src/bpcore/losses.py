@@ -182,7 +182,7 @@ class Loss:
 
     @property
     def setting(self) -> float:
-        """The number that the kernel is told, 0 if none."""
+        """The number that the kernel takes as its setting, 0 if none."""
         return 0.0
 
     def kernel(self, output: str) -> str:

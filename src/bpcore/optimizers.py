@@ -1,6 +1,6 @@
 """Optimizers: immutable settings.  The network that uses them owns their state.
 
-Every step is told per parameter w with gradient g, and t = 1, 2, ... the number of the
+The formulas are per parameter w with gradient g, and t = 1, 2, ... is the number of the
 step.  The arithmetic is in ``csrc/descent.h`` and, readable, in
 ``reference.optimizers``.
 """

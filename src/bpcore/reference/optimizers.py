@@ -13,7 +13,7 @@ from bpcore._errstate import own_errstate
 from bpcore.reference.layers import unit_scale
 
 Array = NDArray[Any]
-#: What a rule is told (``Optimizer.groups``), by attribute.
+#: The settings of a rule (``Optimizer.groups``), by attribute.
 Settings = SimpleNamespace
 
 

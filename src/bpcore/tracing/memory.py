@@ -1,10 +1,10 @@
-"""Much memory is told of before it is taken."""
+"""A warning before much memory is taken."""
 
 from __future__ import annotations
 
 from bpcore._caution import warn
 
-#: Bytes above which it is told of.
+#: Bytes above which the warning is given.
 MUCH = 10**9
 
 
