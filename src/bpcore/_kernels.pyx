@@ -442,9 +442,9 @@ cdef void loss_nogil(
 ) noexcept nogil:
     """E[i] = w[i] E(z[i], y[i]),  delta[i] = scale w[i] dE(z[i], y[i])/dz[i]
 
-    z, delta (n, n_out)  E (n,)  scale = 1 / n for a mean over rows.  The cross-entropies, the
-    divergence and poisson_of_log take the values before their softmax, sigmoid or exp
-    for z, the others activations.
+    z, delta (n, n_out)  E (n,)  scale = 1 / n for a mean over rows.  The
+    cross-entropies, the divergence and poisson_of_log take the values before their
+    softmax, sigmoid or exp for z, the others activations.
     """
     cdef Py_ssize_t first, end
     share(worker, n, 1, &first, &end)

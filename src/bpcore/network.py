@@ -55,12 +55,7 @@ COPIED = (
     "_dtype",
     "_optimizer",
     "_n_threads",
-    "_lr_factors",
-    "_frozen",
-    "_epochs",
-    "_begun",
-    "_plateau",
-    "_plateau_of",
+    *training.CHANGING,
 )
 
 #: Attributes of which a copy gets its own, with the same content.

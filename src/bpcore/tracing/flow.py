@@ -102,7 +102,9 @@ class GradientFlow:
             self.record(network, len(history))
 
     def check(self, network: Network) -> None:
-        """Raise if the mini-batch is none of this network's: ``fit`` asks at first.
+        """Raise if the network cannot take the mini-batch.
+
+        ``fit`` calls it before the first epoch.
 
         Examples
         --------
