@@ -168,10 +168,12 @@ cdef struct net_t:
     Py_ssize_t lowest               # layer that is not frozen
     Py_ssize_t accumulate           # mini-batches for a step
     bint by_weights                 # a mini-batch's divisor is its sum of w, not rows
-    bint joins_last                 # a last row alone joins the mini-batch before it
+    bint batch_norm                 # of any layer: a last row alone joins the
+                                    # mini-batch before it
     int64_t steps, seen             # steps made, mini-batches used
     uint64_t seed                   # of what is random while training
     double input_noise
+    bint draws                      # whether anything is random while training
     char *gradient                  # stored, NULL where it need not be
     char *waiting                   # sum of gradients
     double *squares
@@ -232,18 +234,25 @@ include "_engine_arrays.pxi"
 # --- tasks ----------------------------------------------------------------------------
 
 
-cdef void prepare(net_t *net, const task_t *task, int64_t steps) noexcept nogil:
+cdef inline void prepare(
+    net_t *net, const task_t *task, int64_t steps,
+) noexcept nogil:
     """Make the optimizer ready for the step after so many of this task."""
-    cdef Py_ssize_t i
     cdef double lr = net.lr
     if task.rates != NULL:
         lr = task.rates[min(steps, task.n_rates - 1)]
     if net.timed or lr != net.prepared_lr:
-        for i in range(2 * net.L):
-            layer = &net.layers[i // 2]
-            if not layer.frozen:
-                net.k.prepare(&net.groups[i], lr, layer.steps + steps + 1)
-        net.prepared_lr = lr
+        prepare_groups(net, lr, steps)
+
+
+cdef void prepare_groups(net_t *net, double lr, int64_t steps) noexcept nogil:
+    """Every group's numbers for that learning rate and step."""
+    cdef Py_ssize_t i
+    for i in range(2 * net.L):
+        layer = &net.layers[i // 2]
+        if not layer.frozen:
+            net.k.prepare(&net.groups[i], lr, layer.steps + steps + 1)
+    net.prepared_lr = lr
 
 
 cdef void count_steps(net_t *net, int64_t steps) noexcept nogil:
@@ -258,7 +267,7 @@ cdef void count_steps(net_t *net, int64_t steps) noexcept nogil:
 cdef Py_ssize_t batch_rows(const task_t *task, Py_ssize_t first) noexcept nogil:
     """Rows of the mini-batch that begins at row `first`."""
     cdef Py_ssize_t left = task.data.n - first
-    if task.what == TRAIN and task.net.joins_last and left == task.rows + 1:
+    if task.what == TRAIN and task.net.batch_norm and left == task.rows + 1:
         return left
     return min(task.rows, left)
 
@@ -287,7 +296,7 @@ cdef void walk(void *task_, const worker_t *worker) noexcept nogil:
         n = batch_rows(task, first)
         batch = rows(net, worker, &task.data, first, n)
         if worker.index == 0:
-            task.key = key_of(net.seed, net.seen + batches)
+            task.key = key_of(net.seed, net.seen + batches) if net.draws else 0
             if task.what == TRAIN:
                 prepare(net, task, sums.steps)
             if (batches + 1) % clock_every == 0:
@@ -504,7 +513,7 @@ cdef class Engine:
             if layer.norm == BATCH_NORM:
                 layer.running_at = running_at
                 running_at += 2 * layer.n_out * net.k.itemsize
-                net.joins_last = True
+                net.batch_norm = True
             net.widest = max(net.widest, layer.n_out)
         net.size = at // net.k.itemsize
         net.loss_takes_z = design.loss_takes_z
@@ -516,6 +525,7 @@ cdef class Engine:
             net.asks = <void *>self
         self.custom_loss = design.loss if design.asks else None
         net.input_noise, net.seed = design.input_noise, design.seed
+        net.draws = design.random
         net.by_weights = design.by_weights
         net.parameters = address(parameters, PyBUF_WRITABLE)
         if running is not None:

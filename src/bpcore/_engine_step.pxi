@@ -69,6 +69,8 @@ cdef void follow_pass(
 ) noexcept nogil:
     """The running moments follow those of the mini-batch."""
     cdef Py_ssize_t l
+    if not net.batch_norm:
+        return
     for l in range(net.L):
         layer = &net.layers[l]
         if layer.norm == BATCH_NORM and not layer.frozen:
@@ -289,6 +291,8 @@ cdef bint moments_fit(const net_t *net) noexcept nogil:
     They must be finite, and so must the variance times n / (n - 1).
     """
     cdef Py_ssize_t l
+    if not net.batch_norm:
+        return True
     for l in range(net.L):
         layer = &net.layers[l]
         if layer.norm == BATCH_NORM and not layer.frozen:

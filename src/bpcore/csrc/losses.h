@@ -224,25 +224,41 @@ static double T(loss_of_weighted_outputs)(bpcore_loss kind, REAL setting, REAL *
     return E;
 }
 
+/* E[i] = E(z[i], label) and delta[i] = scale dE/dz[i] by the plain cross-entropy, rows
+ * first .. end of a mini-batch, the label of row i at order[i] where there is an order.
+ * Narrow rows are turned into columns, if there is more than one. */
+static void T(cross_entropy_label_rows)(double *E, REAL *delta, const REAL *z,
+                                        const int64_t *labels, const int64_t *order,
+                                        REAL scale, ptrdiff_t first, ptrdiff_t end,
+                                        ptrdiff_t width) {
+    ptrdiff_t i = first;
+    for (; width <= T(LANES) && end - i > 1; i += T(LANES)) {
+        const ptrdiff_t rows = bpcore_least(end - i, T(LANES));
+        REAL losses[T(LANES)];
+        int64_t label[T(LANES)];
+        for (ptrdiff_t r = 0; r < rows; r++)
+            label[r] = labels[order ? order[i + r] : i + r];
+        T(cross_entropy_label_columns)(losses, delta + i * width, z + i * width, label,
+                                       scale, rows, width);
+        for (ptrdiff_t r = 0; r < rows; r++) E[i + r] = losses[r];
+    }
+    for (; i < end; i++)
+        E[i] = T(cross_entropy_label_row)(delta + i * width, z + i * width,
+                                          labels[order ? order[i] : i], scale, width);
+}
+
 /* E[i] = w[i] E(z[i], y[i]) and delta[i] = share w[i] dE/dz[i], rows first .. end of a
  * mini-batch. */
 static void T(loss_rows)(bpcore_loss kind, double setting, double *E, REAL *delta,
                          const REAL *z, const bpcore_targets *targets, double share,
                          ptrdiff_t first, ptrdiff_t end, ptrdiff_t width) {
     const int64_t *order = targets->order, *labels = targets->labels;
-    ptrdiff_t i = first;
-    if (labels && !targets->weight && width <= T(LANES) && setting == 0)
-        for (; end - i > 1; i += T(LANES)) {
-            const ptrdiff_t rows = bpcore_least(end - i, T(LANES));
-            REAL losses[T(LANES)];
-            int64_t label[T(LANES)];
-            for (ptrdiff_t r = 0; r < rows; r++)
-                label[r] = labels[order ? order[i + r] : i + r];
-            T(cross_entropy_label_columns)(losses, delta + i * width, z + i * width,
-                                           label, (REAL)share, rows, width);
-            for (ptrdiff_t r = 0; r < rows; r++) E[i + r] = losses[r];
-        }
-    for (; i < end; i++) {
+    if (labels && !targets->weight && setting == 0) {
+        T(cross_entropy_label_rows)(E, delta, z, labels, order, (REAL)share, first, end,
+                                    width);
+        return;
+    }
+    for (ptrdiff_t i = first; i < end; i++) {
         const ptrdiff_t at = order ? order[i] : i;
         const REAL *y = targets->y ? (const REAL *)targets->y + at * width : NULL;
         const int each = targets->weight && targets->weights > 1;
