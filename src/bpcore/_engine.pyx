@@ -168,8 +168,7 @@ cdef struct net_t:
     Py_ssize_t lowest               # layer that is not frozen
     Py_ssize_t accumulate           # mini-batches for a step
     bint by_weights                 # a mini-batch's divisor is its sum of w, not rows
-    bint batch_norm                 # of any layer: a last row alone joins the
-                                    # mini-batch before it
+    bint batch_norm                 # of a layer: no mini-batch is a row alone
     int64_t steps, seen             # steps made, mini-batches used
     uint64_t seed                   # of what is random while training
     double input_noise
