@@ -19,7 +19,6 @@ import pytest
 import bpcore as bp
 from bpcore import schedules
 from bpcore.activations import ACTIVATIONS
-from bpcore.buffers import views
 from bpcore.losses import LOSSES
 from bpcore.reference.activations import activate
 from bpcore.tracing import memory, paths, record
@@ -162,7 +161,7 @@ def as_bytes(arrays):
 def now(net):
     """What `Parameters` has, of a network as it is."""
     rows = [] if net._state is None else net._state[:, : net.parameters.size]
-    state = [views(row, net.sizes, net.norms) for row in rows]
+    state = [net._design.layout.views(row) for row in rows]
     found = [net.weights, net.biases, net.gains, net.running_moments]
     for of in state:
         found += [of.weights, of.biases, of.gains]

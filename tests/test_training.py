@@ -284,7 +284,7 @@ def step(**settings):
 
 def test_layers_learn_at_their_own_rates():
     net, before, gradients = step(optimizer=bp.SGD(0.1), lr_factors=[0.0, 0.5, 2.0])
-    change = bp.buffers.views(net.parameters - before, net.sizes, net.norms)
+    change = net._design.layout.views(net.parameters - before)
     for l, factor in enumerate([0.0, 0.5, 2.0]):
         for kind in ("weights", "biases"):
             expected = -0.1 * factor * getattr(gradients, kind)[l]
@@ -332,7 +332,7 @@ def test_penalties_act_on_weights_alone_if_told_so():
         0.1, weight_decay=0.5, l1=0.25, biases={"weight_decay": 0, "l1": 0}
     )
     net, before, gradients = step(optimizer=penalised)
-    old = bp.buffers.views(before, net.sizes, net.norms)
+    old = net._design.layout.views(before)
     for l in range(3):
         W, dW = old.weights[l], gradients.weights[l]
         expected = W - 0.1 * (dW + 0.5 * W + 0.25 * np.sign(W))

@@ -92,10 +92,10 @@ from bpcore.activations import ACTIVATIONS
 from bpcore.config import config, show_config
 from bpcore.errors import DivergenceError
 from bpcore.gradient_check import GradientCheck, check_gradients
-from bpcore.gradients import Gradients, Tape
 from bpcore.history import History
 from bpcore.losses import LOSSES, CrossEntropy, Huber, Quantile
 from bpcore.many import Fitted, fit_many
+from bpcore.model.gradients import Gradients, Tape
 from bpcore.network import Network
 from bpcore.numerical import numerical_gradient
 from bpcore.optimizers import (

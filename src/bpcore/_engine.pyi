@@ -5,7 +5,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore._settings import Design
+from bpcore.model.design import Design
 from bpcore.optimizers import Optimizer
 
 _Array = NDArray[Any]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bpcore._errstate import own_errstate
 from bpcore._table import ROWS, ends
-from bpcore.buffers import norm as frobenius
+from bpcore.model.memory import norm as frobenius
 
 if TYPE_CHECKING:
     from bpcore.network import Network

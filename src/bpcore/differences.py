@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore import _validation as door
-from bpcore.buffers import Real, by_layer
 from bpcore.errors import DivergenceError
+from bpcore.model.memory import Real
 from bpcore.numerical import CENTRAL_STEP, numerical_gradient
 from bpcore.stopping import raise_if_stopped
 
@@ -45,7 +45,7 @@ class Differences:
         batch = _as_float64(batch)
         which: Any = slice(None)
         if not (frozen or all(network._factors)):
-            which = by_layer(network._factors, network.sizes, network.norms) != 0
+            which = network._design.layout.per_parameter(network._factors) != 0
 
         def loss(w: NDArray[np.float64]) -> float:
             raise_if_stopped()

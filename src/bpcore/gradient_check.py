@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 from bpcore import _validation as door
 from bpcore._errstate import own_errstate
 from bpcore._table import ROWS, ends
-from bpcore.buffers import views
 from bpcore.differences import Differences
 from bpcore.network import Network
 from bpcore.weights import ClassWeight
@@ -136,7 +135,7 @@ def check_gradients(
     gradients = network.gradients(X, y, sample_weight, class_weight)
     batch = network._weighted_batch(X, y, sample_weight, class_weight)
     differences = Differences(network)
-    flat = views(differences.by_parameters(batch, step), network.sizes, network.norms)
+    flat = network._design.layout.views(differences.by_parameters(batch, step))
     pairs: dict[str, tuple[Any, Any]] = {}
     for l in range(len(network.weights)):
         pairs[f"W[{l}]"] = gradients.weights[l], flat.weights[l]

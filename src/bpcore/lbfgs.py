@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore._errstate import callers_errstate, own_errstate
-from bpcore.buffers import Real, by_layer, running_views, views
 from bpcore.errors import DivergenceError
+from bpcore.model.memory import Real
 from bpcore.optimizers import LBFGS
 from bpcore.stopping import complete, raise_if_stopped
 
@@ -30,7 +30,7 @@ class _Callers(Exception):
 def penalty(network: Network) -> NDArray[np.float64]:
     """The weight decay of every parameter."""
     decay = np.zeros(network.parameters.size)
-    parts = views(decay, network.sizes, network.norms)
+    parts = network._design.layout.views(decay)
     of_weights, of_biases = network.optimizer.both()
     for W, b, gain in zip(parts.weights, parts.biases, parts.gains, strict=True):
         W[...], b[...] = of_weights.weight_decay, of_biases.weight_decay
@@ -68,7 +68,7 @@ def take_moments(network: Network, data: tuple[Any, Any, Any]) -> None:
     if network._running.size:
         moments, n = np.empty_like(network._running), len(data[0])
         loss_and_gradient(network, data, moments)
-        found = running_views(moments, network.sizes, network.norms)
+        found = network._design.layout.moments(moments)
         for running, of_data in zip(network.running_moments, found, strict=True):
             if running is not None:
                 running[...] = of_data[0], of_data[1] * n / (n - 1)
@@ -103,7 +103,7 @@ def fit(
     settings = network.optimizer
     assert isinstance(settings, LBFGS)
     decay = penalty(network)
-    free = ~by_layer(network.frozen, network.sizes, network.norms)
+    free = ~network._design.layout.per_parameter(network.frozen)
     parameters = network.parameters
     losses: dict[bytes, float] = {}  # at the points of this iteration
 

@@ -12,16 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore import _dispatch
-from bpcore import _settings as settings
 from bpcore._engine import SQUARES_AT_A_TIME
 from bpcore._errstate import own_errstate
-from bpcore.buffers import (
+from bpcore.model import design as settings
+from bpcore.model.layout import Views
+from bpcore.model.memory import (
     Real,
-    Views,
     aligned_zeros,
-    optimizer_state,
-    state_apart,
-    views,
 )
 from bpcore.schedules import Plateau, ReduceOnPlateau, Schedule, rates
 from bpcore.stopping import Quantity, Watch
@@ -88,14 +85,12 @@ class Learner:
     def _new_state(self, optimizer: Optimizer) -> Real | None:
         if not optimizer.states:
             return None
-        state = optimizer_state(
-            len(optimizer.states), self._parameters.size, self._dtype
-        )
+        layout, stride = self._design.layout, self._design.layout.state_stride
+        state = aligned_zeros(len(optimizer.states) * stride, self._dtype, at=2112)
+        state = state.reshape(-1, stride)
         of_weights, of_biases = optimizer.both()
         for name, array in zip(optimizer.states, state, strict=True):
-            parts = views(
-                array[: self._parameters.size], self._design.sizes, self._design.norms
-            )
+            parts = layout.views(array[: layout.size])
             for W, b, gain in zip(
                 parts.weights, parts.biases, parts.gains, strict=True
             ):
@@ -109,7 +104,7 @@ class Learner:
         loss = self._design.loss
         self._engine.accept(steps and self._at_once, loss.labels, loss.least, loss.most)
         if steps:
-            apart = state_apart(self._parameters.size)
+            apart = self._design.layout.state_stride
             self._engine.use_optimizer(optimizer, self._factors, state, apart)
         self._optimizer, self._state = optimizer, state
         self._scheduled = optimizer.schedule is not None

@@ -17,22 +17,22 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from bpcore import _dispatch, _engine, _html, fitting, training
-from bpcore import _settings as settings
 from bpcore import _validation as door
 from bpcore._errstate import own_errstate
 from bpcore._validation import Real
 from bpcore.activations import ACTIVATIONS
-from bpcore.buffers import aligned_zeros, part, running_views, views
 from bpcore.errors import DivergenceError
-from bpcore.gradients import Gradients, Tape
 from bpcore.history import History
 from bpcore.initializers import INITIALIZERS, initialize
 from bpcore.learner import Learner
 from bpcore.losses import CustomLoss, Loss, LossFunction
 from bpcore.metrics import Metric, MetricLike, as_metrics
+from bpcore.model import design as settings
+from bpcore.model.gradients import Gradients, Tape
+from bpcore.model.memory import aligned_zeros, part
+from bpcore.model.threads import n_threads as thread_count
 from bpcore.optimizers import SGD, Optimizer
 from bpcore.stopping import raise_if_stopped
-from bpcore.threads import n_threads as thread_count
 from bpcore.weights import (
     ClassWeight,
     Weights,
@@ -222,7 +222,7 @@ class Network(Learner):
             noise,
             settings.training_seed(self._bits),
         )
-        count = settings.parameter_count(sizes, norms)
+        count = self._design.layout.size
         try:
             self._parameters = aligned_zeros(count, self._dtype)
         except MemoryError:
@@ -230,7 +230,7 @@ class Network(Learner):
                 f"sizes {list(sizes)} give {count} parameters, more than there "
                 "is memory for"
             ) from None
-        self._running = np.zeros(self._design.n_running, self._dtype)
+        self._running = np.zeros(self._design.layout.moments_size, self._dtype)
         self._lr_factors, self._frozen = (1.0,) * (hidden + 1), (False,) * (hidden + 1)
         self._connect(threads)
         for gain, moments in zip(self.gains, self._running_views, strict=True):
@@ -247,9 +247,9 @@ class Network(Learner):
     def _connect(self, n_threads: int) -> None:
         """Views of the parameters, and an engine on them without a workspace yet."""
         design = self._design
-        self._views = views(self._parameters, design.sizes, design.norms)
-        self._running_views = running_views(self._running, design.sizes, design.norms)
-        folds = design.n_running > 0
+        self._views = design.layout.views(self._parameters)
+        self._running_views = design.layout.moments(self._running)
+        folds = design.layout.moments_size > 0
         self._engine = self._engine_class(
             _dispatch.kernels,
             self._dtype.name,
@@ -811,7 +811,7 @@ class Network(Learner):
         moments: Real | None,
         weighs: bool = True,
     ) -> Gradients:
-        parts = views(flat, self.sizes, self.norms)
+        parts = self._design.layout.views(flat)
         return Gradients(
             loss, flat, parts.weights, parts.biases, parts.gains, dX, moments, weighs
         )
@@ -883,7 +883,7 @@ class Network(Learner):
             return
         if self._optimizer.clip_norm:
             flat = flat.copy()  # it is scaled in place
-            parts = views(flat, self.sizes, self.norms)
+            parts = self._design.layout.views(flat)
             for l, factor in enumerate(self._factors):
                 if factor == 0:  # frozen: it has no part in the norm
                     parts.weights[l][...] = parts.biases[l][...] = 0
@@ -1123,10 +1123,10 @@ class Network(Learner):
         >>> bool((net.folded().predict([1.0, 2.0]) == net.predict([1.0, 2.0])).all())
         True
         """
-        design = self._design
-        norms = tuple(None if norm == "batch" else norm for norm in design.norms)
-        flat = np.zeros(settings.parameter_count(design.sizes, norms), self._dtype)
-        parts = views(flat, design.sizes, norms)
+        norms = tuple(None if norm == "batch" else norm for norm in self.norms)
+        design = dataclasses.replace(self._design, norms=norms)
+        flat = np.zeros(design.layout.size, self._dtype)
+        parts = design.layout.views(flat)
         for l, running in enumerate(self.running_moments):
             W, b, gain = self.weights[l], self.biases[l], self.gains[l]
             if running is None:
@@ -1139,7 +1139,7 @@ class Network(Learner):
                     parts.weights[l], parts.biases[l], W, b, gain, running
                 )
         other = self._copy_with(
-            _design=dataclasses.replace(design, norms=norms),
+            _design=design,
             _parameters=flat,
             _running=np.zeros(0, self._dtype),
             _state=None,

@@ -23,7 +23,7 @@ from bpcore._errstate import own_errstate
 from bpcore.losses import BinaryCrossEntropy, CrossEntropy, TargetKind
 
 if TYPE_CHECKING:
-    from bpcore._settings import Design
+    from bpcore.model.design import Design
 
 Weights = NDArray[np.float64]
 

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bpcore.buffers import running_views
-from bpcore.gradients import Gradients
 from bpcore.graph.operations import Array, Operation
+from bpcore.model.gradients import Gradients
 
 if TYPE_CHECKING:
     from bpcore.network import Network
@@ -78,10 +77,11 @@ def pooled(network: Network, parts: Sequence[Gradients]) -> Array | None:
     if not flat:
         return None
     together = np.empty_like(flat[0])
-    moments = [running_views(each, network.sizes, network.norms) for each in flat]
+    layout = network._design.layout
+    moments = [layout.moments(each) for each in flat]
     shares = np.array([len(part.input) for part in parts])
     shares = (shares / shares.sum()).astype(together.dtype)[:, None]
-    of_layers = running_views(together, network.sizes, network.norms)
+    of_layers = layout.moments(together)
     for out, *layer in zip(of_layers, *moments, strict=True):
         if out is not None:
             means, variances = np.stack(layer, axis=1)

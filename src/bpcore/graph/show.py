@@ -11,8 +11,8 @@ import numpy as np
 
 from bpcore._errstate import own_errstate
 from bpcore._table import ROWS, ends
-from bpcore.buffers import norm
 from bpcore.graph.operations import Array
+from bpcore.model.memory import norm
 
 if TYPE_CHECKING:
     from bpcore.graph.edge import Edge

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore._errstate import methods_own_errstate
-from bpcore._settings import Design
 from bpcore.activations import ACTIVATIONS
-from bpcore.buffers import part, running_views, views
 from bpcore.losses import CustomLoss
+from bpcore.model.design import Design
+from bpcore.model.memory import part
 from bpcore.optimizers import Optimizer
 from bpcore.reference.activations import activate, times_derivative
 from bpcore.reference.layers import (
@@ -66,9 +66,9 @@ class Engine:
     ) -> None:
         self.design, self.parameters = design, parameters
         self.layers = range(len(design.sizes) - 1)
-        self.parts = views(parameters, design.sizes, design.norms)
+        self.parts = design.layout.views(parameters)
         stored = np.zeros(0) if running is None else running
-        self.running = running_views(stored, design.sizes, design.norms)
+        self.running = design.layout.moments(stored)
         self.capacity, self.gathers, self.lr, self.steps, self.seen = (
             0,
             False,
@@ -100,9 +100,9 @@ class Engine:
         state_apart: int,
     ) -> None:
         self.optimizer, self.lr_factors = optimizer, lr_factors
-        design, size = self.design, self.parameters.size
+        layout, size = self.design.layout, self.parameters.size
         arrays = [] if state is None else [row[:size] for row in state]
-        self.states = [views(row, design.sizes, design.norms) for row in arrays]
+        self.states = [layout.views(row) for row in arrays]
 
     def use_gradients(
         self, gradient: Any, waiting: Any, squares: Any, accumulate: int
@@ -182,7 +182,7 @@ class Engine:
         self, X: Array, done: list[Layer], delta: Array, flat: Array, key: int
     ) -> Array:
         """dW[l], db[l] and dgain[l] into the flat gradient; returns dX"""
-        design, parts = self.design, views(flat, self.design.sizes, self.design.norms)
+        design, parts = self.design, self.design.layout.views(flat)
         for l in reversed(self.layers):
             norm = design.norms[l]
             if norm:
@@ -247,7 +247,7 @@ class Engine:
 
     def descend_pass(self, flat: Array, lr: float) -> None:
         """One optimizer step on all parameters from a stored gradient."""
-        gradients = views(flat, self.design.sizes, self.design.norms)
+        gradients = self.design.layout.views(flat)
         of_weights, of_biases = self.optimizer.groups()
         self.steps += 1
         self.layer_steps = tuple(
@@ -275,7 +275,7 @@ class Engine:
     def without_frozen(self, flat: Array) -> Array:
         """The gradient with zeros for frozen layers, which have no part in its norm."""
         flat = flat.copy()
-        parts = views(flat, self.design.sizes, self.design.norms)
+        parts = self.design.layout.views(flat)
         for l in self.layers:
             if self.lr_factors[l] == 0:
                 parts.weights[l][...] = parts.biases[l][...] = 0
@@ -550,7 +550,7 @@ class Engine:
         self.clip_and_descend(flat, 1.0, self.lr)
         self.seen += 1
         if moments is not None:
-            found = running_views(moments, self.design.sizes, self.design.norms)
+            found = self.design.layout.moments(moments)
             for running, of_batch, factor in zip(
                 self.running, found, self.lr_factors, strict=True
             ):

@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bpcore._settings import Design
+    from bpcore.model.design import Design
 
 
 def joins(design: Design, m: int) -> bool:

@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from bpcore import _validation as door
 from bpcore._errstate import own_errstate
 from bpcore._table import in_short
-from bpcore.buffers import norm
 from bpcore.errors import DivergenceError
+from bpcore.model.memory import norm
 from bpcore.network import Network
 from bpcore.tracing.record import record
 

@@ -17,7 +17,7 @@ from bpcore.tracing.paths import MOST, arrays_of, terms, units_of
 from bpcore.tracing.text import number, shown
 
 if TYPE_CHECKING:
-    from bpcore.buffers import Real
+    from bpcore.model.memory import Real
     from bpcore.tracing.paths import PathSum
 
 #: Bytes of a cell of the table of all terms, about.

@@ -15,7 +15,7 @@ from bpcore.tracing import counts
 from bpcore.tracing.text import number
 
 if TYPE_CHECKING:
-    from bpcore.buffers import Real
+    from bpcore.model.memory import Real
     from bpcore.tracing.values import Trace
 
 #: Terms that are added up at once; of more there is no sum but in the text of all.

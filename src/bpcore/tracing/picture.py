@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from bpcore.buffers import Real
+    from bpcore.model.memory import Real
     from bpcore.tracing.flow import GradientFlow
     from bpcore.tracing.values import Trace
 

@@ -8,16 +8,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bpcore import _validation as door
-from bpcore.buffers import aligned_zeros, part
 from bpcore.errors import DivergenceError
+from bpcore.model.memory import aligned_zeros, part
 from bpcore.network import Network
 from bpcore.tracing.memory import tell
 from bpcore.tracing.values import Parameters, Trace
 from bpcore.weights import ClassWeight
 
 if TYPE_CHECKING:
-    from bpcore.buffers import Real
-    from bpcore.gradients import Gradients
+    from bpcore.model.gradients import Gradients
+    from bpcore.model.memory import Real
 
 
 def trace(

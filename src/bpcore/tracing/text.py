@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bpcore._errstate import own_errstate
-from bpcore.buffers import norm
+from bpcore.model.memory import norm
 from bpcore.tracing.derivation import LAYERS, Line, derivation, is_small
 
 if TYPE_CHECKING:
-    from bpcore.buffers import Real
+    from bpcore.model.memory import Real
     from bpcore.tracing.values import Trace
 
 #: Columns for the equations; longer ones have their numbers below.

@@ -12,11 +12,12 @@ from bpcore import _validation as door
 from bpcore._dispatch import kernels
 from bpcore._engine import noise_key
 from bpcore._errstate import own_errstate
-from bpcore._settings import Design
 from bpcore.activations import ACTIVATIONS
-from bpcore.buffers import Real, Views, running_views, views
-from bpcore.gradients import Gradients
 from bpcore.losses import CrossEntropy
+from bpcore.model.design import Design
+from bpcore.model.gradients import Gradients
+from bpcore.model.layout import Views
+from bpcore.model.memory import Real
 from bpcore.tracing.memory import tell
 
 if TYPE_CHECKING:
@@ -78,18 +79,18 @@ class Parameters:
         running: Real,
     ) -> Parameters:
         """Views of a network's buffers, or of copies of them."""
-        sizes, norms = design.sizes, design.norms
-        parts = views(flat, sizes, norms)
+        layout = design.layout
+        parts = layout.views(flat)
         rows = [] if state is None else [row[: flat.size] for row in state]
         return cls(
             parts.weights,
             parts.biases,
             parts.gains,
             {
-                name: views(row, sizes, norms)
+                name: layout.views(row)
                 for name, row in zip(optimizer.states, rows, strict=True)
             },
-            running_views(running, sizes, norms),
+            layout.moments(running),
         )
 
 

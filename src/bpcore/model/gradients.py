@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore.buffers import Real, n_layers
+from bpcore.model.layout import layers_in_words
+from bpcore.model.memory import Real
 
 
 @dataclass(frozen=True, repr=False)
@@ -48,7 +49,7 @@ class Gradients:
 
     def __repr__(self) -> str:
         loss = "" if self.loss is None else f", loss {self.loss:.6g}"
-        count = f"{n_layers(self.weights)}, {self.flat.size:,} numbers"
+        count = f"{layers_in_words(self.weights)}, {self.flat.size:,} numbers"
         return f"<Gradients of {count}{loss}>"
 
 
@@ -78,7 +79,7 @@ class Tape:
     seen: int
 
     def __repr__(self) -> str:
-        count = n_layers(self.activations[1:])
+        count = layers_in_words(self.activations[1:])
         rows = f"{len(self.output)} row" + "s" * (len(self.output) != 1)
         return f"<Tape of {count}, {rows}>"
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from bpcore.losses import (
     LossFunction,
     TargetKind,
 )
+from bpcore.model.layout import Layout, parameter_count
 from bpcore.optimizers import Optimizer
 
 #: What may stand between a layer's product and its activation.
@@ -257,26 +258,10 @@ class Design:
         """Whether anything is drawn for every mini-batch of training."""
         return self.input_noise > 0 or any(p > 0 for p in self.dropout)
 
-    @property
-    def n_running(self) -> int:
-        """Numbers that batch norm keeps beside the parameters: two for each unit."""
-        return sum(
-            2 * n_out
-            for n_out, norm in zip(self.sizes[1:], self.norms, strict=True)
-            if norm == "batch"
-        )
-
-
-def parameter_count(
-    sizes: Sequence[int], norms: Sequence[str | None] | None = None
-) -> int:
-    """The sum of (n_in + 1) n_out, and n_out more where there is a norm."""
-    return sum(
-        (n_in + (2 if norm else 1)) * n_out
-        for (n_in, n_out), norm in zip(
-            itertools.pairwise(sizes), norms or [None] * (len(sizes) - 1), strict=True
-        )
-    )
+    @cached_property
+    def layout(self) -> Layout:
+        """Where each layer's numbers lie in flat arrays."""
+        return Layout(self.sizes, self.norms)
 
 
 def bit_generator(rng: object) -> np.random.PCG64:

@@ -1,0 +1,149 @@
+"""Where the weights, biases and gains of each layer lie in a flat array."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpcore.model.memory import Real
+
+
+@dataclass(frozen=True, repr=False)
+class Views:
+    """The parts of W[0] b[0] gain[0] W[1] b[1] ..., in an array laid out like that.
+
+    Attributes
+    ----------
+    weights, biases : tuple of arrays (n_in, n_out) and (n_out,)
+    gains : tuple of arrays (n_out,), None where a layer is not normalised
+    """
+
+    weights: tuple[Real, ...]
+    biases: tuple[Real, ...]
+    gains: tuple[Any, ...]
+
+    def __repr__(self) -> str:
+        return f"<Views of {self.contents}>"
+
+    @property
+    def contents(self) -> str:
+        """How many layers and numbers there are, in words."""
+        arrays = [*self.weights, *self.biases, *self.gains]
+        count = sum(array.size for array in arrays if array is not None)
+        return f"{layers_in_words(self.weights)}, {count:,} numbers"
+
+
+class LayerOffsets(NamedTuple):
+    """Where the arrays of one layer begin, in elements.
+
+    ``W``, ``b`` and ``gain`` in an array of parameters; ``moments`` in an array of
+    running moments.  ``gain`` and ``moments`` are where they would begin if the layer
+    had none.
+    """
+
+    W: int
+    b: int
+    gain: int
+    moments: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The order of a network's numbers in flat arrays.
+
+    Parameters, gradients and each array of an optimizer lie in the order
+
+        W[0], b[0], (gain[0],) W[1], b[1], (gain[1],) ...
+
+    and the moments of batch norm in the order of its layers, mean and variance.
+
+    Parameters
+    ----------
+    sizes : tuple of int
+        n_0, ..., n_L.
+    norms : tuple of "batch", "layer" or None
+        The normalisation of each layer of weights.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.model.layout import Layout
+    >>> layout = Layout((2, 3, 1), ("batch", None))
+    >>> layout.size, layout.moments_size
+    (16, 6)
+    >>> [W.shape for W in layout.views(np.zeros(16)).weights]
+    [(2, 3), (3, 1)]
+    """
+
+    sizes: tuple[int, ...]
+    norms: tuple[str | None, ...]
+
+    @cached_property
+    def offsets(self) -> tuple[LayerOffsets, ...]:
+        """Of each layer, and in the end where all of them end."""
+        found, at, moments_at = [], 0, 0
+        shapes = itertools.pairwise(self.sizes)
+        for (n_in, n_out), norm in zip(shapes, self.norms, strict=True):
+            b = at + n_in * n_out
+            found.append(LayerOffsets(at, b, b + n_out, moments_at))
+            at = b + n_out + (n_out if norm else 0)
+            moments_at += 2 * n_out if norm == "batch" else 0
+        return (*found, LayerOffsets(at, at, at, moments_at))
+
+    @property
+    def size(self) -> int:
+        """Number of parameters: (n_in + 1) n_out a layer, n_out more with a norm."""
+        return self.offsets[-1].W
+
+    @property
+    def moments_size(self) -> int:
+        """Number of running moments: two for each unit of a layer with batch norm."""
+        return self.offsets[-1].moments
+
+    @property
+    def state_stride(self) -> int:
+        """Elements from one array of an optimizer to the next: whole cache lines."""
+        return (self.size + 15) // 16 * 16
+
+    def views(self, flat: NDArray[Any]) -> Views:
+        """The W[l], b[l] and gain[l] inside a flat array of as many numbers."""
+        weights, biases, gains = [], [], []
+        shapes = itertools.pairwise(self.sizes)
+        for (n_in, n_out), norm, at in zip(
+            shapes, self.norms, self.offsets[:-1], strict=True
+        ):
+            weights.append(flat[at.W : at.b].reshape(n_in, n_out))
+            biases.append(flat[at.b : at.gain])
+            gains.append(flat[at.gain : at.gain + n_out] if norm else None)
+        return Views(tuple(weights), tuple(biases), tuple(gains))
+
+    def moments(self, flat: NDArray[Any]) -> tuple[Any, ...]:
+        """The mean and variance (2, n_out) of each layer with batch norm, else None."""
+        found: list[Any] = []
+        for n_out, norm, at in zip(
+            self.sizes[1:], self.norms, self.offsets[:-1], strict=True
+        ):
+            part = flat[at.moments : at.moments + 2 * n_out]
+            found.append(part.reshape(2, n_out) if norm == "batch" else None)
+        return tuple(found)
+
+    def per_parameter(self, values: Sequence[Any]) -> NDArray[Any]:
+        """One value of each layer, repeated for every one of its parameters."""
+        starts = [at.W for at in self.offsets]
+        return np.repeat(values, np.diff(starts))
+
+
+def layers_in_words(arrays: Sequence[Any]) -> str:
+    """How many layers these are, in words: "1 layer", "2 layers"."""
+    return f"{len(arrays)} layer" + "s" * (len(arrays) != 1)
+
+
+def parameter_count(sizes: Sequence[int]) -> int:
+    """The sum of (n_in + 1) n_out, of sizes that may be larger than any machine."""
+    return sum((n_in + 1) * n_out for n_in, n_out in itertools.pairwise(sizes))
