@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 
 import bpcore
-from bpcore.differences import Differences
+from bpcore.training.differences import Differences
 
 from . import machine, pinning, records, report
 from .command import add_settings

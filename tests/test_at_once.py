@@ -36,7 +36,7 @@ def long_way(net, method, *arguments):
         def __exit__(self, *exception):
             return self.engine.__exit__(*exception)
 
-    engine, net._engine = net._engine, Closed(net._engine)
+    engine, net._engine = net.learner.engine, Closed(net.learner.engine)
     try:
         return getattr(net, method)(*arguments)
     finally:
@@ -72,7 +72,7 @@ def test_every_form_of_the_data_gives_the_same_bits(rows):
     for x_form, x in ways(X[:rows], "float64"):
         for y_form, y in ways(LABELS[:rows], *INTEGERS):
             net = classifier()
-            net._reserve(6)  # or the short way stays closed
+            net.learner.reserve(6)  # or the short way stays closed
             assert net.train_step(x, y) == loss, (x_form, y_form)
             assert net.parameters.tobytes() == expected.parameters.tobytes()
 
@@ -93,8 +93,8 @@ def test_targets(loss, output, dtype):
     ]
     x, y = X.astype(dtype), TARGETS.astype(dtype)
     for net in nets:
-        net._reserve(6)
-    assert nets[0]._engine.step_at_once(x, y) is not None
+        net.learner.reserve(6)
+    assert nets[0].learner.engine.step_at_once(x, y) is not None
     long_way(nets[1], "train_step", x, y)
     assert nets[0].parameters.tobytes() == nets[1].parameters.tobytes()
 
@@ -102,8 +102,8 @@ def test_targets(loss, output, dtype):
 def test_one_output_takes_a_vector():
     nets = [bp.Network([3, 1], **SETTINGS) for _ in range(2)]
     for net in nets:
-        net._reserve(6)
-    assert nets[0]._engine.step_at_once(X, TARGETS[:, 0].copy()) is not None
+        net.learner.reserve(6)
+    assert nets[0].learner.engine.step_at_once(X, TARGETS[:, 0].copy()) is not None
     long_way(nets[1], "train_step", X, TARGETS[:, :1])
     assert nets[0].parameters.tobytes() == nets[1].parameters.tobytes()
 
@@ -136,9 +136,9 @@ def spoilt(array, at, value):
 )
 def test_what_is_wrong_is_refused_and_changes_nothing(x, y):
     net = classifier()
-    net._reserve(6)
+    net.learner.reserve(6)
     before = net.parameters.copy()
-    assert net._engine.step_at_once(x, y) is None
+    assert net.learner.engine.step_at_once(x, y) is None
     with pytest.raises((ValueError, TypeError)):
         net.train_step(x, y)
     np.testing.assert_array_equal(net.parameters, before)
@@ -146,10 +146,10 @@ def test_what_is_wrong_is_refused_and_changes_nothing(x, y):
 
 def test_data_that_are_the_parameters_go_the_long_way():
     net = bp.Network([4, 4], **SETTINGS)
-    net._reserve(4)
-    assert net._engine.step_at_once(net.weights[0], TARGETS[:4]) is None
-    assert net._engine.step_at_once(TARGETS[:4], net.weights[0]) is None
-    assert net._engine.step_at_once(TARGETS[:4].copy(), TARGETS[:4]) is not None
+    net.learner.reserve(4)
+    assert net.learner.engine.step_at_once(net.weights[0], TARGETS[:4]) is None
+    assert net.learner.engine.step_at_once(TARGETS[:4], net.weights[0]) is None
+    assert net.learner.engine.step_at_once(TARGETS[:4].copy(), TARGETS[:4]) is not None
 
 
 def test_the_long_way_copies_data_that_are_the_parameters():
@@ -163,9 +163,9 @@ def test_the_long_way_copies_data_that_are_the_parameters():
 
 def test_predictions():
     net = classifier()
-    net._reserve(6)
+    net.learner.reserve(6)
     for x in (X, X[:1], X[2], X[:6].copy()):
-        at_once = net._engine.predict_at_once(x)
+        at_once = net.learner.engine.predict_at_once(x)
         slow = long_way(net, "predict", x)
         assert at_once.shape == slow.shape and at_once.tobytes() == slow.tobytes()
     for form, x in ways(X, "float64", "int64"):
@@ -174,7 +174,7 @@ def test_predictions():
     bad = X.copy()
     bad[1, 1] = np.nan
     for x in (bad, bad[1], X[:, :2], X[:0], np.zeros((1, 6, 3), "f"), np.float32(1)):
-        assert net._engine.predict_at_once(x) is None
+        assert net.learner.engine.predict_at_once(x) is None
         with pytest.raises(ValueError, match="X must"):
             net.predict(x)
 
@@ -194,7 +194,7 @@ def test_a_network_in_use_is_refused():
 
     net = classifier()
     net.train_step(X, LABELS)
-    with net._engine, ThreadPoolExecutor(1) as pool:
+    with net.learner.engine, ThreadPoolExecutor(1) as pool:
         for call in (lambda: net.train_step(X, LABELS), lambda: net.predict(X)):
             with pytest.raises(RuntimeError, match="in use by another thread"):
                 pool.submit(call).result()

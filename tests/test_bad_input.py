@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import bpcore as bp
+import helpers
 
 RNG = np.random.default_rng(0)
 #: Zeros and ones, so that every dtype holds the same numbers.
@@ -40,7 +41,7 @@ def small(Network, loss="cross_entropy", **settings):
 
 def everything(net, *arguments):
     """All that a refused call must leave as it is, as bytes."""
-    changes = (net.__getstate__(), net._accumulate, net._engine.lr)
+    changes = helpers.everything(net), net.learner.accumulate, net.learner.engine.lr
     return pickle.dumps((changes, X, LABELS, TARGETS, WEIGHTS, arguments))
 
 
@@ -728,7 +729,12 @@ def results(net, X, y, weight):
     arrays += [net.train_step(X, y, weight)]
     validation = (X, y, weight)
     history = net.fit(X, y, sample_weight=weight, validation=validation, **TWO_EPOCHS)
-    arrays += [history.loss, history.validation_loss, net.parameters, net._state]
+    arrays += [
+        history.loss,
+        history.validation_loss,
+        net.parameters,
+        net.learner.state.optimizer_arrays,
+    ]
     return [np.asarray(array).tobytes() for array in arrays]
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 import bpcore as bp
+import helpers
 from bpcore import schedules
 
 RNG = np.random.default_rng(0)
@@ -41,7 +42,7 @@ def made(Network, loss="cross_entropy", n_out=2, sizes=(3, 4), **settings):
     """A network that has learnt a little, so that its state is not the first one."""
     settings = {"optimizer": bp.SGD(0.1, momentum=0.9), "rng": 0, **settings}
     net = Network([*sizes, n_out], loss=loss, **settings)
-    if net._design.trains and not isinstance(net.optimizer, bp.LBFGS):
+    if net.learner.design.trains and not isinstance(net.optimizer, bp.LBFGS):
         net.train_step(np.resize(X, (6, sizes[0])), right(net))
     return net
 
@@ -54,11 +55,9 @@ def right(net):
 
 def everything(net):
     """All that training changes, and the settings, as bytes."""
-    state = net.__getstate__()
-    # Functions may be among these.
-    settings = repr((state.pop("_design"), state.pop("_optimizer")))
+    settings = net.learner.accumulate, net.learner.engine.lr
     data = X, LABELS, TARGETS, MANY
-    return pickle.dumps((state, settings, net._accumulate, net._engine.lr, data))
+    return pickle.dumps((helpers.everything(net), settings, data))
 
 
 class Refusal:
@@ -324,8 +323,8 @@ def test_schedule_of_steps_that_goes_wrong_later(Network, bad, refusal):
     net, other = (made(Network, optimizer=bp.SGD(lr)) for _ in range(2))
     with pytest.raises(refusal.error):
         net.fit(*DATA, batch_size=2, epochs=5, **QUIET)
-    if net._epochs:
-        other.fit(*DATA, batch_size=2, epochs=net._epochs, **QUIET)
+    if net.learner.state.epochs:
+        other.fit(*DATA, batch_size=2, epochs=net.learner.state.epochs, **QUIET)
     for each in (net, other):
         each.optimizer = bp.SGD(0.1)
     assert everything(net) == everything(other)
@@ -429,7 +428,7 @@ def assert_goes_on_as(other, net):
     for each in (net, other):
         each.fit(X, TARGETS, epochs=2, batch_size=4, **QUIET)
     assert np.array_equal(net.parameters, other.parameters)
-    assert net._bits.state == other._bits.state
+    assert net.learner.state.bits.state == other.learner.state.bits.state
 
 
 PAIR = "loss(a, y) must return (values per sample, d value / d a); got "
@@ -535,7 +534,7 @@ def test_an_error_in_a_loss_arrives_as_it_is(Network, name, error):
 def test_an_error_in_a_loss_among_several_threads():
     net, other = turning(bp.Network, fails), turning(bp.Network)
     for each in (net, other):
-        each._engine.use_threads(3, 1)
+        each.learner.engine.use_threads(3, 1)
     for call in (net.train_step, net.gradients, net.evaluate) * 5:
         OF_CALLER.of(lambda call=call: call(*MANY), net)
     assert_goes_on_as(other, net)
@@ -553,10 +552,11 @@ def test_an_error_in_a_later_mini_batch_keeps_the_steps_before(Network):
     OF_CALLER.of(lambda: net.fit(*MANY, batch_size=100, **IN_ORDER))
     for first in (0, 100, 200):
         other.train_step(*(array[first : first + 100] for array in MANY))
-    for name in ("parameters", "_state"):
-        assert np.array_equal(getattr(net, name), getattr(other, name))
-    assert net._engine.steps == other._engine.steps
-    assert net._engine.seen == other._engine.seen
+    for name in ("parameters", "optimizer_arrays"):
+        arrays = [getattr(each.learner.state, name) for each in (net, other)]
+        assert np.array_equal(*arrays)
+    assert net.learner.state.steps == other.learner.state.steps
+    assert net.learner.state.seen == other.learner.state.seen
     assert_goes_on_as(other, net)
 
 
@@ -894,7 +894,7 @@ def test_any_real_number_is_a_share_of_the_rows(Network):
 
 def test_numbers_larger_than_any_count_are_taken(Network):
     huge, net, other = 2**70, made(Network), made(Network)
-    stop = {"batch_callbacks": [lambda net, *_: net._engine.steps == 9], **QUIET}
+    stop = {"batch_callbacks": [lambda net, *_: net.learner.state.steps == 9], **QUIET}
     net.fit(*DATA, epochs=huge, batch_size=huge, patience=huge, **stop)
     net.fit(*DATA, accumulate=huge, epochs=2, **QUIET)
     net.fit(iter([DATA] * 2), steps_per_epoch=huge, epochs=2, **QUIET)
@@ -1066,7 +1066,7 @@ def test_bad_mini_batch_after_a_right_one(Network, accumulate, bad, refusal):
     if accumulate == 1:
         other.train_step(*DATA)
     else:
-        other._engine.seen += 1  # what waits for a step is forgotten
+        other.learner.state.counters[1] += 1  # what waits for a step is forgotten
     assert everything(net) == everything(other)
     for each in (net, other):
         each.fit([DATA, DATA], epochs=2, **QUIET)

@@ -152,7 +152,7 @@ def test_gathered_rows_equal_rows_in_place():
     net, again = make((9, 20, 7)), make((9, 20, 7))
     X, y = batch(net, 50)
     order = np.arange(50)
-    again._shuffle(order, again._bits.random_raw(50))
+    again.learner.engine.shuffle(order, again.learner.state.bits.random_raw(50))
     net.fit(X, y, epochs=1, batch_size=16, progress=False)
     again.fit(
         X[order], y[order], epochs=1, batch_size=16, shuffle=False, progress=False

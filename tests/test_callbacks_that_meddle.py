@@ -68,10 +68,12 @@ def test_steps_within_a_callback_use_the_schedule():
 def test_divergence_after_another_optimizer(monkeypatch, large):
     """The network has its optimizer back, with the state that it had."""
     if large:
-        monkeypatch.setattr("bpcore.snapshot.IN_MEMORY", 1)
+        monkeypatch.setattr("bpcore.model.snapshot.IN_MEMORY", 1)
     net = make()
     net.fit(X, Y, epochs=1, **QUIET)
-    before = pickle.dumps((net.parameters, net._state, net._engine.steps))
+    before = pickle.dumps(
+        (net.parameters, net.learner.state.optimizer_arrays, net.learner.state.steps)
+    )
 
     def spoil(net, epoch, batch, loss):
         if batch == 2:
@@ -80,7 +82,16 @@ def test_divergence_after_another_optimizer(monkeypatch, large):
     with pytest.raises(bp.DivergenceError):
         net.fit(X, Y, epochs=9, batch_size=8, batch_callbacks=[spoil], **QUIET)
     assert net.optimizer == bp.SGD(0.01, momentum=0.9)
-    assert pickle.dumps((net.parameters, net._state, net._engine.steps)) == before
+    assert (
+        pickle.dumps(
+            (
+                net.parameters,
+                net.learner.state.optimizer_arrays,
+                net.learner.state.steps,
+            )
+        )
+        == before
+    )
     net.fit(X, Y, epochs=1, **QUIET)
 
 
@@ -209,7 +220,7 @@ def test_lbfgs_leaves_moments_to_predict_by():
 def test_an_interrupt_between_two_slices(monkeypatch, interrupted):
     """Counters, stream and schedule are those of the epochs that were made."""
     net, plain = make(), make()
-    run_epochs, calls = type(net._engine).run_epochs, []
+    run_epochs, calls = type(net.learner.engine).run_epochs, []
 
     class Engine:
         def __init__(self, engine):
@@ -233,11 +244,11 @@ def test_an_interrupt_between_two_slices(monkeypatch, interrupted):
                 raise KeyboardInterrupt
             return calls[-1]
 
-    monkeypatch.setattr(net, "_engine", Engine(net._engine))
+    monkeypatch.setattr(net.learner, "engine", Engine(net.learner.engine))
     with pytest.raises(KeyboardInterrupt):
         net.fit(X, Y, epochs=10**6, **QUIET)
     epochs = sum(done for done, _ in calls)
     plain.fit(X, Y, epochs=epochs, **QUIET)
-    assert net._epochs == epochs
-    assert net._bits.state == plain._bits.state
+    assert net.learner.state.epochs == epochs
+    assert net.learner.state.bits.state == plain.learner.state.bits.state
     assert net.parameters.tobytes() == plain.parameters.tobytes()

@@ -100,18 +100,21 @@ def test_layers_in_one_fit_and_over_snapshots(Network):
     net.fit(DATA["X"], DATA["y"], epochs=2, batch_size=12, **QUIET)
     net.frozen = [False, False]
     net.fit(DATA["X"], DATA["y"], epochs=1, batch_size=12, **QUIET)
-    assert net._engine.layer_steps == (4, 12) and net._engine.steps == 12
+    assert (
+        tuple(net.learner.state.layer_steps) == (4, 12)
+        and net.learner.state.steps == 12
+    )
     for other in (
         copy.copy(net),
         net.astype("float32"),
         pickle.loads(pickle.dumps(net)),
     ):
-        assert other._engine.layer_steps == (4, 12)
+        assert tuple(other.learner.state.layer_steps) == (4, 12)
     with pytest.raises(bp.DivergenceError):
         net.fit(np.full((24, 5), 1e200), np.zeros((24, 3)), batch_size=12, **QUIET)
-    assert net._engine.layer_steps == (4, 12)
+    assert tuple(net.learner.state.layer_steps) == (4, 12)
     net.optimizer = bp.SGD(0.1)
-    assert net._engine.layer_steps == (0, 0)
+    assert tuple(net.learner.state.layer_steps) == (0, 0)
 
 
 def recounted(net, lr):
@@ -129,7 +132,7 @@ def recounted(net, lr):
 @pytest.mark.parametrize("steps", [3, 1000, 3_000_000])
 def test_powers_carried_along_have_the_bits_of_powers_recounted(optimizer, steps):
     net = bp.Network([2, 3, 1], optimizer=optimizer, rng=0)
-    net._engine.steps, net._engine.layer_steps = steps, (steps, steps)
+    net.learner.state.counters[0] = net.learner.state.layer_steps[...] = steps
     X, y = np.ones((4, 2), np.float32), np.ones((4, 1), np.float32)
     for step in range(4):
         lr = 1e-3 / (1 + step)
@@ -158,4 +161,6 @@ def test_counters_of_both_engines_agree():
     for frozen, net in itertools.product(plans, nets):
         net.frozen = frozen
         net.fit(DATA["X"], DATA["y"], epochs=1, batch_size=12, **QUIET)
-    assert nets[0]._engine.layer_steps == nets[1]._engine.layer_steps == (8, 8, 12)
+    assert [*map(tuple, (net.learner.state.layer_steps for net in nets))] == [
+        (8, 8, 12)
+    ] * 2

@@ -6,7 +6,8 @@ import types
 import pytest
 
 import bpcore as bp
-from bpcore import graph, history, metrics, reference, schedules
+from bpcore import graph, metrics, reference, schedules
+from bpcore.training import history
 
 #: Classes whose public methods have examples of their own.
 CLASSES = (

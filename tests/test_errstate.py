@@ -75,7 +75,12 @@ def test_the_states_that_are_tried_do_report():
 
 
 def after(net, *values):
-    return [*values, net.parameters, net.running_moments, net._state]
+    return [
+        *values,
+        net.parameters,
+        net.running_moments,
+        net.learner.state.optimizer_arrays,
+    ]
 
 
 LOSSES = {

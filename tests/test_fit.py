@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import bpcore as bp
-from bpcore.weights import scaled_to_mean_1
+from bpcore.batches.weights import scaled_to_mean_1
 
 RNG = np.random.default_rng(0)
 N = 45
@@ -33,7 +33,13 @@ def small(Network=bp.Network, **settings):
 
 def bits(net):
     """All that training changes, as bytes: equal where every bit is."""
-    return pickle.dumps((net.parameters, net._state, net._bits.state))
+    return pickle.dumps(
+        (
+            net.parameters,
+            net.learner.state.optimizer_arrays,
+            net.learner.state.bits.state,
+        )
+    )
 
 
 def python(code, *arguments, **options):
@@ -90,14 +96,16 @@ def test_fit_is_that_of_the_reference(options, loss, y, optimizer):
         assert len(of_both[0]) == options["epochs"] and np.ptp(of_both[0]) > 1e-4
     np.testing.assert_allclose(*[net.parameters for net in nets], rtol=1e-9, atol=1e-9)
     assert np.abs(nets[0].parameters - begin).max() > 0.01
-    assert nets[0]._bits.state == nets[1]._bits.state
+    assert nets[0].learner.state.bits.state == nets[1].learner.state.bits.state
 
 
 def order_of_next_epoch(net, shuffle):
     """The order in which the network's stream has the rows next."""
     order = np.arange(N)
     if shuffle:
-        net._shuffle(order, copy.deepcopy(net._bits).random_raw(N))
+        net.learner.engine.shuffle(
+            order, copy.deepcopy(net.learner.state.bits).random_raw(N)
+        )
         assert sorted(order) != order.tolist()
     return order
 
@@ -120,7 +128,9 @@ def test_fit_is_its_steps(shuffle, weights, dtype):
         # The mean counts every row once, also those of a short last mini-batch.
         assert history.loss[0] == pytest.approx(total / N, rel=1e-12)
         assert np.array_equal(net.parameters, stepped.parameters)
-        assert np.array_equal(net._state, stepped._state)
+        assert np.array_equal(
+            net.learner.state.optimizer_arrays, stepped.learner.state.optimizer_arrays
+        )
 
 
 def test_batches_without_weight_ask_for_nothing():
@@ -177,7 +187,7 @@ def test_pauses_for_signals_change_nothing(shuffle, monkeypatch):
     net, paused = small(), small()
     options = {"sample_weight": WEIGHTS, "batch_size": 4, "shuffle": shuffle, **QUIET}
     losses = net.fit(X, LABELS, **options).loss
-    monkeypatch.setattr("bpcore.training.SLICE", 0.0)  # after every mini-batch
+    monkeypatch.setattr("bpcore.training.epoch.SLICE", 0.0)  # after every mini-batch
     assert np.array_equal(paused.fit(X, LABELS, **options).loss, losses)
     assert bits(paused) == bits(net)
 
@@ -228,9 +238,15 @@ def test_astype_keeps_all_but_the_precision():
     net = small(dtype="float64")
     net.fit(X, LABELS, **QUIET)
     single = net.astype("float32")
-    assert single.dtype == np.float32 and single._bits.state == net._bits.state
+    assert (
+        single.dtype == np.float32
+        and single.learner.state.bits.state == net.learner.state.bits.state
+    )
     assert np.array_equal(single.parameters, net.parameters.astype("float32"))
-    assert np.array_equal(single._state, net._state.astype("float32"))
+    assert np.array_equal(
+        single.learner.state.optimizer_arrays,
+        net.learner.state.optimizer_arrays.astype("float32"),
+    )
     assert np.array_equal(single.astype("float64").parameters, single.parameters)
     np.testing.assert_allclose(single.predict(X), net.predict(X), rtol=1e-5)
 
@@ -254,18 +270,21 @@ def test_writing_into_the_parameters_changes_predictions(change, Network):
 def test_another_optimizer_keeps_the_velocity_where_it_has_one(Network):
     net = small(Network)
     net.fit(X, LABELS, **QUIET)
-    velocity = net._state.copy()
+    velocity = net.learner.state.optimizer_arrays.copy()
     assert velocity.any()
     net.optimizer = bp.SGD(0.01, momentum=0.5, nesterov=True)
-    assert np.array_equal(net._state, velocity)
+    assert np.array_equal(net.learner.state.optimizer_arrays, velocity)
     gradient = net.gradients(X, LABELS).flat
     net.train_step(X, LABELS)
-    own, before = net._state[0, : gradient.size], velocity[0, : gradient.size]
+    own, before = (
+        net.learner.state.optimizer_arrays[0, : gradient.size],
+        velocity[0, : gradient.size],
+    )
     np.testing.assert_allclose(own, 0.5 * before + gradient, atol=1e-6)
     net.optimizer = bp.SGD(0.01)
-    assert net._state is None
+    assert net.learner.state.optimizer_arrays is None
     net.optimizer = MOMENTUM
-    assert not net._state.any()
+    assert not net.learner.state.optimizer_arrays.any()
 
 
 # --- when it stops --------------------------------------------------------------------
@@ -466,7 +485,11 @@ def diverging(lr=3.0, dtype="float32"):
 def test_divergence_gives_back_the_last_finite_epoch(shuffle, dtype):
     net = diverging(dtype=dtype)
     kept = []
-    keep = [lambda net, _: kept.append((net.parameters.copy(), net._state.copy()))]
+    keep = [
+        lambda net, _: kept.append(
+            (net.parameters.copy(), net.learner.state.optimizer_arrays.copy())
+        )
+    ]
     options = {"epochs": 1000, "batch_size": 4, "shuffle": shuffle, **QUIET}
     with pytest.raises(bp.DivergenceError, match="not finite in epoch") as caught:
         net.fit(X, TARGETS, callbacks=keep, **options)
@@ -475,7 +498,10 @@ def test_divergence_gives_back_the_last_finite_epoch(shuffle, dtype):
     assert "lr below 3.0" in str(caught.value)
     assert epoch - 1 == len(kept) > 1
     assert np.array_equal(net.parameters, kept[-1][0]) and kept[-1][0].any()
-    assert np.array_equal(net._state, kept[-1][1]) and kept[-1][1].any()
+    assert (
+        np.array_equal(net.learner.state.optimizer_arrays, kept[-1][1])
+        and kept[-1][1].any()
+    )
 
     # Step by step it happens at the same place.
     twin = diverging(dtype=dtype)
@@ -495,7 +521,10 @@ def test_divergence_in_the_first_epoch_gives_back_the_beginning():
     with pytest.raises(bp.DivergenceError) as caught:
         net.fit(X, TARGETS, batch_size=4, **QUIET)
     assert caught.value.epoch == 1 and caught.value.batch > 1
-    assert np.array_equal(net.parameters, before) and not net._state.any()
+    assert (
+        np.array_equal(net.parameters, before)
+        and not net.learner.state.optimizer_arrays.any()
+    )
     # And one may go on, in any thread.
     net.optimizer = bp.SGD(0.01)
     assert np.ptp(in_a_thread(lambda: net.fit(X, TARGETS, **QUIET)).loss) > 0.01
@@ -508,7 +537,10 @@ def test_divergence_in_the_very_last_step_is_found():
     with pytest.raises(bp.DivergenceError, match="parameters are not finite") as caught:
         net.fit(1e3 * X, TARGETS, epochs=1, batch_size=N, **QUIET)
     assert (caught.value.epoch, caught.value.batch) == (1, None)
-    assert np.array_equal(net.parameters, before) and not net._state.any()
+    assert (
+        np.array_equal(net.parameters, before)
+        and not net.learner.state.optimizer_arrays.any()
+    )
 
 
 def test_divergence_with_an_optimizer_of_a_callbacks():
@@ -518,12 +550,12 @@ def test_divergence_with_an_optimizer_of_a_callbacks():
 
     def change(net, _):
         net.optimizer = bp.SGD(1e10, momentum=0.9)
-        kept.append((net.parameters.copy(), net._state.copy()))
+        kept.append((net.parameters.copy(), net.learner.state.optimizer_arrays.copy()))
 
     with pytest.raises(bp.DivergenceError):
         net.fit(X, TARGETS, batch_size=4, callbacks=[change], **QUIET)
     assert np.array_equal(net.parameters, kept[-1][0])
-    assert np.array_equal(net._state, kept[-1][1])
+    assert np.array_equal(net.learner.state.optimizer_arrays, kept[-1][1])
 
 
 @pytest.mark.parametrize("Network", [bp.Network, bp.reference.Network])
@@ -633,7 +665,8 @@ class Lingering:
 def test_one_network_in_two_threads_is_refused(holder, use, monkeypatch):
     net, other = small(), small()
     slices = Lingering()
-    monkeypatch.setattr("bpcore.training.SLICE", slices)
+    for module in ("learner", "epoch", "fit"):
+        monkeypatch.setattr(f"bpcore.training.{module}.SLICE", slices)
     with ThreadPoolExecutor(1) as pool:
         held = pool.submit(USES[holder], net)
         try:
@@ -665,7 +698,7 @@ LONG_RUNS = {
 @pytest.mark.parametrize("run", LONG_RUNS.values(), ids=list(LONG_RUNS))
 def test_other_threads_run_meanwhile(run, monkeypatch):
     # In one go: between slices of time others would run in any case.
-    monkeypatch.setattr("bpcore.training.SLICE", 60.0)
+    monkeypatch.setattr("bpcore.training.epoch.SLICE", 60.0)
     net = bp.Network([256, 1024, 256], optimizer=bp.SGD(1e-6), rng=0)
     few = np.zeros((64, 256), "float32")
     # As many rows as take about a fifth of a second, whatever the processor.
@@ -773,7 +806,7 @@ def test_a_second_fit_allocates_no_more_than_its_order_and_what_it_falls_back_on
         net.fit(X, y, epochs=3, batch_size=256, sample_weight=np.ones(n), **QUIET)
 
     order_and_words = 4 * 8 * n
-    snapshot = net.parameters.nbytes + net._state.nbytes
+    snapshot = net.parameters.nbytes + net.learner.state.optimizer_arrays.nbytes
     bound = order_and_words + snapshot + 30_000
     assert allocated(fit)[1] > 2 * bound  # the workspace, seen by this measure
     assert allocated(fit)[1] < bound

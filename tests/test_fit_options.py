@@ -32,13 +32,13 @@ def regressor(**settings):
 def held_back(net, y, fraction, **settings):
     """The rows that a fraction holds back, from the losses a network sees of them."""
     seen = []
-    mean_loss = net._mean_loss
+    mean_loss = net.learner.mean_loss
 
-    def spy(*data):
-        seen.append(data)
-        return mean_loss(*data)
+    def spy(data):
+        seen.append((data.X, data.y, data.weight))
+        return mean_loss(data)
 
-    net._mean_loss = spy
+    net.learner.mean_loss = spy
     net.fit(X, y, epochs=1, validation=fraction, **settings, **QUIET)
     return seen[0]
 
@@ -190,7 +190,15 @@ def test_restore_best(Network):
     kept = []
 
     def keep(net, history):
-        kept.append(pickle.dumps((net.parameters, net._state, net._running)))
+        kept.append(
+            pickle.dumps(
+                (
+                    net.parameters,
+                    net.learner.state.optimizer_arrays,
+                    net.learner.state.moments,
+                )
+            )
+        )
 
     history = net.fit(
         X,
@@ -204,7 +212,16 @@ def test_restore_best(Network):
         **QUIET,
     )
     assert history.best_epoch == 3 and len(history) == 6
-    assert pickle.dumps((net.parameters, net._state, net._running)) == kept[2]
+    assert (
+        pickle.dumps(
+            (
+                net.parameters,
+                net.learner.state.optimizer_arrays,
+                net.learner.state.moments,
+            )
+        )
+        == kept[2]
+    )
     net.fit(X, TARGETS, epochs=1, **QUIET)  # and on it goes
 
 
@@ -248,7 +265,7 @@ def test_a_callback_of_a_mini_batch_stops():
     history = net.fit(
         X, LABELS, epochs=9, batch_size=16, batch_callbacks=[enough], **QUIET
     )
-    assert seen[-1] == (2, 3) and net._engine.steps == 7
+    assert seen[-1] == (2, 3) and net.learner.state.steps == 7
     assert history.stopped == "callback" and len(history) == 2
 
 
@@ -287,7 +304,7 @@ def test_a_list_of_mini_batches_is_the_same_as_arrays(Network, accumulate):
     b = nets[1].fit(mini_batches(), **options)
     np.testing.assert_array_equal(nets[0].parameters, nets[1].parameters)
     np.testing.assert_allclose(a.loss, b.loss)
-    assert nets[0]._engine.steps == nets[1]._engine.steps
+    assert nets[0].learner.state.steps == nets[1].learner.state.steps
 
 
 def test_generators_and_how_far_they_go():
@@ -297,7 +314,7 @@ def test_generators_and_how_far_they_go():
 
     net, endless = classifier(), forever()
     history = net.fit(endless, epochs=3, steps_per_epoch=2, **QUIET)
-    assert len(history) == 3 and net._engine.steps == 6
+    assert len(history) == 3 and net.learner.state.steps == 6
     net.fit(
         endless, epochs=1, steps_per_epoch=3, **QUIET
     )  # it goes on, it does not begin
@@ -308,11 +325,13 @@ def test_generators_and_how_far_they_go():
 
     once = classifier()
     history = once.fit(iter(mini_batches()), epochs=3, **QUIET)
-    assert len(history) == 1 and once._engine.steps == 4  # nothing is left for more
+    assert (
+        len(history) == 1 and once.learner.state.steps == 4
+    )  # nothing is left for more
 
     again = classifier()  # a list begins again where it ends within an epoch
     again.fit(mini_batches(), epochs=2, steps_per_epoch=6, **QUIET)
-    assert again._engine.steps == 12
+    assert again.learner.state.steps == 12
 
 
 def test_streams_with_weights_and_validation():
@@ -344,7 +363,7 @@ def test_a_stream_that_fails_leaves_the_network_usable():
     net = classifier()
     with pytest.raises(OSError, match="the disk is gone"):
         net.fit(broken(), epochs=1, **QUIET)
-    assert net._engine.steps == 1
+    assert net.learner.state.steps == 1
     net.fit(X, LABELS, epochs=1, **QUIET)
 
 

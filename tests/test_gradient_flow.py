@@ -9,6 +9,7 @@ import pytest
 
 import bpcore as bp
 from bpcore import schedules
+from helpers import everything
 
 QUIET = {"progress": False}
 rng = np.random.default_rng(0)
@@ -30,16 +31,6 @@ def make(Network=bp.Network, **settings):
         **settings,
     }
     return Network((5, 8, 6, 7, 3), rng=0, **settings)
-
-
-def everything(net):
-    """All that a fit may change, as bytes."""
-    state = net.__getstate__()
-    parts = state["_state"]
-    state["_state"] = None if parts is None else parts[:, : net.parameters.size].copy()
-    state["_design"] = repr(state["_design"])
-    state["_optimizer"] = repr(state["_optimizer"])
-    return pickle.dumps(list(state.items()))
 
 
 def by_hand(net, X, y, weight=None):

@@ -253,7 +253,7 @@ def test_the_loss_of_a_node_is_the_loss_of_the_network(Network, options):
     twin.train_step(X, T)
     assert_close(net.parameters, twin.parameters, 1e-9)
     assert np.array_equal(net.running_moments[0], twin.running_moments[0]) or options
-    assert net._engine.seen == twin._engine.seen
+    assert net.learner.state.seen == twin.learner.state.seen
 
 
 def test_apply_takes_the_stored_gradients(Network):
@@ -274,7 +274,7 @@ def test_without_stored_gradients_there_is_no_step(Network):
         TypeError, match=r"^gradients must be a Gradients, or stored by"
     ):
         net.apply()
-    assert np.array_equal(net.parameters, before) and net._engine.seen == 0
+    assert np.array_equal(net.parameters, before) and net.learner.state.seen == 0
 
 
 def test_any_expression_makes_a_step(Network):
@@ -442,7 +442,7 @@ def test_a_network_trained_in_between_is_refused(Network, step):
 
 def test_bad_input_of_a_node_changes_nothing(Network):
     net = made(Network)
-    before, seen = net.parameters.copy(), net._engine.seen
+    before, seen = net.parameters.copy(), net.learner.state.seen
     for bad, error, text in (
         (X[:, :2], ValueError, r"^x must have shape \(n, 3\)"),
         (X[0], ValueError, r"^x must have shape \(n, 3\)"),
@@ -468,7 +468,7 @@ def test_bad_input_of_a_node_changes_nothing(Network):
     for each in (net, one, step):
         assert each.stored_gradients is None
     assert x.grad is None
-    assert np.array_equal(net.parameters, before) and net._engine.seen == seen
+    assert np.array_equal(net.parameters, before) and net.learner.state.seen == seen
 
 
 def test_copies_have_no_stored_gradients(Network):
@@ -741,7 +741,7 @@ def test_a_bad_expression_changes_nothing(Network, name):
             call(X, T)
     with pytest.raises(error, match=text):
         net.fit(X, T, epochs=1, **QUIET)
-    assert np.array_equal(net.parameters, before) and net._engine.seen == 0
+    assert np.array_equal(net.parameters, before) and net.learner.state.seen == 0
 
 
 def test_one_number_for_samples_that_weigh_differently(Network):

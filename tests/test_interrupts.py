@@ -7,20 +7,18 @@ import numpy as np
 import pytest
 
 import bpcore as bp
-from bpcore.stopping import ATTEMPTS, complete
+from bpcore.model.snapshot import Snapshot
+from bpcore.training.fit import Fit
+from bpcore.training.watch import ATTEMPTS, complete
+from helpers import everything
 
 QUIET = {"progress": False}
 rng = np.random.default_rng(0)
 X = rng.normal(size=(20, 3)).astype("float32")
 Y = X[:, :2] * 2
 #: Modules a line of which may be interrupted.
-WITHIN = ("training", "stopping", "history", "snapshot", "learner", "lbfgs", "network")
+WITHIN = ("bpcore.training.", "bpcore.model.", "bpcore.network")
 EPOCHS = 4
-
-
-def everything(net):
-    state = bp.Network.__getstate__(net)
-    return pickle.dumps((state, net.lr))
 
 
 class Interrupts:
@@ -31,7 +29,7 @@ class Interrupts:
 
     def trace(self, frame, event, argument):
         module = frame.f_globals.get("__name__", "")
-        if not module.startswith("bpcore.") or module[7:] not in WITHIN:
+        if not module.startswith(WITHIN):
             return None
         if event == "line":
             self.count += 1
@@ -171,13 +169,16 @@ def test_lbfgs_without_restore_best_ends_at_the_last_epoch():
         net = make(optimizer=bp.LBFGS(), dtype="float64", norm="batch")
         if epochs:
             net.fit(X, Y, epochs=epochs, **QUIET)
-        states.append((net.parameters.tobytes(), net._running.tobytes()))
+        states.append((net.parameters.tobytes(), net.learner.state.moments.tobytes()))
     _, lines = interrupted()
     for line in range(1, lines + 1, 3):
         net, _ = interrupted(line)
         epochs = len(net.history) if net.history else 0
-        assert (net.parameters.tobytes(), net._running.tobytes()) == states[epochs]
-        assert net._epochs == epochs
+        assert (
+            net.parameters.tobytes(),
+            net.learner.state.moments.tobytes(),
+        ) == states[epochs]
+        assert net.learner.state.epochs == epochs
 
 
 @pytest.mark.parametrize("batch_size", [5, 20])
@@ -195,7 +196,7 @@ def test_a_history_has_whole_rows(batch_size):
         if history is None:
             continue
         assert {len(column) for column in history.to_dict().values()} == {len(history)}
-        assert str(history) and len(history) == net._epochs
+        assert str(history) and len(history) == net.learner.state.epochs
         if len(history):
             twin.fit(X, Y, epochs=len(history), batch_size=batch_size, **QUIET)
             assert net.parameters.tobytes() == twin.parameters.tobytes()
@@ -216,20 +217,20 @@ def test_what_fails_for_good_is_not_tried_for_ever():
 @pytest.mark.parametrize("optimizer", ["sgd", "lbfgs"])
 def test_an_interrupt_while_a_fit_that_diverged_is_undone(monkeypatch, optimizer):
     """The parameters are all of before the epoch, not in part."""
-    restore, calls = bp.training.Snapshot.restore, []
+    restore, calls = Snapshot.restore, []
 
     def interrupted(self, arrays):
         calls.append(1)
         if len(calls) < 4:
-            arrays[0][:3] = 0
+            arrays[1][:3] = 0
             raise KeyboardInterrupt
         restore(self, arrays)
 
-    monkeypatch.setattr(bp.training.Snapshot, "restore", interrupted)
+    monkeypatch.setattr(Snapshot, "restore", interrupted)
     if optimizer == "lbfgs":
         pytest.importorskip("scipy")
         net = make(optimizer=bp.LBFGS(), dtype="float64")
-        monkeypatch.setattr(bp.training, "_not_finite", lambda net: "all is")
+        monkeypatch.setattr(Fit, "not_finite", lambda fit: "all is")
         how = {}
     else:
         net, how = make(optimizer=bp.SGD(1e30)), {"batch_size": 5, "validation": (X, Y)}

@@ -229,7 +229,7 @@ def test_evaluate_and_fit_of_several_labels(loss, name):
     )
     a = net.predict(X)
     if name in OF_ANSWERS:
-        a = a > net._design.target_kind.threshold
+        a = a > net.learner.design.target_kind.threshold
     value = close(expected(name, on, a, weight))
     assert history[name][-1] == value
     assert net.evaluate(X, y, weight, metrics=name)[name] == value
@@ -264,7 +264,7 @@ def test_metrics_that_are_not_defined(Network, loss, name, message, settings):
     for chosen in ({"metrics": name}, {"monitor": name}):
         with pytest.raises(ValueError, match=message):
             net.fit(X, y, **chosen, **settings(X, y), **QUIET)
-        assert net.parameters.tobytes() == before and net._epochs == 0
+        assert net.parameters.tobytes() == before and net.learner.state.epochs == 0
     with pytest.raises(ValueError, match=message):
         net.evaluate(X, y, metrics=name)
 
@@ -274,7 +274,7 @@ def test_metrics_that_are_not_defined_of_a_stream():
     net = bp.Network([2, LABELS], loss="binary_cross_entropy", rng=0)
     with pytest.raises(ValueError, match="one class for each sample"):
         net.fit([(X, y)], validation=(X, y), metrics="top_2", **QUIET)
-    assert net._epochs == 0
+    assert net.learner.state.epochs == 0
 
 
 def test_top_k_of_one_output():

@@ -298,11 +298,11 @@ def test_the_training_loss_has_the_bits_of_the_gradients(maker, kind, weighted, 
     net, y = make(kind, maker, dtype=dtype)
     weight = np.arange(40) % 3 * 1.0 if weighted else None
     net.train_step(X, y, weight)  # what is random is not that of the first mini-batch
-    batch = net._batch(X, y, weight)
+    batch = net.learner.batch(X, y, weight)
     before, gradients = pickle.dumps(net), net.gradients(X, y, weight)
     moments = net._new_moments()
-    assert net._training_loss(*batch, moments) == gradients.loss
-    assert net._training_loss(*batch) == gradients.loss
+    assert net.learner.training_loss(batch, moments) == gradients.loss
+    assert net.learner.training_loss(batch) == gradients.loss
     if moments is not None:
         assert moments.tobytes() == gradients.moments.tobytes()
     assert pickle.dumps(net) == before
@@ -312,7 +312,7 @@ def test_the_training_loss_has_the_bits_of_the_gradients(maker, kind, weighted, 
 def test_the_training_loss_of_a_wide_net(n_threads):
     net = bp.Network([300, 400, 300], dropout=0.5, rng=0, n_threads=n_threads)
     rows = rng.normal(size=(200, 300)).astype("float32")
-    loss = net._training_loss(*net._batch(rows, rows, None))
+    loss = net.learner.training_loss(net.learner.batch(rows, rows, None))
     assert loss == net.gradients(rows, rows).loss
     assert loss != net.evaluate(rows, rows)
 
@@ -327,11 +327,11 @@ def test_a_custom_loss_that_raises():
         return fourth_powers(a, y)
 
     net, y = make({"loss": loss})
-    batch = net._batch(X, y, None)
-    net._training_loss(*batch)
+    batch = net.learner.batch(X, y, None)
+    net.learner.training_loss(batch)
     with pytest.raises(ZeroDivisionError, match="mine"):
-        net._training_loss(*batch)
-    assert np.isfinite(net._training_loss(*batch))
+        net.learner.training_loss(batch)
+    assert np.isfinite(net.learner.training_loss(batch))
 
 
 # --- the report of check_gradients ----------------------------------------------------
@@ -453,14 +453,17 @@ def assert_alike(nets, histories):
     begun = make()[0].parameters
     if nets[0].parameters.shape == begun.shape:
         assert np.abs(nets[0].parameters - begun).max() > 100 * close
-    for name in ("parameters", "_running", "_state"):
-        arrays = [getattr(net, name) for net in nets]
+    for name in ("parameters", "moments", "optimizer_arrays"):
+        arrays = [getattr(net.learner.state, name) for net in nets]
         if arrays[0] is not None:
             np.testing.assert_allclose(*arrays, atol=close, rtol=close)
     for quantity in ("loss", "lr"):
         one, other = (history[quantity] for history in histories)
         np.testing.assert_allclose(one, other, rtol=10 * close)
-    counts = [(net._engine.steps, net._engine.seen, net._epochs) for net in nets]
+    counts = [
+        (net.learner.state.steps, net.learner.state.seen, net.learner.state.epochs)
+        for net in nets
+    ]
     assert counts[0] == counts[1]
     assert nets[0].lr == nets[1].lr
 
@@ -578,7 +581,7 @@ def test_all_layers_frozen():
 
     nets, _ = both(prepare=freeze)
     assert nets[1].parameters.tobytes() == make()[0].parameters.tobytes()
-    assert nets[0]._engine.steps == nets[1]._engine.steps == 9
+    assert nets[0].learner.state.steps == nets[1].learner.state.steps == 9
 
 
 def test_a_second_fit_goes_on():
@@ -659,7 +662,7 @@ def test_an_interrupt_leaves_whole_steps():
     twin, _ = make(kind)
     twin.fit(X[:16], y[:16], epochs=1, **how)
     assert net.parameters.tobytes() == twin.parameters.tobytes()
-    assert net._engine.steps == 2
+    assert net.learner.state.steps == 2
     net.fit(X, y, epochs=1, **how)  # it is not locked
 
 

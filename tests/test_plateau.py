@@ -60,16 +60,16 @@ def test_another_quantity_begins_anew(Network, name, between):
     first, second, same = FITS[name]
     net = make(Network, plateau(patience=1))
     net.fit(X, Y, epochs=4, **first, **QUIET)  # one better epoch, three that are not
-    lr, best, wait, _ = net._plateau
+    lr, best, wait, _ = net.learner.state.schedule.plateau
     assert (lr, wait) == (0.5e-30, 1)
     if between == "a pickle":
         net = pickle.loads(pickle.dumps(net))
     history = net.fit(X, Y, epochs=1, **second, **QUIET)
     if same:
-        assert (net.lr, net._plateau.best) == (0.25e-30, best)
+        assert (net.lr, net.learner.state.schedule.plateau.best) == (0.25e-30, best)
     else:
         column = "validation_loss" if "validation" in second else "loss"
-        assert net._plateau == (lr, history[column][-1], 0, 0)
+        assert net.learner.state.schedule.plateau == (lr, history[column][-1], 0, 0)
 
 
 @each_library
@@ -84,15 +84,18 @@ def test_another_direction_begins_anew(Network):
     score = values(-5.0, -6.0, -4.0, -4.0)
     net = make(Network, plateau(patience=0, monitor="score", mode="max"))
     rates = net.fit(X, Y, epochs=3, metrics=score, **QUIET).lr.tolist()
-    assert rates == [1e-30, 1e-30, 0.5e-30] and net._plateau.best == -4.0
+    assert (
+        rates == [1e-30, 1e-30, 0.5e-30]
+        and net.learner.state.schedule.plateau.best == -4.0
+    )
 
 
 def test_metrics_of_training_and_of_validation_data_are_two_quantities():
     net = make(lr=plateau(patience=9, monitor="mae"))
     net.fit(X, Y, epochs=2, **QUIET)
-    assert net._plateau.wait == 1
+    assert net.learner.state.schedule.plateau.wait == 1
     history = net.fit(X, Y, epochs=2, validation=(X, 9 * Y), **QUIET)
-    assert net._plateau == (1e-30, history["mae"][0], 1, 0)
+    assert net.learner.state.schedule.plateau == (1e-30, history["mae"][0], 1, 0)
 
 
 @each_library

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import bpcore as bp
-from bpcore import snapshot
-from bpcore.snapshot import Snapshot
+from bpcore.model import snapshot
+from bpcore.model.snapshot import Snapshot
 
 
 @pytest.fixture(params=["memory", "file", "no file"])
@@ -83,4 +83,7 @@ def test_a_fit_that_diverges_goes_back(place):
         nets[0].fit(X, y, epochs=1000, progress=False)
     nets[1].fit(X, y, epochs=caught.value.epoch - 1, progress=False)
     assert nets[0].parameters.tobytes() == nets[1].parameters.tobytes()
-    assert nets[0]._state.tobytes() == nets[1]._state.tobytes()
+    assert (
+        nets[0].learner.state.optimizer_arrays.tobytes()
+        == nets[1].learner.state.optimizer_arrays.tobytes()
+    )

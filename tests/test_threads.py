@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import bpcore as bp
-from bpcore import _dispatch, threads
+from bpcore import _dispatch
+from bpcore.model import threads
 
 MOMENTUM = bp.SGD(0.05, momentum=0.9, weight_decay=0.01)
 #: Fewer tiles than threads, as many, more; widths at the edges of tiles and vectors.
@@ -22,7 +23,7 @@ def make(sizes, n_threads, work=1, **settings):
     """A network whose every step is worth all its threads."""
     settings = {"optimizer": MOMENTUM, "rng": 0, **settings}
     net = bp.Network(sizes, n_threads=n_threads, **settings)
-    net._engine.use_threads(n_threads, work)
+    net.learner.engine.use_threads(n_threads, work)
     return net
 
 
@@ -42,7 +43,13 @@ def everything(net, n):
     tape = net.forward(X)
     back = net.backward(tape, y)
     many = net.predict(np.resize(X, (300, X.shape[1])))
-    arrays = [net.parameters, net._state, history.loss, grads.flat, grads.input]
+    arrays = [
+        net.parameters,
+        net.learner.state.optimizer_arrays,
+        history.loss,
+        grads.flat,
+        grads.input,
+    ]
     arrays += [*tape.activations, back.flat, back.input, net.predict(X), many]
     numbers = [loss, grads.loss, net.evaluate(X, y, weight)]
     return [array.tobytes() for array in arrays], numbers
@@ -163,7 +170,7 @@ import bpcore as bp
 
 X = np.linspace(-1, 1, 3000, dtype="float32").reshape(100, 30)
 net = bp.Network([30, 64, 2], optimizer=bp.SGD(0.1, momentum=0.9), rng=0, n_threads=3)
-net._engine.use_threads(3, 1)
+net.learner.engine.use_threads(3, 1)
 net.fit(X, X[:, :2], progress=False)
 read, write = os.pipe()
 child = os.fork()

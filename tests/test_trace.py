@@ -22,6 +22,7 @@ from bpcore.activations import ACTIVATIONS
 from bpcore.losses import LOSSES
 from bpcore.reference.activations import activate
 from bpcore.tracing import memory, paths, record
+from helpers import everything
 
 TRAINABLE = [name for name, f in ACTIVATIONS.items() if f.trains]
 #: Outputs that stay positive, as a Poisson rate must.
@@ -144,24 +145,18 @@ def problem(
 # --- what there is before and after ---------------------------------------------------
 
 
-def everything(net):
-    """All that a step may change, and the settings, as bytes."""
-    state = net.__getstate__()
-    parts = state["_state"]
-    state["_state"] = None if parts is None else parts[:, : net.parameters.size].copy()
-    state["_design"] = repr(state["_design"])
-    state["_optimizer"] = repr(state["_optimizer"])
-    return pickle.dumps(list(state.items()))
-
-
 def as_bytes(arrays):
     return [None if array is None else array.tobytes() for array in arrays]
 
 
 def now(net):
     """What `Parameters` has, of a network as it is."""
-    rows = [] if net._state is None else net._state[:, : net.parameters.size]
-    state = [net._design.layout.views(row) for row in rows]
+    rows = (
+        []
+        if net.learner.state.optimizer_arrays is None
+        else net.learner.state.optimizer_arrays[:, : net.parameters.size]
+    )
+    state = [net.learner.design.layout.views(row) for row in rows]
     found = [net.weights, net.biases, net.gains, net.running_moments]
     for of in state:
         found += [of.weights, of.biases, of.gains]
@@ -179,7 +174,7 @@ def held(parameters):
 
 def assert_is_the_step(net, X, y, *weights, steps=2):
     """Traced, applied and made by `train_step`: the same bits, step after step."""
-    twin, first = copy.deepcopy(net), net._engine.steps + 1
+    twin, first = copy.deepcopy(net), net.learner.state.steps + 1
     for number in range(first, first + steps):
         before, arrays, lr = everything(net), now(net), net.lr
         t = bp.trace(net, X, y, *weights)
@@ -290,7 +285,7 @@ def test_it_is_the_step_of_several_threads(options):
             sizes=(64, 96, 80, 10), n=64, n_threads=n_threads, dtype="float32",
             **options,
         )  # fmt: skip
-        net._engine.use_threads(n_threads, 1)  # however little there is to do
+        net.learner.engine.use_threads(n_threads, 1)  # however little there is to do
         t = assert_is_the_step(net, X, y)
         flats.add(pickle.dumps([array.tobytes() for array in (*t.a, *t.delta, *t.dW)]))
     assert len(flats) == 1
@@ -810,7 +805,7 @@ def test_the_equations_of_every_loss_are_printed(output, loss):
     by_a = next(line for line in lines if line.startswith("dE/da[3] = "))
     assert " / n" in by_a and "function" not in by_a
     delta = next(line for line in lines if line.startswith("delta[2] = "))
-    assert ("dE/da[3]" in delta) != net._design.loss_takes_z
+    assert ("dE/da[3]" in delta) != net.learner.design.loss_takes_z
     smoothed = getattr(loss, "label_smoothing", 0) > 0
     assert ("y'" in by_a) == ("- y'" in delta) == smoothed
 
@@ -1491,7 +1486,7 @@ def test_a_loss_cannot_trace_its_own_network():
 def test_a_network_in_use_is_refused():
     net, X, y = problem()
     before = everything(net)
-    with net._engine, ThreadPoolExecutor(1) as pool:
+    with net.learner.engine, ThreadPoolExecutor(1) as pool:
         for apply in (False, True):
             with pytest.raises(RuntimeError, match="in use by another thread"):
                 pool.submit(bp.trace, net, X, y, apply=apply).result()
@@ -1537,7 +1532,7 @@ def test_much_memory_is_told_before_it_is_taken(monkeypatch):
     refused()  # what Python keeps of a first warning
     most, _ = traced_memory(refused)
     assert most < 10**5
-    assert everything(net) == before and net._engine.capacity == 0
+    assert everything(net) == before and net.learner.engine.capacity == 0
     with pytest.warns(UserWarning, match="this trace takes") as caught:
         t = bp.trace(net, X, y)
     assert caught[0].filename == __file__

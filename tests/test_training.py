@@ -9,6 +9,7 @@ import pytest
 
 import bpcore as bp
 from bpcore import _dispatch, schedules
+from helpers import everything
 
 FUSED = [isa for isa in _dispatch.available if isa != "x86_64_v2"]
 QUIET = {"progress": False}
@@ -72,21 +73,6 @@ def make(Network=bp.Network, **settings):
     return Network(SIZES, rng=0, **settings)
 
 
-def everything(net):
-    """All that a step may change, as bytes."""
-    return pickle.dumps(
-        (
-            net.parameters,
-            net._running,
-            None if net._state is None else net._state[:, : net.parameters.size],
-            net._bits.state,
-            net._engine.steps,
-            net._engine.seen,
-            net._plateau,
-        )
-    )
-
-
 def batch_size(optimizer):
     return None if optimizer.full_batch else 16
 
@@ -117,7 +103,9 @@ def test_every_build_and_any_number_of_threads(monkeypatch, optimizer, options, 
         for n_threads in (1, 2, 3):
             monkeypatch.setattr(_dispatch, "kernels", _dispatch.load(isa))
             net = make(optimizer=optimizer, dtype=dtype, n_threads=n_threads, **options)
-            net._engine.use_threads(n_threads, 1)  # however little there is to do
+            net.learner.engine.use_threads(
+                n_threads, 1
+            )  # however little there is to do
             history = net.fit(
                 X, LABELS, epochs=2, batch_size=batch_size(optimizer), **QUIET
             )
@@ -284,7 +272,7 @@ def step(**settings):
 
 def test_layers_learn_at_their_own_rates():
     net, before, gradients = step(optimizer=bp.SGD(0.1), lr_factors=[0.0, 0.5, 2.0])
-    change = net._design.layout.views(net.parameters - before)
+    change = net.learner.design.layout.views(net.parameters - before)
     for l, factor in enumerate([0.0, 0.5, 2.0]):
         for kind in ("weights", "biases"):
             expected = -0.1 * factor * getattr(gradients, kind)[l]
@@ -332,7 +320,7 @@ def test_penalties_act_on_weights_alone_if_told_so():
         0.1, weight_decay=0.5, l1=0.25, biases={"weight_decay": 0, "l1": 0}
     )
     net, before, gradients = step(optimizer=penalised)
-    old = net._design.layout.views(before)
+    old = net.learner.design.layout.views(before)
     for l in range(3):
         W, dW = old.weights[l], gradients.weights[l]
         expected = W - 0.1 * (dW + 0.5 * W + 0.25 * np.sign(W))
@@ -357,7 +345,7 @@ def test_accumulated_mini_batches_are_one(Network, optimizer, weight):
     np.testing.assert_allclose(
         small.parameters, large.parameters, rtol=1e-9, atol=1e-12
     )
-    assert small._engine.steps == large._engine.steps == 4
+    assert small.learner.state.steps == large.learner.state.steps == 4
 
 
 # --- dropout and noise ----------------------------------------------------------------
@@ -386,7 +374,7 @@ def test_dropout_has_a_stream_of_its_own():
     """Weights and shuffles are those of a network without it; seeds differ."""
     nets = [bp.Network([5, 50, 2], dropout=p, rng=0) for p in (0.0, 0.5)]
     assert nets[0].parameters.tobytes() == nets[1].parameters.tobytes()
-    assert nets[0]._bits.state == nets[1]._bits.state
+    assert nets[0].learner.state.bits.state == nets[1].learner.state.bits.state
     others = [bp.Network([5, 50, 2], dropout=0.5, rng=seed) for seed in (0, 1)]
     others[1].parameters[...] = others[0].parameters
     masks = [net.forward(np.ones((1, 5))).activations[1] != 0 for net in others]
@@ -461,7 +449,7 @@ def test_every_optimizer_that_diverges_tells(Network, optimizer):
     most = {"most": 1e38} if isinstance(optimizer, bp.Rprop) else {}
     net.optimizer = blows_up(optimizer).replace(**most)
     if isinstance(optimizer, bp.Rprop):
-        net._state[1] = 1e38  # its rate is the first step only
+        net.learner.state.optimizer_arrays[1] = 1e38  # its rate is the first step only
     before = everything(net)
     with pytest.raises(bp.DivergenceError, match="not finite") as caught:
         net.fit(

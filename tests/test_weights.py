@@ -1,6 +1,5 @@
 """Weights of samples and classes: one rule for the mean loss, for every batch size."""
 
-import dataclasses
 import hashlib
 
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 
 import bpcore as bp
 from bpcore import _dispatch
-from bpcore.weights import scaled_to_mean_1
+from bpcore.batches.weights import scaled_to_mean_1
 
 NETWORKS = {"compiled": bp.Network, "reference": bp.reference.Network}
 QUIET = {"progress": False}
@@ -222,7 +221,7 @@ def test_data_that_training_would_change_are_copied(Network):
 def divided_by_weights(net):
     """A copy whose mini-batches' losses are sum w E / sum w."""
     state = net.__getstate__()
-    state["_design"] = dataclasses.replace(state["_design"], by_weights=True)
+    state["_bpcore_network"]["design"]["by_weights"] = True
     other = type(net).__new__(type(net))
     other.__setstate__(state)
     return other
@@ -294,11 +293,9 @@ WITH_STATE = [
 
 
 def everything(net):
-    state = net.__getstate__()
-    arrays = [state["_parameters"], state["_running"], state["_state"]]
-    return b"".join(a.tobytes() for a in arrays if a is not None), state["_counts"][
-        "layer_steps"
-    ]
+    state = net.learner.state
+    arrays = [state.parameters, state.moments, state.optimizer_arrays]
+    return b"".join(a.tobytes() for a in arrays if a is not None), state.counters[2:]
 
 
 @pytest.mark.parametrize("optimizer", WITH_STATE, ids=repr)
@@ -344,7 +341,7 @@ def test_zero_mini_batches_of_a_fit_are_left_out(
     other.fit(items, gradient=gradient, **options)
     tolerance = 1e-12 if gradient == "backpropagation" else 1e-6
     np.testing.assert_allclose(net.parameters, other.parameters, atol=tolerance)
-    assert net._engine.steps == other._engine.steps == 4
+    assert net.learner.state.steps == other.learner.state.steps == 4
 
 
 def test_a_schedule_counts_the_steps_that_are_made(Network):

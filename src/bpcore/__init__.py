@@ -92,7 +92,6 @@ from bpcore.activations import ACTIVATIONS
 from bpcore.config import config, show_config
 from bpcore.errors import DivergenceError
 from bpcore.gradient_check import GradientCheck, check_gradients
-from bpcore.history import History
 from bpcore.losses import LOSSES, CrossEntropy, Huber, Quantile
 from bpcore.many import Fitted, fit_many
 from bpcore.model.gradients import Gradients, Tape
@@ -114,6 +113,7 @@ from bpcore.optimizers import (
     RMSprop,
     Rprop,
 )
+from bpcore.training.history import History
 
 if TYPE_CHECKING:
     from bpcore import _kernels as kernels

@@ -13,13 +13,11 @@ _Array = NDArray[Any]
 SQUARES_AT_A_TIME: int
 
 class Engine:
+    runs_epochs: bool
     capacity: int
     gathers: bool
     n_threads: int
     lr: float
-    steps: int
-    layer_steps: tuple[int, ...]
-    seen: int
     def __init__(
         self,
         kernels: ModuleType,
@@ -28,8 +26,11 @@ class Engine:
         parameters: _Array,
         running: _Array | None,
         folded: _Array | None,
+        counters: NDArray[np.int64],
     ) -> None: ...
     def __enter__(self) -> Self: ...
+    @staticmethod
+    def shuffle(order: NDArray[np.int64], words: NDArray[np.uint64]) -> None: ...
     def __exit__(
         self,
         kind: type[BaseException] | None,

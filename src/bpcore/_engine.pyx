@@ -108,7 +108,6 @@ cdef struct layer_t:
     bint of_z            # whether f' is read from z, else from f(z),
     bint keeps_f         # and whether that is another array than a
     bint frozen
-    int64_t steps        # of the optimizer on this layer
     Py_ssize_t W_at      # bytes from the start of a parameter-sized buffer
     Py_ssize_t b_at
     Py_ssize_t gain_at
@@ -169,7 +168,9 @@ cdef struct net_t:
     Py_ssize_t accumulate           # mini-batches for a step
     bint by_weights                 # a mini-batch's divisor is its sum of w, not rows
     bint batch_norm                 # of a layer: no mini-batch is a row alone
-    int64_t steps, seen             # steps made, mini-batches used
+    int64_t *steps                  # made by the optimizer,
+    int64_t *seen                   # mini-batches used,
+    int64_t *layer_steps            # steps made on each layer
     uint64_t seed                   # of what is random while training
     double input_noise
     bint draws                      # whether anything is random while training
@@ -248,19 +249,18 @@ cdef void prepare_groups(net_t *net, double lr, int64_t steps) noexcept nogil:
     """Every group's numbers for that learning rate and step."""
     cdef Py_ssize_t i
     for i in range(2 * net.L):
-        layer = &net.layers[i // 2]
-        if not layer.frozen:
-            net.k.prepare(&net.groups[i], lr, layer.steps + steps + 1)
+        if not net.layers[i // 2].frozen:
+            net.k.prepare(&net.groups[i], lr, net.layer_steps[i // 2] + steps + 1)
     net.prepared_lr = lr
 
 
 cdef void count_steps(net_t *net, int64_t steps) noexcept nogil:
     """The optimizer has made so many more steps on every layer that is not frozen."""
     cdef Py_ssize_t l
-    net.steps += steps
+    net.steps[0] += steps
     for l in range(net.L):
         if not net.layers[l].frozen:
-            net.layers[l].steps += steps
+            net.layer_steps[l] += steps
 
 
 cdef Py_ssize_t batch_rows(const task_t *task, Py_ssize_t first) noexcept nogil:
@@ -295,7 +295,7 @@ cdef void walk(void *task_, const worker_t *worker) noexcept nogil:
         n = batch_rows(task, first)
         batch = rows(net, worker, &task.data, first, n)
         if worker.index == 0:
-            task.key = key_of(net.seed, net.seen + batches) if net.draws else 0
+            task.key = key_of(net.seed, net.seen[0] + batches) if net.draws else 0
             if task.what == TRAIN:
                 prepare(net, task, sums.steps)
             if (batches + 1) % clock_every == 0:
@@ -337,7 +337,7 @@ cdef void walk(void *task_, const worker_t *worker) noexcept nogil:
     if worker.index == 0:
         task.first, task.finite, task.sums = first, finite, sums
         if task.what == TRAIN:
-            net.seen += batches
+            net.seen[0] += batches
             count_steps(net, sums.steps)
 
 
@@ -484,7 +484,18 @@ cdef class Engine:
     cdef unsigned long owner
     cdef int depth
 
-    def __cinit__(self, kernels, dtype, design, parameters, running, folded):
+    #: Whether it can go through several epochs at a time.
+    runs_epochs = True
+
+    @staticmethod
+    def shuffle(order, words):
+        """`order` in place in a random order, from one random word a place."""
+        shuffle(order, words)
+
+    def __cinit__(
+        self, kernels, dtype, design, parameters, running, folded,
+        int64_t[::1] counters,
+    ):
         cdef Py_ssize_t l, at = 0, running_at = 0
         net = &self.net
         net.k = <const kernel_table *>PyCapsule_GetPointer(
@@ -530,10 +541,16 @@ cdef class Engine:
         if running is not None:
             net.running = address(running, PyBUF_WRITABLE)
             net.folded = address(folded, PyBUF_WRITABLE)
-        self.kernels, self.kept = kernels, (parameters, running, folded)
+        self.kernels, self.kept = kernels, (parameters, running, folded, counters.base)
         self.dtype = parameters.dtype
         self.kind = ord(self.dtype.char)
         net.largest = np.finfo(self.dtype).max
+        if counters.shape[0] != 2 + net.L:
+            raise ValueError(
+                f"counters must have shape ({2 + net.L},); got ({counters.shape[0]},)"
+            )
+        net.steps, net.seen = &counters[0], &counters[1]
+        net.layer_steps = &counters[2]
         net.accumulate = 1
         self.n_threads, self.work = 1, WORK
 
@@ -620,37 +637,6 @@ cdef class Engine:
     @lr.setter
     def lr(self, double lr):
         self.net.lr = lr
-
-    @property
-    def steps(self):
-        """How many steps the optimizer has made."""
-        return self.net.steps
-
-    @steps.setter
-    def steps(self, int64_t steps):
-        self.net.steps = steps
-        self.net.prepared_lr = NAN
-
-    @property
-    def layer_steps(self):
-        """How many of them each layer has made: fewer where it was frozen."""
-        return tuple([self.net.layers[l].steps for l in range(self.net.L)])
-
-    @layer_steps.setter
-    def layer_steps(self, steps):
-        cdef Py_ssize_t l
-        for l in range(self.net.L):
-            self.net.layers[l].steps = steps[l]
-        self.net.prepared_lr = NAN
-
-    @property
-    def seen(self):
-        """How many mini-batches it was trained on: what is random depends on it."""
-        return self.net.seen
-
-    @seen.setter
-    def seen(self, int64_t seen):
-        self.net.seen = seen
 
     def use_threads(self, int n_threads, Py_ssize_t work=WORK):
         """Up to so many, one for every so many multiply-adds of a step.
@@ -895,7 +881,7 @@ cdef class Engine:
         cdef task_t task = self.new_task(TRAIN, X, y, weight)
         cdef Py_ssize_t i, done = 0, batch = 0, n = task.data.n
         cdef Py_ssize_t epochs = losses.shape[0]
-        cdef int64_t steps = net.steps, seen
+        cdef int64_t steps = net.steps[0], seen
         cdef double begun = seconds_now(), start
         cdef bitgen_t *random = <bitgen_t *>PyCapsule_GetPointer(
             bits.capsule, "BitGenerator"
@@ -913,7 +899,7 @@ cdef class Engine:
         self.enter()
         with nogil:
             while done < epochs and batch == 0:
-                start, seen = seconds_now(), net.seen
+                start, seen = seconds_now(), net.seen[0]
                 if order is not None:
                     for i in range(n):
                         order[i] = i
@@ -925,8 +911,8 @@ cdef class Engine:
                 task.sums.accumulate = net.accumulate
                 task.first, task.late = 0, False
                 if rates is not None:
-                    task.rates = &rates[net.steps - steps]
-                    task.n_rates = rates.shape[0] - (net.steps - steps)
+                    task.rates = &rates[net.steps[0] - steps]
+                    task.n_rates = rates.shape[0] - (net.steps[0] - steps)
                 run_job(workers, net.rooms, net.room_size, walk, &task)
                 if not task.finite:
                     batch = task.first // batch_size + 1
@@ -940,7 +926,7 @@ cdef class Engine:
                     for i in range(pairs):
                         memcpy(kept[i].at, kept[i].copy, kept[i].size)
                     count_steps(net, -task.sums.steps)
-                    net.seen = seen
+                    net.seen[0] = seen
                     break
                 losses[done] = mean_loss(&task)
                 seconds[done] = seconds_now() - start
@@ -1000,7 +986,7 @@ cdef class Engine:
         """Everything that a mini-batch leaves, in this memory; X may get noise."""
         cdef task_t task = self.new_task(PREDICT, X)
         address(X, PyBUF_WRITABLE)  # raises if it is not
-        task.key = key_of(self.net.seed, self.net.seen)
+        task.key = key_of(self.net.seed, self.net.seen[0])
         task.tape = self.new_tape(memory, X.shape[0])
         try:
             self.run_task(tape_forward, &task)
@@ -1041,7 +1027,7 @@ cdef class Engine:
         task.gradient = address(gradient, PyBUF_WRITABLE)
         task.dX = address(dX, PyBUF_WRITABLE)
         task.out = address(d_output, PyBUF_WRITABLE)
-        task.key = key_of(self.net.seed, self.net.seen)
+        task.key = key_of(self.net.seed, self.net.seen[0])
         task.tape = self.new_tape(memory, n, True)
         try:
             self.run_task(record, &task)
@@ -1066,7 +1052,7 @@ cdef class Engine:
         task.data.n = task.rows = 1
         self.run_task(descend, &task)
         count_steps(&self.net, 1)
-        self.net.seen += 1
+        self.net.seen[0] += 1
         cdef worker_t alone
         if moments is not None:
             memset(&alone, 0, sizeof(worker_t))

@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from bpcore import _validation as door
 from bpcore._errstate import own_errstate
 from bpcore._table import ROWS, ends
-from bpcore.differences import Differences
+from bpcore.batches.weights import ClassWeight
 from bpcore.network import Network
-from bpcore.weights import ClassWeight
+from bpcore.training.differences import Differences
 
 
 @dataclass(frozen=True)
@@ -133,9 +133,10 @@ def check_gradients(
     door.instance("network", network, Network)
     step = door.real_number("step", step, above_zero=True)
     gradients = network.gradients(X, y, sample_weight, class_weight)
-    batch = network._weighted_batch(X, y, sample_weight, class_weight)
-    differences = Differences(network)
-    flat = network._design.layout.views(differences.by_parameters(batch, step))
+    learner = network.learner
+    batch = learner.weighted_batch(X, y, sample_weight, class_weight)
+    differences = Differences(learner)
+    flat = learner.design.layout.views(differences.by_parameters(batch, step))
     pairs: dict[str, tuple[Any, Any]] = {}
     for l in range(len(network.weights)):
         pairs[f"W[{l}]"] = gradients.weights[l], flat.weights[l]

@@ -5,24 +5,23 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import dataclasses
-import inspect
 import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache
 from typing import Any, NamedTuple, NoReturn
 
 from numpy.typing import ArrayLike
 
 from bpcore import _validation as door
-from bpcore import fitting
 from bpcore.errors import DivergenceError
-from bpcore.history import History
 from bpcore.model.threads import n_threads as thread_count
 from bpcore.network import Network
-from bpcore.stopping import Stopped, raise_if_stopped, stopped_by
-from bpcore.training import SLICE
+from bpcore.training.fit import prepare
+from bpcore.training.history import History
+from bpcore.training.learner import SLICE
+from bpcore.training.options import defaults
+from bpcore.training.watch import Stopped, raise_if_stopped, stopped_by
 
 #: Seconds after an interrupt within which another one is ignored: threads stop by then,
 #: unless a callback goes on.
@@ -159,7 +158,7 @@ def fit_many(
     nets = _networks(networks, values)
     threads = min(thread_count(n_threads), len(nets))
     for name in settings:
-        if name not in _defaults():
+        if name not in defaults():
             _reject_setting(name)
     door.yes_or_no("progress", settings.get("progress", False))
     settings["progress"] = False
@@ -170,8 +169,7 @@ def fit_many(
 
     # Nothing changes in any before all is known to be right.
     for network in _one_of_each_kind(nets):
-        all_settings = {**_defaults(), **settings}
-        fitting.prepare(network, *shared[network.dtype], **all_settings)
+        prepare(network.learner, network, *shared[network.dtype], settings)
     for network in nets:
         if not door.all_finite(network.parameters):
             raise ValueError("every network's parameters must be finite")
@@ -181,19 +179,15 @@ def fit_many(
     stop = threading.Event()
 
     def train(network: Network) -> History:
-        n_threads = network._n_threads
-        network.n_threads = 1
-        try:
+        with network.learner.single_thread():
             return network.fit(*shared[network.dtype], **settings)
-        finally:
-            network.n_threads = n_threads
 
     def work() -> None:
         """Train one after the other of those that are left."""
         with contextlib.suppress(Stopped), stopped_by(stop):
             for i, network in left:
                 raise_if_stopped()
-                before = network._history
+                before = network.learner.history
                 try:
                     fitted[i] = Fitted(network, train(network), None)
                 except Stopped:
@@ -201,7 +195,7 @@ def fit_many(
                 except DivergenceError as error:
                     fitted[i] = Fitted(network, None, error)
                 except BaseException as error:
-                    history = network._history
+                    history = network.learner.history
                     begun = history is not before
                     fitted[i] = Fitted(network, history if begun else None, error)
 
@@ -281,19 +275,11 @@ def _results(fitted: list[Fitted]) -> list[Fitted]:
     return fitted
 
 
-@cache
-def _defaults() -> dict[str, Any]:
-    """What ``Network.fit`` takes where nothing is said."""
-    parameters = inspect.signature(Network.fit).parameters
-    defaults = {name: parameter.default for name, parameter in parameters.items()}
-    return {name: defaults[name] for name in defaults if name not in ("self", "X", "y")}
-
-
 def _reject_setting(name: str) -> NoReturn:
     """Raise for what ``Network.fit`` does not take."""
     import difflib  # only to be helpful
 
-    names = (*_defaults(), "values", "n_threads")
+    names = (*defaults(), "values", "n_threads")
     near = difflib.get_close_matches(name.lower(), names, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise TypeError(f"fit_many() got an unexpected keyword argument {name!r}{hint}")
@@ -313,12 +299,12 @@ def _one_of_each_kind(nets: Sequence[Network]) -> list[Network]:
 
 def _kind(network: Network) -> tuple[Any, ...]:
     """What decides which settings of a fit a network can take."""
-    optimizer, design = network.optimizer, network._design
+    optimizer, design = network.optimizer, network.learner.design
     return (
         dataclasses.replace(design, seed=0),
         network.dtype,
         type(optimizer),
-        network._reducer,
+        network.learner.reducer,
     )
 
 

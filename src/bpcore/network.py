@@ -1,87 +1,49 @@
-"""Network: checks what it is given, owns the buffers, does no arithmetic.
-
-The arithmetic is the engine's (``_engine.pyx``, or ``reference.Engine`` in NumPy); the
-loop over epochs is in ``training``.
-"""
+"""Network: checks what it is given, and leaves the work to its `Learner`."""
 
 from __future__ import annotations
 
 import copy
-import dataclasses
-import math
 from collections.abc import Iterable, Sequence
 from types import MemberDescriptorType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike
 
-from bpcore import _dispatch, _engine, _html, fitting, training
+from bpcore import _engine, _html
 from bpcore import _validation as door
-from bpcore._errstate import own_errstate
-from bpcore._validation import Real
-from bpcore.activations import ACTIVATIONS
+from bpcore.batches.batch import Batch
+from bpcore.batches.weights import ClassWeight
 from bpcore.errors import DivergenceError
-from bpcore.history import History
-from bpcore.initializers import INITIALIZERS, initialize
-from bpcore.learner import Learner
+from bpcore.initializers import INITIALIZERS
 from bpcore.losses import CustomLoss, Loss, LossFunction
-from bpcore.metrics import Metric, MetricLike, as_metrics
+from bpcore.metrics import MetricLike, as_metrics
 from bpcore.model import design as settings
+from bpcore.model.design import Design
 from bpcore.model.gradients import Gradients, Tape
-from bpcore.model.memory import aligned_zeros, part
+from bpcore.model.memory import Real
+from bpcore.model.state import State, initial_state
+from bpcore.model.stored import read_network, stored_network
 from bpcore.model.threads import n_threads as thread_count
 from bpcore.optimizers import SGD, Optimizer
-from bpcore.stopping import raise_if_stopped
-from bpcore.weights import (
-    ClassWeight,
-    Weights,
-    as_class_weights,
-    scaled_to_normal,
-    with_class_weights,
-)
+from bpcore.training.fit import prepare
+from bpcore.training.history import History
+from bpcore.training.learner import Learner, begun_schedule
+from bpcore.training.options import Options, with_options
 
 if TYPE_CHECKING:
     from typing import Self
 
     from bpcore import graph
 
-#: Rows that predict and evaluate work on at a time.
-ROWS_AT_A_TIME = 256
+#: The name under which a copy or a pickle has all that is the network's own.
+OWN = "_bpcore_network"
 
-#: Attributes that are copied as they are.
-COPIED = (
-    "_design",
-    "_dtype",
-    "_optimizer",
-    "_n_threads",
-    *training.CHANGING,
-)
-
-#: Attributes of which a copy gets its own, with the same content.
-REBUILT = ("_parameters", "_running", "_state", "_bits", "_counts")
-
-#: Attributes that a copy makes anew, or does not have.
-ANEW = (
-    "_views",
-    "_running_views",
-    "_engine",
-    "_at_once",
-    "_one",
-    "_scheduled",
-    "_accumulate",
-    "_stored_for",
-    "_gradient",
-    "_stored_gradients",
-    "_stored_at",
-    "_history",
-)
-
-#: All of them: any other attribute is a subclass's, or one that a user has set.
-OWN = frozenset((*COPIED, *REBUILT, *ANEW))
+#: Attributes that a copy makes anew; any other is a subclass's, or a user's.
+ANEW = frozenset(("_learner", "_engine", "_n_threads", "_one"))
 
 
-class Network(Learner):
+class Network:
     r"""A multilayer perceptron, trained by backpropagation.
 
     With L weight layers, a[0] the input (n, n_0) and f[l] the activation of layer l::
@@ -171,14 +133,8 @@ class Network(Learner):
     [0.0, 1.0, 1.0, 0.0]
     """
 
+    #: What makes the steps and predictions.
     _engine_class: ClassVar[Any] = _engine.Engine
-    #: Whether the engine can go through several epochs at a time.
-    _runs_epochs: ClassVar[bool] = True
-    _shuffle: ClassVar[Any] = staticmethod(_engine.shuffle)
-    #: Not among what is copied or pickled.
-    _stored_gradients: Gradients | None = None
-    _stored_at = 0
-    _history: History | None = None
 
     def __init__(
         self,
@@ -199,82 +155,43 @@ class Network(Learner):
         self._n_threads, threads = n_threads, thread_count(n_threads)
         sizes = settings.layer_sizes(sizes)
         hidden = len(sizes) - 2
-        self._dtype = settings.real_dtype(dtype)
+        dtype = settings.real_dtype(dtype)
         output, loss = settings.output_and_loss(output, loss)
         activations = settings.hidden_activations(activation, hidden)
-        if loss.name == "cross_entropy" and sizes[-1] == 1:
-            raise ValueError(
-                "sizes must end in at least 2 outputs for cross_entropy; got 1 "
-                "(binary_cross_entropy takes one)"
-            )
+        settings.require_outputs(sizes, loss)
         norms = (*settings.hidden_norms(norm, hidden), None)
         shares = (*settings.hidden_dropout(dropout, hidden), 0.0)
         noise = door.real_number("input_noise", input_noise)
         door.one_of("init", init, ["auto", *INITIALIZERS])
         optimizer = settings.known_optimizer(SGD() if optimizer is None else optimizer)
-        self._bits = settings.bit_generator(rng)
-        self._design = settings.Design(
+        bits = settings.bit_generator(rng)
+        design = settings.Design(
             sizes,
             (*activations, output),
             loss,
             norms,
             shares,
             noise,
-            settings.training_seed(self._bits),
+            settings.training_seed(bits),
         )
-        count = self._design.layout.size
-        try:
-            self._parameters = aligned_zeros(count, self._dtype)
-        except MemoryError:
-            raise MemoryError(
-                f"sizes {list(sizes)} give {count} parameters, more than there "
-                "is memory for"
-            ) from None
-        self._running = np.zeros(self._design.layout.moments_size, self._dtype)
-        self._lr_factors, self._frozen = (1.0,) * (hidden + 1), (False,) * (hidden + 1)
-        self._connect(threads)
-        for gain, moments in zip(self.gains, self._running_views, strict=True):
-            if gain is not None:
-                gain[...] = 1
-            if moments is not None:
-                moments[1] = 1
-        for W, f in zip(self.weights, self.activations, strict=True):
-            name = ACTIVATIONS[f].init if init == "auto" else init
-            initialize(name, W, self._bits.random_raw)
-        self._epochs = 0
-        self.optimizer = optimizer
+        state = initial_state(design, dtype, optimizer, init, bits)
+        state.schedule = begun_schedule(optimizer, 0, 0)
+        self._use(Learner(design, state, self._engine_class, threads))
 
-    def _connect(self, n_threads: int) -> None:
-        """Views of the parameters, and an engine on them without a workspace yet."""
-        design = self._design
-        self._views = design.layout.views(self._parameters)
-        self._running_views = design.layout.moments(self._running)
-        folds = design.layout.moments_size > 0
-        self._engine = self._engine_class(
-            _dispatch.kernels,
-            self._dtype.name,
-            design,
-            self._parameters,
-            self._running if folds else None,
-            np.zeros_like(self._parameters) if folds else None,
-        )
-        # Whether a mini-batch may take the short way past the door.
-        self._at_once = design.trains and not (
-            folds or design.asks or design.loss.signs
-        )
-        self._engine.use_threads(n_threads)
-        self._stored_for = None  # an engine begins without stored gradients
-        self._one = np.empty(design.sizes[-1], self._dtype)
+    def _use(self, learner: Learner) -> None:
+        """Hold a learner, and its engine for the direct ways to it."""
+        self._learner, self._engine = learner, learner.engine
+        self._one = np.empty(learner.design.sizes[-1], learner.dtype)
 
     def __repr__(self) -> str:
-        design = self._design
+        design = self._learner.design
         loss = getattr(self.loss, "__name__", repr(self.loss))
         shown = [
             f"{list(self.sizes)}",
             f"activation={list(self.activations[:-1])}",
             f"output={self.activations[-1]!r}",
             f"loss={loss}",
-            f"optimizer={self._optimizer}",
+            f"optimizer={self.optimizer}",
         ]
         if any(design.norms):
             shown.append(f"norm={list(design.norms[:-1])}")
@@ -282,7 +199,7 @@ class Network(Learner):
             shown.append(f"dropout={list(design.dropout[:-1])}")
         if design.input_noise:
             shown.append(f"input_noise={design.input_noise}")
-        shown.append(f"dtype={self._dtype.name!r}")
+        shown.append(f"dtype={self.dtype.name!r}")
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def _repr_html_(self) -> str:
@@ -291,19 +208,33 @@ class Network(Learner):
     # --- what it is made of -----------------------------------------------------------
 
     @property
+    def learner(self) -> Learner:
+        """What stands below the network: its design, its state and its engine.
+
+        For tools that need more than these methods give; its interface may change.
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> bp.Network([2, 1]).learner.state
+        <State after 0 steps, 0 epochs>
+        """
+        return self._learner
+
+    @property
     def sizes(self) -> tuple[int, ...]:
         """n_0, ..., n_L."""
-        return self._design.sizes
+        return self._learner.design.sizes
 
     @property
     def activations(self) -> tuple[str, ...]:
         """The name of f[0], ..., f[L-1]; the last is the output's."""
-        return self._design.activations
+        return self._learner.design.activations
 
     @property
     def loss(self) -> str | Loss | LossFunction:
         """The name of the loss, or its settings where they are not the default ones."""
-        loss = self._design.loss
+        loss = self._learner.design.loss
         if isinstance(loss, CustomLoss):
             return loss.function
         return loss.name if loss == type(loss)() else loss
@@ -311,22 +242,22 @@ class Network(Learner):
     @property
     def norms(self) -> tuple[str | None, ...]:
         """The normalisation of each layer."""
-        return self._design.norms
+        return self._learner.design.norms
 
     @property
     def dropout(self) -> tuple[float, ...]:
         """The share of each layer's units that drop out while training."""
-        return self._design.dropout
+        return self._learner.design.dropout
 
     @property
     def input_noise(self) -> float:
         """Standard deviation of the noise added to X while training."""
-        return self._design.input_noise
+        return self._learner.design.input_noise
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """float32 or float64."""
-        return self._dtype
+        return self._learner.dtype
 
     @property
     def n_threads(self) -> int:
@@ -344,22 +275,22 @@ class Network(Learner):
     @property
     def parameters(self) -> Real:
         """All parameters, flat and writable: W[0], b[0], (gain[0],) W[1], b[1], ..."""
-        return self._parameters
+        return self._learner.state.parameters
 
     @property
     def weights(self) -> tuple[Real, ...]:
         """W[l], (n_in, n_out) each: writable views of the parameters."""
-        return self._views.weights
+        return self._learner.views.weights
 
     @property
     def biases(self) -> tuple[Real, ...]:
         """b[l], (n_out,) each: writable views of the parameters."""
-        return self._views.biases
+        return self._learner.views.biases
 
     @property
     def gains(self) -> tuple[Any, ...]:
         """The factors (n_out,) after normalisation, None for layers without it."""
-        return self._views.gains
+        return self._learner.views.gains
 
     @property
     def running_moments(self) -> tuple[Any, ...]:
@@ -367,7 +298,7 @@ class Network(Learner):
 
         Writable, like the parameters.
         """
-        return self._running_views
+        return self._learner.moments
 
     @property
     def history(self) -> Any:
@@ -388,37 +319,75 @@ class Network(Learner):
         ...     print(len(net.history) == error.epoch - 1, net.history.stopped)
         True error
         """
-        return vars(self).get("history", self._history)
+        return vars(self).get("history", self._learner.history)
 
     @history.setter
     def history(self, value: Any) -> None:
         vars(self)["history"] = value
 
+    # --- its optimizer ----------------------------------------------------------------
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The settings of the update; assign others at any time.
+
+        The state is kept where an optimizer of the same kind keeps the same arrays, and
+        begins anew otherwise, as does the schedule of the learning rate if it is
+        another object.
+        """
+        return self._learner.state.optimizer
+
+    @optimizer.setter
+    def optimizer(self, optimizer: Optimizer) -> None:
+        self._learner.use_optimizer(settings.known_optimizer(optimizer))
+
+    @property
+    def lr_factors(self) -> tuple[float, ...]:
+        """Each layer's share of the learning rate, 1 at first; assign one for each.
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> net = bp.Network([4, 8, 3])
+        >>> net.lr_factors = [0.1, 1.0]
+        """
+        return self._learner.state.lr_factors
+
+    @lr_factors.setter
+    def lr_factors(self, factors: Sequence[float]) -> None:
+        self._learner.use_lr_factors(settings.layer_factors(factors, len(self.weights)))
+
+    @property
+    def frozen(self) -> tuple[bool, ...]:
+        """Whether each layer is left as it is by training; assign a bool for each.
+
+        Frozen layers keep weights, biases, gains and running moments.
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> net = bp.Network([4, 8, 3])
+        >>> net.frozen = [True, False]
+        """
+        return self._learner.state.frozen
+
+    @frozen.setter
+    def frozen(self, frozen: Sequence[bool]) -> None:
+        self._learner.use_frozen(settings.frozen_layers(frozen, len(self.weights)))
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the next step."""
+        return self._learner.lr
+
     # --- training ---------------------------------------------------------------------
 
+    @with_options
     def fit(
         self,
         X: ArrayLike | Iterable[Any],
         y: ArrayLike | None = None,
-        *,
-        epochs: int = 10,
-        batch_size: int | None = None,
-        shuffle: bool = True,
-        validation: tuple[ArrayLike, ...] | float | None = None,
-        sample_weight: ArrayLike | None = None,
-        class_weight: ClassWeight | None = None,
-        metrics: MetricLike | Sequence[MetricLike] | None = None,
-        monitor: str | None = None,
-        mode: str = "auto",
-        patience: int | None = None,
-        min_delta: float = 0.0,
-        restore_best: bool = False,
-        accumulate: int = 1,
-        callbacks: Iterable[training.Callback] = (),
-        batch_callbacks: Iterable[training.BatchCallback] = (),
-        steps_per_epoch: int | None = None,
-        progress: bool = True,
-        gradient: str = "backpropagation",
+        **options: Unpack[Options],
     ) -> History:
         """Train for a number of epochs of mini-batches.
 
@@ -569,29 +538,7 @@ class Network(Learner):
         >>> net.weights[0].round(1), net.biases[0].round(1)
         (array([[2.]], dtype=float32), array([1.], dtype=float32))
         """
-        return fitting.prepare(
-            self,
-            X,
-            y,
-            epochs=epochs,
-            batch_size=batch_size,
-            shuffle=shuffle,
-            validation=validation,
-            sample_weight=sample_weight,
-            class_weight=class_weight,
-            metrics=metrics,
-            monitor=monitor,
-            mode=mode,
-            patience=patience,
-            min_delta=min_delta,
-            restore_best=restore_best,
-            accumulate=accumulate,
-            callbacks=callbacks,
-            batch_callbacks=batch_callbacks,
-            steps_per_epoch=steps_per_epoch,
-            progress=progress,
-            gradient=gradient,
-        ).run()
+        return prepare(self._learner, self, X, y, options).run()
 
     def partial_fit(
         self,
@@ -619,15 +566,14 @@ class Network(Learner):
         >>> net.partial_fit([[1.0]], [[2.0]]).predict([1.0])
         array([2.], dtype=float32)
         """
-        settings = {
-            **(Network.fit.__kwdefaults__ or {}),
+        options: Options = {
             "epochs": 1,
             "batch_size": batch_size,
             "sample_weight": sample_weight,
             "class_weight": class_weight,
             "progress": False,
         }
-        fitting.prepare(self, X, y, **settings, whole=False).run()
+        prepare(self._learner, self, X, y, options, whole=False).run()
         return self
 
     def train_step(
@@ -674,25 +620,18 @@ class Network(Learner):
         (2.0, 0.0)
         """
         loss: float | None = None
-        if self._scheduled:
-            self._set_lr()
+        if self._learner.scheduled:
+            self._learner.set_lr()
         if sample_weight is None and class_weight is None:
             loss = self._engine.step_at_once(X, y)
         if loss is None:
-            self._require_derivatives()
-            self._require_steps()
-            rows, targets, weight = self._weighted_batch(
-                X, y, sample_weight, class_weight
-            )
-            self._require_rows(len(rows))
-            with self._engine:
-                self._reserve(len(rows))
-                loss = self._engine.train_step(rows, targets, weight)
+            learner = self._learner
+            learner.require_derivatives()
+            learner.require_steps()
+            batch = learner.weighted_batch(X, y, sample_weight, class_weight)
+            loss = learner.step(batch)
         if loss != loss:  # NaN
-            raise DivergenceError(
-                f"{self._design.diverging} of this mini-batch is not finite; nothing "
-                "has changed"
-            )
+            self._learner.raise_divergence()
         return loss
 
     def learn_one(self, x: ArrayLike, y: ArrayLike) -> float:
@@ -726,23 +665,12 @@ class Network(Learner):
         >>> net.learn_one(x, 1) < first
         True
         """
-        if self._scheduled:
-            self._set_lr()
+        if self._learner.scheduled:
+            self._learner.set_lr()
         loss: float | None = self._engine.learn_one_at_once(x, y)
         if loss is None:
-            rows = self._sample(x)
-            target = door.as_array("y", y)
-            n_out = self.sizes[-1]
-            labels = self._design.loss.labels and n_out > 1
-            expected = f"{'be an integer label, or ' if labels else ''}have shape"
-            single = target.ndim == 0 and (labels or n_out == 1)
-            if target.shape != (n_out,) and not single:
-                raise ValueError(f"y must {expected} ({n_out},); got {target.shape}")
-            if labels and target.ndim == 0 and target.dtype.kind not in "iub":
-                raise TypeError(f"y must {expected} ({n_out},); got {y!r}")
-            if target.dtype.kind == "f":
-                target = door.as_numbers("y", target, self._dtype)
-            return Network.train_step(self, rows[None, :], target[None, ...])
+            row, target = self._learner.sample(x), self._learner.target("y", y)
+            return Network.train_step(self, row[None, :], target[None, ...])
         if loss != loss:  # NaN
             raise DivergenceError("the loss of x is not finite; nothing has changed")
         return loss
@@ -776,44 +704,9 @@ class Network(Learner):
         >>> grads.loss, grads.weights[0].ravel().tolist(), grads.biases[0].tolist()
         (4.5, [-3.0, -6.0], [-3.0])
         """
-        self._require_derivatives()
-        rows, targets, weight = self._weighted_batch(X, y, sample_weight, class_weight)
-        weighs = weight is None or bool(weight.any())
-        self._require_rows(len(rows))
-        flat, dX = np.empty_like(self._parameters), np.empty_like(rows)
-        moments = self._new_moments()
-        with self._engine:
-            self._reserve(len(rows))
-            loss = self._engine.gradients(rows, targets, weight, flat, dX, moments)
-        return self._as_gradients(loss, flat, dX, moments, weighs)
-
-    def _training_loss(
-        self, rows: Any, targets: Any, weight: Any, moments: Real | None = None
-    ) -> float:
-        """The loss that `gradients` has of a mini-batch, without the way back.
-
-        The moments that batch norm finds go into `moments`.
-        """
-        with self._engine:
-            self._reserve(len(rows))
-            loss: float = self._engine.training_loss(rows, targets, weight, moments)
-        return loss
-
-    def _new_moments(self) -> Real | None:
-        """Room for what batch norm finds in a mini-batch, None without it."""
-        return np.empty_like(self._running) if self._running.size else None
-
-    def _as_gradients(
-        self,
-        loss: float | None,
-        flat: Real,
-        dX: Real,
-        moments: Real | None,
-        weighs: bool = True,
-    ) -> Gradients:
-        parts = self._design.layout.views(flat)
-        return Gradients(
-            loss, flat, parts.weights, parts.biases, parts.gains, dX, moments, weighs
+        self._learner.require_derivatives()
+        return self._learner.gradients(
+            self._learner.weighted_batch(X, y, sample_weight, class_weight)
         )
 
     def apply(self, gradients: Gradients | None = None) -> None:
@@ -843,54 +736,7 @@ class Network(Learner):
         >>> net.parameters
         array([1., 1.], dtype=float32)
         """
-        if gradients is None:
-            gradients = self._stored_gradients
-            if gradients is None:
-                raise TypeError(
-                    "gradients must be a Gradients, or stored by backward() of an "
-                    "expression with a node of this network, to be called first; got "
-                    "NoneType, and none are stored"
-                )
-            if self._stored_at != self._engine.seen:
-                raise RuntimeError(
-                    "the stored gradients are of before the last step: call backward() "
-                    "of an expression with a new node"
-                )
-        door.instance("gradients", gradients, Gradients)
-        self._require_steps()
-        flat = door.as_numbers("gradients.flat", gradients.flat, self._dtype)
-        if flat.shape != self._parameters.shape:
-            raise ValueError(
-                f"gradients.flat must have shape {self._parameters.shape}; "
-                f"got {flat.shape}"
-            )
-        moments = gradients.moments if self._running.size else None
-        if moments is not None:
-            moments = door.as_numbers("gradients.moments", moments, self._dtype)
-            if moments.shape != self._running.shape:
-                raise ValueError(
-                    f"gradients.moments must have shape {self._running.shape}; "
-                    f"got {moments.shape}"
-                )
-        self._apply(flat, moments, len(gradients.input), gradients.weighs)
-
-    def _apply(
-        self, flat: Real, moments: Real | None, n: int, weighs: bool = True
-    ) -> None:
-        """`apply`, of a gradient from n rows that has been checked."""
-        if not weighs:
-            self._engine.seen += 1
-            return
-        if self._optimizer.clip_norm:
-            flat = flat.copy()  # it is scaled in place
-            parts = self._design.layout.views(flat)
-            for l, factor in enumerate(self._factors):
-                if factor == 0:  # frozen: it has no part in the norm
-                    parts.weights[l][...] = parts.biases[l][...] = 0
-                    if (gain := parts.gains[l]) is not None:
-                        gain[...] = 0
-        self._set_lr()
-        self._engine.apply(flat, moments, n)
+        self._learner.apply(self._learner.checked_gradients(gradients))
 
     # --- use --------------------------------------------------------------------------
 
@@ -926,48 +772,17 @@ class Network(Learner):
             at_once: Real | None = self._engine.predict_at_once(X)
             if at_once is not None:
                 return at_once
-        n_0, n_L = self.sizes[0], self.sizes[-1]
-        rows = door.as_dtype("X", X, self._dtype)
-        single = rows.ndim == 1
-        if single:
-            rows = rows.reshape(1, -1)
-        if rows.ndim != 2 or rows.shape[1] != n_0 or len(rows) == 0:
-            raise ValueError(
-                f"X must have shape (n, {n_0}) with n at least 1, or ({n_0},) for a "
-                f"single row; got {rows.shape[1:] if single else rows.shape}"
-            )
-        shape = (n_L,) if single else (len(rows), n_L)
-        looks = out is None  # else X is looked at before anything is written
-        if out is None:
-            out = np.empty(shape, self._dtype)
-        else:
-            out = door.as_out(out, shape, self._dtype, rows, self._parameters)
-        finite = looks or door.all_finite(rows)
-        if not (finite and self._write_outputs(rows, out, looks)):
+        rows, single = self._learner.rows_or_row(X)
+        checks_X = out is None  # else X is checked before anything is written
+        out = self._learner.room_for_outputs(out, rows, single)
+        finite = checks_X or door.all_finite(rows)
+        if not (finite and self._learner.write_outputs(rows, out, checks_X)):
             door.reject_infinite("X", X, rows[0] if single else rows)
         return out
 
     def __call__(self, *arguments: Any, **settings: Any) -> Any:
         """`predict`, a subclass's too."""
         return self.predict(*arguments, **settings)
-
-    def _outputs(self, rows: Real) -> Real:
-        """The outputs (n, n_L) of rows that have been checked."""
-        out = np.empty((len(rows), self.sizes[-1]), self._dtype)
-        self._write_outputs(rows, out, False)
-        return out
-
-    def _write_outputs(self, rows: Real, out: Real, checks_X: bool) -> bool:
-        """Write the outputs; False, with `out` half written, if X is not finite."""
-        first, finite = 0, True
-        with self._engine:
-            self._reserve(min(len(rows), ROWS_AT_A_TIME))
-            while finite and first < len(rows):
-                raise_if_stopped()
-                first, finite = self._engine.predict(
-                    rows, out, first, ROWS_AT_A_TIME, training.SLICE, checks_X
-                )
-        return finite
 
     def predict_one(self, x: ArrayLike) -> Real:
         """The output activations of a single row, without allocating anything.
@@ -991,18 +806,11 @@ class Network(Learner):
         """
         out: Real | None = self._engine.predict_one_at_once(x, self._one)
         if out is None:
-            rows = self._sample(x)
+            rows = self._learner.sample(x)
             if np.may_share_memory(rows, self._one):  # it predicted x itself
                 rows = rows.copy()
             return Network.predict(self, rows, self._one)
         return out
-
-    def _sample(self, x: ArrayLike) -> Real:
-        """A single row, all finite."""
-        row = door.as_numbers("x", x, self._dtype)
-        if row.shape != (self.sizes[0],):
-            raise ValueError(f"x must have shape ({self.sizes[0]},); got {row.shape}")
-        return row
 
     def evaluate(
         self,
@@ -1036,75 +844,14 @@ class Network(Learner):
         >>> net.evaluate([[0.0], [0.0]], [[2.0], [4.0]], metrics="mae")
         {'loss': 5.0, 'mae': 3.0}
         """
-        wanted = as_metrics(metrics)
-        data = self._batch(X, y, sample_weight)
-        weights = self._class_weights(class_weight, data[1])
-        loss = self._mean_loss(*self._with_class_weights(data, weights))
+        wanted, learner = as_metrics(metrics), self._learner
+        data = learner.batch(X, y, sample_weight)
+        weights = learner.class_weights(class_weight, data.y)
+        loss = learner.mean_loss(data.times(weights, learner.design))
         if not wanted:
             return loss
-        rows, targets, weight = data
-        exact = self._exact_targets(y, targets)
-        return {"loss": loss, **self._measure((rows, exact, weight), wanted)}
-
-    def _exact_targets(
-        self, y: ArrayLike, targets: Any, mask: NDArray[np.bool_] | None = None
-    ) -> NDArray[Any]:
-        """The caller's targets for metrics, those of the rows of a mask if any.
-
-        Integer labels, as `targets` are then, else float64 in the shape of y.
-        """
-        if targets.ndim == 1:
-            return np.asarray(targets)
-        exact = door.as_array("y", y)
-        if mask is not None:
-            exact = exact[mask]
-        exact = self._apart(exact.astype(np.float64, copy=False))
-        return np.asarray(exact)
-
-    def _measure(
-        self, data: tuple[Any, Any, Any], metrics: Sequence[Metric]
-    ) -> dict[str, float]:
-        """The metrics, with the weights of samples but not of classes."""
-        if not metrics:
-            return {}
-        rows, targets, weight = data
-        a, kind = self._outputs(rows), self._design.target_kind
-        return {metric.name: metric(targets, a, weight, kind) for metric in metrics}
-
-    def _mean_loss(self, rows: Any, targets: Any, weight: Any) -> float:
-        """sum(w E) / sum(w) of data of any size."""
-        n, first, total, divisor = len(rows), 0, 0.0, 0.0
-        if weight is not None:
-            weight = scaled_to_normal(weight)
-        with self._engine:
-            if isinstance(self._design.loss, CustomLoss):
-                return self._mean_of_function(rows, targets, weight)
-            self._reserve(min(n, ROWS_AT_A_TIME))
-            while first < n:
-                raise_if_stopped()
-                first, total, divisor = self._engine.evaluate(
-                    rows,
-                    targets,
-                    weight,
-                    first,
-                    total,
-                    divisor,
-                    ROWS_AT_A_TIME,
-                    training.SLICE,
-                )
-        return total / divisor if divisor else 0.0
-
-    def _mean_of_function(self, rows: Any, targets: Any, weight: Any) -> float:
-        """`_mean_loss` of a loss function, of all rows at once: it may couple them.
-
-        It is called with a few rows first: an error in it shows before the outputs of
-        all are computed.
-        """
-        weight = np.ones(len(rows)) if weight is None else weight
-        for n in sorted({min(ROWS_AT_A_TIME, len(rows)), len(rows)}):
-            a, y = self._outputs(rows[:n]), targets[:n].copy()
-            E = self._engine.losses(a, y, weight[:n])
-        return math.fsum(E) / math.fsum(weight)
+        exact = Batch(data.X, learner.exact_targets(y, data.y), data.weight)
+        return {"loss": loss, **learner.measure(exact, wanted)}
 
     def folded(self) -> Self:
         """A network without batch norm that predicts the same.
@@ -1123,31 +870,7 @@ class Network(Learner):
         >>> bool((net.folded().predict([1.0, 2.0]) == net.predict([1.0, 2.0])).all())
         True
         """
-        norms = tuple(None if norm == "batch" else norm for norm in self.norms)
-        design = dataclasses.replace(self._design, norms=norms)
-        flat = np.zeros(design.layout.size, self._dtype)
-        parts = design.layout.views(flat)
-        for l, running in enumerate(self.running_moments):
-            W, b, gain = self.weights[l], self.biases[l], self.gains[l]
-            if running is None:
-                parts.weights[l][...], parts.biases[l][...] = W, b
-                if (own := parts.gains[l]) is not None:
-                    own[...] = gain
-            else:
-                assert gain is not None
-                _dispatch.kernels.fold(
-                    parts.weights[l], parts.biases[l], W, b, gain, running
-                )
-        other = self._copy_with(
-            _design=design,
-            _parameters=flat,
-            _running=np.zeros(0, self._dtype),
-            _state=None,
-        )
-        other._engine.steps = 0
-        other._engine.layer_steps = (0,) * len(other.weights)
-        other._begin_schedule()
-        return other
+        return self._copy_with(*self._learner.folded())
 
     def forward(self, X: ArrayLike) -> Tape:
         """The output and everything on the way to it, for `backward`.
@@ -1171,19 +894,9 @@ class Network(Learner):
         >>> [a.shape for a in net.forward([[1.0, 2.0]]).activations]
         [(1, 2), (1, 4), (1, 3)]
         """
-        rows = door.as_rows("X", X, self.sizes[0], self._dtype).copy()
-        n = len(rows)
-        self._require_rows(n)
-        with self._engine:
-            self._reserve(n)
-            size, places = self._engine.tape_size(n)
-            memory = aligned_zeros(size, np.uint8)
-            seen = self._engine.seen
-            self._engine.forward(rows, memory)
-        activations = [rows]
-        for layer, n_out in zip(places, self.sizes[1:], strict=True):
-            activations.append(part(memory, layer["a"], (n, n_out), self._dtype))
-        return Tape(tuple(activations), memory, seen)
+        learner = self._learner
+        rows = door.as_rows("X", X, learner.design.sizes[0], learner.dtype)
+        return learner.forward(rows.copy())
 
     def backward(self, tape: Tape, d_output: ArrayLike) -> Gradients:
         """Backpropagate any derivative by the output, to chain the network with others.
@@ -1210,35 +923,15 @@ class Network(Learner):
         >>> bool(grads.input == net.weights[0]), grads.weights[0].item()
         (True, 2.0)
         """
-        self._require_derivatives()
-        door.instance("tape", tape, Tape)
-        dtype = np.asarray(tape.output).dtype
-        if dtype != self._dtype:
-            raise ValueError(f"tape must be of dtype {self._dtype.name}; got {dtype}")
-        shapes = [np.shape(a) for a in tape.activations]
-        n = shapes[0][0] if shapes and shapes[0] else 1
-        size, _ = self._engine.tape_size(n)
-        fits = tape.memory.nbytes == size and tape.memory.dtype == np.uint8
-        if shapes != [(n, width) for width in self.sizes] or not fits:
-            raise ValueError(
-                f"tape must be of a network like this one, with activations of shapes "
-                f"(n, size) for the sizes {list(self.sizes)}; got {shapes}"
-            )
-        X = tape.activations[0]
-        d_output = door.as_rows("d_output", d_output, self.sizes[-1], self._dtype)
+        learner = self._learner
+        learner.require_derivatives()
+        n, n_out = learner.require_tape(tape), learner.design.sizes[-1]
+        d_output = door.as_rows("d_output", d_output, n_out, learner.dtype)
         if len(d_output) != n:
             raise ValueError(
-                f"d_output must have shape ({n}, {self.sizes[-1]}); "
-                f"got {d_output.shape}"
+                f"d_output must have shape ({n}, {n_out}); got {d_output.shape}"
             )
-        flat, dX = np.empty_like(self._parameters), np.empty_like(X)
-        moments = self._new_moments()
-        with self._engine:
-            self._reserve(n)
-            self._engine.backward(
-                X, tape.memory, tape.seen, d_output, flat, dX, moments
-            )
-        return self._as_gradients(None, flat, dX, moments)
+        return learner.backward(tape, d_output)
 
     def node(self, x: graph.Variable | ArrayLike) -> graph.Variable:
         """The output as a variable of ``bpcore.graph``, computed by the kernels.
@@ -1278,7 +971,7 @@ class Network(Learner):
         """
         from bpcore.graph.functions import node
 
-        return node(self, x)
+        return node(self, self._learner, x)
 
     @property
     def stored_gradients(self) -> Gradients | None:
@@ -1288,11 +981,10 @@ class Network(Learner):
         if that is one number, and ``.input`` has the rows of all nodes, in order of
         evaluation.
         """
-        return self._stored_gradients
+        return self._learner.stored_gradients
 
     # --- copies -----------------------------------------------------------------------
 
-    @own_errstate
     def astype(self, dtype: DTypeLike) -> Self:
         """A copy of the network in another dtype, with its optimizer's state.
 
@@ -1303,15 +995,18 @@ class Network(Learner):
         dtype('float64')
         """
         dtype = settings.real_dtype(dtype)
-        door.as_numbers("parameters", self._parameters, dtype)
-        if self._state is not None:
-            door.as_numbers("optimizer state", self._state, dtype)
-        return self._copy_with(_dtype=dtype)
+        self._learner.require_numbers_in(dtype)
+        return self._copy_with(self._learner.design, self._learner.state, dtype)
 
-    def _copy_with(self, **changes: Any) -> Self:
-        """A copy, made as ``copy.copy`` makes it, with parts of its state changed."""
+    def _copy_with(
+        self, design: Design, state: State, dtype: np.dtype[Any] | None = None
+    ) -> Self:
+        """A copy, made as ``copy.copy`` makes it, of another design, state or dtype."""
         other = copy.copy(self)
-        Network.__setstate__(other, {**Network.__getstate__(other), **changes})
+        learner = other._learner
+        with self._engine:
+            own = stored_network(design, state, dtype or learner.dtype, self._n_threads)
+        Network.__setstate__(other, {OWN: own})
         return other
 
     def __getstate__(self) -> dict[str, Any]:
@@ -1322,33 +1017,22 @@ class Network(Learner):
             name: value
             for part in parts
             for name, value in (part or {}).items()
-            if name not in OWN
+            if name not in ANEW
         }
-        state |= {name: getattr(self, name) for name in COPIED}
+        learner = self._learner
         with self._engine:  # not in the middle of another thread's step
-            state["_parameters"] = self._parameters.copy()
-            state["_running"] = self._running.copy()
-            state["_state"] = None if self._state is None else self._state.copy()
-            state["_bits"] = self._bits.state
-            state["_counts"] = self._counts
+            state[OWN] = stored_network(
+                learner.design, learner.state, learner.dtype, self._n_threads
+            )
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        design, own, n_threads = read_network(state[OWN])
+        self._use(Learner(design, own, self._engine_class, thread_count(n_threads)))
+        self._n_threads = n_threads
         for name, value in state.items():
-            if name not in REBUILT:
+            if name != OWN:
                 self._put(name, value)
-        self._bits = np.random.PCG64()
-        self._bits.state = state["_bits"]
-        self._parameters = aligned_zeros(state["_parameters"].size, self._dtype)
-        self._parameters[...] = state["_parameters"]
-        self._running = state["_running"].astype(self._dtype)
-        self._connect(thread_count(self._n_threads))
-        own = self._new_state(self._optimizer)
-        if own is not None and state["_state"] is not None:
-            own[...] = state["_state"]
-        self._use_optimizer(self._optimizer, own)
-        self._counts = state["_counts"]
-        self._set_lr()
 
     def _put(self, name: str, value: Any) -> None:
         """Set an attribute past a subclass's ``__setattr__`` and properties."""
@@ -1357,126 +1041,3 @@ class Network(Learner):
             vars(self)[name] = value
         else:
             object.__setattr__(self, name, value)
-
-    # --- for training -----------------------------------------------------------------
-
-    def _require_derivatives(self) -> None:
-        """Raise if there is no way to train this network."""
-        if not self._design.trains:
-            raise ValueError(
-                "activation must have a derivative to train by; step has none: it is "
-                "for predictions only"
-            )
-
-    @property
-    def _makes_steps(self) -> bool:
-        """Whether the optimizer makes steps of single mini-batches."""
-        return self._optimizer.rule in _dispatch.kernels.RULES
-
-    def _require_steps(self) -> None:
-        """Raise if the optimizer makes no steps of single mini-batches."""
-        if not self._makes_steps:
-            raise ValueError(
-                f"{type(self._optimizer).__name__} trains by fit only, from all of the "
-                "data"
-            )
-
-    def _require_rows(self, n: int, of: str = "") -> None:
-        """Raise if there are too few rows for batch norm."""
-        if n == 1 and self._running.size:
-            raise ValueError(f"{of}X must have at least 2 rows for batch norm; got 1")
-
-    def _batch(
-        self,
-        X: ArrayLike,
-        y: ArrayLike | None,
-        sample_weight: ArrayLike | None,
-        of: str = "",
-        *,
-        some: bool = True,
-    ) -> tuple[Any, Any, Any]:
-        """X, y and sample_weight as the engine takes them, `some` weights above 0."""
-        loss = self._design.loss
-        rows = door.as_rows(f"{of}X", X, self.sizes[0], self._dtype)
-        if y is None:
-            raise TypeError(f"{of}y must be given; got None")
-        targets = door.as_targets(
-            f"{of}y", y, len(rows), self.sizes[-1], loss, self._dtype
-        )
-        weight = door.as_weights(
-            f"{of}sample_weight", sample_weight, len(rows), some=some
-        )
-        return self._apart(rows), self._apart(targets), self._apart(weight)
-
-    def _apart(self, array: Any) -> Any:
-        """The array, a copy if training would change it while it is used."""
-        if array is not None and any(
-            np.may_share_memory(array, own) for own in (self._parameters, self._running)
-        ):
-            return array.copy()
-        return array
-
-    def _class_weights(
-        self, class_weight: ClassWeight | None, targets: Any, *, whole: bool = True
-    ) -> Weights | None:
-        """The weight of each class; "balanced" counts these, the `whole`, targets."""
-        if class_weight is None:
-            return None
-        return as_class_weights(class_weight, targets, self._design, whole=whole)
-
-    def _with_class_weights(
-        self,
-        batch: tuple[Any, Any, Any],
-        class_weights: Weights | None,
-        of: str = "",
-        *,
-        some: bool = True,
-    ) -> tuple[Any, Any, Any]:
-        """The batch with the weights of the classes times those of the samples."""
-        if class_weights is None:
-            return batch
-        rows, targets, weight = batch
-        targets, product = with_class_weights(
-            targets, weight, class_weights, self._design, self._dtype, ratios=some
-        )
-        door.require_weights(f"{of}class_weight", product, some=some)
-        return rows, targets, product
-
-    def _weighted_batch(
-        self,
-        X: ArrayLike,
-        y: ArrayLike | None,
-        sample_weight: ArrayLike | None,
-        class_weight: ClassWeight | None,
-    ) -> tuple[Any, Any, Any]:
-        """A mini-batch with both kinds of weights as they are given, perhaps all 0."""
-        batch = self._batch(X, y, sample_weight, some=False)
-        class_weights = self._class_weights(class_weight, batch[1], whole=False)
-        return self._with_class_weights(batch, class_weights, some=False)
-
-    def _stream_batch(
-        self, item: Any, number: int, class_weights: Weights | None
-    ) -> tuple[Any, Any, Any]:
-        """A mini-batch as an iterable yields it, its weights as they are given."""
-        of = f"mini-batch {number}: "
-        expected = f"{of}it must be (X, y) or (X, y, sample_weight)"
-        if not isinstance(item, tuple | list):
-            raise TypeError(f"{expected}; got {type(item).__name__}")
-        if len(item) not in (2, 3):
-            raise ValueError(f"{expected}; got {len(item)} entries")
-        X, y, *weight = item
-        batch = self._batch(X, y, weight[0] if weight else None, of, some=False)
-        return self._with_class_weights(batch, class_weights, of, some=False)
-
-    def _reserve(self, n: int, gathers: bool = False) -> None:
-        """A workspace for n rows, kept until a larger one is asked for.
-
-        `gathers` asks for room to copy rows of X together.  The caller holds the engine
-        until it has used it.
-        """
-        engine = self._engine
-        gathers = gathers or self.input_noise > 0
-        if n > engine.capacity or (gathers and not engine.gathers):
-            n, gathers = max(n, engine.capacity), gathers or engine.gathers
-            size = engine.drop_workspace(n, gathers)
-            engine.use_workspace(aligned_zeros(size, np.uint8), n, gathers)

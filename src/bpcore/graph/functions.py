@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 from numpy.typing import ArrayLike
 
 from bpcore import _validation as door
 from bpcore.graph.node import OfNetwork
 from bpcore.graph.variable import Axis, Operand, Variable, apply, as_value
-
-if TYPE_CHECKING:
-    from bpcore.network import Network
 
 
 def exp(x: Operand) -> Variable:
@@ -193,9 +190,9 @@ def reshape(x: Operand, shape: int | Sequence[int]) -> Variable:
     return apply("reshape", x, shape=shape)
 
 
-def node(network: Network, x: Variable | ArrayLike) -> Variable:
+def node(network: Any, learner: Any, x: Variable | ArrayLike) -> Variable:
     """The output of a network as a variable; ``Network.node``, see there."""
     if not isinstance(x, Variable):
         x = Variable(as_value("x", x))
-    door.as_rows("x", x.value, network.sizes[0], network.dtype)
-    return apply(OfNetwork(network), x)
+    door.as_rows("x", x.value, learner.design.sizes[0], learner.dtype)
+    return apply(OfNetwork(network, learner), x)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from bpcore.graph.operations import Array, Operation
 from bpcore.model.gradients import Gradients
-
-if TYPE_CHECKING:
-    from bpcore.network import Network
 
 
 class OfNetwork(Operation):
@@ -22,18 +19,18 @@ class OfNetwork(Operation):
     #: Of the latest `pull`.
     gradients: Gradients
 
-    def __init__(self, network: Network) -> None:
-        self.network = network
-        self.written = f"Network({list(network.sizes)})({{}})"
+    def __init__(self, network: Any, learner: Any) -> None:
+        self.network, self.learner = network, learner
+        self.written = f"Network({list(learner.design.sizes)})({{}})"
 
     def value(self, X: Array) -> Array:
         """a[L] of a training mini-batch X"""
-        self.tape, self.epochs = self.network.forward(X), self.network._epochs
+        self.tape, self.epochs = self.network.forward(X), self.learner.state.epochs
         return self.tape.output
 
     def check(self) -> None:
-        network = self.network  # LBFGS counts epochs only
-        if (network._engine.seen, network._epochs) != (self.tape.seen, self.epochs):
+        state = self.learner.state  # LBFGS counts epochs only
+        if (state.seen, state.epochs) != (self.tape.seen, self.epochs):
             raise RuntimeError(
                 "the network must be as it was at node() until backward(); it was "
                 "trained in between"
@@ -50,22 +47,20 @@ class OfNetwork(Operation):
 
 def store(operations: Iterable[OfNetwork], loss: float | None) -> None:
     """Give each network the sum of the gradients that its operations just pulled."""
-    found: dict[int, tuple[Network, list[Gradients]]] = {}
+    found: dict[Any, list[Gradients]] = {}
     for operation in operations:
-        network = operation.network  # by id: a subclass's may not be hashable
-        _, parts = found.setdefault(id(network), (network, []))
-        parts.append(operation.gradients)
-    for network, parts in found.values():
-        network._stored_at = network._engine.seen
-        network._stored_gradients = network._as_gradients(
+        found.setdefault(operation.learner, []).append(operation.gradients)
+    for learner, parts in found.items():
+        gradients = learner.as_gradients(
             loss,
             np.sum([part.flat for part in parts], axis=0),
             np.concatenate([part.input for part in parts]),
-            pooled(network, parts),
+            pooled(learner.design.layout, parts),
         )
+        learner.store(gradients)
 
 
-def pooled(network: Network, parts: Sequence[Gradients]) -> Array | None:
+def pooled(layout: Any, parts: Sequence[Gradients]) -> Array | None:
     """The moments of the rows of all mini-batches together, for batch norm.
 
     With n_k rows in mini-batch k, and n in all::
@@ -77,7 +72,6 @@ def pooled(network: Network, parts: Sequence[Gradients]) -> Array | None:
     if not flat:
         return None
     together = np.empty_like(flat[0])
-    layout = network._design.layout
     moments = [layout.moments(each) for each in flat]
     shares = np.array([len(part.input) for part in parts])
     shares = (shares / shares.sum()).astype(together.dtype)[:, None]

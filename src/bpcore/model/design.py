@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -148,6 +149,15 @@ def output_and_loss(
     return output, allowed
 
 
+def require_outputs(sizes: tuple[int, ...], loss: Loss) -> None:
+    """Raise if the loss needs more outputs."""
+    if loss.name == "cross_entropy" and sizes[-1] == 1:
+        raise ValueError(
+            "sizes must end in at least 2 outputs for cross_entropy; got 1 "
+            "(binary_cross_entropy takes one)"
+        )
+
+
 def layer_factors(factors: Any, n_layers: int) -> tuple[float, ...]:
     """One factor of the learning rate for each layer of weights."""
     factors = _one_for_each("lr_factors", "number", factors, n_layers)
@@ -196,6 +206,57 @@ class Design:
     input_noise: float
     seed: int
     by_weights: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """What it is made of, by name; the loss as it is."""
+        return {
+            field.name: getattr(self, field.name) for field in dataclasses.fields(self)
+        }
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Design:
+        """The design of what `to_dict` gave, everything checked.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If something is missing, unknown or not as described.
+        """
+        names = {field.name for field in dataclasses.fields(cls)}
+        if set(stored) != names:
+            raise ValueError(
+                f"design must have {', '.join(sorted(names))}; got "
+                f"{', '.join(sorted(map(str, stored)))}"
+            )
+        sizes = layer_sizes(stored["sizes"])
+        n, hidden = len(sizes) - 1, len(sizes) - 2
+        lists = {name: stored[name] for name in ("activations", "norms", "dropout")}
+        for name, values in lists.items():
+            if not isinstance(values, tuple | list) or len(values) != n:
+                raise ValueError(
+                    f"{name} must have one entry for each of {n} layers; got {values!r}"
+                )
+        *activations, output = lists["activations"]
+        *norms, last_norm = lists["norms"]
+        *dropout, last_dropout = lists["dropout"]
+        if last_norm is not None or last_dropout != 0:
+            raise ValueError("the last layer must have neither a norm nor dropout")
+        door.instance("loss", stored["loss"], Loss)
+        output, loss = output_and_loss(output, stored["loss"])
+        require_outputs(sizes, loss)
+        seed = door.whole_number("seed", stored["seed"], 0)
+        if seed >= 1 << 64:
+            raise ValueError(f"seed must be below 2^64; got {seed}")
+        return cls(
+            sizes,
+            (*hidden_activations(activations, hidden), output),
+            loss,
+            (*hidden_norms(norms, hidden), None),
+            (*hidden_dropout(dropout, hidden), 0.0),
+            door.real_number("input_noise", stored["input_noise"]),
+            seed,
+            door.yes_or_no("by_weights", stored["by_weights"]),
+        )
 
     @property
     def of_z(self) -> tuple[bool, ...]:

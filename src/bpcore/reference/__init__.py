@@ -68,8 +68,6 @@ class Network(network.Network):
     """
 
     _engine_class = Engine
-    _runs_epochs = False
-    _shuffle = staticmethod(shuffle)
 
     def __repr__(self) -> str:
         return f"reference.{super().__repr__()}"

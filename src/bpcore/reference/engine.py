@@ -27,6 +27,7 @@ from bpcore.reference.layers import (
     key_of,
     normalise,
     normalise_back,
+    shuffle,
 )
 from bpcore.reference.losses import weighted_loss
 from bpcore.reference.optimizers import clip_norm, descend, limit_norms
@@ -55,6 +56,10 @@ class Layer:
 class Engine:
     """``bpcore._engine.Engine`` in NumPy: same methods, same order, same buffers."""
 
+    #: Whether it can go through several epochs at a time.
+    runs_epochs = False
+    shuffle = staticmethod(shuffle)
+
     def __init__(
         self,
         kernels: object,
@@ -63,21 +68,26 @@ class Engine:
         parameters: Array,
         running: Array | None,
         folded: Array | None,
+        counters: NDArray[np.int64],
     ) -> None:
         self.design, self.parameters = design, parameters
         self.layers = range(len(design.sizes) - 1)
         self.parts = design.layout.views(parameters)
         stored = np.zeros(0) if running is None else running
         self.running = design.layout.moments(stored)
-        self.capacity, self.gathers, self.lr, self.steps, self.seen = (
-            0,
-            False,
-            0.0,
-            0,
-            0,
-        )
-        self.layer_steps = tuple(0 for _ in self.layers)
+        self.capacity, self.gathers, self.lr = 0, False, 0.0
+        self.counters, self.layer_steps = counters, counters[2:]
         self.forget_waiting()
+
+    @property
+    def steps(self) -> int:
+        """How many steps the optimizer has made."""
+        return int(self.counters[0])
+
+    @property
+    def seen(self) -> int:
+        """How many mini-batches it was trained on."""
+        return int(self.counters[1])
 
     def __enter__(self) -> Engine:
         return self
@@ -249,11 +259,8 @@ class Engine:
         """One optimizer step on all parameters from a stored gradient."""
         gradients = self.design.layout.views(flat)
         of_weights, of_biases = self.optimizer.groups()
-        self.steps += 1
-        self.layer_steps = tuple(
-            steps + (factor != 0)
-            for steps, factor in zip(self.layer_steps, self.lr_factors, strict=True)
-        )
+        self.counters[0] += 1
+        self.layer_steps += np.not_equal(self.lr_factors, 0)
         for l in self.layers:
             if self.lr_factors[l] == 0:
                 continue
@@ -268,7 +275,7 @@ class Engine:
                     told = group | {
                         "lr_factor": group["lr_factor"] * self.lr_factors[l]
                     }
-                    descend(w, g, told, lr, self.layer_steps[l], _Rows(state))
+                    descend(w, g, told, lr, int(self.layer_steps[l]), _Rows(state))
             if self.optimizer.max_norm:
                 limit_norms(self.parts.weights[l], self.optimizer.max_norm)
 
@@ -312,7 +319,7 @@ class Engine:
                 self.clip_and_descend(flat, 1.0, lr)
             for l in self.followed:
                 follow(self.running[l], done[l].moments, len(X))
-        self.seen += 1
+        self.counters[1] += 1
         if waits:
             self.waiting += 1
             self.waiting_divisor += divisor
@@ -548,7 +555,7 @@ class Engine:
 
     def apply(self, flat: Array, moments: Array | None, n: int) -> None:
         self.clip_and_descend(flat, 1.0, self.lr)
-        self.seen += 1
+        self.counters[1] += 1
         if moments is not None:
             found = self.design.layout.moments(moments)
             for running, of_batch, factor in zip(

@@ -12,14 +12,15 @@ from numpy.typing import ArrayLike, NDArray
 from bpcore import _validation as door
 from bpcore._errstate import own_errstate
 from bpcore._table import in_short
+from bpcore.batches.batch import Batch
 from bpcore.errors import DivergenceError
 from bpcore.model.memory import norm
 from bpcore.network import Network
 from bpcore.tracing.record import record
 
 if TYPE_CHECKING:
-    from bpcore.history import History
     from bpcore.tracing.values import Trace
+    from bpcore.training.history import History
 
 #: A sigmoid is saturated outside of these, where its slope is below a 25th of the
 #: largest; tanh likewise, outside of -0.98 .. 0.98.
@@ -116,11 +117,11 @@ class GradientFlow:
         """
         self._checked(network)
 
-    def _checked(self, network: Network) -> tuple[Any, Any, Any]:
+    def _checked(self, network: Network) -> Batch:
         door.instance("network", network, Network)
-        network._require_derivatives()
-        batch = network._batch(self._X, self._y, self._weight, "GradientFlow: ")
-        network._require_rows(len(batch[0]), "GradientFlow: ")
+        network.learner.require_derivatives()
+        batch = network.learner.batch(self._X, self._y, self._weight, "GradientFlow: ")
+        network.learner.require_rows(len(batch), "GradientFlow: ")
         layers = len(self._records[0][2]["dW"]) if self._records else None
         if layers not in (None, len(network.weights)):
             raise ValueError(
@@ -153,8 +154,8 @@ class GradientFlow:
         start, epoch = time.perf_counter(), door.whole_number("epoch", epoch, 0)
         batch = self._checked(network)
         try:
-            with network._engine:
-                found = flow(record(network, *batch, apply=False))
+            with network.learner.engine:
+                found = flow(record(network, batch, apply=False))
         except DivergenceError:  # of these rows, which are none of those trained on
             nothing = [math.nan] * len(network.weights)
             found = dict.fromkeys(COLUMNS, nothing)

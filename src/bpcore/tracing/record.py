@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from bpcore import _validation as door
-from bpcore.errors import DivergenceError
+from bpcore.batches.batch import Batch
+from bpcore.batches.weights import ClassWeight
 from bpcore.model.memory import aligned_zeros, part
 from bpcore.network import Network
 from bpcore.tracing.memory import tell
 from bpcore.tracing.values import Parameters, Trace
-from bpcore.weights import ClassWeight
+from bpcore.training.learner import Learner
 
 if TYPE_CHECKING:
     from bpcore.model.gradients import Gradients
@@ -84,21 +85,20 @@ def trace(
     """
     door.instance("network", network, Network)
     apply = door.yes_or_no("apply", apply)
-    network._require_derivatives()
-    network._require_steps()
-    given = network._batch(X, y, sample_weight, some=False)
-    class_weights = network._class_weights(class_weight, given[1], whole=False)
-    batch = network._with_class_weights(given, class_weights, some=False)
-    network._require_rows(len(batch[0]))
-    with network._engine:
-        return record(network, *batch, apply, (*given[1:], class_weights))
+    learner = network.learner
+    learner.require_derivatives()
+    learner.require_steps()
+    given = learner.batch(X, y, sample_weight, some=False)
+    class_weights = learner.class_weights(class_weight, given.y, whole=False)
+    batch = given.times(class_weights, learner.design, some=False)
+    learner.require_rows(len(batch))
+    with learner.engine:
+        return record(network, batch, apply, (given.y, given.weight, class_weights))
 
 
 def record(
     network: Network,
-    X: Real,
-    targets: Real,
-    weights: Real | None,
+    batch: Batch,
     apply: bool,
     by_caller: tuple[Real, Real | None, Real | None] | None = None,
 ) -> Trace:
@@ -108,42 +108,40 @@ def record(
     before, and the class weights.  Where the optimizer makes no steps, the parameters
     after it are those before.
     """
-    engine, n = network._engine, len(X)
+    learner = network.learner
+    engine, state, n = learner.engine, learner.state, len(batch)
+    X, targets, weights = batch.X, batch.y, batch.weight
     size, places = engine.tape_size(n, True)
     y, weight, class_weight = by_caller or (targets, weights, None)
     several = (y, weight, targets, weights)
     arrays = {id(array): array for array in several if array is not None}
     given = [X, *arrays.values()]
-    tell("this trace takes", _bytes(network, given, size, apply))
+    tell("this trace takes", _bytes(learner, given, size, apply))
     X, dX = X.copy(), np.empty_like(X)
-    flat, moments = np.empty_like(network.parameters), network._new_moments()
+    flat, moments = np.empty_like(state.parameters), learner.new_moments()
     losses = np.empty(n)
-    d_output = np.empty((n, network.sizes[-1]), network.dtype)
+    d_output = np.empty((n, learner.design.sizes[-1]), learner.dtype)
     memory = aligned_zeros(size, np.uint8)
-    network._reserve(n)
-    lr, step, seen = network.lr, engine.steps + 1, engine.seen
-    layer_steps = tuple(steps + 1 for steps in engine.layer_steps)
+    learner.reserve(n)
+    lr, step, seen = learner.lr, state.steps + 1, state.seen
+    layer_steps = tuple((state.layer_steps + 1).tolist())
     into = flat, dX, moments, memory, losses, d_output
     loss = engine.record(X, targets, weights, *into)
     if loss != loss or not (moments is None or door.all_finite(moments)):
-        raise DivergenceError(
-            f"{network._design.diverging} of this mini-batch is not finite; nothing "
-            "has changed"
-        )
-    weighs = weights is None or bool(weights.any())
-    gradients = network._as_gradients(loss, flat, dX, moments, weighs)
-    before, after = _step(network, gradients, apply)
+        learner.raise_divergence()
+    gradients = learner.as_gradients(loss, flat, dX, moments, batch.weighs)
+    before, after = _step(learner, gradients, apply)
     kept = {at: array.copy() for at, array in arrays.items()}
     return Trace(
         network=repr(network),
-        design=network._design,
-        optimizer=network.optimizer,
+        design=learner.design,
+        optimizer=state.optimizer,
         lr=lr,
         step=step,
         layer_steps=layer_steps,
         seen=seen,
-        lr_factors=network.lr_factors,
-        frozen=network.frozen,
+        lr_factors=state.lr_factors,
+        frozen=state.frozen,
         X=X,
         y=kept[id(y)],
         weight=kept.get(id(weight)),
@@ -153,7 +151,7 @@ def record(
         loss=loss,
         losses=losses,
         d_output=d_output,
-        layers=_layers(network, memory, places, n),
+        layers=_layers(learner, memory, places, n),
         gradients=gradients,
         before=before,
         after=after,
@@ -161,34 +159,34 @@ def record(
 
 
 def _step(
-    network: Network, gradients: Gradients, apply: bool
+    learner: Learner, gradients: Gradients, apply: bool
 ) -> tuple[Parameters, Parameters]:
-    """What the step changes, before it and after, in the network or in a copy."""
-
-    def parameters(buffers: dict[str, Any]) -> Parameters:
-        arrays = (buffers[name] for name in ("_parameters", "_state", "_running"))
-        return Parameters.of(network._design, network.optimizer, *arrays)
-
-    state = Network.__getstate__(network)  # copies
-    before = parameters(state)
-    if not network._makes_steps:
+    """What the step changes, before it and after, by the learner or by a copy."""
+    copy = learner.copy()
+    if not learner.makes_steps:
+        before = Parameters.of(learner.design, copy.state)
         return before, before
-    step = gradients.flat, gradients.moments, len(gradients.input), gradients.weighs
     if apply:
-        network._apply(*step)
-        return before, parameters(Network.__getstate__(network))
-    stepped = object.__new__(type(network))
-    Network.__setstate__(stepped, state)
-    stepped._apply(*step)
-    return before, parameters(vars(stepped))
+        learner.apply(gradients)
+        after = learner.state.copy(learner.design, learner.dtype)
+        return Parameters.of(learner.design, copy.state), Parameters.of(
+            learner.design, after
+        )
+    before = Parameters.of(
+        learner.design, learner.state.copy(learner.design, learner.dtype)
+    )
+    copy.apply(gradients)
+    return before, Parameters.of(learner.design, copy.state)
 
 
 def _layers(
-    network: Network, memory: Real, places: list[dict[str, int]], n: int
+    learner: Learner, memory: Real, places: list[dict[str, int]], n: int
 ) -> tuple[dict[str, Real], ...]:
     """The parts of the tape, by layer and name."""
     layers = []
-    for at, n_out, norm in zip(places, network.sizes[1:], network.norms, strict=True):
+    for at, n_out, norm in zip(
+        places, learner.design.sizes[1:], learner.design.norms, strict=True
+    ):
         shapes = dict.fromkeys(("a", "f", "z", "delta"), (n, n_out))
         if norm:
             shapes["hat"] = (n, n_out)
@@ -197,32 +195,34 @@ def _layers(
             shapes["moments"] = (2, n_out)
         layers.append(
             {
-                name: part(memory, at[name], shape, network.dtype)
+                name: part(memory, at[name], shape, learner.dtype)
                 for name, shape in shapes.items()
             }
         )
     return tuple(layers)
 
 
-def _bytes(network: Network, given: list[Real], tape: int, apply: bool) -> int:
+def _bytes(learner: Learner, given: list[Real], tape: int, apply: bool) -> int:
     """What a trace takes: copies of what is given, dX, losses and their derivatives;
     the tape; parameters, state, gradients.
 
     And a workspace, where the network has none yet that is large enough.
     """
-    state = 0 if network._state is None else network._state.nbytes
+    state, design = learner.state, learner.design
+    arrays = state.optimizer_arrays
+    optimizer = 0 if arrays is None else arrays.nbytes
     copies = 3  # before, after, gradients
     if not apply:  # the copy that makes the step
-        if network.optimizer.clip_norm:  # stores a gradient, and scales another
+        if state.optimizer.clip_norm:  # stores a gradient, and scales another
             copies += 2
-        if network._running.size:  # has room for folded weights
+        if state.moments.size:  # has room for folded weights
             copies += 1
     X, n = given[0], len(given[0])
     size = sum(array.nbytes for array in given) + X.nbytes
-    size += n * (8 + network.sizes[-1] * network.dtype.itemsize)
-    size += tape + copies * network.parameters.nbytes + 2 * state
-    if n > network._engine.capacity:
-        noisy = network.sizes[0] if network.input_noise else 0
-        size += (2 * max(network.sizes[1:]) + noisy) * n * network.dtype.itemsize
-        size += network._engine.tape_size(n)[0]
+    size += n * (8 + design.sizes[-1] * learner.dtype.itemsize)
+    size += tape + copies * state.parameters.nbytes + 2 * optimizer
+    if n > learner.engine.capacity:
+        noisy = design.sizes[0] if design.input_noise else 0
+        size += (2 * max(design.sizes[1:]) + noisy) * n * learner.dtype.itemsize
+        size += learner.engine.tape_size(n)[0]
     return size

@@ -18,6 +18,7 @@ from bpcore.model.design import Design
 from bpcore.model.gradients import Gradients
 from bpcore.model.layout import Views
 from bpcore.model.memory import Real
+from bpcore.model.state import State
 from bpcore.tracing.memory import tell
 
 if TYPE_CHECKING:
@@ -70,27 +71,16 @@ class Parameters:
         return self.biases
 
     @classmethod
-    def of(
-        cls,
-        design: Design,
-        optimizer: Optimizer,
-        flat: Real,
-        state: Real | None,
-        running: Real,
-    ) -> Parameters:
-        """Views of a network's buffers, or of copies of them."""
+    def of(cls, design: Design, state: State) -> Parameters:
+        """Views of a state's arrays."""
         layout = design.layout
-        parts = layout.views(flat)
-        rows = [] if state is None else [row[: flat.size] for row in state]
+        parts = layout.views(state.parameters)
         return cls(
             parts.weights,
             parts.biases,
             parts.gains,
-            {
-                name: layout.views(row)
-                for name, row in zip(optimizer.states, rows, strict=True)
-            },
-            layout.moments(running),
+            {name: layout.views(row) for name, row in state.optimizer_rows().items()},
+            layout.moments(state.moments),
         )
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,9 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from bpcore import _validation as door
 from bpcore._errstate import own_errstate
 from bpcore.losses import BinaryCrossEntropy, CrossEntropy, TargetKind
-
-if TYPE_CHECKING:
-    from bpcore.model.design import Design
+from bpcore.model.design import Design
 
 Weights = NDArray[np.float64]
 
@@ -38,7 +36,7 @@ def scaled_to_mean_1(weights: Weights) -> Weights:
     Examples
     --------
     >>> import numpy as np
-    >>> from bpcore.weights import scaled_to_mean_1
+    >>> from bpcore.batches.weights import scaled_to_mean_1
     >>> scaled_to_mean_1(np.array([1.0, 3.0]))
     array([0.5, 1.5])
     """

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bpcore._errstate import callers_errstate, own_errstate
+from bpcore.batches.batch import Batch
 from bpcore.errors import DivergenceError
 from bpcore.model.memory import Real
 from bpcore.optimizers import LBFGS
-from bpcore.stopping import complete, raise_if_stopped
-
-if TYPE_CHECKING:
-    from bpcore.history import History
-    from bpcore.network import Network
+from bpcore.training.learner import Learner
+from bpcore.training.record import Record
+from bpcore.training.watch import complete, raise_if_stopped
 
 #: Rows that are differentiated at a time.
 ROWS_AT_A_TIME = 1024
@@ -27,11 +26,11 @@ class _Callers(Exception):
     """An error that must not be taken for SciPy's own."""
 
 
-def penalty(network: Network) -> NDArray[np.float64]:
+def penalty(learner: Learner) -> NDArray[np.float64]:
     """The weight decay of every parameter."""
-    decay = np.zeros(network.parameters.size)
-    parts = network._design.layout.views(decay)
-    of_weights, of_biases = network.optimizer.both()
+    decay = np.zeros(learner.state.parameters.size)
+    parts = learner.design.layout.views(decay)
+    of_weights, of_biases = learner.state.optimizer.both()
     for W, b, gain in zip(parts.weights, parts.biases, parts.gains, strict=True):
         W[...], b[...] = of_weights.weight_decay, of_biases.weight_decay
         if gain is not None:
@@ -40,36 +39,38 @@ def penalty(network: Network) -> NDArray[np.float64]:
 
 
 def loss_and_gradient(
-    network: Network, data: tuple[Any, Any, Any], moments: Real | None = None
+    learner: Learner, data: Batch, moments: Real | None = None
 ) -> tuple[float, NDArray[np.float64]]:
     """Mean loss of all rows and its gradient, as many rows at a time as fit a cache.
 
     The moments that batch norm finds go into `moments`.
     """
-    X, y, weight = data
-    engine, total = network._engine, 0.0
-    sums, part = np.zeros(network.parameters.size), np.empty_like(network.parameters)
+    engine, total = learner.engine, 0.0
+    sums, part = (
+        np.zeros(learner.state.parameters.size),
+        np.empty_like(learner.state.parameters),
+    )
     # Batch norm takes the moments of all rows, and a loss function need be no mean.
-    whole = "batch" in network.norms or network._design.asks
-    at_a_time = len(X) if whole else min(ROWS_AT_A_TIME, len(X))
-    network._reserve(at_a_time, network.input_noise > 0)
-    for first in range(0, len(X), at_a_time):
+    whole = learner.design.joins_last or learner.design.asks
+    n = len(data)
+    at_a_time = n if whole else min(ROWS_AT_A_TIME, n)
+    learner.reserve(at_a_time)
+    for first in range(0, n, at_a_time):
         raise_if_stopped()
-        rows = slice(first, first + at_a_time)
-        w = None if weight is None else weight[rows]
-        loss = engine.gradients(X[rows], y[rows], w, part, None, moments)
-        sums += len(X[rows]) * part
-        total += len(X[rows]) * loss
-    return total / len(X), sums / len(X)
+        rows = data.rows(slice(first, first + at_a_time))
+        loss = engine.gradients(rows.X, rows.y, rows.weight, part, None, moments)
+        sums += len(rows) * part
+        total += len(rows) * loss
+    return total / n, sums / n
 
 
-def take_moments(network: Network, data: tuple[Any, Any, Any]) -> None:
+def take_moments(learner: Learner, data: Batch) -> None:
     """Let the running moments be those of all rows."""
-    if network._running.size:
-        moments, n = np.empty_like(network._running), len(data[0])
-        loss_and_gradient(network, data, moments)
-        found = network._design.layout.moments(moments)
-        for running, of_data in zip(network.running_moments, found, strict=True):
+    if learner.state.moments.size:
+        moments, n = np.empty_like(learner.state.moments), len(data)
+        loss_and_gradient(learner, data, moments)
+        found = learner.design.layout.moments(moments)
+        for running, of_data in zip(learner.moments, found, strict=True):
             if running is not None:
                 running[...] = of_data[0], of_data[1] * n / (n - 1)
 
@@ -87,10 +88,10 @@ def minimizer() -> Any:
 
 @own_errstate
 def fit(
-    network: Network,
-    data: tuple[Any, Any, Any],
+    learner: Learner,
+    data: Batch,
     epochs: int,
-    history: History,
+    record: Record,
     end_epoch: Callable[[float, float], bool],
 ) -> bool:
     """Up to so many iterations; returns whether it has converged.
@@ -100,36 +101,36 @@ def fit(
     too, the network is as after the last epoch in the history.
     """
     minimize = minimizer()
-    settings = network.optimizer
+    settings = learner.state.optimizer
     assert isinstance(settings, LBFGS)
-    decay = penalty(network)
-    free = ~network._design.layout.per_parameter(network.frozen)
-    parameters = network.parameters
+    decay = penalty(learner)
+    free = ~learner.design.layout.per_parameter(learner.state.frozen)
+    parameters = learner.state.parameters
     losses: dict[bytes, float] = {}  # at the points of this iteration
 
     def objective(x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         parameters[free] = x
-        loss, gradient = loss_and_gradient(network, data)
+        loss, gradient = loss_and_gradient(learner, data)
         losses[x.tobytes()] = loss
         w = parameters.astype(np.float64)
         loss += 0.5 * float((decay * w * w)[free].sum())
         return loss, (gradient + decay * w)[free]
 
     def point() -> tuple[Real, Real, int]:
-        return parameters[free], network._running.copy(), network._engine.steps
+        return parameters[free], learner.state.moments.copy(), learner.state.steps
 
     def put_back() -> None:
         """Set the network to the point that it had after the last epoch."""
-        parameters[free], network._running[...], steps = reached[len(history)]
-        network._engine.steps = steps
-        network._epochs = epochs_before + len(history)
+        parameters[free], learner.state.moments[...], steps = reached[len(record)]
+        learner.state.counters[0] = steps
+        learner.state.epochs = epochs_before + len(record)
 
     start = parameters[free].astype(np.float64)
-    epochs_before = network._epochs - len(history)
+    epochs_before = learner.state.epochs - len(record)
     #: Points by the length of the history: the last one, and while an epoch is
     #: recorded the next.
-    reached = {len(history): point()}
-    before, clock = loss_and_gradient(network, data)[0], time.perf_counter()
+    reached = {len(record): point()}
+    before, clock = loss_and_gradient(learner, data)[0], time.perf_counter()
     if not np.isfinite(before):
         raise DivergenceError(
             "the loss is not finite before epoch 1; nothing has changed", 1
@@ -137,10 +138,10 @@ def fit(
 
     def iteration(x: NDArray[np.float64]) -> None:
         nonlocal before, clock
-        epoch = len(history)
+        epoch = len(record)
         parameters[free] = x
-        network._engine.steps += 1
-        take_moments(network, data)
+        learner.state.counters[0] += 1
+        take_moments(learner, data)
         reached[epoch + 1] = point()
         try:
             seconds = time.perf_counter() - clock

@@ -23,7 +23,7 @@ class Snapshot:
     Examples
     --------
     >>> import numpy as np
-    >>> from bpcore.snapshot import Snapshot
+    >>> from bpcore.model.snapshot import Snapshot
     >>> a = np.zeros(2)
     >>> with Snapshot() as snapshot:
     ...     snapshot.take([a])

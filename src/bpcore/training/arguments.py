@@ -3,79 +3,110 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bpcore import _validation as door
-from bpcore import lbfgs
-from bpcore.data import Batch, Stream, is_stream, split
-from bpcore.differences import Differences
+from bpcore.batches.batch import Batch
+from bpcore.batches.split import split
+from bpcore.batches.stream import Stream, is_stream
+from bpcore.batches.weights import scaled_to_mean_1
 from bpcore.losses import CustomLoss
 from bpcore.metrics import Metric, as_metrics, is_name
+from bpcore.model.state import Quantity
 from bpcore.optimizers import LBFGS
 from bpcore.schedules import ReduceOnPlateau
-from bpcore.stopping import Watch
-from bpcore.training import BATCH_SIZE, BatchCallback, Callback, Fit
-from bpcore.weights import scaled_to_mean_1
+from bpcore.training import lbfgs
+from bpcore.training.differences import Differences
+from bpcore.training.learner import Learner
+from bpcore.training.options import BatchCallback, Callback, complete_options
+from bpcore.training.watch import Watch, plateau_watch
 
-if TYPE_CHECKING:
-    from bpcore.network import Network
+#: Default batch size.
+BATCH_SIZE = 32
 
 
-def prepare(
-    network: Network,
+@dataclass(frozen=True)
+class Arguments:
+    """What a fit is given, checked.
+
+    Attributes
+    ----------
+    data : Batch or Stream
+    batch_size : int
+        Rows of every mini-batch but the last.
+    held_back : Batch or None
+        Validation data.
+    measured : Batch or None
+        The data that metrics are of, with the caller's targets.
+    watch : Watch
+        Of the quantity that patience and the best epoch follow.
+    plateau : (Quantity, ReduceOnPlateau) or None
+        What a schedule follows.
+    differences : Differences or None
+        What makes the steps in place of backpropagation.
+    """
+
+    data: Batch | Stream
+    epochs: int
+    batch_size: int
+    shuffle: bool
+    accumulate: int
+    held_back: Batch | None
+    measured: Batch | None
+    metrics: tuple[Metric, ...]
+    watch: Watch
+    plateau: tuple[Quantity, ReduceOnPlateau] | None
+    restore_best: bool
+    callbacks: tuple[Callback, ...]
+    batch_callbacks: tuple[BatchCallback, ...]
+    progress: bool
+    differences: Differences | None
+
+
+def checked_arguments(
+    learner: Learner,
+    network: object,
     X: Any,
     y: Any,
-    *,
-    epochs: int,
-    batch_size: int | None,
-    shuffle: bool,
-    validation: Any,
-    sample_weight: Any,
-    class_weight: Any,
-    metrics: Any,
-    monitor: str | None,
-    mode: str,
-    patience: int | None,
-    min_delta: float,
-    restore_best: bool,
-    accumulate: int,
-    callbacks: Iterable[Callback],
-    batch_callbacks: Iterable[BatchCallback],
-    steps_per_epoch: int | None,
-    progress: bool,
-    gradient: str,
-    whole: bool = True,
-) -> Fit:
-    """The arguments of ``Network.fit``, checked before anything has changed.
+    given: Mapping[str, Any],
+    whole: bool,
+) -> Arguments:
+    """The data and options of ``Network.fit``, checked before anything has changed.
 
-    `whole` tells whether X and y are all data there are: then the weights are scaled to
-    mean 1.
+    `network` is handed to callbacks that check it.  `whole` tells whether X and y are
+    all data there are: then the weights are scaled to mean 1.
     """
-    epochs = door.whole_number("epochs", epochs, 1)
+    options = complete_options("Network.fit", given)
+    validation, class_weight = options["validation"], options["class_weight"]
+    sample_weight, batch_size = options["sample_weight"], options["batch_size"]
+    epochs = door.whole_number("epochs", options["epochs"], 1)
     if batch_size is not None:
         batch_size = door.whole_number("batch_size", batch_size, 1)
-    accumulate = door.whole_number("accumulate", accumulate, 1)
-    shuffle = door.yes_or_no("shuffle", shuffle)
-    restore_best = door.yes_or_no("restore_best", restore_best)
-    show = door.yes_or_no("progress", progress)
-    per_epoch = _callables("callbacks", callbacks)
-    per_batch = _callables("batch_callbacks", batch_callbacks)
-    door.one_of("gradient", gradient, ("backpropagation", "numerical"))
-    wanted = as_metrics(metrics)
-    network._require_derivatives()
-    if not door.all_finite(network.parameters):
+    accumulate = door.whole_number("accumulate", options["accumulate"], 1)
+    shuffle = door.yes_or_no("shuffle", options["shuffle"])
+    restore_best = door.yes_or_no("restore_best", options["restore_best"])
+    progress = door.yes_or_no("progress", options["progress"])
+    per_epoch = _callables("callbacks", options["callbacks"])
+    per_batch = _callables("batch_callbacks", options["batch_callbacks"])
+    ways = "backpropagation", "numerical"
+    numerical = door.one_of("gradient", options["gradient"], ways) == "numerical"
+    wanted = as_metrics(options["metrics"])
+    learner.require_derivatives()
+    if not door.all_finite(learner.state.parameters):
         raise ValueError("the network's parameters must be finite before training")
     data: Batch | Stream
     class_weights = None
+    steps_per_epoch = options["steps_per_epoch"]
     if is_stream(X, y):
         _reject_for_streams(
-            network, sample_weight, class_weight, validation, batch_size
+            learner, sample_weight, class_weight, validation, batch_size
         )
-        class_weights = network._class_weights(class_weight, np.zeros(0), whole=False)
+        class_weights = learner.class_weights(class_weight, np.zeros(0), whole=False)
         data = Stream(X, steps_per_epoch, class_weights)
         held_back = mask = None
     else:
@@ -84,42 +115,51 @@ def prepare(
                 "steps_per_epoch needs mini-batches from an iterable for X"
             )
         data, held_back, mask = _split(
-            network, network._batch(X, y, sample_weight, some=whole), validation
+            learner, learner.batch(X, y, sample_weight, some=whole), validation
         )
-        class_weights = network._class_weights(class_weight, data[1], whole=whole)
-        batch_size = _rows_of_a_batch(network, batch_size, len(data[0]))
-    held_back = held_back or _validation_data(network, validation)
+        class_weights = learner.class_weights(class_weight, data.y, whole=whole)
+        batch_size = _rows_of_a_batch(learner, batch_size, len(data))
+    held_back = held_back or _validation_data(learner, validation)
     validates = held_back is not None
-    wanted += _monitored(wanted, monitor, network._reducer)
-    watch = Watch(monitor, mode, patience, min_delta, wanted, validates)
-    _reject_for_lbfgs(network, per_batch, accumulate)
-    if gradient == "numerical":
-        _reject_for_differences(network, accumulate)
+    monitor = options["monitor"]
+    wanted += _monitored(wanted, monitor, learner.reducer)
+    watch = Watch(
+        monitor,
+        options["mode"],
+        options["patience"],
+        options["min_delta"],
+        wanted,
+        validates,
+    )
+    _reject_for_lbfgs(learner, per_batch, accumulate)
+    if numerical:
+        _reject_for_differences(learner, accumulate)
     measured = None
     if wanted:
         if held_back is not None:
-            given = y if mask is not None else validation[1]
-            measured = _measured(network, held_back, given, mask)
+            given_y = y if mask is not None else validation[1]
+            measured = _measured(learner, held_back, given_y, mask)
         elif isinstance(data, Stream):
             raise ValueError(
                 "metrics of mini-batches from an iterable need validation data"
             )
         else:
-            measured = _measured(network, data, y, None)
+            measured = _measured(learner, data, y, None)
         for metric in wanted:
-            metric.check(measured[1], network.sizes[-1], network._design.target_kind)
+            metric.check(
+                measured.y, learner.design.sizes[-1], learner.design.target_kind
+            )
     for callback in per_epoch:
         if callable(check := getattr(callback, "check", None)):
             check(network)
     if not isinstance(data, Stream):
-        data = network._with_class_weights(data, class_weights, some=whole)
-        if whole and data[2] is not None:
-            data = *data[:2], scaled_to_mean_1(data[2])
-        _probe(network, data)
+        data = data.times(class_weights, learner.design, some=whole)
+        if whole and data.weight is not None:
+            data = Batch(data.X, data.y, scaled_to_mean_1(data.weight))
+        _probe(learner, data)
     if held_back is not None:
-        held_back = network._with_class_weights(held_back, class_weights, "validation ")
-    return Fit(
-        network,
+        held_back = held_back.times(class_weights, learner.design, "validation ")
+    return Arguments(
         data,
         epochs,
         batch_size or BATCH_SIZE,
@@ -129,34 +169,34 @@ def prepare(
         measured,
         wanted,
         watch,
-        network._watch_plateau(wanted, validates),
+        plateau_watch(learner.reducer, wanted, validates),
         restore_best,
         per_epoch,
         per_batch,
-        show,
-        Differences(network) if gradient == "numerical" else None,
+        progress,
+        Differences(learner) if numerical else None,
     )
 
 
-def _probe(network: Network, data: Batch) -> None:
+def _probe(learner: Learner, data: Batch) -> None:
     """Raise if a loss of the user's cannot weigh samples as these are weighed."""
-    (X, y, weight), loss = data, network._design.loss
+    weight, loss = data.weight, learner.design.loss
     if isinstance(loss, CustomLoss) and weight is not None and np.ptp(weight):
         two = [int(weight.argmin()), int(weight.argmax())]
-        a = network._outputs(X[two])
-        loss.weighted(a, y[two], weight[two], 1.0)
+        loss.weighted(learner.outputs(data.X[two]), data.y[two], weight[two], 1.0)
 
 
 def _split(
-    network: Network, data: Batch, validation: Any
+    learner: Learner, data: Batch, validation: Any
 ) -> tuple[Batch, Batch | None, NDArray[np.bool_] | None]:
     """The data, what is held back of them where validation is a share, and its rows."""
     if isinstance(validation, bool) or not isinstance(validation, numbers.Real):
         return data, None, None
     fraction = door.number_within("validation", validation, None, 1.0)
-    rest, held, mask = split(network, data, fraction)
-    for _, _, weight in (rest, held):
-        if weight is not None and not weight.any():
+    shuffle = learner.engine.shuffle
+    rest, held, mask = split(data, fraction, learner.design, shuffle)
+    for part in (rest, held):
+        if not part.weighs:
             raise ValueError(
                 f"sample_weight must not be all zero on one side of {validation=}"
             )
@@ -164,14 +204,13 @@ def _split(
 
 
 def _measured(
-    network: Network, data: Batch, y: Any, mask: NDArray[np.bool_] | None
+    learner: Learner, data: Batch, y: Any, mask: NDArray[np.bool_] | None
 ) -> Batch:
     """The data that metrics are of: with the caller's targets y, of rows of the mask.
 
     Nothing of the targets is lost to the network's dtype.
     """
-    X, targets, weight = data
-    return X, network._exact_targets(y, targets, mask), weight
+    return Batch(data.X, learner.exact_targets(y, data.y, mask), data.weight)
 
 
 def _monitored(
@@ -187,16 +226,16 @@ def _monitored(
     return more
 
 
-def _rows_of_a_batch(network: Network, batch_size: int | None, n: int) -> int:
+def _rows_of_a_batch(learner: Learner, batch_size: int | None, n: int) -> int:
     """Rows of every mini-batch but the last."""
-    full = network.optimizer.full_batch
+    full = learner.state.optimizer.full_batch
     if full and batch_size is not None and batch_size < n:
+        name = type(learner.state.optimizer).__name__
         raise ValueError(
-            f"batch_size must be all {n} rows for {type(network.optimizer).__name__}, "
-            f"or None; got {batch_size}"
+            f"batch_size must be all {n} rows for {name}, or None; got {batch_size}"
         )
     size = n if full else min(batch_size or BATCH_SIZE, n)
-    if "batch" in network.norms and size == 1:
+    if "batch" in learner.design.norms and size == 1:
         raise ValueError(
             "batch_size must leave at least 2 rows in every mini-batch for batch "
             f"norm; {n} rows in mini-batches of {size} leave 1"
@@ -205,7 +244,7 @@ def _rows_of_a_batch(network: Network, batch_size: int | None, n: int) -> int:
 
 
 def _reject_for_streams(
-    network: Network,
+    learner: Learner,
     sample_weight: Any,
     class_weight: Any,
     validation: Any,
@@ -230,17 +269,17 @@ def _reject_for_streams(
             "validation must be (X, y) with mini-batches from an iterable; "
             f"got {validation!r}"
         )
-    if network.optimizer.full_batch:
+    if learner.state.optimizer.full_batch:
         raise ValueError(
-            f"{type(network.optimizer).__name__} needs all of the data at once; "
+            f"{type(learner.state.optimizer).__name__} needs all of the data at once; "
             "got an iterable of mini-batches"
         )
 
 
 def _reject_for_lbfgs(
-    network: Network, per_batch: tuple[BatchCallback, ...], accumulate: int
+    learner: Learner, per_batch: tuple[BatchCallback, ...], accumulate: int
 ) -> None:
-    if isinstance(network.optimizer, LBFGS):
+    if isinstance(learner.state.optimizer, LBFGS):
         lbfgs.minimizer()  # imported before threads begin and anything has changed
         for name, given in (
             ("batch_callbacks", per_batch),
@@ -252,9 +291,9 @@ def _reject_for_lbfgs(
                 )
 
 
-def _reject_for_differences(network: Network, accumulate: int) -> None:
+def _reject_for_differences(learner: Learner, accumulate: int) -> None:
     wrong = None
-    if isinstance(network.optimizer, LBFGS):
+    if isinstance(learner.state.optimizer, LBFGS):
         wrong = "LBFGS, which makes no mini-batches"
     elif accumulate > 1:
         wrong = f"{accumulate=}: every mini-batch makes a step of its own"
@@ -277,7 +316,7 @@ def _callables(name: str, callbacks: Any) -> tuple[Any, ...]:
     return checked
 
 
-def _validation_data(network: Network, validation: Any) -> Batch | None:
+def _validation_data(learner: Learner, validation: Any) -> Batch | None:
     if validation is None:
         return None
     expected = "validation must be (X, y), (X, y, sample_weight) or a fraction"
@@ -286,4 +325,4 @@ def _validation_data(network: Network, validation: Any) -> Batch | None:
     if len(validation) not in (2, 3):
         raise ValueError(f"{expected}; got {len(validation)} entries")
     X, y, *weight = validation
-    return network._batch(X, y, weight[0] if weight else None, "validation ")
+    return learner.batch(X, y, weight[0] if weight else None, "validation ")

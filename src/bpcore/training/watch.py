@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import NoReturn
 
 from bpcore import _validation as door
 from bpcore.metrics import ALIASES, METRICS, Metric
-
-if TYPE_CHECKING:
-    from bpcore.history import History
+from bpcore.model.state import Quantity
+from bpcore.schedules import ReduceOnPlateau
+from bpcore.training.record import Record
 
 
 class Watch:
@@ -74,14 +75,14 @@ class Watch:
         self.best = self.sign * value
 
     def better(
-        self, history: History, confirmed: Callable[[], bool] = lambda: True
+        self, record: Record, confirmed: Callable[[], bool] = lambda: True
     ) -> bool:
         """Whether the last epoch was the best one so far.
 
         NaN never is, nor is it waited for.  ``confirmed()`` is a further condition,
         evaluated where the value fulfils the first.
         """
-        value = self.sign * history._last(self.monitor)
+        value = self.sign * record.last(self.monitor)
         if math.isnan(value):
             return False
         # The first finite value is, whatever min_delta says.
@@ -129,15 +130,17 @@ def _reject_monitor(of: str, monitor: object, columns: Sequence[str]) -> NoRetur
     )
 
 
-class Quantity(NamedTuple):
-    """What a schedule follows from fit to fit."""
-
-    name: str
-    """A column of the history."""
-    mode: str
-    """"min" or "max"."""
-    validates: bool
-    """Whether it is of validation data."""
+def plateau_watch(
+    reducer: ReduceOnPlateau | None, metrics: Sequence[Metric], validates: bool
+) -> tuple[Quantity, ReduceOnPlateau] | None:
+    """The quantity that a schedule has to follow in a fit, and how it does so."""
+    if reducer is None:
+        return None
+    owner = "ReduceOnPlateau's "
+    watch = Watch(reducer.monitor, reducer.mode, None, 0.0, metrics, validates, owner)
+    validates = validates and watch.monitor != "loss"
+    quantity = Quantity(watch.monitor, watch.mode, validates)
+    return quantity, dataclasses.replace(reducer, mode=watch.mode)
 
 
 # --- interrupts -----------------------------------------------------------------------
@@ -154,7 +157,7 @@ def complete(action: Callable[[], None]) -> None:
 
     Examples
     --------
-    >>> from bpcore.stopping import complete
+    >>> from bpcore.training.watch import complete
     >>> interrupts = [KeyboardInterrupt(), KeyboardInterrupt()]
     >>> def restore():
     ...     while interrupts:
@@ -211,7 +214,7 @@ def stopped_by(event: threading.Event) -> Iterator[None]:
     Examples
     --------
     >>> import threading
-    >>> from bpcore.stopping import raise_if_stopped, stopped_by
+    >>> from bpcore.training.watch import raise_if_stopped, stopped_by
     >>> event = threading.Event()
     >>> with stopped_by(event):
     ...     raise_if_stopped()
@@ -219,7 +222,7 @@ def stopped_by(event: threading.Event) -> Iterator[None]:
     ...     raise_if_stopped()
     Traceback (most recent call last):
         ...
-    bpcore.stopping.Stopped
+    bpcore.training.watch.Stopped
     """
     before, _thread.stop = _thread.stop, event
     try:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from typing import Self
 
-    from bpcore.history import History
+    from bpcore.training.record import Record
 
 
 class Progress:
@@ -34,7 +34,7 @@ class Progress:
     def advance(self, row: int) -> None:
         """The epoch has reached this row."""
 
-    def end_epoch(self, history: History) -> None:
+    def end_epoch(self, record: Record) -> None:
         """An epoch is over."""
 
     def close(self) -> None:
@@ -52,12 +52,12 @@ class Progress:
         self.close()
 
 
-def summary(history: History) -> str:
+def summary(record: Record) -> str:
     """The latest losses and metrics in a few words."""
     return ", ".join(
-        f"{name.removesuffix('_loss')} {history._last(name):.4g}"
-        for name in history._names
-        if len(history) and name not in ("lr", "seconds")
+        f"{name.removesuffix('_loss')} {record.last(name):.4g}"
+        for name in record.names
+        if len(record) and name not in ("lr", "seconds")
     )
 
 
@@ -77,11 +77,11 @@ class Bar(Progress):
     def advance(self, row: int) -> None:
         self.bar.update(self.before + row - self.bar.n)
 
-    def end_epoch(self, history: History) -> None:
-        self.epoch, self.before = len(history), self.bar.n
+    def end_epoch(self, record: Record) -> None:
+        self.epoch, self.before = len(record), self.bar.n
         # The bar redraws at its own pace: an epoch may take a microsecond.
         self.describe(min(self.epoch + 1, self.epochs))
-        self.bar.set_postfix_str(summary(history), refresh=False)
+        self.bar.set_postfix_str(summary(record), refresh=False)
 
     def describe(self, epoch: int) -> None:
         self.bar.set_description(f"epoch {epoch}/{self.epochs}", refresh=False)
@@ -102,8 +102,8 @@ class Lines(Progress):
         self.printed = -math.inf
         self.line = ""
 
-    def end_epoch(self, history: History) -> None:
-        self.line = f"epoch {len(history)}/{self.epochs}: {summary(history)}"
+    def end_epoch(self, record: Record) -> None:
+        self.line = f"epoch {len(record)}/{self.epochs}: {summary(record)}"
         if time.monotonic() - self.printed >= 1:
             self.print_line()
 
@@ -140,9 +140,9 @@ class UntilItFails(Progress):
         except Exception:
             self.fall_silent()
 
-    def end_epoch(self, history: History) -> None:
+    def end_epoch(self, record: Record) -> None:
         try:
-            self.shown.end_epoch(history)
+            self.shown.end_epoch(record)
         except Exception:
             self.fall_silent()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from bpcore._errstate import own_errstate
 from bpcore._table import ROWS, in_short
 from bpcore.metrics import ALIASES
+from bpcore.training.record import Record
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,27 +55,14 @@ class History:
     (array([2., 0.]), array([0., 0.]))
     """
 
-    def __init__(self) -> None:
-        # An interrupt within `_append` may leave columns longer than this.
-        self._length = 0
-        self._raw: dict[str, list[float]] = {"loss": []}
+    def __init__(self, record: Record | None = None) -> None:
+        self._record = Record() if record is None else record
         self.stopped = "epochs"
         self.best_epoch = 0
         self.restored: int | None = None
 
-    @property
-    def _names(self) -> list[str]:
-        """The columns with a value, "lr" and "seconds" last, however late others came.
-
-        An interrupt within the first `_append` may leave columns without one.
-        """
-        last = ("lr", "seconds")
-        names = [name for name in self._raw if name not in last]
-        names += [name for name in last if name in self._raw]
-        return names if self._length else ["loss"]
-
     def __getitem__(self, name: str) -> NDArray[np.float64]:
-        names = self._names
+        names = self._record.names
         name = name if name in names else ALIASES.get(name, name)
         if name not in names:
             raise KeyError(f"{name!r}; there are {', '.join(names)}")
@@ -83,9 +70,9 @@ class History:
 
     def __getattr__(self, name: str) -> Any:
         hint = ""
-        if "_raw" in vars(self):  # not while it is unpickled
+        if "_record" in vars(self):  # not while it is unpickled
             known = ALIASES.get(name, name)
-            if known in self._names:
+            if known in self._record.names:
                 hint = f"; that column is history[{known!r}]"
         raise AttributeError(
             f"{type(self).__name__!r} object has no attribute {name!r}{hint}",
@@ -94,11 +81,7 @@ class History:
         )
 
     def _column(self, name: str) -> NDArray[np.float64]:
-        return np.array(self._raw.get(name, [])[: self._length])
-
-    def _last(self, name: str) -> float:
-        """The value of the last epoch."""
-        return self._raw[name][self._length - 1]
+        return self._record.column(name)
 
     @property
     def loss(self) -> NDArray[np.float64]:
@@ -124,16 +107,20 @@ class History:
     def metrics(self) -> dict[str, NDArray[np.float64]]:
         """Each metric after each epoch, by its name."""
         others = ("loss", "validation_loss", "lr", "seconds")
-        return {name: self._column(name) for name in self._names if name not in others}
+        return {
+            name: self._column(name)
+            for name in self._record.names
+            if name not in others
+        }
 
     def __len__(self) -> int:
-        return self._length
+        return len(self._record)
 
     def __repr__(self) -> str:
         last = "".join(
-            f", last {name.replace('_', ' ')} {self._last(name):.6g}"
-            for name in self._names
-            if name not in ("lr", "seconds") and self._length
+            f", last {name.replace('_', ' ')} {self._record.last(name):.6g}"
+            for name in self._record.names
+            if name not in ("lr", "seconds") and len(self)
         )
         if self.stopped != "epochs":
             last += f", stopped by {self.stopped}"
@@ -141,11 +128,11 @@ class History:
         return f"<History of {epochs}{last}>"
 
     def __str__(self) -> str:
-        names = self._names
+        names = self._record.names
         rows = [
             [f"{epoch + 1}"]
             + [
-                f"{self._raw[name][epoch]:{'.3g' if name == 'seconds' else '.6g'}}"
+                f"{self[name][epoch]:{'.3g' if name == 'seconds' else '.6g'}}"
                 for name in names
             ]
             for epoch in range(len(self))
@@ -171,7 +158,7 @@ class History:
         >>> list(net.fit([[1.0]], [[2.0]], epochs=1, progress=False).to_dict())
         ['loss', 'lr', 'seconds']
         """
-        return {name: self._column(name) for name in self._names}
+        return {name: self._column(name) for name in self._record.names}
 
     @own_errstate
     def plot(self, axes: Axes | None = None) -> Any:
@@ -236,31 +223,3 @@ class History:
                 panel.axvline(self.best_epoch, color="grey", lw=1, ls=":", label="best")
         axes.legend(frameon=False)
         return figure
-
-    def _append(self, **values: float | None) -> None:
-        """One more epoch, what is None left out; all of it or, interrupted, nothing."""
-        length, raw, count = self._length, self._raw, 0
-        for name, value in values.items():
-            if value is not None:
-                count += 1
-                if name not in raw:
-                    raw[name] = []
-                column = raw[name]
-                if len(column) != length:
-                    _fit(column, length)
-                column.append(float(value))
-        if count < len(raw):  # another optimizer, which has no rate
-            for column in raw.values():
-                if len(column) != length + 1:
-                    _fit(column, length + 1)
-        self._length = length + 1
-
-    def _shorten(self, length: int) -> None:
-        """Forget the epochs after so many."""
-        self._length = min(self._length, length)
-
-
-def _fit(column: list[float], length: int) -> None:
-    """Cut what an interrupted row left; NaN for epochs that the column is not of."""
-    column[length:] = []
-    column += [math.nan] * (length - len(column))

@@ -2,78 +2,76 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bpcore import _validation as door
+from bpcore.batches.batch import Batch
 from bpcore.errors import DivergenceError
 from bpcore.model.memory import Real
 from bpcore.numerical import CENTRAL_STEP, numerical_gradient
-from bpcore.stopping import raise_if_stopped
-
-if TYPE_CHECKING:
-    from bpcore.data import Batch
-    from bpcore.network import Network
+from bpcore.training.learner import Learner
+from bpcore.training.watch import raise_if_stopped
 
 
 class Differences:
-    """Numerical derivatives of a network's training loss, in a float64 copy of it.
+    """Numerical derivatives of a learner's training loss, in a float64 copy of it.
 
     The loss is that of the network's next step: with what drops out in it, its noise
     and its mini-batch's moments.
 
     Parameters
     ----------
-    network : Network
+    learner : Learner
         Left as it is, but by `run`.
     """
 
-    def __init__(self, network: Network) -> None:
-        self.network, self.twin = network, network.astype("float64")
+    def __init__(self, learner: Learner) -> None:
+        self.learner, self.twin = learner, learner.astype(np.dtype(np.float64))
 
     def by_parameters(
         self, batch: Batch, eps: float = CENTRAL_STEP, *, frozen: bool = True
     ) -> NDArray[np.float64]:
         """dE/dw of all parameters, or zero for the `frozen` ones if they are left out.
 
-        E is the mean loss of the mini-batch, as the network's door lets it in.
+        E is the mean loss of the mini-batch.
         """
-        network, twin = self.network, self.twin
+        learner, twin = self.learner, self.twin
         self._follow()
-        batch = _as_float64(batch)
+        batch = batch.astype(np.float64)
         which: Any = slice(None)
-        if not (frozen or all(network._factors)):
-            which = network._design.layout.per_parameter(network._factors) != 0
+        if not (frozen or all(learner.state.factors)):
+            which = learner.design.layout.per_parameter(learner.state.factors) != 0
 
         def loss(w: NDArray[np.float64]) -> float:
             raise_if_stopped()
-            twin.parameters[which] = w
-            return _finite(twin._training_loss(*batch))
+            twin.state.parameters[which] = w
+            return _finite(twin.training_loss(batch))
 
-        gradient = np.zeros(twin.parameters.size)
-        start = twin.parameters[which]
+        gradient = np.zeros(twin.state.parameters.size)
+        start = twin.state.parameters[which]
         gradient[which] = numerical_gradient(loss, start, eps, scaled=True)
         return gradient
 
     def by_input(self, batch: Batch, eps: float = CENTRAL_STEP) -> NDArray[np.float64]:
         """dE/dX, of the same."""
         self._follow()
-        X, targets, weight = _as_float64(batch)
+        batch = batch.astype(np.float64)
 
         def loss(X: NDArray[np.float64]) -> float:
-            return _finite(self.twin._training_loss(X, targets, weight))
+            return _finite(self.twin.training_loss(Batch(X, batch.y, batch.weight)))
 
-        return numerical_gradient(loss, X, eps, scaled=True)
+        return numerical_gradient(loss, batch.X, eps, scaled=True)
 
     def _follow(self) -> None:
-        """Let the copy be what the network is now."""
-        network, twin = self.network, self.twin
-        if not door.all_finite(network.parameters):
+        """Let the copy be what the learner is now."""
+        state, twin = self.learner.state, self.twin.state
+        if not door.all_finite(state.parameters):
             raise DivergenceError("the parameters are not finite: no step aside")
-        twin.parameters[...] = network.parameters
-        twin._engine.seen = network._engine.seen  # of which dropout and noise are made
+        twin.parameters[...] = state.parameters
+        twin.counters[...] = state.counters  # of which dropout and noise are made
 
     def run(
         self,
@@ -94,18 +92,18 @@ class Differences:
 
         Every mini-batch ends the turn, so `seconds`, `most` and `ends` have no say.
         """
-        network, engine = self.network, self.network._engine
+        learner, engine = self.learner, self.learner.engine
         end = min(first + batch_size, len(X))
-        if network._design.joins_last and len(X) - end == 1:
+        if learner.design.joins_last and len(X) - end == 1:
             end = len(X)
         at = slice(first, end) if order is None else order[first:end]
-        batch = X[at], y[at], None if weight is None else weight[at]
-        moments, rows = network._new_moments(), float(end - first)
-        if batch[2] is not None and not batch[2].any():
-            engine.seen += 1
+        batch = Batch(X, y, weight).rows(at)
+        moments, rows = learner.new_moments(), float(end - first)
+        if not batch.weighs:
+            learner.state.counters[1] += 1
             return end, total, divisor + rows, True
         try:
-            loss = _finite(network._training_loss(*batch, moments))
+            loss = _finite(learner.training_loss(batch, moments))
             if moments is not None:
                 _finite(float(np.abs(moments).max()))
             gradient = self.by_parameters(batch, frozen=False)
@@ -113,15 +111,9 @@ class Differences:
             return first, total, divisor, False
         if rates is not None:
             engine.lr = rates[0]
-        flat: Real = door.in_dtype(gradient, network.dtype)
+        flat: Real = door.in_dtype(gradient, learner.dtype)
         engine.apply(flat, moments, end - first)
         return end, total + rows * loss, divisor + rows, True
-
-
-def _as_float64(batch: Batch) -> Batch:
-    """The same mini-batch for a float64 network; labels stay what they are."""
-    X, y, weight = batch
-    return X.astype(np.float64), y if y.ndim == 1 else y.astype(np.float64), weight
 
 
 def _finite(loss: float) -> float:

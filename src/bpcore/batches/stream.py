@@ -1,23 +1,18 @@
-"""Where the mini-batches of a fit come from: arrays, or an iterable of mini-batches."""
+"""Mini-batches from an iterable, and how many rows make."""
 
 from __future__ import annotations
 
 import itertools
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bpcore import _validation as door
-
-if TYPE_CHECKING:
-    from bpcore.losses import TargetKind
-    from bpcore.network import Network
-
-#: X, y and the weights of the samples, as the engine takes them.
-Batch = tuple[Any, Any, Any]
+from bpcore.batches.batch import Batch, as_batch, joined
+from bpcore.model.design import Design
 
 
 def is_stream(X: object, y: object) -> bool:
@@ -107,14 +102,14 @@ def without_single_rows(batches: Iterable[Batch]) -> Iterator[Batch]:
     before: Batch | None = None
     held: Batch | None = None
     for batch in batches:
-        if held is not None and len(held[0]) == 1:
-            held = _joined(held, batch)
+        if held is not None and len(held) == 1:
+            held = joined(held, batch)
             continue
         if before is not None:
             yield before
-        before, held = held, _copy(batch)
-    if before is not None and held is not None and len(held[0]) == 1:
-        held = _joined(before, held)
+        before, held = held, batch.copy()
+    if before is not None and held is not None and len(held) == 1:
+        held = joined(before, held)
         before = None
     if before is not None:
         yield before
@@ -122,67 +117,21 @@ def without_single_rows(batches: Iterable[Batch]) -> Iterator[Batch]:
         yield held
 
 
-def _copy(batch: Batch) -> Batch:
-    X, y, weight = batch
-    return X.copy(), y.copy(), None if weight is None else weight.copy()
-
-
-def _joined(*batches: Batch) -> Batch:
-    """One mini-batch of the rows of all."""
-    weights = [weight for _, _, weight in batches]
-    if any(weight is not None for weight in weights):
-        shape = next(weight.shape[1:] for weight in weights if weight is not None)
-        weights = [
-            np.ones((len(X), *shape)) if weight is None else weight
-            for X, _, weight in batches
-        ]
-        weight = np.concatenate(weights)
-    else:
-        weight = None
-    X, y = (np.concatenate([batch[i] for batch in batches]) for i in (0, 1))
-    return X, y, weight
-
-
-def held_back(n: int, fraction: float) -> int:
-    """How many of n rows this share of them is."""
-    held = round(fraction * n)
-    if not 1 <= held < n:
-        raise ValueError(
-            f"validation={fraction} must leave at least one of {n} rows on each side"
-        )
-    return held
-
-
-def strata(y: NDArray[Any], targets: TargetKind) -> NDArray[Any]:
-    """The number of each sample's class, or of its combination of labels."""
-    if not targets.several or y.ndim == 1 or y.shape[1] == 1:
-        return targets.classes(y)
-    present = y > targets.threshold
-    return np.unique(present, axis=0, return_inverse=True)[1].reshape(-1)
-
-
-def split(
-    network: Network, data: Batch, fraction: float
-) -> tuple[Batch, Batch, NDArray[np.bool_]]:
-    """The data without a random share of it, that share, and a mask of its rows.
-
-    Classes are held back in proportion, and so are combinations of labels where a
-    sample may have several.  The same rows again in another fit to as many, or they
-    would be learnt after all.
-    """
-    X, y, weight = data
-    n, held, design = len(X), held_back(len(X), fraction), network._design
-    order = np.arange(n)
-    network._shuffle(order, np.random.PCG64(design.seed).random_raw(n))
-    if design.loss.classes:
-        groups = strata(y, design.target_kind)
-        order = order[np.argsort(groups[order], kind="stable")]
-    # Evenly spread over the order, so over the classes too.
-    at = ((np.arange(held) + 0.5) * n / held).astype(np.int64)
-    mask = np.zeros(n, bool)
-    mask[order[at]] = True
-
-    def rows(chosen: NDArray[np.bool_]) -> Batch:
-        return X[chosen], y[chosen], None if weight is None else weight[chosen]
-
-    return rows(~mask), rows(mask), mask
+def stream_batch(
+    design: Design,
+    dtype: np.dtype[Any],
+    item: Any,
+    number: int,
+    class_weights: NDArray[np.float64] | None,
+) -> Batch:
+    """A mini-batch as an iterable yields it, its weights as they are given."""
+    prefix = f"mini-batch {number}: "
+    expected = f"{prefix}it must be (X, y) or (X, y, sample_weight)"
+    if not isinstance(item, tuple | list):
+        raise TypeError(f"{expected}; got {type(item).__name__}")
+    if len(item) not in (2, 3):
+        raise ValueError(f"{expected}; got {len(item)} entries")
+    X, y, *weight = item
+    given = weight[0] if weight else None
+    batch = as_batch(design, dtype, X, y, given, prefix, some=False)
+    return batch.times(class_weights, design, prefix, some=False)

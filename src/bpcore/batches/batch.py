@@ -1,0 +1,135 @@
+"""One mini-batch or data set, as the kernels read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from bpcore import _validation as door
+from bpcore.batches.weights import Weights, with_class_weights
+from bpcore.model.design import Design
+from bpcore.model.memory import Real
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Batch:
+    """Rows, their targets and their weights, checked once against a `Design`.
+
+    Attributes
+    ----------
+    X : array (n, n_0)
+    y : array (n, n_L), or labels int64 (n,)
+    weight : float64 array (n,) or (n, n_L), or None for 1
+    """
+
+    X: Real
+    y: NDArray[Any]
+    weight: Weights | None = None
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def __repr__(self) -> str:
+        return f"<Batch of {len(self):,} rows>"
+
+    @property
+    def weighs(self) -> bool:
+        """Whether a row has a weight above 0."""
+        return self.weight is None or bool(self.weight.any())
+
+    def rows(self, at: Any) -> Batch:
+        """Some of the rows: by a slice, an index array or a mask."""
+        weight = None if self.weight is None else self.weight[at]
+        return Batch(self.X[at], self.y[at], weight)
+
+    def copy(self) -> Batch:
+        """The same in arrays of its own."""
+        weight = None if self.weight is None else self.weight.copy()
+        return Batch(self.X.copy(), self.y.copy(), weight)
+
+    def astype(self, dtype: DTypeLike) -> Batch:
+        """The same for a network of that dtype; labels stay what they are."""
+        y = self.y if self.y.ndim == 1 else self.y.astype(dtype)
+        return Batch(self.X.astype(dtype), y, self.weight)
+
+    def apart_from(self, *arrays: Real) -> Batch:
+        """The same, copied where it shares memory with arrays that will change."""
+
+        def apart(own: Any) -> Any:
+            if own is not None and any(np.may_share_memory(own, a) for a in arrays):
+                return own.copy()
+            return own
+
+        return Batch(apart(self.X), apart(self.y), apart(self.weight))
+
+    def times(
+        self,
+        class_weights: Weights | None,
+        design: Design,
+        prefix: str = "",
+        *,
+        some: bool = True,
+    ) -> Batch:
+        """The same with the weights of the classes times those of the rows.
+
+        `some` tells whether a weight must be above 0.
+        """
+        if class_weights is None:
+            return self
+        targets, weight = with_class_weights(
+            self.y, self.weight, class_weights, design, self.X.dtype, ratios=some
+        )
+        door.require_weights(f"{prefix}class_weight", weight, some=some)
+        return Batch(self.X, targets, weight)
+
+
+def as_batch(
+    design: Design,
+    dtype: np.dtype[Any],
+    X: ArrayLike,
+    y: ArrayLike | None,
+    sample_weight: ArrayLike | None,
+    prefix: str = "",
+    *,
+    some: bool = True,
+) -> Batch:
+    """What a caller hands in, checked and converted.
+
+    `some` tells whether a weight must be above 0.
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> from bpcore.batches.batch import as_batch
+    >>> design = bp.Network([2, 3], loss="cross_entropy").learner.design
+    >>> as_batch(design, np.dtype("float32"), [[1, 2], [3, 4]], [0, 2], None)
+    <Batch of 2 rows>
+    """
+    sizes = design.sizes
+    rows = door.as_rows(f"{prefix}X", X, sizes[0], dtype)
+    if y is None:
+        raise TypeError(f"{prefix}y must be given; got None")
+    targets = door.as_targets(f"{prefix}y", y, len(rows), sizes[-1], design.loss, dtype)
+    weight = door.as_weights(
+        f"{prefix}sample_weight", sample_weight, len(rows), some=some
+    )
+    return Batch(rows, targets, weight)
+
+
+def joined(*batches: Batch) -> Batch:
+    """One mini-batch of the rows of all."""
+    weights: list[Any] = [batch.weight for batch in batches]
+    weight = None
+    if any(each is not None for each in weights):
+        shape = next(each.shape[1:] for each in weights if each is not None)
+        weight = np.concatenate(
+            [
+                np.ones((len(batch), *shape)) if each is None else each
+                for batch, each in zip(batches, weights, strict=True)
+            ]
+        )
+    X = np.concatenate([batch.X for batch in batches])
+    return Batch(X, np.concatenate([batch.y for batch in batches]), weight)

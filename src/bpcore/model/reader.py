@@ -1,0 +1,104 @@
+"""Reading a stored state: every array checked before anything is made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpcore.schedules import Plateau
+
+#: Bounds of what a stored state may count.
+MOST_STEPS = 1 << 40
+MOST_EPOCHS = 1 << 40
+
+
+class Reader:
+    """Takes arrays by name, checked; in the end none may be left."""
+
+    def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        self.left = dict(arrays)
+
+    def has(self, name: str) -> bool:
+        return name in self.left
+
+    def of_kind(
+        self, name: str, kinds: str, shape: tuple[int, ...] | None
+    ) -> NDArray[Any]:
+        """The array of that name, of one of NumPy's kinds and a shape."""
+        if name not in self.left:
+            raise ValueError(f"state must have {name!r}; it is missing")
+        array = self.left.pop(name)
+        if type(array) is not np.ndarray:
+            raise TypeError(f"{name} must be an array; got {type(array).__name__}")
+        if array.dtype.kind not in kinds:
+            raise TypeError(f"{name} must not be of dtype {array.dtype}")
+        if shape is not None and array.shape != shape:
+            raise ValueError(f"{name} must have shape {shape}; got {array.shape}")
+        return array
+
+    def real(self, name: str, size: int) -> NDArray[Any]:
+        return self.of_kind(name, "f", (size,))
+
+    def whole(self, name: str, size: int, most: int) -> NDArray[Any]:
+        """Whole numbers from 0 to `most`."""
+        array = self.of_kind(name, "i", (size,))
+        if array.min() < 0 or array.max() > most:
+            raise ValueError(
+                f"{name} must be from 0 to {most}; got {array.min()} to {array.max()}"
+            )
+        return array
+
+    def finish(self) -> None:
+        if self.left:
+            names = ", ".join(sorted(map(str, self.left))[:5])
+            raise ValueError(f"state must not have unknown arrays; got {names}")
+
+
+# --- parts of it as arrays ------------------------------------------------------------
+
+_LOW_WORD = (1 << 64) - 1
+
+
+def words_of(bits: np.random.PCG64) -> NDArray[np.uint64]:
+    """The generator as 6 words: state and increment, high and low, and what is kept."""
+    found: Any = bits.state
+    state, inc = found["state"]["state"], found["state"]["inc"]
+    rest = found["has_uint32"], found["uinteger"]
+    words = state >> 64, state & _LOW_WORD, inc >> 64, inc & _LOW_WORD, *rest
+    return np.array(words, np.uint64)
+
+
+def generator_of(words: NDArray[Any]) -> np.random.PCG64:
+    """The generator whose words these are."""
+    state_high, state_low, inc_high, inc_low, has_uint32, uinteger = words.tolist()
+    if inc_low % 2 == 0 or has_uint32 > 1 or uinteger >= 1 << 32:
+        raise ValueError("bits must be the words of a PCG64")
+    bits = np.random.PCG64(0)
+    bits.state = {
+        "bit_generator": "PCG64",
+        "state": {
+            "state": state_high << 64 | state_low,
+            "inc": inc_high << 64 | inc_low,
+        },
+        "has_uint32": has_uint32,
+        "uinteger": uinteger,
+    }
+    return bits
+
+
+def plateau_of(numbers: NDArray[Any]) -> Plateau:
+    """The plateau whose four numbers these are."""
+    lr, best, wait, cooldown = numbers.tolist()
+    counts = [wait, cooldown]
+    if (
+        not (0 <= lr < np.inf)
+        or best != best
+        or not all(
+            0 <= count <= MOST_EPOCHS and count == int(count) for count in counts
+        )
+    ):
+        raise ValueError(f"plateau must be a rate and counts; got {numbers.tolist()}")
+    return Plateau(lr, best, int(wait), int(cooldown))

@@ -1,0 +1,341 @@
+"""All that training changes of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpcore._errstate import own_errstate
+from bpcore.activations import ACTIVATIONS
+from bpcore.initializers import initialize
+from bpcore.model.design import Design, frozen_layers, layer_factors
+from bpcore.model.layout import Layout
+from bpcore.model.memory import Real, aligned_zeros
+from bpcore.model.reader import (
+    MOST_EPOCHS,
+    MOST_STEPS,
+    Reader,
+    generator_of,
+    plateau_of,
+    words_of,
+)
+from bpcore.optimizers import Optimizer
+from bpcore.schedules import Plateau, Schedule, rates
+
+#: Where an optimizer's arrays begin, in bytes past a multiple of 4096.
+OPTIMIZER_AT = 2112
+
+
+class Quantity(NamedTuple):
+    """What a plateau follows from fit to fit."""
+
+    name: str
+    """A column of the history."""
+    mode: str
+    """"min" or "max"."""
+    validates: bool
+    """Whether it is of validation data."""
+
+    def to_bytes(self) -> bytes:
+        """As text: mode, 0 or 1, name."""
+        return f"{self.mode} {int(self.validates)} {self.name}".encode()
+
+    @classmethod
+    def from_bytes(cls, text: bytes) -> Quantity:
+        """The quantity of a text as `to_bytes` gives it."""
+        try:
+            mode, validates, name = text.decode().split(" ", 2)
+            if mode not in ("min", "max") or validates not in ("0", "1"):
+                raise ValueError
+        except ValueError:
+            raise ValueError(
+                f"quantity must be a mode, 0 or 1 and a name; got {text!r}"
+            ) from None
+        return cls(name, mode, validates == "1")
+
+
+class ScheduleState(NamedTuple):
+    """How far a schedule of the learning rate has come."""
+
+    steps: int = 0
+    """Steps of the optimizer at which it began."""
+    epochs: int = 0
+    """Epochs after which it began."""
+    plateau: Plateau | None = None
+    """Where the schedule follows a quantity: its best value and the rate."""
+    quantity: Quantity | None = None
+    """What ``plateau.best`` is a value of."""
+
+
+UNSCHEDULED = ScheduleState()
+
+
+@dataclass(eq=False, repr=False)
+class State:
+    """Parameters, optimizer and everything else that training changes.
+
+    Arrays are changed in place by the engine.  The optimizer, the factors and the
+    frozen layers are the engine's settings: assign them through the `Learner`.
+
+    Attributes
+    ----------
+    optimizer : Optimizer
+    parameters : array (layout.size,)
+    moments : array (layout.moments_size,)
+        Running moments of batch norm.
+    optimizer_arrays : array (n, layout.state_stride) or None
+        A row for each of ``optimizer.states``.
+    counters : int64 array (2 + L,)
+        Steps made, mini-batches used, and the steps made on each layer.
+    lr_factors, frozen : tuple of L
+        Each layer's share of the learning rate, and whether it is left as it is.
+    bits : PCG64
+        The random words for the order of rows.
+    epochs : int
+        Epochs of training so far.
+    schedule : ScheduleState
+    """
+
+    optimizer: Optimizer
+    parameters: Real
+    moments: Real
+    optimizer_arrays: Real | None
+    counters: NDArray[np.int64]
+    lr_factors: tuple[float, ...]
+    frozen: tuple[bool, ...]
+    bits: np.random.PCG64
+    epochs: int = 0
+    schedule: ScheduleState = UNSCHEDULED
+
+    def __repr__(self) -> str:
+        return f"<State after {self.steps:,} steps, {self.epochs:,} epochs>"
+
+    @property
+    def steps(self) -> int:
+        """How many steps the optimizer has made."""
+        return int(self.counters[0])
+
+    @property
+    def seen(self) -> int:
+        """How many mini-batches it was trained on: what is random depends on it."""
+        return int(self.counters[1])
+
+    @property
+    def layer_steps(self) -> NDArray[np.int64]:
+        """How many steps each layer has made: fewer where it was frozen; a view."""
+        return self.counters[2:]
+
+    @property
+    def factors(self) -> tuple[float, ...]:
+        """Each layer's share of the learning rate; 0 where it is frozen."""
+        pairs = zip(self.lr_factors, self.frozen, strict=True)
+        return tuple(0.0 if frozen else factor for factor, frozen in pairs)
+
+    # --- learning rate ----------------------------------------------------------------
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the next step."""
+        schedule, plateau = self.optimizer.schedule, self.schedule.plateau
+        if schedule is None:
+            return float(self.optimizer.lr)  # type: ignore[arg-type]
+        if plateau is not None:
+            return plateau.lr * schedule.scale(self._time(schedule))
+        return schedule(self._time(schedule))
+
+    def rates(self, count: int) -> NDArray[np.float64] | None:
+        """The rates of so many steps from here on, None if they are all `lr`."""
+        schedule = self.optimizer.schedule
+        if schedule is None or schedule.per != "step" or self.schedule.plateau:
+            return None
+        return rates(schedule, self._time(schedule), count)
+
+    def _time(self, schedule: Schedule) -> int:
+        """Steps or epochs since the schedule began."""
+        if schedule.per == "step":
+            return self.steps - self.schedule.steps
+        return self.epochs - self.schedule.epochs
+
+    # --- its arrays -------------------------------------------------------------------
+
+    def numbers(self) -> dict[str, Real]:
+        """The arrays that must stay finite, by what a message calls them.
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> net = bp.Network([2, 1], optimizer=bp.SGD(momentum=0.9))
+        >>> list(net.learner.state.numbers())
+        ['the parameters are', "the optimizer's state is"]
+        """
+        arrays = {
+            "the parameters are": self.parameters,
+            "the optimizer's state is": self.optimizer_arrays,
+            "the running moments are": self.moments,
+        }
+        return {
+            name: array
+            for name, array in arrays.items()
+            if array is not None and array.size
+        }
+
+    def copy(self, design: Design, dtype: np.dtype[Any]) -> State:
+        """The same in arrays of its own, of a dtype."""
+        return State.from_arrays(design, dtype, self.optimizer, self.to_arrays())
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """All of it but the optimizer's settings, as arrays: copies.
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> arrays = bp.Network([2, 1], optimizer=bp.Adam()).learner.state.to_arrays()
+        >>> arrays["parameters"].shape, arrays["optimizer.mean"].shape
+        ((3,), (3,))
+        """
+        arrays: dict[str, NDArray[Any]] = {
+            "parameters": self.parameters.copy(),
+            "moments": self.moments.copy(),
+            "counters": self.counters.copy(),
+            "epochs": np.array([self.epochs]),
+            "lr_factors": np.array(self.lr_factors),
+            "frozen": np.array(self.frozen),
+            "bits": words_of(self.bits),
+            "schedule": np.array(self.schedule[:2]),
+        }
+        for name, row in self.optimizer_rows().items():
+            arrays[f"optimizer.{name}"] = row.copy()
+        if (plateau := self.schedule.plateau) is not None:
+            arrays["plateau"] = np.array(plateau, np.float64)
+        if (quantity := self.schedule.quantity) is not None:
+            arrays["quantity"] = np.frombuffer(quantity.to_bytes(), np.uint8).copy()
+        return arrays
+
+    def optimizer_rows(self) -> dict[str, Real]:
+        """Each array of the optimizer, (layout.size,), by its name."""
+        arrays = () if self.optimizer_arrays is None else self.optimizer_arrays
+        names, size = self.optimizer.states, self.parameters.size
+        return {name: row[:size] for name, row in zip(names, arrays, strict=True)}
+
+    @classmethod
+    @own_errstate
+    def from_arrays(
+        cls,
+        design: Design,
+        dtype: np.dtype[Any],
+        optimizer: Optimizer,
+        arrays: Mapping[str, NDArray[Any]],
+    ) -> State:
+        """A state from what `to_arrays` gave, in the dtype of a network.
+
+        Everything is checked: names, kinds, shapes and bounds.  Real numbers may be of
+        another dtype, and are converted.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If something is missing, unknown or not as described.
+        """
+        read = Reader(arrays)
+        layout, L = design.layout, len(design.norms)
+        state = empty_state(design, dtype, optimizer)
+        state.parameters[...] = read.real("parameters", layout.size)
+        state.moments[...] = read.real("moments", layout.moments_size)
+        for name, row in state.optimizer_rows().items():
+            row[...] = read.real(f"optimizer.{name}", layout.size)
+        state.counters[...] = read.whole("counters", 2 + L, MOST_STEPS)
+        if state.layer_steps.max() > state.steps:
+            raise ValueError("counters must not have more steps of a layer than of all")
+        state.epochs = int(read.whole("epochs", 1, MOST_EPOCHS)[0])
+        state.lr_factors = layer_factors(read.real("lr_factors", L).tolist(), L)
+        state.frozen = frozen_layers(read.of_kind("frozen", "b", (L,)).tolist(), L)
+        state.bits = generator_of(read.of_kind("bits", "u", (6,)))
+        steps, epochs = read.of_kind("schedule", "i", (2,)).tolist()
+        if not (abs(steps) <= MOST_STEPS and 0 <= epochs <= state.epochs):
+            raise ValueError("schedule must begin within what was trained")
+        plateau = quantity = None
+        if read.has("plateau"):
+            plateau = plateau_of(read.of_kind("plateau", "f", (4,)))
+        if read.has("quantity"):
+            quantity = Quantity.from_bytes(
+                read.of_kind("quantity", "u", None).tobytes()
+            )
+        follows = optimizer.schedule is not None and optimizer.schedule.plateau
+        if (plateau is None) == bool(follows):
+            raise ValueError("plateau must be there for a schedule that follows one")
+        state.schedule = ScheduleState(steps, epochs, plateau, quantity)
+        read.finish()
+        return state
+
+
+@own_errstate
+def empty_state(design: Design, dtype: np.dtype[Any], optimizer: Optimizer) -> State:
+    """A state before any training, its parameters all zero."""
+    layout, L = design.layout, len(design.norms)
+    try:
+        parameters = aligned_zeros(layout.size, dtype)
+    except MemoryError:
+        raise MemoryError(
+            f"sizes {list(design.sizes)} give {layout.size} parameters, more than "
+            "there is memory for"
+        ) from None
+    return State(
+        optimizer=optimizer,
+        parameters=parameters,
+        moments=np.zeros(layout.moments_size, dtype),
+        optimizer_arrays=optimizer_arrays(optimizer, layout, dtype),
+        counters=np.zeros(2 + L, np.int64),
+        lr_factors=(1.0,) * L,
+        frozen=(False,) * L,
+        bits=np.random.PCG64(0),
+    )
+
+
+def initial_state(
+    design: Design,
+    dtype: np.dtype[Any],
+    optimizer: Optimizer,
+    init: str,
+    bits: np.random.PCG64,
+) -> State:
+    """A state before any training, its weights drawn by an initialiser, from `bits`.
+
+    Biases begin at 0, gains and variances at 1.
+    """
+    state = empty_state(design, dtype, optimizer)
+    state.bits = bits
+    parts = design.layout.views(state.parameters)
+    moments = design.layout.moments(state.moments)
+    for W, gain, of_layer, f in zip(
+        parts.weights, parts.gains, moments, design.activations, strict=True
+    ):
+        if gain is not None:
+            gain[...] = 1
+        if of_layer is not None:
+            of_layer[1] = 1
+        initialize(ACTIVATIONS[f].init if init == "auto" else init, W, bits.random_raw)
+    return state
+
+
+@own_errstate
+def optimizer_arrays(
+    optimizer: Optimizer, layout: Layout, dtype: np.dtype[Any]
+) -> Real | None:
+    """An optimizer's arrays as they are before the first step, None if it has none."""
+    if not optimizer.states:
+        return None
+    stride = layout.state_stride
+    flat = aligned_zeros(len(optimizer.states) * stride, dtype, at=OPTIMIZER_AT)
+    arrays = flat.reshape(-1, stride)
+    of_weights, of_biases = optimizer.both()
+    for name, array in zip(optimizer.states, arrays, strict=True):
+        parts = layout.views(array)
+        for W, b, gain in zip(parts.weights, parts.biases, parts.gains, strict=True):
+            W[...], b[...] = of_weights.start(name), of_biases.start(name)
+            if gain is not None:
+                gain[...] = of_biases.start(name)
+    return arrays

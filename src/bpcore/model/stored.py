@@ -1,0 +1,60 @@
+"""A network as plain values, for pickles and copies, and the strict way back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from bpcore import _validation as door
+from bpcore.model.design import Design, known_optimizer, real_dtype
+from bpcore.model.state import State
+
+NAMES = ("design", "dtype", "optimizer", "state", "n_threads")
+
+
+def stored_network(
+    design: Design, state: State, dtype: np.dtype[Any], n_threads: int | str
+) -> dict[str, Any]:
+    """All that makes a network: dicts, numbers, texts, arrays, loss and optimizer.
+
+    Examples
+    --------
+    >>> import bpcore as bp
+    >>> from bpcore.model.stored import read_network, stored_network
+    >>> learner = bp.Network([2, 3, 1]).learner
+    >>> stored = stored_network(learner.design, learner.state, learner.dtype, "auto")
+    >>> read_network(stored)[1]
+    <State after 0 steps, 0 epochs>
+    """
+    return {
+        "design": design.to_dict(),
+        "dtype": dtype.name,
+        "optimizer": state.optimizer,
+        "state": state.to_arrays(),
+        "n_threads": n_threads,
+    }
+
+
+def read_network(stored: Any) -> tuple[Design, State, int | str]:
+    """Design, state and number of threads of what `stored_network` gave, checked.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If anything is missing, unknown or not as described.
+    """
+    door.instance("stored network", stored, Mapping)
+    if set(stored) != set(NAMES):
+        raise ValueError(
+            f"a stored network must have {', '.join(NAMES)}; got "
+            f"{', '.join(sorted(map(str, stored)))}"
+        )
+    for name in ("design", "state"):
+        door.instance(name, stored[name], Mapping)
+    dtype = real_dtype(stored["dtype"])
+    design = Design.from_dict(stored["design"])
+    optimizer = known_optimizer(stored["optimizer"])
+    state = State.from_arrays(design, dtype, optimizer, stored["state"])
+    return design, state, stored["n_threads"]

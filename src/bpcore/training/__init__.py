@@ -1,0 +1,1 @@
+"""Training: the learner of a network, and `fit`, its loop over epochs."""

@@ -1,0 +1,79 @@
+"""The numbers of each epoch of a fit, as they are appended."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Record:
+    """Columns of numbers, one row an epoch.
+
+    A row is appended whole or, at an interrupt (Ctrl-C), not at all.
+
+    Examples
+    --------
+    >>> from bpcore.training.record import Record
+    >>> record = Record()
+    >>> record.append(loss=2.0, lr=0.1)
+    >>> record.append(loss=1.0, lr=None)
+    >>> len(record), record.column("loss"), record.last("lr")
+    (2, array([2., 1.]), nan)
+    """
+
+    def __init__(self) -> None:
+        # An interrupt within `append` may leave columns longer than this.
+        self._length = 0
+        self._columns: dict[str, list[float]] = {"loss": []}
+
+    def __len__(self) -> int:
+        return self._length
+
+    @property
+    def names(self) -> list[str]:
+        """The columns with a value, "lr" and "seconds" last, however late others came.
+
+        An interrupt within the first `append` may leave columns without one.
+        """
+        last = ("lr", "seconds")
+        names = [name for name in self._columns if name not in last]
+        names += [name for name in last if name in self._columns]
+        return names if self._length else ["loss"]
+
+    def column(self, name: str) -> NDArray[np.float64]:
+        """The values of each epoch."""
+        return np.array(self._columns.get(name, [])[: self._length])
+
+    def last(self, name: str) -> float:
+        """The value of the last epoch."""
+        return self._columns[name][self._length - 1]
+
+    def append(self, **values: float | None) -> None:
+        """One more epoch, what is None left out; all of it or, interrupted, nothing."""
+        length, columns, count = self._length, self._columns, 0
+        for name, value in values.items():
+            if value is not None:
+                count += 1
+                if name not in columns:
+                    columns[name] = []
+                column = columns[name]
+                if len(column) != length:
+                    _fit(column, length)
+                column.append(float(value))
+        if count < len(columns):  # another optimizer, which has no rate
+            for column in columns.values():
+                if len(column) != length + 1:
+                    _fit(column, length + 1)
+        self._length = length + 1
+
+    def shorten(self, length: int) -> None:
+        """Forget the epochs after so many."""
+        self._length = min(self._length, length)
+
+
+def _fit(column: list[float], length: int) -> None:
+    """Cut what an interrupted row left; NaN for epochs that the column is not of."""
+    column[length:] = []
+    column += [math.nan] * (length - len(column))

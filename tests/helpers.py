@@ -1,0 +1,21 @@
+"""What the tests share."""
+
+import pickle
+
+from bpcore.network import Network
+
+
+def everything(net):
+    """All that a network is, as bytes: equal where every bit is.
+
+    Functions, which may be among the settings, by their names.
+    """
+    state = Network.__getstate__(net)
+    stored = state.pop("_bpcore_network")
+    settings = repr((stored.pop("design"), stored.pop("optimizer"), net.lr))
+    return pickle.dumps((state, stored, settings))
+
+
+def numbers(net):
+    """The arrays that training changes, by their names: copies."""
+    return net.learner.state.to_arrays()
