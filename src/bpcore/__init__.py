@@ -49,7 +49,7 @@ below it::
       learner                 its optimizer: settings, state, learning rate
       gradients               what it hands out of a mini-batch
       _settings               what a network is made of, checked: Design
-      _validation             the door: what comes in is checked and converted once
+      arrays                  what comes in is checked and converted once
       weights                 weights of samples and classes in the mean loss
       buffers                 flat buffers, and each layer's arrays inside them
       activations, losses, optimizers, schedules, metrics, initializers
@@ -72,7 +72,7 @@ below it::
       csrc/*.h                from the loop nest (nest.h) by way of the register tile
                               (tile.h) down to the vector vocabulary (vec.h)
 
-    _errstate               NumPy's floating-point errors: none of the library's own
+    errstate                NumPy's floating-point errors: none of the library's own
     reference               the same layers in plain NumPy
     gradient_check          backpropagation against central differences
     _dispatch               which build of the kernels runs on this CPU

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
-from bpcore._errstate import own_errstate
+from bpcore.errstate import own_errstate
 
 try:
     from matplotlib import colormaps

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from bpcore import _validation as door
+from bpcore import arrays as door
 from bpcore.schedules import Schedule, as_schedule
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from bpcore import _dispatch
-from bpcore import _validation as door
+from bpcore import arrays as door
 from bpcore.activations import ACTIVATIONS
 from bpcore.losses import (
     DEFAULT_LOSS,

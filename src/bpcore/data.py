@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore import _validation as door
+from bpcore import arrays as door
 
 if TYPE_CHECKING:
     from bpcore.losses import TargetKind

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore import _validation as door
+from bpcore import arrays as door
 from bpcore.buffers import Real, by_layer
 from bpcore.errors import DivergenceError
 from bpcore.numerical import CENTRAL_STEP, numerical_gradient

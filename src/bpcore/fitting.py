@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore import _validation as door
+from bpcore import arrays as door
 from bpcore import lbfgs
 from bpcore.data import Batch, Stream, is_stream, split
 from bpcore.differences import Differences

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bpcore import _validation as door
-from bpcore._errstate import own_errstate
+from bpcore import arrays as door
 from bpcore._table import ROWS, ends
 from bpcore.buffers import views
 from bpcore.differences import Differences
+from bpcore.errstate import own_errstate
 from bpcore.network import Network
 from bpcore.weights import ClassWeight
 

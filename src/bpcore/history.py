@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore._errstate import own_errstate
 from bpcore._table import ROWS, in_short
+from bpcore.errstate import own_errstate
 from bpcore.metrics import ALIASES
 
 if TYPE_CHECKING:

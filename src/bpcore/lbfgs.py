@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore._errstate import callers_errstate, own_errstate
 from bpcore.buffers import Real, by_layer, running_views, views
 from bpcore.errors import DivergenceError
+from bpcore.errstate import callers_errstate, own_errstate
 from bpcore.optimizers import LBFGS
 from bpcore.stopping import complete, raise_if_stopped
 

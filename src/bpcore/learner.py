@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from bpcore import _dispatch
 from bpcore import _settings as settings
 from bpcore._engine import SQUARES_AT_A_TIME
-from bpcore._errstate import own_errstate
 from bpcore.buffers import (
     Real,
     Views,
@@ -23,6 +22,7 @@ from bpcore.buffers import (
     state_apart,
     views,
 )
+from bpcore.errstate import own_errstate
 from bpcore.schedules import Plateau, ReduceOnPlateau, Schedule, rates
 from bpcore.stopping import Quantity, Watch
 

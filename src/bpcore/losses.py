@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore import _validation as door
-from bpcore._errstate import callers_errstate, own_errstate
+from bpcore import arrays as door
+from bpcore.errstate import callers_errstate, own_errstate
 
 if TYPE_CHECKING:
     from bpcore.graph.variable import Variable

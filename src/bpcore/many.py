@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from numpy.typing import ArrayLike
 
-from bpcore import _validation as door
+from bpcore import arrays as door
 from bpcore import fitting
 from bpcore.errors import DivergenceError
 from bpcore.history import History

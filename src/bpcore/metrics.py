@@ -32,8 +32,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore import _validation as door
-from bpcore._errstate import callers_errstate, own_errstate
+from bpcore import arrays as door
+from bpcore.errstate import callers_errstate, own_errstate
 from bpcore.losses import CLASSES, TargetKind
 
 Array = NDArray[Any]

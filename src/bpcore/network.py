@@ -18,12 +18,12 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from bpcore import _dispatch, _engine, _html, fitting, training
 from bpcore import _settings as settings
-from bpcore import _validation as door
-from bpcore._errstate import own_errstate
-from bpcore._validation import Real
+from bpcore import arrays as door
 from bpcore.activations import ACTIVATIONS
+from bpcore.arrays import Real
 from bpcore.buffers import aligned_zeros, part, running_views, views
 from bpcore.errors import DivergenceError
+from bpcore.errstate import own_errstate
 from bpcore.gradients import Gradients, Tape
 from bpcore.history import History
 from bpcore.initializers import INITIALIZERS, initialize

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bpcore import _validation as door
-from bpcore._errstate import own_errstate
+from bpcore import arrays as door
+from bpcore.errstate import own_errstate
 
 #: h of a central difference where nobody said how large.
 CENTRAL_STEP = 1e-6

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from bpcore import _validation as door
+from bpcore import arrays as door
 from bpcore._optimizer import (
     Optimizer,
     StateArray,

@@ -18,9 +18,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore import _validation as door
+from bpcore import arrays as door
 from bpcore import exact
-from bpcore._errstate import callers_errstate
+from bpcore.errstate import callers_errstate
 
 __all__ = [
     "Constant",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
-from bpcore import _validation as door
+from bpcore import arrays as door
 from bpcore.metrics import ALIASES, METRICS, Metric
 
 if TYPE_CHECKING:

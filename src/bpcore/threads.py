@@ -7,7 +7,7 @@ import os
 from functools import cache
 from pathlib import Path
 
-from bpcore import _validation as door
+from bpcore import arrays as door
 
 #: More than any machine has; a limit only so that nobody asks for a million.
 MOST = 4096

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore import _caution, lbfgs
-from bpcore import _validation as door
+from bpcore import arrays as door
+from bpcore import lbfgs
 from bpcore.data import (
     Batch,
     Stream,
@@ -33,6 +33,7 @@ from bpcore.progress import progress
 from bpcore.schedules import ReduceOnPlateau
 from bpcore.snapshot import IN_MEMORY, Snapshot
 from bpcore.stopping import Quantity, Watch, complete, raise_if_stopped
+from bpcore.warn import warn
 
 if TYPE_CHECKING:
     from bpcore.network import Network
@@ -230,7 +231,7 @@ class Fit:
             self.warned.add(name)
             epoch = len(self.history)
             when = f"after epoch {epoch}" if epoch else "before epoch 1"
-            _caution.warn(
+            warn(
                 f"{name}, which is monitored, is NaN {when}; epochs of which it is NaN "
                 "are never the best, and count neither for patience nor for a plateau"
             )

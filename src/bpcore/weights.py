@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bpcore import _validation as door
-from bpcore._errstate import own_errstate
+from bpcore import arrays as door
+from bpcore.errstate import own_errstate
 from bpcore.losses import BinaryCrossEntropy, CrossEntropy, TargetKind
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from numpy.typing import ArrayLike
 
-from bpcore import _validation as door
+from bpcore import arrays as door
 from bpcore.graph.node import OfNetwork
 from bpcore.graph.variable import Axis, Operand, Variable, apply, as_value
 

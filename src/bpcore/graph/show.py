@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bpcore._errstate import own_errstate
 from bpcore._table import ROWS, ends
 from bpcore.buffers import norm
+from bpcore.errstate import own_errstate
 from bpcore.graph.operations import Array
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import Any, TextIO
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bpcore import _validation as door
-from bpcore._errstate import own_errstate
+from bpcore import arrays as door
+from bpcore.errstate import own_errstate
 from bpcore.graph import show
 from bpcore.graph.backward import backpropagate, in_order
 from bpcore.graph.edge import Edge

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore._errstate import methods_own_errstate
 from bpcore._settings import Design
 from bpcore.activations import ACTIVATIONS
 from bpcore.buffers import part, running_views, views
+from bpcore.errstate import methods_own_errstate
 from bpcore.losses import CustomLoss
 from bpcore.optimizers import Optimizer
 from bpcore.reference.activations import activate, times_derivative

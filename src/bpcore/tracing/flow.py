@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bpcore import _validation as door
-from bpcore._errstate import own_errstate
+from bpcore import arrays as door
 from bpcore._table import in_short
 from bpcore.buffers import norm
 from bpcore.errors import DivergenceError
+from bpcore.errstate import own_errstate
 from bpcore.network import Network
 from bpcore.tracing.record import record
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bpcore import _html
-from bpcore._errstate import own_errstate
+from bpcore.errstate import own_errstate
 from bpcore.tracing.derivation import derivation, is_small
 from bpcore.tracing.text import shown
 

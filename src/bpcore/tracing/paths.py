@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore import _validation as door
-from bpcore._errstate import own_errstate
+from bpcore import arrays as door
+from bpcore.errstate import own_errstate
 from bpcore.tracing import counts
 from bpcore.tracing.text import number
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bpcore import _validation as door
-from bpcore._errstate import own_errstate
+from bpcore import arrays as door
 from bpcore._table import ends
+from bpcore.errstate import own_errstate
 from bpcore.tracing.derivation import LAYERS, SMALL
 
 if TYPE_CHECKING:

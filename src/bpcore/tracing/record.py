@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bpcore import _validation as door
+from bpcore import arrays as door
 from bpcore.buffers import aligned_zeros, part
 from bpcore.errors import DivergenceError
 from bpcore.network import Network

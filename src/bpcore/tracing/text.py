@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bpcore._errstate import own_errstate
 from bpcore.buffers import norm
+from bpcore.errstate import own_errstate
 from bpcore.tracing.derivation import LAYERS, Line, derivation, is_small
 
 if TYPE_CHECKING:

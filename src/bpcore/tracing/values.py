@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bpcore import _validation as door
+from bpcore import arrays as door
 from bpcore._dispatch import kernels
 from bpcore._engine import noise_key
-from bpcore._errstate import own_errstate
 from bpcore._settings import Design
 from bpcore.activations import ACTIVATIONS
 from bpcore.buffers import Real, Views, running_views, views
+from bpcore.errstate import own_errstate
 from bpcore.gradients import Gradients
 from bpcore.losses import CrossEntropy
 from bpcore.tracing.memory import tell

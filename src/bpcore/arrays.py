@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bpcore import _dispatch
 from bpcore._engine import labels_below
-from bpcore._errstate import own_errstate
+from bpcore.errstate import own_errstate
 
 if TYPE_CHECKING:
     from bpcore.losses import Loss
