@@ -49,7 +49,7 @@ below it::
       learner                 its optimizer: settings, state, learning rate
       gradients               what it hands out of a mini-batch
       _settings               what a network is made of, checked: Design
-      arrays                  what comes in is checked and converted once
+      checks, arrays          what comes in is checked and converted once
       weights                 weights of samples and classes in the mean loss
       buffers                 flat buffers, and each layer's arrays inside them
       activations, losses, optimizers, schedules, metrics, initializers

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from bpcore import arrays as door
+from bpcore import checks
 from bpcore.schedules import Schedule, as_schedule
 
 if TYPE_CHECKING:
@@ -33,29 +33,12 @@ NUMBERS = (
 FLAGS = ("decoupled", "nesterov", "centered")
 
 
-def number(default: float, low: float = 0.0, high: float | None = None) -> Any:
-    """A setting of at least `low` and, where given, below `high`."""
-    return field(default=default, metadata={"low": low, "high": high})
+def bounded(default: float | None, *, kw_only: bool = False, **bounds: float) -> Any:
+    """The field of a number with bounds: least, above, below, most (`checks.number`).
 
-
-def positive(default: float, high: float | None = None, above: float = 0.0) -> Any:
-    """A setting above 0, or above another number, and where given, below `high`."""
-    return field(default=default, metadata={"low": None, "high": high, "above": above})
-
-
-def share(default: float) -> Any:
-    """A setting from 0 to 1."""
-    return field(default=default, metadata={"low": 0.0, "high": None, "most": 1.0})
-
-
-def common(default: float) -> Any:
-    """A setting of at least 0 that all optimizers have, given by its name."""
-    return field(default=default, kw_only=True, metadata={"low": 0.0, "high": None})
-
-
-def limit() -> Any:
-    """A bound above 0, or None."""
-    return field(default=None, kw_only=True, metadata={"low": None, "high": None})
+    None is allowed where it is the default.
+    """
+    return field(default=default, kw_only=kw_only, metadata=bounds)
 
 
 @dataclass(frozen=True)
@@ -119,12 +102,12 @@ class Optimizer:
     arrays: ClassVar[Mapping[str, StateArray]] = {}
 
     lr: float | Schedule = 0.01
-    weight_decay: float = common(0.0)
-    l1: float = common(0.0)
+    weight_decay: float = bounded(0.0, least=0.0, kw_only=True)
+    l1: float = bounded(0.0, least=0.0, kw_only=True)
     decoupled: bool = field(default=False, kw_only=True)
-    clip_value: float | None = limit()
-    clip_norm: float | None = limit()
-    max_norm: float | None = limit()
+    clip_value: float | None = bounded(None, above=0.0, kw_only=True)
+    clip_norm: float | None = bounded(None, above=0.0, kw_only=True)
+    max_norm: float | None = bounded(None, above=0.0, kw_only=True)
     biases: Mapping[str, float] | tuple[tuple[str, float], ...] = field(
         default=(), kw_only=True
     )
@@ -137,9 +120,9 @@ class Optimizer:
             elif setting.name == "biases":
                 value = _pairs(value)
             elif isinstance(setting.default, bool):
-                value = door.yes_or_no(setting.name, value)
+                value = checks.boolean(setting.name, value)
             elif setting.metadata and not (value is None and setting.default is None):
-                value = door.number_within(setting.name, value, **setting.metadata)
+                value = checks.number(setting.name, value, **setting.metadata)
             object.__setattr__(self, setting.name, value)
         self._of_biases()
 
@@ -288,7 +271,9 @@ class Optimizer:
         if not self.biases:
             return self, 1.0
         others = dict(self.biases)
-        factor = door.real_number("biases['lr_factor']", others.pop("lr_factor", 1.0))
+        factor = checks.number(
+            "biases['lr_factor']", others.pop("lr_factor", 1.0), least=0.0
+        )
         numbers = [
             setting.name
             for setting in dataclasses.fields(self)
@@ -296,8 +281,8 @@ class Optimizer:
         ]
         spans = {setting.name: setting.metadata for setting in dataclasses.fields(self)}
         for name, value in others.items():
-            door.one_of("a setting in biases", name, [*numbers, "lr_factor"])
-            door.number_within(f"biases[{name!r}]", value, **spans[name])
+            checks.one_of("a setting in biases", name, [*numbers, "lr_factor"])
+            checks.number(f"biases[{name!r}]", value, **spans[name])
         return self.replace(biases=(), **others), factor
 
 

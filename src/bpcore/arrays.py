@@ -1,7 +1,9 @@
-"""The door: everything a caller hands in is checked and converted here, once.
+"""Arrays: what callers hand in, converted once to arrays that the kernels can read.
 
-Each function returns what the engine can use in place, or raises before anything has
-changed, naming the argument, what was expected and what came.
+A list, an array of any library, a table or a column of one becomes a C-contiguous NumPy
+array of float32 or float64; an array that is one already is used in place.  Each
+function returns the array or raises, naming the argument, what was expected and what
+came.
 """
 
 from __future__ import annotations
@@ -9,11 +11,10 @@ from __future__ import annotations
 import contextlib
 import math
 import numbers
-import operator
 import reprlib
 import sys
-from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from collections.abc import Sequence
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,144 +23,8 @@ from bpcore import _dispatch
 from bpcore._engine import labels_below
 from bpcore.errstate import own_errstate
 
-if TYPE_CHECKING:
-    from bpcore.losses import Loss
-
+#: An array of float32 or float64.
 Real = NDArray[Any]
-
-
-#: What other libraries call things.
-ALIASES = {
-    "mae": "mean_absolute_error",
-    "l1": "mean_absolute_error",
-    "l2": "mean_squared_error",
-    "pinball": "quantile",
-    "kl": "kl_divergence",
-    "kldiv": "kl_divergence",
-    "logcosh": "log_cosh",
-    "smooth_l1": "huber",
-    "swish": "silu",
-    "exponential": "exp",
-    "leakyrelu": "leaky_relu",
-    "hardtanh": "hard_tanh",
-    "hardsigmoid": "hard_sigmoid",
-    "heaviside": "step",
-    "batch_norm": "batch",
-    "batchnorm": "batch",
-    "layer_norm": "layer",
-    "layernorm": "layer",
-    "bce": "binary_cross_entropy",
-    "binary_crossentropy": "binary_cross_entropy",
-    "categorical_crossentropy": "cross_entropy",
-    "he": "he_uniform",
-    "glorot": "glorot_uniform",
-    "kaiming_normal": "he_normal",
-    "kaiming_uniform": "he_uniform",
-    "linear": "identity",
-    "log_loss": "cross_entropy",
-    "logistic": "sigmoid",
-    "mse": "mean_squared_error",
-    "sparse_categorical_crossentropy": "cross_entropy",
-    "xavier": "glorot_uniform",
-    "xavier_normal": "glorot_normal",
-    "xavier_uniform": "glorot_uniform",
-}
-
-
-def one_of(name: str, value: object, choices: Collection[str]) -> str:
-    """`value` if it is one of the choices; a near miss is named in the message."""
-    if isinstance(value, str) and value in choices:
-        return value
-    lower = str(value).lower()
-    import difflib  # only to be helpful
-
-    near = [ALIASES[lower]] if ALIASES.get(lower) in choices else []
-    near += difflib.get_close_matches(lower, choices, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise ValueError(f"{name} must be one of {', '.join(choices)}; got {value!r}{hint}")
-
-
-def whole_number(name: str, value: object, least: int, others: str = "") -> int:
-    """`value` as an int of at least `least`; `others` tells what else is taken."""
-    expected = (
-        f"{name} must be a whole number of at least {least}{others}; got {value!r}"
-    )
-    try:
-        number = operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        raise TypeError(expected) from None
-    if isinstance(value, bool | np.bool_) or number < least:
-        raise ValueError(expected)
-    return number
-
-
-def index(name: str, value: object, size: int) -> int:
-    """`value` as an index in 0 .. size - 1."""
-    expected = f"{name} must be a whole number in 0 .. {size - 1}; got {value!r}"
-    try:
-        number = operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        raise TypeError(expected) from None
-    if isinstance(value, bool | np.bool_):
-        raise TypeError(expected)
-    if not 0 <= number < size:
-        raise IndexError(expected)
-    return number
-
-
-def real_number(name: str, value: object, *, above_zero: bool = False) -> float:
-    """`value` as a finite float of at least 0, or above 0."""
-    return number_within(name, value, None if above_zero else 0.0, None)
-
-
-def number_within(
-    name: str,
-    value: object,
-    low: float | None,
-    high: float | None,
-    *,
-    above: float | None = None,
-    most: float | None = None,
-) -> float:
-    """`value` as a finite float in a range, which the message names in full.
-
-    It is at least `low`, or above `above` (0 where both are None), and below `high`, or
-    at most `most`.
-    """
-    if isinstance(value, bool | np.bool_ | np.timedelta64) or not isinstance(
-        value, numbers.Real
-    ):
-        raise TypeError(f"{name} must be a number; got {value!r}")
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    if low is None:
-        least, fits = f"above {above or 0:g}", number > (above or 0)
-    else:
-        least, fits = f"at least {low:g}", number >= low
-    if high is not None:
-        span, fits = f"{least} and below {high:g}", fits and number < high
-    elif most is not None:
-        span, fits = f"{least} and at most {most:g}", fits and number <= most
-    else:
-        span = f"finite and {least}"
-    if not (fits and math.isfinite(number)):
-        raise ValueError(f"{name} must be {span}; got {number}")
-    return number
-
-
-def yes_or_no(name: str, value: object) -> bool:
-    """`value` as a bool, if it is one."""
-    if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} must be a bool; got {value!r}")
-    return bool(value)
-
-
-def instance(name: str, value: object, kind: type) -> None:
-    """Raise unless `value` is of this kind."""
-    if not isinstance(value, kind):
-        raise TypeError(f"{name} must be a {kind.__name__}; got {type(value).__name__}")
 
 
 #: The largest finite number of each dtype of a network.
@@ -175,6 +40,15 @@ def all_finite(array: Real) -> bool:
     return finite
 
 
+def all_between(array: Real, least: float, most: float) -> bool:
+    """Whether all of a C-contiguous array is finite and in least .. most."""
+    largest = LARGEST[array.dtype]
+    within: bool = _dispatch.kernels.all_between(
+        array.reshape(-1), max(least, -largest), min(most, largest)
+    )
+    return within
+
+
 def as_array(name: str, value: ArrayLike) -> NDArray[Any]:
     """`value` as an array of real numbers, if NumPy can make one of it."""
     array = value if type(value) is np.ndarray else _from_any(name, value)
@@ -182,7 +56,7 @@ def as_array(name: str, value: ArrayLike) -> NDArray[Any]:
     if dtype.kind == "O":
         return _from_objects(name, value, array)
     if dtype.isbuiltin == 2 and np.can_cast(dtype, np.float64):  # bfloat16 and its like
-        return in_dtype(array, np.dtype(np.float64))
+        return cast(array, np.dtype(np.float64))
     if dtype.kind not in "fiub":
         got = type(value).__name__ if array.ndim == 0 else f"dtype {dtype}"
         raise TypeError(f"{name} must hold real numbers; got {got}")
@@ -243,7 +117,7 @@ def _reject_times(name: str, value: Any) -> None:
     columns: dict[Any, Any] = {}
     if _has(value, "schema") and not _has(value, "collect"):
         schema = value.schema
-        if has_labels(schema):
+        if has_keys(schema):
             columns = dict(schema)
     elif _has(value, "dtype") and not isinstance(value, np.ndarray | np.generic):
         columns = {getattr(value, "name", name) or name: value.dtype}
@@ -353,15 +227,15 @@ def _as_float(number: Any) -> float:
         return math.inf if number > 0 else -math.inf
 
 
-def as_numbers(name: str, value: ArrayLike, dtype: np.dtype[Any]) -> Real:
+def as_finite(name: str, value: ArrayLike, dtype: np.dtype[Any]) -> Real:
     """`value` as a C-contiguous array of the dtype, itself if it is one, all finite."""
-    array = as_dtype(name, value, dtype)
+    array = as_contiguous(name, value, dtype)
     if not all_finite(array):
-        reject_infinite(name, value, array)
+        raise_not_finite(name, value, array)
     return array
 
 
-def reject_infinite(name: str, value: ArrayLike, array: Real) -> NoReturn:
+def raise_not_finite(name: str, value: ArrayLike, array: Real) -> NoReturn:
     """Raise for the first entry of `value`, now `array`, that is not finite."""
     at = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
     raise ValueError(
@@ -370,7 +244,7 @@ def reject_infinite(name: str, value: ArrayLike, array: Real) -> NoReturn:
     )
 
 
-def as_dtype(name: str, value: ArrayLike, dtype: np.dtype[Any]) -> Real:
+def as_contiguous(name: str, value: ArrayLike, dtype: np.dtype[Any]) -> Real:
     """`value` as a C-contiguous array of the dtype, itself if it is one."""
     array: Any = value
     if not (
@@ -379,12 +253,12 @@ def as_dtype(name: str, value: ArrayLike, dtype: np.dtype[Any]) -> Real:
         and array.flags.c_contiguous
         and array.flags.aligned
     ):
-        array = in_dtype(as_array(name, value), dtype, ["C", "A"])
+        array = cast(as_array(name, value), dtype, ["C", "A"])
     return array
 
 
 @own_errstate
-def in_dtype(
+def cast(
     array: NDArray[Any], dtype: np.dtype[Any], layout: Sequence[Literal["C", "A"]] = ()
 ) -> NDArray[Any]:
     """The array in another dtype, itself if it has it; beyond its range is infinity."""
@@ -393,7 +267,7 @@ def in_dtype(
 
 def as_rows(name: str, value: ArrayLike, n_in: int, dtype: np.dtype[Any]) -> Real:
     """`value` as an array (n, n_in) of at least one row."""
-    array = as_numbers(name, value, dtype)
+    array = as_finite(name, value, dtype)
     if array.ndim != 2 or array.shape[1] != n_in or array.shape[0] == 0:
         raise ValueError(
             f"{name} must have shape (n, {n_in}) with n at least 1; got {array.shape}"
@@ -418,48 +292,8 @@ def as_labels(name: str, labels: NDArray[Any], n: int, n_out: int) -> NDArray[np
     return whole
 
 
-def as_targets(
-    name: str, value: ArrayLike, n: int, n_out: int, loss: Loss, dtype: np.dtype[Any]
-) -> Real | NDArray[np.int64]:
-    """Targets of n samples: labels (n,) where the loss takes them, or (n, n_out)."""
-    array = as_array(name, value)
-    if loss.labels and array.ndim == 1 and n_out > 1:
-        if array.shape == (n,) and array.dtype.kind not in "iub":
-            raise TypeError(
-                f"{name} of shape ({array.size},) must hold integer labels for "
-                f"{loss.name}; got dtype {array.dtype}"
-            )
-        return as_labels(name, array, n, n_out)
-    targets = as_numbers(name, array, dtype)
-    if n_out == 1 and targets.ndim == 1:
-        targets = targets.reshape(-1, 1)
-    if targets.shape != (n, n_out):
-        labels = f" or ({n},) for labels" if loss.labels else ""
-        if not labels and array.shape == (n,) and array.dtype.kind in "iu":
-            labels = " (labels need loss='cross_entropy')"
-        raise ValueError(
-            f"{name} must have shape ({n}, {n_out}){labels}; got {array.shape}"
-        )
-    flat = targets.reshape(-1)
-    if loss.signs and not (np.abs(flat) == 1).all():
-        raise ValueError(
-            f"{name} must be -1 or 1 for {loss.name}; got {flat[np.abs(flat) != 1][0]}"
-        )
-    if loss.least > -math.inf and not _dispatch.kernels.all_between(
-        flat, loss.least, min(loss.most, LARGEST[dtype])
-    ):
-        span = f"lie in {loss.least:g} .. {loss.most:g}"
-        if loss.most == math.inf:
-            span = f"be at least {loss.least:g}"
-        raise ValueError(
-            f"{name} must {span} for {loss.name}; got values from {targets.min()} to "
-            f"{targets.max()}"
-        )
-    return targets
-
-
-#: The least share of the largest sample weight that another one may have.
-RATIO = 2.0**-500
+#: Largest ratio of two sample weights above 0.
+LARGEST_RATIO = 2.0**500
 
 
 def as_weights(
@@ -471,14 +305,14 @@ def as_weights(
     """
     if value is None:
         return None
-    weights: NDArray[np.float64] = as_numbers(name, value, np.dtype(np.float64))
+    weights: NDArray[np.float64] = as_finite(name, value, np.dtype(np.float64))
     if weights.shape != (n,):
         raise ValueError(f"{name} must have shape ({n},); got {weights.shape}")
-    require_weights(name, weights, some=some)
+    check_weights(name, weights, some=some)
     return weights
 
 
-def require_weights(
+def check_weights(
     name: str, weights: NDArray[np.float64], *, some: bool = True
 ) -> None:
     """Raise if weights are negative or too far apart or, where `some` count, all 0."""
@@ -492,16 +326,16 @@ def require_weights(
         )
     # Sums of them must be finite once the largest is scaled to 1.
     flat = weights.reshape(-1)
-    if not _dispatch.kernels.all_between(flat, largest * RATIO, largest):
+    if not all_between(flat, largest / LARGEST_RATIO, largest):
         least = float(flat[flat > 0].min(initial=math.inf))
-        if least < largest * RATIO:
+        if least < largest / LARGEST_RATIO:
             raise ValueError(
-                f"{name} must not differ by more than a factor of {1 / RATIO:.0e}; "
+                f"{name} must not differ by more than a factor of {LARGEST_RATIO:.0e}; "
                 f"got {least} and {largest}"
             )
 
 
-def has_labels(value: object) -> bool:
+def has_keys(value: object) -> bool:
     """Whether it is read by its labels: a mapping, or a Series of pandas."""
     return hasattr(value, "keys") and hasattr(value, "items")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore import arrays as door
+from bpcore import arrays
 from bpcore.buffers import Real, by_layer
 from bpcore.errors import DivergenceError
 from bpcore.numerical import CENTRAL_STEP, numerical_gradient
@@ -38,7 +38,7 @@ class Differences:
     ) -> NDArray[np.float64]:
         """dE/dw of all parameters, or zero for the `frozen` ones if they are left out.
 
-        E is the mean loss of the mini-batch, as the network's door lets it in.
+        E is the mean loss of the mini-batch, as the network checked it.
         """
         network, twin = self.network, self.twin
         self._follow()
@@ -70,7 +70,7 @@ class Differences:
     def _follow(self) -> None:
         """Let the copy be what the network is now."""
         network, twin = self.network, self.twin
-        if not door.all_finite(network.parameters):
+        if not arrays.all_finite(network.parameters):
             raise DivergenceError("the parameters are not finite: no step aside")
         twin.parameters[...] = network.parameters
         twin._engine.seen = network._engine.seen  # of which dropout and noise are made
@@ -113,7 +113,7 @@ class Differences:
             return first, total, divisor, False
         if rates is not None:
             engine.lr = rates[0]
-        flat: Real = door.in_dtype(gradient, network.dtype)
+        flat: Real = arrays.cast(gradient, network.dtype)
         engine.apply(flat, moments, end - first)
         return end, total + rows * loss, divisor + rows, True
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore import arrays as door
-from bpcore import lbfgs
+from bpcore import arrays, checks, lbfgs
 from bpcore.data import Batch, Stream, is_stream, split
 from bpcore.differences import Differences
 from bpcore.losses import CustomLoss
@@ -55,19 +54,19 @@ def prepare(
     `whole` tells whether X and y are all data there are: then the weights are scaled to
     mean 1.
     """
-    epochs = door.whole_number("epochs", epochs, 1)
+    epochs = checks.integer("epochs", epochs, 1)
     if batch_size is not None:
-        batch_size = door.whole_number("batch_size", batch_size, 1)
-    accumulate = door.whole_number("accumulate", accumulate, 1)
-    shuffle = door.yes_or_no("shuffle", shuffle)
-    restore_best = door.yes_or_no("restore_best", restore_best)
-    show = door.yes_or_no("progress", progress)
+        batch_size = checks.integer("batch_size", batch_size, 1)
+    accumulate = checks.integer("accumulate", accumulate, 1)
+    shuffle = checks.boolean("shuffle", shuffle)
+    restore_best = checks.boolean("restore_best", restore_best)
+    show = checks.boolean("progress", progress)
     per_epoch = _callables("callbacks", callbacks)
     per_batch = _callables("batch_callbacks", batch_callbacks)
-    door.one_of("gradient", gradient, ("backpropagation", "numerical"))
+    checks.one_of("gradient", gradient, ("backpropagation", "numerical"))
     wanted = as_metrics(metrics)
     network._require_derivatives()
-    if not door.all_finite(network.parameters):
+    if not arrays.all_finite(network.parameters):
         raise ValueError("the network's parameters must be finite before training")
     data: Batch | Stream
     class_weights = None
@@ -153,7 +152,7 @@ def _split(
     """The data, what is held back of them where validation is a share, and its rows."""
     if isinstance(validation, bool) or not isinstance(validation, numbers.Real):
         return data, None, None
-    fraction = door.number_within("validation", validation, None, 1.0)
+    fraction = checks.number("validation", validation, above=0.0, below=1.0)
     rest, held, mask = split(network, data, fraction)
     for _, _, weight in (rest, held):
         if weight is not None and not weight.any():

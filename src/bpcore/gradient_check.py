@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bpcore import arrays as door
+from bpcore import checks
 from bpcore._table import ROWS, ends
 from bpcore.buffers import views
 from bpcore.differences import Differences
@@ -131,8 +131,8 @@ def check_gradients(
     >>> check.worst.name in repr(check)
     True
     """
-    door.instance("network", network, Network)
-    step = door.real_number("step", step, above_zero=True)
+    checks.instance("network", network, Network)
+    step = checks.number("step", step, above=0.0)
     gradients = network.gradients(X, y, sample_weight, class_weight)
     batch = network._weighted_batch(X, y, sample_weight, class_weight)
     differences = Differences(network)

@@ -19,9 +19,9 @@ from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from bpcore import arrays as door
+from bpcore import arrays, checks
 from bpcore.errstate import callers_errstate, own_errstate
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ __all__ = [
     "Quantile",
     "SquaredError",
     "TargetKind",
+    "as_targets",
 ]
 
 Array = NDArray[Any]
@@ -274,7 +275,7 @@ class CrossEntropy(Loss):
         return -_quotient((1 - share) * y + share / a.shape[1], a)
 
     def __post_init__(self) -> None:
-        _within(self, "label_smoothing", 0.0, 1.0)
+        _check(self, "label_smoothing", least=0.0, below=1.0)
 
     @property
     def setting(self) -> float:
@@ -339,7 +340,7 @@ class Huber(Loss):
     delta: float = 1.0
 
     def __post_init__(self) -> None:
-        _within(self, "delta", None, None)
+        _check(self, "delta", above=0.0)
 
     @property
     def setting(self) -> float:
@@ -374,7 +375,7 @@ class Quantile(Loss):
     q: float = 0.5
 
     def __post_init__(self) -> None:
-        _within(self, "q", None, 1.0)
+        _check(self, "q", above=0.0, below=1.0)
 
     @property
     def setting(self) -> float:
@@ -622,9 +623,56 @@ def _numbers(answer: Any, dtype: Any) -> Array:
     return array.astype(dtype, copy=False)
 
 
-def _within(loss: Loss, name: str, low: float | None, high: float | None) -> None:
-    value = door.number_within(name, getattr(loss, name), low, high)
+def _check(loss: Loss, name: str, **bounds: float) -> None:
+    """Check and convert a setting of a loss."""
+    value = checks.number(name, getattr(loss, name), **bounds)
     object.__setattr__(loss, name, value)
+
+
+def as_targets(
+    name: str, value: ArrayLike, n: int, n_out: int, loss: Loss, dtype: np.dtype[Any]
+) -> Array | NDArray[np.int64]:
+    """Targets of n samples: labels (n,) where the loss takes them, or (n, n_out).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.losses import LOSSES, as_targets
+    >>> as_targets("y", [0, 2], 2, 3, LOSSES["cross_entropy"], np.dtype("float32"))
+    array([0, 2])
+    """
+    array = arrays.as_array(name, value)
+    if loss.labels and array.ndim == 1 and n_out > 1:
+        if array.shape == (n,) and array.dtype.kind not in "iub":
+            raise TypeError(
+                f"{name} of shape ({array.size},) must hold integer labels for "
+                f"{loss.name}; got dtype {array.dtype}"
+            )
+        return arrays.as_labels(name, array, n, n_out)
+    targets = arrays.as_finite(name, array, dtype)
+    if n_out == 1 and targets.ndim == 1:
+        targets = targets.reshape(-1, 1)
+    if targets.shape != (n, n_out):
+        labels = f" or ({n},) for labels" if loss.labels else ""
+        if not labels and array.shape == (n,) and array.dtype.kind in "iu":
+            labels = " (labels need loss='cross_entropy')"
+        raise ValueError(
+            f"{name} must have shape ({n}, {n_out}){labels}; got {array.shape}"
+        )
+    flat = targets.reshape(-1)
+    if loss.signs and not (np.abs(flat) == 1).all():
+        raise ValueError(
+            f"{name} must be -1 or 1 for {loss.name}; got {flat[np.abs(flat) != 1][0]}"
+        )
+    if loss.least > -inf and not arrays.all_between(flat, loss.least, loss.most):
+        span = f"lie in {loss.least:g} .. {loss.most:g}"
+        if loss.most == inf:
+            span = f"be at least {loss.least:g}"
+        raise ValueError(
+            f"{name} must {span} for {loss.name}; got values from {targets.min()} to "
+            f"{targets.max()}"
+        )
+    return targets
 
 
 #: Every loss by name, with its default setting.

@@ -32,7 +32,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore import arrays as door
+from bpcore import checks
 from bpcore.errstate import callers_errstate, own_errstate
 from bpcore.losses import CLASSES, TargetKind
 
@@ -620,7 +620,7 @@ def _as_metric(metric: MetricLike) -> Metric:
         formula = f"mean [answer = class, in {k} answers]"
         return BuiltIn(metric, partial(_top_k, k=k), True, formula, _needs_classes)
     known = (*METRICS, "top_1", "top_2", "top_5", *ALIASES)
-    return METRICS[door.one_of("metrics", ALIASES.get(metric, metric), known)]
+    return METRICS[checks.one_of("metrics", ALIASES.get(metric, metric), known)]
 
 
 def _unweighted(

@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from bpcore import _dispatch, _engine, _html, fitting, training
+from bpcore import _dispatch, _engine, _html, arrays, checks, fitting, training
 from bpcore import _settings as settings
-from bpcore import arrays as door
 from bpcore.activations import ACTIVATIONS
 from bpcore.arrays import Real
 from bpcore.buffers import aligned_zeros, part, running_views, views
@@ -28,7 +27,7 @@ from bpcore.gradients import Gradients, Tape
 from bpcore.history import History
 from bpcore.initializers import INITIALIZERS, initialize
 from bpcore.learner import Learner
-from bpcore.losses import CustomLoss, Loss, LossFunction
+from bpcore.losses import CustomLoss, Loss, LossFunction, as_targets
 from bpcore.metrics import Metric, MetricLike, as_metrics
 from bpcore.optimizers import SGD, Optimizer
 from bpcore.stopping import raise_if_stopped
@@ -209,8 +208,8 @@ class Network(Learner):
             )
         norms = (*settings.hidden_norms(norm, hidden), None)
         shares = (*settings.hidden_dropout(dropout, hidden), 0.0)
-        noise = door.real_number("input_noise", input_noise)
-        door.one_of("init", init, ["auto", *INITIALIZERS])
+        noise = checks.number("input_noise", input_noise, least=0.0)
+        checks.one_of("init", init, ["auto", *INITIALIZERS])
         optimizer = settings.known_optimizer(SGD() if optimizer is None else optimizer)
         self._bits = settings.bit_generator(rng)
         self._design = settings.Design(
@@ -258,7 +257,7 @@ class Network(Learner):
             self._running if folds else None,
             np.zeros_like(self._parameters) if folds else None,
         )
-        # Whether a mini-batch may take the short way past the door.
+        # Whether a mini-batch may take the short way past the checks.
         self._at_once = design.trains and not (
             folds or design.asks or design.loss.signs
         )
@@ -731,7 +730,7 @@ class Network(Learner):
         loss: float | None = self._engine.learn_one_at_once(x, y)
         if loss is None:
             rows = self._sample(x)
-            target = door.as_array("y", y)
+            target = arrays.as_array("y", y)
             n_out = self.sizes[-1]
             labels = self._design.loss.labels and n_out > 1
             expected = f"{'be an integer label, or ' if labels else ''}have shape"
@@ -741,7 +740,7 @@ class Network(Learner):
             if labels and target.ndim == 0 and target.dtype.kind not in "iub":
                 raise TypeError(f"y must {expected} ({n_out},); got {y!r}")
             if target.dtype.kind == "f":
-                target = door.as_numbers("y", target, self._dtype)
+                target = arrays.as_finite("y", target, self._dtype)
             return Network.train_step(self, rows[None, :], target[None, ...])
         if loss != loss:  # NaN
             raise DivergenceError("the loss of x is not finite; nothing has changed")
@@ -856,9 +855,9 @@ class Network(Learner):
                     "the stored gradients are of before the last step: call backward() "
                     "of an expression with a new node"
                 )
-        door.instance("gradients", gradients, Gradients)
+        checks.instance("gradients", gradients, Gradients)
         self._require_steps()
-        flat = door.as_numbers("gradients.flat", gradients.flat, self._dtype)
+        flat = arrays.as_finite("gradients.flat", gradients.flat, self._dtype)
         if flat.shape != self._parameters.shape:
             raise ValueError(
                 f"gradients.flat must have shape {self._parameters.shape}; "
@@ -866,7 +865,7 @@ class Network(Learner):
             )
         moments = gradients.moments if self._running.size else None
         if moments is not None:
-            moments = door.as_numbers("gradients.moments", moments, self._dtype)
+            moments = arrays.as_finite("gradients.moments", moments, self._dtype)
             if moments.shape != self._running.shape:
                 raise ValueError(
                     f"gradients.moments must have shape {self._running.shape}; "
@@ -927,7 +926,7 @@ class Network(Learner):
             if at_once is not None:
                 return at_once
         n_0, n_L = self.sizes[0], self.sizes[-1]
-        rows = door.as_dtype("X", X, self._dtype)
+        rows = arrays.as_contiguous("X", X, self._dtype)
         single = rows.ndim == 1
         if single:
             rows = rows.reshape(1, -1)
@@ -941,10 +940,10 @@ class Network(Learner):
         if out is None:
             out = np.empty(shape, self._dtype)
         else:
-            out = door.as_out(out, shape, self._dtype, rows, self._parameters)
-        finite = looks or door.all_finite(rows)
+            out = arrays.as_out(out, shape, self._dtype, rows, self._parameters)
+        finite = looks or arrays.all_finite(rows)
         if not (finite and self._write_outputs(rows, out, looks)):
-            door.reject_infinite("X", X, rows[0] if single else rows)
+            arrays.raise_not_finite("X", X, rows[0] if single else rows)
         return out
 
     def __call__(self, *arguments: Any, **settings: Any) -> Any:
@@ -999,7 +998,7 @@ class Network(Learner):
 
     def _sample(self, x: ArrayLike) -> Real:
         """A single row, all finite."""
-        row = door.as_numbers("x", x, self._dtype)
+        row = arrays.as_finite("x", x, self._dtype)
         if row.shape != (self.sizes[0],):
             raise ValueError(f"x must have shape ({self.sizes[0]},); got {row.shape}")
         return row
@@ -1055,7 +1054,7 @@ class Network(Learner):
         """
         if targets.ndim == 1:
             return np.asarray(targets)
-        exact = door.as_array("y", y)
+        exact = arrays.as_array("y", y)
         if mask is not None:
             exact = exact[mask]
         exact = self._apart(exact.astype(np.float64, copy=False))
@@ -1171,7 +1170,7 @@ class Network(Learner):
         >>> [a.shape for a in net.forward([[1.0, 2.0]]).activations]
         [(1, 2), (1, 4), (1, 3)]
         """
-        rows = door.as_rows("X", X, self.sizes[0], self._dtype).copy()
+        rows = arrays.as_rows("X", X, self.sizes[0], self._dtype).copy()
         n = len(rows)
         self._require_rows(n)
         with self._engine:
@@ -1211,7 +1210,7 @@ class Network(Learner):
         (True, 2.0)
         """
         self._require_derivatives()
-        door.instance("tape", tape, Tape)
+        checks.instance("tape", tape, Tape)
         dtype = np.asarray(tape.output).dtype
         if dtype != self._dtype:
             raise ValueError(f"tape must be of dtype {self._dtype.name}; got {dtype}")
@@ -1225,7 +1224,7 @@ class Network(Learner):
                 f"(n, size) for the sizes {list(self.sizes)}; got {shapes}"
             )
         X = tape.activations[0]
-        d_output = door.as_rows("d_output", d_output, self.sizes[-1], self._dtype)
+        d_output = arrays.as_rows("d_output", d_output, self.sizes[-1], self._dtype)
         if len(d_output) != n:
             raise ValueError(
                 f"d_output must have shape ({n}, {self.sizes[-1]}); "
@@ -1303,9 +1302,9 @@ class Network(Learner):
         dtype('float64')
         """
         dtype = settings.real_dtype(dtype)
-        door.as_numbers("parameters", self._parameters, dtype)
+        arrays.as_finite("parameters", self._parameters, dtype)
         if self._state is not None:
-            door.as_numbers("optimizer state", self._state, dtype)
+            arrays.as_finite("optimizer state", self._state, dtype)
         return self._copy_with(_dtype=dtype)
 
     def _copy_with(self, **changes: Any) -> Self:
@@ -1397,13 +1396,11 @@ class Network(Learner):
     ) -> tuple[Any, Any, Any]:
         """X, y and sample_weight as the engine takes them, `some` weights above 0."""
         loss = self._design.loss
-        rows = door.as_rows(f"{of}X", X, self.sizes[0], self._dtype)
+        rows = arrays.as_rows(f"{of}X", X, self.sizes[0], self._dtype)
         if y is None:
             raise TypeError(f"{of}y must be given; got None")
-        targets = door.as_targets(
-            f"{of}y", y, len(rows), self.sizes[-1], loss, self._dtype
-        )
-        weight = door.as_weights(
+        targets = as_targets(f"{of}y", y, len(rows), self.sizes[-1], loss, self._dtype)
+        weight = arrays.as_weights(
             f"{of}sample_weight", sample_weight, len(rows), some=some
         )
         return self._apart(rows), self._apart(targets), self._apart(weight)
@@ -1439,7 +1436,7 @@ class Network(Learner):
         targets, product = with_class_weights(
             targets, weight, class_weights, self._design, self._dtype, ratios=some
         )
-        door.require_weights(f"{of}class_weight", product, some=some)
+        arrays.check_weights(f"{of}class_weight", product, some=some)
         return rows, targets, product
 
     def _weighted_batch(

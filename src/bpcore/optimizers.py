@@ -11,14 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from bpcore import arrays as door
+from bpcore import checks
 from bpcore._optimizer import (
     Optimizer,
     StateArray,
-    common,
-    number,
-    positive,
-    share,
+    bounded,
 )
 from bpcore.schedules import Schedule
 
@@ -89,9 +86,9 @@ class SGD(Optimizer):
     arrays: ClassVar[Mapping[str, StateArray]] = {"velocity": VELOCITY}
 
     lr: float | Schedule = 0.01
-    momentum: float = number(0.0, high=1.0)
+    momentum: float = bounded(0.0, least=0.0, below=1.0)
     nesterov: bool = False
-    dampening: float = share(0.0)
+    dampening: float = bounded(0.0, least=0.0, most=1.0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -161,7 +158,7 @@ class Momentum(Optimizer):
     arrays: ClassVar[Mapping[str, StateArray]] = {"change": VELOCITY}
 
     lr: float | Schedule = 0.01
-    alpha: float = number(0.9, high=1.0)
+    alpha: float = bounded(0.9, least=0.0, below=1.0)
 
     @property
     def momentum(self) -> float:
@@ -226,9 +223,9 @@ class RMSprop(Optimizer):
     }
 
     lr: float | Schedule = 0.01
-    alpha: float = number(0.99, high=1.0)
-    eps: float = positive(1e-8)
-    momentum: float = number(0.0, high=1.0)
+    alpha: float = bounded(0.99, least=0.0, below=1.0)
+    eps: float = bounded(1e-8, above=0.0)
+    momentum: float = bounded(0.0, least=0.0, below=1.0)
     centered: bool = False
 
     @property
@@ -296,9 +293,9 @@ class Adagrad(Optimizer):
     }
 
     lr: float | Schedule = 0.01
-    lr_decay: float = number(0.0)
-    initial_accumulator: float = number(0.0)
-    eps: float = positive(1e-10)
+    lr_decay: float = bounded(0.0, least=0.0)
+    initial_accumulator: float = bounded(0.0, least=0.0)
+    eps: float = bounded(1e-10, above=0.0)
 
     @property
     def decay(self) -> float:
@@ -359,9 +356,9 @@ class Adam(Optimizer):
     arrays: ClassVar[Mapping[str, StateArray]] = {"mean": MEAN, "square": SQUARE}
 
     lr: float | Schedule = 1e-3
-    beta1: float = number(0.9, high=1.0)
-    beta2: float = number(0.999, high=1.0)
-    eps: float = positive(1e-8)
+    beta1: float = bounded(0.9, least=0.0, below=1.0)
+    beta2: float = bounded(0.999, least=0.0, below=1.0)
+    eps: float = bounded(1e-8, above=0.0)
 
     @property
     def rule(self) -> str:
@@ -392,7 +389,7 @@ class AdamW(Adam):
     0.01
     """
 
-    weight_decay: float = common(0.01)
+    weight_decay: float = bounded(0.01, least=0.0, kw_only=True)
     decoupled: bool = field(default=True, kw_only=True)
 
 
@@ -471,7 +468,7 @@ class Nadam(Adam):
     """
 
     lr: float | Schedule = 2e-3
-    momentum_decay: float = number(4e-3)
+    momentum_decay: float = bounded(4e-3, least=0.0)
 
     @property
     def rule(self) -> str:
@@ -612,8 +609,8 @@ class Lion(Optimizer):
     arrays: ClassVar[Mapping[str, StateArray]] = {"mean": MEAN}
 
     lr: float | Schedule = 1e-4
-    beta1: float = number(0.9, high=1.0)
-    beta2: float = number(0.99, high=1.0)
+    beta1: float = bounded(0.9, least=0.0, below=1.0)
+    beta2: float = bounded(0.99, least=0.0, below=1.0)
     decoupled: bool = field(default=True, kw_only=True)
 
     @property
@@ -678,10 +675,10 @@ class Rprop(Optimizer):
     }
 
     lr: float | Schedule = 0.01
-    shrink: float = positive(0.5, high=1.0)
-    grow: float = positive(1.2, above=1.0)
-    least: float = positive(1e-6)
-    most: float = positive(50.0)
+    shrink: float = bounded(0.5, above=0.0, below=1.0)
+    grow: float = bounded(1.2, above=1.0)
+    least: float = bounded(1e-6, above=0.0)
+    most: float = bounded(50.0, above=0.0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -756,13 +753,11 @@ class LBFGS(Optimizer):
 
     lr: float | Schedule = field(default=1.0, init=False)
     history: int = 10
-    tolerance: float = number(1e-7)
+    tolerance: float = bounded(1e-7, least=0.0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(
-            self, "history", door.whole_number("history", self.history, 1)
-        )
+        object.__setattr__(self, "history", checks.integer("history", self.history, 1))
         for name in ("l1", "decoupled", "clip_value", "clip_norm", "max_norm"):
             if getattr(self, name):
                 raise ValueError(f"LBFGS has no {name}; got {getattr(self, name)}")

@@ -18,8 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore import arrays as door
-from bpcore import exact
+from bpcore import checks, exact
 from bpcore.errstate import callers_errstate
 
 __all__ = [
@@ -40,15 +39,15 @@ __all__ = [
 ]
 
 #: What a parameter may be: each is checked by its field's "check".
-AT_LEAST_0 = {"check": partial(door.number_within, low=0.0, high=None)}
-ABOVE_0 = {"check": partial(door.number_within, low=None, high=None)}
-BELOW_1 = {"check": partial(door.number_within, low=0.0, high=1.0)}
-BETWEEN_0_AND_1 = {"check": partial(door.number_within, low=None, high=1.0)}
-COUNT = {"check": partial(door.whole_number, least=0)}
-POSITIVE_COUNT = {"check": partial(door.whole_number, least=1)}
-UNIT = {"check": partial(door.one_of, choices=("epoch", "step"))}
-EPOCH = {"check": partial(door.one_of, choices=("epoch",))}
-MODE = {"check": partial(door.one_of, choices=("auto", "min", "max"))}
+AT_LEAST_0 = {"check": partial(checks.number, least=0.0)}
+ABOVE_0 = {"check": partial(checks.number, above=0.0)}
+BELOW_1 = {"check": partial(checks.number, least=0.0, below=1.0)}
+BETWEEN_0_AND_1 = {"check": partial(checks.number, above=0.0, below=1.0)}
+COUNT = {"check": partial(checks.integer, least=0)}
+POSITIVE_COUNT = {"check": partial(checks.integer, least=1)}
+UNIT = {"check": partial(checks.one_of, choices=("epoch", "step"))}
+EPOCH = {"check": partial(checks.one_of, choices=("epoch",))}
+MODE = {"check": partial(checks.one_of, choices=("auto", "min", "max"))}
 
 
 @dataclass(frozen=True, repr=False)
@@ -85,8 +84,8 @@ class Schedule(ABC):
 
     def __call__(self, t: int) -> float:
         """The learning rate after t epochs or steps: finite, at least 0."""
-        t = door.whole_number("t", t, 0)
-        return door.real_number(f"the learning rate at t={t}", self._at(t))
+        t = checks.integer("t", t, 0)
+        return checks.number(f"the learning rate at t={t}", self._at(t), least=0.0)
 
     @abstractmethod
     def _at(self, t: int) -> float:
@@ -620,7 +619,7 @@ def as_schedule(lr: object) -> float | Schedule:
     if isinstance(lr, Schedule):
         return lr
     if isinstance(lr, numbers.Real):
-        return door.real_number("lr", lr)
+        return checks.number("lr", lr, least=0.0)
     if callable(lr) and not isinstance(lr, type):
         return Custom(lr)
     raise TypeError(

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore import arrays as door
 from bpcore import lbfgs
+from bpcore.arrays import all_finite
 from bpcore.data import (
     Batch,
     Stream,
@@ -613,7 +613,7 @@ def _tell(
 def _not_finite(network: Network) -> str | None:
     """Which of the arrays that training changes is not finite, if any."""
     for array in _what_changes(network):
-        if not door.all_finite(array):
+        if not all_finite(array):
             return _name(network, array)
     return None
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from numpy.typing import ArrayLike
 
-from bpcore import arrays as door
+from bpcore import arrays
 from bpcore.graph.node import OfNetwork
 from bpcore.graph.variable import Axis, Operand, Variable, apply, as_value
 
@@ -197,5 +197,5 @@ def node(network: Network, x: Variable | ArrayLike) -> Variable:
     """The output of a network as a variable; ``Network.node``, see there."""
     if not isinstance(x, Variable):
         x = Variable(as_value("x", x))
-    door.as_rows("x", x.value, network.sizes[0], network.dtype)
+    arrays.as_rows("x", x.value, network.sizes[0], network.dtype)
     return apply(OfNetwork(network), x)

@@ -121,7 +121,7 @@ class Engine:
         pass
 
     def step_at_once(self, X: object, y: object) -> None:
-        """No short way here: every mini-batch goes through the door."""
+        """No short way here: every mini-batch is checked in full."""
 
     def learn_one_at_once(self, x: object, y: object) -> None:
         """As `step_at_once`."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bpcore import arrays as door
+from bpcore import checks
 from bpcore._table import ends
 from bpcore.errstate import own_errstate
 from bpcore.tracing.derivation import LAYERS, SMALL
@@ -31,11 +31,11 @@ MAP = "RdBu_r"
 def draw(trace: Trace, row: int | None, axes: Axes | None, limit: float | None) -> Any:
     """Nodes and edges where they can be told apart, else heat maps."""
     if row is not None:
-        row = door.index("row", row, len(trace.X))
+        row = checks.index("row", row, len(trace.X))
     if axes is not None and not hasattr(axes, "scatter"):
         raise TypeError(f"axes must be Axes of matplotlib's; got {axes!r}")
     if limit is not None:
-        limit = door.real_number("limit", limit, above_zero=True)
+        limit = checks.number("limit", limit, above=0.0)
     if max(trace.sizes) <= SMALL and trace.n_layers <= LAYERS:
         return _draw_network(trace, row, axes, limit)
     for name, value in (("axes", axes), ("limit", limit)):

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bpcore import arrays as door
+from bpcore import checks
+from bpcore.arrays import all_finite
 from bpcore.buffers import aligned_zeros, part
 from bpcore.errors import DivergenceError
 from bpcore.network import Network
@@ -82,8 +83,8 @@ def trace(
     >>> t.before.weights[0].item(), t.after.weights[0].item(), net.weights[0].item()
     (1.0, -0.5, 1.0)
     """
-    door.instance("network", network, Network)
-    apply = door.yes_or_no("apply", apply)
+    checks.instance("network", network, Network)
+    apply = checks.boolean("apply", apply)
     network._require_derivatives()
     network._require_steps()
     given = network._batch(X, y, sample_weight, some=False)
@@ -125,7 +126,7 @@ def record(
     layer_steps = tuple(steps + 1 for steps in engine.layer_steps)
     into = flat, dX, moments, memory, losses, d_output
     loss = engine.record(X, targets, weights, *into)
-    if loss != loss or not (moments is None or door.all_finite(moments)):
+    if loss != loss or not (moments is None or all_finite(moments)):
         raise DivergenceError(
             f"{network._design.diverging} of this mini-batch is not finite; nothing "
             "has changed"

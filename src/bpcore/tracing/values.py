@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bpcore import arrays as door
+from bpcore import checks
 from bpcore._dispatch import kernels
 from bpcore._engine import noise_key
 from bpcore._settings import Design
@@ -476,8 +476,8 @@ class Trace:
         """
         from bpcore.tracing.text import text
 
-        digits = min(door.whole_number("digits", digits, 1), 17)
-        return text(self, digits, door.yes_or_no("all", all))
+        digits = min(checks.integer("digits", digits, 1), 17)
+        return text(self, digits, checks.boolean("all", all))
 
     def _repr_html_(self) -> str:
         from bpcore.tracing.html import html
