@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 import bpcore
-from bpcore import demo
-from bpcore.cli import main
+from bpcore.cli import demo, main
 from bpcore.datasets import load_digits
 
 needs_matplotlib = pytest.mark.skipif(
@@ -63,7 +62,7 @@ def test_without_arguments_it_helps(capsys):
 def test_nothing_but_the_demo_imports_the_demo():
     code = (
         "import sys; from bpcore.cli import main; main(['config']); "
-        "assert not {'bpcore.demo', 'matplotlib'} & set(sys.modules)"
+        "assert not {'bpcore.cli.demo', 'matplotlib'} & set(sys.modules)"
     )
     done = python("-c", code)
     assert done.returncode == 0, done.stderr
@@ -170,7 +169,7 @@ def test_demo_trains_and_reports(tmp_path, monkeypatch, capsys):
     assert "of 599" in out
     assert "Timing plain NumPy, 2 epochs\n" in out
     assert re.search(r" in plain NumPy, on .*: [\d.]+ times as long\n", out)
-    assert "(18 lines as one writes them by hand: bpcore.demo.numpy_epoch)" in out
+    assert "(18 lines as one writes them by hand: bpcore.cli.demo.numpy_epoch)" in out
     assert "bpcore-demo.png" in out or "pip install matplotlib" in out
 
 

@@ -57,12 +57,12 @@ def test_what_is_imported_by_a_computed_name_is_among_them(hook):
     }
     for module in ("tracing", "tracing.flow", "graph", "graph.record", "datasets"):
         assert f"bpcore.{module}" in names
-    assert {"bpcore._engine", "bpcore._cpu", "bpcore._figure"} <= names
+    assert {"bpcore._engine", "bpcore._cpu", "bpcore.show.figure"} <= names
 
 
 def test_the_data_are_among_it(hook):
     ((folder, inside),) = hook["datas"]
-    assert inside == "bpcore/data"
+    assert inside == "bpcore/datasets/data"
     assert Path(folder, "digits.npz").is_file()
 
 

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bpcore import checks
-from bpcore._table import ROWS, ends
 from bpcore.buffers import views
 from bpcore.differences import Differences
 from bpcore.errstate import own_errstate
 from bpcore.network import Network
+from bpcore.show.table import ROWS, ends
 from bpcore.weights import ClassWeight
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore._table import ROWS, in_short
 from bpcore.errstate import own_errstate
 from bpcore.metrics import ALIASES
+from bpcore.show.table import ROWS, in_short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -199,7 +199,7 @@ class History:
         >>> history = net.fit(X, y, epochs=50, progress=False)
         >>> history.plot().savefig("history.png")  # doctest: +SKIP
         """
-        from bpcore import _figure
+        from bpcore.show import figure as _figure
 
         metrics = {} if axes is not None else self.metrics
         if axes is None and len(set(self.lr.tolist())) > 1:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from bpcore import _dispatch, _engine, _html, arrays, checks, fitting, training
+from bpcore import _dispatch, _engine, arrays, checks, fitting, training
 from bpcore import _settings as settings
 from bpcore.activations import ACTIVATIONS
 from bpcore.arrays import Real
@@ -30,6 +30,7 @@ from bpcore.learner import Learner
 from bpcore.losses import CustomLoss, Loss, LossFunction, as_targets
 from bpcore.metrics import Metric, MetricLike, as_metrics
 from bpcore.optimizers import SGD, Optimizer
+from bpcore.show import html as _html
 from bpcore.stopping import raise_if_stopped
 from bpcore.threads import n_threads as thread_count
 from bpcore.weights import (

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bpcore import arrays, checks
-from bpcore._table import in_short
 from bpcore.buffers import norm
 from bpcore.errors import DivergenceError
 from bpcore.errstate import own_errstate
 from bpcore.network import Network
+from bpcore.show.table import in_short
 from bpcore.tracing.record import record
 
 if TYPE_CHECKING:

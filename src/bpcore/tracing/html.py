@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bpcore import _html
 from bpcore.errstate import own_errstate
+from bpcore.show import html as _html
 from bpcore.tracing.derivation import derivation, is_small
 from bpcore.tracing.text import shown
 

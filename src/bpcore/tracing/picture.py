@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bpcore import checks
-from bpcore._table import ends
 from bpcore.errstate import own_errstate
+from bpcore.show.table import ends
 from bpcore.tracing.derivation import LAYERS, SMALL
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def _draw_network(
     trace: Trace, row: int | None, axes: Axes | None, limit: float | None
 ) -> Any:
     """A column of nodes for each layer, joined by the weights."""
-    from bpcore import _figure
+    from bpcore.show import figure as _figure
 
     columns, widest = len(trace.sizes), max(trace.sizes)
     if axes is None:
@@ -98,7 +98,7 @@ def _draw_edges(
     axes: Axes, left: Real, right: Real, trace: Trace, l: int, share: Real
 ) -> None:
     """Lines as wide as the change of their weight, with both written beside."""
-    from bpcore import _figure
+    from bpcore.show import figure as _figure
 
     W, after = trace.before.weights[l], trace.after.weights[l]
     colours = _figure.colormaps[MAP]
@@ -207,7 +207,7 @@ def _draw_maps(trace: Trace, row: int | None) -> Figure:
 
     Of many layers the first and the last.
     """
-    from bpcore import _figure
+    from bpcore.show import figure as _figure
 
     first, last = ends(trace.n_layers, LAYERS)
     layers = [*first, *last]
@@ -262,7 +262,7 @@ def _draw_maps(trace: Trace, row: int | None) -> Figure:
 @own_errstate
 def draw_flow(flow: GradientFlow) -> Figure:
     """A panel for every column that has numbers, one line for each layer."""
-    from bpcore import _figure
+    from bpcore.show import figure as _figure
     from bpcore.tracing.flow import COLUMNS
 
     columns = {name: getattr(flow, name) for name in COLUMNS}

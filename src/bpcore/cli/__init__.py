@@ -117,7 +117,7 @@ def _add_config(commands: _SubParsersAction[_Parser]) -> None:
 
 
 def _demo(arguments: Namespace) -> None:
-    from bpcore import demo
+    from bpcore.cli import demo
 
     demo.run(arguments.mnist, arguments.epochs, arguments.seed, arguments.picture)
 

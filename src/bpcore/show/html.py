@@ -6,9 +6,9 @@ import html
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from bpcore._table import ROWS, ends
 from bpcore.buffers import norm as frobenius
 from bpcore.errstate import own_errstate
+from bpcore.show.table import ROWS, ends
 
 if TYPE_CHECKING:
     from bpcore.network import Network

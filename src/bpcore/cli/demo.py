@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from bpcore.datasets import FilePath, Images, Labels
+    from bpcore.datasets.idx import FilePath, Images, Labels
 
 __all__ = ["numpy_epoch", "run"]
 
@@ -98,7 +98,7 @@ def run(
 
     Examples
     --------
-    >>> from bpcore import demo
+    >>> from bpcore.cli import demo
     >>> net, history = demo.run(epochs=5)  # doctest: +SKIP
     """
     if epochs is not None and epochs < 1:
@@ -217,7 +217,7 @@ def numpy_epoch(
     Examples
     --------
     >>> import numpy as np
-    >>> from bpcore import demo
+    >>> from bpcore.cli import demo
     >>> W, b = [np.zeros((1, 2))], [np.zeros(2)]
     >>> velocity = [np.zeros((1, 2)), np.zeros(2)]
     >>> X, y, order = np.ones((2, 1)), np.array([0, 0]), np.arange(2)
@@ -307,7 +307,7 @@ def _report_times(history: bpcore.History, numpy_seconds: float, threads: str) -
     _line("one epoch", f"{_duration(seconds)} in bpcore, on one thread")
     numpy_time = _duration(numpy_seconds)
     _line("", f"{numpy_time} in plain NumPy, {threads}: {ratio:.1f} times as long")
-    _line("", "(18 lines as one writes them by hand: bpcore.demo.numpy_epoch)")
+    _line("", "(18 lines as one writes them by hand: bpcore.cli.demo.numpy_epoch)")
 
 
 def _line(name: str, text: object) -> None:

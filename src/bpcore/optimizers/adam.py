@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from bpcore import checks
-from bpcore._optimizer import (
+from bpcore.optimizers.base import (
     Optimizer,
     StateArray,
     bounded,

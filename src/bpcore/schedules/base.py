@@ -18,8 +18,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore import checks, exact
+from bpcore import checks
 from bpcore.errstate import callers_errstate
+from bpcore.schedules import exact
 
 __all__ = [
     "Constant",
