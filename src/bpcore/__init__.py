@@ -94,7 +94,7 @@ from bpcore.errors import DivergenceError
 from bpcore.gradient_check import GradientCheck, check_gradients
 from bpcore.gradients import Gradients, Tape
 from bpcore.history import History
-from bpcore.losses import LOSSES, CrossEntropy, Huber, Quantile
+from bpcore.losses import LOSSES, CrossEntropy, CustomLoss, Huber, Quantile
 from bpcore.many import Fitted, fit_many
 from bpcore.network import Network
 from bpcore.numerical import numerical_gradient
@@ -181,3 +181,7 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_LATER})
+
+
+# A loss may be an expression of the graph, which stands above the losses.
+CustomLoss.variable_class = lambda: __getattr__("graph").Variable
