@@ -26,6 +26,8 @@ POSITIVE = checked(checks.number, above=0.0)
 BELOW_1 = checked(checks.number, least=0.0, below=1.0)
 #: Above 0 and below 1.
 BETWEEN_0_AND_1 = checked(checks.number, above=0.0, below=1.0)
+COUNT = checked(checks.integer, least=0)
+POSITIVE_COUNT = checked(checks.integer, least=1)
 BOOLEAN = checked(checks.boolean)
 
 

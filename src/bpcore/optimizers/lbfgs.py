@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from bpcore import checks
-from bpcore.fields import NON_NEGATIVE, checked
+from bpcore.fields import NON_NEGATIVE, POSITIVE_COUNT
 from bpcore.optimizers.base import Optimizer
 from bpcore.schedules import Schedule
 
@@ -50,7 +49,7 @@ class LBFGS(Optimizer):
     full_batch: ClassVar[bool] = True
 
     lr: float | Schedule = field(default=1.0, init=False)
-    history: int = field(default=10, metadata=checked(checks.integer, least=1))
+    history: int = field(default=10, metadata=POSITIVE_COUNT)
     tolerance: float = field(default=1e-7, metadata=NON_NEGATIVE)
 
     def __post_init__(self) -> None:

@@ -1,7 +1,7 @@
 """exp, log, power and cos of a float, with the same bits on every machine.
 
-Only exact operations (+, -, *, /, frexp, ldexp, floor) are used, so no library's exp,
-log or cos has a say in them.  Errors are below 1e-15, absolute for cos and relative for
+Only exact operations (+, -, *, /, frexp, ldexp, floor) are used, never the exp, log or
+cos of a library.  Errors are below 1e-15, absolute for cos and relative for
 the others; that of power grows to 5e-15 where the result is below 1e-40 or above 1e40.
 """
 
