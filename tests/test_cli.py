@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import bpcore
-from bpcore.cli import demo, main
+from bpcore.cli import demo, demo_picture, main
 from bpcore.datasets import load_digits
 
 needs_matplotlib = pytest.mark.skipif(
@@ -252,7 +252,7 @@ def test_demo_on_mnist(tmp_path, capsys):
 def test_mosaic_shows_every_unit_upright():
     n_in, n_out = 9, 5  # images of 3 x 3 pixels, in one row of 6 with the last left out
     W = np.arange(n_in * n_out, dtype=np.float32).reshape(n_in, n_out)
-    mosaic = demo._mosaic(W)
+    mosaic = demo_picture.mosaic(W)
     assert mosaic.shape == (3, 6 * 4 - 1)
     for unit in range(n_out):
         left = unit * 4
