@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from types import ModuleType
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import bpcore
 
@@ -49,7 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     0
     """
     try:
-        arguments = _parser().parse_args(argv)
+        argv = sys.argv[1:] if argv is None else argv
+        arguments = _parser(argv).parse_args(argv)
         arguments.execute(arguments)
         sys.stdout.flush()
     except KeyboardInterrupt:
@@ -72,16 +73,25 @@ class _Parser(argparse.ArgumentParser):
         raise ValueError(f"{message} (see {self.prog} --help)")
 
 
-class _Command(_Parser):
-    """The parser of a command, which imports the command when it is chosen."""
+def _parser(argv: Sequence[str]) -> _Parser:
+    """The parser, with the options of the command that the arguments name.
 
-    def parse_known_args(  # type: ignore[override]
-        self, args: Any = None, namespace: Any = None
-    ) -> tuple[argparse.Namespace, list[str]]:
-        command = _command(self.prog.split()[-1])
-        command.add_options(self)
-        self.set_defaults(execute=command.execute)
-        return super().parse_known_args(args, namespace)
+    The other commands are not imported.
+    """
+    parser = _Parser(prog="bpcore", description="Train multilayer perceptrons, fast.")
+    version = f"bpcore {bpcore.__version__}"
+    parser.add_argument("--version", action="version", version=version)
+    parser.set_defaults(execute=lambda _: parser.print_help())
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    chosen = next((word for word in argv if not word.startswith("-")), "")
+    for name, summary in COMMANDS.items():
+        description = f"{summary[0].upper()}{summary[1:]}."
+        options = commands.add_parser(name, help=summary, description=description)
+        if name == chosen:
+            command = _command(name)
+            command.add_options(options)
+            options.set_defaults(execute=command.execute)
+    return parser
 
 
 def _command(name: str) -> ModuleType:
@@ -93,20 +103,6 @@ def _command(name: str) -> ModuleType:
     from bpcore.cli import config
 
     return config
-
-
-def _parser() -> _Parser:
-    parser = _Parser(prog="bpcore", description="Train multilayer perceptrons, fast.")
-    version = f"bpcore {bpcore.__version__}"
-    parser.add_argument("--version", action="version", version=version)
-    parser.set_defaults(execute=lambda _: parser.print_help())
-    commands = parser.add_subparsers(
-        title="commands", metavar="COMMAND", parser_class=_Command
-    )
-    for name, summary in COMMANDS.items():
-        description = f"{summary[0].upper()}{summary[1:]}."
-        commands.add_parser(name, help=summary, description=description)
-    return parser
 
 
 def _message(error: Exception) -> str:
