@@ -250,13 +250,7 @@ class Optimizer:
     @cached_property
     def _groups(self) -> tuple[dict[str, Any], dict[str, Any]]:
         biases, factor = self._for_biases()
-        return self._group(1.0), biases._group(factor)
-
-    def _group(self, lr_factor: float) -> dict[str, Any]:
-        settings: dict[str, Any] = {name: getattr(self, name, 0.0) for name in NUMBERS}
-        settings |= {name: getattr(self, name, False) for name in FLAGS}
-        settings["clip_value"] = self.clip_value or float("inf")
-        return settings | {"rule": self.rule, "lr_factor": lr_factor}
+        return _group(self, 1.0), _group(biases, factor)
 
     def _for_biases(self) -> tuple[Self, float]:
         """The settings for the biases, and the factor of their learning rate."""
@@ -275,6 +269,14 @@ class Optimizer:
             checks.one_of("a setting in biases", name, [*numbers, "lr_factor"])
             numbers[name](f"biases[{name!r}]", value)
         return self.replace(biases=(), **others), factor
+
+
+def _group(optimizer: Optimizer, lr_factor: float) -> dict[str, Any]:
+    """The settings of the kernels for a group of parameters."""
+    group: dict[str, Any] = {name: getattr(optimizer, name, 0.0) for name in NUMBERS}
+    group |= {name: getattr(optimizer, name, False) for name in FLAGS}
+    group["clip_value"] = optimizer.clip_value or float("inf")
+    return group | {"rule": optimizer.rule, "lr_factor": lr_factor}
 
 
 def _pairs(biases: object) -> tuple[tuple[str, float], ...]:
