@@ -30,7 +30,6 @@ from bpcore.learner import Learner
 from bpcore.losses import CustomLoss, Loss, LossFunction, as_targets
 from bpcore.metrics import Metric, MetricLike, as_metrics
 from bpcore.optimizers import SGD, Optimizer
-from bpcore.show.summary import network_table
 from bpcore.stopping import raise_if_stopped
 from bpcore.threads import n_threads as thread_count
 from bpcore.weights import (
@@ -286,6 +285,8 @@ class Network(Learner):
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def _repr_html_(self) -> str:
+        from bpcore.show.summary import network_table  # for notebooks only
+
         return network_table(self)
 
     # --- what it is made of -----------------------------------------------------------
