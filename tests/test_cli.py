@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 import bpcore
-from bpcore import demo
-from bpcore.cli import main
+from bpcore.cli import demo, demo_picture, main
 from bpcore.datasets import load_digits
 
 needs_matplotlib = pytest.mark.skipif(
@@ -63,7 +62,7 @@ def test_without_arguments_it_helps(capsys):
 def test_nothing_but_the_demo_imports_the_demo():
     code = (
         "import sys; from bpcore.cli import main; main(['config']); "
-        "assert not {'bpcore.demo', 'matplotlib'} & set(sys.modules)"
+        "assert not {'bpcore.cli.demo', 'matplotlib'} & set(sys.modules)"
     )
     done = python("-c", code)
     assert done.returncode == 0, done.stderr
@@ -170,7 +169,7 @@ def test_demo_trains_and_reports(tmp_path, monkeypatch, capsys):
     assert "of 599" in out
     assert "Timing plain NumPy, 2 epochs\n" in out
     assert re.search(r" in plain NumPy, on .*: [\d.]+ times as long\n", out)
-    assert "(18 lines as one writes them by hand: bpcore.demo.numpy_epoch)" in out
+    assert "(18 lines as one writes them by hand: bpcore.cli.demo.numpy_epoch)" in out
     assert "bpcore-demo.png" in out or "pip install matplotlib" in out
 
 
@@ -253,7 +252,7 @@ def test_demo_on_mnist(tmp_path, capsys):
 def test_mosaic_shows_every_unit_upright():
     n_in, n_out = 9, 5  # images of 3 x 3 pixels, in one row of 6 with the last left out
     W = np.arange(n_in * n_out, dtype=np.float32).reshape(n_in, n_out)
-    mosaic = demo._mosaic(W)
+    mosaic = demo_picture.mosaic(W)
     assert mosaic.shape == (3, 6 * 4 - 1)
     for unit in range(n_out):
         left = unit * 4

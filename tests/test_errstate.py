@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 import bpcore as bp
-from bpcore import _errstate, graph, reference, schedules
+from bpcore import graph, reference, schedules
+from bpcore.errstate import callers_errstate, own_errstate
 from bpcore.initializers import INITIALIZERS, initialize
 from bpcore.metrics import METRICS, as_metrics
 from bpcore.optimizers import LBFGS
@@ -601,12 +602,12 @@ def test_what_functions_of_the_user_set_stays_set(name, Network):
 
 
 def test_calls_within_calls():
-    @_errstate.own_errstate
+    @own_errstate
     def inner(f):
-        with _errstate.callers_errstate():
+        with callers_errstate():
             return f()
 
-    @_errstate.own_errstate
+    @own_errstate
     def outer(f):
         return np.geterr()["over"], inner(f), np.geterr()["over"]
 
@@ -617,7 +618,7 @@ def test_calls_within_calls():
         with pytest.raises(ZeroDivisionError):
             outer(lambda: 1 / 0)
         assert np.geterr()["over"] == "raise"
-    with _errstate.callers_errstate():  # outside of all of them
+    with callers_errstate():  # outside of all of them
         assert np.geterr()["over"] == "warn"
 
 

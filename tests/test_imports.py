@@ -63,7 +63,7 @@ NOT_NEEDED = [
     "bpcore.graph",
     "bpcore.tracing",
     "bpcore.datasets",
-    "bpcore.demo",
+    "bpcore.cli.demo",
     "bpcore.cli",
 ]
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import bpcore as bp
-from bpcore._table import COLUMNS, ROWS, ends, in_short
 from bpcore.graph import Variable
+from bpcore.show.table import COLUMNS, ROWS, ends, in_short
 from bpcore.tracing import path_text, paths
 
 #: Lines and characters that no print of anything exceeds by default.

@@ -14,7 +14,6 @@ import mpmath
 import numpy as np
 import pytest
 
-from bpcore import exact
 from bpcore.schedules import (
     Constant,
     CosineRestarts,
@@ -29,6 +28,7 @@ from bpcore.schedules import (
     StepDecay,
     WarmUp,
     as_schedule,
+    exact,
     rates,
 )
 

@@ -1035,7 +1035,7 @@ def test_without_matplotlib_it_is_told_what_to_install(monkeypatch):
     t, flow = bp.trace(net, X, y), bp.GradientFlow(X, y)
     flow.record(net, 1)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    monkeypatch.delitem(sys.modules, "bpcore._figure", raising=False)
+    monkeypatch.delitem(sys.modules, "bpcore.show.figure", raising=False)
     monkeypatch.delattr(bp, "_figure", raising=False)
     for plot in (t.plot, flow.plot):
         with pytest.raises(ImportError, match="pip install matplotlib"):

@@ -42,21 +42,19 @@ Pages to read, in the repository and in the source distribution (``docs``,
 Where things are in the source, from the caller down; each layer calls only what stands
 below it::
 
-    cli, demo, datasets     the `bpcore` command and what it shows
+    cli                     the `bpcore` command, one file per command
+    datasets                digits, MNIST, IDX files
     many                    many networks, each on a thread of its own
     tracing                 one step with everything it computes, to be read
     network                 Network: checks, owns the buffers, does no arithmetic
       learner                 its optimizer: settings, state, learning rate
       gradients               what it hands out of a mini-batch
       _settings               what a network is made of, checked: Design
-      _validation             the door: what comes in is checked and converted once
       weights                 weights of samples and classes in the mean loss
       buffers                 flat buffers, and each layer's arrays inside them
-      activations, losses, optimizers, schedules, metrics, initializers
-                              one small declarative object per name
       graph                   computation graphs over NumPy arrays
       threads                 how many threads "auto" means
-      _html, _table           tables for notebooks and terminals
+      show                    tables for terminals and notebooks, figures
     fitting                 the arguments of fit, checked
     training                fit: the loop over epochs and what happens between them
       data                    where mini-batches come from
@@ -72,7 +70,12 @@ below it::
       csrc/*.h                from the loop nest (nest.h) by way of the register tile
                               (tile.h) down to the vector vocabulary (vec.h)
 
-    _errstate               NumPy's floating-point errors: none of the library's own
+    losses, optimizers, schedules, metrics
+                            their settings and formulas, one idea per file
+    activations, initializers
+                            one small declarative object per name
+    checks, arrays, fields  arguments, arrays and settings, checked and converted
+    errstate, warn          NumPy's floating-point errors; warnings
     reference               the same layers in plain NumPy
     gradient_check          backpropagation against central differences
     _dispatch               which build of the kernels runs on this CPU
@@ -92,7 +95,7 @@ from bpcore.activations import ACTIVATIONS
 from bpcore.config import config, show_config
 from bpcore.errors import DivergenceError
 from bpcore.gradient_check import GradientCheck, check_gradients
-from bpcore.losses import LOSSES, CrossEntropy, Huber, Quantile
+from bpcore.losses import LOSSES, CrossEntropy, CustomLoss, Huber, Quantile
 from bpcore.many import Fitted, fit_many
 from bpcore.model.gradients import Gradients, Tape
 from bpcore.network import Network
@@ -181,3 +184,7 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_LATER})
+
+
+# A loss may be an expression of the graph, which stands above the losses.
+CustomLoss.variable_class = lambda: __getattr__("graph").Variable

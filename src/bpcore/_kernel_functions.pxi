@@ -810,7 +810,7 @@ def times_derivative(real[:, ::1] delta, const real[:, ::1] a, str activation):
 
 
 # The number that each loss takes where none is given, 0 where not here
-# (bpcore/losses.py).
+# (bpcore/losses).
 cdef dict DEFAULT_SETTINGS = {"huber": 1.0, "quantile": 0.5, "poisson": 1e-8}
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bpcore import _validation as door
-from bpcore._errstate import own_errstate
-from bpcore._table import ROWS, ends
+from bpcore import checks
 from bpcore.batches.weights import ClassWeight
+from bpcore.errstate import own_errstate
 from bpcore.network import Network
+from bpcore.show.table import ROWS, ends
 from bpcore.training.differences import Differences
 
 
@@ -130,8 +130,8 @@ def check_gradients(
     >>> check.worst.name in repr(check)
     True
     """
-    door.instance("network", network, Network)
-    step = door.real_number("step", step, above_zero=True)
+    checks.instance("network", network, Network)
+    step = checks.number("step", step, above=0.0)
     gradients = network.gradients(X, y, sample_weight, class_weight)
     learner = network.learner
     batch = learner.weighted_batch(X, y, sample_weight, class_weight)

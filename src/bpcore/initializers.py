@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore._errstate import own_errstate
+from bpcore.errstate import own_errstate
 
 #: Where the 64-bit words come from.
 Words = Callable[[int], NDArray[np.uint64]]

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from numpy.typing import ArrayLike
 
-from bpcore import _validation as door
+from bpcore import arrays, checks
 from bpcore.errors import DivergenceError
 from bpcore.model.threads import n_threads as thread_count
 from bpcore.network import Network
@@ -160,7 +160,7 @@ def fit_many(
     for name in settings:
         if name not in defaults():
             _reject_setting(name)
-    door.yes_or_no("progress", settings.get("progress", False))
+    checks.boolean("progress", settings.get("progress", False))
     settings["progress"] = False
     for name in ("callbacks", "batch_callbacks", "metrics"):
         if isinstance(settings.get(name), Iterator):
@@ -171,7 +171,7 @@ def fit_many(
     for network in _one_of_each_kind(nets):
         prepare(network.learner, network, *shared[network.dtype], settings)
     for network in nets:
-        if not door.all_finite(network.parameters):
+        if not arrays.all_finite(network.parameters):
             raise ValueError("every network's parameters must be finite")
 
     fitted: dict[int, Fitted] = {}
@@ -330,7 +330,7 @@ def _networks(
             f"a value; got {type(networks).__name__}"
         )
     for network in made:
-        door.instance("each of networks", network, Network)
+        checks.instance("each of networks", network, Network)
     if len({id(network) for network in made}) < len(made):
         raise ValueError("networks must be different ones; got one of them twice")
     if not made:
@@ -345,4 +345,4 @@ def _converted(
 
     Metrics are of the targets as they were given, in no network's dtype.
     """
-    return door.as_dtype("X", X, dtype), door.as_array("y", y)
+    return arrays.as_contiguous("X", X, dtype), arrays.as_array("y", y)

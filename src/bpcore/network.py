@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from bpcore import _engine, _html
-from bpcore import _validation as door
+from bpcore import _engine, arrays, checks
 from bpcore.batches.batch import Batch
 from bpcore.batches.weights import ClassWeight
 from bpcore.errors import DivergenceError
@@ -161,8 +160,8 @@ class Network:
         settings.require_outputs(sizes, loss)
         norms = (*settings.hidden_norms(norm, hidden), None)
         shares = (*settings.hidden_dropout(dropout, hidden), 0.0)
-        noise = door.real_number("input_noise", input_noise)
-        door.one_of("init", init, ["auto", *INITIALIZERS])
+        noise = checks.number("input_noise", input_noise, least=0.0)
+        checks.one_of("init", init, ["auto", *INITIALIZERS])
         optimizer = settings.known_optimizer(SGD() if optimizer is None else optimizer)
         bits = settings.bit_generator(rng)
         design = settings.Design(
@@ -203,7 +202,9 @@ class Network:
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def _repr_html_(self) -> str:
-        return _html.of_network(self)
+        from bpcore.show.summary import network_table  # for notebooks only
+
+        return network_table(self)
 
     # --- what it is made of -----------------------------------------------------------
 
@@ -775,9 +776,9 @@ class Network:
         rows, single = self._learner.rows_or_row(X)
         checks_X = out is None  # else X is checked before anything is written
         out = self._learner.room_for_outputs(out, rows, single)
-        finite = checks_X or door.all_finite(rows)
+        finite = checks_X or arrays.all_finite(rows)
         if not (finite and self._learner.write_outputs(rows, out, checks_X)):
-            door.reject_infinite("X", X, rows[0] if single else rows)
+            arrays.raise_not_finite("X", X, rows[0] if single else rows)
         return out
 
     def __call__(self, *arguments: Any, **settings: Any) -> Any:
@@ -895,7 +896,7 @@ class Network:
         [(1, 2), (1, 4), (1, 3)]
         """
         learner = self._learner
-        rows = door.as_rows("X", X, learner.design.sizes[0], learner.dtype)
+        rows = arrays.as_rows("X", X, learner.design.sizes[0], learner.dtype)
         return learner.forward(rows.copy())
 
     def backward(self, tape: Tape, d_output: ArrayLike) -> Gradients:
@@ -926,7 +927,7 @@ class Network:
         learner = self._learner
         learner.require_derivatives()
         n, n_out = learner.require_tape(tape), learner.design.sizes[-1]
-        d_output = door.as_rows("d_output", d_output, n_out, learner.dtype)
+        d_output = arrays.as_rows("d_output", d_output, n_out, learner.dtype)
         if len(d_output) != n:
             raise ValueError(
                 f"d_output must have shape ({n}, {n_out}); got {d_output.shape}"

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bpcore import _validation as door
-from bpcore._errstate import own_errstate
+from bpcore import arrays, checks
+from bpcore.errstate import own_errstate
 
 #: h of a central difference where nobody said how large.
 CENTRAL_STEP = 1e-6
@@ -94,13 +94,13 @@ def numerical_gradient(
     """
     if not callable(f):
         raise TypeError(f"f must be callable; got {type(f).__name__}")
-    array = door.as_array("x", x)
+    array = arrays.as_array("x", x)
     dtype = np.dtype(np.float32 if array.dtype == np.float32 else np.float64)
-    array = door.as_numbers("x", array, dtype).copy()  # x may be what f writes to
-    method = door.one_of("method", method, METHODS)
-    scaled = door.yes_or_no("scaled", scaled)
+    array = arrays.as_finite("x", array, dtype).copy()  # x may be what f writes to
+    method = checks.one_of("method", method, METHODS)
+    scaled = checks.boolean("scaled", scaled)
     if eps is not None:
-        eps = door.real_number("eps", eps, above_zero=True)
+        eps = checks.number("eps", eps, above=0.0)
     differences = _central if method == "central" else _complex_step
     return differences(f, array, eps, scaled)
 

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 #: What only the command `bpcore` needs; a program that imports them has them.
-COMMANDS = ("bpcore.__main__", "bpcore.cli", "bpcore.demo", "bpcore.__pyinstaller")
+COMMANDS = ("bpcore.__main__", "bpcore.cli", "bpcore.__pyinstaller")
 
 
 def modules(folder: Path, package: str) -> Iterator[str]:
@@ -35,4 +35,4 @@ assert spec is not None and spec.submodule_search_locations
 folder = Path(spec.submodule_search_locations[0])
 
 hiddenimports = list(modules(folder, "bpcore"))
-datas = [(str(folder / "data"), "bpcore/data")]
+datas = [(str(folder / "datasets" / "data"), "bpcore/datasets/data")]

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from bpcore import _validation as door
+from bpcore import arrays
 from bpcore.batches.weights import Weights, with_class_weights
+from bpcore.losses import as_targets
 from bpcore.model.design import Design
 from bpcore.model.memory import Real
 
@@ -82,7 +83,7 @@ class Batch:
         targets, weight = with_class_weights(
             self.y, self.weight, class_weights, design, self.X.dtype, ratios=some
         )
-        door.require_weights(f"{prefix}class_weight", weight, some=some)
+        arrays.check_weights(f"{prefix}class_weight", weight, some=some)
         return Batch(self.X, targets, weight)
 
 
@@ -109,11 +110,11 @@ def as_batch(
     <Batch of 2 rows>
     """
     sizes = design.sizes
-    rows = door.as_rows(f"{prefix}X", X, sizes[0], dtype)
+    rows = arrays.as_rows(f"{prefix}X", X, sizes[0], dtype)
     if y is None:
         raise TypeError(f"{prefix}y must be given; got None")
-    targets = door.as_targets(f"{prefix}y", y, len(rows), sizes[-1], design.loss, dtype)
-    weight = door.as_weights(
+    targets = as_targets(f"{prefix}y", y, len(rows), sizes[-1], design.loss, dtype)
+    weight = arrays.as_weights(
         f"{prefix}sample_weight", sample_weight, len(rows), some=some
     )
     return Batch(rows, targets, weight)

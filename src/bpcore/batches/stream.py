@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore import _validation as door
+from bpcore import checks
 from bpcore.batches.batch import Batch, as_batch, joined
 from bpcore.model.design import Design
 
@@ -56,7 +56,7 @@ class Stream:
         class_weights: NDArray[np.float64] | None = None,
     ) -> None:
         if steps_per_epoch is not None:
-            steps_per_epoch = door.whole_number("steps_per_epoch", steps_per_epoch, 1)
+            steps_per_epoch = checks.integer("steps_per_epoch", steps_per_epoch, 1)
             steps_per_epoch = min(steps_per_epoch, sys.maxsize)
         self.batches, self.limit = batches, steps_per_epoch
         self.class_weights = class_weights

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bpcore import _validation as door
-from bpcore._errstate import own_errstate
+from bpcore import arrays, checks
+from bpcore.errstate import own_errstate
 from bpcore.losses import BinaryCrossEntropy, CrossEntropy, TargetKind
 from bpcore.model.design import Design
 
@@ -107,9 +107,9 @@ def as_class_weights(
             )
         return _balanced(targets, design.target_kind, n_out)
     in_order: Any = class_weight
-    if door.has_labels(class_weight):
+    if arrays.has_keys(class_weight):
         in_order = _by_label(class_weight, count, loss.signs and n_out == 1)
-    weights = door.as_numbers("class_weight", in_order, np.dtype(np.float64))
+    weights = arrays.as_finite("class_weight", in_order, np.dtype(np.float64))
     if weights.shape != (count,):
         raise ValueError(
             f"class_weight must have shape ({count},); got {weights.shape}"
@@ -137,7 +137,7 @@ def _by_label(class_weight: Any, count: int, signs: bool) -> Weights:
                 f"class_weight must have each label once; got {key!r} twice"
             )
         seen.add(label)
-        weights[int(label)] = door.real_number(f"class_weight[{key!r}]", weight)
+        weights[int(label)] = checks.number(f"class_weight[{key!r}]", weight, least=0.0)
     return weights
 
 

@@ -1,5 +1,5 @@
 /* One step of an optimizer on the weights at w, from their gradient g.  The formulas
- * stand in bpcore/optimizers.py; what depends on the number of the step only is made
+ * stand in bpcore/optimizers; what depends on the number of the step only is made
  * ready by `prepare`. */
 
 typedef struct {

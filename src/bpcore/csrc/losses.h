@@ -180,7 +180,7 @@ static REAL T(binary_cross_entropy_row)(REAL *delta, const REAL *z, const REAL *
     return loss;
 }
 /* One row of any loss: targets in y, or (cross-entropy only, y NULL) in `label`.
- * `setting` is the loss's own: see bpcore/losses.py. */
+ * `setting` is the loss's own: see bpcore/losses. */
 static double T(loss_row)(bpcore_loss kind, REAL setting, REAL *delta, const REAL *z,
                           const REAL *y, int64_t label, REAL scale, ptrdiff_t n) {
     switch (kind) {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bpcore._errstate import own_errstate
+from bpcore.errstate import own_errstate
 from bpcore.graph.operations import Array
 
 if TYPE_CHECKING:

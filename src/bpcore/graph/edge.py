@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bpcore._errstate import own_errstate
+from bpcore.errstate import own_errstate
 from bpcore.graph.operations import Array
 
 if TYPE_CHECKING:

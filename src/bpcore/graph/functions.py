@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from bpcore import _validation as door
+from bpcore import arrays
 from bpcore.graph.node import OfNetwork
 from bpcore.graph.variable import Axis, Operand, Variable, apply, as_value
 
@@ -194,5 +194,5 @@ def node(network: Any, learner: Any, x: Variable | ArrayLike) -> Variable:
     """The output of a network as a variable; ``Network.node``, see there."""
     if not isinstance(x, Variable):
         x = Variable(as_value("x", x))
-    door.as_rows("x", x.value, learner.design.sizes[0], learner.dtype)
+    arrays.as_rows("x", x.value, learner.design.sizes[0], learner.dtype)
     return apply(OfNetwork(network, learner), x)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bpcore._errstate import own_errstate
-from bpcore._table import ROWS, ends
+from bpcore.errstate import own_errstate
 from bpcore.graph.operations import Array
 from bpcore.model.memory import norm
+from bpcore.show.table import ROWS, ends
 
 if TYPE_CHECKING:
     from bpcore.graph.edge import Edge

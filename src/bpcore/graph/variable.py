@@ -11,8 +11,8 @@ from typing import Any, TextIO
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bpcore import _validation as door
-from bpcore._errstate import own_errstate
+from bpcore import arrays, checks
+from bpcore.errstate import own_errstate
 from bpcore.graph import show
 from bpcore.graph.backward import backpropagate, in_order
 from bpcore.graph.edge import Edge
@@ -106,7 +106,7 @@ class Variable:
         array = as_value("value", value)
         if array.shape != self.shape:
             raise ValueError(f"value must have shape {self.shape}; got {array.shape}")
-        self._value = door.in_dtype(array, self.dtype)
+        self._value = arrays.cast(array, self.dtype)
 
     @property
     def grad(self) -> Array | None:
@@ -254,7 +254,7 @@ class Variable:
         array([2., 4., 6.])
         """
         if gradient is not None:
-            seed = door.in_dtype(door.as_array("gradient", gradient), self.dtype)
+            seed = arrays.cast(arrays.as_array("gradient", gradient), self.dtype)
             if seed.shape != self.shape:
                 raise ValueError(
                     f"gradient must have shape {self.shape}; got {seed.shape}"
@@ -313,7 +313,7 @@ class Variable:
         J     42     3 * v2     dJ/dv2 = 3                  1
         """
         order = in_order(self)
-        most = {"most": math.inf} if door.yes_or_no("all", all) else {}
+        most = {"most": math.inf} if checks.boolean("all", all) else {}
         print(show.table(order, **most), file=file)
 
     def to_dot(self, *, all: bool = False) -> str:
@@ -340,7 +340,7 @@ class Variable:
           n0 -> n1 [label="2"];
         }
         """
-        most = {"most": math.inf} if door.yes_or_no("all", all) else {}
+        most = {"most": math.inf} if checks.boolean("all", all) else {}
         return show.dot(in_order(self), **most)
 
     # --- copies, of graphs of any depth -----------------------------------------------
@@ -637,13 +637,13 @@ def as_value(name: str, value: ArrayLike) -> Array:
     """`value` as an array of float32 or float64, itself if it is one."""
     if isinstance(value, Variable):
         raise TypeError(f"{name} must be an array or a number; got a Variable")
-    array = door.as_array(name, value)
+    array = arrays.as_array(name, value)
     single = array.dtype in (np.float32, np.float64)
-    return array if single else door.in_dtype(array, np.dtype(np.float64))
+    return array if single else arrays.cast(array, np.dtype(np.float64))
 
 
 def _constant(value: Operand, dtype: np.dtype[Any]) -> Array:
     """An operand that is no variable; numbers and integers take the dtype."""
-    array = door.as_array("operand", value)
+    array = arrays.as_array("operand", value)
     of_its_own = array.ndim and array.dtype in (np.float32, np.float64)
-    return array if of_its_own else door.in_dtype(array, dtype)
+    return array if of_its_own else arrays.cast(array, dtype)

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from bpcore import _dispatch
-from bpcore import _validation as door
+from bpcore import _dispatch, arrays, checks
 from bpcore.activations import ACTIVATIONS
 from bpcore.losses import (
     DEFAULT_LOSS,
@@ -31,13 +30,13 @@ NORMS = ("batch", "layer")
 
 def layer_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
     """n_0, ..., n_L, at least one layer and not more parameters than can be counted."""
-    if door.has_labels(sizes) and hasattr(sizes, "ndim"):  # a Series
+    if arrays.has_keys(sizes) and hasattr(sizes, "ndim"):  # a Series
         sizes = by_label("sizes must be a sequence of whole numbers", sizes)
     ordered = isinstance(sizes, Sequence) or np.ndim(sizes) == 1
     if not ordered or isinstance(sizes, str | bytes):
         raise TypeError(f"sizes must be a sequence of whole numbers; got {sizes!r}")
     checked = tuple(
-        door.whole_number(f"sizes[{i}]", size, 1) for i, size in enumerate(sizes)
+        checks.integer(f"sizes[{i}]", size, 1) for i, size in enumerate(sizes)
     )
     if len(checked) < 2:
         raise ValueError(f"sizes must have at least 2 entries; got {list(checked)}")
@@ -105,7 +104,7 @@ def by_label(expected: str, values: Any, count: int | None = None) -> list[Any]:
 def hidden_activations(activation: str | Sequence[str], hidden: int) -> tuple[str, ...]:
     """The name of each hidden layer's f."""
     names = per_hidden_layer("activation", activation, hidden)
-    checked = [door.one_of("activation", name, ACTIVATIONS) for name in names]
+    checked = [checks.one_of("activation", name, ACTIVATIONS) for name in names]
     return tuple(checked[:hidden])
 
 
@@ -113,7 +112,7 @@ def hidden_norms(norm: Any, hidden: int) -> tuple[str | None, ...]:
     """The normalisation of each hidden layer."""
     names = per_hidden_layer("norm", norm, hidden)
     checked = [
-        None if name is None else door.one_of("norm, if not None,", name, NORMS)
+        None if name is None else checks.one_of("norm, if not None,", name, NORMS)
         for name in names
     ]
     return tuple(checked[:hidden])
@@ -122,7 +121,7 @@ def hidden_norms(norm: Any, hidden: int) -> tuple[str | None, ...]:
 def hidden_dropout(dropout: Any, hidden: int) -> tuple[float, ...]:
     """The share of each hidden layer's units that drop out."""
     shares = per_hidden_layer("dropout", dropout, hidden)
-    checked = [door.number_within("dropout", p, 0.0, 1.0) for p in shares]
+    checked = [checks.number("dropout", p, least=0.0, below=1.0) for p in shares]
     return tuple(checked[:hidden])
 
 
@@ -131,7 +130,7 @@ def output_and_loss(
 ) -> tuple[str, Loss]:
     """Both, each found from the other where it is not given."""
     if output is not None:
-        door.one_of("output", output, ACTIVATIONS)
+        checks.one_of("output", output, ACTIVATIONS)
     if loss is None:
         loss = DEFAULT_LOSS.get(output, "squared_error") if output else "squared_error"
     if isinstance(loss, Loss):
@@ -139,7 +138,7 @@ def output_and_loss(
     elif callable(loss) and not isinstance(loss, type):
         allowed = CustomLoss(loss)
     else:
-        allowed = LOSSES[door.one_of("loss", loss, LOSSES)]
+        allowed = LOSSES[checks.one_of("loss", loss, LOSSES)]
     output = output or allowed.output
     if allowed.outputs and output not in allowed.outputs:
         raise ValueError(
@@ -162,7 +161,8 @@ def layer_factors(factors: Any, n_layers: int) -> tuple[float, ...]:
     """One factor of the learning rate for each layer of weights."""
     factors = _one_for_each("lr_factors", "number", factors, n_layers)
     return tuple(
-        door.real_number(f"lr_factors[{l}]", factor) for l, factor in enumerate(factors)
+        checks.number(f"lr_factors[{l}]", factor, least=0.0)
+        for l, factor in enumerate(factors)
     )
 
 
@@ -170,14 +170,14 @@ def frozen_layers(frozen: Any, n_layers: int) -> tuple[bool, ...]:
     """Whether each layer of weights is left as it is."""
     frozen = _one_for_each("frozen", "bool", frozen, n_layers)
     return tuple(
-        door.yes_or_no(f"frozen[{l}]", value) for l, value in enumerate(frozen)
+        checks.boolean(f"frozen[{l}]", value) for l, value in enumerate(frozen)
     )
 
 
 def _one_for_each(name: str, kind: str, values: Any, n_layers: int) -> Sequence[Any]:
     """The values in the order of the layers, by their labels where they have some."""
     expected = f"{name} must be one {kind} for each of the {n_layers} layers of weights"
-    labelled = door.has_labels(values)
+    labelled = arrays.has_keys(values)
     sequence = isinstance(values, Sequence) or getattr(values, "ndim", 0) > 0
     if isinstance(values, str) or not (sequence or labelled):
         raise TypeError(f"{expected}; got {values!r}")
@@ -241,10 +241,10 @@ class Design:
         *dropout, last_dropout = lists["dropout"]
         if last_norm is not None or last_dropout != 0:
             raise ValueError("the last layer must have neither a norm nor dropout")
-        door.instance("loss", stored["loss"], Loss)
+        checks.instance("loss", stored["loss"], Loss)
         output, loss = output_and_loss(output, stored["loss"])
         require_outputs(sizes, loss)
-        seed = door.whole_number("seed", stored["seed"], 0)
+        seed = checks.integer("seed", stored["seed"], 0)
         if seed >= 1 << 64:
             raise ValueError(f"seed must be below 2^64; got {seed}")
         return cls(
@@ -253,9 +253,9 @@ class Design:
             loss,
             (*hidden_norms(norms, hidden), None),
             (*hidden_dropout(dropout, hidden), 0.0),
-            door.real_number("input_noise", stored["input_noise"]),
+            checks.number("input_noise", stored["input_noise"], least=0.0),
             seed,
-            door.yes_or_no("by_weights", stored["by_weights"]),
+            checks.boolean("by_weights", stored["by_weights"]),
         )
 
     @property
@@ -335,7 +335,7 @@ def bit_generator(rng: object) -> np.random.PCG64:
         words = np.asarray(rng.random_raw(8), dtype=np.uint64)
         return np.random.PCG64([int(word) for word in words])
     others = ", or a NumPy Generator or BitGenerator"
-    return np.random.PCG64(door.whole_number("rng", rng, 0, others))
+    return np.random.PCG64(checks.integer("rng", rng, 0, others))
 
 
 def training_seed(bits: np.random.PCG64) -> int:

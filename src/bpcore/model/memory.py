@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from bpcore._errstate import own_errstate
+from bpcore.errstate import own_errstate
 
 Real = NDArray[Any]
 

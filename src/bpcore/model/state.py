@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore._errstate import own_errstate
 from bpcore.activations import ACTIVATIONS
+from bpcore.errstate import own_errstate
 from bpcore.initializers import initialize
 from bpcore.model.design import Design, frozen_layers, layer_factors
 from bpcore.model.layout import Layout

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bpcore import _validation as door
+from bpcore import checks
 from bpcore.model.design import Design, known_optimizer, real_dtype
 from bpcore.model.state import State
 
@@ -45,14 +45,14 @@ def read_network(stored: Any) -> tuple[Design, State, int | str]:
     ValueError, TypeError
         If anything is missing, unknown or not as described.
     """
-    door.instance("stored network", stored, Mapping)
+    checks.instance("stored network", stored, Mapping)
     if set(stored) != set(NAMES):
         raise ValueError(
             f"a stored network must have {', '.join(NAMES)}; got "
             f"{', '.join(sorted(map(str, stored)))}"
         )
     for name in ("design", "state"):
-        door.instance(name, stored[name], Mapping)
+        checks.instance(name, stored[name], Mapping)
     dtype = real_dtype(stored["dtype"])
     design = Design.from_dict(stored["design"])
     optimizer = known_optimizer(stored["optimizer"])

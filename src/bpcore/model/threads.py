@@ -7,7 +7,7 @@ import os
 from functools import cache
 from pathlib import Path
 
-from bpcore import _validation as door
+from bpcore import checks
 
 #: More than any machine has; a limit only so that nobody asks for a million.
 MOST = 4096
@@ -17,7 +17,7 @@ def n_threads(value: int | str) -> int:
     """The number of threads that `value`, "auto" or a number, stands for."""
     if isinstance(value, str) and value == "auto":
         return automatic()
-    number = door.whole_number("n_threads", value, 1, ', or "auto"')
+    number = checks.integer("n_threads", value, 1, ', or "auto"')
     if number > MOST:
         raise ValueError(f"n_threads must be at most {MOST}; got {number}")
     return number

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore._errstate import methods_own_errstate
 from bpcore.activations import ACTIVATIONS
+from bpcore.errstate import methods_own_errstate
 from bpcore.losses import CustomLoss
 from bpcore.model.design import Design
 from bpcore.model.memory import part
@@ -131,7 +131,7 @@ class Engine:
         pass
 
     def step_at_once(self, X: object, y: object) -> None:
-        """No short way here: every mini-batch goes through the door."""
+        """No short way here: every mini-batch is checked in full."""
 
     def learn_one_at_once(self, x: object, y: object) -> None:
         """As `step_at_once`."""

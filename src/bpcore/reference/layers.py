@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore._errstate import own_errstate
+from bpcore.errstate import own_errstate
 from bpcore.reference.activations import activate, times_derivative
 
 Array = NDArray[Any]

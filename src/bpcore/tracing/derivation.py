@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bpcore._table import ends
 from bpcore.activations import ACTIVATIONS
+from bpcore.show.table import ends
 from bpcore.tracing import weighting
 
 if TYPE_CHECKING:

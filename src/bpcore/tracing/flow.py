@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bpcore import _validation as door
-from bpcore._errstate import own_errstate
-from bpcore._table import in_short
+from bpcore import arrays, checks
 from bpcore.batches.batch import Batch
 from bpcore.errors import DivergenceError
+from bpcore.errstate import own_errstate
 from bpcore.model.memory import norm
 from bpcore.network import Network
+from bpcore.show.table import in_short
 from bpcore.tracing.record import record
 
 if TYPE_CHECKING:
@@ -87,12 +87,15 @@ class GradientFlow:
         *,
         every: int = 1,
     ) -> None:
-        self.every = door.whole_number("every", every, 1)
-        self._X, self._y = door.as_array("X", X).copy(), door.as_array("y", y).copy()
+        self.every = checks.integer("every", every, 1)
+        self._X, self._y = (
+            arrays.as_array("X", X).copy(),
+            arrays.as_array("y", y).copy(),
+        )
         self._weight = (
             None
             if sample_weight is None
-            else door.as_array("sample_weight", sample_weight).copy()
+            else arrays.as_array("sample_weight", sample_weight).copy()
         )
         #: The epoch, what it cost, and the columns: appended at once, by any thread.
         self._records: list[tuple[int, float, dict[str, list[float]]]] = []
@@ -118,7 +121,7 @@ class GradientFlow:
         self._checked(network)
 
     def _checked(self, network: Network) -> Batch:
-        door.instance("network", network, Network)
+        checks.instance("network", network, Network)
         network.learner.require_derivatives()
         batch = network.learner.batch(self._X, self._y, self._weight, "GradientFlow: ")
         network.learner.require_rows(len(batch), "GradientFlow: ")
@@ -151,7 +154,7 @@ class GradientFlow:
         >>> flow.epochs, flow.dW.shape
         (array([1, 2]), (2, 2))
         """
-        start, epoch = time.perf_counter(), door.whole_number("epoch", epoch, 0)
+        start, epoch = time.perf_counter(), checks.integer("epoch", epoch, 0)
         batch = self._checked(network)
         try:
             with network.learner.engine:

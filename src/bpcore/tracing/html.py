@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bpcore import _html
-from bpcore._errstate import own_errstate
+from bpcore.errstate import own_errstate
+from bpcore.show.html import table
 from bpcore.tracing.derivation import derivation, is_small
 from bpcore.tracing.text import shown
 
@@ -26,5 +26,5 @@ def html(trace: Trace) -> str:
             )
             for line in section.lines
         ]
-        tables.append(_html.table((), rows, caption=section.title))
+        tables.append(table((), rows, caption=section.title))
     return "\n".join(tables)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bpcore._caution import warn
+from bpcore.warn import warn
 
 #: Bytes above which the warning is given.
 MUCH = 10**9

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bpcore._errstate import own_errstate
-from bpcore._table import ROWS, columns, ends, narrow
+from bpcore.errstate import own_errstate
+from bpcore.show.table import ROWS, columns, ends, narrow
 from bpcore.tracing.derivation import LAYERS, is_small
 from bpcore.tracing.memory import tell
 from bpcore.tracing.paths import MOST, arrays_of, terms, units_of

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore import _validation as door
-from bpcore._errstate import own_errstate
+from bpcore import checks
+from bpcore.errstate import own_errstate
 from bpcore.tracing import counts
 from bpcore.tracing.text import number
 
@@ -131,15 +131,15 @@ class PathSum:
         """
         from bpcore.tracing.path_text import text
 
-        return text(self, door.yes_or_no("all", all))
+        return text(self, checks.boolean("all", all))
 
 
 @own_errstate
 def path_sum(trace: Trace, l: int, i: int, j: int) -> PathSum:
     """dE/dW[l][i, j] of a trace; see ``Trace.path``."""
     shapes = [W.shape for W in trace.dW]
-    l = door.index("l", l, len(shapes))
-    i, j = door.index("i", i, shapes[l][0]), door.index("j", j, shapes[l][1])
+    l = checks.index("l", l, len(shapes))
+    i, j = checks.index("i", i, shapes[l][0]), checks.index("j", j, shapes[l][1])
     # The output layer is never normalised.
     first = max((m + 1 for m, norm in enumerate(trace.design.norms) if norm), default=0)
     if l < first:

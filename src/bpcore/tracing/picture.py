@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bpcore import _validation as door
-from bpcore._errstate import own_errstate
-from bpcore._table import ends
+from bpcore import checks
+from bpcore.errstate import own_errstate
+from bpcore.show.table import ends
 from bpcore.tracing.derivation import LAYERS, SMALL
 
 if TYPE_CHECKING:
@@ -31,11 +31,11 @@ MAP = "RdBu_r"
 def draw(trace: Trace, row: int | None, axes: Axes | None, limit: float | None) -> Any:
     """Nodes and edges where they can be told apart, else heat maps."""
     if row is not None:
-        row = door.index("row", row, len(trace.X))
+        row = checks.index("row", row, len(trace.X))
     if axes is not None and not hasattr(axes, "scatter"):
         raise TypeError(f"axes must be Axes of matplotlib's; got {axes!r}")
     if limit is not None:
-        limit = door.real_number("limit", limit, above_zero=True)
+        limit = checks.number("limit", limit, above=0.0)
     if max(trace.sizes) <= SMALL and trace.n_layers <= LAYERS:
         return _draw_network(trace, row, axes, limit)
     for name, value in (("axes", axes), ("limit", limit)):
@@ -54,12 +54,12 @@ def _draw_network(
     trace: Trace, row: int | None, axes: Axes | None, limit: float | None
 ) -> Any:
     """A column of nodes for each layer, joined by the weights."""
-    from bpcore import _figure
+    from bpcore.show.figure import new_figure
 
     columns, widest = len(trace.sizes), max(trace.sizes)
     if axes is None:
         size = 3.3 * columns, 1.35 * widest + 1.9
-        axes = _figure.new(*size).subplots()
+        axes = new_figure(*size).subplots()
     places = [_column(x, size) for x, size in enumerate(trace.sizes)]
     changes = [
         after - before
@@ -98,10 +98,10 @@ def _draw_edges(
     axes: Axes, left: Real, right: Real, trace: Trace, l: int, share: Real
 ) -> None:
     """Lines as wide as the change of their weight, with both written beside."""
-    from bpcore import _figure
+    from bpcore.show.figure import colormaps
 
     W, after = trace.before.weights[l], trace.after.weights[l]
-    colours = _figure.colormaps[MAP]
+    colours = colormaps[MAP]
     written: list[Real] = []
     for (i, j), s in np.ndenumerate(share):
         axes.plot(
@@ -207,11 +207,11 @@ def _draw_maps(trace: Trace, row: int | None) -> Figure:
 
     Of many layers the first and the last.
     """
-    from bpcore import _figure
+    from bpcore.show.figure import new_figure, use_whole_numbers
 
     first, last = ends(trace.n_layers, LAYERS)
     layers = [*first, *last]
-    figure = _figure.new(13, 2.6 * len(layers) + 0.5)
+    figure = new_figure(13, 2.6 * len(layers) + 0.5)
     grid = figure.subplots(len(layers), 4, squeeze=False)
     rows = slice(None) if row is None else slice(row, row + 1)
     named = {} if row is None else {"yticks": [0], "yticklabels": [f"{row}"]}
@@ -243,7 +243,7 @@ def _draw_maps(trace: Trace, row: int | None) -> Figure:
             axes.set_title(name, fontsize=9)
             axes.tick_params(labelsize=7)
             for axis in (axes.xaxis, axes.yaxis):
-                _figure.use_whole_numbers(axis, 5)
+                use_whole_numbers(axis, 5)
             axes.set(**named if k < 2 else {})
             axes.set_xlabel("unit" if k < 2 else f"unit of a[{l + 1}]", fontsize=7)
             axes.set_ylabel("row" if k < 2 else f"unit of a[{l}]", fontsize=7)
@@ -262,14 +262,19 @@ def _draw_maps(trace: Trace, row: int | None) -> Figure:
 @own_errstate
 def draw_flow(flow: GradientFlow) -> Figure:
     """A panel for every column that has numbers, one line for each layer."""
-    from bpcore import _figure
+    from bpcore.show.figure import (
+        colormaps,
+        new_figure,
+        use_log_scale,
+        use_whole_numbers,
+    )
     from bpcore.tracing.flow import COLUMNS
 
     columns = {name: getattr(flow, name) for name in COLUMNS}
     columns = {
         name: values for name, values in columns.items() if np.isfinite(values).any()
     }
-    figure = _figure.new(7, 2.1 * len(columns) + 0.9)
+    figure = new_figure(7, 2.1 * len(columns) + 0.9)
     panels = figure.subplots(len(columns), 1, sharex=True, squeeze=False)[:, 0]
     marker, lines = "o" if len(flow.epochs) <= 40 else "", dict[int, Any]()
     for axes, (name, values) in zip(panels, columns.items(), strict=True):
@@ -281,14 +286,14 @@ def draw_flow(flow: GradientFlow) -> Figure:
                     values[:, l],
                     marker=marker,
                     ms=3,
-                    color=_figure.colormaps["viridis"](0.9 * l / max(1, n_layers - 1)),
+                    color=colormaps["viridis"](0.9 * l / max(1, n_layers - 1)),
                     label=f"layer {l}",
                 )
         share = name in ("dead", "saturated")
         if share:
             axes.set_ylim(-0.03, 1.03)
         elif np.nanmin(values) > 0:
-            _figure.use_log_scale(axes, values[np.isfinite(values)])
+            use_log_scale(axes, values[np.isfinite(values)])
         axes.tick_params(which="both", labelsize=8)
         axes.set_title(COLUMNS[name], fontsize=9, loc="left")
         axes.grid(alpha=0.3)
@@ -303,5 +308,5 @@ def draw_flow(flow: GradientFlow) -> Figure:
         ncols=6,
     )
     panels[-1].set_xlabel("epoch")
-    _figure.use_whole_numbers(panels[-1].xaxis)
+    use_whole_numbers(panels[-1].xaxis)
     return figure

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bpcore import _validation as door
+from bpcore import checks
 from bpcore.batches.batch import Batch
 from bpcore.batches.weights import ClassWeight
 from bpcore.model.memory import aligned_zeros, part
@@ -83,8 +83,8 @@ def trace(
     >>> t.before.weights[0].item(), t.after.weights[0].item(), net.weights[0].item()
     (1.0, -0.5, 1.0)
     """
-    door.instance("network", network, Network)
-    apply = door.yes_or_no("apply", apply)
+    checks.instance("network", network, Network)
+    apply = checks.boolean("apply", apply)
     learner = network.learner
     learner.require_derivatives()
     learner.require_steps()
@@ -127,7 +127,7 @@ def record(
     layer_steps = tuple((state.layer_steps + 1).tolist())
     into = flat, dX, moments, memory, losses, d_output
     loss = engine.record(X, targets, weights, *into)
-    if loss != loss or not (moments is None or door.all_finite(moments)):
+    if loss != loss or not (moments is None or arrays.all_finite(moments)):
         learner.raise_divergence()
     gradients = learner.as_gradients(loss, flat, dX, moments, batch.weighs)
     before, after = _step(learner, gradients, apply)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bpcore._errstate import own_errstate
+from bpcore.errstate import own_errstate
 from bpcore.model.memory import norm
 from bpcore.tracing.derivation import LAYERS, Line, derivation, is_small
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bpcore import _validation as door
+from bpcore import checks
 from bpcore._dispatch import kernels
 from bpcore._engine import noise_key
-from bpcore._errstate import own_errstate
 from bpcore.activations import ACTIVATIONS
+from bpcore.errstate import own_errstate
 from bpcore.losses import CrossEntropy
 from bpcore.model.design import Design
 from bpcore.model.gradients import Gradients
@@ -467,8 +467,8 @@ class Trace:
         """
         from bpcore.tracing.text import text
 
-        digits = min(door.whole_number("digits", digits, 1), 17)
-        return text(self, digits, door.yes_or_no("all", all))
+        digits = min(checks.integer("digits", digits, 1), 17)
+        return text(self, digits, checks.boolean("all", all))
 
     def _repr_html_(self) -> str:
         from bpcore.tracing.html import html

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore import _validation as door
+from bpcore import arrays, checks
 from bpcore.batches.batch import Batch
 from bpcore.batches.split import split
 from bpcore.batches.stream import Stream, is_stream
@@ -84,20 +84,20 @@ def checked_arguments(
     options = complete_options("Network.fit", given)
     validation, class_weight = options["validation"], options["class_weight"]
     sample_weight, batch_size = options["sample_weight"], options["batch_size"]
-    epochs = door.whole_number("epochs", options["epochs"], 1)
+    epochs = checks.integer("epochs", options["epochs"], 1)
     if batch_size is not None:
-        batch_size = door.whole_number("batch_size", batch_size, 1)
-    accumulate = door.whole_number("accumulate", options["accumulate"], 1)
-    shuffle = door.yes_or_no("shuffle", options["shuffle"])
-    restore_best = door.yes_or_no("restore_best", options["restore_best"])
-    progress = door.yes_or_no("progress", options["progress"])
+        batch_size = checks.integer("batch_size", batch_size, 1)
+    accumulate = checks.integer("accumulate", options["accumulate"], 1)
+    shuffle = checks.boolean("shuffle", options["shuffle"])
+    restore_best = checks.boolean("restore_best", options["restore_best"])
+    progress = checks.boolean("progress", options["progress"])
     per_epoch = _callables("callbacks", options["callbacks"])
     per_batch = _callables("batch_callbacks", options["batch_callbacks"])
     ways = "backpropagation", "numerical"
-    numerical = door.one_of("gradient", options["gradient"], ways) == "numerical"
+    numerical = checks.one_of("gradient", options["gradient"], ways) == "numerical"
     wanted = as_metrics(options["metrics"])
     learner.require_derivatives()
-    if not door.all_finite(learner.state.parameters):
+    if not arrays.all_finite(learner.state.parameters):
         raise ValueError("the network's parameters must be finite before training")
     data: Batch | Stream
     class_weights = None
@@ -192,7 +192,7 @@ def _split(
     """The data, what is held back of them where validation is a share, and its rows."""
     if isinstance(validation, bool) or not isinstance(validation, numbers.Real):
         return data, None, None
-    fraction = door.number_within("validation", validation, None, 1.0)
+    fraction = checks.number("validation", validation, below=1.0)
     shuffle = learner.engine.shuffle
     rest, held, mask = split(data, fraction, learner.design, shuffle)
     for part in (rest, held):

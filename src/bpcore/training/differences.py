@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore import _validation as door
+from bpcore import arrays
 from bpcore.batches.batch import Batch
 from bpcore.errors import DivergenceError
 from bpcore.model.memory import Real
@@ -68,7 +68,7 @@ class Differences:
     def _follow(self) -> None:
         """Let the copy be what the learner is now."""
         state, twin = self.learner.state, self.twin.state
-        if not door.all_finite(state.parameters):
+        if not arrays.all_finite(state.parameters):
             raise DivergenceError("the parameters are not finite: no step aside")
         twin.parameters[...] = state.parameters
         twin.counters[...] = state.counters  # of which dropout and noise are made
@@ -111,7 +111,7 @@ class Differences:
             return first, total, divisor, False
         if rates is not None:
             engine.lr = rates[0]
-        flat: Real = door.in_dtype(gradient, learner.dtype)
+        flat: Real = arrays.cast(gradient, learner.dtype)
         engine.apply(flat, moments, end - first)
         return end, total + rows * loss, divisor + rows, True
 

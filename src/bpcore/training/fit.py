@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore import _caution
-from bpcore import _validation as door
+from bpcore import arrays
 from bpcore.batches.stream import Stream, batch_count, largest_batch
 from bpcore.errors import DivergenceError
 from bpcore.model.checkpoint import Checkpoint
@@ -28,6 +27,7 @@ from bpcore.training.learner import SLICE, Learner
 from bpcore.training.progress import progress
 from bpcore.training.record import Record
 from bpcore.training.watch import complete, plateau_watch, raise_if_stopped
+from bpcore.warn import warn
 
 #: Epochs that run in one go, if time allows; and the most rows, and rows times
 #: parameters, of an epoch that surely takes less than a slice of time.
@@ -219,7 +219,7 @@ class Fit:
             self.warned.add(name)
             epoch = len(self.history)
             when = f"after epoch {epoch}" if epoch else "before epoch 1"
-            _caution.warn(
+            warn(
                 f"{name}, which is monitored, is NaN {when}; epochs of which it is NaN "
                 "are never the best, and count neither for patience nor for a plateau"
             )
@@ -361,7 +361,7 @@ class Fit:
     def not_finite(self) -> str | None:
         """Which of the arrays that training changes is not finite, if any."""
         for name, array in self.learner.state.numbers().items():
-            if not door.all_finite(array):
+            if not arrays.all_finite(array):
                 return name
         return None
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore._errstate import own_errstate
-from bpcore._table import ROWS, in_short
+from bpcore.errstate import own_errstate
 from bpcore.metrics import ALIASES
+from bpcore.show.table import ROWS, in_short
 from bpcore.training.record import Record
 
 if TYPE_CHECKING:
@@ -186,13 +186,13 @@ class History:
         >>> history = net.fit(X, y, epochs=50, progress=False)
         >>> history.plot().savefig("history.png")  # doctest: +SKIP
         """
-        from bpcore import _figure
+        from bpcore.show.figure import new_figure, use_log_scale, use_whole_numbers
 
         metrics = {} if axes is not None else self.metrics
         if axes is None and len(set(self.lr.tolist())) > 1:
             metrics["learning rate"] = self.lr
         if axes is None:
-            figure = _figure.new(7, 3.2 + 2.2 * len(metrics))
+            figure = new_figure(7, 3.2 + 2.2 * len(metrics))
             panels = figure.subplots(1 + len(metrics), 1, sharex=True, squeeze=False)
             axes = panels[0, 0]
             below = list(panels[1:, 0])
@@ -207,14 +207,14 @@ class History:
             )
         losses = np.concatenate([self.loss, self.validation_loss])
         if losses.size and losses.min() > 0:
-            _figure.use_log_scale(axes, losses)
+            use_log_scale(axes, losses)
         axes.set_ylabel("loss")
         for panel, (name, values) in zip(below, metrics.items(), strict=True):
             panel.plot(epochs, values, marker=marker, ms=3, color="tab:green")
             panel.set_ylabel(name)
         last = below[-1] if below else axes
         last.set_xlabel("epoch")
-        _figure.use_whole_numbers(last.xaxis)
+        use_whole_numbers(last.xaxis)
         last.set_xlim(0.5, max(len(self), 1) + 0.5)
         for panel in [axes, *below]:
             panel.grid(alpha=0.3)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore._errstate import callers_errstate, own_errstate
 from bpcore.batches.batch import Batch
 from bpcore.errors import DivergenceError
+from bpcore.errstate import callers_errstate, own_errstate
 from bpcore.model.memory import Real
 from bpcore.optimizers import LBFGS
 from bpcore.training.learner import Learner

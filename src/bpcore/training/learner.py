@@ -12,8 +12,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bpcore import _dispatch
-from bpcore import _validation as door
+from bpcore import _dispatch, arrays, checks
 from bpcore._engine import SQUARES_AT_A_TIME
 from bpcore.batches.batch import Batch, as_batch
 from bpcore.batches.stream import stream_batch
@@ -314,7 +313,7 @@ class Learner:
         """
         if targets.ndim == 1:
             return np.asarray(targets)
-        exact = door.as_array("y", y)
+        exact = arrays.as_array("y", y)
         if mask is not None:
             exact = exact[mask]
         exact = exact.astype(np.float64, copy=False)
@@ -324,7 +323,7 @@ class Learner:
 
     def sample(self, x: ArrayLike) -> Real:
         """A single row, checked."""
-        row = door.as_numbers("x", x, self.dtype)
+        row = arrays.as_finite("x", x, self.dtype)
         n_in = self.design.sizes[0]
         if row.shape != (n_in,):
             raise ValueError(f"x must have shape ({n_in},); got {row.shape}")
@@ -332,7 +331,7 @@ class Learner:
 
     def target(self, name: str, y: ArrayLike) -> NDArray[Any]:
         """The label, the number or the targets of a single row, checked in shape."""
-        target, n_out = door.as_array(name, y), self.design.sizes[-1]
+        target, n_out = arrays.as_array(name, y), self.design.sizes[-1]
         labels = self.design.loss.labels and n_out > 1
         expected = f"{'be an integer label, or ' if labels else ''}have shape"
         single = target.ndim == 0 and (labels or n_out == 1)
@@ -341,12 +340,12 @@ class Learner:
         if labels and target.ndim == 0 and target.dtype.kind not in "iub":
             raise TypeError(f"{name} must {expected} ({n_out},); got {y!r}")
         if target.dtype.kind == "f":
-            target = door.as_numbers(name, target, self.dtype)
+            target = arrays.as_finite(name, target, self.dtype)
         return target
 
     def rows_or_row(self, X: ArrayLike) -> tuple[Real, bool]:
         """Rows (n, n_0) to predict, and whether a single one (n_0,) was given."""
-        rows, n_0 = door.as_dtype("X", X, self.dtype), self.design.sizes[0]
+        rows, n_0 = arrays.as_contiguous("X", X, self.dtype), self.design.sizes[0]
         single = rows.ndim == 1
         if single:
             rows = rows.reshape(1, -1)
@@ -363,7 +362,7 @@ class Learner:
         shape = (n_out,) if single else (len(rows), n_out)
         if out is None:
             return np.empty(shape, self.dtype)
-        return door.as_out(out, shape, self.dtype, rows, self.state.parameters)
+        return arrays.as_out(out, shape, self.dtype, rows, self.state.parameters)
 
     # --- steps ------------------------------------------------------------------------
 
@@ -455,7 +454,7 @@ class Learner:
                     "the stored gradients are of before the last step: call backward() "
                     "of an expression with a new node"
                 )
-        door.instance("gradients", gradients, Gradients)
+        checks.instance("gradients", gradients, Gradients)
         self.require_steps()
         flat = self._like("gradients.flat", gradients.flat, self.state.parameters)
         moments = gradients.moments if self.state.moments.size else None
@@ -465,7 +464,7 @@ class Learner:
 
     def _like(self, name: str, array: Any, own: Real) -> Real:
         """The numbers in this network's dtype, as many as its own."""
-        numbers = door.as_numbers(name, array, self.dtype)
+        numbers = arrays.as_finite(name, array, self.dtype)
         if numbers.shape != own.shape:
             raise ValueError(f"{name} must have shape {own.shape}; got {numbers.shape}")
         return numbers
@@ -567,7 +566,7 @@ class Learner:
 
     def require_tape(self, tape: Tape) -> int:
         """Raise if a tape is not of a network like this one; returns its rows."""
-        door.instance("tape", tape, Tape)
+        checks.instance("tape", tape, Tape)
         dtype, sizes = np.asarray(tape.output).dtype, self.design.sizes
         if dtype != self.dtype:
             raise ValueError(f"tape must be of dtype {self.dtype.name}; got {dtype}")
@@ -596,9 +595,9 @@ class Learner:
 
     def require_numbers_in(self, dtype: np.dtype[Any]) -> None:
         """Raise if a number of the state is too large for a dtype."""
-        door.as_numbers("parameters", self.state.parameters, dtype)
+        arrays.as_finite("parameters", self.state.parameters, dtype)
         if self.state.optimizer_arrays is not None:
-            door.as_numbers("optimizer state", self.state.optimizer_arrays, dtype)
+            arrays.as_finite("optimizer state", self.state.optimizer_arrays, dtype)
 
     def folded(self) -> tuple[Design, State]:
         """A design without batch norm, and a state of it that predicts the same."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
 
-from bpcore import _validation as door
+from bpcore import checks
 from bpcore.metrics import ALIASES, METRICS, Metric
 from bpcore.model.state import Quantity
 from bpcore.schedules import ReduceOnPlateau
@@ -45,9 +45,9 @@ class Watch:
         of: str = "",
     ) -> None:
         if patience is not None:
-            patience = door.whole_number("patience", patience, 1)
+            patience = checks.integer("patience", patience, 1)
         self.patience = patience
-        self.min_delta = door.real_number("min_delta", min_delta)
+        self.min_delta = checks.number("min_delta", min_delta, least=0.0)
         by_name = {metric.name: metric for metric in metrics}
         columns = ["loss", *(["validation_loss"] if validates else []), *by_name]
         if monitor is None:
@@ -57,7 +57,7 @@ class Watch:
         if monitor not in columns:
             _reject_monitor(of, monitor, columns)
         self.monitor = monitor
-        door.one_of(f"{of}mode", mode, ["auto", "min", "max"])
+        checks.one_of(f"{of}mode", mode, ["auto", "min", "max"])
         if mode == "auto":
             higher = monitor in by_name and by_name[monitor].higher_is_better
             if higher is None:

@@ -1,4 +1,4 @@
-"""What all optimizers have in common: settings with ranges, and those of the biases."""
+"""Optimizer: the base class of all optimizers, with the settings common to all."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from bpcore import _validation as door
+from bpcore import checks
+from bpcore.fields import BOOLEAN, NON_NEGATIVE, POSITIVE, check_fields
 from bpcore.schedules import Schedule, as_schedule
 
 if TYPE_CHECKING:
     from typing import Self
 
-#: What a rule of the kernels may be told, beside the learning rate (csrc/types.h).
+#: Settings of a rule of the kernels, besides the learning rate (csrc/types.h).
 NUMBERS = (
     "weight_decay",
     "l1",
@@ -33,50 +34,31 @@ NUMBERS = (
 FLAGS = ("decoupled", "nesterov", "centered")
 
 
-def number(default: float, low: float = 0.0, high: float | None = None) -> Any:
-    """A setting of at least `low` and, where given, below `high`."""
-    return field(default=default, metadata={"low": low, "high": high})
-
-
-def positive(default: float, high: float | None = None, above: float = 0.0) -> Any:
-    """A setting above 0, or above another number, and where given, below `high`."""
-    return field(default=default, metadata={"low": None, "high": high, "above": above})
-
-
-def share(default: float) -> Any:
-    """A setting from 0 to 1."""
-    return field(default=default, metadata={"low": 0.0, "high": None, "most": 1.0})
-
-
-def common(default: float) -> Any:
-    """A setting of at least 0 that all optimizers have, given by its name."""
-    return field(default=default, kw_only=True, metadata={"low": 0.0, "high": None})
-
-
-def limit() -> Any:
-    """A bound above 0, or None."""
-    return field(default=None, kw_only=True, metadata={"low": None, "high": None})
-
-
 @dataclass(frozen=True)
 class StateArray:
-    """What an array that an optimizer keeps is, in its equations and in words.
+    """An array of an optimizer's state, as its equations and as words name it.
 
     Attributes
     ----------
     symbol : str
-        Its letter in the optimizer's equations: "m".
+        Letter in the equations: "m".
     meaning : str
-        What it is of a parameter {w} with gradient {g}: "mean of {g}".
+        Meaning for a parameter {w} with gradient {g}: "mean of {g}".
     """
 
     symbol: str
     meaning: str
 
 
+#: Arrays that several optimizers have.
+VELOCITY = StateArray("v", "velocity of {w}")
+MEAN = StateArray("m", "mean of {g}")
+SQUARE = StateArray("s", "mean square of {g}")
+
+
 @dataclass(frozen=True, repr=False)
 class Optimizer:
-    """The settings that every optimizer takes beside its own, all by name.
+    """The settings that every optimizer has besides its own, all given by name.
 
     Before the optimizer's own rule, the gradient g of a parameter w of the mean loss
     becomes::
@@ -113,35 +95,27 @@ class Optimizer:
         "lr_factor", by which their learning rate is that of the weights.
     """
 
-    #: Whether a step is made from all of the data.
+    #: Whether a step needs the gradient of all data.
     full_batch: ClassVar[bool] = False
-    #: What each array is that the rule may keep.
+    #: The arrays that the state may have.
     arrays: ClassVar[Mapping[str, StateArray]] = {}
 
     lr: float | Schedule = 0.01
-    weight_decay: float = common(0.0)
-    l1: float = common(0.0)
-    decoupled: bool = field(default=False, kw_only=True)
-    clip_value: float | None = limit()
-    clip_norm: float | None = limit()
-    max_norm: float | None = limit()
+    weight_decay: float = field(default=0.0, kw_only=True, metadata=NON_NEGATIVE)
+    l1: float = field(default=0.0, kw_only=True, metadata=NON_NEGATIVE)
+    decoupled: bool = field(default=False, kw_only=True, metadata=BOOLEAN)
+    clip_value: float | None = field(default=None, kw_only=True, metadata=POSITIVE)
+    clip_norm: float | None = field(default=None, kw_only=True, metadata=POSITIVE)
+    max_norm: float | None = field(default=None, kw_only=True, metadata=POSITIVE)
     biases: Mapping[str, float] | tuple[tuple[str, float], ...] = field(
         default=(), kw_only=True
     )
 
     def __post_init__(self) -> None:
-        for setting in dataclasses.fields(self):
-            value = getattr(self, setting.name)
-            if setting.name == "lr":
-                value = as_schedule(value)
-            elif setting.name == "biases":
-                value = _pairs(value)
-            elif isinstance(setting.default, bool):
-                value = door.yes_or_no(setting.name, value)
-            elif setting.metadata and not (value is None and setting.default is None):
-                value = door.number_within(setting.name, value, **setting.metadata)
-            object.__setattr__(self, setting.name, value)
-        self._of_biases()
+        object.__setattr__(self, "lr", as_schedule(self.lr))
+        object.__setattr__(self, "biases", _pairs(self.biases))
+        check_fields(self)
+        self._for_biases()
 
     def __repr__(self) -> str:
         shown = []
@@ -163,7 +137,7 @@ class Optimizer:
         """
         return dataclasses.replace(self, **settings)
 
-    # --- its equations ----------------------------------------------------------------
+    # --- equations --------------------------------------------------------------------
 
     @property
     def equations(self) -> tuple[str, ...]:
@@ -186,7 +160,7 @@ class Optimizer:
 
     @property
     def equations_before(self) -> tuple[str, ...]:
-        """What is done to g and w before `equations`: clipping and penalties.
+        """The equations for g and w before `equations`: clipping and penalties.
 
         Examples
         --------
@@ -196,30 +170,32 @@ class Optimizer:
         >>> bp.AdamW(weight_decay=0.01).equations_before
         ('w = w - lr weight_decay w',)
         """
-        found = []
+        equations = []
         if self.clip_norm:
-            found.append("g = g min(1, clip_norm / (||g of all parameters|| + 1e-6))")
+            equations.append(
+                "g = g min(1, clip_norm / (||g of all parameters|| + 1e-6))"
+            )
         if self.clip_value:
-            found.append("g = min(max(g, -clip_value), clip_value)")
+            equations.append("g = min(max(g, -clip_value), clip_value)")
         terms = {"weight_decay": "weight_decay w", "l1": "l1 sign(w)"}
         parts = [term for name, term in terms.items() if getattr(self, name)]
         penalty = " + ".join(parts)
         if penalty and self.decoupled:
             factor = f"({penalty})" if len(parts) > 1 else penalty
-            found.append(f"w = w - lr {factor}")
+            equations.append(f"w = w - lr {factor}")
         elif penalty:
-            found.append(f"g = g + {penalty}")
-        return tuple(found)
+            equations.append(f"g = g + {penalty}")
+        return tuple(equations)
 
     @property
     def equations_after(self) -> tuple[str, ...]:
-        """What is done to the weights that lead into a unit j after `equations`."""
+        """The equation for the weights into a unit j after `equations`."""
         if not self.max_norm:
             return ()
         return ("W[:, j] = W[:, j] min(1, max_norm / ||W[:, j]||)",)
 
     def constants(self, equations: Iterable[str]) -> dict[str, float]:
-        """The settings that are in equations, by name, without lr.
+        """The values of the settings in equations, by name, without lr.
 
         Examples
         --------
@@ -240,70 +216,72 @@ class Optimizer:
 
     @property
     def rule(self) -> str:
-        """The kernels' name for the step, if they make it."""
+        """Name of the kernels' rule for the step; empty if they have none."""
         return ""
 
     @property
     def kept(self) -> tuple[str, ...]:
-        """The names of the arrays that the step keeps, each as large as w."""
+        """Names of the arrays of the state, each as large as w."""
         return ()
 
     @property
     def schedule(self) -> Schedule | None:
-        """How the learning rate changes, if it does."""
+        """The schedule of the learning rate; None if the rate is constant."""
         return self.lr if isinstance(self.lr, Schedule) else None
 
     @property
     def states(self) -> tuple[str, ...]:
-        """The names of the arrays that weights and biases keep together."""
-        own, theirs = self.kept, self._of_biases()[0].kept
+        """Names of the arrays of the state, for weights and biases together."""
+        own, theirs = self.kept, self._for_biases()[0].kept
         return own if len(own) >= len(theirs) else theirs
 
     def start(self, state: str) -> float:
-        """What every element of that array begins as."""
+        """Initial value of every element of that array."""
         return 0.0
 
     def both(self) -> tuple[Self, Self]:
         """The settings of the weights and of the biases."""
-        return self, self._of_biases()[0]
+        return self, self._for_biases()[0]
 
     def groups(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """What the kernels are told for the weights and for the biases."""
+        """The settings of the kernels for the weights and for the biases."""
         return self._groups
 
     @cached_property
     def _groups(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        biases, factor = self._of_biases()
-        return self._group(1.0), biases._group(factor)
+        biases, factor = self._for_biases()
+        return _group(self, 1.0), _group(biases, factor)
 
-    def _group(self, lr_factor: float) -> dict[str, Any]:
-        told: dict[str, Any] = {name: getattr(self, name, 0.0) for name in NUMBERS}
-        told |= {name: getattr(self, name, False) for name in FLAGS}
-        # Never larger than any number of either dtype that a gradient may be.
-        told["clip_value"] = self.clip_value or float("inf")
-        return told | {"rule": self.rule, "lr_factor": lr_factor}
-
-    def _of_biases(self) -> tuple[Self, float]:
-        """The settings of the biases, and the factor of their learning rate."""
+    def _for_biases(self) -> tuple[Self, float]:
+        """The settings for the biases, and the factor of their learning rate."""
         if not self.biases:
             return self, 1.0
         others = dict(self.biases)
-        factor = door.real_number("biases['lr_factor']", others.pop("lr_factor", 1.0))
-        numbers = [
-            setting.name
+        factor = checks.number(
+            "biases['lr_factor']", others.pop("lr_factor", 1.0), least=0.0
+        )
+        numbers = {
+            setting.name: setting.metadata["check"]
             for setting in dataclasses.fields(self)
             if isinstance(setting.default, float) and setting.metadata
-        ]
-        spans = {setting.name: setting.metadata for setting in dataclasses.fields(self)}
+        }
         for name, value in others.items():
-            door.one_of("a setting in biases", name, [*numbers, "lr_factor"])
-            door.number_within(f"biases[{name!r}]", value, **spans[name])
+            checks.one_of("a setting in biases", name, [*numbers, "lr_factor"])
+            numbers[name](f"biases[{name!r}]", value)
         return self.replace(biases=(), **others), factor
 
 
+def _group(optimizer: Optimizer, lr_factor: float) -> dict[str, Any]:
+    """The settings of the kernels for a group of parameters."""
+    group: dict[str, Any] = {name: getattr(optimizer, name, 0.0) for name in NUMBERS}
+    group |= {name: getattr(optimizer, name, False) for name in FLAGS}
+    group["clip_value"] = optimizer.clip_value or float("inf")
+    return group | {"rule": optimizer.rule, "lr_factor": lr_factor}
+
+
 def _pairs(biases: object) -> tuple[tuple[str, float], ...]:
-    """The mapping as something immutable."""
-    if isinstance(biases, tuple) and all(  # as it is kept
+    """The mapping as sorted pairs, which are immutable."""
+    if isinstance(biases, tuple) and all(  # converted before
         isinstance(pair, tuple) and len(pair) == 2 for pair in biases
     ):
         return biases

@@ -47,7 +47,7 @@ def own_errstate(function: Callable[P, R]) -> Callable[P, R]:
     Examples
     --------
     >>> import numpy as np
-    >>> from bpcore._errstate import own_errstate
+    >>> from bpcore.errstate import own_errstate
     >>> @own_errstate
     ... def log(x):
     ...     return np.log(x)
@@ -87,7 +87,7 @@ class callers_errstate:
     Examples
     --------
     >>> import numpy as np
-    >>> from bpcore._errstate import callers_errstate, own_errstate
+    >>> from bpcore.errstate import callers_errstate, own_errstate
     >>> @own_errstate
     ... def call(f):
     ...     with callers_errstate():

@@ -1,44 +1,57 @@
-"""HTML for notebooks: tables, and a network as one."""
+"""A network as a table in HTML: layers, units, weights."""
 
 from __future__ import annotations
 
-import html
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
-from bpcore._errstate import own_errstate
-from bpcore._table import ROWS, ends
+import numpy as np
+from numpy.typing import NDArray
+
+from bpcore.errstate import own_errstate
 from bpcore.model.memory import norm as frobenius
-
-if TYPE_CHECKING:
-    from bpcore.network import Network
-
-#: Cells of code: what is aligned in them stays so.
-_STYLE = "text-align: left; white-space: pre; font-family: monospace"
+from bpcore.show.html import table
+from bpcore.show.table import ROWS, ends
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "") -> str:
-    """A table of text, escaped."""
-    parts = ["<table>"]
-    if caption:
-        parts.append(f"<caption>{html.escape(caption)}</caption>")
-    if head:
-        cells = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
-        parts.append(f"<thead><tr>{cells}</tr></thead>")
-    parts.append("<tbody>")
-    for row in rows:
-        cells = "".join(
-            f'<td style="{_STYLE}">{html.escape(cell)}</td>' for cell in row
-        )
-        parts.append(f"<tr>{cells}</tr>")
-    return "\n".join([*parts, "</tbody>", "</table>"])
+class Layered(Protocol):
+    """What the table shows of a network."""
+
+    @property
+    def sizes(self) -> tuple[int, ...]: ...
+
+    @property
+    def weights(self) -> tuple[NDArray[Any], ...]: ...
+
+    @property
+    def activations(self) -> tuple[str, ...]: ...
+
+    @property
+    def norms(self) -> tuple[str | None, ...]: ...
+
+    @property
+    def dropout(self) -> tuple[float, ...]: ...
+
+    @property
+    def frozen(self) -> tuple[bool, ...]: ...
+
+    @property
+    def parameters(self) -> NDArray[Any]: ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+
+    @property
+    def loss(self) -> object: ...
+
+    @property
+    def optimizer(self) -> object: ...
 
 
 @own_errstate
-def of_network(network: Network) -> str:
-    """A row for each layer: its units, its weights, and what is special about it.
+def network_table(network: Layered) -> str:
+    """A row for each layer: its units, its weights, and its special settings.
 
-    Of many layers the first and the last.
+    Of many layers only the first and the last are shown.
     """
     layers = list(
         zip(

@@ -1,10 +1,10 @@
-"""Tables of text: columns as wide as they must be, the middle left out if long."""
+"""Tables of text, aligned in columns; of long ones the first and last rows."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-#: Rows and columns of a table; what is longer or wider lacks those in the middle.
+#: Most rows and columns of a table; those in the middle are left out.
 ROWS = 40
 COLUMNS = 24
 
@@ -22,7 +22,7 @@ def columns(table: Rows, margin: str = "  ") -> list[str]:
 
 
 def ends(count: int, most: float) -> tuple[range, range]:
-    """The places of what is shown of many: all of them, or the first and the last.
+    """Indices of what is shown of many: all of them, or the first and the last.
 
     Examples
     --------
@@ -36,7 +36,7 @@ def ends(count: int, most: float) -> tuple[range, range]:
 
 
 def in_short(head: Sequence[str], rows: Rows) -> list[str]:
-    """The lines of a table with a head, of many rows and columns the first and last."""
+    """The lines of a table with a head, without the middle of many rows or columns."""
     table = [head, *rows]
     first, last = ends(len(rows), ROWS)
     if last:
@@ -45,7 +45,7 @@ def in_short(head: Sequence[str], rows: Rows) -> list[str]:
 
 
 def narrow(table: Rows) -> Rows:
-    """The same with the first and the last columns only, if there are many."""
+    """The table with the first and the last columns only, if there are many."""
     first, last = ends(len(table[0]), COLUMNS)
     if not last:
         return table

@@ -1,40 +1,35 @@
 """The demo: train a digit classifier, time it beside NumPy, draw what came of it.
 
-It is also an example: everything is done through the public interface.  What it is
-timed against is `numpy_epoch`, the same training in plain NumPy as one writes it by
-hand.  (`bpcore.reference`, the specification in NumPy, does more and takes longer.)
+It is also an example: everything is done through the public interface.  It is compared
+with `numpy_epoch`, the same training in plain NumPy as one writes it by hand.
+(`bpcore.reference`, the specification in NumPy, does more and takes longer.)
 """
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 import bpcore
+from bpcore.cli.demo_picture import Counts, blank_figure, draw, percent
 from bpcore.datasets import load_digits, load_mnist
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from argparse import ArgumentParser, Namespace
 
-    from bpcore.datasets import FilePath, Images, Labels
+    from bpcore.datasets.idx import FilePath
+    from bpcore.datasets.mnist import Images, Labels
 
 __all__ = ["numpy_epoch", "run"]
 
-Counts = NDArray[np.int64]  # (digits, answers)
 Array = NDArray[Any]
 
-# Blue and vermilion of Okabe and Ito: told apart by the colour-blind, and in grey.
-_TRAINING, _VALIDATION = "#0072B2", "#D55E00"
-_STEPS = [1, 2, 5, 10]  # between ticks, times a power of ten
 _MISSING = "none: matplotlib is not installed; pip install matplotlib"
 
 
@@ -50,6 +45,40 @@ class _Task:
     batch_size: int = 32
     lr: float = 0.1
     momentum: float = 0.9
+
+
+def add_options(parser: ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.add_argument(
+        "--mnist",
+        metavar="DIR",
+        help="a folder with the four MNIST files, plain or .gz, to train on instead of "
+        "the digits shipped with bpcore",
+    )
+    parser.add_argument(
+        "--epochs",
+        metavar="N",
+        type=int,
+        help="passes through the training data (default: 30, or 10 for MNIST)",
+    )
+    parser.add_argument(
+        "--seed",
+        metavar="N",
+        type=int,
+        default=0,
+        help="of the initial weights and of the shuffling (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--picture",
+        metavar="FILE",
+        default="bpcore-demo.png",
+        help="where to draw; the ending tells the format (default: %(default)s)",
+    )
+
+
+def execute(options: Namespace) -> None:
+    """Run the command."""
+    run(options.mnist, options.epochs, options.seed, options.picture)
 
 
 @np.errstate(all="ignore")  # whatever the caller has set
@@ -78,7 +107,7 @@ def run(
     seed : int
         Of the initial weights and of the shuffling, at least 0.
     picture : str or path-like
-        The file to draw into; its ending tells the format. Without matplotlib there is
+        The file to draw into; its ending sets the format. Without matplotlib there is
         no picture.
 
     Returns
@@ -98,14 +127,14 @@ def run(
 
     Examples
     --------
-    >>> from bpcore import demo
+    >>> from bpcore.cli import demo
     >>> net, history = demo.run(epochs=5)  # doctest: +SKIP
     """
     if epochs is not None and epochs < 1:
         raise ValueError(f"epochs must be at least 1; got {epochs}")
     if seed < 0:
         raise ValueError(f"seed must be at least 0; got {seed}")
-    figure = _blank_figure(picture)
+    figure = blank_figure(picture)
     task = _digits_task(epochs) if mnist is None else _mnist_task(mnist, epochs)
     _announce(task)
     print("\nTraining in bpcore", flush=True)
@@ -116,7 +145,7 @@ def run(
     print()
     confusion = _confusion(net, task)
     if figure is not None:
-        _draw(figure, net, history, confusion)
+        draw(figure, net, history, confusion)
         figure.savefig(picture, dpi=150)
     _report_accuracy(confusion)
     _report_times(history, numpy_seconds, threads)
@@ -217,7 +246,7 @@ def numpy_epoch(
     Examples
     --------
     >>> import numpy as np
-    >>> from bpcore import demo
+    >>> from bpcore.cli import demo
     >>> W, b = [np.zeros((1, 2))], [np.zeros(2)]
     >>> velocity = [np.zeros((1, 2)), np.zeros(2)]
     >>> X, y, order = np.ones((2, 1)), np.array([0, 0]), np.arange(2)
@@ -298,7 +327,7 @@ def _announce(task: _Task) -> None:
 
 def _report_accuracy(confusion: Counts) -> None:
     right, total = confusion.trace(), confusion.sum()
-    _line("accuracy", f"{_percent(confusion)} of the test ({right:,} of {total:,})")
+    _line("accuracy", f"{percent(confusion)} of the test ({right:,} of {total:,})")
 
 
 def _report_times(history: bpcore.History, numpy_seconds: float, threads: str) -> None:
@@ -307,125 +336,12 @@ def _report_times(history: bpcore.History, numpy_seconds: float, threads: str) -
     _line("one epoch", f"{_duration(seconds)} in bpcore, on one thread")
     numpy_time = _duration(numpy_seconds)
     _line("", f"{numpy_time} in plain NumPy, {threads}: {ratio:.1f} times as long")
-    _line("", "(18 lines as one writes them by hand: bpcore.demo.numpy_epoch)")
+    _line("", "(18 lines as one writes them by hand: bpcore.cli.demo.numpy_epoch)")
 
 
 def _line(name: str, text: object) -> None:
     print(f"{name:<12}{text}")
 
 
-def _percent(confusion: Counts) -> str:
-    return f"{confusion.trace() / confusion.sum():.1%}".replace("%", " %")
-
-
 def _duration(seconds: float) -> str:
     return f"{seconds:.2f} s" if seconds >= 1 else f"{1000 * seconds:.3g} ms"
-
-
-# --- picture ---
-
-
-def _blank_figure(picture: FilePath) -> Figure | None:
-    """Return an empty figure that the file can take, or None without matplotlib."""
-    path = Path(picture)
-    folder = path.resolve().parent
-    if not folder.is_dir():
-        raise FileNotFoundError(f"no folder {folder} to write the picture into")
-    if path.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
-        raise PermissionError(f"cannot write the picture to {path}")
-    try:
-        # Not pyplot, which would look for a display.
-        from matplotlib.figure import Figure
-    except ImportError:
-        return None
-    figure = Figure(figsize=(12, 7.4))
-    formats = figure.canvas.get_supported_filetypes()
-    if path.suffix[1:].lower() not in formats:
-        endings = ", ".join(f".{ending}" for ending in sorted(formats))
-        raise ValueError(f"picture must end in one of {endings}; got {path}")
-    return figure
-
-
-def _draw(
-    figure: Figure, net: bpcore.Network, history: bpcore.History, confusion: Counts
-) -> None:
-    figure.set_layout_engine("compressed", w_pad=0.15, h_pad=0.15)
-    axes = figure.subplot_mosaic(
-        [["losses", "confusion"], ["weights", "weights"]],
-        width_ratios=(1.2, 1),
-        height_ratios=(3.6, 1),
-    )
-    _draw_losses(axes["losses"], history)
-    _draw_confusion(axes["confusion"], confusion)
-    _draw_weights(axes["weights"], net.weights[0])
-
-
-def _draw_losses(ax: Axes, history: bpcore.History) -> None:
-    from matplotlib.ticker import LogLocator, MaxNLocator
-
-    epochs = np.arange(1, len(history.loss) + 1)
-    for losses, name, style, colour in (
-        (history.loss, "training", "o-", _TRAINING),
-        (history.validation_loss, "test", "o--", _VALIDATION),
-    ):
-        ax.plot(epochs, losses, style, color=colour, label=name, lw=2, ms=4)
-    ax.set_xlim(0.5, len(epochs) + 0.5)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=_STEPS))
-    ax.set_yscale("log")
-    ax.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
-    ax.yaxis.set_major_formatter("{x:g}")
-    ax.yaxis.set_minor_formatter("")
-    ax.set_title(
-        f"Loss at the end: {history.loss[-1]:#.2g} in training, "
-        f"{history.validation_loss[-1]:#.2g} in the test"
-    )
-    ax.set_xlabel("epoch")
-    ax.set_ylabel("mean cross-entropy")
-    ax.grid(alpha=0.3)
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(frameon=False)
-
-
-def _draw_confusion(ax: Axes, confusion: Counts) -> None:
-    # On a linear scale the diagonal would drown the few errors that matter.
-    shade = np.log1p(confusion)
-    ax.imshow(shade, cmap="Blues")
-    for (digit, answer), count in np.ndenumerate(confusion):
-        dark = shade[digit, answer] > 0.6 * shade.max()
-        ax.text(
-            answer,
-            digit,
-            f"{count}" if count else "",
-            ha="center",
-            va="center",
-            color="white" if dark else "black",
-        )
-    right, total = confusion.trace(), confusion.sum()
-    ax.set_title(f"Test accuracy {_percent(confusion)}: {right:,} of {total:,} right")
-    ax.set_xlabel("answer")
-    ax.set_ylabel("digit shown")
-    ax.set_xticks(range(len(confusion)))
-    ax.set_yticks(range(len(confusion)))
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
-
-
-def _draw_weights(ax: Axes, W: NDArray[np.floating]) -> None:
-    limit = np.quantile(np.abs(W), 0.995)  # the maximum would leave all else pale
-    image = ax.imshow(_mosaic(W), cmap="RdBu", vmin=-limit, vmax=limit)
-    n_units = W.shape[1]
-    ax.set_title(f"First-layer weights: what each of {n_units} hidden units looks for")
-    ax.set_axis_off()
-    ax.figure.colorbar(image, ax=ax, pad=0.01, label="weight", extend="both")
-
-
-def _mosaic(W: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Lay the columns of `W` out as square images, one empty pixel between them."""
-    n_in, n_out = W.shape
-    side = round(n_in**0.5)
-    columns = round((8 * n_out) ** 0.5)  # eight times as wide as high
-    rows = -(-n_out // columns)
-    tiles = np.full((rows * columns, side + 1, side + 1), np.nan)
-    tiles[:n_out, :side, :side] = W.T.reshape(n_out, side, side)
-    grid = tiles.reshape(rows, columns, side + 1, side + 1).swapaxes(1, 2)
-    return grid.reshape(rows * (side + 1), columns * (side + 1))[:-1, :-1]

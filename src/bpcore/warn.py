@@ -1,18 +1,18 @@
-"""Warnings at the line of the caller's that led to them."""
+"""Warnings that show the line of the user's code that led to them."""
 
 from __future__ import annotations
 
-import sys
+import inspect
 import warnings
 
-#: Packages whose frames lie between that line and the warning.
+#: Prefixes of the modules whose frames are skipped.
 WITHIN = "bpcore.", "scipy."
 
 
 def warn(message: str) -> None:
-    """A UserWarning; where standard error cannot be written, nothing."""
-    level, frame = 1, sys._getframe()
-    while frame.f_back and frame.f_globals.get("__name__", "").startswith(WITHIN):
+    """Give a UserWarning; nothing happens where standard error cannot be written."""
+    level, frame = 1, inspect.currentframe()
+    while frame and frame.f_globals.get("__name__", "").startswith(WITHIN):
         level, frame = level + 1, frame.f_back
     try:
         warnings.warn(message, stacklevel=level)

@@ -1,7 +1,7 @@
 """exp, log, power and cos of a float, with the same bits on every machine.
 
-Only exact operations (+, -, *, /, frexp, ldexp, floor) are used, so no library's exp,
-log or cos has a say in them.  Errors are below 1e-15, absolute for cos and relative for
+Only exact operations (+, -, *, /, frexp, ldexp, floor) are used, never the exp, log or
+cos of a library.  Errors are below 1e-15, absolute for cos and relative for
 the others; that of power grows to 5e-15 where the result is below 1e-40 or above 1e40.
 """
 
@@ -20,7 +20,7 @@ def exp(x: float) -> float:
 
     Examples
     --------
-    >>> from bpcore import exact
+    >>> from bpcore.schedules import exact
     >>> exact.exp(0.0), exact.exp(-1000.0), exact.exp(1000.0)
     (1.0, 0.0, inf)
     """
@@ -37,7 +37,7 @@ def log(x: float) -> float:
 
     Examples
     --------
-    >>> from bpcore import exact
+    >>> from bpcore.schedules import exact
     >>> exact.log(1.0), exact.log(2.0)
     (0.0, 0.6931471805599453)
     """
@@ -54,7 +54,7 @@ def power(x: float, y: float) -> float:
 
     Examples
     --------
-    >>> from bpcore import exact
+    >>> from bpcore.schedules import exact
     >>> exact.power(2.0, 10.0), exact.power(4.0, -0.5)
     (1024.0, 0.5)
     """
@@ -72,7 +72,7 @@ def cos(x: float) -> float:
     Examples
     --------
     >>> import math
-    >>> from bpcore import exact
+    >>> from bpcore.schedules import exact
     >>> exact.cos(0.0), exact.cos(math.pi)
     (1.0, -1.0)
     """

@@ -1,11 +1,11 @@
-"""Figures of matplotlib's that need no display, and show themselves in notebooks."""
+"""Figures of matplotlib that need no display, and that notebooks show."""
 
 from __future__ import annotations
 
 import io
 from typing import TYPE_CHECKING, Any
 
-from bpcore._errstate import own_errstate
+from bpcore.errstate import own_errstate
 
 try:
     from matplotlib import colormaps
@@ -16,7 +16,7 @@ except ImportError as error:
         "plots need matplotlib, which is not installed: pip install matplotlib"
     ) from error
 
-__all__ = ["Picture", "colormaps", "new", "use_log_scale", "use_whole_numbers"]
+__all__ = ["Picture", "colormaps", "new_figure", "use_log_scale", "use_whole_numbers"]
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Picture(Figure):
-    """A figure made without pyplot, as a notebook's cell shows it."""
+    """A figure made without pyplot, which a notebook shows as an image."""
 
     @own_errstate
     def _repr_png_(self) -> bytes:
@@ -33,8 +33,8 @@ class Picture(Figure):
         return file.getvalue()
 
 
-def new(width: float, height: float) -> Picture:
-    """An empty one, of so many inches."""
+def new_figure(width: float, height: float) -> Picture:
+    """An empty figure; width and height in inches."""
     return Picture(figsize=(width, height), layout="constrained")
 
 
@@ -44,9 +44,9 @@ def use_whole_numbers(axis: Axis, most: int = 9) -> None:
 
 
 def use_log_scale(axes: Axes, values: Any) -> None:
-    """A logarithmic y axis with plain numbers, as many as can be read.
+    """A logarithmic y axis with plain numbers, few enough to be read.
 
-    `values` are all above 0; where they are close together a linear one tells more.
+    `values` are all above 0; where they are close together the axis stays linear.
     """
     low, high = float(values.min()), float(values.max())
     if high < 4 * low:

@@ -1,0 +1,482 @@
+"""Conversion of what callers hand in to arrays that the kernels can read.
+
+A list, an array of any library, a table or a column of one becomes a C-contiguous NumPy
+array of float32 or float64; an array that is one already is used in place.  Each
+function returns the array or raises an error, which names the argument.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import numbers
+import reprlib
+import sys
+from collections.abc import Sequence
+from typing import Any, Literal, NoReturn
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bpcore import _dispatch
+from bpcore._engine import labels_below
+from bpcore.errstate import own_errstate
+
+#: An array of float32 or float64.
+Real = NDArray[Any]
+
+#: The largest finite number of each dtype of a network.
+LARGEST = {
+    np.dtype(dtype): float(np.finfo(dtype).max) for dtype in (np.float32, np.float64)
+}
+
+
+def all_finite(array: Real) -> bool:
+    """Whether a C-contiguous array of a network's dtype has no NaN and no infinity.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore import arrays
+    >>> arrays.all_finite(np.array([1.0, np.nan]))
+    False
+    """
+    largest = LARGEST[array.dtype]
+    finite: bool = _dispatch.kernels.all_between(array.reshape(-1), -largest, largest)
+    return finite
+
+
+def all_between(array: Real, least: float, most: float) -> bool:
+    """Whether all of a C-contiguous array is finite and in least .. most.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore import arrays
+    >>> arrays.all_between(np.array([0.0, 1.0]), 0.0, 1.0)
+    True
+    """
+    largest = LARGEST[array.dtype]
+    within: bool = _dispatch.kernels.all_between(
+        array.reshape(-1), max(least, -largest), min(most, largest)
+    )
+    return within
+
+
+def as_array(name: str, value: ArrayLike) -> NDArray[Any]:
+    """`value` as an array of real numbers of any dtype.
+
+    Examples
+    --------
+    >>> from bpcore import arrays
+    >>> arrays.as_array("X", [[1, 2], [3, 4.5]])
+    array([[1. , 2. ],
+           [3. , 4.5]])
+    >>> arrays.as_array("X", [1, "a"])
+    Traceback (most recent call last):
+        ...
+    TypeError: X must hold real numbers; got dtype <U21
+    """
+    array = value if type(value) is np.ndarray else _from_any(name, value)
+    dtype = array.dtype
+    if dtype.kind == "O":
+        return _from_objects(name, value, array)
+    if dtype.isbuiltin == 2 and np.can_cast(dtype, np.float64):  # such as bfloat16
+        return cast(array, np.dtype(np.float64))
+    if dtype.kind not in "fiub":
+        got = type(value).__name__ if array.ndim == 0 else f"dtype {dtype}"
+        raise TypeError(f"{name} must hold real numbers; got {got}")
+    return array
+
+
+def as_contiguous(name: str, value: ArrayLike, dtype: np.dtype[Any]) -> Real:
+    """`value` as a C-contiguous array of the dtype, itself if it is one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore import arrays
+    >>> X = np.ones((2, 3))
+    >>> arrays.as_contiguous("X", X, X.dtype) is X
+    True
+    """
+    array: Any = value
+    if not (
+        type(array) is np.ndarray
+        and array.dtype == dtype
+        and array.flags.c_contiguous
+        and array.flags.aligned
+    ):
+        array = cast(as_array(name, value), dtype, ["C", "A"])
+    return array
+
+
+def as_finite(name: str, value: ArrayLike, dtype: np.dtype[Any]) -> Real:
+    """`value` as a C-contiguous array of the dtype, itself if it is one, all finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore import arrays
+    >>> arrays.as_finite("y", [1, 2], np.dtype("float32"))
+    array([1., 2.], dtype=float32)
+    >>> arrays.as_finite("y", [1, 1e39], np.dtype("float32"))
+    Traceback (most recent call last):
+        ...
+    ValueError: y must be finite in float32; got 1e+39 at [1]
+    """
+    array = as_contiguous(name, value, dtype)
+    if not all_finite(array):
+        raise_not_finite(name, value, array)
+    return array
+
+
+def raise_not_finite(name: str, value: ArrayLike, array: Real) -> NoReturn:
+    """Raise for the first entry of `value`, now `array`, that is not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore import arrays
+    >>> X = np.array([[1.0, np.inf]])
+    >>> arrays.raise_not_finite("X", X, X)
+    Traceback (most recent call last):
+        ...
+    ValueError: X must be finite in float64; got inf at [0, 1]
+    """
+    at = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+    raise ValueError(
+        f"{name} must be finite in {array.dtype.name}; "
+        f"got {as_array(name, value)[at]} at {list(at)}"
+    )
+
+
+@own_errstate
+def cast(
+    array: NDArray[Any], dtype: np.dtype[Any], layout: Sequence[Literal["C", "A"]] = ()
+) -> NDArray[Any]:
+    """The array in a dtype, itself if it has it; numbers beyond its range are infinite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore import arrays
+    >>> arrays.cast(np.array([1.0, 1e39]), np.dtype("float32"))
+    array([ 1., inf], dtype=float32)
+    """
+    return np.require(array, dtype, [*layout])
+
+
+def as_rows(name: str, value: ArrayLike, n_in: int, dtype: np.dtype[Any]) -> Real:
+    """`value` as an array (n, n_in) of at least one row.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore import arrays
+    >>> arrays.as_rows("X", [[1, 2]], 3, np.dtype("float64"))
+    Traceback (most recent call last):
+        ...
+    ValueError: X must have shape (n, 3) with n at least 1; got (1, 2)
+    """
+    array = as_finite(name, value, dtype)
+    if array.ndim != 2 or array.shape[1] != n_in or array.shape[0] == 0:
+        raise ValueError(
+            f"{name} must have shape (n, {n_in}) with n at least 1; got {array.shape}"
+        )
+    return array
+
+
+def as_labels(name: str, labels: NDArray[Any], n: int, n_out: int) -> NDArray[np.int64]:
+    """Integer labels (n,) as int64, all in 0 .. n_out - 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore import arrays
+    >>> arrays.as_labels("y", np.array([0, 3]), 2, 3)
+    Traceback (most recent call last):
+        ...
+    ValueError: y must hold labels in 0 .. 2; got 3
+    """
+    if labels.shape != (n,):
+        raise ValueError(
+            f"{name} must have shape ({n},) for labels or ({n}, {n_out}); "
+            f"got {labels.shape}"
+        )
+    whole = np.require(labels, np.int64, ["C", "A"])
+    if not labels_below(whole, n_out):
+        low, high = labels.min(), labels.max()
+        raise ValueError(
+            f"{name} must hold labels in 0 .. {n_out - 1}; got "
+            f"{low if low < 0 else high}"
+        )
+    return whole
+
+
+#: Largest ratio of two sample weights above 0.
+LARGEST_RATIO = 2.0**500
+
+
+def as_weights(
+    name: str, value: ArrayLike | None, n: int, *, some: bool = True
+) -> NDArray[np.float64] | None:
+    """Sample weights (n,) as float64, not negative; None stays None.
+
+    With `some`, at least one must be above 0.
+
+    Examples
+    --------
+    >>> from bpcore import arrays
+    >>> arrays.as_weights("sample_weight", [1, 2], 2)
+    array([1., 2.])
+    """
+    if value is None:
+        return None
+    weights: NDArray[np.float64] = as_finite(name, value, np.dtype(np.float64))
+    if weights.shape != (n,):
+        raise ValueError(f"{name} must have shape ({n},); got {weights.shape}")
+    check_weights(name, weights, some=some)
+    return weights
+
+
+def check_weights(
+    name: str, weights: NDArray[np.float64], *, some: bool = True
+) -> None:
+    """Raise if weights are negative, too far apart, or with `some` all 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore import arrays
+    >>> arrays.check_weights("w", np.array([1.0, -1.0]))
+    Traceback (most recent call last):
+        ...
+    ValueError: w must not be negative nor all zero; got values from -1.0 to 1.0
+    """
+    least, largest = float(weights.min()), float(weights.max())
+    if math.isinf(largest):
+        raise ValueError(f"{name} times sample_weight must be finite; got {largest}")
+    if least < 0 or (some and largest == 0):
+        raise ValueError(
+            f"{name} must not be negative {'nor all zero' if some else 'anywhere'}; "
+            f"got values from {least} to {largest}"
+        )
+    # Sums of them must be finite once the largest is scaled to 1.
+    flat = weights.reshape(-1)
+    if not all_between(flat, largest / LARGEST_RATIO, largest):
+        least = float(flat[flat > 0].min(initial=math.inf))
+        if least < largest / LARGEST_RATIO:
+            raise ValueError(
+                f"{name} must not differ by more than a factor of {LARGEST_RATIO:.0e}; "
+                f"got {least} and {largest}"
+            )
+
+
+def as_out(out: object, shape: tuple[int, ...], dtype: Any, *inputs: Real) -> Real:
+    """`out`, if results of this shape can be written into it and no input overlaps it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore import arrays
+    >>> out = np.empty((2, 3))
+    >>> arrays.as_out(out, (2, 3), np.float64) is out
+    True
+    """
+    if not isinstance(out, np.ndarray) or _is_masked(out):
+        raise TypeError(f"out must be a NumPy array; got {type(out).__name__}")
+    if out.shape != shape or out.dtype != dtype:
+        raise ValueError(
+            f"out must have shape {shape} and dtype {np.dtype(dtype).name}; "
+            f"got {out.shape} and {out.dtype}"
+        )
+    for fits, expected, got in (
+        (out.flags.writeable, "writable", "read-only"),
+        (out.flags.c_contiguous, "C-contiguous", "strided"),
+        (out.flags.aligned, "aligned", "misaligned"),
+    ):
+        if not fits:
+            raise ValueError(f"out must be {expected}; got a {got} array")
+    if any(np.may_share_memory(out, array) for array in inputs):
+        raise ValueError("out must not share memory with the input; got one that does")
+    return out
+
+
+def has_keys(value: object) -> bool:
+    """Whether values are found by their labels: in a mapping, or a Series of pandas.
+
+    Examples
+    --------
+    >>> from bpcore import arrays
+    >>> arrays.has_keys({0: 1.5}), arrays.has_keys([1.5])
+    (True, False)
+    """
+    return hasattr(value, "keys") and hasattr(value, "items")
+
+
+# --- from lists, tables, columns and arrays of other libraries ------------------------
+
+
+def _from_any(name: str, value: Any) -> NDArray[Any]:
+    """A list, number, table, column or array of another library, as an array."""
+    kind = type(value).__name__
+    if _is_masked(value):
+        raise TypeError(f"{name} must hold real numbers, none masked; got a {kind}")
+    dtype, missing = None, {}
+    _reject_times(name, value)
+    if _is_pandas(value):
+        dtype = _pandas_dtype(name, value)
+        missing = {"na_value": np.nan} if dtype.kind == "f" else {}
+    try:
+        if dtype is not None:
+            return np.asarray(value.to_numpy(dtype, **missing))
+        array = np.asarray(value)
+        if array.shape == () and array.dtype == object and _has(value, "__dlpack__"):
+            array = np.from_dlpack(value)
+        return array
+    except MemoryError:
+        raise
+    except Exception as error:
+        if isinstance(value, list | tuple) and isinstance(error, ValueError):
+            raise ValueError(
+                f"{name} must be a regular array of real numbers; got a ragged {kind}"
+            ) from error
+        failure = ValueError if isinstance(error, ValueError) else TypeError
+        raise failure(
+            f"{name} must hold real numbers; got a {kind} that cannot be made an "
+            f"array: {error}"
+        ) from error
+
+
+def _has(value: object, method: str) -> bool:
+    """Whether its class has the attribute; a property may take long to compute."""
+    return hasattr(type(value), method)
+
+
+def _is_masked(value: object) -> bool:
+    """Whether it is a masked array, or a list with one; numpy.ma is not imported."""
+    masked: Any = getattr(sys.modules.get("numpy.ma"), "MaskedArray", ())
+    if isinstance(value, list | tuple):
+        kinds = set(map(type, value)) if masked else ()
+        return any(issubclass(kind, masked) for kind in kinds)
+    return isinstance(value, masked)
+
+
+def _reject_times(name: str, value: Any) -> None:
+    """Raise for a table of polars with dates or times, or what has its interface.
+
+    Its `__array__` converts them to numbers, beside columns of numbers.  polars is
+    not imported.
+    """
+    columns: dict[Any, Any] = {}
+    if _has(value, "schema") and not _has(value, "collect"):
+        schema = value.schema
+        if has_keys(schema):
+            columns = dict(schema)
+    elif _has(value, "dtype") and not isinstance(value, np.ndarray | np.generic):
+        columns = {getattr(value, "name", name) or name: value.dtype}
+    for column, dtype in columns.items():
+        if _holds_times(dtype):
+            raise TypeError(
+                f"{name} must hold real numbers; got dtype {dtype} in {column!r}"
+            )
+
+
+def _holds_times(dtype: Any) -> bool:
+    """Whether a dtype of polars is of dates or times, or a part of it is."""
+    if not hasattr(dtype, "is_temporal"):
+        return False
+    parts = [field.dtype for field in getattr(dtype, "fields", ())]  # of a Struct
+    parts += [dtype.inner] if hasattr(dtype, "inner") else []  # of a List
+    return bool(dtype.is_temporal()) or any(map(_holds_times, parts))
+
+
+def _is_pandas(value: object) -> bool:
+    """Whether it is of pandas, or has its interface; pandas is not imported."""
+    return _has(value, "isna") and _has(value, "to_numpy")
+
+
+def _pandas_dtype(name: str, value: Any) -> np.dtype[Any]:
+    """The dtype of an array that holds all columns, nullable and sparse ones too.
+
+    Columns may have the same name, so they are taken by position.
+    """
+    columns = [(name, getattr(value, "dtype", None))]
+    if getattr(value, "ndim", 1) == 2:
+        columns = list(zip(value.columns, value.dtypes, strict=True))
+    found = []
+    for column, dtype in columns:
+        # A subtype is that of a sparse column.
+        plain = getattr(dtype, "numpy_dtype", getattr(dtype, "subtype", dtype))
+        kind = getattr(dtype, "kind", "O")
+        objects = type(dtype).__name__ in ("ObjectDType", "ArrowDtype")
+        if kind not in "fiub" and not (kind == "O" and objects):
+            raise TypeError(
+                f"{name} must hold real numbers; got dtype {dtype} in {column!r}"
+            )
+        found.append(np.dtype(plain if kind in "fiub" else object))
+    dtype = np.result_type(*found) if found else np.dtype(np.float64)
+    if dtype.kind in "iub" and value.isna().any(axis=None):
+        return np.dtype(np.float64)
+    return dtype
+
+
+def _from_objects(name: str, value: Any, array: NDArray[Any]) -> NDArray[Any]:
+    """An array of Python objects that are all real numbers, as int64 or float64."""
+    if array.shape == () and not _is_real(array.item()):
+        advice = ""
+        if _has(value, "collect"):
+            advice = ", which is not computed yet: hand in what its collect() returns"
+        elif _has(value, "toarray"):
+            advice = ", which is sparse: hand in its toarray()"
+        raise TypeError(
+            f"{name} must hold real numbers; got {type(value).__name__}{advice}"
+        )
+    for at, number in np.ndenumerate(array):
+        if not _is_real(number):
+            place = f" at {list(at)}"
+            columns = _column_names(value)
+            if array.ndim == 2 and len(columns) == array.shape[1]:
+                place = f" in row {at[0]} of {columns[at[1]]!r}"
+            raise TypeError(
+                f"{name} must hold real numbers; got {reprlib.repr(number)}{place} "
+                "(dtype object)"
+            )
+    if all(isinstance(number, numbers.Integral) for number in array.flat):
+        with contextlib.suppress(OverflowError):
+            return array.astype(np.int64)
+    try:
+        floats = np.fromiter(map(_as_float, array.flat), np.float64, array.size)
+    except Exception as error:
+        failure = ValueError if isinstance(error, ValueError) else TypeError
+        raise failure(
+            f"{name} must hold real numbers; got an object that cannot be made one: "
+            f"{error}"
+        ) from error
+    return floats.reshape(array.shape)
+
+
+def _column_names(value: Any) -> Sequence[Any]:
+    """The names of the columns of a table, of any library; none of an array."""
+    for names in ("column_names", "columns"):
+        if _has(value, names):
+            return list(getattr(value, names))
+    return ()
+
+
+def _is_real(number: object) -> bool:
+    """Whether an object is one real number: a number of Python, or a Decimal."""
+    if isinstance(number, numbers.Real | np.bool_):
+        return not isinstance(number, np.timedelta64)  # NumPy has it as an integer
+    return _has(number, "__float__") and not (
+        isinstance(number, numbers.Complex | np.generic) or _has(number, "__array__")
+    )
+
+
+def _as_float(number: Any) -> float:
+    """The nearest float; infinity beyond the largest."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf

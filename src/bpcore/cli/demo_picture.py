@@ -1,0 +1,136 @@
+"""The picture of the demo: losses, confusion matrix, weights of the first layer."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+import bpcore
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from bpcore.datasets.idx import FilePath
+
+Counts = NDArray[np.int64]  # (digits, answers)
+
+# Blue and vermilion of Okabe and Ito: distinct to the colour-blind, and in grey.
+TRAINING, VALIDATION = "#0072B2", "#D55E00"
+STEPS = [1, 2, 5, 10]  # between ticks, times a power of ten
+
+
+def blank_figure(picture: FilePath) -> Figure | None:
+    """Return an empty figure that the file can take, or None without matplotlib."""
+    path = Path(picture)
+    folder = path.resolve().parent
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no folder {folder} to write the picture into")
+    if path.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
+        raise PermissionError(f"cannot write the picture to {path}")
+    try:
+        # Not pyplot, which would look for a display.
+        from matplotlib.figure import Figure
+    except ImportError:
+        return None
+    figure = Figure(figsize=(12, 7.4))
+    formats = figure.canvas.get_supported_filetypes()
+    if path.suffix[1:].lower() not in formats:
+        endings = ", ".join(f".{ending}" for ending in sorted(formats))
+        raise ValueError(f"picture must end in one of {endings}; got {path}")
+    return figure
+
+
+def draw(
+    figure: Figure, net: bpcore.Network, history: bpcore.History, confusion: Counts
+) -> None:
+    """Draw the losses, the confusion matrix and the weights of the first layer."""
+    figure.set_layout_engine("compressed", w_pad=0.15, h_pad=0.15)
+    axes = figure.subplot_mosaic(
+        [["losses", "confusion"], ["weights", "weights"]],
+        width_ratios=(1.2, 1),
+        height_ratios=(3.6, 1),
+    )
+    _draw_losses(axes["losses"], history)
+    _draw_confusion(axes["confusion"], confusion)
+    _draw_weights(axes["weights"], net.weights[0])
+
+
+def _draw_losses(ax: Axes, history: bpcore.History) -> None:
+    from matplotlib.ticker import LogLocator, MaxNLocator
+
+    epochs = np.arange(1, len(history.loss) + 1)
+    for losses, name, style, colour in (
+        (history.loss, "training", "o-", TRAINING),
+        (history.validation_loss, "test", "o--", VALIDATION),
+    ):
+        ax.plot(epochs, losses, style, color=colour, label=name, lw=2, ms=4)
+    ax.set_xlim(0.5, len(epochs) + 0.5)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=STEPS))
+    ax.set_yscale("log")
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_minor_formatter("")
+    ax.set_title(
+        f"Loss at the end: {history.loss[-1]:#.2g} in training, "
+        f"{history.validation_loss[-1]:#.2g} in the test"
+    )
+    ax.set_xlabel("epoch")
+    ax.set_ylabel("mean cross-entropy")
+    ax.grid(alpha=0.3)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(frameon=False)
+
+
+def _draw_confusion(ax: Axes, confusion: Counts) -> None:
+    # On a linear scale the diagonal would drown the few errors that matter.
+    shade = np.log1p(confusion)
+    ax.imshow(shade, cmap="Blues")
+    for (digit, answer), count in np.ndenumerate(confusion):
+        dark = shade[digit, answer] > 0.6 * shade.max()
+        ax.text(
+            answer,
+            digit,
+            f"{count}" if count else "",
+            ha="center",
+            va="center",
+            color="white" if dark else "black",
+        )
+    right, total = confusion.trace(), confusion.sum()
+    ax.set_title(f"Test accuracy {percent(confusion)}: {right:,} of {total:,} right")
+    ax.set_xlabel("answer")
+    ax.set_ylabel("digit shown")
+    ax.set_xticks(range(len(confusion)))
+    ax.set_yticks(range(len(confusion)))
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+
+
+def _draw_weights(ax: Axes, W: NDArray[np.floating]) -> None:
+    limit = np.quantile(np.abs(W), 0.995)  # the maximum would leave all else pale
+    image = ax.imshow(mosaic(W), cmap="RdBu", vmin=-limit, vmax=limit)
+    n_units = W.shape[1]
+    ax.set_title(f"First-layer weights: what each of {n_units} hidden units looks for")
+    ax.set_axis_off()
+    ax.figure.colorbar(image, ax=ax, pad=0.01, label="weight", extend="both")
+
+
+def mosaic(W: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Lay the columns of `W` out as square images, one empty pixel between them."""
+    n_in, n_out = W.shape
+    side = round(n_in**0.5)
+    columns = round((8 * n_out) ** 0.5)  # eight times as wide as high
+    rows = -(-n_out // columns)
+    tiles = np.full((rows * columns, side + 1, side + 1), np.nan)
+    tiles[:n_out, :side, :side] = W.T.reshape(n_out, side, side)
+    grid = tiles.reshape(rows, columns, side + 1, side + 1).swapaxes(1, 2)
+    return grid.reshape(rows * (side + 1), columns * (side + 1))[:-1, :-1]
+
+
+def percent(confusion: Counts) -> str:
+    """The part of the images that was classified correctly, as text."""
+    return f"{confusion.trace() / confusion.sum():.1%}".replace("%", " %")

@@ -1,0 +1,59 @@
+"""Fields of frozen dataclasses that check the values they are given.
+
+The settings of losses, optimizers and schedules are such dataclasses.  A field has its
+check in its metadata, ``lr: float = field(metadata=NON_NEGATIVE)``, and the
+``__post_init__`` of the class calls `check_fields`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from functools import partial
+from typing import Any
+
+from bpcore import checks
+
+
+def checked(check: Callable[..., Any], **arguments: Any) -> dict[str, Any]:
+    """Metadata of a field that ``check(name, value, **arguments)`` converts."""
+    return {"check": partial(check, **arguments)}
+
+
+NON_NEGATIVE = checked(checks.number, least=0.0)
+POSITIVE = checked(checks.number, above=0.0)
+#: At least 0 and below 1.
+BELOW_1 = checked(checks.number, least=0.0, below=1.0)
+#: Above 0 and below 1.
+BETWEEN_0_AND_1 = checked(checks.number, above=0.0, below=1.0)
+COUNT = checked(checks.integer, least=0)
+POSITIVE_COUNT = checked(checks.integer, least=1)
+BOOLEAN = checked(checks.boolean)
+
+
+def check_fields(settings: Any) -> None:
+    """Convert each field of a frozen dataclass by its check, if it has one.
+
+    None is allowed where it is the default.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass, field
+    >>> from bpcore.fields import NON_NEGATIVE, check_fields
+    >>> @dataclass(frozen=True)
+    ... class Decay:
+    ...     rate: float = field(metadata=NON_NEGATIVE)
+    ...     def __post_init__(self):
+    ...         check_fields(self)
+    >>> Decay(2)
+    Decay(rate=2.0)
+    >>> Decay(-2)
+    Traceback (most recent call last):
+        ...
+    ValueError: rate must be finite and at least 0; got -2.0
+    """
+    for setting in fields(settings):
+        value = getattr(settings, setting.name)
+        if "check" in setting.metadata and not (value is None is setting.default):
+            converted = setting.metadata["check"](setting.name, value)
+            object.__setattr__(settings, setting.name, converted)

@@ -1,0 +1,81 @@
+"""Losses by name: what each measures and which outputs and targets it goes with.
+
+A loss is given by its name, by an object such as ``Huber(delta=0.5)`` where its setting
+is another than the default, or as any callable ``loss(a, y)`` that returns the values
+of the samples, (n,), and their derivatives by the outputs, (n, n_L), or the values
+alone as an expression of ``bpcore.graph``.  In the source::
+
+    base             Loss: the base class of all losses
+    regression       losses of numbers
+    classification   losses of classes and labels
+    custom           a function of the user's
+    target_kind      what targets mean: classes or labels
+    targets          targets of samples, checked against a loss
+"""
+
+from bpcore.losses.base import Loss
+from bpcore.losses.classification import (
+    BinaryCrossEntropy,
+    CrossEntropy,
+    Hinge,
+    KLDivergence,
+)
+from bpcore.losses.custom import CustomLoss, LossFunction
+from bpcore.losses.regression import (
+    Huber,
+    LogCosh,
+    MeanAbsoluteError,
+    MeanSquaredError,
+    Poisson,
+    Quantile,
+    SquaredError,
+)
+from bpcore.losses.target_kind import CLASSES, TargetKind
+from bpcore.losses.targets import as_targets
+
+__all__ = [
+    "CLASSES",
+    "DEFAULT_LOSS",
+    "LOSSES",
+    "BinaryCrossEntropy",
+    "CrossEntropy",
+    "CustomLoss",
+    "Hinge",
+    "Huber",
+    "KLDivergence",
+    "LogCosh",
+    "Loss",
+    "LossFunction",
+    "MeanAbsoluteError",
+    "MeanSquaredError",
+    "Poisson",
+    "Quantile",
+    "SquaredError",
+    "TargetKind",
+    "as_targets",
+]
+
+#: Every loss by name, with its default setting.
+LOSSES: dict[str, Loss] = {
+    loss.name: loss()
+    for loss in (
+        SquaredError,
+        MeanSquaredError,
+        CrossEntropy,
+        BinaryCrossEntropy,
+        MeanAbsoluteError,
+        Huber,
+        Quantile,
+        LogCosh,
+        Hinge,
+        Poisson,
+        KLDivergence,
+    )
+}
+
+#: Default loss of an output activation; squared_error for all others.
+DEFAULT_LOSS: dict[str, str] = {
+    "softmax": "cross_entropy",
+    "sigmoid": "binary_cross_entropy",
+    "exp": "poisson",
+}

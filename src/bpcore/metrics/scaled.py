@@ -1,0 +1,35 @@
+"""Columns scaled by powers of two, so that squares and sums do not over- or underflow.
+
+A power of two changes no digit: a result that is representable is as exact as without.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpcore.metrics.base import Array, Weights
+
+#: Numbers m and exponents e that mean m 2^e, or m 2^(2 e) of squares.
+Scaled = tuple[NDArray[np.float64], NDArray[np.intc]]
+
+
+def scale(x: NDArray[np.float64]) -> Scaled:
+    """x 2^-e and e of each output, the largest entry then in 1/2 .. 1."""
+    exponent = np.frexp(abs(x).max(0))[1]
+    return np.ldexp(x, -exponent), exponent
+
+
+def mean(values: NDArray[np.float64], weight: Weights = None) -> Any:
+    """The mean of each output over the samples."""
+    scaled, exponent = scale(values)
+    return np.ldexp(np.average(scaled, 0, weight), exponent)
+
+
+def as_rows(y: Array, n_out: int) -> NDArray[np.float64]:
+    """The targets as an array (n, n_out), labels as one-hot rows."""
+    if y.ndim == 1:
+        y = y[:, None] == np.arange(n_out)
+    return y.astype(np.float64, copy=False)

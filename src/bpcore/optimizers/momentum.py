@@ -1,0 +1,66 @@
+"""Momentum: the momentum rule of the textbooks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from bpcore.fields import BELOW_1
+from bpcore.optimizers.base import VELOCITY, Optimizer, StateArray
+from bpcore.schedules import Schedule
+
+
+@dataclass(frozen=True, repr=False)
+class Momentum(Optimizer):
+    r"""The textbook's momentum rule: a part of the previous step is made again.
+
+    With v the velocity of w, which is the step itself (its state is called "change")::
+
+        v = alpha v - lr g
+        w = w + v
+
+    Unlike `SGD` with momentum, a change of ``lr`` acts on later gradients only.
+
+    Parameters
+    ----------
+    lr : float, Schedule or callable
+        Learning rate.
+    alpha : float
+        At least 0 and below 1.
+    weight_decay, ...
+        See `Optimizer`.
+
+    Notes
+    -----
+    Rumelhart, Hinton and Williams (1986), "Learning internal representations by error
+    propagation", equation 16.
+
+    Examples
+    --------
+    >>> import bpcore as bp
+    >>> bp.Momentum(0.1)
+    Momentum(lr=0.1)
+    """
+
+    arrays: ClassVar[Mapping[str, StateArray]] = {"change": VELOCITY}
+
+    lr: float | Schedule = 0.01
+    alpha: float = field(default=0.9, metadata=BELOW_1)
+
+    @property
+    def momentum(self) -> float:
+        """`alpha`, under its name in the kernels."""
+        return self.alpha
+
+    @property
+    def rule(self) -> str:
+        return "momentum"
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        return ("change",)
+
+    @property
+    def equations(self) -> tuple[str, ...]:
+        return ("v = alpha v - lr g", "w = w + v")

@@ -1,0 +1,40 @@
+"""Learning-rate schedules: immutable values, called with a number of epochs or steps.
+
+``schedule(t)`` is the learning rate after t = 0, 1, 2, ... epochs, or steps where the
+schedule has ``per="step"``.  It has the same bits on every machine (``exact``).
+`ReduceOnPlateau` alone also depends on how training went: see there.  In the source::
+
+    base       Schedule, Constant, Custom
+    decay      StepDecay, Exponential, InverseScaling, Polynomial
+    cosine     CosineRestarts, OneCycle
+    warmup     WarmUp
+    plateau    ReduceOnPlateau
+    exact      exp, log, power and cos with the same bits on every machine
+"""
+
+from bpcore.schedules.base import Constant, Custom, Schedule, as_schedule, rates
+from bpcore.schedules.cosine import CosineRestarts, OneCycle
+from bpcore.schedules.decay import Exponential, InverseScaling, Polynomial, StepDecay
+from bpcore.schedules.plateau import Plateau, ReduceOnPlateau
+from bpcore.schedules.warmup import WarmUp
+
+__all__ = [
+    "Constant",
+    "CosineRestarts",
+    "Custom",
+    "Exponential",
+    "InverseScaling",
+    "OneCycle",
+    "Plateau",
+    "Polynomial",
+    "ReduceOnPlateau",
+    "Schedule",
+    "StepDecay",
+    "WarmUp",
+    "as_schedule",
+    "rates",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

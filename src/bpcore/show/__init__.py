@@ -1,0 +1,1 @@
+"""What is shown: tables as text and HTML, and figures."""
