@@ -7,6 +7,7 @@ import pytest
 
 import bpcore as bp
 from bpcore import schedules
+from bpcore.training.inputs import checked_batch
 
 QUIET = {"progress": False}
 rng = np.random.default_rng(0)
@@ -298,7 +299,7 @@ def test_the_training_loss_has_the_bits_of_the_gradients(maker, kind, weighted, 
     net, y = make(kind, maker, dtype=dtype)
     weight = np.arange(40) % 3 * 1.0 if weighted else None
     net.train_step(X, y, weight)  # what is random is not that of the first mini-batch
-    batch = net.learner.batch(X, y, weight)
+    batch = checked_batch(net.learner, X, y, weight)
     before, gradients = pickle.dumps(net), net.gradients(X, y, weight)
     moments = net._new_moments()
     assert net.learner.training_loss(batch, moments) == gradients.loss
@@ -312,7 +313,7 @@ def test_the_training_loss_has_the_bits_of_the_gradients(maker, kind, weighted, 
 def test_the_training_loss_of_a_wide_net(n_threads):
     net = bp.Network([300, 400, 300], dropout=0.5, rng=0, n_threads=n_threads)
     rows = rng.normal(size=(200, 300)).astype("float32")
-    loss = net.learner.training_loss(net.learner.batch(rows, rows, None))
+    loss = net.learner.training_loss(checked_batch(net.learner, rows, rows, None))
     assert loss == net.gradients(rows, rows).loss
     assert loss != net.evaluate(rows, rows)
 
@@ -327,7 +328,7 @@ def test_a_custom_loss_that_raises():
         return fourth_powers(a, y)
 
     net, y = make({"loss": loss})
-    batch = net.learner.batch(X, y, None)
+    batch = checked_batch(net.learner, X, y, None)
     net.learner.training_loss(batch)
     with pytest.raises(ZeroDivisionError, match="mine"):
         net.learner.training_loss(batch)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Iterable, Sequence
-from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 import numpy as np
@@ -22,9 +22,15 @@ from bpcore.model.design import Design
 from bpcore.model.gradients import Gradients, Tape
 from bpcore.model.memory import Real
 from bpcore.model.state import State, initial_state
-from bpcore.model.stored import read_network, stored_network
+from bpcore.model.stored import (
+    other_attributes,
+    put_attribute,
+    read_network,
+    stored_network,
+)
 from bpcore.model.threads import n_threads as thread_count
 from bpcore.optimizers import SGD, Optimizer
+from bpcore.training import inputs
 from bpcore.training.fit import prepare
 from bpcore.training.history import History
 from bpcore.training.learner import Learner, begun_schedule
@@ -152,27 +158,14 @@ class Network:
         n_threads: int | str = "auto",
     ) -> None:
         self._n_threads, threads = n_threads, thread_count(n_threads)
-        sizes = settings.layer_sizes(sizes)
-        hidden = len(sizes) - 2
         dtype = settings.real_dtype(dtype)
-        output, loss = settings.output_and_loss(output, loss)
-        activations = settings.hidden_activations(activation, hidden)
-        settings.require_outputs(sizes, loss)
-        norms = (*settings.hidden_norms(norm, hidden), None)
-        shares = (*settings.hidden_dropout(dropout, hidden), 0.0)
-        noise = checks.number("input_noise", input_noise, least=0.0)
+        design = Design.checked(
+            sizes, activation, output, loss, norm, dropout, input_noise
+        )
         checks.one_of("init", init, ["auto", *INITIALIZERS])
         optimizer = settings.known_optimizer(SGD() if optimizer is None else optimizer)
         bits = settings.bit_generator(rng)
-        design = settings.Design(
-            sizes,
-            (*activations, output),
-            loss,
-            norms,
-            shares,
-            noise,
-            settings.training_seed(bits),
-        )
+        design = dataclasses.replace(design, seed=settings.training_seed(bits))
         state = initial_state(design, dtype, optimizer, init, bits)
         state.schedule = begun_schedule(optimizer, 0, 0)
         self._use(Learner(design, state, self._engine_class, threads))
@@ -629,7 +622,7 @@ class Network:
             learner = self._learner
             learner.require_derivatives()
             learner.require_steps()
-            batch = learner.weighted_batch(X, y, sample_weight, class_weight)
+            batch = inputs.weighted_batch(learner, X, y, sample_weight, class_weight)
             loss = learner.step(batch)
         if loss != loss:  # NaN
             self._learner.raise_divergence()
@@ -670,7 +663,10 @@ class Network:
             self._learner.set_lr()
         loss: float | None = self._engine.learn_one_at_once(x, y)
         if loss is None:
-            row, target = self._learner.sample(x), self._learner.target("y", y)
+            row, target = (
+                inputs.checked_row(self._learner, x),
+                inputs.checked_target(self._learner, y),
+            )
             return Network.train_step(self, row[None, :], target[None, ...])
         if loss != loss:  # NaN
             raise DivergenceError("the loss of x is not finite; nothing has changed")
@@ -707,7 +703,7 @@ class Network:
         """
         self._learner.require_derivatives()
         return self._learner.gradients(
-            self._learner.weighted_batch(X, y, sample_weight, class_weight)
+            inputs.weighted_batch(self._learner, X, y, sample_weight, class_weight)
         )
 
     def apply(self, gradients: Gradients | None = None) -> None:
@@ -737,7 +733,7 @@ class Network:
         >>> net.parameters
         array([1., 1.], dtype=float32)
         """
-        self._learner.apply(self._learner.checked_gradients(gradients))
+        self._learner.apply(inputs.checked_gradients(self._learner, gradients))
 
     # --- use --------------------------------------------------------------------------
 
@@ -773,9 +769,9 @@ class Network:
             at_once: Real | None = self._engine.predict_at_once(X)
             if at_once is not None:
                 return at_once
-        rows, single = self._learner.rows_or_row(X)
+        rows, single = inputs.rows_to_predict(self._learner, X)
         checks_X = out is None  # else X is checked before anything is written
-        out = self._learner.room_for_outputs(out, rows, single)
+        out = inputs.array_for_outputs(self._learner, out, rows, single)
         finite = checks_X or arrays.all_finite(rows)
         if not (finite and self._learner.write_outputs(rows, out, checks_X)):
             arrays.raise_not_finite("X", X, rows[0] if single else rows)
@@ -807,7 +803,7 @@ class Network:
         """
         out: Real | None = self._engine.predict_one_at_once(x, self._one)
         if out is None:
-            rows = self._learner.sample(x)
+            rows = inputs.checked_row(self._learner, x)
             if np.may_share_memory(rows, self._one):  # it predicted x itself
                 rows = rows.copy()
             return Network.predict(self, rows, self._one)
@@ -846,12 +842,12 @@ class Network:
         {'loss': 5.0, 'mae': 3.0}
         """
         wanted, learner = as_metrics(metrics), self._learner
-        data = learner.batch(X, y, sample_weight)
-        weights = learner.class_weights(class_weight, data.y)
+        data = inputs.checked_batch(learner, X, y, sample_weight)
+        weights = inputs.checked_class_weights(learner, class_weight, data.y)
         loss = learner.mean_loss(data.times(weights, learner.design))
         if not wanted:
             return loss
-        exact = Batch(data.X, learner.exact_targets(y, data.y), data.weight)
+        exact = Batch(data.X, inputs.exact_targets(learner, y, data.y), data.weight)
         return {"loss": loss, **learner.measure(exact, wanted)}
 
     def folded(self) -> Self:
@@ -871,7 +867,7 @@ class Network:
         >>> bool((net.folded().predict([1.0, 2.0]) == net.predict([1.0, 2.0])).all())
         True
         """
-        return self._copy_with(*self._learner.folded())
+        return self._copy_with(*self._learner.folded(), self._learner.dtype)
 
     def forward(self, X: ArrayLike) -> Tape:
         """The output and everything on the way to it, for `backward`.
@@ -926,7 +922,7 @@ class Network:
         """
         learner = self._learner
         learner.require_derivatives()
-        n, n_out = learner.require_tape(tape), learner.design.sizes[-1]
+        n, n_out = inputs.require_tape(learner, tape), learner.design.sizes[-1]
         d_output = arrays.as_rows("d_output", d_output, n_out, learner.dtype)
         if len(d_output) != n:
             raise ValueError(
@@ -996,36 +992,25 @@ class Network:
         dtype('float64')
         """
         dtype = settings.real_dtype(dtype)
-        self._learner.require_numbers_in(dtype)
+        inputs.require_numbers_in(self._learner, dtype)
         return self._copy_with(self._learner.design, self._learner.state, dtype)
 
-    def _copy_with(
-        self, design: Design, state: State, dtype: np.dtype[Any] | None = None
-    ) -> Self:
+    def _copy_with(self, design: Design, state: State, dtype: np.dtype[Any]) -> Self:
         """A copy, made as ``copy.copy`` makes it, of another design, state or dtype."""
         other = copy.copy(self)
-        learner = other._learner
         with self._engine:
-            own = stored_network(design, state, dtype or learner.dtype, self._n_threads)
+            own = stored_network(design, state, dtype, self._n_threads)
         Network.__setstate__(other, {OWN: own})
         return other
 
     def __getstate__(self) -> dict[str, Any]:
         """All that a copy has, attributes of a subclass and of a user's too."""
-        given = object.__getstate__(self)  # (attributes, slots) where there are slots
-        parts = given if isinstance(given, tuple) else (given,)
-        state = {
-            name: value
-            for part in parts
-            for name, value in (part or {}).items()
-            if name not in ANEW
-        }
         learner = self._learner
         with self._engine:  # not in the middle of another thread's step
-            state[OWN] = stored_network(
+            own = stored_network(
                 learner.design, learner.state, learner.dtype, self._n_threads
             )
-        return state
+        return {**other_attributes(self, ANEW), OWN: own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         design, own, n_threads = read_network(state[OWN])
@@ -1033,12 +1018,4 @@ class Network:
         self._n_threads = n_threads
         for name, value in state.items():
             if name != OWN:
-                self._put(name, value)
-
-    def _put(self, name: str, value: Any) -> None:
-        """Set an attribute past a subclass's ``__setattr__`` and properties."""
-        there = getattr(type(self), name, None)
-        if hasattr(there, "__set__") and not isinstance(there, MemberDescriptorType):
-            vars(self)[name] = value
-        else:
-            object.__setattr__(self, name, value)
+                put_attribute(self, name, value)

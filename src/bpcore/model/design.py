@@ -207,6 +207,33 @@ class Design:
     seed: int
     by_weights: bool = False
 
+    @classmethod
+    def checked(
+        cls,
+        sizes: Sequence[int],
+        activation: str | Sequence[str],
+        output: str | None,
+        loss: str | Loss | LossFunction | None,
+        norm: str | Sequence[str | None] | None,
+        dropout: float | Sequence[float],
+        input_noise: float,
+    ) -> Design:
+        """The design of these arguments of ``Network``, checked, with the seed 0."""
+        sizes = layer_sizes(sizes)
+        hidden = len(sizes) - 2
+        output, loss = output_and_loss(output, loss)
+        activations = hidden_activations(activation, hidden)
+        require_outputs(sizes, loss)
+        return cls(
+            sizes,
+            (*activations, output),
+            loss,
+            (*hidden_norms(norm, hidden), None),
+            (*hidden_dropout(dropout, hidden), 0.0),
+            checks.number("input_noise", input_noise, least=0.0),
+            seed=0,
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """What it is made of, by name; the loss as it is."""
         return {
@@ -229,34 +256,33 @@ class Design:
                 f"{', '.join(sorted(map(str, stored)))}"
             )
         sizes = layer_sizes(stored["sizes"])
-        n, hidden = len(sizes) - 1, len(sizes) - 2
+        n = len(sizes) - 1
         lists = {name: stored[name] for name in ("activations", "norms", "dropout")}
         for name, values in lists.items():
             if not isinstance(values, tuple | list) or len(values) != n:
                 raise ValueError(
                     f"{name} must have one entry for each of {n} layers; got {values!r}"
                 )
-        *activations, output = lists["activations"]
-        *norms, last_norm = lists["norms"]
+        *activation, output = lists["activations"]
+        *norm, last_norm = lists["norms"]
         *dropout, last_dropout = lists["dropout"]
         if last_norm is not None or last_dropout != 0:
             raise ValueError("the last layer must have neither a norm nor dropout")
         checks.instance("loss", stored["loss"], Loss)
-        output, loss = output_and_loss(output, stored["loss"])
-        require_outputs(sizes, loss)
         seed = checks.integer("seed", stored["seed"], 0)
         if seed >= 1 << 64:
             raise ValueError(f"seed must be below 2^64; got {seed}")
-        return cls(
+        design = cls.checked(
             sizes,
-            (*hidden_activations(activations, hidden), output),
-            loss,
-            (*hidden_norms(norms, hidden), None),
-            (*hidden_dropout(dropout, hidden), 0.0),
-            checks.number("input_noise", stored["input_noise"], least=0.0),
-            seed,
-            checks.boolean("by_weights", stored["by_weights"]),
+            activation,
+            output,
+            stored["loss"],
+            norm,
+            dropout,
+            stored["input_noise"],
         )
+        by_weights = checks.boolean("by_weights", stored["by_weights"])
+        return dataclasses.replace(design, seed=seed, by_weights=by_weights)
 
     @property
     def of_z(self) -> tuple[bool, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from types import MemberDescriptorType
 from typing import Any
 
 import numpy as np
@@ -58,3 +59,24 @@ def read_network(stored: Any) -> tuple[Design, State, int | str]:
     optimizer = known_optimizer(stored["optimizer"])
     state = State.from_arrays(design, dtype, optimizer, stored["state"])
     return design, state, stored["n_threads"]
+
+
+def other_attributes(owner: object, left_out: Collection[str]) -> dict[str, Any]:
+    """The attributes of an object, those in slots too, but for those left out."""
+    given = object.__getstate__(owner)  # (attributes, slots) where there are slots
+    parts = given if isinstance(given, tuple) else (given,)
+    return {
+        name: value
+        for part in parts
+        for name, value in (part or {}).items()
+        if name not in left_out
+    }
+
+
+def put_attribute(owner: object, name: str, value: Any) -> None:
+    """Set an attribute past a subclass's ``__setattr__`` and properties."""
+    there = getattr(type(owner), name, None)
+    if hasattr(there, "__set__") and not isinstance(there, MemberDescriptorType):
+        vars(owner)[name] = value
+    else:
+        object.__setattr__(owner, name, value)

@@ -17,6 +17,7 @@ from bpcore.model.memory import norm
 from bpcore.network import Network
 from bpcore.show.table import in_short
 from bpcore.tracing.record import record
+from bpcore.training.inputs import checked_batch
 
 if TYPE_CHECKING:
     from bpcore.tracing.values import Trace
@@ -123,7 +124,9 @@ class GradientFlow:
     def _checked(self, network: Network) -> Batch:
         checks.instance("network", network, Network)
         network.learner.require_derivatives()
-        batch = network.learner.batch(self._X, self._y, self._weight, "GradientFlow: ")
+        batch = checked_batch(
+            network.learner, self._X, self._y, self._weight, "GradientFlow: "
+        )
         network.learner.require_rows(len(batch), "GradientFlow: ")
         layers = len(self._records[0][2]["dW"]) if self._records else None
         if layers not in (None, len(network.weights)):

@@ -14,6 +14,7 @@ from bpcore.model.memory import aligned_zeros, part
 from bpcore.network import Network
 from bpcore.tracing.memory import tell
 from bpcore.tracing.values import Parameters, Trace
+from bpcore.training.inputs import checked_batch, checked_class_weights
 from bpcore.training.learner import Learner
 
 if TYPE_CHECKING:
@@ -88,8 +89,8 @@ def trace(
     learner = network.learner
     learner.require_derivatives()
     learner.require_steps()
-    given = learner.batch(X, y, sample_weight, some=False)
-    class_weights = learner.class_weights(class_weight, given.y, whole=False)
+    given = checked_batch(learner, X, y, sample_weight, some=False)
+    class_weights = checked_class_weights(learner, class_weight, given.y, whole=False)
     batch = given.times(class_weights, learner.design, some=False)
     learner.require_rows(len(batch))
     with learner.engine:

@@ -22,6 +22,11 @@ from bpcore.optimizers import LBFGS
 from bpcore.schedules import ReduceOnPlateau
 from bpcore.training import lbfgs
 from bpcore.training.differences import Differences
+from bpcore.training.inputs import (
+    checked_batch,
+    checked_class_weights,
+    exact_targets,
+)
 from bpcore.training.learner import Learner
 from bpcore.training.options import BatchCallback, Callback, complete_options
 from bpcore.training.watch import Watch, plateau_watch
@@ -106,7 +111,9 @@ def checked_arguments(
         _reject_for_streams(
             learner, sample_weight, class_weight, validation, batch_size
         )
-        class_weights = learner.class_weights(class_weight, np.zeros(0), whole=False)
+        class_weights = checked_class_weights(
+            learner, class_weight, np.zeros(0), whole=False
+        )
         data = Stream(X, steps_per_epoch, class_weights)
         held_back = mask = None
     else:
@@ -115,9 +122,11 @@ def checked_arguments(
                 "steps_per_epoch needs mini-batches from an iterable for X"
             )
         data, held_back, mask = _split(
-            learner, learner.batch(X, y, sample_weight, some=whole), validation
+            learner, checked_batch(learner, X, y, sample_weight, some=whole), validation
         )
-        class_weights = learner.class_weights(class_weight, data.y, whole=whole)
+        class_weights = checked_class_weights(
+            learner, class_weight, data.y, whole=whole
+        )
         batch_size = _rows_of_a_batch(learner, batch_size, len(data))
     held_back = held_back or _validation_data(learner, validation)
     validates = held_back is not None
@@ -210,7 +219,7 @@ def _measured(
 
     Nothing of the targets is lost to the network's dtype.
     """
-    return Batch(data.X, learner.exact_targets(y, data.y, mask), data.weight)
+    return Batch(data.X, exact_targets(learner, y, data.y, mask), data.weight)
 
 
 def _monitored(
@@ -325,4 +334,4 @@ def _validation_data(learner: Learner, validation: Any) -> Batch | None:
     if len(validation) not in (2, 3):
         raise ValueError(f"{expected}; got {len(validation)} entries")
     X, y, *weight = validation
-    return learner.batch(X, y, weight[0] if weight else None, "validation ")
+    return checked_batch(learner, X, y, weight[0] if weight else None, "validation ")

@@ -19,6 +19,7 @@ from bpcore.batches.stream import (
 )
 from bpcore.errors import DivergenceError
 from bpcore.training.arguments import Arguments
+from bpcore.training.inputs import checked_stream_batch
 from bpcore.training.learner import SLICE, Learner
 from bpcore.training.progress import Progress
 from bpcore.training.watch import raise_if_stopped
@@ -139,7 +140,7 @@ class StreamPass(Pass):
     def run(self) -> None:
         learner, rows = self.context.learner, 0
         batches: Iterable[Batch] = (
-            learner.stream_batch(item, number, self.data.class_weights)
+            checked_stream_batch(learner, item, number, self.data.class_weights)
             for number, item in enumerate(self.data.epoch(), 1)
         )
         if learner.design.joins_last:

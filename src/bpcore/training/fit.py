@@ -23,6 +23,7 @@ from bpcore.training import lbfgs
 from bpcore.training.arguments import Arguments, checked_arguments
 from bpcore.training.epoch import ArrayPass, Pass, Run, StreamPass, ceil, is_true, tell
 from bpcore.training.history import History
+from bpcore.training.inputs import checked_stream_batch
 from bpcore.training.learner import SLICE, Learner
 from bpcore.training.progress import progress
 from bpcore.training.record import Record
@@ -171,7 +172,7 @@ class Fit:
             return None
         losses, weights = [], []
         for number, item in enumerate(data.batches, 1):
-            batch = learner.stream_batch(item, number, data.class_weights)
+            batch = checked_stream_batch(learner, item, number, data.class_weights)
             weight = batch.weight
             if weight is None:
                 weights.append(float(len(batch)))

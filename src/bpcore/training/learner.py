@@ -10,16 +10,12 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from bpcore import _dispatch, arrays, checks
+from bpcore import _dispatch
 from bpcore._engine import SQUARES_AT_A_TIME
-from bpcore.batches.batch import Batch, as_batch
-from bpcore.batches.stream import stream_batch
+from bpcore.batches.batch import Batch
 from bpcore.batches.weights import (
-    ClassWeight,
-    Weights,
-    as_class_weights,
     scaled_to_normal,
 )
 from bpcore.errors import DivergenceError
@@ -87,7 +83,7 @@ class Learner:
         self.engine.use_threads(n_threads)
         self.history: History | None = None
         self.stored_gradients: Gradients | None = None
-        self._stored_at = 0
+        self.stored_at = 0
         self._accumulate = 1
         #: What the engine stores gradients for: (mini-batches, whether clipped).
         self._stored_for: tuple[int, bool] | None = None
@@ -260,110 +256,6 @@ class Learner:
                 f"{prefix}X must have at least 2 rows for batch norm; got 1"
             )
 
-    # --- mini-batches -----------------------------------------------------------------
-
-    def batch(
-        self,
-        X: ArrayLike,
-        y: ArrayLike | None,
-        sample_weight: ArrayLike | None,
-        prefix: str = "",
-        *,
-        some: bool = True,
-    ) -> Batch:
-        """A mini-batch or data set, checked; `some` weights must be above 0."""
-        batch = as_batch(
-            self.design, self.dtype, X, y, sample_weight, prefix, some=some
-        )
-        return batch.apart_from(self.state.parameters, self.state.moments)
-
-    def weighted_batch(
-        self,
-        X: ArrayLike,
-        y: ArrayLike | None,
-        sample_weight: ArrayLike | None,
-        class_weight: ClassWeight | None,
-    ) -> Batch:
-        """A mini-batch with both kinds of weights as they are given, perhaps all 0."""
-        batch = self.batch(X, y, sample_weight, some=False)
-        class_weights = self.class_weights(class_weight, batch.y, whole=False)
-        return batch.times(class_weights, self.design, some=False)
-
-    def class_weights(
-        self, class_weight: ClassWeight | None, targets: Any, *, whole: bool = True
-    ) -> Weights | None:
-        """The weight of each class; "balanced" counts these, the `whole`, targets."""
-        if class_weight is None:
-            return None
-        return as_class_weights(class_weight, targets, self.design, whole=whole)
-
-    def stream_batch(
-        self, item: Any, number: int, class_weights: Weights | None
-    ) -> Batch:
-        """A mini-batch as an iterable yields it, checked."""
-        batch = stream_batch(self.design, self.dtype, item, number, class_weights)
-        return batch.apart_from(self.state.parameters, self.state.moments)
-
-    def exact_targets(
-        self, y: ArrayLike, targets: Any, mask: NDArray[np.bool_] | None = None
-    ) -> NDArray[Any]:
-        """The caller's targets for metrics, those of the rows of a mask if any.
-
-        Integer labels, as `targets` are then, else float64 in the shape of y.
-        """
-        if targets.ndim == 1:
-            return np.asarray(targets)
-        exact = arrays.as_array("y", y)
-        if mask is not None:
-            exact = exact[mask]
-        exact = exact.astype(np.float64, copy=False)
-        if np.may_share_memory(exact, self.state.parameters):
-            exact = exact.copy()
-        return np.asarray(exact)
-
-    def sample(self, x: ArrayLike) -> Real:
-        """A single row, checked."""
-        row = arrays.as_finite("x", x, self.dtype)
-        n_in = self.design.sizes[0]
-        if row.shape != (n_in,):
-            raise ValueError(f"x must have shape ({n_in},); got {row.shape}")
-        return row
-
-    def target(self, name: str, y: ArrayLike) -> NDArray[Any]:
-        """The label, the number or the targets of a single row, checked in shape."""
-        target, n_out = arrays.as_array(name, y), self.design.sizes[-1]
-        labels = self.design.loss.labels and n_out > 1
-        expected = f"{'be an integer label, or ' if labels else ''}have shape"
-        single = target.ndim == 0 and (labels or n_out == 1)
-        if target.shape != (n_out,) and not single:
-            raise ValueError(f"{name} must {expected} ({n_out},); got {target.shape}")
-        if labels and target.ndim == 0 and target.dtype.kind not in "iub":
-            raise TypeError(f"{name} must {expected} ({n_out},); got {y!r}")
-        if target.dtype.kind == "f":
-            target = arrays.as_finite(name, target, self.dtype)
-        return target
-
-    def rows_or_row(self, X: ArrayLike) -> tuple[Real, bool]:
-        """Rows (n, n_0) to predict, and whether a single one (n_0,) was given."""
-        rows, n_0 = arrays.as_contiguous("X", X, self.dtype), self.design.sizes[0]
-        single = rows.ndim == 1
-        if single:
-            rows = rows.reshape(1, -1)
-        if rows.ndim != 2 or rows.shape[1] != n_0 or len(rows) == 0:
-            raise ValueError(
-                f"X must have shape (n, {n_0}) with n at least 1, or ({n_0},) for a "
-                f"single row; got {rows.shape[1:] if single else rows.shape}"
-            )
-        return rows, single
-
-    def room_for_outputs(self, out: Any, rows: Real, single: bool) -> Real:
-        """The caller's array for the outputs of these rows, checked, or a new one."""
-        n_out = self.design.sizes[-1]
-        shape = (n_out,) if single else (len(rows), n_out)
-        if out is None:
-            return np.empty(shape, self.dtype)
-        return arrays.as_out(out, shape, self.dtype, rows, self.state.parameters)
-
     # --- steps ------------------------------------------------------------------------
 
     def reserve(self, n: int, gathers: bool = False) -> None:
@@ -439,39 +331,9 @@ class Learner:
             loss, flat, parts.weights, parts.biases, parts.gains, dX, moments, weighs
         )
 
-    def checked_gradients(self, gradients: Gradients | None) -> Gradients:
-        """These gradients, or else the stored ones; raises if they do not fit."""
-        if gradients is None:
-            gradients = self.stored_gradients
-            if gradients is None:
-                raise TypeError(
-                    "gradients must be a Gradients, or stored by backward() of an "
-                    "expression with a node of this network, to be called first; got "
-                    "NoneType, and none are stored"
-                )
-            if self._stored_at != self.state.seen:
-                raise RuntimeError(
-                    "the stored gradients are of before the last step: call backward() "
-                    "of an expression with a new node"
-                )
-        checks.instance("gradients", gradients, Gradients)
-        self.require_steps()
-        flat = self._like("gradients.flat", gradients.flat, self.state.parameters)
-        moments = gradients.moments if self.state.moments.size else None
-        if moments is not None:
-            moments = self._like("gradients.moments", moments, self.state.moments)
-        return dataclasses.replace(gradients, flat=flat, moments=moments)
-
-    def _like(self, name: str, array: Any, own: Real) -> Real:
-        """The numbers in this network's dtype, as many as its own."""
-        numbers = arrays.as_finite(name, array, self.dtype)
-        if numbers.shape != own.shape:
-            raise ValueError(f"{name} must have shape {own.shape}; got {numbers.shape}")
-        return numbers
-
     def store(self, gradients: Gradients) -> None:
         """Keep the gradients of an expression's ``backward()`` for `apply`."""
-        self._stored_at, self.stored_gradients = self.state.seen, gradients
+        self.stored_at, self.stored_gradients = self.state.seen, gradients
 
     def apply(self, gradients: Gradients) -> None:
         """One optimizer step from gradients that have been checked."""
@@ -564,23 +426,6 @@ class Learner:
             activations.append(part(memory, layer["a"], (n, n_out), self.dtype))
         return Tape(tuple(activations), memory, seen)
 
-    def require_tape(self, tape: Tape) -> int:
-        """Raise if a tape is not of a network like this one; returns its rows."""
-        checks.instance("tape", tape, Tape)
-        dtype, sizes = np.asarray(tape.output).dtype, self.design.sizes
-        if dtype != self.dtype:
-            raise ValueError(f"tape must be of dtype {self.dtype.name}; got {dtype}")
-        shapes = [np.shape(a) for a in tape.activations]
-        n = shapes[0][0] if shapes and shapes[0] else 1
-        size, _ = self.engine.tape_size(n)
-        fits = tape.memory.nbytes == size and tape.memory.dtype == np.uint8
-        if shapes != [(n, width) for width in sizes] or not fits:
-            raise ValueError(
-                f"tape must be of a network like this one, with activations of shapes "
-                f"(n, size) for the sizes {list(sizes)}; got {shapes}"
-            )
-        return n
-
     def backward(self, tape: Tape, d_output: Real) -> Gradients:
         """The gradients by a derivative by the output, both checked."""
         X = tape.activations[0]
@@ -592,12 +437,6 @@ class Learner:
         return self.as_gradients(None, flat, dX, moments)
 
     # --- copies -----------------------------------------------------------------------
-
-    def require_numbers_in(self, dtype: np.dtype[Any]) -> None:
-        """Raise if a number of the state is too large for a dtype."""
-        arrays.as_finite("parameters", self.state.parameters, dtype)
-        if self.state.optimizer_arrays is not None:
-            arrays.as_finite("optimizer state", self.state.optimizer_arrays, dtype)
 
     def folded(self) -> tuple[Design, State]:
         """A design without batch norm, and a state of it that predicts the same."""
