@@ -92,7 +92,7 @@ from typing import TYPE_CHECKING, Any
 
 from bpcore import metrics, reference, schedules
 from bpcore.activations import ACTIVATIONS
-from bpcore.config import config, show_config
+from bpcore.config import VERSION, config, show_config
 from bpcore.errors import DivergenceError
 from bpcore.gradient_check import GradientCheck, check_gradients
 from bpcore.losses import LOSSES, CrossEntropy, CustomLoss, Huber, Quantile
@@ -125,7 +125,7 @@ if TYPE_CHECKING:
 else:
     from bpcore._dispatch import kernels
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 #: What is loaded when it is first asked for, and where it is; most programs never ask.
 _LATER = dict.fromkeys(("GradientFlow", "Trace", "trace"), "tracing") | {"graph": ""}

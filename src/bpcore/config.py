@@ -9,6 +9,9 @@ import numpy as np
 
 from bpcore import _dispatch
 
+#: The version of the package.
+VERSION = "0.1.0"
+
 
 def config() -> dict[str, Any]:
     """Versions, instruction sets and build settings, as a dict.
@@ -27,10 +30,8 @@ def config() -> dict[str, Any]:
     >>> bp.config()["isa"] in bp.config()["available"]
     True
     """
-    from bpcore import __version__
-
     return {
-        "bpcore": __version__,
+        "bpcore": VERSION,
         "numpy": np.__version__,
         "python": platform.python_version(),
         "machine": platform.machine(),

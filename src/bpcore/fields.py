@@ -7,9 +7,9 @@ check in its metadata, ``lr: float = field(metadata=NON_NEGATIVE)``, and the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from bpcore import checks
@@ -57,3 +57,31 @@ def check_fields(settings: Any) -> None:
         if "check" in setting.metadata and not (value is None is setting.default):
             converted = setting.metadata["check"](setting.name, value)
             object.__setattr__(settings, setting.name, converted)
+
+
+def stored_fields(settings: Any) -> dict[str, Any]:
+    """Attributes of a frozen dataclass for its pickle, without cached properties."""
+    cached = {
+        name
+        for kind in type(settings).__mro__
+        for name, value in vars(kind).items()
+        if isinstance(value, cached_property)
+    }
+    return {name: v for name, v in vars(settings).items() if name not in cached}
+
+
+def restore_fields(settings: Any, stored: Mapping[str, Any]) -> None:
+    """Fill a frozen dataclass from its pickle; every field is checked again.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a field is missing, or its value is not allowed.
+    """
+    for field in fields(settings):
+        if field.name not in stored:
+            name = type(settings).__name__
+            raise ValueError(f"a stored {name} must have {field.name!r}; it is missing")
+    for name, value in stored.items():
+        object.__setattr__(settings, name, value)
+    settings.__post_init__()

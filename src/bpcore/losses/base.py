@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore.errstate import own_errstate
-from bpcore.fields import check_fields
+from bpcore.fields import check_fields, restore_fields, stored_fields
 from bpcore.losses.target_kind import TargetKind
 
 Array = NDArray[Any]
@@ -83,6 +83,12 @@ class Loss:
 
     def __post_init__(self) -> None:
         check_fields(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return stored_fields(self)
+
+    def __setstate__(self, stored: dict[str, Any]) -> None:
+        restore_fields(self, stored)
 
     def target_kind(self, output: str) -> TargetKind:
         """What the targets mean with this output activation."""

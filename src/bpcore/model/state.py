@@ -242,8 +242,9 @@ class State:
         """
         read = Reader(arrays)
         layout, L = design.layout, len(design.norms)
+        parameters = read.real("parameters", layout.size)  # before any memory is taken
         state = empty_state(design, dtype, optimizer)
-        state.parameters[...] = read.real("parameters", layout.size)
+        state.parameters[...] = parameters
         state.moments[...] = read.real("moments", layout.moments_size)
         for name, row in state.optimizer_rows().items():
             row[...] = read.real(f"optimizer.{name}", layout.size)

@@ -10,7 +10,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bpcore import checks
-from bpcore.fields import BOOLEAN, NON_NEGATIVE, POSITIVE, check_fields
+from bpcore.fields import (
+    BOOLEAN,
+    NON_NEGATIVE,
+    POSITIVE,
+    check_fields,
+    restore_fields,
+    stored_fields,
+)
 from bpcore.schedules import Schedule, as_schedule
 
 if TYPE_CHECKING:
@@ -116,6 +123,12 @@ class Optimizer:
         object.__setattr__(self, "biases", _pairs(self.biases))
         check_fields(self)
         self._for_biases()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return stored_fields(self)
+
+    def __setstate__(self, stored: dict[str, Any]) -> None:
+        restore_fields(self, stored)
 
     def __repr__(self) -> str:
         shown = []

@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 
 from bpcore import checks
 from bpcore.errstate import callers_errstate
-from bpcore.fields import NON_NEGATIVE, check_fields, checked
+from bpcore.fields import (
+    NON_NEGATIVE,
+    check_fields,
+    checked,
+    restore_fields,
+    stored_fields,
+)
 
 UNIT = checked(checks.one_of, choices=("epoch", "step"))
 
@@ -37,6 +43,12 @@ class Schedule(ABC):
 
     def __post_init__(self) -> None:
         check_fields(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return stored_fields(self)
+
+    def __setstate__(self, stored: dict[str, Any]) -> None:
+        restore_fields(self, stored)
 
     def __repr__(self) -> str:
         own, per = fields(self)[1:], fields(self)[:1]

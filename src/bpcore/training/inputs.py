@@ -1,0 +1,188 @@
+"""What callers hand to a network, checked against its learner and converted."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bpcore import arrays, checks
+from bpcore.batches.batch import Batch, as_batch
+from bpcore.batches.stream import stream_batch
+from bpcore.batches.weights import ClassWeight, Weights, as_class_weights
+from bpcore.model.gradients import Gradients, Tape
+from bpcore.model.memory import Real
+from bpcore.training.learner import Learner
+
+
+def checked_batch(
+    learner: Learner,
+    X: ArrayLike,
+    y: ArrayLike | None,
+    sample_weight: ArrayLike | None,
+    prefix: str = "",
+    *,
+    some: bool = True,
+) -> Batch:
+    """A mini-batch or data set, checked; `some` weights must be above 0."""
+    design, dtype, state = learner.design, learner.dtype, learner.state
+    batch = as_batch(design, dtype, X, y, sample_weight, prefix, some=some)
+    return batch.apart_from(state.parameters, state.moments)
+
+
+def weighted_batch(
+    learner: Learner,
+    X: ArrayLike,
+    y: ArrayLike | None,
+    sample_weight: ArrayLike | None,
+    class_weight: ClassWeight | None,
+) -> Batch:
+    """A mini-batch with both kinds of weights as they are given, perhaps all 0."""
+    batch = checked_batch(learner, X, y, sample_weight, some=False)
+    weights = checked_class_weights(learner, class_weight, batch.y, whole=False)
+    return batch.times(weights, learner.design, some=False)
+
+
+def checked_class_weights(
+    learner: Learner,
+    class_weight: ClassWeight | None,
+    targets: Any,
+    *,
+    whole: bool = True,
+) -> Weights | None:
+    """The weight of each class; "balanced" counts these, the `whole`, targets."""
+    if class_weight is None:
+        return None
+    return as_class_weights(class_weight, targets, learner.design, whole=whole)
+
+
+def checked_stream_batch(
+    learner: Learner, item: Any, number: int, weights: Weights | None
+) -> Batch:
+    """A mini-batch as an iterable yields it, checked, with the weights of classes."""
+    batch = stream_batch(learner.design, learner.dtype, item, number, weights)
+    return batch.apart_from(learner.state.parameters, learner.state.moments)
+
+
+def exact_targets(
+    learner: Learner, y: ArrayLike, targets: Any, mask: NDArray[np.bool_] | None = None
+) -> NDArray[Any]:
+    """The caller's targets for metrics, those of the rows of a mask if any.
+
+    Integer labels, as `targets` are then, else float64 in the shape of y.
+    """
+    if targets.ndim == 1:
+        return np.asarray(targets)
+    exact = arrays.as_array("y", y)
+    if mask is not None:
+        exact = exact[mask]
+    exact = exact.astype(np.float64, copy=False)
+    if np.may_share_memory(exact, learner.state.parameters):
+        exact = exact.copy()
+    return np.asarray(exact)
+
+
+def checked_row(learner: Learner, x: ArrayLike) -> Real:
+    """A single row, checked."""
+    row = arrays.as_finite("x", x, learner.dtype)
+    n_in = learner.design.sizes[0]
+    if row.shape != (n_in,):
+        raise ValueError(f"x must have shape ({n_in},); got {row.shape}")
+    return row
+
+
+def checked_target(learner: Learner, y: ArrayLike) -> NDArray[Any]:
+    """The label, the number or the targets of a single row, checked in shape."""
+    target, n_out = arrays.as_array("y", y), learner.design.sizes[-1]
+    labels = learner.design.loss.labels and n_out > 1
+    expected = f"{'be an integer label, or ' if labels else ''}have shape"
+    single = target.ndim == 0 and (labels or n_out == 1)
+    if target.shape != (n_out,) and not single:
+        raise ValueError(f"y must {expected} ({n_out},); got {target.shape}")
+    if labels and target.ndim == 0 and target.dtype.kind not in "iub":
+        raise TypeError(f"y must {expected} ({n_out},); got {y!r}")
+    if target.dtype.kind == "f":
+        target = arrays.as_finite("y", target, learner.dtype)
+    return target
+
+
+def rows_to_predict(learner: Learner, X: ArrayLike) -> tuple[Real, bool]:
+    """Rows (n, n_0) to predict, and whether a single one (n_0,) was given."""
+    rows, n_0 = arrays.as_contiguous("X", X, learner.dtype), learner.design.sizes[0]
+    single = rows.ndim == 1
+    if single:
+        rows = rows.reshape(1, -1)
+    if rows.ndim != 2 or rows.shape[1] != n_0 or len(rows) == 0:
+        raise ValueError(
+            f"X must have shape (n, {n_0}) with n at least 1, or ({n_0},) for a "
+            f"single row; got {rows.shape[1:] if single else rows.shape}"
+        )
+    return rows, single
+
+
+def array_for_outputs(learner: Learner, out: Any, rows: Real, single: bool) -> Real:
+    """The caller's array for the outputs of these rows, checked, or a new one."""
+    n_out = learner.design.sizes[-1]
+    shape = (n_out,) if single else (len(rows), n_out)
+    if out is None:
+        return np.empty(shape, learner.dtype)
+    return arrays.as_out(out, shape, learner.dtype, rows, learner.state.parameters)
+
+
+def checked_gradients(learner: Learner, gradients: Gradients | None) -> Gradients:
+    """These gradients, or else the stored ones; raises if they do not fit."""
+    if gradients is None:
+        gradients = learner.stored_gradients
+        if gradients is None:
+            raise TypeError(
+                "gradients must be a Gradients, or stored by backward() of an "
+                "expression with a node of this network, to be called first; got "
+                "NoneType, and none are stored"
+            )
+        if learner.stored_at != learner.state.seen:
+            raise RuntimeError(
+                "the stored gradients are of before the last step: call backward() "
+                "of an expression with a new node"
+            )
+    checks.instance("gradients", gradients, Gradients)
+    learner.require_steps()
+    flat = _like(learner, "gradients.flat", gradients.flat, learner.state.parameters)
+    moments = gradients.moments if learner.state.moments.size else None
+    if moments is not None:
+        moments = _like(learner, "gradients.moments", moments, learner.state.moments)
+    return dataclasses.replace(gradients, flat=flat, moments=moments)
+
+
+def _like(learner: Learner, name: str, array: Any, own: Real) -> Real:
+    """The numbers in this network's dtype, as many as its own."""
+    numbers = arrays.as_finite(name, array, learner.dtype)
+    if numbers.shape != own.shape:
+        raise ValueError(f"{name} must have shape {own.shape}; got {numbers.shape}")
+    return numbers
+
+
+def require_tape(learner: Learner, tape: Tape) -> int:
+    """Raise if a tape is not of a network like this one; returns its rows."""
+    checks.instance("tape", tape, Tape)
+    dtype, sizes = np.asarray(tape.output).dtype, learner.design.sizes
+    if dtype != learner.dtype:
+        raise ValueError(f"tape must be of dtype {learner.dtype.name}; got {dtype}")
+    shapes = [np.shape(a) for a in tape.activations]
+    n = shapes[0][0] if shapes and shapes[0] else 1
+    size, _ = learner.engine.tape_size(n)
+    fits = tape.memory.nbytes == size and tape.memory.dtype == np.uint8
+    if shapes != [(n, width) for width in sizes] or not fits:
+        raise ValueError(
+            f"tape must be of a network like this one, with activations of shapes "
+            f"(n, size) for the sizes {list(sizes)}; got {shapes}"
+        )
+    return n
+
+
+def require_numbers_in(learner: Learner, dtype: np.dtype[Any]) -> None:
+    """Raise if a number of the state is too large for a dtype."""
+    arrays.as_finite("parameters", learner.state.parameters, dtype)
+    if learner.state.optimizer_arrays is not None:
+        arrays.as_finite("optimizer state", learner.state.optimizer_arrays, dtype)
