@@ -15,7 +15,7 @@ from bpcore.batches.batch import Batch
 from bpcore.batches.weights import ClassWeight
 from bpcore.errors import DivergenceError
 from bpcore.initializers import INITIALIZERS
-from bpcore.losses import CustomLoss, Loss, LossFunction
+from bpcore.losses import Loss, LossFunction
 from bpcore.metrics import MetricLike, as_metrics
 from bpcore.model import design as settings
 from bpcore.model.design import Design
@@ -176,23 +176,9 @@ class Network:
         self._one = np.empty(learner.design.sizes[-1], learner.dtype)
 
     def __repr__(self) -> str:
-        design = self._learner.design
-        loss = getattr(self.loss, "__name__", repr(self.loss))
-        shown = [
-            f"{list(self.sizes)}",
-            f"activation={list(self.activations[:-1])}",
-            f"output={self.activations[-1]!r}",
-            f"loss={loss}",
-            f"optimizer={self.optimizer}",
-        ]
-        if any(design.norms):
-            shown.append(f"norm={list(design.norms[:-1])}")
-        if any(design.dropout):
-            shown.append(f"dropout={list(design.dropout[:-1])}")
-        if design.input_noise:
-            shown.append(f"input_noise={design.input_noise}")
-        shown.append(f"dtype={self.dtype.name!r}")
-        return f"{type(self).__name__}({', '.join(shown)})"
+        state, design = self._learner.state, self._learner.design
+        shown = ", ".join(design.written(state.optimizer, self.dtype))
+        return f"{type(self).__name__}({shown})"
 
     def _repr_html_(self) -> str:
         from bpcore.show.summary import network_table  # for notebooks only
@@ -228,10 +214,7 @@ class Network:
     @property
     def loss(self) -> str | Loss | LossFunction:
         """The name of the loss, or its settings where they are not the default ones."""
-        loss = self._learner.design.loss
-        if isinstance(loss, CustomLoss):
-            return loss.function
-        return loss.name if loss == type(loss)() else loss
+        return self._learner.design.loss_argument
 
     @property
     def norms(self) -> tuple[str | None, ...]:

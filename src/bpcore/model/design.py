@@ -285,6 +285,31 @@ class Design:
         return dataclasses.replace(design, seed=seed, by_weights=by_weights)
 
     @property
+    def loss_argument(self) -> str | Loss | LossFunction:
+        """The loss as a caller may give it: its name where its settings are default."""
+        if isinstance(self.loss, CustomLoss):
+            return self.loss.function
+        return self.loss.name if self.loss == type(self.loss)() else self.loss
+
+    def written(self, optimizer: Optimizer, dtype: np.dtype[Any]) -> list[str]:
+        """The arguments of ``Network`` that give this design, as in Python."""
+        loss = self.loss_argument
+        shown = [
+            f"{list(self.sizes)}",
+            f"activation={list(self.activations[:-1])}",
+            f"output={self.activations[-1]!r}",
+            f"loss={getattr(loss, '__name__', repr(loss))}",
+            f"optimizer={optimizer}",
+        ]
+        if any(self.norms):
+            shown.append(f"norm={list(self.norms[:-1])}")
+        if any(self.dropout):
+            shown.append(f"dropout={list(self.dropout[:-1])}")
+        if self.input_noise:
+            shown.append(f"input_noise={self.input_noise}")
+        return [*shown, f"dtype={dtype.name!r}"]
+
+    @property
     def of_z(self) -> tuple[bool, ...]:
         """Whether f' of a layer is written in terms of z."""
         return tuple(ACTIVATIONS[f].of_z for f in self.activations)

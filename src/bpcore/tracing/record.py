@@ -115,8 +115,8 @@ def record(
     size, places = engine.tape_size(n, True)
     y, weight, class_weight = by_caller or (targets, weights, None)
     several = (y, weight, targets, weights)
-    arrays = {id(array): array for array in several if array is not None}
-    given = [X, *arrays.values()]
+    distinct = {id(array): array for array in several if array is not None}
+    given = [X, *distinct.values()]
     tell("this trace takes", _bytes(learner, given, size, apply))
     X, dX = X.copy(), np.empty_like(X)
     flat, moments = np.empty_like(state.parameters), learner.new_moments()
@@ -132,7 +132,7 @@ def record(
         learner.raise_divergence()
     gradients = learner.as_gradients(loss, flat, dX, moments, batch.weighs)
     before, after = _step(learner, gradients, apply)
-    kept = {at: array.copy() for at, array in arrays.items()}
+    kept = {at: array.copy() for at, array in distinct.items()}
     return Trace(
         network=repr(network),
         design=learner.design,
