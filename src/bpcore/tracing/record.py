@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bpcore import checks
+from bpcore import arrays, checks
 from bpcore.batches.batch import Batch
 from bpcore.batches.weights import ClassWeight
 from bpcore.model.memory import aligned_zeros, part
