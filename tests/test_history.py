@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import bpcore as bp
+from bpcore.training.record import Record
 
 QUIET = {"progress": False}
 rng = np.random.default_rng(0)
@@ -144,9 +145,10 @@ def test_seconds_have_three_digits():
 
 
 def test_columns_that_begin_or_end_late_are_filled_with_nan():
-    history = bp.history.History()
-    history._append(loss=1, lr=0.1, seconds=3)
-    history._append(loss=2, lr=None, seconds=4, mae=5)
+    record = Record()
+    record.append(loss=1, lr=0.1, seconds=3)
+    record.append(loss=2, lr=None, seconds=4, mae=5)
+    history = bp.History(record)
     assert list(history.to_dict()) == ["loss", "mae", "lr", "seconds"]
     np.testing.assert_array_equal(history.lr, [0.1, np.nan])
     np.testing.assert_array_equal(history["mae"], [np.nan, 5])

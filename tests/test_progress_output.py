@@ -85,7 +85,9 @@ def tqdm(request, monkeypatch):
     """Whether tqdm is installed; without a pause between two redraws."""
     if request.param is None:
         monkeypatch.setitem(sys.modules, "tqdm", None)
-        monkeypatch.setattr(bp.progress.time, "monotonic", iter(range(10**9)).__next__)
+        monkeypatch.setattr(
+            "bpcore.training.progress.time.monotonic", iter(range(10**9)).__next__
+        )
         return None
     module = pytest.importorskip("tqdm")
     init = module.tqdm.__init__
