@@ -484,3 +484,9 @@ def test_of_a_network():
     for metric in as_metrics(["accuracy", "roc_auc", "f1"]):
         assert metric(y, p) > 0.9
     assert measure("log_loss", y, p) == close(net.evaluate(X, y), "float32")
+
+
+@pytest.mark.parametrize("module", [bp.metrics, bp.schedules])
+def test_dir_shows_the_public_names_alone(module):
+    assert dir(module) == sorted(module.__all__)
+    assert all(hasattr(module, name) for name in module.__all__)
