@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import bpcore as bp
-from bpcore import _dispatch, threads
+from bpcore import _dispatch
+from bpcore.model import threads
 
 MOMENTUM = bp.SGD(0.05, momentum=0.9, weight_decay=0.01)
 #: Fewer tiles than threads, as many, more; widths at the edges of tiles and vectors.
