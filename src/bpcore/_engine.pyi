@@ -10,12 +10,11 @@ from bpcore.optimizers import Optimizer
 
 _Array = NDArray[Any]
 
-SQUARES_AT_A_TIME: int
-
 class Engine:
     capacity: int
     gathers: bool
     n_threads: int
+    accumulate: int
     lr: float
     steps: int
     layer_steps: tuple[int, ...]
@@ -42,13 +41,6 @@ class Engine:
         lr_factors: Sequence[float],
         state: _Array | None,
         state_apart: int,
-    ) -> None: ...
-    def use_gradients(
-        self,
-        gradient: _Array | None,
-        waiting: _Array | None,
-        squares: NDArray[np.float64] | None,
-        accumulate: int,
     ) -> None: ...
     def accept(
         self, at_once: bool, labels: bool, least: float, most: float

@@ -9,7 +9,7 @@ its twin in NumPy.
 
 The buffers, with n the capacity in rows::
 
-    parameters, state, gradient    W[0] b[0] gain[0] W[1] b[1] ... one after the other
+    parameters, state, blocks      W[0] b[0] gain[0] W[1] b[1] ... one after the other
                                    (gain only of normalised layers)
     workspace                      for each layer a, and where it is needed f(z), z,
                                    hat, inverse and moments; two deltas (n, widest),
@@ -40,6 +40,8 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy, memset
 
 import numpy as np
+
+from bpcore.model.memory import aligned_zeros
 
 from bpcore._kernels cimport (
     BATCH_NORM,
@@ -81,9 +83,6 @@ cdef extern from "csrc/team.h" nogil:
 
 found_team()
 
-#: Elements of a gradient whose squares are one sum, of which each needs a place.
-SQUARES_AT_A_TIME = SQUARES
-
 
 cdef enum:
     ALIGNMENT = 64
@@ -97,6 +96,8 @@ cdef enum:
     CLOCK_EVERY = 16
     # Rows that are predicted without looking at the clock.
     AT_ONCE = 256
+    # Bits of the number of mini-batches that make one step together.
+    MOST_BLOCKS = 64
 
 
 cdef struct layer_t:
@@ -138,8 +139,8 @@ cdef struct sums_t:
     double total                    # sum of w E, whose mean is total / divisor
     double divisor                  # rows, or the sum of w
     Py_ssize_t waiting              # mini-batches whose gradients wait for a step,
-    double waiting_divisor          # the divisor of their mean, and whether any of
-    bint waiting_weighs             # their rows has a weight above 0
+    double waiting_divisor          # the divisor of their mean,
+    uint64_t present                # bit b: net.blocks[b] holds a sum of them
     int64_t steps                   # made
     Py_ssize_t accumulate           # mini-batches for a step
 
@@ -173,9 +174,7 @@ cdef struct net_t:
     uint64_t seed                   # of what is random while training
     double input_noise
     bint draws                      # whether anything is random while training
-    char *gradient                  # stored, NULL where it need not be
-    char *waiting                   # sum of gradients
-    double *squares
+    double *squares                 # partial sums of a norm
     sums_t sums
     # The workspace.
     memory_t *memory                # whose layers take turns at two deltas
@@ -185,6 +184,8 @@ cdef struct net_t:
     char *gathered                  # rows of X
     char *rooms
     Py_ssize_t room_size
+    # Stored gradients, of blocks of mini-batches while they wait for a step.
+    char *blocks[MOST_BLOCKS]
 
 
 # An array, and room for a copy of it.
@@ -429,7 +430,7 @@ cdef void flush_waiting(void *task_, const worker_t *worker) noexcept nogil:
     if worker.index == 0:
         prepare(net, task, 0)
     meet(worker)
-    step_from_stored(net, worker, &sums)
+    flush_pass(net, worker, &sums)
 
 
 # --- a loss in Python -----------------------------------------------------------------
@@ -471,7 +472,8 @@ cdef class Engine:
 
     cdef net_t net
     cdef object kernels, kept, workspace, custom_loss, failure
-    cdef object kept_state, kept_gradients
+    cdef object kept_state, squares
+    cdef list blocks
     cdef object dtype
     cdef char kind
     cdef bint at_once, labels_allowed, asking
@@ -535,6 +537,7 @@ cdef class Engine:
         self.kind = ord(self.dtype.char)
         net.largest = np.finfo(self.dtype).max
         net.accumulate = 1
+        self.blocks = []
         self.n_threads, self.work = 1, WORK
 
     def __dealloc__(self):
@@ -596,21 +599,43 @@ cdef class Engine:
         net.prepared_lr = NAN
         net.state = NULL if state is None else address(state, PyBUF_WRITABLE)
         self.kept_state = state
+        for i in range(len(self.blocks)):
+            clear_frozen(net, net.blocks[i])
 
-    def use_gradients(self, gradient, waiting, squares, Py_ssize_t accumulate):
-        """Train by stored gradients: zeros as large as the parameters, or None.
-
-        One step for every so many mini-batches, whose gradients wait in `waiting`.
+    @property
+    def accumulate(self):
+        """Mini-batches of `run` that make one step; gradients that wait are forgotten
+        when it is assigned.
         """
+        return self.net.accumulate
+
+    @accumulate.setter
+    def accumulate(self, Py_ssize_t mini_batches):
         net = &self.net
-        net.gradient = NULL if gradient is None else address(gradient, PyBUF_WRITABLE)
-        net.waiting = NULL if waiting is None else address(waiting, PyBUF_WRITABLE)
-        net.squares = (
-            NULL if squares is None else <double *>address(squares, PyBUF_WRITABLE)
-        )
-        net.accumulate = accumulate
+        if mini_batches != net.accumulate:
+            self.blocks = []
+        net.accumulate = mini_batches
         memset(&net.sums, 0, sizeof(sums_t))
-        self.kept_gradients = gradient, waiting, squares
+
+    cdef int reserve_blocks(self, Py_ssize_t batches) except -1:
+        """Memory for the gradients that are stored in so many more mini-batches."""
+        net = &self.net
+        cdef Py_ssize_t count = 0, last = net.accumulate
+        if net.accumulate > 1:
+            if batches < last - net.sums.waiting:
+                last = net.sums.waiting + batches
+            count = bit_length(last)
+        if net.clip_norm > 0:
+            count = max(count, ones(net.sums.waiting) + 1)
+            if self.squares is None:
+                squares = np.zeros((net.size - 1) // SQUARES + 1)
+                net.squares = <double *>address(squares, PyBUF_WRITABLE)
+                self.squares = squares
+        while len(self.blocks) < count:
+            block = aligned_zeros(net.size, self.dtype)
+            self.blocks.append(block)
+            net.blocks[len(self.blocks) - 1] = address(block, PyBUF_WRITABLE)
+        return 0
 
     @property
     def lr(self):
@@ -828,6 +853,8 @@ cdef class Engine:
         """One step; returns the loss before it, or NaN with nothing changed."""
         cdef task_t task = self.new_task(TRAIN, X, y, weight)
         task.ends = True
+        task.sums.waiting = self.net.sums.waiting  # they go on waiting
+        self.reserve_blocks(0)
         self.run_task(walk, &task)
         return mean_loss(&task)
 
@@ -863,6 +890,7 @@ cdef class Engine:
         task.first, task.sums.total, task.sums.divisor = first, total, divisor
         task.rows, task.most, task.ends = batch_size, most, ends
         task.deadline = seconds_now() + seconds
+        self.reserve_blocks((task.data.n - first - 1) // batch_size + 1)
         self.run_task(walk, &task)
         self.net.sums = task.sums
         return task.first, task.sums.total, task.sums.divisor, bool(task.finite)
@@ -910,6 +938,7 @@ cdef class Engine:
             task.data.targets.order = &order[0]
         task.rows, task.ends = batch_size, True
         cdef int workers = self.workers(TRAIN, min(batch_size, n), n > batch_size)
+        self.reserve_blocks((n - 1) // batch_size + 1)
         self.enter()
         with nogil:
             while done < epochs and batch == 0:
@@ -954,7 +983,7 @@ cdef class Engine:
     def flush(self):
         """A step from the gradients that wait, if any."""
         cdef task_t task
-        if self.net.sums.waiting_weighs:
+        if self.net.sums.present:
             memset(&task, 0, sizeof(task_t))
             task.net, task.what, task.sums = &self.net, TRAIN, self.net.sums
             task.data.n = task.rows = 1
@@ -1064,6 +1093,7 @@ cdef class Engine:
         task.net, task.what = &self.net, TRAIN
         task.gradient = address(gradient)
         task.data.n = task.rows = 1
+        self.reserve_blocks(0)
         self.run_task(descend, &task)
         count_steps(&self.net, 1)
         self.net.seen += 1
@@ -1244,6 +1274,9 @@ cdef class Engine:
         task.net, task.what, task.deadline = &self.net, TRAIN, INFINITY
         task.data.n, task.data.X, task.rows = rows.n, rows.at, rows.n
         task.ends = True
+        if self.net.clip_norm > 0:
+            task.sums.waiting = self.net.sums.waiting  # they go on waiting
+            self.reserve_blocks(0)
         if targets.kind == LABEL:
             task.data.targets.labels = <const int64_t *>targets.at
         else:

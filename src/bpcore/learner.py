@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore import _dispatch
-from bpcore._engine import SQUARES_AT_A_TIME
 from bpcore._errstate import own_errstate
 from bpcore.model import design as settings
 from bpcore.model.layout import Views
@@ -51,9 +50,6 @@ class Learner:
     #: What the plateau's best value is a value of.
     _plateau_of: Quantity | None = None
     _accumulate = 1
-    #: What the engine stores gradients for: (mini-batches, whether they are clipped).
-    _stored_for: tuple[int, bool] | None = None
-    _gradient: Real | None = None
 
     @property
     def optimizer(self) -> Optimizer:
@@ -108,30 +104,12 @@ class Learner:
             self._engine.use_optimizer(optimizer, self._factors, state, apart)
         self._optimizer, self._state = optimizer, state
         self._scheduled = optimizer.schedule is not None
-        self._store_gradients()
 
     @property
     def _factors(self) -> tuple[float, ...]:
         """Each layer's share of the learning rate; 0 where it is frozen."""
         pairs = zip(self._lr_factors, self._frozen, strict=True)
         return tuple(0.0 if frozen else factor for factor, frozen in pairs)
-
-    def _store_gradients(self) -> None:
-        """Train by stored gradients where the optimizer or accumulation asks for it."""
-        size, gradient, waiting, squares = self._parameters.size, None, None, None
-        accumulate = self._accumulate
-        needs = accumulate, bool(self._optimizer.clip_norm)
-        if needs == self._stored_for:  # gradients that wait go on waiting
-            if self._gradient is not None:
-                self._gradient[...] = 0  # of layers that are frozen now
-            return
-        if accumulate > 1 or self._optimizer.clip_norm:
-            gradient = aligned_zeros(size, self._dtype)
-            squares = np.zeros(size // SQUARES_AT_A_TIME + 1)
-        if accumulate > 1:
-            waiting = aligned_zeros(size, self._dtype)
-        self._engine.use_gradients(gradient, waiting, squares, accumulate)
-        self._stored_for, self._gradient = needs, gradient
 
     @property
     def lr_factors(self) -> tuple[float, ...]:
@@ -235,7 +213,7 @@ class Learner:
     def _accumulate_over(self, mini_batches: int) -> None:
         """Make one step of so many mini-batches from now on; forget those that wait."""
         self._accumulate = min(mini_batches, sys.maxsize)
-        self._store_gradients()
+        self._engine.accumulate = self._accumulate
 
     def _watch_plateau(
         self, metrics: Sequence[Metric], validates: bool

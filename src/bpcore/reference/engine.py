@@ -77,7 +77,7 @@ class Engine:
             0,
         )
         self.layer_steps = tuple(0 for _ in self.layers)
-        self.forget_waiting()
+        self.accumulate = 1
 
     def __enter__(self) -> Engine:
         return self
@@ -100,18 +100,26 @@ class Engine:
         state_apart: int,
     ) -> None:
         self.optimizer, self.lr_factors = optimizer, lr_factors
+        self.waiting = [
+            g if g is None else self.without_frozen(g) for g in self.waiting
+        ]
         layout, size = self.design.layout, self.parameters.size
         arrays = [] if state is None else [row[:size] for row in state]
         self.states = [layout.views(row) for row in arrays]
 
-    def use_gradients(
-        self, gradient: Any, waiting: Any, squares: Any, accumulate: int
-    ) -> None:
-        self.stored, self.sum, self.accumulate = gradient, waiting, accumulate
+    @property
+    def accumulate(self) -> int:
+        return self._accumulate
+
+    @accumulate.setter
+    def accumulate(self, mini_batches: int) -> None:
+        self._accumulate = mini_batches
         self.forget_waiting()
 
     def forget_waiting(self) -> None:
-        self.waiting, self.waiting_divisor, self.waiting_weighs = 0, 0.0, False
+        #: The gradient of each mini-batch, None where all weights are 0.
+        self.waiting: list[Array | None] = []
+        self.waiting_divisor = 0.0
 
     def use_threads(self, n_threads: int) -> None:
         """Only kept: NumPy's threads are its own."""
@@ -284,15 +292,21 @@ class Engine:
         return flat
 
     def step(
-        self, X: Array, y: Array, weight: Array | None, lr: float, ends: bool
+        self,
+        X: Array,
+        y: Array,
+        weight: Array | None,
+        lr: float,
+        waits: bool = False,
+        ends: bool = True,
     ) -> tuple[float, float]:
         """One mini-batch of training; returns sum(w E), and what its mean is over
 
         NaN if that is not finite, or moments of batch norm are not: nothing has changed
         then.  Rows that all have weight 0 make no step.
         """
-        divisor, waits = self.mean_divisor(len(X), weight), self.accumulate > 1
-        total = 0.0
+        divisor = self.mean_divisor(len(X), weight)
+        total, gradient = 0.0, None
         if weight_sum(len(X), weight):
             key = self.key(self.seen)
             X = self.noisy(X, key)
@@ -302,21 +316,19 @@ class Engine:
             )
             if not (np.isfinite(total) and self.moments_fit(done)):
                 return float("nan"), divisor
-            flat = np.empty_like(self.parameters)
+            gradient = np.empty_like(self.parameters)
             delta = self.through_output(done[-1], d_output)
-            self.backward_pass(X, done, delta, flat, key)
-            if waits:
-                self.sum[...] = (self.sum if self.waiting_weighs else 0) + flat
-                self.waiting_weighs = True
-            else:
-                self.clip_and_descend(flat, 1.0, lr)
+            self.backward_pass(X, done, delta, gradient, key)
+            gradient = self.without_frozen(gradient)
+            if not waits:
+                self.clip_and_descend(gradient, 1.0, lr)
             for l in self.followed:
                 follow(self.running[l], done[l].moments, len(X))
         self.seen += 1
         if waits:
-            self.waiting += 1
+            self.waiting.append(gradient)
             self.waiting_divisor += divisor
-            if self.waiting == self.accumulate or ends:
+            if len(self.waiting) == self.accumulate or ends:
                 self.flush(lr)
         return total, divisor
 
@@ -337,9 +349,9 @@ class Engine:
         self.descend_pass(flat, lr)
 
     def flush(self, lr: float | None = None) -> None:
-        if self.waiting_weighs:
+        if (total := tree_sum(self.waiting)) is not None:
             scale = 1 / self.waiting_divisor
-            self.clip_and_descend(self.sum, scale, self.lr if lr is None else lr)
+            self.clip_and_descend(total, scale, self.lr if lr is None else lr)
         self.forget_waiting()
 
     # --- what Network calls -----------------------------------------------------------
@@ -381,11 +393,7 @@ class Engine:
         )
 
     def train_step(self, X: Array, y: Array, weight: Array | None) -> float:
-        accumulate, self.accumulate = self.accumulate, 1  # what waits goes on waiting
-        try:
-            total, divisor = self.step(X, y, weight, self.lr, True)
-        finally:
-            self.accumulate = accumulate
+        total, divisor = self.step(X, y, weight, self.lr)
         return total / divisor if divisor else total
 
     def losses(self, a: Array, y: Array, weight: Array) -> Array:
@@ -418,7 +426,8 @@ class Engine:
             lr = self.lr
             if rates is not None:
                 lr = float(rates[min(self.steps - begun, len(rates) - 1)])
-            here, size = self.step(X[at], y[at], w, lr, ends and end == len(X))
+            waits, last = self.accumulate > 1, ends and end == len(X)
+            here, size = self.step(X[at], y[at], w, lr, waits, last)
             if not np.isfinite(here):
                 return first, total, divisor, False
             first, total, divisor = end, total + here, divisor + size
@@ -563,6 +572,28 @@ def weight_sum(n: int, weight: Array | None) -> float:
     if weight is None:
         return float(n)
     return float((weight if weight.ndim == 1 else weight.mean(axis=1)).sum())
+
+
+def tree_sum(gradients: Sequence[Array | None]) -> Array | None:
+    """The sum of the gradients of mini-batches, as a binary tree over their numbers.
+
+    The left half are as many as the largest power of two below their number.  So blocks
+    of 2^j whose first number is a multiple of 2^j are trees of their own, and 2, 4, 8
+    processes may sum one each.  What is None, for weights that are all 0, adds nothing.
+
+    Examples
+    --------
+    >>> from bpcore.reference.engine import tree_sum
+    >>> tree_sum(["a", "b", "c", None, "e"])
+    'abce'
+    """
+    if len(gradients) < 2:
+        return gradients[0] if gradients else None
+    half = 1 << (len(gradients) - 1).bit_length() - 1
+    left, right = tree_sum(gradients[:half]), tree_sum(gradients[half:])
+    if left is None or right is None:
+        return right if left is None else left
+    return left + right
 
 
 class _Rows:
