@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 
 import bpcore as bp
-from bpcore.stopping import ATTEMPTS, complete
+from bpcore.interrupts import ATTEMPTS, complete
 
 QUIET = {"progress": False}
 rng = np.random.default_rng(0)
 X = rng.normal(size=(20, 3)).astype("float32")
 Y = X[:, :2] * 2
 #: Modules a line of which may be interrupted.
-WITHIN = ("training", "stopping", "history", "snapshot", "learner", "lbfgs", "network")
+WITHIN = ("training", "interrupts", "stopping", "history", "snapshot", "learner")
+WITHIN += ("lbfgs", "network")
 EPOCHS = 4
 
 

@@ -259,7 +259,7 @@ cdef void clear_frozen(const net_t *net, char *gradient) noexcept nogil:
 # their numbers 0 .. m-1:
 #
 #     S(0, i) = gradient of mini-batch i
-#     S(j, i) = S(j-1, 2i) + S(j-1, 2i+1)          of mini-batches i 2^j .. (i+1) 2^j - 1
+#     S(j, i) = S(j-1, 2i) + S(j-1, 2i+1)      of mini-batches i 2^j .. (i+1) 2^j - 1
 #
 # in which what is missing adds nothing: mini-batches from m on, and those whose weights
 # are all 0.  After i mini-batches the blocks that wait are those of the ones in i, from

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,9 +10,9 @@ from numpy.typing import NDArray
 
 from bpcore import _validation as door
 from bpcore.errors import DivergenceError
+from bpcore.interrupts import raise_if_stopped
 from bpcore.model.memory import Real
 from bpcore.numerical import CENTRAL_STEP, numerical_gradient
-from bpcore.stopping import raise_if_stopped
 
 if TYPE_CHECKING:
     from bpcore.data import Batch
@@ -85,37 +86,51 @@ class Differences:
         first: int,
         total: float,
         divisor: float,
-        seconds: float,
         most: int,
         ends: bool,
         rates: NDArray[np.float64] | None,
+        progress: Callable[[int], object] | None = None,
     ) -> tuple[int, float, float, bool]:
-        """One step of the network, as the engine's `run` makes many.
+        """Steps of the network, as the engine's `run` makes them.
 
-        Every mini-batch ends the turn, so `seconds`, `most` and `ends` have no say.
+        Every mini-batch is a step, so `ends` has no say.
         """
         network, engine = self.network, self.network._engine
-        end = min(first + batch_size, len(X))
-        if network._design.joins_last and len(X) - end == 1:
-            end = len(X)
-        at = slice(first, end) if order is None else order[first:end]
-        batch = X[at], y[at], None if weight is None else weight[at]
-        moments, rows = network._new_moments(), float(end - first)
-        if batch[2] is not None and not batch[2].any():
+        before, made, begun = engine.steps, 0, 0
+        while first < len(X) and (begun < most or not most):
+            end = min(first + batch_size, len(X))
+            if network._design.joins_last and len(X) - end == 1:
+                end = len(X)
+            at = slice(first, end) if order is None else order[first:end]
+            batch = X[at], y[at], None if weight is None else weight[at]
+            rate = None if rates is None else rates[min(made, len(rates) - 1)]
+            try:
+                loss = self._step(*batch, rate)
+            except DivergenceError:
+                return first, total, divisor, False
+            made = engine.steps - before
+            total, divisor = total + (end - first) * loss, divisor + (end - first)
+            first, begun = end, begun + 1
+            if progress is not None:
+                progress(first)
+        return first, total, divisor, True
+
+    def _step(self, X: Any, y: Any, weight: Any, rate: float | None) -> float:
+        """One step; returns the loss before it, 0 where all weights are 0: no step."""
+        network, engine = self.network, self.network._engine
+        if weight is not None and not weight.any():
             engine.seen += 1
-            return end, total, divisor + rows, True
-        try:
-            loss = _finite(network._training_loss(*batch, moments))
-            if moments is not None:
-                _finite(float(np.abs(moments).max()))
-            gradient = self.by_parameters(batch, frozen=False)
-        except DivergenceError:
-            return first, total, divisor, False
-        if rates is not None:
-            engine.lr = rates[0]
+            return 0.0
+        moments = network._new_moments()
+        loss = _finite(network._training_loss(X, y, weight, moments))
+        if moments is not None:
+            _finite(float(np.abs(moments).max()))
+        gradient = self.by_parameters((X, y, weight), frozen=False)
+        if rate is not None:
+            engine.lr = rate
         flat: Real = door.in_dtype(gradient, network.dtype)
-        engine.apply(flat, moments, end - first)
-        return end, total + rows * loss, divisor + rows, True
+        engine.apply(flat, moments, len(X))
+        return loss
 
 
 def _as_float64(batch: Batch) -> Batch:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from bpcore._errstate import callers_errstate, own_errstate
 from bpcore.errors import DivergenceError
+from bpcore.interrupts import complete, raise_if_stopped
 from bpcore.model.memory import Real
 from bpcore.optimizers import LBFGS
-from bpcore.stopping import complete, raise_if_stopped
 
 if TYPE_CHECKING:
     from bpcore.history import History
@@ -52,7 +52,6 @@ def loss_and_gradient(
     # Batch norm takes the moments of all rows, and a loss function need be no mean.
     whole = "batch" in network.norms or network._design.asks
     at_a_time = len(X) if whole else min(ROWS_AT_A_TIME, len(X))
-    network._reserve(at_a_time, network.input_noise > 0)
     for first in range(0, len(X), at_a_time):
         raise_if_stopped()
         rows = slice(first, first + at_a_time)

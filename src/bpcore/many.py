@@ -19,10 +19,9 @@ from bpcore import _validation as door
 from bpcore import fitting
 from bpcore.errors import DivergenceError
 from bpcore.history import History
+from bpcore.interrupts import SLICE, Stopped, raise_if_stopped, stopped_by
 from bpcore.model.threads import n_threads as thread_count
 from bpcore.network import Network
-from bpcore.stopping import Stopped, raise_if_stopped, stopped_by
-from bpcore.training import SLICE
 
 #: Seconds after an interrupt within which another one is ignored: threads stop by then,
 #: unless a callback goes on.

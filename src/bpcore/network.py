@@ -32,7 +32,6 @@ from bpcore.model.gradients import Gradients, Tape
 from bpcore.model.memory import aligned_zeros, part
 from bpcore.model.threads import n_threads as thread_count
 from bpcore.optimizers import SGD, Optimizer
-from bpcore.stopping import raise_if_stopped
 from bpcore.weights import (
     ClassWeight,
     Weights,
@@ -46,8 +45,8 @@ if TYPE_CHECKING:
 
     from bpcore import graph
 
-#: Rows that predict and evaluate work on at a time.
-ROWS_AT_A_TIME = 256
+#: Rows that a loss function is tried with before it gets all of them.
+FEW_ROWS = 256
 
 #: Attributes that are copied as they are.
 COPIED = (
@@ -685,9 +684,7 @@ class Network(Learner):
                 X, y, sample_weight, class_weight
             )
             self._require_rows(len(rows))
-            with self._engine:
-                self._reserve(len(rows))
-                loss = self._engine.train_step(rows, targets, weight)
+            loss = self._engine.train_step(rows, targets, weight)
         if loss != loss:  # NaN
             raise DivergenceError(
                 f"{self._design.diverging} of this mini-batch is not finite; nothing "
@@ -782,9 +779,7 @@ class Network(Learner):
         self._require_rows(len(rows))
         flat, dX = np.empty_like(self._parameters), np.empty_like(rows)
         moments = self._new_moments()
-        with self._engine:
-            self._reserve(len(rows))
-            loss = self._engine.gradients(rows, targets, weight, flat, dX, moments)
+        loss = self._engine.gradients(rows, targets, weight, flat, dX, moments)
         return self._as_gradients(loss, flat, dX, moments, weighs)
 
     def _training_loss(
@@ -794,9 +789,7 @@ class Network(Learner):
 
         The moments that batch norm finds go into `moments`.
         """
-        with self._engine:
-            self._reserve(len(rows))
-            loss: float = self._engine.training_loss(rows, targets, weight, moments)
+        loss: float = self._engine.training_loss(rows, targets, weight, moments)
         return loss
 
     def _new_moments(self) -> Real | None:
@@ -959,14 +952,7 @@ class Network(Learner):
 
     def _write_outputs(self, rows: Real, out: Real, checks_X: bool) -> bool:
         """Write the outputs; False, with `out` half written, if X is not finite."""
-        first, finite = 0, True
-        with self._engine:
-            self._reserve(min(len(rows), ROWS_AT_A_TIME))
-            while finite and first < len(rows):
-                raise_if_stopped()
-                first, finite = self._engine.predict(
-                    rows, out, first, ROWS_AT_A_TIME, training.SLICE, checks_X
-                )
+        finite: bool = self._engine.predict(rows, out, checks_X)
         return finite
 
     def predict_one(self, x: ArrayLike) -> Real:
@@ -1073,25 +1059,12 @@ class Network(Learner):
 
     def _mean_loss(self, rows: Any, targets: Any, weight: Any) -> float:
         """sum(w E) / sum(w) of data of any size."""
-        n, first, total, divisor = len(rows), 0, 0.0, 0.0
         if weight is not None:
             weight = scaled_to_normal(weight)
-        with self._engine:
-            if isinstance(self._design.loss, CustomLoss):
+        if isinstance(self._design.loss, CustomLoss):
+            with self._engine:
                 return self._mean_of_function(rows, targets, weight)
-            self._reserve(min(n, ROWS_AT_A_TIME))
-            while first < n:
-                raise_if_stopped()
-                first, total, divisor = self._engine.evaluate(
-                    rows,
-                    targets,
-                    weight,
-                    first,
-                    total,
-                    divisor,
-                    ROWS_AT_A_TIME,
-                    training.SLICE,
-                )
+        total, divisor = self._engine.evaluate(rows, targets, weight)
         return total / divisor if divisor else 0.0
 
     def _mean_of_function(self, rows: Any, targets: Any, weight: Any) -> float:
@@ -1101,7 +1074,7 @@ class Network(Learner):
         all are computed.
         """
         weight = np.ones(len(rows)) if weight is None else weight
-        for n in sorted({min(ROWS_AT_A_TIME, len(rows)), len(rows)}):
+        for n in sorted({min(FEW_ROWS, len(rows)), len(rows)}):
             a, y = self._outputs(rows[:n]), targets[:n].copy()
             E = self._engine.losses(a, y, weight[:n])
         return math.fsum(E) / math.fsum(weight)
@@ -1175,7 +1148,6 @@ class Network(Learner):
         n = len(rows)
         self._require_rows(n)
         with self._engine:
-            self._reserve(n)
             size, places = self._engine.tape_size(n)
             memory = aligned_zeros(size, np.uint8)
             seen = self._engine.seen
@@ -1233,11 +1205,7 @@ class Network(Learner):
             )
         flat, dX = np.empty_like(self._parameters), np.empty_like(X)
         moments = self._new_moments()
-        with self._engine:
-            self._reserve(n)
-            self._engine.backward(
-                X, tape.memory, tape.seen, d_output, flat, dX, moments
-            )
+        self._engine.backward(X, tape.memory, tape.seen, d_output, flat, dX, moments)
         return self._as_gradients(None, flat, dX, moments)
 
     def node(self, x: graph.Variable | ArrayLike) -> graph.Variable:
@@ -1467,16 +1435,3 @@ class Network(Learner):
         X, y, *weight = item
         batch = self._batch(X, y, weight[0] if weight else None, of, some=False)
         return self._with_class_weights(batch, class_weights, of, some=False)
-
-    def _reserve(self, n: int, gathers: bool = False) -> None:
-        """A workspace for n rows, kept until a larger one is asked for.
-
-        `gathers` asks for room to copy rows of X together.  The caller holds the engine
-        until it has used it.
-        """
-        engine = self._engine
-        gathers = gathers or self.input_noise > 0
-        if n > engine.capacity or (gathers and not engine.gathers):
-            n, gathers = max(n, engine.capacity), gathers or engine.gathers
-            size = engine.drop_workspace(n, gathers)
-            engine.use_workspace(aligned_zeros(size, np.uint8), n, gathers)

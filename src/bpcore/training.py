@@ -21,25 +21,22 @@ from bpcore.data import (
     Batch,
     Stream,
     batch_count,
-    largest_batch,
     without_single_rows,
 )
 from bpcore.differences import Differences
 from bpcore.errors import DivergenceError
 from bpcore.history import History
+from bpcore.interrupts import complete, raise_if_stopped
 from bpcore.metrics import Metric
 from bpcore.optimizers import LBFGS
 from bpcore.progress import progress
 from bpcore.schedules import ReduceOnPlateau
 from bpcore.snapshot import IN_MEMORY, Snapshot
-from bpcore.stopping import Quantity, Watch, complete, raise_if_stopped
+from bpcore.stopping import Quantity, Watch
 
 if TYPE_CHECKING:
     from bpcore.network import Network
 
-
-#: Seconds the engine runs before the interpreter may look at signals and the bar.
-SLICE = 0.05
 
 #: Epochs that run in one go, if time allows; and the most rows, and rows times
 #: parameters, of an epoch that surely takes less than a slice of time.
@@ -267,14 +264,10 @@ class Fit:
         network, data, history = self.network, self.data, self.history
         assert not isinstance(data, Stream)
         n, size = len(data[0]), self.batch_size
-        order = np.empty(n, np.int64) if self.shuffle else None
-        words = np.empty(n, np.uint64) if self.shuffle else None
-        joins = network._design.joins_last
-        batches = batch_count(n, size, joins)
+        bits = network._bits if self.shuffle else None
+        batches = batch_count(n, size, network._design.joins_last)
         steps = _ceil(batches, self.accumulate)
         arrays = _what_changes(network)
-        copies = [np.empty_like(array) for array in arrays]
-        network._reserve(largest_batch(n, size, joins), gathers=order is not None)
         done = 8
         while len(history) < self.epochs:
             raise_if_stopped()
@@ -288,8 +281,7 @@ class Fit:
             before = length, network._epochs, self.watch.best, history.best_epoch
             try:
                 _, batch = network._engine.run_epochs(
-                    *(*data, order, words, network._bits, size, losses, seconds),
-                    *(SLICE, rates, arrays, copies),
+                    *data, bits, size, losses, seconds, rates, arrays
                 )
             finally:  # an interrupt may come at any line
                 done = (network._engine.seen - seen) // batches
@@ -490,13 +482,12 @@ class Pass(ABC):
 
     def step(self, data: Batch, order: Any, size: int, first: int, **how: Any) -> int:
         """Mini-batches from row `first` on; returns the row to go on from."""
-        raise_if_stopped()
         X, y, weight = data
         before, seen = (self.total, self.divisor), self.fit.network._engine.seen
         most = 1 if self.fit.batch_callbacks else 0
         descent = self.fit.numerical or self.fit.network._engine
         after, self.total, self.divisor, finite = descent.run(
-            X, y, weight, order, size, first, *before, SLICE, most, **how
+            X, y, weight, order, size, first, *before, most, **how
         )
         self.batches += self.fit.network._engine.seen - seen
         if not finite:
@@ -520,8 +511,8 @@ class Pass(ABC):
 class ArrayPass(Pass):
     """One epoch over arrays, in an order or as they lie.
 
-    The engine runs without the GIL for a slice of time, then comes back here, where the
-    interpreter handles signals: an interrupt comes between two mini-batches.
+    The engine goes through all of it, or from one mini-batch to the next where there
+    are callbacks for them.
     """
 
     def __init__(
@@ -535,7 +526,6 @@ class ArrayPass(Pass):
         self.data, self.order = data, order
         n, joins = len(data[0]), fit.network._design.joins_last
         batches = batch_count(n, fit.batch_size, joins)
-        self.largest = largest_batch(n, fit.batch_size, joins)
         self.rates = fit.network._rates(_ceil(batches, fit.accumulate))
 
     def run(self) -> None:
@@ -543,13 +533,10 @@ class ArrayPass(Pass):
         n, begun = len(self.data[0]), network._engine.steps
         rates = self.rates
         while first < n and not self.stopped:
-            network._reserve(self.largest, gathers=self.order is not None)
             if self.fit.batch_callbacks:  # which may make steps, and change the rate
-                rest = network._rates(1)
-            else:
-                rest = None if rates is None else rates[network._engine.steps - begun :]
-            first = self.step(self.data, self.order, size, first, ends=True, rates=rest)
-            self.fit.bar.advance(first)
+                rates = network._rates(1)
+            how = {"ends": True, "rates": rates, "progress": self.fit.bar.advance}
+            first = self.step(self.data, self.order, size, first, **how)
         steps = network._engine.steps - begun
         if rates is not None and steps and not self.fit.batch_callbacks:
             network._engine.lr = rates[steps - 1]
@@ -573,11 +560,7 @@ class StreamPass(Pass):
         for data in batches:
             n = len(data[0])
             network._require_rows(n, f"mini-batch {self.batches + 1}: ")
-            network._reserve(n)
-            rates = network._rates(1)
-            first = 0
-            while first < n:
-                first = self.step(data, None, n, first, ends=False, rates=rates)
+            self.step(data, None, n, 0, ends=False, rates=network._rates(1))
             rows += n
             self.fit.bar.advance(rows)
             if self.stopped:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcore import interrupts
 from bpcore._errstate import methods_own_errstate
 from bpcore.activations import ACTIVATIONS
 from bpcore.losses import CustomLoss
@@ -32,6 +33,9 @@ from bpcore.reference.losses import weighted_loss
 from bpcore.reference.optimizers import clip_norm, descend, limit_norms
 
 Array = NDArray[Any]
+
+#: Rows that are predicted or evaluated at a time.
+ROWS_AT_A_TIME = 256
 
 
 @dataclass
@@ -55,6 +59,8 @@ class Layer:
 class Engine:
     """``bpcore._engine.Engine`` in NumPy: same methods, same order, same buffers."""
 
+    capacity = 0  # NumPy needs no workspace
+
     def __init__(
         self,
         kernels: object,
@@ -69,14 +75,10 @@ class Engine:
         self.parts = design.layout.views(parameters)
         stored = np.zeros(0) if running is None else running
         self.running = design.layout.moments(stored)
-        self.capacity, self.gathers, self.lr, self.steps, self.seen = (
-            0,
-            False,
-            0.0,
-            0,
-            0,
-        )
+        self.lr, self.steps, self.seen = 0.0, 0, 0
         self.layer_steps = tuple(0 for _ in self.layers)
+        #: Gradients of mini-batches that wait; None where all weights are 0.
+        self.waiting: list[Array | None] = []
         self.accumulate = 1
 
     def __enter__(self) -> Engine:
@@ -117,9 +119,7 @@ class Engine:
         self.forget_waiting()
 
     def forget_waiting(self) -> None:
-        #: The gradient of each mini-batch, None where all weights are 0.
-        self.waiting: list[Array | None] = []
-        self.waiting_divisor = 0.0
+        self.waiting, self.waiting_divisor = [], 0.0
 
     def use_threads(self, n_threads: int) -> None:
         """Only kept: NumPy's threads are its own."""
@@ -139,12 +139,6 @@ class Engine:
 
     def predict_one_at_once(self, x: object, out: Array) -> None:
         """As `step_at_once`."""
-
-    def drop_workspace(self, n: int, gathers: bool) -> int:
-        return 0
-
-    def use_workspace(self, workspace: Array, n: int, gathers: bool) -> None:
-        self.capacity, self.gathers = n, gathers
 
     # --- one mini-batch ---------------------------------------------------------------
 
@@ -356,41 +350,23 @@ class Engine:
 
     # --- what Network calls -----------------------------------------------------------
 
-    def predict(
-        self,
-        X: Array,
-        out: Array,
-        first: int,
-        rows_at_a_time: int,
-        seconds: float,
-        looks: bool,
-    ) -> tuple[int, bool]:
-        rows = slice(first, first + rows_at_a_time)
-        if looks and not np.isfinite(X[rows]).all():
-            return first, False
-        out[rows] = self.forward_pass(X[rows], False, self.design.activations[-1])[-1].a
-        return rows.stop, True
+    def predict(self, X: Array, out: Array, checks_X: bool) -> bool:
+        for rows in slices(len(X)):
+            if checks_X and not np.isfinite(X[rows]).all():
+                return False
+            done = self.forward_pass(X[rows], False, self.design.activations[-1])
+            out[rows] = done[-1].a
+        return True
 
-    def evaluate(
-        self,
-        X: Array,
-        y: Array,
-        weight: Array | None,
-        first: int,
-        total: float,
-        divisor: float,
-        rows_at_a_time: int,
-        seconds: float,
-    ) -> tuple[int, float, float]:
-        rows = slice(first, first + rows_at_a_time)
-        w = None if weight is None else weight[rows]
-        out = self.forward_pass(X[rows], False, self.f_last)[-1]
-        here = weight_sum(len(out.a), w)
-        return (
-            rows.stop,
-            total + self.loss_pass(out, y[rows], w, here)[0],
-            divisor + here,
-        )
+    def evaluate(self, X: Array, y: Array, weight: Array | None) -> tuple[float, float]:
+        total = divisor = 0.0
+        for rows in slices(len(X)):
+            w = None if weight is None else weight[rows]
+            out = self.forward_pass(X[rows], False, self.f_last)[-1]
+            here = weight_sum(len(out.a), w)
+            total += self.loss_pass(out, y[rows], w, here)[0]
+            divisor += here
+        return total, divisor
 
     def train_step(self, X: Array, y: Array, weight: Array | None) -> float:
         total, divisor = self.step(X, y, weight, self.lr)
@@ -410,13 +386,14 @@ class Engine:
         first: int,
         total: float,
         divisor: float,
-        seconds: float,
         most: int,
         ends: bool,
         rates: Any,
+        progress: Callable[[int], object] | None = None,
     ) -> tuple[int, float, float, bool]:
-        deadline, begun = time.monotonic() + seconds, self.steps
-        while first < len(X):
+        begun, made = self.steps, 0
+        deadline = time.monotonic() + float(interrupts.SLICE)
+        while first < len(X) and (made < most or not most):
             end = min(first + batch_size, len(X))
             if "batch" in self.design.norms and len(X) - end == 1:
                 end = len(X)  # no mini-batch of one row
@@ -426,13 +403,16 @@ class Engine:
             lr = self.lr
             if rates is not None:
                 lr = float(rates[min(self.steps - begun, len(rates) - 1)])
+            interrupts.raise_if_stopped()
             waits, last = self.accumulate > 1, ends and end == len(X)
             here, size = self.step(X[at], y[at], w, lr, waits, last)
             if not np.isfinite(here):
                 return first, total, divisor, False
             first, total, divisor = end, total + here, divisor + size
-            if most or time.monotonic() >= deadline:
-                break
+            made += 1
+            if progress and (end == len(X) or time.monotonic() >= deadline):
+                progress(first)
+                deadline = time.monotonic() + float(interrupts.SLICE)
         return first, total, divisor, True
 
     def gradients(
@@ -565,6 +545,13 @@ class Engine:
             ):
                 if running is not None and factor:
                     follow(running, of_batch, n)
+
+
+def slices(n: int) -> Iterator[slice]:
+    """Rows that are predicted or evaluated at a time; in between it may be stopped."""
+    for first in range(0, n, ROWS_AT_A_TIME):
+        interrupts.raise_if_stopped()
+        yield slice(first, first + ROWS_AT_A_TIME)
 
 
 def weight_sum(n: int, weight: Array | None) -> float:

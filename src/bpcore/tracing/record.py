@@ -120,7 +120,6 @@ def record(
     losses = np.empty(n)
     d_output = np.empty((n, network.sizes[-1]), network.dtype)
     memory = aligned_zeros(size, np.uint8)
-    network._reserve(n)
     lr, step, seen = network.lr, engine.steps + 1, engine.seen
     layer_steps = tuple(steps + 1 for steps in engine.layer_steps)
     into = flat, dX, moments, memory, losses, d_output
