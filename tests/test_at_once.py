@@ -72,7 +72,6 @@ def test_every_form_of_the_data_gives_the_same_bits(rows):
     for x_form, x in ways(X[:rows], "float64"):
         for y_form, y in ways(LABELS[:rows], *INTEGERS):
             net = classifier()
-            net.learner.reserve(6)  # or the short way stays closed
             assert net.train_step(x, y) == loss, (x_form, y_form)
             assert net.parameters.tobytes() == expected.parameters.tobytes()
 
@@ -92,8 +91,6 @@ def test_targets(loss, output, dtype):
         for _ in range(2)
     ]
     x, y = X.astype(dtype), TARGETS.astype(dtype)
-    for net in nets:
-        net.learner.reserve(6)
     assert nets[0].learner.engine.step_at_once(x, y) is not None
     long_way(nets[1], "train_step", x, y)
     assert nets[0].parameters.tobytes() == nets[1].parameters.tobytes()
@@ -101,8 +98,6 @@ def test_targets(loss, output, dtype):
 
 def test_one_output_takes_a_vector():
     nets = [bp.Network([3, 1], **SETTINGS) for _ in range(2)]
-    for net in nets:
-        net.learner.reserve(6)
     assert nets[0].learner.engine.step_at_once(X, TARGETS[:, 0].copy()) is not None
     long_way(nets[1], "train_step", X, TARGETS[:, :1])
     assert nets[0].parameters.tobytes() == nets[1].parameters.tobytes()
@@ -136,7 +131,6 @@ def spoilt(array, at, value):
 )
 def test_what_is_wrong_is_refused_and_changes_nothing(x, y):
     net = classifier()
-    net.learner.reserve(6)
     before = net.parameters.copy()
     assert net.learner.engine.step_at_once(x, y) is None
     with pytest.raises((ValueError, TypeError)):
@@ -146,7 +140,6 @@ def test_what_is_wrong_is_refused_and_changes_nothing(x, y):
 
 def test_data_that_are_the_parameters_go_the_long_way():
     net = bp.Network([4, 4], **SETTINGS)
-    net.learner.reserve(4)
     assert net.learner.engine.step_at_once(net.weights[0], TARGETS[:4]) is None
     assert net.learner.engine.step_at_once(TARGETS[:4], net.weights[0]) is None
     assert net.learner.engine.step_at_once(TARGETS[:4].copy(), TARGETS[:4]) is not None
@@ -163,7 +156,6 @@ def test_the_long_way_copies_data_that_are_the_parameters():
 
 def test_predictions():
     net = classifier()
-    net.learner.reserve(6)
     for x in (X, X[:1], X[2], X[:6].copy()):
         at_once = net.learner.engine.predict_at_once(x)
         slow = long_way(net, "predict", x)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import bpcore as bp
-from bpcore import _dispatch, training
+from bpcore import _dispatch, interrupts
 
 #: Sets whose builds have a fused multiply-add, and so the same bits.
 FUSED = [isa for isa in _dispatch.available if isa != "x86_64_v2"]
@@ -165,10 +165,10 @@ def test_when_the_engine_comes_up_for_air(monkeypatch, seconds):
     """Signals are looked at after a slice of time; no sum may depend on when."""
     whole = make((9, 20, 7))
     X, y = batch(whole, 900)
-    monkeypatch.setattr(training, "SLICE", 3.0)
+    monkeypatch.setattr(interrupts, "SLICE", 3.0)
     expected = whole.fit(X, y, epochs=2, validation=(X, y), progress=False)
     sliced = make((9, 20, 7))
-    monkeypatch.setattr(training, "SLICE", seconds)
+    monkeypatch.setattr(interrupts, "SLICE", seconds)
     history = sliced.fit(X, y, epochs=2, validation=(X, y), progress=False)
     assert sliced.parameters.tobytes() == whole.parameters.tobytes()
     assert history.loss.tobytes() == expected.loss.tobytes()

@@ -60,14 +60,17 @@ def test_doctests_of_kernels(isa):
 
 
 #: Attributes of the engine, which are no methods.
-FIELDS = {"capacity", "gathers", "n_threads", "lr", "steps", "layer_steps", "seen"}
+FIELDS = {"capacity", "gathers", "n_threads", "accumulate"}
+FIELDS |= {"lr", "steps", "layer_steps", "seen"}
 
 
 def public_functions(module):
     return sorted(
         name
         for name, value in vars(module).items()
-        if not name.startswith("_") and callable(value)
+        if not name.startswith("_")
+        and callable(value)
+        and value.__module__.split(".")[-1] == module.__name__.split(".")[-1]
     )
 
 

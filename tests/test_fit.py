@@ -187,7 +187,7 @@ def test_pauses_for_signals_change_nothing(shuffle, monkeypatch):
     net, paused = small(), small()
     options = {"sample_weight": WEIGHTS, "batch_size": 4, "shuffle": shuffle, **QUIET}
     losses = net.fit(X, LABELS, **options).loss
-    monkeypatch.setattr("bpcore.training.epoch.SLICE", 0.0)  # after every mini-batch
+    monkeypatch.setattr("bpcore.interrupts.SLICE", 0.0)  # after every mini-batch
     assert np.array_equal(paused.fit(X, LABELS, **options).loss, losses)
     assert bits(paused) == bits(net)
 
@@ -665,8 +665,7 @@ class Lingering:
 def test_one_network_in_two_threads_is_refused(holder, use, monkeypatch):
     net, other = small(), small()
     slices = Lingering()
-    for module in ("learner", "epoch", "fit"):
-        monkeypatch.setattr(f"bpcore.training.{module}.SLICE", slices)
+    monkeypatch.setattr("bpcore.interrupts.SLICE", slices)
     with ThreadPoolExecutor(1) as pool:
         held = pool.submit(USES[holder], net)
         try:
@@ -698,7 +697,7 @@ LONG_RUNS = {
 @pytest.mark.parametrize("run", LONG_RUNS.values(), ids=list(LONG_RUNS))
 def test_other_threads_run_meanwhile(run, monkeypatch):
     # In one go: between slices of time others would run in any case.
-    monkeypatch.setattr("bpcore.training.epoch.SLICE", 60.0)
+    monkeypatch.setattr("bpcore.interrupts.SLICE", 60.0)
     net = bp.Network([256, 1024, 256], optimizer=bp.SGD(1e-6), rng=0)
     few = np.zeros((64, 256), "float32")
     # As many rows as take about a fifth of a second, whatever the processor.

@@ -406,10 +406,10 @@ def test_a_fit_many_within_a_callback_stops_too():
         stop.set()
 
     def run():
-        with bp.stopping.stopped_by(stop):
+        with bp.interrupts.stopped_by(stop):
             try:
                 nets[0].fit(X, LABELS, callbacks=[nested], **QUIET)
-            except bp.stopping.Stopped:
+            except bp.interrupts.Stopped:
                 ended.append(True)
 
     ended = []

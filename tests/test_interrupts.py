@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import bpcore as bp
+from bpcore.interrupts import ATTEMPTS, complete
 from bpcore.model.snapshot import Snapshot
 from bpcore.training.fit import Fit
-from bpcore.training.watch import ATTEMPTS, complete
 from helpers import everything
 
 QUIET = {"progress": False}
@@ -17,7 +17,7 @@ rng = np.random.default_rng(0)
 X = rng.normal(size=(20, 3)).astype("float32")
 Y = X[:, :2] * 2
 #: Modules a line of which may be interrupted.
-WITHIN = ("bpcore.training.", "bpcore.model.", "bpcore.network")
+WITHIN = ("bpcore.training.", "bpcore.model.", "bpcore.network", "bpcore.interrupts")
 EPOCHS = 4
 
 

@@ -240,7 +240,7 @@ def test_schedules_that_nobody_watches(lr):
 @pytest.mark.parametrize("lr, batch", [(3.0, True), (1e38, False)])
 def test_divergence_that_nobody_watches(monkeypatch, seconds, lr, batch):
     """The same epoch, batch and message; network and random stream as before it."""
-    monkeypatch.setattr(bp.training, "SLICE", seconds)
+    monkeypatch.setattr(bp.interrupts, "SLICE", seconds)
     results = []
     for callbacks in ([], [watched]):
         net = bp.Network([7, 4], optimizer=bp.SGD(lr, momentum=0.9), rng=0)

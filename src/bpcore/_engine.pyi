@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import ModuleType, TracebackType
 from typing import Any, Self
 
@@ -10,13 +10,12 @@ from bpcore.optimizers import Optimizer
 
 _Array = NDArray[Any]
 
-SQUARES_AT_A_TIME: int
-
 class Engine:
     runs_epochs: bool
     capacity: int
     gathers: bool
     n_threads: int
+    accumulate: int
     lr: float
     def __init__(
         self,
@@ -44,13 +43,6 @@ class Engine:
         state: _Array | None,
         state_apart: int,
     ) -> None: ...
-    def use_gradients(
-        self,
-        gradient: _Array | None,
-        waiting: _Array | None,
-        squares: NDArray[np.float64] | None,
-        accumulate: int,
-    ) -> None: ...
     def accept(
         self, at_once: bool, labels: bool, least: float, most: float
     ) -> None: ...
@@ -59,28 +51,10 @@ class Engine:
     def predict_at_once(self, X: object) -> _Array | None: ...
     def predict_one_at_once(self, x: object, out: _Array) -> _Array | None: ...
     def use_threads(self, n_threads: int, work: int = ...) -> None: ...
-    def drop_workspace(self, n: int, gathers: bool) -> int: ...
-    def use_workspace(self, workspace: _Array, n: int, gathers: bool) -> None: ...
-    def predict(
-        self,
-        X: _Array,
-        out: _Array,
-        first: int,
-        rows_at_a_time: int,
-        seconds: float,
-        looks: bool,
-    ) -> tuple[int, bool]: ...
+    def predict(self, X: _Array, out: _Array, checks_X: bool) -> bool: ...
     def evaluate(
-        self,
-        X: _Array,
-        y: _Array,
-        weight: _Array | None,
-        first: int,
-        total: float,
-        weights: float,
-        rows_at_a_time: int,
-        seconds: float,
-    ) -> tuple[int, float, float]: ...
+        self, X: _Array, y: _Array, weight: _Array | None
+    ) -> tuple[float, float]: ...
     def train_step(self, X: _Array, y: _Array, weight: _Array | None) -> float: ...
     def run(
         self,
@@ -91,27 +65,23 @@ class Engine:
         batch_size: int,
         first: int,
         total: float,
-        weights: float,
-        seconds: float,
+        divisor: float,
         most: int,
         ends: bool,
         rates: NDArray[np.float64] | None,
+        progress: Callable[[int], object] | None = None,
     ) -> tuple[int, float, float, bool]: ...
     def run_epochs(
         self,
         X: _Array,
         y: _Array,
         weight: _Array | None,
-        order: NDArray[np.int64] | None,
-        words: NDArray[np.uint64] | None,
-        bits: np.random.PCG64,
+        bits: np.random.PCG64 | None,
         batch_size: int,
         losses: NDArray[np.float64],
         seconds: NDArray[np.float64],
-        most: float,
         rates: NDArray[np.float64] | None,
         arrays: Sequence[_Array],
-        copies: Sequence[_Array],
     ) -> tuple[int, int]: ...
     def flush(self) -> None: ...
     def gradients(

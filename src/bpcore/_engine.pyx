@@ -1,21 +1,25 @@
 """The engine: one mini-batch forward, backward and updated, without the GIL.
 
-An ``Engine`` is the order in which kernels are called, over raw pointers into buffers
-that ``Network`` owns.  It checks nothing but that it is not entered from two threads
-at once: arrays come C-contiguous, of the network's dtype and of matching shapes (labels
-int64, weights float64).  Only ``step_at_once`` and ``predict_at_once`` look at what
-they are given, to spare a small net the way through Python.  ``reference.Engine`` is
-its twin in NumPy.
+An ``Engine`` is the order in which kernels are called, over raw pointers into
+``Network``'s parameters and optimizer state and into scratch memory of its own.  It
+checks nothing but that it is not entered from two threads at once: arrays come
+C-contiguous, of the network's dtype and of matching shapes (labels int64, weights
+float64).  Only ``step_at_once`` and ``predict_at_once`` check what they are given, to
+spare a small net the way through Python.  ``reference.Engine`` is its twin in NumPy.
 
 The buffers, with n the capacity in rows::
 
-    parameters, state, gradient    W[0] b[0] gain[0] W[1] b[1] ... one after the other
+    parameters, state, blocks      W[0] b[0] gain[0] W[1] b[1] ... one after the other
                                    (gain only of normalised layers)
     workspace                      for each layer a, and where it is needed f(z), z,
                                    hat, inverse and moments; two deltas (n, widest),
-                                   the losses E (n,), gathered rows of X, and a room
-                                   per worker
+                                   the losses E (n,), gathered rows of X, partial sums
+                                   of a norm, and a room per worker
     tape                           what one mini-batch leaves, in an array of its own
+
+Every method that uses the workspace or the blocks first makes them large enough, once
+it has entered the engine.  Methods that may take long run for a slice of time without
+the GIL, then handle signals, and so on: an interrupt comes between two mini-batches.
 
 Every function that takes a worker is run by all workers of a task at once, each
 doing its share of every kernel.  Between kernels all meet, so that each may read what
@@ -30,6 +34,7 @@ from cpython.buffer cimport (
     PyBuffer_Release,
     PyObject_GetBuffer,
 )
+from cpython.exc cimport PyErr_CheckSignals
 from cpython.memoryview cimport PyMemoryView_FromMemory
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc
 from cpython.object cimport Py_TYPE, PyTypeObject
@@ -40,6 +45,9 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy, memset
 
 import numpy as np
+
+from bpcore import interrupts
+from bpcore.model.memory import aligned_zeros
 
 from bpcore._kernels cimport (
     BATCH_NORM,
@@ -81,9 +89,6 @@ cdef extern from "csrc/team.h" nogil:
 
 found_team()
 
-#: Elements of a gradient whose squares are one sum, of which each needs a place.
-SQUARES_AT_A_TIME = SQUARES
-
 
 cdef enum:
     ALIGNMENT = 64
@@ -95,8 +100,10 @@ cdef enum:
     # up and get back; runs of such steps look at the clock every CLOCK_EVERY-th time.
     QUICK = 20_000
     CLOCK_EVERY = 16
-    # Rows that are predicted without looking at the clock.
+    # Rows that are predicted or evaluated at a time.
     AT_ONCE = 256
+    # Bits of the number of mini-batches that make one step together.
+    MOST_BLOCKS = 64
 
 
 cdef struct layer_t:
@@ -137,8 +144,8 @@ cdef struct sums_t:
     double total                    # sum of w E, whose mean is total / divisor
     double divisor                  # rows, or the sum of w
     Py_ssize_t waiting              # mini-batches whose gradients wait for a step,
-    double waiting_divisor          # the divisor of their mean, and whether any of
-    bint waiting_weighs             # their rows has a weight above 0
+    double waiting_divisor          # the divisor of their mean,
+    uint64_t present                # bit b: net.blocks[b] holds a sum of them
     int64_t steps                   # made
     Py_ssize_t accumulate           # mini-batches for a step
 
@@ -174,9 +181,6 @@ cdef struct net_t:
     uint64_t seed                   # of what is random while training
     double input_noise
     bint draws                      # whether anything is random while training
-    char *gradient                  # stored, NULL where it need not be
-    char *waiting                   # sum of gradients
-    double *squares
     sums_t sums
     # The workspace.
     memory_t *memory                # whose layers take turns at two deltas
@@ -184,15 +188,11 @@ cdef struct net_t:
     char *dgain
     double *E
     char *gathered                  # rows of X
+    double *squares                 # partial sums of a norm
     char *rooms
     Py_ssize_t room_size
-
-
-# An array, and room for a copy of it.
-cdef struct copy_t:
-    char *at
-    char *copy
-    Py_ssize_t size
+    # Stored gradients, of blocks of mini-batches while they wait for a step.
+    char *blocks[MOST_BLOCKS]
 
 
 cdef enum what_t:
@@ -212,6 +212,7 @@ cdef struct task_t:
     Py_ssize_t rows                 # of a mini-batch
     Py_ssize_t most                 # mini-batches, 0 for any number
     double deadline
+    Py_ssize_t batches              # mini-batches that were made
     bint ends                       # whether gradients that wait at the end are used
     const double *rates             # learning rate of every step, or NULL
     Py_ssize_t n_rates
@@ -269,6 +270,12 @@ cdef Py_ssize_t batch_rows(const task_t *task, Py_ssize_t first) noexcept nogil:
     if task.what == TRAIN and task.net.batch_norm and left == task.rows + 1:
         return left
     return min(task.rows, left)
+
+
+cdef Py_ssize_t most_rows(const task_t *task) noexcept nogil:
+    """Rows of the largest mini-batch."""
+    cdef bint joined = task.what == TRAIN and task.net.batch_norm
+    return min(task.rows, task.data.n - joined) + joined
 
 
 cdef void walk(void *task_, const worker_t *worker) noexcept nogil:
@@ -336,6 +343,7 @@ cdef void walk(void *task_, const worker_t *worker) noexcept nogil:
             batches += 1
     if worker.index == 0:
         task.first, task.finite, task.sums = first, finite, sums
+        task.batches = batches
         if task.what == TRAIN:
             net.seen[0] += batches
             count_steps(net, sums.steps)
@@ -429,7 +437,121 @@ cdef void flush_waiting(void *task_, const worker_t *worker) noexcept nogil:
     if worker.index == 0:
         prepare(net, task, 0)
     meet(worker)
-    step_from_stored(net, worker, &sums)
+    flush_pass(net, worker, &sums)
+
+
+# --- epochs ---------------------------------------------------------------------------
+
+
+# NumPy's interface of bit generators for C (numpy/random/bitgen.h).
+cdef struct bitgen_t:
+    void *state
+    uint64_t (*next_uint64)(void *state) noexcept nogil
+    unsigned int (*next_uint32)(void *state) noexcept nogil
+    double (*next_double)(void *state) noexcept nogil
+    uint64_t (*next_raw)(void *state) noexcept nogil
+
+
+# An array, and a copy of it.
+cdef struct copy_t:
+    char *at
+    char *copy
+    Py_ssize_t size
+
+
+cdef struct epochs_t:
+    Py_ssize_t count                # at most
+    Py_ssize_t done
+    Py_ssize_t batch                # that diverged, or -1 - array that is not finite
+    double *losses
+    double *seconds
+    double deadline
+    int workers
+    bitgen_t *random                # NULL: in order
+    int64_t *order                  # of the rows
+    uint64_t *words                 # random ones, of which the order is made
+    Py_ssize_t pairs
+    copy_t kept[3]                  # what training changes, as it was
+
+
+cdef Py_ssize_t carve_epochs(
+    char *start, epochs_t *epochs, Py_ssize_t n,
+) noexcept nogil:
+    """Point every part into the memory at `start`; returns its size."""
+    cdef Py_ssize_t i, at = 0
+    if epochs.random != NULL:
+        epochs.order = <int64_t *>part(start, &at, n * sizeof(int64_t))
+        epochs.words = <uint64_t *>part(start, &at, n * sizeof(uint64_t))
+    for i in range(epochs.pairs):
+        epochs.kept[i].copy = part(start, &at, epochs.kept[i].size)
+    return at
+
+
+cdef void walk_epochs(task_t *task, epochs_t *epochs) noexcept nogil:
+    """Epoch after epoch, until the time is over or one diverges."""
+    net = task.net
+    cdef double start = seconds_now(), end
+    cdef int64_t seen
+    while epochs.done < epochs.count:
+        seen = net.seen[0]
+        save(epochs)
+        shuffle_rows(epochs, task.data.n)
+        memset(&task.sums, 0, sizeof(sums_t))
+        task.sums.accumulate = net.accumulate
+        task.first, task.late, task.deadline = 0, False, INFINITY
+        run_job(epochs.workers, net.rooms, net.room_size, walk, task)
+        epochs.batch = diverged(task, epochs)
+        if epochs.batch != 0:
+            restore(epochs)
+            count_steps(net, -task.sums.steps)
+            net.seen[0] = seen
+            return
+        if task.rates != NULL:
+            task.rates += task.sums.steps
+            task.n_rates -= task.sums.steps
+        end = seconds_now()
+        epochs.losses[epochs.done] = mean_loss(task)
+        epochs.seconds[epochs.done] = end - start
+        epochs.done += 1
+        if end >= epochs.deadline:
+            return
+        start = end
+
+
+cdef Py_ssize_t diverged(const task_t *task, const epochs_t *epochs) noexcept nogil:
+    """The mini-batch whose loss was not finite, else -1 - array that is not, or 0."""
+    cdef Py_ssize_t i
+    net = task.net
+    if not task.finite:
+        return task.first // task.rows + 1
+    for i in range(epochs.pairs):
+        array = <const copy_t *>&epochs.kept[i]
+        if not net.k.all_between(array.at, array.size // net.k.itemsize, -net.largest,
+                                 net.largest):
+            return -1 - i
+    return 0
+
+
+cdef void save(const epochs_t *epochs) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(epochs.pairs):
+        memcpy(epochs.kept[i].copy, epochs.kept[i].at, epochs.kept[i].size)
+
+
+cdef void restore(const epochs_t *epochs) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(epochs.pairs):
+        memcpy(epochs.kept[i].at, epochs.kept[i].copy, epochs.kept[i].size)
+
+
+cdef void shuffle_rows(const epochs_t *epochs, Py_ssize_t n) noexcept nogil:
+    """A new order of the rows, if they have one."""
+    cdef Py_ssize_t i
+    if epochs.random != NULL:
+        for i in range(n):
+            epochs.order[i] = i
+            epochs.words[i] = epochs.random.next_raw(epochs.random.state)
+        swap_places(epochs.order, epochs.words, n)
 
 
 # --- a loss in Python -----------------------------------------------------------------
@@ -448,15 +570,6 @@ cdef tuple WHOLE = (int, np.integer)
 cdef tuple NUMBER = (float, int, np.floating, np.integer)
 
 
-# NumPy's interface of bit generators for C (numpy/random/bitgen.h).
-cdef struct bitgen_t:
-    void *state
-    uint64_t (*next_uint64)(void *state) noexcept nogil
-    unsigned int (*next_uint32)(void *state) noexcept nogil
-    double (*next_double)(void *state) noexcept nogil
-    uint64_t (*next_raw)(void *state) noexcept nogil
-
-
 cdef class Engine:
     """Calls the kernels of one network in order.
 
@@ -471,7 +584,8 @@ cdef class Engine:
 
     cdef net_t net
     cdef object kernels, kept, workspace, custom_loss, failure
-    cdef object kept_state, kept_gradients
+    cdef object kept_state
+    cdef list blocks
     cdef object dtype
     cdef char kind
     cdef bint at_once, labels_allowed, asking
@@ -552,6 +666,7 @@ cdef class Engine:
         net.steps, net.seen = &counters[0], &counters[1]
         net.layer_steps = &counters[2]
         net.accumulate = 1
+        self.blocks = []
         self.n_threads, self.work = 1, WORK
 
     def __dealloc__(self):
@@ -574,12 +689,15 @@ cdef class Engine:
         self.depth += 1
         return 0
 
+    cdef void leave(self) noexcept:
+        self.depth -= 1
+
     def __enter__(self):
         self.enter()
         return self
 
     def __exit__(self, *exception):
-        self.depth -= 1
+        self.leave()
 
     # --- buffers ----------------------------------------------------------------------
 
@@ -613,21 +731,39 @@ cdef class Engine:
         net.prepared_lr = NAN
         net.state = NULL if state is None else address(state, PyBUF_WRITABLE)
         self.kept_state = state
+        for i in range(len(self.blocks)):
+            clear_frozen(net, net.blocks[i])
 
-    def use_gradients(self, gradient, waiting, squares, Py_ssize_t accumulate):
-        """Train by stored gradients: zeros as large as the parameters, or None.
-
-        One step for every so many mini-batches, whose gradients wait in `waiting`.
+    @property
+    def accumulate(self):
+        """Mini-batches of `run` that make one step; gradients that wait are forgotten
+        when it is assigned.
         """
+        return self.net.accumulate
+
+    @accumulate.setter
+    def accumulate(self, Py_ssize_t mini_batches):
         net = &self.net
-        net.gradient = NULL if gradient is None else address(gradient, PyBUF_WRITABLE)
-        net.waiting = NULL if waiting is None else address(waiting, PyBUF_WRITABLE)
-        net.squares = (
-            NULL if squares is None else <double *>address(squares, PyBUF_WRITABLE)
-        )
-        net.accumulate = accumulate
+        if mini_batches != net.accumulate:
+            self.blocks = []
+        net.accumulate = mini_batches
         memset(&net.sums, 0, sizeof(sums_t))
-        self.kept_gradients = gradient, waiting, squares
+
+    cdef int reserve_blocks(self, Py_ssize_t batches) except -1:
+        """Memory for the gradients that are stored in so many more mini-batches."""
+        net = &self.net
+        cdef Py_ssize_t count = 0, last = net.accumulate
+        if net.accumulate > 1:
+            if batches < last - net.sums.waiting:
+                last = net.sums.waiting + batches
+            count = bit_length(last)
+        if net.clip_norm > 0:
+            count = max(count, ones(net.sums.waiting) + 1)
+        while len(self.blocks) < count:
+            block = aligned_zeros(net.size, self.dtype)
+            self.blocks.append(block)
+            net.blocks[len(self.blocks) - 1] = address(block, PyBUF_WRITABLE)
+        return 0
 
     @property
     def lr(self):
@@ -639,26 +775,35 @@ cdef class Engine:
         self.net.lr = lr
 
     def use_threads(self, int n_threads, Py_ssize_t work=WORK):
-        """Up to so many, one for every so many multiply-adds of a step.
-
-        The workspace is to be asked for anew.
-        """
+        """Up to so many, one for every so many multiply-adds of a step."""
         self.n_threads, self.work = n_threads, work
-        self.workspace, self.capacity, self.gathers = None, 0, False
+        self.drop_workspace()  # it has room for each
 
-    def drop_workspace(self, Py_ssize_t n, bint gathers):
-        """Forget the workspace; returns the size of one for mini-batches of n rows.
+    cdef void drop_workspace(self) noexcept:
+        self.capacity, self.gathers = 0, False
+        self.carve(NULL, 0, True)
+        self.workspace = None
 
-        Only rows in an order of their own need to be gathered.
+    cdef inline int reserve(self, Py_ssize_t n, bint gathers=False) except -1:
+        """A workspace for mini-batches of n rows, kept until a larger one is needed.
+
+        `gathers` asks for room to copy rows of X together.
         """
-        self.workspace, self.capacity, self.gathers = None, 0, False
-        return self.carve(NULL, n, gathers)
+        gathers |= self.net.input_noise > 0
+        if n > self.capacity or (gathers and not self.gathers):
+            self.grow_workspace(max(n, self.capacity), gathers or self.gathers)
+        return 0
 
-    def use_workspace(self, workspace, Py_ssize_t n, bint gathers):
-        """Work in this 64-byte aligned array, of the size `drop_workspace` told."""
+    cdef int grow_workspace(self, Py_ssize_t n, bint gathers) except -1:
+        """Another workspace; none, if there is no memory for it.
+
+        The old one goes first: both together may be too large.
+        """
+        self.drop_workspace()
+        workspace = aligned_zeros(self.carve(NULL, n, gathers), np.uint8)
         self.carve(address(workspace, PyBUF_WRITABLE), n, gathers)
-        self.workspace = workspace
-        self.capacity, self.gathers = n, gathers
+        self.workspace, self.capacity, self.gathers = workspace, n, gathers
+        return 0
 
     cdef Py_ssize_t carve(self, char *start, Py_ssize_t n, bint gathers) noexcept:
         """Point every part into the workspace at `start`; returns its size."""
@@ -673,8 +818,12 @@ cdef class Engine:
         net.dshift = part(start, &at, net.widest * size)
         net.dgain = part(start, &at, net.widest * size)
         net.E = <double *>part(start, &at, n * sizeof(double))
+        net.gathered = NULL
         if gathers:
             net.gathered = part(start, &at, n * net.layers[0].n_in * size)
+        net.squares = <double *>part(
+            start, &at, ((net.size - 1) // SQUARES + 1) * sizeof(double)
+        )
         net.room_size = 0
         for l in range(net.L):
             room = net.k.room(NULL, n, net.layers[l].n_in, net.layers[l].n_out)
@@ -723,6 +872,7 @@ cdef class Engine:
         self, memory, Py_ssize_t n, bint everything=False,
     ) except NULL:
         """Where the parts of a tape lie, and else of the workspace; to be freed."""
+        self.reserve(n)
         cdef Py_ssize_t size = self.net.L * sizeof(memory_t)
         cdef char *start = address(memory, PyBUF_WRITABLE)
         cdef memory_t *tape = <memory_t *>PyMem_Malloc(size)
@@ -761,15 +911,47 @@ cdef class Engine:
         net = &self.net
         cdef int workers = self.workers(task.what, min(task.rows, task.data.n),
                                         task.data.n - task.first > task.rows)
-        self.enter()
         if (task.data.n - task.first) * net.size < QUICK:  # sooner done than let go
             run_job(workers, net.rooms, net.room_size, job, task)
         else:
             with nogil:
                 run_job(workers, net.rooms, net.room_size, job, task)
-        self.depth -= 1
         self.raise_failure()
         return 0
+
+    cdef int run_slices(self, task_t *task, progress=None) except -1:
+        """`walk` in slices of time to the end, or until a loss or X is not finite.
+
+        Before each slice signals are handled, and after each ``progress(rows done)`` is
+        called: both may raise, and use this engine.
+        """
+        net = &self.net
+        cdef Py_ssize_t most = task.most
+        cdef bint gathers = task.data.targets.order != NULL
+        cdef double total, divisor
+        while True:
+            interrupts.raise_if_stopped()
+            PyErr_CheckSignals()
+            self.reserve(most_rows(task), gathers)
+            if task.what == TRAIN:
+                total, divisor = task.sums.total, task.sums.divisor
+                task.sums = net.sums  # with the gradients that wait
+                task.sums.total, task.sums.divisor = total, divisor
+                task.sums.accumulate, task.sums.steps = net.accumulate, 0
+                self.reserve_blocks((task.data.n - task.first - 1) // task.rows + 1)
+            task.late = False
+            task.deadline = seconds_now() + <double>interrupts.SLICE
+            self.run_task(walk, task)
+            if task.what == TRAIN:
+                net.sums = task.sums
+            if task.rates != NULL:
+                task.rates += min(task.sums.steps, task.n_rates - 1)
+                task.n_rates = max(task.n_rates - task.sums.steps, 1)
+            task.most -= task.batches
+            if progress is not None:
+                progress(task.first)
+            if not task.finite or task.first >= task.data.n or task.most == 0 < most:
+                return 0
 
     cdef int raise_failure(self) except -1:
         """Raise what a loss in Python has raised."""
@@ -778,51 +960,49 @@ cdef class Engine:
             raise failure
         return 0
 
-    def predict(
-        self, X, out, Py_ssize_t first, Py_ssize_t rows_at_a_time, double seconds,
-        bint looks,
-    ):
-        """out = a[L] for a[0] = X from row `first` on, for about so many seconds.
+    def predict(self, X, out, bint checks_X):
+        """out = a[L] for a[0] = X.
 
-        Returns the row to go on from, and false if it `looks` and came upon an X that
-        is not finite.
+        False, with `out` half written, if it `checks_X` and X is not finite.
         """
         cdef task_t task = self.new_task(PREDICT, X)
-        task.looks = looks
+        task.looks = checks_X
         task.out = address(out, PyBUF_WRITABLE)
-        task.first, task.rows = first, rows_at_a_time
-        task.deadline = seconds_now() + seconds
-        self.run_task(walk, &task)
-        return task.first, bool(task.finite)
+        task.rows = AT_ONCE
+        with self:
+            self.run_slices(&task)
+        return bool(task.finite)
 
-    def evaluate(
-        self, X, y, weight, Py_ssize_t first, double total, double divisor,
-        Py_ssize_t rows_at_a_time, double seconds,
-    ):
-        """Add w E and w of the rows from `first` on, for about so many seconds.
-
-        Returns the row to go on from and both sums.
-        """
+    def evaluate(self, X, y, weight):
+        """The sum of w E, and that of w, which its mean is over."""
         cdef task_t task = self.new_task(EVALUATE, X, y, weight)
-        task.first, task.sums.total, task.sums.divisor = first, total, divisor
-        task.rows = rows_at_a_time
-        task.deadline = seconds_now() + seconds
-        self.run_task(walk, &task)
-        return task.first, task.sums.total, task.sums.divisor
+        task.rows = AT_ONCE
+        with self:
+            self.run_slices(&task)
+        return task.sums.total, task.sums.divisor
 
     def train_step(self, X, y, weight):
         """One step; returns the loss before it, or NaN with nothing changed."""
         cdef task_t task = self.new_task(TRAIN, X, y, weight)
-        task.ends = True
-        self.run_task(walk, &task)
+        with self:
+            self.run_step(&task)
         return mean_loss(&task)
+
+    cdef int run_step(self, task_t *task) except -1:
+        """One step of a mini-batch; gradients that wait go on waiting."""
+        task.ends = True
+        task.sums.waiting = self.net.sums.waiting
+        self.reserve(task.rows)
+        if self.net.clip_norm > 0:
+            self.reserve_blocks(0)
+        return self.run_task(walk, task)
 
     def run(
         self, X, y, weight, order, Py_ssize_t batch_size, Py_ssize_t first,
-        double total, double divisor, double seconds, Py_ssize_t most, bint ends,
-        const double[::1] rates,
+        double total, double divisor, Py_ssize_t most, bint ends,
+        const double[::1] rates, progress=None,
     ):
-        """Steps from row `first` of the order on, for about so many seconds.
+        """Steps from row `first` of the order on, to the end or of `most` mini-batches.
 
         Parameters
         ----------
@@ -831,6 +1011,7 @@ cdef class Engine:
         most : mini-batches, 0 for any number
         ends : whether gradients that wait at the last row make a step
         rates : learning rate of every step from here on, or None for `lr`
+        progress : called with the rows done after every slice of time, if not None
 
         Returns
         -------
@@ -844,30 +1025,25 @@ cdef class Engine:
             task.data.targets.order = <const int64_t *>address(order)
         if rates is not None and rates.shape[0] > 0:
             task.rates, task.n_rates = &rates[0], rates.shape[0]
-        task.sums = self.net.sums  # with the gradients that wait
-        task.sums.accumulate, task.sums.steps = self.net.accumulate, 0
         task.first, task.sums.total, task.sums.divisor = first, total, divisor
         task.rows, task.most, task.ends = batch_size, most, ends
-        task.deadline = seconds_now() + seconds
-        self.run_task(walk, &task)
-        self.net.sums = task.sums
+        with self:
+            self.run_slices(&task, progress)
         return task.first, task.sums.total, task.sums.divisor, bool(task.finite)
 
     def run_epochs(
-        self, X, y, weight, int64_t[::1] order, uint64_t[::1] words, bits,
-        Py_ssize_t batch_size, double[::1] losses, double[::1] seconds, double most,
-        const double[::1] rates, arrays, copies,
+        self, X, y, weight, bits, Py_ssize_t batch_size, double[::1] losses,
+        double[::1] seconds, const double[::1] rates, arrays,
     ):
-        """Epoch after epoch that nobody looks at, for about `most` seconds.
+        """Epoch after epoch that nobody looks at, for about a slice of time.
 
         Parameters
         ----------
-        order, words : array (n,) to be shuffled, or None for the rows as they lie, and
-            room for its random words
-        bits : NumPy bit generator, which nobody else uses meanwhile
+        bits : NumPy bit generator that shuffles the rows, which nobody else uses
+            meanwhile, or None for the rows as they lie
         losses, seconds : array (epochs,), overwritten by each epoch's
         rates : learning rate of every step from here on, or None for `lr`
-        arrays, copies : what training changes, and room for it as it was
+        arrays : what training changes
 
         Returns
         -------
@@ -877,76 +1053,63 @@ cdef class Engine:
             only the first, second, ... of the arrays was not, else 0.  Arrays and
             counters are then as they were before that epoch.
         """
-        net = &self.net
         cdef task_t task = self.new_task(TRAIN, X, y, weight)
-        cdef Py_ssize_t i, done = 0, batch = 0, n = task.data.n
-        cdef Py_ssize_t epochs = losses.shape[0]
-        cdef int64_t steps = net.steps[0], seen
-        cdef double begun = seconds_now(), start
-        cdef bitgen_t *random = <bitgen_t *>PyCapsule_GetPointer(
-            bits.capsule, "BitGenerator"
-        )
-        cdef Py_ssize_t pairs = len(arrays)
-        cdef copy_t kept[3]
-        for i in range(pairs):
-            kept[i].at = address(arrays[i], PyBUF_WRITABLE)
-            kept[i].copy = address(copies[i], PyBUF_WRITABLE)
-            kept[i].size = arrays[i].nbytes
-        if order is not None:
-            task.data.targets.order = &order[0]
+        cdef epochs_t epochs
+        cdef Py_ssize_t i
+        memset(&epochs, 0, sizeof(epochs_t))
+        epochs.count, epochs.pairs = losses.shape[0], len(arrays)
+        epochs.losses, epochs.seconds = &losses[0], &seconds[0]
+        for i in range(epochs.pairs):
+            epochs.kept[i].at = address(arrays[i], PyBUF_WRITABLE)
+            epochs.kept[i].size = arrays[i].nbytes
+        if bits is not None:
+            epochs.random = <bitgen_t *>PyCapsule_GetPointer(
+                bits.capsule, "BitGenerator"
+            )
+        if rates is not None:
+            task.rates, task.n_rates = &rates[0], rates.shape[0]
         task.rows, task.ends = batch_size, True
-        cdef int workers = self.workers(TRAIN, min(batch_size, n), n > batch_size)
-        self.enter()
-        with nogil:
-            while done < epochs and batch == 0:
-                start, seen = seconds_now(), net.seen[0]
-                if order is not None:
-                    for i in range(n):
-                        order[i] = i
-                        words[i] = random.next_raw(random.state)
-                    swap_places(&order[0], &words[0], n)
-                for i in range(pairs):
-                    memcpy(kept[i].copy, kept[i].at, kept[i].size)
-                memset(&task.sums, 0, sizeof(sums_t))
-                task.sums.accumulate = net.accumulate
-                task.first, task.late = 0, False
-                if rates is not None:
-                    task.rates = &rates[net.steps[0] - steps]
-                    task.n_rates = rates.shape[0] - (net.steps[0] - steps)
-                run_job(workers, net.rooms, net.room_size, walk, &task)
-                if not task.finite:
-                    batch = task.first // batch_size + 1
-                for i in range(pairs - 1, -1, -1):
-                    if batch <= 0 and not net.k.all_between(
-                        kept[i].at, kept[i].size // net.k.itemsize, -net.largest,
-                        net.largest,
-                    ):
-                        batch = -1 - i
-                if batch != 0:
-                    for i in range(pairs):
-                        memcpy(kept[i].at, kept[i].copy, kept[i].size)
-                    count_steps(net, -task.sums.steps)
-                    net.seen[0] = seen
-                    break
-                losses[done] = mean_loss(&task)
-                seconds[done] = seconds_now() - start
-                done += 1
-                if seconds_now() - begun >= most:
-                    break
-        self.depth -= 1
-        self.raise_failure()
-        return done, batch
+        cdef char *scratch = <char *>PyMem_Malloc(
+            carve_epochs(NULL, &epochs, task.data.n)
+        )
+        if scratch == NULL:
+            raise MemoryError()
+        carve_epochs(scratch, &epochs, task.data.n)
+        task.data.targets.order = epochs.order
+        try:
+            with self:
+                epochs.deadline = seconds_now() + <double>interrupts.SLICE
+                self.reserve(most_rows(&task), bits is not None)
+                self.reserve_blocks((task.data.n - 1) // batch_size + 1)
+                epochs.workers = self.workers(
+                    TRAIN, min(batch_size, task.data.n), task.data.n > batch_size
+                )
+                with nogil:
+                    walk_epochs(&task, &epochs)
+                self.raise_failure()
+        finally:
+            PyMem_Free(scratch)
+        return epochs.done, epochs.batch
 
     def flush(self):
         """A step from the gradients that wait, if any."""
         cdef task_t task
-        if self.net.sums.waiting_weighs:
-            memset(&task, 0, sizeof(task_t))
-            task.net, task.what, task.sums = &self.net, TRAIN, self.net.sums
-            task.data.n = task.rows = 1
-            self.run_task(flush_waiting, &task)
-            count_steps(&self.net, 1)
-        memset(&self.net.sums, 0, sizeof(sums_t))
+        with self:
+            if self.net.sums.present:
+                task = self.whole_task()
+                task.sums = self.net.sums
+                self.run_task(flush_waiting, &task)
+                count_steps(&self.net, 1)
+            memset(&self.net.sums, 0, sizeof(sums_t))
+
+    cdef task_t whole_task(self) except *:
+        """Of all parameters, without a mini-batch."""
+        cdef task_t task
+        memset(&task, 0, sizeof(task_t))
+        task.net, task.what = &self.net, TRAIN
+        task.data.n = task.rows = 1
+        self.reserve(1)
+        return task
 
     def gradients(self, X, y, weight, gradient, dX, moments):
         """The loss; its gradient by the parameters, and by X unless dX is None.
@@ -956,8 +1119,7 @@ cdef class Engine:
         cdef task_t task = self.new_task(DIFFERENTIATE, X, y, weight)
         task.gradient = address(gradient, PyBUF_WRITABLE)
         task.dX = address(dX, PyBUF_WRITABLE) if dX is not None else NULL
-        self.run_task(walk, &task)
-        self.copy_moments(self.net.memory, moments)
+        self.run_once(&task, moments)
         return mean_loss(&task)
 
     def training_loss(self, X, y, weight, moments):
@@ -966,9 +1128,16 @@ cdef class Engine:
         The moments of batch norm go into `moments` unless it is None.
         """
         cdef task_t task = self.new_task(TRAINING_LOSS, X, y, weight)
-        self.run_task(walk, &task)
-        self.copy_moments(self.net.memory, moments)
+        self.run_once(&task, moments)
         return mean_loss(&task)
+
+    cdef int run_once(self, task_t *task, moments) except -1:
+        """`walk` through a single mini-batch, which leaves its moments."""
+        with self:
+            self.reserve(task.rows)
+            self.run_task(walk, task)
+            self.copy_moments(self.net.memory, moments)
+        return 0
 
     cdef int copy_moments(self, const memory_t *memory, moments) except -1:
         cdef Py_ssize_t l
@@ -986,12 +1155,13 @@ cdef class Engine:
         """Everything that a mini-batch leaves, in this memory; X may get noise."""
         cdef task_t task = self.new_task(PREDICT, X)
         address(X, PyBUF_WRITABLE)  # raises if it is not
-        task.key = key_of(self.net.seed, self.net.seen[0])
-        task.tape = self.new_tape(memory, X.shape[0])
-        try:
-            self.run_task(tape_forward, &task)
-        finally:
-            PyMem_Free(task.tape)
+        with self:
+            task.key = key_of(self.net.seed, self.net.seen[0])
+            task.tape = self.new_tape(memory, X.shape[0])
+            try:
+                self.run_task(tape_forward, &task)
+            finally:
+                PyMem_Free(task.tape)
 
     def backward(self, X, memory, int64_t seen, d_output, gradient, dX, moments):
         """The gradient by the parameters and by X, from dE/da[L] and a tape.
@@ -1003,13 +1173,14 @@ cdef class Engine:
         task.gradient = address(gradient, PyBUF_WRITABLE)
         task.dX = address(dX, PyBUF_WRITABLE)
         task.key = key_of(self.net.seed, seen)
-        task.tape = self.new_tape(memory, X.shape[0])
-        try:
-            memcpy(task.tape[self.net.L - 1].delta, d_output_at, d_output.nbytes)
-            self.run_task(tape_backward, &task)
-            self.copy_moments(task.tape, moments)
-        finally:
-            PyMem_Free(task.tape)
+        with self:
+            task.tape = self.new_tape(memory, X.shape[0])
+            try:
+                memcpy(task.tape[self.net.L - 1].delta, d_output_at, d_output.nbytes)
+                self.run_task(tape_backward, &task)
+                self.copy_moments(task.tape, moments)
+            finally:
+                PyMem_Free(task.tape)
 
     def record(
         self, X, y, weight, gradient, dX, moments, memory, losses, d_output,
@@ -1027,14 +1198,15 @@ cdef class Engine:
         task.gradient = address(gradient, PyBUF_WRITABLE)
         task.dX = address(dX, PyBUF_WRITABLE)
         task.out = address(d_output, PyBUF_WRITABLE)
-        task.key = key_of(self.net.seed, self.net.seen[0])
-        task.tape = self.new_tape(memory, n, True)
-        try:
-            self.run_task(record, &task)
-            memcpy(losses_at, self.net.E, n * sizeof(double))
-            self.copy_moments(task.tape, moments)
-        finally:
-            PyMem_Free(task.tape)
+        with self:
+            task.key = key_of(self.net.seed, self.net.seen[0])
+            task.tape = self.new_tape(memory, n, True)
+            try:
+                self.run_task(record, &task)
+                memcpy(losses_at, self.net.E, n * sizeof(double))
+                self.copy_moments(task.tape, moments)
+            finally:
+                PyMem_Free(task.tape)
         return mean_loss(&task)
 
     def apply(self, gradient, moments, Py_ssize_t n):
@@ -1044,25 +1216,27 @@ cdef class Engine:
         the n rows it came from, or None.
         """
         cdef task_t task
+        cdef char *gradient_at = address(gradient)
+        with self:
+            task = self.whole_task()
+            task.gradient = gradient_at
+            self.run_task(descend, &task)
+            count_steps(&self.net, 1)
+            self.net.seen[0] += 1
+            if moments is not None:
+                self.follow(address(moments), n)
+
+    cdef void follow(self, const char *moments, Py_ssize_t n) noexcept:
+        """The running moments follow those of n rows."""
         cdef Py_ssize_t l
-        cdef const char *from_
-        memset(&task, 0, sizeof(task_t))
-        task.net, task.what = &self.net, TRAIN
-        task.gradient = address(gradient)
-        task.data.n = task.rows = 1
-        self.run_task(descend, &task)
-        count_steps(&self.net, 1)
-        self.net.seen[0] += 1
         cdef worker_t alone
-        if moments is not None:
-            memset(&alone, 0, sizeof(worker_t))
-            alone.count = 1
-            from_ = address(moments)
-            for l in range(self.net.L):
-                layer = &self.net.layers[l]
-                if layer.norm == BATCH_NORM and not layer.frozen:
-                    self.net.k.follow(&alone, self.net.running + layer.running_at,
-                                      from_ + layer.running_at, n, layer.n_out)
+        memset(&alone, 0, sizeof(worker_t))
+        alone.count = 1
+        for l in range(self.net.L):
+            layer = &self.net.layers[l]
+            if layer.norm == BATCH_NORM and not layer.frozen:
+                self.net.k.follow(&alone, self.net.running + layer.running_at,
+                                  moments + layer.running_at, n, layer.n_out)
 
     # --- a loss in Python -------------------------------------------------------------
 
@@ -1087,13 +1261,12 @@ cdef class Engine:
 
         The function is called once, for a loss need not be a mean over its rows.
         """
-        self.enter()
-        self.asking = True
-        try:
-            return self.custom_loss.weighted(a, y, weight, 1.0)[0]
-        finally:
-            self.asking = False
-            self.depth -= 1
+        with self:
+            self.asking = True
+            try:
+                return self.custom_loss.weighted(a, y, weight, 1.0)[0]
+            finally:
+                self.asking = False
 
     cdef object rows_of(self, const char *start, dtype, shape):
         """A copy of what lies there: it may be kept."""
@@ -1138,12 +1311,12 @@ cdef class Engine:
         self.most_target = min(most, self.net.largest)
 
     cdef bint usable_rows(self, const plain_t *X) noexcept:
-        """Whether X is rows of finite numbers for which there is a workspace."""
+        """Whether X is rows of finite numbers."""
         net = &self.net
         return (
             X.kind == self.kind
             and X.width == net.layers[0].n_in
-            and 1 <= X.n <= self.capacity
+            and X.n > 0
             and self.outside(X)
             and net.k.all_between(X.at, X.n * X.width, -net.largest, net.largest)
         )
@@ -1229,12 +1402,15 @@ cdef class Engine:
         memset(&task, 0, sizeof(task_t))
         task.net, task.what, task.deadline = &self.net, TRAIN, INFINITY
         task.data.n, task.data.X, task.rows = rows.n, rows.at, rows.n
-        task.ends = True
         if targets.kind == LABEL:
             task.data.targets.labels = <const int64_t *>targets.at
         else:
             task.data.targets.y = targets.at
-        self.run_task(walk, &task)
+        self.enter()
+        try:
+            self.run_step(&task)
+        finally:
+            self.leave()
         return mean_loss(&task)
 
     def predict_at_once(self, X):
@@ -1272,7 +1448,13 @@ cdef class Engine:
         task.net, task.what, task.deadline = &self.net, PREDICT, INFINITY
         task.data.n, task.data.X, task.rows = rows.n, rows.at, rows.n
         task.out = out
-        return self.run_task(walk, &task)
+        self.enter()
+        try:
+            self.reserve(rows.n)
+            self.run_task(walk, &task)
+        finally:
+            self.leave()
+        return 0
 
 
 cdef dict places(const memory_t *memory, size_t start):

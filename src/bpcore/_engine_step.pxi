@@ -232,6 +232,105 @@ cdef void descend_pass(
     meet(worker)
 
 
+cdef void step_from_stored(
+    const net_t *net, const worker_t *worker, char *gradient, double scale,
+    sums_t *sums,
+) noexcept nogil:
+    """A step from `scale` times a stored gradient, clipped."""
+    clip_pass(net, worker, gradient, scale)
+    descend_pass(net, worker, gradient)
+    sums.steps += 1
+
+
+cdef void clear_frozen(const net_t *net, char *gradient) noexcept nogil:
+    """Zeros for the frozen layers, whose gradient is not computed."""
+    cdef Py_ssize_t l, end
+    for l in range(net.L):
+        if net.layers[l].frozen:
+            end = net.size * net.k.itemsize
+            if l < net.L - 1:
+                end = net.layers[l + 1].W_at
+            memset(gradient + net.layers[l].W_at, 0, end - net.layers[l].W_at)
+
+
+# --- gradients that wait --------------------------------------------------------------
+#
+# The gradient of a step of m mini-batches is the sum of theirs, as a binary tree over
+# their numbers 0 .. m-1:
+#
+#     S(0, i) = gradient of mini-batch i
+#     S(j, i) = S(j-1, 2i) + S(j-1, 2i+1)      of mini-batches i 2^j .. (i+1) 2^j - 1
+#
+# in which what is missing adds nothing: mini-batches from m on, and those whose weights
+# are all 0.  After i mini-batches the blocks that wait are those of the ones in i, from
+# the highest on: a binary counter.  They lie one after the other in net.blocks, where a
+# sum takes the place of its left half.
+
+
+cdef inline int ones(uint64_t i) noexcept nogil:
+    """How many bits of i are set."""
+    cdef int count = 0
+    while i:
+        i &= i - 1
+        count += 1
+    return count
+
+
+cdef inline int bit_length(uint64_t i) noexcept nogil:
+    """The number of the highest bit of i that is set, from 1; 0 of 0."""
+    cdef int count = 0
+    while i >> count:
+        count += 1
+    return count
+
+
+cdef void join_blocks(
+    const net_t *net, const worker_t *worker, sums_t *sums, int right,
+) noexcept nogil:
+    """blocks[right - 1] += blocks[right], of which either may be missing.
+
+    Each worker adds the same elements every time: no need to meet in between.
+    """
+    cdef Py_ssize_t first, end, size = net.k.itemsize
+    cdef uint64_t has_left = <uint64_t>1 << (right - 1), has_right = has_left << 1
+    if sums.present & has_right:
+        if sums.present & has_left:
+            net.k.add(worker, net.blocks[right - 1], net.blocks[right], net.size)
+        else:
+            share(worker, net.size, 64, &first, &end)
+            memcpy(net.blocks[right - 1] + first * size,
+                   net.blocks[right] + first * size, (end - first) * size)
+        sums.present = sums.present & ~has_right | has_left
+
+
+cdef void wait_pass(
+    const net_t *net, const worker_t *worker, sums_t *sums, int block, bint present,
+) noexcept nogil:
+    """One more mini-batch, whose gradient lies in `block`, waits for a step."""
+    cdef Py_ssize_t i = sums.waiting
+    if present:
+        sums.present |= <uint64_t>1 << block
+    while i & 1:  # it ends a block: the one before it is the left half
+        join_blocks(net, worker, sums, block)
+        block -= 1
+        i >>= 1
+    sums.waiting += 1
+    meet(worker)
+
+
+cdef void flush_pass(
+    const net_t *net, const worker_t *worker, sums_t *sums,
+) noexcept nogil:
+    """A step from all gradients that wait, if there are any."""
+    cdef int block
+    for block in range(ones(sums.waiting) - 1, 0, -1):
+        join_blocks(net, worker, sums, block)
+    meet(worker)
+    if sums.present:
+        step_from_stored(net, worker, net.blocks[0], 1 / sums.waiting_divisor, sums)
+    sums.waiting, sums.waiting_divisor, sums.present = 0, 0, 0
+
+
 # --- a step ---------------------------------------------------------------------------
 
 
@@ -315,7 +414,12 @@ cdef bint step(
     cdef double loss = 0, weight = weight_sum(net, batch)
     cdef double divisor = mean_divisor(net, batch, weight)
     cdef char *out = net.memory[net.L - 1].a
+    cdef char *gradient = NULL
     cdef bint waits = sums.accumulate > 1
+    cdef int block = 0
+    if waits or net.clip_norm > 0:
+        block = ones(sums.waiting)
+        gradient = net.blocks[block]
     if weight > 0:
         forward_pass(net, worker, net.memory, batch.X, out, batch.n, net.f_last, True,
                      key)
@@ -323,52 +427,21 @@ cdef bint step(
                   &loss)
         if not isfinite(loss) or not moments_fit(net):
             return False
-        backward_pass(net, worker, net.memory, batch.X, batch.n, key, net.gradient,
-                      NULL, True)
-        if net.gradient == NULL:
+        backward_pass(net, worker, net.memory, batch.X, batch.n, key, gradient, NULL,
+                      True)
+        if gradient == NULL:
             sums.steps += 1
-        elif waits:
-            wait_pass(net, worker, sums)
-        else:
-            step_from_stored(net, worker, sums)
+        elif not waits:
+            step_from_stored(net, worker, gradient, 1, sums)
         follow_pass(net, worker, net.memory, batch.n)
     if waits:
-        sums.waiting += 1
+        wait_pass(net, worker, sums, block, weight > 0)
         sums.waiting_divisor += divisor
         if sums.waiting == sums.accumulate or ends:
-            if sums.waiting_weighs:
-                step_from_stored(net, worker, sums)
-            sums.waiting, sums.waiting_divisor = 0, 0
+            flush_pass(net, worker, sums)
     sums.total += loss
     sums.divisor += divisor
     return True
-
-
-cdef void wait_pass(
-    const net_t *net, const worker_t *worker, sums_t *sums,
-) noexcept nogil:
-    """The gradient of a sum is added to those that wait."""
-    cdef Py_ssize_t first, end, size = net.k.itemsize
-    share(worker, net.size, 64, &first, &end)
-    if not sums.waiting_weighs:
-        memset(net.waiting + first * size, 0, (end - first) * size)
-    net.k.add(worker, net.waiting, net.gradient, net.size)
-    meet(worker)
-    sums.waiting_weighs = True
-
-
-cdef void step_from_stored(
-    const net_t *net, const worker_t *worker, sums_t *sums,
-) noexcept nogil:
-    """A step from the stored gradient, or from those that wait."""
-    cdef char *gradient = net.gradient
-    cdef double scale = 1
-    if sums.accumulate > 1:
-        gradient, scale = net.waiting, 1 / sums.waiting_divisor
-    clip_pass(net, worker, gradient, scale)
-    descend_pass(net, worker, gradient)
-    sums.waiting_weighs = False
-    sums.steps += 1
 
 
 cdef batch_t rows(

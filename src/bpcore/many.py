@@ -15,13 +15,12 @@ from numpy.typing import ArrayLike
 
 from bpcore import arrays, checks
 from bpcore.errors import DivergenceError
+from bpcore.interrupts import SLICE, Stopped, raise_if_stopped, stopped_by
 from bpcore.model.threads import n_threads as thread_count
 from bpcore.network import Network
 from bpcore.training.fit import prepare
 from bpcore.training.history import History
-from bpcore.training.learner import SLICE
 from bpcore.training.options import defaults
-from bpcore.training.watch import Stopped, raise_if_stopped, stopped_by
 
 #: Seconds after an interrupt within which another one is ignored: threads stop by then,
 #: unless a callback goes on.

@@ -456,7 +456,10 @@ class Network:
             iterables than sequences, or with steps_per_epoch, has no epoch 0.
         accumulate : int
             Mini-batches whose gradients make one step together: as of one mini-batch
-            with the rows of all.
+            with the rows of all.  They are summed as a binary tree over the numbers of
+            the mini-batches, 0 + 1, 2 + 3, ..., then (0 + 1) + (2 + 3), ...; those
+            whose weights are all 0 add nothing.  It takes the memory of
+            floor(log2(accumulate)) + 1 gradients.
         callbacks : iterable of callables
             Each called as ``callback(network, history)`` after every epoch; training
             stops if one returns True.  One with a method ``check(network)`` is asked by

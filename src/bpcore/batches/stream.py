@@ -88,11 +88,6 @@ def batch_count(n: int, size: int, joins_last: bool) -> int:
     return -(-n // size) - (joins_last and n > size and n % size == 1)
 
 
-def largest_batch(n: int, size: int, joins_last: bool) -> int:
-    """Rows of the largest of them."""
-    return min(size + (joins_last and n % size == 1), n)
-
-
 def without_single_rows(batches: Iterable[Batch]) -> Iterator[Batch]:
     """Mini-batches of at least two rows, if there are so many.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcore import interrupts
 from bpcore.activations import ACTIVATIONS
 from bpcore.errstate import methods_own_errstate
 from bpcore.losses import CustomLoss
@@ -33,6 +34,9 @@ from bpcore.reference.losses import weighted_loss
 from bpcore.reference.optimizers import clip_norm, descend, limit_norms
 
 Array = NDArray[Any]
+
+#: Rows that are predicted or evaluated at a time.
+ROWS_AT_A_TIME = 256
 
 
 @dataclass
@@ -59,6 +63,7 @@ class Engine:
     #: Whether it can go through several epochs at a time.
     runs_epochs = False
     shuffle = staticmethod(shuffle)
+    capacity = 0  # NumPy needs no workspace
 
     def __init__(
         self,
@@ -75,9 +80,11 @@ class Engine:
         self.parts = design.layout.views(parameters)
         stored = np.zeros(0) if running is None else running
         self.running = design.layout.moments(stored)
-        self.capacity, self.gathers, self.lr = 0, False, 0.0
+        self.lr = 0.0
         self.counters, self.layer_steps = counters, counters[2:]
-        self.forget_waiting()
+        #: Gradients of mini-batches that wait; None where all weights are 0.
+        self.waiting: list[Array | None] = []
+        self.accumulate = 1
 
     @property
     def steps(self) -> int:
@@ -110,18 +117,24 @@ class Engine:
         state_apart: int,
     ) -> None:
         self.optimizer, self.lr_factors = optimizer, lr_factors
+        self.waiting = [
+            g if g is None else self.without_frozen(g) for g in self.waiting
+        ]
         layout, size = self.design.layout, self.parameters.size
         arrays = [] if state is None else [row[:size] for row in state]
         self.states = [layout.views(row) for row in arrays]
 
-    def use_gradients(
-        self, gradient: Any, waiting: Any, squares: Any, accumulate: int
-    ) -> None:
-        self.stored, self.sum, self.accumulate = gradient, waiting, accumulate
+    @property
+    def accumulate(self) -> int:
+        return self._accumulate
+
+    @accumulate.setter
+    def accumulate(self, mini_batches: int) -> None:
+        self._accumulate = mini_batches
         self.forget_waiting()
 
     def forget_waiting(self) -> None:
-        self.waiting, self.waiting_divisor, self.waiting_weighs = 0, 0.0, False
+        self.waiting, self.waiting_divisor = [], 0.0
 
     def use_threads(self, n_threads: int) -> None:
         """Only kept: NumPy's threads are its own."""
@@ -141,12 +154,6 @@ class Engine:
 
     def predict_one_at_once(self, x: object, out: Array) -> None:
         """As `step_at_once`."""
-
-    def drop_workspace(self, n: int, gathers: bool) -> int:
-        return 0
-
-    def use_workspace(self, workspace: Array, n: int, gathers: bool) -> None:
-        self.capacity, self.gathers = n, gathers
 
     # --- one mini-batch ---------------------------------------------------------------
 
@@ -291,15 +298,21 @@ class Engine:
         return flat
 
     def step(
-        self, X: Array, y: Array, weight: Array | None, lr: float, ends: bool
+        self,
+        X: Array,
+        y: Array,
+        weight: Array | None,
+        lr: float,
+        waits: bool = False,
+        ends: bool = True,
     ) -> tuple[float, float]:
         """One mini-batch of training; returns sum(w E), and what its mean is over
 
         NaN if that is not finite, or moments of batch norm are not: nothing has changed
         then.  Rows that all have weight 0 make no step.
         """
-        divisor, waits = self.mean_divisor(len(X), weight), self.accumulate > 1
-        total = 0.0
+        divisor = self.mean_divisor(len(X), weight)
+        total, gradient = 0.0, None
         if weight_sum(len(X), weight):
             key = self.key(self.seen)
             X = self.noisy(X, key)
@@ -309,21 +322,19 @@ class Engine:
             )
             if not (np.isfinite(total) and self.moments_fit(done)):
                 return float("nan"), divisor
-            flat = np.empty_like(self.parameters)
+            gradient = np.empty_like(self.parameters)
             delta = self.through_output(done[-1], d_output)
-            self.backward_pass(X, done, delta, flat, key)
-            if waits:
-                self.sum[...] = (self.sum if self.waiting_weighs else 0) + flat
-                self.waiting_weighs = True
-            else:
-                self.clip_and_descend(flat, 1.0, lr)
+            self.backward_pass(X, done, delta, gradient, key)
+            gradient = self.without_frozen(gradient)
+            if not waits:
+                self.clip_and_descend(gradient, 1.0, lr)
             for l in self.followed:
                 follow(self.running[l], done[l].moments, len(X))
         self.counters[1] += 1
         if waits:
-            self.waiting += 1
+            self.waiting.append(gradient)
             self.waiting_divisor += divisor
-            if self.waiting == self.accumulate or ends:
+            if len(self.waiting) == self.accumulate or ends:
                 self.flush(lr)
         return total, divisor
 
@@ -344,55 +355,33 @@ class Engine:
         self.descend_pass(flat, lr)
 
     def flush(self, lr: float | None = None) -> None:
-        if self.waiting_weighs:
+        if (total := tree_sum(self.waiting)) is not None:
             scale = 1 / self.waiting_divisor
-            self.clip_and_descend(self.sum, scale, self.lr if lr is None else lr)
+            self.clip_and_descend(total, scale, self.lr if lr is None else lr)
         self.forget_waiting()
 
     # --- what Network calls -----------------------------------------------------------
 
-    def predict(
-        self,
-        X: Array,
-        out: Array,
-        first: int,
-        rows_at_a_time: int,
-        seconds: float,
-        looks: bool,
-    ) -> tuple[int, bool]:
-        rows = slice(first, first + rows_at_a_time)
-        if looks and not np.isfinite(X[rows]).all():
-            return first, False
-        out[rows] = self.forward_pass(X[rows], False, self.design.activations[-1])[-1].a
-        return rows.stop, True
+    def predict(self, X: Array, out: Array, checks_X: bool) -> bool:
+        for rows in slices(len(X)):
+            if checks_X and not np.isfinite(X[rows]).all():
+                return False
+            done = self.forward_pass(X[rows], False, self.design.activations[-1])
+            out[rows] = done[-1].a
+        return True
 
-    def evaluate(
-        self,
-        X: Array,
-        y: Array,
-        weight: Array | None,
-        first: int,
-        total: float,
-        divisor: float,
-        rows_at_a_time: int,
-        seconds: float,
-    ) -> tuple[int, float, float]:
-        rows = slice(first, first + rows_at_a_time)
-        w = None if weight is None else weight[rows]
-        out = self.forward_pass(X[rows], False, self.f_last)[-1]
-        here = weight_sum(len(out.a), w)
-        return (
-            rows.stop,
-            total + self.loss_pass(out, y[rows], w, here)[0],
-            divisor + here,
-        )
+    def evaluate(self, X: Array, y: Array, weight: Array | None) -> tuple[float, float]:
+        total = divisor = 0.0
+        for rows in slices(len(X)):
+            w = None if weight is None else weight[rows]
+            out = self.forward_pass(X[rows], False, self.f_last)[-1]
+            here = weight_sum(len(out.a), w)
+            total += self.loss_pass(out, y[rows], w, here)[0]
+            divisor += here
+        return total, divisor
 
     def train_step(self, X: Array, y: Array, weight: Array | None) -> float:
-        accumulate, self.accumulate = self.accumulate, 1  # what waits goes on waiting
-        try:
-            total, divisor = self.step(X, y, weight, self.lr, True)
-        finally:
-            self.accumulate = accumulate
+        total, divisor = self.step(X, y, weight, self.lr)
         return total / divisor if divisor else total
 
     def losses(self, a: Array, y: Array, weight: Array) -> Array:
@@ -409,13 +398,14 @@ class Engine:
         first: int,
         total: float,
         divisor: float,
-        seconds: float,
         most: int,
         ends: bool,
         rates: Any,
+        progress: Callable[[int], object] | None = None,
     ) -> tuple[int, float, float, bool]:
-        deadline, begun = time.monotonic() + seconds, self.steps
-        while first < len(X):
+        begun, made = self.steps, 0
+        deadline = time.monotonic() + float(interrupts.SLICE)
+        while first < len(X) and (made < most or not most):
             end = min(first + batch_size, len(X))
             if "batch" in self.design.norms and len(X) - end == 1:
                 end = len(X)  # no mini-batch of one row
@@ -425,12 +415,16 @@ class Engine:
             lr = self.lr
             if rates is not None:
                 lr = float(rates[min(self.steps - begun, len(rates) - 1)])
-            here, size = self.step(X[at], y[at], w, lr, ends and end == len(X))
+            interrupts.raise_if_stopped()
+            waits, last = self.accumulate > 1, ends and end == len(X)
+            here, size = self.step(X[at], y[at], w, lr, waits, last)
             if not np.isfinite(here):
                 return first, total, divisor, False
             first, total, divisor = end, total + here, divisor + size
-            if most or time.monotonic() >= deadline:
-                break
+            made += 1
+            if progress and (end == len(X) or time.monotonic() >= deadline):
+                progress(first)
+                deadline = time.monotonic() + float(interrupts.SLICE)
         return first, total, divisor, True
 
     def gradients(
@@ -565,11 +559,40 @@ class Engine:
                     follow(running, of_batch, n)
 
 
+def slices(n: int) -> Iterator[slice]:
+    """Rows that are predicted or evaluated at a time; in between it may be stopped."""
+    for first in range(0, n, ROWS_AT_A_TIME):
+        interrupts.raise_if_stopped()
+        yield slice(first, first + ROWS_AT_A_TIME)
+
+
 def weight_sum(n: int, weight: Array | None) -> float:
     """sum(w) of n rows, w the mean where each output has a weight of its own"""
     if weight is None:
         return float(n)
     return float((weight if weight.ndim == 1 else weight.mean(axis=1)).sum())
+
+
+def tree_sum(gradients: Sequence[Array | None]) -> Array | None:
+    """The sum of the gradients of mini-batches, as a binary tree over their numbers.
+
+    The left half are as many as the largest power of two below their number.  So blocks
+    of 2^j whose first number is a multiple of 2^j are trees of their own, and 2, 4, 8
+    processes may sum one each.  What is None, for weights that are all 0, adds nothing.
+
+    Examples
+    --------
+    >>> from bpcore.reference.engine import tree_sum
+    >>> tree_sum(["a", "b", "c", None, "e"])
+    'abce'
+    """
+    if len(gradients) < 2:
+        return gradients[0] if gradients else None
+    half = 1 << (len(gradients) - 1).bit_length() - 1
+    left, right = tree_sum(gradients[:half]), tree_sum(gradients[half:])
+    if left is None or right is None:
+        return right if left is None else left
+    return left + right
 
 
 class _Rows:

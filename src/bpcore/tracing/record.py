@@ -123,7 +123,6 @@ def record(
     losses = np.empty(n)
     d_output = np.empty((n, learner.design.sizes[-1]), learner.dtype)
     memory = aligned_zeros(size, np.uint8)
-    learner.reserve(n)
     lr, step, seen = learner.lr, state.steps + 1, state.seen
     layer_steps = tuple((state.layer_steps + 1).tolist())
     into = flat, dX, moments, memory, losses, d_output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,10 @@ from numpy.typing import NDArray
 from bpcore import arrays
 from bpcore.batches.batch import Batch
 from bpcore.errors import DivergenceError
+from bpcore.interrupts import raise_if_stopped
 from bpcore.model.memory import Real
 from bpcore.numerical import CENTRAL_STEP, numerical_gradient
 from bpcore.training.learner import Learner
-from bpcore.training.watch import raise_if_stopped
 
 
 class Differences:
@@ -83,37 +84,50 @@ class Differences:
         first: int,
         total: float,
         divisor: float,
-        seconds: float,
         most: int,
         ends: bool,
         rates: NDArray[np.float64] | None,
+        progress: Callable[[int], object] | None = None,
     ) -> tuple[int, float, float, bool]:
-        """One step of the network, as the engine's `run` makes many.
+        """Steps of the network, as the engine's `run` makes them.
 
-        Every mini-batch ends the turn, so `seconds`, `most` and `ends` have no say.
+        Every mini-batch is a step, so `ends` has no say.
         """
-        learner, engine = self.learner, self.learner.engine
-        end = min(first + batch_size, len(X))
-        if learner.design.joins_last and len(X) - end == 1:
-            end = len(X)
-        at = slice(first, end) if order is None else order[first:end]
-        batch = Batch(X, y, weight).rows(at)
-        moments, rows = learner.new_moments(), float(end - first)
+        learner, state = self.learner, self.learner.state
+        data, before, made, begun = Batch(X, y, weight), state.steps, 0, 0
+        while first < len(X) and (begun < most or not most):
+            end = min(first + batch_size, len(X))
+            if learner.design.joins_last and len(X) - end == 1:
+                end = len(X)
+            at = slice(first, end) if order is None else order[first:end]
+            rate = None if rates is None else rates[min(made, len(rates) - 1)]
+            try:
+                loss = self._step(data.rows(at), rate)
+            except DivergenceError:
+                return first, total, divisor, False
+            made = state.steps - before
+            total, divisor = total + (end - first) * loss, divisor + (end - first)
+            first, begun = end, begun + 1
+            if progress is not None:
+                progress(first)
+        return first, total, divisor, True
+
+    def _step(self, batch: Batch, rate: float | None) -> float:
+        """One step; returns the loss before it, 0 where all weights are 0: no step."""
+        learner = self.learner
         if not batch.weighs:
             learner.state.counters[1] += 1
-            return end, total, divisor + rows, True
-        try:
-            loss = _finite(learner.training_loss(batch, moments))
-            if moments is not None:
-                _finite(float(np.abs(moments).max()))
-            gradient = self.by_parameters(batch, frozen=False)
-        except DivergenceError:
-            return first, total, divisor, False
-        if rates is not None:
-            engine.lr = rates[0]
+            return 0.0
+        moments = learner.new_moments()
+        loss = _finite(learner.training_loss(batch, moments))
+        if moments is not None:
+            _finite(float(np.abs(moments).max()))
+        gradient = self.by_parameters(batch, frozen=False)
+        if rate is not None:
+            learner.engine.lr = rate
         flat: Real = arrays.cast(gradient, learner.dtype)
-        engine.apply(flat, moments, end - first)
-        return end, total + rows * loss, divisor + rows, True
+        learner.engine.apply(flat, moments, len(batch))
+        return loss
 
 
 def _finite(loss: float) -> float:

@@ -1,28 +1,36 @@
-"""One epoch: its mini-batches from arrays or from an iterable."""
+"""Epochs of a fit: from arrays or an iterable, several at a time or one by one."""
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from functools import partial
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bpcore.batches.batch import Batch
-from bpcore.batches.stream import (
-    Stream,
-    batch_count,
-    largest_batch,
-    without_single_rows,
-)
+from bpcore.batches.stream import Stream, batch_count, without_single_rows
 from bpcore.errors import DivergenceError
+from bpcore.interrupts import complete, raise_if_stopped
 from bpcore.training.arguments import Arguments
 from bpcore.training.inputs import checked_stream_batch
-from bpcore.training.learner import SLICE, Learner
+from bpcore.training.learner import Learner
 from bpcore.training.progress import Progress
-from bpcore.training.watch import raise_if_stopped
+
+#: The most epochs that run in one call of the engine.
+MOST_EPOCHS = 4096
+
+
+class Epoch(NamedTuple):
+    """What comes of an epoch: its mean loss, last learning rate and duration."""
+
+    loss: float
+    lr: float
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -44,103 +52,189 @@ class Run:
     bar: Progress
     fall_back: Callable[[], str]
 
+    def diverged(self, what: str, epoch: int, batch: int | None) -> NoReturn:
+        """Go back to the beginning of the epoch or to the best one, and raise."""
+        lr = self.learner.engine.lr
+        raise_divergence(what, epoch, batch, lr, self.fall_back())
 
-class Pass(ABC):
-    """One epoch."""
 
-    def __init__(self, run: Run, epoch: int) -> None:
-        self.context, self.epoch = run, epoch
-        self.total, self.divisor, self.batches = 0.0, 0.0, 0
-        self.stopped = False
+class Epochs(ABC):
+    """Goes through the training data once for each epoch.
 
-    @property
-    def loss(self) -> float:
-        """The mean so far."""
-        return self.total / self.divisor if self.divisor else 0.0
+    Attributes
+    ----------
+    at_a_time : int
+        Epochs that one call of `train` may make.
+    stopped : bool
+        Whether a callback for mini-batches has returned True.
+    """
+
+    at_a_time = 1
+
+    def __init__(self, run: Run) -> None:
+        self.run, self.stopped = run, False
 
     @abstractmethod
-    def run(self) -> None:
+    def train(
+        self, number: int, count: int, record: Callable[[list[Epoch]], None]
+    ) -> None:
+        """Make up to `count` epochs, the first of this number, and record them.
+
+        None are recorded where an iterator has ended.
+        """
+
+
+class EpochsInEngine(Epochs):
+    """Epochs over arrays that the engine makes in one go, without Python in between.
+
+    For small networks what Python does between two epochs takes longer than an epoch,
+    and several networks in several threads would wait for each other's Python.
+    """
+
+    at_a_time = MOST_EPOCHS
+
+    def __init__(self, run: Run, data: Batch) -> None:
+        super().__init__(run)
+        given = run.given
+        self.data, joins = data, run.learner.design.joins_last
+        self.batches = batch_count(len(data), given.batch_size, joins)
+        self.steps = -(-self.batches // given.accumulate)
+        self.last = 8  # epochs of the last call
+
+    def train(
+        self, number: int, count: int, record: Callable[[list[Epoch]], None]
+    ) -> None:
+        learner, given, data = self.run.learner, self.run.given, self.data
+        state, numbers = learner.state, learner.state.numbers()
+        if learner.scheduled:  # no more rates than twice what a call could use
+            count = min(count, 2 * self.last)
+        rates = learner.rates(count * self.steps)
+        losses, seconds, seen = np.empty(count), np.empty(count), state.seen
+        bits = state.bits if given.shuffle else None
+        try:
+            _, batch = learner.engine.run_epochs(
+                *(data.X, data.y, data.weight, bits, given.batch_size),
+                *(losses, seconds, rates, [*numbers.values()]),
+            )
+        finally:  # an interrupt may come at any line
+            complete(partial(self.finish, record, seen, losses, seconds, rates))
+        self.run.bar.advance(self.last * len(data))
+        if batch:
+            what = "the loss is" if batch > 0 else [*numbers][-batch - 1]
+            number += self.last
+            raise_divergence(what, number, max(batch, 0), learner.engine.lr)
+
+    def finish(
+        self,
+        record: Callable[[list[Epoch]], None],
+        seen: int,
+        losses: NDArray[np.float64],
+        seconds: NDArray[np.float64],
+        rates: NDArray[np.float64] | None,
+    ) -> None:
+        """Record what was made; the engine's rate is that of the last step.
+
+        `seen` mini-batches had been used before.
+        """
+        engine = self.run.learner.engine
+        self.last = n = (self.run.learner.state.seen - seen) // self.batches
+        if rates is None:
+            lrs = [engine.lr] * n
+        else:
+            engine.lr = rates[max(self.steps * n - 1, 0)]
+            lrs = rates[self.steps - 1 : self.steps * n : self.steps].tolist()
+        parts = losses[:n].tolist(), lrs, seconds[:n].tolist()
+        record([Epoch(*numbers) for numbers in zip(*parts, strict=True)])
+
+
+class SingleEpochs(Epochs):
+    """Epochs one by one, with callbacks for their mini-batches."""
+
+    def train(
+        self, number: int, count: int, record: Callable[[list[Epoch]], None]
+    ) -> None:
+        start, run = time.perf_counter(), self.run
+        self.number, self.total, self.divisor, self.batches = number, 0.0, 0.0, 0
+        self.go_through()
+        if self.batches == 0:
+            return
+        if what := run.learner.not_finite():
+            run.diverged(what, number, None)
+        loss = self.total / self.divisor if self.divisor else 0.0
+        seconds = time.perf_counter() - start
+        record([Epoch(loss, run.learner.engine.lr, seconds)])
+
+    @abstractmethod
+    def go_through(self) -> None:
         """Use all of the data once."""
 
     def step(self, data: Batch, order: Any, size: int, first: int, **how: Any) -> int:
         """Mini-batches from row `first` on; returns the row to go on from."""
         raise_if_stopped()
-        before, seen = (self.total, self.divisor), self.context.learner.state.seen
-        most = 1 if self.context.given.batch_callbacks else 0
-        descent = self.context.given.differences or self.context.learner.engine
-        after, self.total, self.divisor, finite = descent.run(
-            data.X, data.y, data.weight, order, size, first, *before, SLICE, most, **how
+        run, given, state = self.run, self.run.given, self.run.learner.state
+        before, seen = (self.total, self.divisor), state.seen
+        most = 1 if given.batch_callbacks else 0
+        stepper = given.differences or run.learner.engine
+        after, self.total, self.divisor, finite = stepper.run(
+            data.X, data.y, data.weight, order, size, first, *before, most, **how
         )
-        self.batches += self.context.learner.state.seen - seen
+        self.batches += state.seen - seen
         if not finite:
-            self.diverged("the loss is", self.batches + 1)
-        if self.context.given.batch_callbacks:
+            run.diverged("the loss is", self.number, self.batches + 1)
+        if given.batch_callbacks:
             divisor = self.divisor - before[1]
             loss = (self.total - before[0]) / divisor if divisor else 0.0
             answers = [
-                is_true(call(self.context.network, self.epoch, self.batches, loss))
-                for call in self.context.given.batch_callbacks
+                is_true(call(run.network, self.number, self.batches, loss))
+                for call in given.batch_callbacks
             ]
             self.stopped = any(answers)
         return int(after)
 
-    def diverged(self, what: str, batch: int | None) -> NoReturn:
-        """Go back to the beginning of the epoch or the best one, and tell."""
-        lr = self.context.learner.engine.lr
-        tell(what, self.epoch, batch, lr, self.context.fall_back())
 
+class ArrayEpochs(SingleEpochs):
+    """Epochs over arrays, in an order or as they lie."""
 
-class ArrayPass(Pass):
-    """One epoch over arrays, in an order or as they lie.
+    def __init__(self, run: Run, data: Batch) -> None:
+        super().__init__(run)
+        self.data, given = data, run.given
+        joins = run.learner.design.joins_last
+        batches = batch_count(len(data), given.batch_size, joins)
+        self.steps = -(-batches // given.accumulate)
+        self.order = np.empty(len(data), np.int64) if given.shuffle else None
 
-    The engine runs without the GIL for a slice of time, then comes back here, where the
-    interpreter handles signals: an interrupt comes between two mini-batches.
-    """
-
-    def __init__(
-        self,
-        run: Run,
-        data: Batch,
-        order: NDArray[np.int64] | None,
-        epoch: int,
-    ) -> None:
-        super().__init__(run, epoch)
-        self.data, self.order = data, order
-        n, joins = len(data), run.learner.design.joins_last
-        batches = batch_count(n, run.given.batch_size, joins)
-        self.largest = largest_batch(n, run.given.batch_size, joins)
-        self.rates = run.learner.rates(ceil(batches, run.given.accumulate))
-
-    def run(self) -> None:
-        learner, size, first = self.context.learner, self.context.given.batch_size, 0
-        n, begun = len(self.data), learner.state.steps
-        rates = self.rates
+    def go_through(self) -> None:
+        learner, given, state = self.run.learner, self.run.given, self.run.learner.state
+        n, first, begun, order = len(self.data), 0, state.steps, self.order
+        rates = learner.rates(self.steps)
+        if order is not None:
+            order[:] = np.arange(n)
+            learner.engine.shuffle(order, state.bits.random_raw(n))
         while first < n and not self.stopped:
-            learner.reserve(self.largest, gathers=self.order is not None)
-            if (
-                self.context.given.batch_callbacks
-            ):  # which may make steps, and change the rate
-                rest = learner.rates(1)
-            else:
-                rest = None if rates is None else rates[learner.state.steps - begun :]
-            first = self.step(self.data, self.order, size, first, ends=True, rates=rest)
-            self.context.bar.advance(first)
-        steps = learner.state.steps - begun
-        if rates is not None and steps and not self.context.given.batch_callbacks:
+            if given.batch_callbacks:  # which may make steps, and change the rate
+                rates = learner.rates(1)
+            first = self.step(
+                *(self.data, order, given.batch_size, first),
+                ends=True,
+                rates=rates,
+                progress=self.run.bar.advance,
+            )
+        steps = state.steps - begun
+        if rates is not None and steps and not given.batch_callbacks:
             learner.engine.lr = rates[steps - 1]
 
 
-class StreamPass(Pass):
-    """One epoch over mini-batches from an iterable."""
+class StreamEpochs(SingleEpochs):
+    """Epochs over mini-batches from an iterable."""
 
-    def __init__(self, run: Run, data: Stream, epoch: int) -> None:
-        super().__init__(run, epoch)
+    def __init__(self, run: Run, data: Stream) -> None:
+        super().__init__(run)
         self.data = data
 
-    def run(self) -> None:
-        learner, rows = self.context.learner, 0
+    def go_through(self) -> None:
+        learner, rows, weights = self.run.learner, 0, self.data.class_weights
         batches: Iterable[Batch] = (
-            checked_stream_batch(learner, item, number, self.data.class_weights)
+            checked_stream_batch(learner, item, number, weights)
             for number, item in enumerate(self.data.epoch(), 1)
         )
         if learner.design.joins_last:
@@ -148,24 +242,15 @@ class StreamPass(Pass):
         for data in batches:
             n = len(data)
             learner.require_rows(n, f"mini-batch {self.batches + 1}: ")
-            learner.reserve(n)
-            rates = learner.rates(1)
-            first = 0
-            while first < n:
-                first = self.step(data, None, n, first, ends=False, rates=rates)
+            self.step(data, None, n, 0, ends=False, rates=learner.rates(1))
             rows += n
-            self.context.bar.advance(rows)
+            self.run.bar.advance(rows)
             if self.stopped:
                 return
         learner.engine.flush()
 
 
-def ceil(a: int, b: int) -> int:
-    """The quotient, rounded up."""
-    return -(-a // b)
-
-
-def tell(
+def raise_divergence(
     what: str,
     epoch: int,
     batch: int | None,

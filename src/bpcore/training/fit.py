@@ -4,35 +4,38 @@ from __future__ import annotations
 
 import math
 import operator
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from bpcore import arrays
-from bpcore.batches.stream import Stream, batch_count, largest_batch
+from bpcore.batches.stream import Stream
 from bpcore.errors import DivergenceError
+from bpcore.interrupts import complete, raise_if_stopped
 from bpcore.model.checkpoint import Checkpoint
 from bpcore.model.snapshot import IN_MEMORY
 from bpcore.optimizers import LBFGS
 from bpcore.training import lbfgs
 from bpcore.training.arguments import Arguments, checked_arguments
-from bpcore.training.epoch import ArrayPass, Pass, Run, StreamPass, ceil, is_true, tell
+from bpcore.training.epoch import (
+    ArrayEpochs,
+    Epoch,
+    Epochs,
+    EpochsInEngine,
+    Run,
+    StreamEpochs,
+    is_true,
+)
 from bpcore.training.history import History
 from bpcore.training.inputs import checked_stream_batch
-from bpcore.training.learner import SLICE, Learner
+from bpcore.training.learner import Learner
 from bpcore.training.progress import progress
 from bpcore.training.record import Record
-from bpcore.training.watch import complete, plateau_watch, raise_if_stopped
+from bpcore.training.watch import plateau_watch
 from bpcore.warn import warn
 
-#: Epochs that run in one go, if time allows; and the most rows, and rows times
-#: parameters, of an epoch that surely takes less than a slice of time.
-MOST_EPOCHS = 4096
+#: The most rows, and rows times parameters, of an epoch that surely takes less than a
+#: slice of time.
 SHORT_ROWS = 1 << 16
 SHORT_WORK = 1 << 26
 
@@ -73,7 +76,7 @@ class Fit:
         #: The best epoch, and whether `best` is a copy of it.  Until it is, the network
         #: itself is as after that epoch.
         self.best_epoch: tuple[int, bool] | None = None
-        self.is_trained = self.is_over = False
+        self.is_trained = self.is_over = self.is_stopped = False
         rows = None if isinstance(given.data, Stream) else len(given.data)
         # A plain `with`: an interrupt must find no gap in which the network stays
         # locked.
@@ -108,10 +111,8 @@ class Fit:
             self.begin_search()
         if isinstance(self.learner.state.optimizer, LBFGS):
             self.descend_by_curvature()
-        elif self.needs_python_between_epochs:
-            self.descend_by_steps()
         else:
-            self.run_epochs_in_engine()
+            self.descend_by_steps()
         self.is_trained = True
 
     def end(self) -> None:
@@ -229,142 +230,81 @@ class Fit:
 
     @property
     def needs_python_between_epochs(self) -> bool:
-        """Whether anything but recording happens between two epochs, or may take long.
-
-        For small networks what Python does between two epochs takes longer than an
-        epoch.
-        """
-        given, data, state = self.given, self.given.data, self.learner.state
-        if isinstance(data, Stream) or not self.learner.engine.runs_epochs:
+        """Whether more than recording happens between two epochs, or may take long."""
+        given, data, learner = self.given, self.given.data, self.learner
+        if isinstance(data, Stream) or not learner.engine.runs_epochs:
             return True
-        schedule = state.optimizer.schedule
+        schedule = learner.state.optimizer.schedule
         steady = schedule is None or (schedule.per == "step" and not schedule.plateau)
-        calls = given.callbacks or given.batch_callbacks or self.learner.design.asks
+        calls = given.callbacks or given.batch_callbacks or learner.design.asks
         measures = given.held_back or given.metrics
         stops = given.restore_best or self.watch.patience is not None
-        small = sum(array.nbytes for array in state.numbers().values()) <= IN_MEMORY
+        numbers = learner.state.numbers()
+        small = sum(array.nbytes for array in numbers.values()) <= IN_MEMORY
         # Where every mini-batch makes a step, the rates of the steps can be counted.
         counted = data.weight is None or bool(data.weight.all())
-        work = len(data) * state.parameters.size
+        work = len(data) * learner.state.parameters.size
         short = len(data) <= SHORT_ROWS and work <= SHORT_WORK
         in_engine = steady and small and short and counted
         return bool(calls or measures or stops or given.differences) or not in_engine
 
-    def run_epochs_in_engine(self) -> None:
-        """All epochs, as many at a time as take no longer than a slice of time.
-
-        Several networks in several threads would wait for each other's Python.
-        """
-        learner, given, record = self.learner, self.given, self.record
-        data, state = given.data, learner.state
-        assert not isinstance(data, Stream)
-        n, size = len(data), given.batch_size
-        order = np.empty(n, np.int64) if given.shuffle else None
-        words = np.empty(n, np.uint64) if given.shuffle else None
-        joins = learner.design.joins_last
-        batches = batch_count(n, size, joins)
-        steps = ceil(batches, given.accumulate)
-        numbers = state.numbers()
-        arrays = [*numbers.values()]
-        copies = [np.empty_like(array) for array in arrays]
-        learner.reserve(largest_batch(n, size, joins), gathers=order is not None)
-        done = 8
-        while len(record) < given.epochs:
-            raise_if_stopped()
-            # No more rates than twice what the last slice of time could use.
-            epochs = min(given.epochs - len(record), MOST_EPOCHS)
-            if learner.scheduled:
-                epochs = min(epochs, 2 * done)
-            rates = learner.rates(epochs * steps)
-            losses, seconds = np.empty(epochs), np.empty(epochs)
-            length, seen = len(record), state.seen
-            best = self.watch.best, self.history.best_epoch
-            before = length, state.epochs, *best
-            try:
-                _, batch = learner.engine.run_epochs(
-                    *(data.X, data.y, data.weight, order, words, state.bits, size),
-                    *(losses, seconds, SLICE, rates, arrays, copies),
-                )
-            finally:  # an interrupt may come at any line
-                done = (state.seen - seen) // batches
-                complete(
-                    partial(
-                        self.record_epochs, done, steps, before, losses, seconds, rates
-                    )
-                )
-            if done:
-                self.bar.advance(done * n)
-                self.bar.end_epoch(record)
-            if batch:
-                what = "the loss is" if batch > 0 else [*numbers][-batch - 1]
-                tell(what, len(record) + 1, max(batch, 0), learner.engine.lr)
-
-    def record_epochs(
-        self,
-        done: int,
-        steps: int,
-        before: tuple[int, int, float, int],
-        losses: NDArray[np.float64],
-        seconds: NDArray[np.float64],
-        rates: NDArray[np.float64] | None,
-    ) -> None:
-        """Record epochs, of so many steps each, that were made in one go.
-
-        It may be called again: `before` is what it changes, as it was before them.
-        """
-        learner, history, record = self.learner, self.history, self.record
-        length, epochs, self.watch.best, history.best_epoch = before
-        record.shorten(length)
-        learner.state.epochs = epochs + done
-        if rates is not None:
-            learner.engine.lr = rates[max(steps * done - 1, 0)]
-        lr = learner.engine.lr
-        for epoch in range(done):
-            if rates is not None:
-                lr = rates[steps * epoch + steps - 1]
-            record.append(loss=losses[epoch], lr=lr, seconds=seconds[epoch])
-            if self.watch.better(record):
-                history.best_epoch = len(record)
+    def epochs(self) -> Epochs:
+        """What goes through the training data."""
+        data, given = self.given.data, self.given
+        run = Run(self.learner, self.network, given, self.bar, self.fall_back)
+        if isinstance(data, Stream):
+            return StreamEpochs(run, data)
+        if self.needs_python_between_epochs:
+            return ArrayEpochs(run, data)
+        return EpochsInEngine(run, data)
 
     def descend_by_steps(self) -> None:
-        """Epoch after epoch of mini-batches."""
-        learner, data, bits = self.learner, self.given.data, self.learner.state.bits
-        run = Run(learner, self.network, self.given, self.bar, self.fall_back)
-        order = None
-        if self.given.shuffle and not isinstance(data, Stream):
-            order = np.arange(len(data))
-        for epoch in range(1, self.given.epochs + 1):
+        """Epochs of mini-batches."""
+        record, most, history = self.record, self.given.epochs, self.history
+        epochs = self.epochs()
+        while len(record) < most and not self.is_stopped:
             raise_if_stopped()
-            start = time.perf_counter()
-            self.before.take(learner.state)
-            pass_: Pass
-            if isinstance(data, Stream):
-                pass_ = StreamPass(run, data, epoch)
+            number = len(record) + 1
+            if epochs.at_a_time == 1:
+                self.before.take(self.learner.state)
+                end = self.end_single_epoch
             else:
-                pass_ = ArrayPass(run, data, order, epoch)
-                if order is not None:
-                    order[:] = np.arange(len(order))
-                    learner.engine.shuffle(order, bits.random_raw(len(order)))
-            pass_.run()
-            if pass_.batches == 0:  # the iterator has ended
-                if epoch == 1:
+                end = self.end_epochs(number)
+            epochs.train(number, min(most - number + 1, epochs.at_a_time), end)
+            if len(record) < number:  # the iterator has ended
+                if number == 1:
                     raise ValueError("X must yield at least one mini-batch; got none")
-                self.history.stopped = "data"
-                break
-            if what := self.not_finite():
-                pass_.diverged(what, None)
-            if self.end_epoch(pass_.loss, time.perf_counter() - start):
-                break
-            if pass_.stopped:
-                self.history.stopped = "callback"
-                break
+                history.stopped = "data"
+                return
+            if epochs.stopped and not self.is_stopped:
+                history.stopped = "callback"
+                return
 
-    def not_finite(self) -> str | None:
-        """Which of the arrays that training changes is not finite, if any."""
-        for name, array in self.learner.state.numbers().items():
-            if not arrays.all_finite(array):
-                return name
-        return None
+    def end_epochs(self, number: int) -> Callable[[list[Epoch]], None]:
+        """A function that records epochs from that number on, and nothing else.
+
+        It may be called again: after an interrupt it begins anew.
+        """
+        record, history, state = self.record, self.history, self.learner.state
+        before = state.epochs, self.watch.best, history.best_epoch
+
+        def end(epochs: list[Epoch]) -> None:
+            state.epochs, self.watch.best, history.best_epoch = before
+            state.epochs += len(epochs)
+            record.shorten(number - 1)
+            for epoch in epochs:
+                record.append(**epoch._asdict())
+                if self.watch.better(record):
+                    history.best_epoch = len(record)
+            if epochs:
+                self.bar.end_epoch(record)
+
+        return end
+
+    def end_single_epoch(self, epochs: list[Epoch]) -> None:
+        """Record an epoch, and do all that is to be done after it."""
+        (epoch,) = epochs
+        self.is_stopped = self.end_epoch(epoch.loss, epoch.seconds)
 
     def descend_by_curvature(self) -> None:
         """Iteration after iteration of L-BFGS."""
@@ -374,7 +314,7 @@ class Fit:
         converged = lbfgs.fit(
             learner, given.data, given.epochs, self.record, self.end_epoch
         )
-        if what := self.not_finite():
+        if what := learner.not_finite():
             state = self.fall_back() if self.best_epoch is not None else "before"
             complete(partial(self.put_back, self.before, bits=False))
             raise DivergenceError(

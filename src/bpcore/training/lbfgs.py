@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from bpcore.batches.batch import Batch
 from bpcore.errors import DivergenceError
 from bpcore.errstate import callers_errstate, own_errstate
+from bpcore.interrupts import complete, raise_if_stopped
 from bpcore.model.memory import Real
 from bpcore.optimizers import LBFGS
 from bpcore.training.learner import Learner
 from bpcore.training.record import Record
-from bpcore.training.watch import complete, raise_if_stopped
 
 #: Rows that are differentiated at a time.
 ROWS_AT_A_TIME = 1024
@@ -54,7 +54,6 @@ def loss_and_gradient(
     whole = learner.design.joins_last or learner.design.asks
     n = len(data)
     at_a_time = n if whole else min(ROWS_AT_A_TIME, n)
-    learner.reserve(at_a_time)
     for first in range(0, n, at_a_time):
         raise_if_stopped()
         rows = data.rows(slice(first, first + at_a_time))

@@ -12,8 +12,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore import _dispatch
-from bpcore._engine import SQUARES_AT_A_TIME
+from bpcore import _dispatch, arrays
 from bpcore.batches.batch import Batch
 from bpcore.batches.weights import (
     scaled_to_normal,
@@ -34,13 +33,9 @@ from bpcore.model.state import (
 from bpcore.optimizers import Optimizer
 from bpcore.schedules import ReduceOnPlateau
 from bpcore.training.history import History
-from bpcore.training.watch import raise_if_stopped
 
-#: Rows that are predicted and evaluated at a time.
-ROWS_AT_A_TIME = 256
-
-#: Seconds the engine runs before the interpreter may look at signals and the bar.
-SLICE = 0.05
+#: Rows that a loss function is tried with before it gets all of them.
+FEW_ROWS = 256
 
 
 class Learner:
@@ -85,9 +80,6 @@ class Learner:
         self.stored_gradients: Gradients | None = None
         self.stored_at = 0
         self._accumulate = 1
-        #: What the engine stores gradients for: (mini-batches, whether clipped).
-        self._stored_for: tuple[int, bool] | None = None
-        self._gradient: Real | None = None
         self.use(state)
 
     @property
@@ -111,7 +103,6 @@ class Learner:
                 self.engine.use_optimizer(optimizer, state.factors, arrays, stride)
             self.state = state
             self.scheduled = optimizer.schedule is not None
-            self._store_gradients()
             self.engine.lr = lr
 
     def use_optimizer(self, optimizer: Optimizer) -> None:
@@ -153,29 +144,12 @@ class Learner:
     def accumulate_over(self, mini_batches: int) -> None:
         """Make one step of so many mini-batches from now on; forget those that wait."""
         self._accumulate = min(mini_batches, sys.maxsize)
-        self._store_gradients()
+        self.engine.accumulate = self._accumulate
 
     @property
     def accumulate(self) -> int:
         """Mini-batches that make one step."""
         return self._accumulate
-
-    def _store_gradients(self) -> None:
-        """Train by stored gradients where the optimizer or accumulation needs it."""
-        size, gradient, waiting, squares = self.state.parameters.size, None, None, None
-        clips = bool(self.state.optimizer.clip_norm)
-        needs = self._accumulate, clips
-        if needs == self._stored_for:  # gradients that wait go on waiting
-            if self._gradient is not None:
-                self._gradient[...] = 0  # of layers that are frozen now
-            return
-        if self._accumulate > 1 or clips:
-            gradient = aligned_zeros(size, self.dtype)
-            squares = np.zeros(size // SQUARES_AT_A_TIME + 1)
-        if self._accumulate > 1:
-            waiting = aligned_zeros(size, self.dtype)
-        self.engine.use_gradients(gradient, waiting, squares, self._accumulate)
-        self._stored_for, self._gradient = needs, gradient
 
     @contextmanager
     def single_thread(self) -> Iterator[None]:
@@ -256,29 +230,21 @@ class Learner:
                 f"{prefix}X must have at least 2 rows for batch norm; got 1"
             )
 
+    def not_finite(self) -> str | None:
+        """Which of the arrays that training changes is not finite, if any."""
+        for name, array in self.state.numbers().items():
+            if not arrays.all_finite(array):
+                return name
+        return None
+
     # --- steps ------------------------------------------------------------------------
-
-    def reserve(self, n: int, gathers: bool = False) -> None:
-        """A workspace for n rows, kept until a larger one is needed.
-
-        `gathers` reserves room to copy rows of X together.  The caller holds the engine
-        until it has used it.
-        """
-        engine = self.engine
-        gathers = gathers or self.design.input_noise > 0
-        if n > engine.capacity or (gathers and not engine.gathers):
-            n, gathers = max(n, engine.capacity), gathers or engine.gathers
-            size = engine.drop_workspace(n, gathers)
-            engine.use_workspace(aligned_zeros(size, np.uint8), n, gathers)
 
     def step(self, batch: Batch) -> float:
         """One step; returns the mean loss before it."""
         self.require_derivatives()
         self.require_steps()
         self.require_rows(len(batch))
-        with self.engine:
-            self.reserve(len(batch))
-            loss: float = self.engine.train_step(batch.X, batch.y, batch.weight)
+        loss: float = self.engine.train_step(batch.X, batch.y, batch.weight)
         return loss
 
     def raise_divergence(self) -> NoReturn:
@@ -294,11 +260,7 @@ class Learner:
         self.require_rows(len(batch))
         flat, dX = np.empty_like(self.state.parameters), np.empty_like(batch.X)
         moments = self.new_moments()
-        with self.engine:
-            self.reserve(len(batch))
-            loss = self.engine.gradients(
-                batch.X, batch.y, batch.weight, flat, dX, moments
-            )
+        loss = self.engine.gradients(batch.X, batch.y, batch.weight, flat, dX, moments)
         return self.as_gradients(loss, flat, dX, moments, batch.weighs)
 
     def training_loss(self, batch: Batch, moments: Real | None = None) -> float:
@@ -306,11 +268,7 @@ class Learner:
 
         The moments that batch norm finds go into `moments`.
         """
-        with self.engine:
-            self.reserve(len(batch))
-            loss: float = self.engine.training_loss(
-                batch.X, batch.y, batch.weight, moments
-            )
+        loss: float = self.engine.training_loss(batch.X, batch.y, batch.weight, moments)
         return loss
 
     def new_moments(self) -> Real | None:
@@ -358,14 +316,7 @@ class Learner:
 
     def write_outputs(self, rows: Real, out: Real, checks_X: bool = False) -> bool:
         """Write the outputs; False, with `out` half written, if X is not finite."""
-        first, finite = 0, True
-        with self.engine:
-            self.reserve(min(len(rows), ROWS_AT_A_TIME))
-            while finite and first < len(rows):
-                raise_if_stopped()
-                first, finite = self.engine.predict(
-                    rows, out, first, ROWS_AT_A_TIME, SLICE, checks_X
-                )
+        finite: bool = self.engine.predict(rows, out, checks_X)
         return finite
 
     def measure(self, data: Batch, metrics: Sequence[Metric]) -> dict[str, float]:
@@ -377,24 +328,11 @@ class Learner:
 
     def mean_loss(self, data: Batch) -> float:
         """sum(w E) / sum(w) of data of any size."""
-        n, first, total, divisor = len(data), 0, 0.0, 0.0
         weight = None if data.weight is None else scaled_to_normal(data.weight)
-        with self.engine:
-            if isinstance(self.design.loss, CustomLoss):
+        if isinstance(self.design.loss, CustomLoss):
+            with self.engine:
                 return self._mean_of_function(Batch(data.X, data.y, weight))
-            self.reserve(min(n, ROWS_AT_A_TIME))
-            while first < n:
-                raise_if_stopped()
-                first, total, divisor = self.engine.evaluate(
-                    data.X,
-                    data.y,
-                    weight,
-                    first,
-                    total,
-                    divisor,
-                    ROWS_AT_A_TIME,
-                    SLICE,
-                )
+        total, divisor = self.engine.evaluate(data.X, data.y, weight)
         return total / divisor if divisor else 0.0
 
     def _mean_of_function(self, data: Batch) -> float:
@@ -404,7 +342,7 @@ class Learner:
         all are computed.
         """
         weight = np.ones(len(data)) if data.weight is None else data.weight
-        for n in sorted({min(ROWS_AT_A_TIME, len(data)), len(data)}):
+        for n in sorted({min(FEW_ROWS, len(data)), len(data)}):
             a, y = self.outputs(data.X[:n]), data.y[:n].copy()
             E = self.engine.losses(a, y, weight[:n])
         return math.fsum(E) / math.fsum(weight)
@@ -415,12 +353,10 @@ class Learner:
         """The forward pass of training, of rows that may be changed."""
         n = len(rows)
         self.require_rows(n)
-        with self.engine:
-            self.reserve(n)
-            size, places = self.engine.tape_size(n)
-            memory = aligned_zeros(size, np.uint8)
-            seen = self.state.seen
-            self.engine.forward(rows, memory)
+        size, places = self.engine.tape_size(n)
+        memory = aligned_zeros(size, np.uint8)
+        seen = self.state.seen
+        self.engine.forward(rows, memory)
         activations = [rows]
         for layer, n_out in zip(places, self.design.sizes[1:], strict=True):
             activations.append(part(memory, layer["a"], (n, n_out), self.dtype))
@@ -431,9 +367,7 @@ class Learner:
         X = tape.activations[0]
         flat, dX = np.empty_like(self.state.parameters), np.empty_like(X)
         moments = self.new_moments()
-        with self.engine:
-            self.reserve(len(X))
-            self.engine.backward(X, tape.memory, tape.seen, d_output, flat, dX, moments)
+        self.engine.backward(X, tape.memory, tape.seen, d_output, flat, dX, moments)
         return self.as_gradients(None, flat, dX, moments)
 
     # --- copies -----------------------------------------------------------------------
