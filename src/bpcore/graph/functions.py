@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from bpcore import arrays
-from bpcore.graph.node import OfNetwork
+from bpcore.graph.network import OfNetwork
 from bpcore.graph.variable import Axis, Operand, Variable, apply, as_value
 
 

@@ -16,9 +16,9 @@ from bpcore.errstate import own_errstate
 from bpcore.graph import show
 from bpcore.graph.backward import backpropagate, in_order
 from bpcore.graph.edge import Edge
-from bpcore.graph.of_numpy import COMPARISONS, FUNCTIONS, UFUNCS, unknown
+from bpcore.graph.numpy_functions import COMPARISONS, FUNCTIONS, UFUNCS, unknown
 from bpcore.graph.operations import OPERATIONS, Array, Operation
-from bpcore.graph.record import Record, deep_copy, recorded, shallow_copy
+from bpcore.graph.copies import Record, deep_copy, recorded, shallow_copy
 
 #: What an operation takes: numbers have the dtype of the variables they meet.
 Operand = Any

@@ -17,6 +17,6 @@
 from bpcore.tracing.flow import GradientFlow
 from bpcore.tracing.paths import PathSum
 from bpcore.tracing.record import trace
-from bpcore.tracing.values import Parameters, Trace
+from bpcore.tracing.step import Parameters, Trace
 
 __all__ = ["GradientFlow", "Parameters", "PathSum", "Trace", "trace"]

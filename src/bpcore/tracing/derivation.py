@@ -15,7 +15,7 @@ from bpcore.tracing import weighting
 
 if TYPE_CHECKING:
     from bpcore.optimizers import Optimizer
-    from bpcore.tracing.values import Trace
+    from bpcore.tracing.step import Trace
 
 #: Rows and units up to which every number of a step is shown.
 SMALL = 8

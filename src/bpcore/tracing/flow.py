@@ -19,7 +19,7 @@ from bpcore.show.table import in_short
 from bpcore.tracing.record import record
 
 if TYPE_CHECKING:
-    from bpcore.tracing.values import Trace
+    from bpcore.tracing.step import Trace
     from bpcore.training.history import History
 
 #: A sigmoid is saturated outside of these, where its slope is below a 25th of the

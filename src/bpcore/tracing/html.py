@@ -10,7 +10,7 @@ from bpcore.tracing.derivation import derivation, is_small
 from bpcore.tracing.text import shown
 
 if TYPE_CHECKING:
-    from bpcore.tracing.values import Trace
+    from bpcore.tracing.step import Trace
 
 
 @own_errstate

@@ -16,7 +16,7 @@ from bpcore.tracing.text import number
 
 if TYPE_CHECKING:
     from bpcore.model.memory import Real
-    from bpcore.tracing.values import Trace
+    from bpcore.tracing.step import Trace
 
 #: Terms that are added up at once; of more there is no sum but in the text of all.
 MOST = 100_000

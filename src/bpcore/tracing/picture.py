@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from bpcore.model.memory import Real
     from bpcore.tracing.flow import GradientFlow
-    from bpcore.tracing.values import Trace
+    from bpcore.tracing.step import Trace
 
 #: Edges of a layer up to which each has its change written beside it.
 WRITTEN = 12

@@ -13,7 +13,7 @@ from bpcore.batches.weights import ClassWeight
 from bpcore.model.memory import aligned_zeros, part
 from bpcore.network import Network
 from bpcore.tracing.memory import tell
-from bpcore.tracing.values import Parameters, Trace
+from bpcore.tracing.step import Parameters, Trace
 from bpcore.training.learner import Learner
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from bpcore.tracing.derivation import LAYERS, Line, derivation, is_small
 
 if TYPE_CHECKING:
     from bpcore.model.memory import Real
-    from bpcore.tracing.values import Trace
+    from bpcore.tracing.step import Trace
 
 #: Columns for the equations; longer ones have their numbers below.
 EQUATION = 48

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bpcore.losses import BinaryCrossEntropy, CrossEntropy, CustomLoss
 
 if TYPE_CHECKING:
-    from bpcore.tracing.values import Trace
+    from bpcore.tracing.step import Trace
 
 
 def of_classes(trace: Trace) -> dict[str, str]:
