@@ -11,106 +11,114 @@ from __future__ import annotations
 import copy
 import weakref
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import fields
+from typing import Any
 
 import numpy as np
 
 from bpcore.graph.backward import in_order
+from bpcore.graph.base import Node, V, Vertex
 
-if TYPE_CHECKING:
-    from bpcore.graph.variable import Variable
-
-#: Attributes by name: in ``__dict__`` of a subclass, if it has one, and in slots.
-State = tuple[dict[str, Any] | None, dict[str, Any]]
+#: The fields of a node, and the attributes of its variable: those of a subclass.
+Contents = tuple[dict[str, Any], dict[str, Any]]
 
 
 class Record:
     """Variables as they are pickled: in order, operands by their position in it.
 
     A variable is pickled as ``recorded(record, position)``.  In one call of
-    ``pickle.dump`` all variables of a graph share a record, however many of them it
-    meets and wherever it begins: a record lives as long as the pickler, and a variable
+    ``pickle.dump`` all variables of a graph share a record, however many of them are
+    pickled and whichever comes first: a record lives as long as the pickler, and a node
     refers to the living record that has it.  What is computed from variables of one
     record gets another record, that refers to those.
     """
 
-    def __init__(self, classes: Sequence[type[Variable]]) -> None:
+    positions: dict[Vertex, int]
+
+    def __init__(self, classes: Sequence[type[Vertex]]) -> None:
         self.variables = [cls.__new__(cls) for cls in classes]
 
-    @classmethod
-    def of(cls, x: Variable) -> Record:
-        """The living record that has x, or a new one of x and what it came from."""
-        record = living(x)
-        if record is None:
-            record = cls(())
-            record.variables = in_order(x, lambda other: living(other) is not None)
-            record.positions = {x: i for i, x in enumerate(record.variables)}
-            reference = weakref.ref(record)
-            for each in record.variables:
-                each._record = reference
-        return record
-
     def __reduce__(self) -> tuple[Any, ...]:
-        """Empty variables first, then what is in them, which may refer to them."""
-        states = [state_of(x) for x in self.variables]
-        for _, slots in states:
-            slots["_operands"] = tuple(
+        """Empty variables first, then their contents, which may refer to them."""
+        contents = [contents_of(x) for x in self.variables]
+        for node, _ in contents:
+            node["operands"] = tuple(
                 o if isinstance(o, np.ndarray) else self.positions.get(o, o)
-                for o in slots["_operands"]
+                for o in node["operands"]
             )
-        return Record, ([type(x) for x in self.variables],), states
+        return Record, ([type(x) for x in self.variables],), contents
 
-    def __setstate__(self, states: list[State]) -> None:
-        for x, (attributes, slots) in zip(self.variables, states, strict=True):
-            slots["_operands"] = tuple(
-                self.variables[o] if isinstance(o, int) else o
-                for o in slots["_operands"]
+    def __setstate__(self, contents: list[Contents]) -> None:
+        for x, (node, attributes) in zip(self.variables, contents, strict=True):
+            node["operands"] = tuple(
+                self.variables[o] if isinstance(o, int) else o for o in node["operands"]
             )
-            fill(x, attributes, slots)
-
-    positions: dict[Variable, int]
+            fill(x, Node(**node), attributes)
 
 
-def living(x: Variable) -> Record | None:
+def record_of(x: Vertex) -> Record:
+    """The living record that has x, or a new one of x and what it came from."""
+    record = living_record(x)
+    if record is None:
+        record = Record(())
+        record.variables = in_order(x, lambda o: living_record(o) is not None)
+        record.positions = {x: i for i, x in enumerate(record.variables)}
+        reference = weakref.ref(record)
+        for each in record.variables:
+            each.node.record = reference
+    return record
+
+
+def living_record(x: Vertex) -> Record | None:
     """The record that has x, while something is being pickled."""
-    return None if x._record is None else x._record()
+    return None if x.node.record is None else x.node.record()
 
 
-def recorded(record: Record, position: int) -> Variable:
+def reduced(x: Vertex) -> tuple[Any, ...]:
+    """What ``__reduce__`` of a variable returns."""
+    record = record_of(x)
+    return recorded, (record, record.positions[x])
+
+
+def recorded(record: Record, position: int) -> Vertex:
     """One variable of a record, where it is unpickled."""
     return record.variables[position]
 
 
-def state_of(x: Variable) -> State:
-    """The attributes of x, without the record."""
+def contents_of(x: Vertex) -> Contents:
+    """The fields of x's node without the record, and the attributes of a subclass."""
+    node = {each.name: getattr(x.node, each.name) for each in fields(Node)}
+    node["record"] = None
     found: Any = object.__getstate__(x)
     attributes, slots = found
-    return attributes, {**slots, "_record": None}
+    attributes = {**(attributes or {}), **slots}
+    del attributes["node"]
+    return node, attributes
 
 
-def fill(x: Variable, attributes: dict[str, Any] | None, slots: dict[str, Any]) -> None:
-    """Give an empty variable its attributes."""
-    for name, value in {**(attributes or {}), **slots}.items():
+def fill(x: Vertex, node: Node, attributes: dict[str, Any]) -> None:
+    """Give an empty variable its node and its attributes."""
+    x.node = node
+    for name, value in attributes.items():
         setattr(x, name, value)
 
 
-def shallow_copy(x: Variable) -> Variable:
+def shallow_copy(x: V) -> V:
     """Another variable with the same attributes."""
     other = type(x).__new__(type(x))
-    fill(other, *state_of(x))
+    node, attributes = contents_of(x)
+    fill(other, Node(**node), attributes)
     return other
 
 
-def deep_copy(x: Variable, memo: dict[int, Any]) -> Variable:
+def deep_copy(x: V, memo: dict[int, Any]) -> V:
     """A copy of x and of everything it was computed from; `memo` has those made."""
     order = in_order(x, lambda other: id(other) in memo)
     for each in order:
         memo[id(each)] = type(each).__new__(type(each))
     for each in order:
         # Its operands are in the memo by now, so nothing goes deeper than one step.
-        attributes, slots = state_of(each)
-        fill(
-            memo[id(each)], copy.deepcopy(attributes, memo), copy.deepcopy(slots, memo)
-        )
-    copied: Variable = memo[id(x)]
+        node, attributes = copy.deepcopy(contents_of(each), memo)
+        fill(memo[id(each)], Node(**node), attributes)
+    copied: V = memo[id(x)]
     return copied

@@ -1,67 +1,25 @@
-"""The operations of a graph: value, how it is written, derivatives by each operand.
+"""The table of operations: value, how it is written, derivative by each operand.
 
-Arrays in, arrays out; what they are variables of is not known here.  An elementwise
-operation tells its local derivatives, element by element.  Of the others each operand
-has a vector-Jacobian product, of the derivative g by the result::
+Arrays in, arrays out.  An elementwise operation has its local derivatives, element by
+element::
 
-    (g, result, *operands) -> g's share for this operand
+    (result, *operands) -> d result / d operand
+
+The others have a vector-Jacobian product for each operand, of g = dJ/d result::
+
+    (g, result, *operands, **options) -> dJ/d operand
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import EllipsisType
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
-Function = Callable[..., Any]
-
-
-class Operation(ABC):
-    """What all operations are.
-
-    Attributes
-    ----------
-    written : str
-        How the result is written, with a place for each operand and the options.
-    value : callable
-        The result, of the operands and the options.
-    """
-
-    written: str
-    value: Function
-    of_network: ClassVar[bool] = False
-
-    def check(self) -> None:
-        """Raise if derivatives can no longer be told."""
-
-    @abstractmethod
-    def pull(self, i: int, g: Array, v: Array, operands: Any, options: Any) -> Array:
-        """g, the derivative by the result v, carried back to operand i."""
-
-    @staticmethod
-    def finish(operations: Sequence[Any], loss: float | None) -> None:
-        """What all of one kind do once a backward pass from `loss` has succeeded."""
-
-    def derivative_shape(self, v: Array, x: Array) -> tuple[int, ...]:
-        """Of what `derivative` gives, by operand x."""
-        return v.shape + x.shape
-
-    def derivative(self, i: int, v: Array, operands: Any, options: Any) -> Array:
-        """The whole Jacobian, v.shape + x.shape: one `pull` for each element of v."""
-        x = operands[i]
-        jacobian = np.empty(self.derivative_shape(v, x), x.dtype)
-        for at in np.ndindex(v.shape):
-            row = np.zeros_like(v)
-            row[at] = 1
-            jacobian[at] = self.pull(i, row, v, operands, options)
-        return jacobian
+from bpcore.graph.base import Array, Function, Operation
 
 
 @dataclass(frozen=True)
