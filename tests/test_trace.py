@@ -1563,7 +1563,7 @@ def test_the_memory_told_is_what_it_takes(monkeypatch, settings, n, fresh, apply
     if not fresh:
         net.train_step(X, y)  # it has its workspace
     told = []
-    monkeypatch.setattr(record, "tell", lambda _, size: told.append(size))
+    monkeypatch.setattr(record, "warn_of_memory", lambda _, size: told.append(size))
     most, t = traced_memory(lambda: bp.trace(net, X, y, apply=apply))
     assert t.n_layers == 3
     assert most > 2 * 10**6

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from bpcore.errstate import own_errstate
-from bpcore.model.memory import norm
-from bpcore.tracing.derivation import LAYERS, Line, derivation, is_small
-
-if TYPE_CHECKING:
-    from bpcore.model.memory import Real
-    from bpcore.tracing.step import Trace
+from bpcore.model.memory import Real, norm
+from bpcore.tracing.derivation import derivation
+from bpcore.tracing.section import LAYERS, Line, is_small
+from bpcore.tracing.step import Step
 
 #: Columns for the equations; longer ones have their numbers below.
 EQUATION = 48
@@ -22,11 +20,11 @@ DIGITS = 6
 
 
 @own_errstate
-def text(trace: Trace, digits: int = DIGITS, all: bool = False) -> str:
+def text(step: Step, digits: int = DIGITS, all: bool = False) -> str:
     """The equations of the step beside their numbers."""
-    whole = all or is_small(trace)
+    whole = all or is_small(step)
     blocks = []
-    for section in derivation(trace, whole, math.inf if all else LAYERS):
+    for section in derivation(step, whole, math.inf if all else LAYERS):
         lines = [section.title, "-" * len(section.title)]
         for line in section.lines:
             lines += beside(line, whole, digits)
