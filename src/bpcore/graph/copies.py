@@ -117,7 +117,7 @@ def deep_copy(x: V, memo: dict[int, Any]) -> V:
     for each in order:
         memo[id(each)] = type(each).__new__(type(each))
     for each in order:
-        # Its operands are in the memo by now, so nothing goes deeper than one step.
+        # Its operands are in the memo by now: the recursion ends there.
         node, attributes = copy.deepcopy(contents_of(each), memo)
         fill(memo[id(each)], Node(**node), attributes)
     copied: V = memo[id(x)]

@@ -1,4 +1,4 @@
-"""Variable: an array that knows what it was computed from."""
+"""Variable: an array, and how it was computed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bpcore.graph.evaluate import as_value, compare, evaluate
 from bpcore.graph.numpy_functions import COMPARISONS, FUNCTIONS, UFUNCS, not_supported
 from bpcore.graph.operations import OPERATIONS
 
-#: What an operation takes: numbers have the dtype of the variables they meet.
+#: A variable, an array or a number.
 Operand = Any
 
 #: The axes of a reduction: one, several, or None for all.
@@ -32,14 +32,14 @@ class Variable(Vertex):
 
     Operators + - * / ** @ with variables, arrays and numbers on either side, the
     methods, the functions of ``bpcore.graph`` and indexing give new variables.  Shapes
-    broadcast as NumPy's do.  Numbers, and arrays of integers, take the dtype of the
-    variables they meet: float32 stays float32.  Comparisons give arrays of bool, which
-    have no derivative.
+    broadcast as NumPy's do.  Numbers, and arrays of integers, are cast to the dtype of
+    the variables they meet: float32 stays float32.  Comparisons give arrays of bool,
+    which have no derivative.
 
     Parameters
     ----------
     value : array-like
-        A float32 or float64 array is used where it lies and must stay as it is until
+        A float32 or float64 array is not copied and must stay unchanged until
         `backward`, as must arrays among the operands and indices; anything else becomes
         float64.
     name : str, optional
@@ -94,7 +94,7 @@ class Variable(Vertex):
 
     @property
     def name(self) -> str | None:
-        """What it is called in `show` and `to_dot`; assign any string, or None."""
+        """Its name in `show` and `to_dot`; assign any string, or None."""
         return self.node.name
 
     @name.setter

@@ -39,7 +39,7 @@ class GradientFlow:
     Parameters
     ----------
     X, y, sample_weight : array-like
-        A mini-batch, as for ``Network.train_step``: some hundred rows tell enough.
+        A mini-batch, as for ``Network.train_step``: some hundred rows are enough.
     every : int
         Epochs from one record to the next.
 

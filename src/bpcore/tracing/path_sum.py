@@ -26,9 +26,9 @@ class PathSum(Paths):
     l, i, j : int
         The weight.
     n_paths : int
-        Ways from the weight through the units above it to the loss.
+        Paths from the weight through the units above it to the loss.
     n_terms : int
-        Those of all rows of the mini-batch.
+        Paths times the rows of the mini-batch.
     layer_by_layer : float
         The element of dW[l], as backpropagation computed it.
     expanded : float or None

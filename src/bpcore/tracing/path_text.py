@@ -17,7 +17,7 @@ from bpcore.tracing.paths import MOST, Paths, factor_arrays, path_units, terms
 from bpcore.tracing.section import LAYERS, is_small
 from bpcore.tracing.text import number, shown
 
-#: Bytes of a cell of the table of all terms, about.
+#: Approximate bytes of a cell of the table of all terms.
 CELL = 14
 
 

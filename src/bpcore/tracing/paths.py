@@ -40,7 +40,7 @@ class Factor:
     those: Any
 
     def values(self, step: Step) -> Real:
-        """With an axis for the rows, 1 if they share it, and one for each unit."""
+        """An array with an axis for rows, of length 1 for W, and one for each unit."""
         m, those = self.m, self.those
         if self.kind == "W":
             return step.before.weights[m][None, those]
@@ -52,7 +52,7 @@ class Factor:
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Paths:
-    """One derivative in two forms; `PathSum` can be printed, and says what is what."""
+    """One derivative in two forms; `PathSum`, which prints them, has the details."""
 
     l: int
     i: int
@@ -117,7 +117,7 @@ def slope(step: Step, m: int) -> Real:
 
 
 def path_units(factors: tuple[Factor, ...]) -> tuple[str, ...]:
-    """Every unit on the way, in order: the weight's own is the first."""
+    """Every unit on a path, in order, beginning with the weight's own."""
     return tuple(dict.fromkeys(unit for factor in factors for unit in factor.units))
 
 
@@ -129,10 +129,11 @@ def factor_arrays(step: Step, factors: tuple[Factor, ...]) -> list[Real]:
 def terms(
     factors: tuple[Factor, ...], arrays: list[Real], at: NDArray[Any]
 ) -> tuple[list[NDArray[np.intp]], Real]:
-    """The terms of these numbers: row and units, and the factors (factors, terms).
+    """The terms of these numbers: their row and units, and their factors.
 
-    They are counted with the row first and the unit of the last layer changing fastest;
-    a number may be larger than an int64, in an array of objects.
+    Terms are numbered with the row changing slowest and the unit of the last layer
+    fastest.  Numbers beyond int64 are in an array of objects.  The factors have the
+    shape (factors, terms).
     """
     widths = [
         array.shape[2]
@@ -144,13 +145,13 @@ def terms(
         at, unit = at // width, at % width
         found.insert(0, unit.astype(np.intp))
     row = at.astype(np.intp)
-    ways = iter(found)
+    units = iter(found)
     unit = np.zeros_like(row)  # the weight's own is given
     values = []
     for factor, array in zip(factors, arrays, strict=True):
         s = row if len(array) > 1 else 0
         if len(factor.units) == 2:
-            before, unit = unit, next(ways)
+            before, unit = unit, next(units)
             values.append(array[s, before, unit])
         else:
             values.append(array[s, unit] if factor.units else array[s])

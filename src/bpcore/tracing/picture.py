@@ -25,7 +25,7 @@ MAP = "RdBu_r"
 
 @own_errstate
 def draw(step: Step, row: int | None, axes: Axes | None, limit: float | None) -> Any:
-    """Nodes and edges where they can be told apart, else heat maps."""
+    """Nodes and edges of a small network, heat maps of a large one."""
     if row is not None:
         row = checks.index("row", row, len(step.X))
     if axes is not None and not hasattr(axes, "scatter"):
@@ -85,7 +85,7 @@ def _loss(step: Step) -> str:
 
 
 def _column(x: int, size: int) -> Real:
-    """The places of a layer's nodes, the first on top."""
+    """The positions of a layer's nodes, the first on top."""
     y = (size - 1) / 2 - np.arange(size)
     return np.column_stack([np.full(size, float(x)), y])
 

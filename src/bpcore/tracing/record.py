@@ -173,7 +173,7 @@ def _step(
 def _layers(
     learner: Learner, memory: Real, places: list[dict[str, int]], n: int
 ) -> tuple[dict[str, Real], ...]:
-    """The parts of the tape, by layer and name."""
+    """The arrays of the tape, by layer and name."""
     layers = []
     for at, n_out, norm in zip(
         places, learner.design.sizes[1:], learner.design.norms, strict=True

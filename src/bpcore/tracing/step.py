@@ -26,9 +26,10 @@ Layers = tuple[Any, ...]
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Step:
-    """The numbers of one training step, all but those in its fields views or computed.
+    """The numbers of one training step; `Trace` documents each of them.
 
-    `Trace` is a step that can be printed and plotted, and says what each number is.
+    The fields are what the step was given and left in memory.  Everything else is a
+    view of them, or computed when first used, by the kernels of the step.
     """
 
     network: str

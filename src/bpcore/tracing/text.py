@@ -63,12 +63,12 @@ def shown(value: Any, whole: bool, digits: int = DIGITS) -> list[str]:
 
 
 def aligned(matrix: Real, digits: int) -> list[list[str]]:
-    """Numbers as strings with as many decimals each, where these tell them all."""
+    """Numbers as strings with equally many decimals, where that can show them all."""
     decimals = decimals_of(matrix, digits)
     if decimals is None:
         return [[number(x, digits) for x in row] for row in matrix]
-    told = [f"{x:.{decimals}f}" for x in matrix.flat if x and math.isfinite(x)]
-    zeros = min((len(x) - len(x.rstrip("0")) for x in told), default=decimals)
+    printed = [f"{x:.{decimals}f}" for x in matrix.flat if x and math.isfinite(x)]
+    zeros = min((len(x) - len(x.rstrip("0")) for x in printed), default=decimals)
     decimals -= min(zeros, decimals)
     # A plain 0, with its point where those of the others are.
     zero = "0" + " " * (decimals + (decimals > 0))
@@ -76,7 +76,7 @@ def aligned(matrix: Real, digits: int) -> list[list[str]]:
 
 
 def decimals_of(matrix: Real, digits: int) -> int | None:
-    """Decimals that tell so many digits of the largest, and two less of any other.
+    """Decimals that show so many digits of the largest, and two less of any other.
 
     None where numbers are too large, too small or too different for that.
     """

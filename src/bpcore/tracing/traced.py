@@ -101,7 +101,7 @@ class Trace(Step):
     def path(self, l: int, i: int, j: int) -> PathSum:
         """dE/dW[l][i, j] along all paths from the weight to the loss.
 
-        Written out, the chain rule is a sum over every row and every way through the
+        Written out, the chain rule is a sum over every row and every path through the
         units above; layer by layer it is what backpropagation computes.
 
         Parameters
