@@ -286,7 +286,7 @@ def test_what_is_left_out_of_a_graph_is_not_computed():
     for _ in range(300):
         x = x @ np.eye(3)
     count = 0
-    operation = type(x._operation)
+    operation = type(x.node.operation)
     derivative = operation.derivative
 
     def counted(self, *rest):
