@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import bpcore as bp
-from bpcore.tracing.derivation import Line
+from bpcore.tracing.section import Line
 from bpcore.tracing.text import beside, number
 
 PAGE = Path(__file__).with_name("backpropagation.md")

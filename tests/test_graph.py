@@ -429,7 +429,7 @@ def test_deep_chains():
     assert v.value == pytest.approx(2)
     v.backward()
     assert x.grad == pytest.approx(2)
-    assert len(graph.variable.in_order(v)) == 200_001
+    assert len(graph.backward.in_order(v)) == 200_001
     del v
     gc.collect()
     x = v = Variable(np.ones(3))
@@ -506,7 +506,7 @@ def test_float32_is_kept(name):
     J = SINGLE[name](x)
     total = J.sum()
     total.backward()
-    assert {v.dtype for v in graph.variable.in_order(total)} == {np.dtype("float32")}
+    assert {v.dtype for v in graph.backward.in_order(total)} == {np.dtype("float32")}
     assert x.grad.dtype == np.float32
     assert all(edge.derivative.dtype == np.float32 for edge in J.edges)
     double = Variable([1.0, 2.0, 3.0])
@@ -771,7 +771,7 @@ def test_dot_is_well_formed():
     J = (z[[0, 0], 1] * z.max(axis=0)).sum() / 3
     J.backward()
     nodes, edges = parsed(J.to_dot())
-    order = graph.variable.in_order(J)
+    order = graph.backward.in_order(J)
     assert len(nodes) == len(order)
     assert len(edges) == sum(len(v.edges) for v in order)
     assert nodes["n0"][0] == "x"

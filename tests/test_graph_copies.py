@@ -54,7 +54,7 @@ def test_deep_graphs(deep, duplicate):
         other, x2, y2 = by_name[None], by_name["x"], by_name["y"]
         assert x2 is not x and other.value == J.value
         assert (x2.grad, y2.grad) == (x.grad, y.grad)
-        x2._grad = y2._grad = None
+        x2.node.grad = y2.node.grad = None
         other.backward()
         assert (x2.grad, y2.grad) == (x.grad, y.grad)
 
@@ -68,8 +68,8 @@ def test_all_variables_of_a_graph_at_once(duplicate, order):
     copied[-1].backward()
     found[-1].backward()
     assert copied[0].grad == x.grad and others["y"].grad == y.grad
-    assert all(b._operands[0] is a for a, b in itertools.pairwise(copied))
-    assert copied[1]._operands[1] is others["y"]
+    assert all(b.node.operands[0] is a for a, b in itertools.pairwise(copied))
+    assert copied[1].node.operands[1] is others["y"]
 
 
 def graphs():
@@ -134,7 +134,9 @@ def test_a_pickle_has_what_there_is_when_it_is_written():
 def test_shallow_copies_share_their_operands():
     x, _, found = chain(3)
     other = copy.copy(found[-1])
-    assert other is not found[-1] and other.edges[0].source is found[-1]._operands[0]
+    assert (
+        other is not found[-1] and other.edges[0].source is found[-1].node.operands[0]
+    )
     other.backward()
     assert x.grad is not None
     leaf = copy.copy(x)
@@ -178,7 +180,7 @@ def test_networks_in_graphs(Network, duplicate):
 def test_nothing_of_a_pickle_stays_behind():
     found = chain(10)[2]
     pickle.dumps(found[-1])
-    assert all(v._record is None or v._record() is None for v in found)
+    assert all(v.node.record is None or v.node.record() is None for v in found)
 
 
 def test_deep_graphs_are_forgotten_without_recursion():

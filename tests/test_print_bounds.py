@@ -9,7 +9,7 @@ import pytest
 import bpcore as bp
 from bpcore.graph import Variable
 from bpcore.show.table import COLUMNS, ROWS, ends, in_short
-from bpcore.tracing import path_text, paths
+from bpcore.tracing import path_sum, path_text
 
 #: Lines and characters that no print of anything exceeds by default.
 LINES, CHARACTERS = 2000, 250_000
@@ -150,7 +150,7 @@ def test_all_terms_of_a_path_that_are_too_many_to_add_up_at_once(monkeypatch):
     path = t.path(0, 1, 2)
     assert path.n_terms == 135
     full = path.text(all=True).splitlines()
-    for module in (paths, path_text):
+    for module in (path_sum, path_text):
         monkeypatch.setattr(module, "MOST", 50)
     in_parts = t.path(0, 1, 2)
     assert in_parts.expanded is None and "the sum of" not in str(in_parts)
@@ -286,7 +286,7 @@ def test_what_is_left_out_of_a_graph_is_not_computed():
     for _ in range(300):
         x = x @ np.eye(3)
     count = 0
-    operation = type(x._operation)
+    operation = type(x.node.operation)
     derivative = operation.derivative
 
     def counted(self, *rest):

@@ -55,7 +55,7 @@ def test_what_is_imported_by_a_computed_name_is_among_them(hook):
         for name in names
         if re.fullmatch(r"bpcore\._\w+\._kernels", name)
     }
-    for module in ("tracing", "tracing.flow", "graph", "graph.record", "datasets"):
+    for module in ("tracing", "tracing.flow", "graph", "graph.copies", "datasets"):
         assert f"bpcore.{module}" in names
     assert {"bpcore._engine", "bpcore._cpu", "bpcore.show.figure"} <= names
 

@@ -21,7 +21,7 @@ from bpcore import schedules
 from bpcore.activations import ACTIVATIONS
 from bpcore.losses import LOSSES
 from bpcore.reference.activations import activate
-from bpcore.tracing import memory, paths, record
+from bpcore.tracing import memory, path_sum, record
 from helpers import everything
 
 TRAINABLE = [name for name, f in ACTIVATIONS.items() if f.trains]
@@ -1321,7 +1321,7 @@ def test_too_many_paths_are_counted(sizes):
 def test_how_many_paths_are_too_many(monkeypatch):
     t = bp.trace(*problem(sizes=(2, 3, 2), n=3))
     for most, written in ((6, True), (5, False)):
-        monkeypatch.setattr(paths, "MOST", most)
+        monkeypatch.setattr(path_sum, "MOST", most)
         assert (t.path(0, 0, 0).expanded is not None) == written
 
 
@@ -1563,7 +1563,7 @@ def test_the_memory_told_is_what_it_takes(monkeypatch, settings, n, fresh, apply
     if not fresh:
         net.train_step(X, y)  # it has its workspace
     told = []
-    monkeypatch.setattr(record, "tell", lambda _, size: told.append(size))
+    monkeypatch.setattr(record, "warn_of_memory", lambda _, size: told.append(size))
     most, t = traced_memory(lambda: bp.trace(net, X, y, apply=apply))
     assert t.n_layers == 3
     assert most > 2 * 10**6

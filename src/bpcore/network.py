@@ -952,9 +952,9 @@ class Network:
         >>> net.evaluate(X, t) < 0.01
         True
         """
-        from bpcore.graph.functions import node
+        from bpcore.graph.network import network_output
 
-        return node(self, self._learner, x)
+        return network_output(self, x)
 
     @property
     def stored_gradients(self) -> Gradients | None:

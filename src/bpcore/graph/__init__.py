@@ -6,24 +6,26 @@
     J.backward()              # a.grad is 3, b.grad 3 c, c.grad 3 b
     J.show()                  # every value and derivative in a table
 
-`Variable` wraps an array and keeps how it was computed; ``backward`` goes from the
-result back to everything it was computed from (reverse mode).  NumPy's functions work
-on it too: ``np.exp(a)`` is ``graph.exp(a)``.  Each `Edge` has its local derivative.
-A network is a node as well: ``net.node(x)`` runs its kernels forward and backward, and
+`Variable` holds an array and how it was computed; ``backward`` is backpropagation from
+a result to everything it was computed from (reverse mode).  NumPy's functions work on
+it too: ``np.exp(a)`` is ``graph.exp(a)``.  Each `Edge` has its local derivative.  A
+network is a node as well: ``net.node(x)`` runs its kernels forward and backward, and
 stores the gradients by its parameters in ``net.stored_gradients``.
 
 It is for reading, for losses of one's own, and as a check that shares no line with the
-kernels; not for speed.  In the source::
+kernels; not for speed.  In the source, each file importing only from those below it::
 
-    functions     exp, sum, ...: of variables, arrays and numbers
-    variable      Variable and its operators
-    show          tables, and Graphviz
-    edge          Edge: a local derivative
-    backward      the backward pass
-    record        copies and pickles of graphs of any depth
-    node          a network as an operation
-    of_numpy      NumPy's functions that are operations
-    operations    the table of operations: value and derivatives, arrays in and out
+    network           a network as an operation
+    functions         exp, sum, ...: of variables, arrays and numbers
+    variable          Variable: operators, functions, backward
+    show              tables, and Graphviz
+    edge              Edge: a local derivative
+    copies            copies and pickles of graphs of any depth
+    backward          the backward pass
+    evaluate          operations on variables, arrays and numbers
+    numpy_functions   NumPy's functions that are operations
+    operations        the table of operations: value and derivatives, arrays in and out
+    base              Node, one array and how it was computed, and Operation
 """
 
 from bpcore.graph.edge import Edge

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bpcore.errstate import own_errstate
-from bpcore.graph.operations import Array
-
-if TYPE_CHECKING:
-    from bpcore.graph.variable import Variable
+from bpcore.graph.base import Array, V
 
 
-def in_order(
-    J: Variable, left_out: Callable[[Variable], bool] | None = None
-) -> list[Variable]:
+def in_order(J: V, left_out: Callable[[V], bool] | None = None) -> list[V]:
     """Everything J was computed from, and J, each after its operands.
 
-    But for variables that are `left_out`, and what only they were computed from.
+    Variables that are `left_out` are not among them, nor is what only they were
+    computed from.
+
+    Examples
+    --------
+    >>> from bpcore.graph import Variable
+    >>> from bpcore.graph.backward import in_order
+    >>> a, b = Variable(2.0, "a"), Variable(3.0, "b")
+    >>> in_order(a * b)
+    [Variable(2, name='a'), Variable(3, name='b'), Variable(6)]
     """
-    order, known, waiting = [], set(), [J]
+    order: list[V] = []
+    known: set[V] = set()
+    waiting = [J]
     while waiting:
         x = waiting[-1]
         new = [] if x in known else [o for o in sources(x) if o not in known]
@@ -37,31 +42,36 @@ def in_order(
     return order
 
 
-def sources(x: Variable) -> list[Variable]:
+def sources(x: V) -> list[V]:
     """The operands of x that are variables."""
-    return [o for o in x._operands if not isinstance(o, np.ndarray)]
+    return [o for o in x.node.operands if not isinstance(o, np.ndarray)]
 
 
 @own_errstate
-def backpropagate(J: Variable, seed: Array) -> dict[Variable, Array]:
-    """dJ by everything it was computed from, seed by J itself.
+def backpropagate(J: V, seed: Array) -> None:
+    """dJ by everything it was computed from into ``grad``; the seed is that by J.
 
-    Networks get their stored gradients, nothing else changes.
+    Networks get their stored gradients.  Nothing changes if an operation raises.
     """
     order = in_order(J)
-    computed = [(v, v._operation) for v in order if v._operation is not None]
+    computed = [(v, v.node.operation) for v in order if v.node.operation is not None]
     for _, operation in computed:
         operation.check()
     gradients = {J: seed}
     for v, operation in reversed(computed):
-        for i, x in enumerate(v._operands):
+        node, g = v.node, gradients[v]
+        for i, x in enumerate(node.operands):
             if isinstance(x, np.ndarray):
                 continue
-            part = operation.pull(i, gradients[v], v.value, v._values, v._options)
-            part = part.astype(x.dtype, copy=False)
+            part = operation.pull(i, g, node.value, node.values, node.options)
+            part = part.astype(x.node.value.dtype, copy=False)
             gradients[x] = gradients[x] + part if x in gradients else part
-    loss = float(J.value.item()) if J.size == 1 else None
+    loss = float(J.node.value.item()) if J.node.value.size == 1 else None
     operations = [operation for _, operation in computed]
     for kind in {type(operation): None for operation in operations}:
         kind.finish([each for each in operations if type(each) is kind], loss)
-    return gradients
+    J.node.began = object()
+    for x, g in gradients.items():
+        # An array of its own: g may be a view of another, or of one repeated number.
+        x.node.grad = np.array(g)
+        x.node.reached_by = J.node.began

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Generic
+
+import numpy as np
 
 from bpcore.errstate import own_errstate
-from bpcore.graph.operations import Array
-
-if TYPE_CHECKING:
-    from bpcore.graph.variable import Variable
+from bpcore.graph.base import Array, Operation, V
 
 
 @dataclass(frozen=True, eq=False)
-class Edge:
+class Edge(Generic[V]):
     """What one variable contributes to another directly.
 
     Attributes
@@ -29,8 +28,8 @@ class Edge:
     [array([3., 4.]), array([1., 2.])]
     """
 
-    source: Variable
-    target: Variable
+    source: V
+    target: V
     #: Which operand it is.
     position: int = field(default=0, repr=False)
 
@@ -39,8 +38,8 @@ class Edge:
     def derivative(self) -> Array:
         """The local derivative d target / d source.
 
-        Of an elementwise operation that of each element, in the shape of the target.
-        Of the others (products, reductions, indexing, networks) the whole Jacobian,
+        For an elementwise operation that of each element, in the shape of the target.
+        For the others (products, reductions, indexing, networks) the whole Jacobian,
         ``target.shape + source.shape``: computed anew each time by one backward pass of
         the operation for each element of the target.
 
@@ -49,17 +48,38 @@ class Edge:
         RuntimeError
             If the target is the node of a network that was trained since.
         """
-        target = self.target
-        assert target._operation is not None
-        target._operation.check()
-        return target._operation.derivative(
-            self.position, target._value, target._values, target._options
+        node, operation = self.target.node, self._operation
+        operation.check()
+        return operation.derivative(
+            self.position, node.value, node.values, node.options
         )
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of `derivative`, which is not computed for it."""
-        assert self.target._operation is not None
-        return self.target._operation.derivative_shape(
-            self.target._value, self.target._values[self.position]
-        )
+        node = self.target.node
+        return self._operation.derivative_shape(node.value, node.values[self.position])
+
+    @property
+    def _operation(self) -> Operation:
+        operation = self.target.node.operation
+        assert operation is not None
+        return operation
+
+
+def edges(target: V) -> tuple[Edge[V], ...]:
+    """An edge from each variable that the target was computed from.
+
+    Examples
+    --------
+    >>> from bpcore.graph import Variable
+    >>> from bpcore.graph.edge import edges
+    >>> a = Variable(3.0, "a")
+    >>> [edge.derivative.item() for edge in edges(a * a)]
+    [3.0, 3.0]
+    """
+    return tuple(
+        Edge(x, target, i)
+        for i, x in enumerate(target.node.operands)
+        if not isinstance(x, np.ndarray)
+    )

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from numpy.typing import ArrayLike
-
-from bpcore import arrays
-from bpcore.graph.node import OfNetwork
-from bpcore.graph.variable import Axis, Operand, Variable, apply, as_value
+from bpcore.graph.variable import Axis, Operand, Variable, apply
 
 
 def exp(x: Operand) -> Variable:
@@ -188,11 +183,3 @@ def reshape(x: Operand, shape: int | Sequence[int]) -> Variable:
     array([1., 2., 3., 4.])
     """
     return apply("reshape", x, shape=shape)
-
-
-def node(network: Any, learner: Any, x: Variable | ArrayLike) -> Variable:
-    """The output of a network as a variable; ``Network.node``, see there."""
-    if not isinstance(x, Variable):
-        x = Variable(as_value("x", x))
-    arrays.as_rows("x", x.value, learner.design.sizes[0], learner.dtype)
-    return apply(OfNetwork(network, learner), x)

@@ -1,67 +1,25 @@
-"""The operations of a graph: value, how it is written, derivatives by each operand.
+"""The table of operations: value, how it is written, derivative by each operand.
 
-Arrays in, arrays out; what they are variables of is not known here.  An elementwise
-operation tells its local derivatives, element by element.  Of the others each operand
-has a vector-Jacobian product, of the derivative g by the result::
+Arrays in, arrays out.  An elementwise operation has its local derivatives, element by
+element::
 
-    (g, result, *operands) -> g's share for this operand
+    (result, *operands) -> d result / d operand
+
+The others have a vector-Jacobian product for each operand, of g = dJ/d result::
+
+    (g, result, *operands, **options) -> dJ/d operand
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import EllipsisType
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
-Function = Callable[..., Any]
-
-
-class Operation(ABC):
-    """What all operations are.
-
-    Attributes
-    ----------
-    written : str
-        How the result is written, with a place for each operand and the options.
-    value : callable
-        The result, of the operands and the options.
-    """
-
-    written: str
-    value: Function
-    of_network: ClassVar[bool] = False
-
-    def check(self) -> None:
-        """Raise if derivatives can no longer be told."""
-
-    @abstractmethod
-    def pull(self, i: int, g: Array, v: Array, operands: Any, options: Any) -> Array:
-        """g, the derivative by the result v, carried back to operand i."""
-
-    @staticmethod
-    def finish(operations: Sequence[Any], loss: float | None) -> None:
-        """What all of one kind do once a backward pass from `loss` has succeeded."""
-
-    def derivative_shape(self, v: Array, x: Array) -> tuple[int, ...]:
-        """Of what `derivative` gives, by operand x."""
-        return v.shape + x.shape
-
-    def derivative(self, i: int, v: Array, operands: Any, options: Any) -> Array:
-        """The whole Jacobian, v.shape + x.shape: one `pull` for each element of v."""
-        x = operands[i]
-        jacobian = np.empty(self.derivative_shape(v, x), x.dtype)
-        for at in np.ndindex(v.shape):
-            row = np.zeros_like(v)
-            row[at] = 1
-            jacobian[at] = self.pull(i, row, v, operands, options)
-        return jacobian
+from bpcore.graph.base import Array, Function, Operation
 
 
 @dataclass(frozen=True)
@@ -103,15 +61,15 @@ class Elementwise(Tabled):
         return local.astype(operands[i].dtype)
 
 
-class Whole(Tabled):
-    """An operation that knows its vector-Jacobian products."""
+class ArrayOperation(Tabled):
+    """An operation on whole arrays, with its vector-Jacobian products."""
 
     def pull(self, i: int, g: Array, v: Array, operands: Any, options: Any) -> Array:
         return np.asarray(self.derivatives[i](g, v, *operands, **options))
 
 
 def summed_back(g: Array, shape: tuple[int, ...]) -> Array:
-    """The sum of g over what broadcasting repeated of an array of this shape."""
+    """The sum of g over the axes along which broadcasting repeated an array."""
     g = np.asarray(g)
     g = g.sum(axis=tuple(range(g.ndim - len(shape))))
     repeated = [k for k, n in enumerate(shape) if n == 1 and g.shape[k] != 1]
@@ -122,13 +80,13 @@ def summed_back(g: Array, shape: tuple[int, ...]) -> Array:
 
 
 def sigmoid(x: Array) -> Array:
-    """1 / (1 + exp(-x)), never by an exp that overflows."""
+    """1 / (1 + exp(-x)), computed without overflow."""
     e = np.exp(-np.abs(x))
     return np.where(x < 0, e, 1) / (1 + e)
 
 
 def power_by_base(v: Array, a: Array, b: Array) -> Array:
-    """b a^(b-1), and 0 for b = 0 whatever a is"""
+    """b a^(b-1), and 0 for b = 0 and any a"""
     return np.where(b == 0, 0, b * a ** np.where(b == 0, 1, b - 1))
 
 
@@ -138,8 +96,8 @@ def power_by_exponent(v: Array, a: Array, b: Array) -> Array:
     return np.where(zero, 0, v * np.log(np.where(zero, 1, a)))
 
 
-def share_of(v: Array, x: Array, other: Array) -> Array:
-    """1 where x is the result, 1/2 where the other is so too."""
+def extreme_derivative(v: Array, x: Array, other: Array) -> Array:
+    """1 where x is the result, 1/2 where the other is equal."""
     return np.where(x == v, np.where(other == v, 0.5, 1), 0)
 
 
@@ -158,12 +116,12 @@ ELEMENTWISE = {
     "maximum": Elementwise(
         "maximum({}, {})",
         np.maximum,
-        (share_of, lambda v, a, b: share_of(v, b, a)),
+        (extreme_derivative, lambda v, a, b: extreme_derivative(v, b, a)),
     ),
     "minimum": Elementwise(
         "minimum({}, {})",
         np.minimum,
-        (share_of, lambda v, a, b: share_of(v, b, a)),
+        (extreme_derivative, lambda v, a, b: extreme_derivative(v, b, a)),
     ),
     "negative": Elementwise("-{}", np.negative, (lambda v, x: -1,)),
     "exp": Elementwise("exp({})", np.exp, (lambda v, x: v,)),
@@ -179,31 +137,31 @@ ELEMENTWISE = {
 # --- reductions -----------------------------------------------------------------------
 
 
-def kept(g: Array, x: Array, axis: Any) -> Array:
-    """A reduction of x, or its derivative, with the axes that were reduced as 1."""
+def with_axes(g: Array, x: Array, axis: Any) -> Array:
+    """A reduction of x, or its derivative, with length 1 for the axes reduced."""
     every = range(x.ndim) if axis is None else normalize_axis_tuple(axis, x.ndim)
     return g.reshape([1 if k in every else n for k, n in enumerate(x.shape)])
 
 
 def sum_back(g: Array, v: Array, x: Array, axis: Any, keepdims: bool) -> Array:
-    """g for each that was summed"""
-    return np.broadcast_to(kept(g, x, axis), x.shape)
+    """g for each element summed"""
+    return np.broadcast_to(with_axes(g, x, axis), x.shape)
 
 
 def mean_back(g: Array, v: Array, x: Array, axis: Any, keepdims: bool) -> Array:
     """g / count for each"""
     count = x.size // max(v.size, 1)
-    return np.broadcast_to(kept(g, x, axis), x.shape) / max(count, 1)
+    return np.broadcast_to(with_axes(g, x, axis), x.shape) / max(count, 1)
 
 
 def extreme_back(g: Array, v: Array, x: Array, axis: Any, keepdims: bool) -> Array:
     """g for the extreme element; if there are several, each has an equal share"""
-    extreme = x == kept(v, x, axis)
+    extreme = x == with_axes(v, x, axis)
     shared = extreme.sum(axis=axis, keepdims=True, dtype=x.dtype)
-    return np.where(extreme, kept(g, x, axis) / shared, 0)
+    return np.where(extreme, with_axes(g, x, axis) / shared, 0)
 
 
-# --- products and places --------------------------------------------------------------
+# --- products and indexing ------------------------------------------------------------
 
 
 def matmul_back(i: int, g: Array, a: Array, b: Array) -> Array:
@@ -220,7 +178,7 @@ def matmul_back(i: int, g: Array, a: Array, b: Array) -> Array:
 
 
 def take_back(g: Array, v: Array, x: Array, index: Any) -> Array:
-    """g at the places it was taken from, added up where one was taken several times"""
+    """g at the indices taken, summed where one was taken several times"""
     back = np.zeros_like(x)
     parts = index if isinstance(index, tuple) else (index,)
     if all(_is_basic(part) for part in parts):
@@ -231,17 +189,17 @@ def take_back(g: Array, v: Array, x: Array, index: Any) -> Array:
 
 
 def _is_basic(part: Any) -> bool:
-    """Whether this part of an index takes no element twice."""
+    """Whether this part of an index is basic: it takes no element twice."""
     whole = isinstance(part, int | np.integer) and not isinstance(part, bool)
     return whole or part is None or isinstance(part, slice | EllipsisType)
 
 
-WHOLE = {
-    "sum": Whole("sum({}{options})", np.sum, (sum_back,)),
-    "mean": Whole("mean({}{options})", np.mean, (mean_back,)),
-    "max": Whole("max({}{options})", np.max, (extreme_back,)),
-    "min": Whole("min({}{options})", np.min, (extreme_back,)),
-    "matmul": Whole(
+ON_ARRAYS = {
+    "sum": ArrayOperation("sum({}{options})", np.sum, (sum_back,)),
+    "mean": ArrayOperation("mean({}{options})", np.mean, (mean_back,)),
+    "max": ArrayOperation("max({}{options})", np.max, (extreme_back,)),
+    "min": ArrayOperation("min({}{options})", np.min, (extreme_back,)),
+    "matmul": ArrayOperation(
         "{} @ {}",
         np.matmul,
         (
@@ -249,16 +207,16 @@ WHOLE = {
             lambda g, v, a, b: matmul_back(1, g, a, b),
         ),
     ),
-    "take": Whole("{}[{options}]", lambda x, index: x[index], (take_back,)),
-    "reshape": Whole(
+    "take": ArrayOperation("{}[{options}]", lambda x, index: x[index], (take_back,)),
+    "reshape": ArrayOperation(
         "reshape({}, {options})",
         lambda x, shape: x.reshape(shape),
         (lambda g, v, x, shape: g.reshape(x.shape),),
     ),
-    "transpose": Whole("{}.T", np.transpose, (lambda g, v, x: g.T,)),
+    "transpose": ArrayOperation("{}.T", np.transpose, (lambda g, v, x: g.T,)),
 }
 
-OPERATIONS: dict[str, Operation] = {**ELEMENTWISE, **WHOLE}
+OPERATIONS: dict[str, Operation] = {**ELEMENTWISE, **ON_ARRAYS}
 
 
 def operation_named(name: str) -> Operation:

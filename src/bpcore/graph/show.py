@@ -5,18 +5,15 @@ from __future__ import annotations
 import html as markup
 import itertools
 from collections.abc import Iterator, Sized
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from bpcore.errstate import own_errstate
-from bpcore.graph.operations import Array
+from bpcore.graph.base import Array, V
+from bpcore.graph.edge import Edge, edges
 from bpcore.model.memory import norm
 from bpcore.show.table import ROWS, ends
-
-if TYPE_CHECKING:
-    from bpcore.graph.edge import Edge
-    from bpcore.graph.variable import Variable
 
 #: Arrays of more elements are shown as shape and norm.
 LARGEST = 8
@@ -38,13 +35,13 @@ def _nested(value: Any) -> str:
     return f"{value:.6g}"
 
 
-def local(edge: Edge) -> str:
-    """The derivative of an edge; of a large one the shape alone, if it is a Jacobian.
+def local(edge: Edge[Any]) -> str:
+    """The derivative of an edge; of a large Jacobian only its shape.
 
     A Jacobian costs a pass for each of its rows.
     """
     size = int(np.prod(edge.shape))
-    if size > LARGEST and edge.shape != edge.target.shape:
+    if size > LARGEST and edge.shape != edge.target.node.value.shape:
         return f"{edge.shape} Jacobian"
     try:
         return brief(edge.derivative)
@@ -52,18 +49,19 @@ def local(edge: Edge) -> str:
         return "no longer known"
 
 
-def names(order: list[Variable]) -> dict[Variable, str]:
+def names(order: list[V]) -> dict[V, str]:
     """A name for each: its own, v1, v2, ..., or J for the last; none of them twice."""
-    taken = {x.name for x in order}
+    taken = {x.node.name for x in order}
     numbered = (name for i in itertools.count(1) if (name := f"v{i}") not in taken)
-    given: dict[Variable, str] = {}
+    given: dict[V, str] = {}
     used: set[str] = set()
     again: dict[str, Iterator[int]] = {}
     for x in order:
-        if x.name is not None:
-            name, numbers = x.name, again.setdefault(x.name, itertools.count(2))
-            while name in used or (name != x.name and name in taken):
-                name = f"{x.name}_{next(numbers)}"
+        own = x.node.name
+        if own is not None:
+            name, numbers = own, again.setdefault(own, itertools.count(2))
+            while name in used or (name != own and name in taken):
+                name = f"{own}_{next(numbers)}"
         elif x is order[-1] and "J" not in taken:
             name = "J"
         else:
@@ -73,14 +71,15 @@ def names(order: list[Variable]) -> dict[Variable, str]:
     return given
 
 
-def written(x: Variable, name: dict[Variable, str]) -> str:
+def written(x: V, name: dict[V, str]) -> str:
     """How x was computed, by the names of its operands; empty if it was not."""
-    if x._operation is None:
+    node = x.node
+    if node.operation is None:
         return ""
     operands = [
-        _constant(o) if isinstance(o, np.ndarray) else name[o] for o in x._operands
+        _constant(o) if isinstance(o, np.ndarray) else name[o] for o in node.operands
     ]
-    return x._operation.written.format(*operands, options=_options(x._options))
+    return node.operation.written.format(*operands, options=_options(node.options))
 
 
 def _constant(array: Array) -> str:
@@ -89,15 +88,15 @@ def _constant(array: Array) -> str:
 
 
 def _options(options: dict[str, Any]) -> str:
-    """An index, a shape, or what is not the default."""
+    """An index, a shape, or the options that are not the default."""
     if "index" in options:
         index = options["index"]
         parts = index if isinstance(index, tuple) else (index,)
         return ", ".join(map(_index, parts))
     if "shape" in options:
         return str(options["shape"])
-    told = {k: v for k, v in options.items() if v is not None and v is not False}
-    return "".join(f", {name}={value}" for name, value in told.items())
+    given = {k: v for k, v in options.items() if v is not None and v is not False}
+    return "".join(f", {name}={value}" for name, value in given.items())
 
 
 def _index(part: Any) -> str:
@@ -110,38 +109,39 @@ def _index(part: Any) -> str:
 
 
 def rows(
-    order: list[Variable], most: float
-) -> tuple[list[tuple[Variable, list[str]]], int, dict[Variable, str]]:
-    """Name, value, operation and dJ, the last empty where there is none.
+    order: list[V], most: float
+) -> tuple[list[tuple[V, list[str]]], int, dict[V, str]]:
+    """A row for each variable: name, value, operation and dJ, "" where there is none.
 
-    Of each variable or, if there are more than `most`, of the first and the last; then
-    the place of the first row after those that are left out, 0 if none; and all names.
+    If there are more than `most` only the first and the last have one.  Then follow the
+    index of the first row after those left out, 0 if none is, and the names of all.
     """
     J, name = order[-1], names(order)
     found = []
     first, last = ends(len(order), most)
     for x in (order[k] for k in (*first, *last)):
-        own = J._began is not None and x._reached_by is J._began
-        g = brief(x._grad) if own and x._grad is not None else ""
-        found.append((x, [name[x], brief(x._value), written(x, name), g]))
+        node, began = x.node, J.node.began
+        reached = began is not None and node.reached_by is began
+        g = brief(node.grad) if reached and node.grad is not None else ""
+        found.append((x, [name[x], brief(node.value), written(x, name), g]))
     return found, len(first) if last else 0, name
 
 
 @own_errstate
-def table(order: list[Variable], most: float = ROWS) -> str:
+def table(order: list[V], most: float = ROWS) -> str:
     """The variables in order, each with a row; of many the first and the last."""
     found, gap, name = rows(order, most)
     J = name[order[-1]]
     lines = [["name", "value", "operation", "local derivatives", f"d{J}/d(name)"]]
     for x, (own, value, operation, g) in found:
         by_source: dict[str, list[str]] = {}
-        for edge in x.edges:  # of a * a there are two
+        for edge in edges(x):  # of a * a there are two
             by_source.setdefault(name[edge.source], []).append(local(edge))
-        edges = ", ".join(
+        derivatives = ", ".join(
             f"d{own}/d{source} = {' + '.join(parts)}"
             for source, parts in by_source.items()
         )
-        lines.append([own, value, operation, edges, g])
+        lines.append([own, value, operation, derivatives, g])
     shown = [k for k in range(5) if k < 4 or any(line[4] for line in lines[1:])]
     widths = [max(len(line[k]) for line in lines) for k in shown]
     written = [
@@ -155,18 +155,18 @@ def table(order: list[Variable], most: float = ROWS) -> str:
     return "\n".join(written)
 
 
-def left_out(order: list[Variable], found: Sized) -> str:
+def left_out(order: list[V], found: Sized) -> str:
     """How many variables have no row, or no node."""
     return f"... {len(order) - len(found):,} more variables ..."
 
 
-def html(order: list[Variable]) -> str:
+def html(order: list[V]) -> str:
     """The table for a notebook."""
     return f"<pre>{markup.escape(table(order))}</pre>"
 
 
 @own_errstate
-def dot(order: list[Variable], most: float = NODES) -> str:
+def dot(order: list[V], most: float = NODES) -> str:
     """A directed graph from the leaves to J.
 
     Of many variables there are the first and the last, and one node for all others.
@@ -175,7 +175,7 @@ def dot(order: list[Variable], most: float = NODES) -> str:
     J = name[order[-1]]
     lines = ["digraph {", "  rankdir=LR;", "  node [shape=box];"]
     number = {x: f"n{i}" for i, x in enumerate(order)}
-    edges = []
+    arrows = []
     if gap:
         lines.append(f"  more [label={_quoted(left_out(order, found))}, style=dashed];")
         number |= dict.fromkeys(order[gap : gap - len(found)], "more")
@@ -183,15 +183,15 @@ def dot(order: list[Variable], most: float = NODES) -> str:
         label = [f"{own} = {operation}" if operation else own, value]
         label += [f"d{J}/d{own} = {g}"] if g else []
         lines.append(f"  {number[x]} [label={_quoted(*label)}];")
-        edges += [
+        arrows += [
             f"  {number[e.source]} -> {number[x]} [label={_quoted(local(e))}];"
-            for e in x.edges
+            for e in edges(x)
         ]
     if gap:  # what the others are computed from
         others = order[gap : gap - len(found)]
-        into = {number[e.source] for x in others for e in x.edges}
-        edges += [f"  {source} -> more;" for source in sorted(into - {"more"})]
-    return "\n".join([*lines, *edges, "}"])
+        into = {number[e.source] for x in others for e in edges(x)}
+        arrows += [f"  {source} -> more;" for source in sorted(into - {"more"})]
+    return "\n".join([*lines, *arrows, "}"])
 
 
 def _quoted(*lines: str) -> str:

@@ -1,10 +1,9 @@
-"""Variable: an array that knows what it was computed from."""
+"""Variable: an array, and how it was computed."""
 
 from __future__ import annotations
 
 import math
 import operator
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TextIO
 
@@ -12,34 +11,35 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bpcore import arrays, checks
-from bpcore.errstate import own_errstate
 from bpcore.graph import show
 from bpcore.graph.backward import backpropagate, in_order
-from bpcore.graph.edge import Edge
-from bpcore.graph.of_numpy import COMPARISONS, FUNCTIONS, UFUNCS, unknown
-from bpcore.graph.operations import OPERATIONS, Array, Operation
-from bpcore.graph.record import Record, deep_copy, recorded, shallow_copy
+from bpcore.graph.base import Array, Node, Operation, Vertex
+from bpcore.graph.copies import deep_copy, reduced, shallow_copy
+from bpcore.graph.edge import Edge, edges
+from bpcore.graph.evaluate import as_value, compare, evaluate
+from bpcore.graph.numpy_functions import COMPARISONS, FUNCTIONS, UFUNCS, not_supported
+from bpcore.graph.operations import OPERATIONS
 
-#: What an operation takes: numbers have the dtype of the variables they meet.
+#: A variable, an array or a number.
 Operand = Any
 
 #: The axes of a reduction: one, several, or None for all.
 Axis = int | tuple[int, ...] | None
 
 
-class Variable:
+class Variable(Vertex):
     """An array, and how it was computed.
 
     Operators + - * / ** @ with variables, arrays and numbers on either side, the
     methods, the functions of ``bpcore.graph`` and indexing give new variables.  Shapes
-    broadcast as NumPy's do.  Numbers, and arrays of integers, take the dtype of the
-    variables they meet: float32 stays float32.  Comparisons give arrays of bool, which
-    have no derivative.
+    broadcast as NumPy's do.  Numbers, and arrays of integers, are cast to the dtype of
+    the variables they meet: float32 stays float32.  Comparisons give arrays of bool,
+    which have no derivative.
 
     Parameters
     ----------
     value : array-like
-        A float32 or float64 array is used where it lies and must stay as it is until
+        A float32 or float64 array is not copied and must stay unchanged until
         `backward`, as must arrays among the operands and indices; anything else becomes
         float64.
     name : str, optional
@@ -60,32 +60,11 @@ class Variable:
     (42.0, 3.0, 12.0, 9.0)
     """
 
-    __slots__ = (
-        "_began",
-        "_grad",
-        "_name",
-        "_operands",
-        "_operation",
-        "_options",
-        "_reached_by",
-        "_record",
-        "_value",
-        "_values",
-    )
+    __slots__ = ()
 
     def __init__(self, value: ArrayLike, name: str | None = None) -> None:
-        self._value = as_value("value", value)
+        self.node = Node(as_value("value", value))
         self.name = name
-        self._grad: Array | None = None
-        self._operation: Operation | None = None
-        self._operands: tuple[Any, ...] = ()
-        self._values: tuple[Array, ...] = ()
-        self._options: dict[str, Any] = {}
-        #: The pass that began here last, and the one that gave `grad`.
-        self._began: object = None
-        self._reached_by: object = None
-        #: A weak reference to what it is pickled in, or None.
-        self._record: Callable[[], Record | None] | None = None
 
     # --- what it is -------------------------------------------------------------------
 
@@ -95,57 +74,57 @@ class Variable:
 
         What has been computed from the variable stays as it was.
         """
-        return self._value
+        return self.node.value
 
     @value.setter
     def value(self, value: ArrayLike) -> None:
-        if self._operation is not None:
+        if self.node.operation is not None:
             raise ValueError(
                 f"value must stay what it was computed to be; got one for {self!r}"
             )
         array = as_value("value", value)
         if array.shape != self.shape:
             raise ValueError(f"value must have shape {self.shape}; got {array.shape}")
-        self._value = arrays.cast(array, self.dtype)
+        self.node.value = arrays.cast(array, self.dtype)
 
     @property
     def grad(self) -> Array | None:
         """dJ by this variable, of its shape; None until a `backward` reached it."""
-        return self._grad
+        return self.node.grad
 
     @property
     def name(self) -> str | None:
-        """What it is called in `show` and `to_dot`; assign any string, or None."""
-        return self._name
+        """Its name in `show` and `to_dot`; assign any string, or None."""
+        return self.node.name
 
     @name.setter
     def name(self, name: str | None) -> None:
         if name is not None and not isinstance(name, str):
             raise TypeError(f"name must be a string; got {name!r}")
-        self._name = name
+        self.node.name = name
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of the value."""
-        return self._value.shape
+        return self.node.value.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """float32 or float64."""
-        return self._value.dtype
+        return self.node.value.dtype
 
     @property
     def ndim(self) -> int:
         """The number of axes."""
-        return self._value.ndim
+        return self.node.value.ndim
 
     @property
     def size(self) -> int:
         """The number of elements."""
-        return self._value.size
+        return self.node.value.size
 
     def __len__(self) -> int:
-        return len(self._value)
+        return len(self.node.value)
 
     def __iter__(self) -> Iterator[Variable]:
         return (self[i] for i in range(len(self)))
@@ -154,27 +133,27 @@ class Variable:
     __hash__ = object.__hash__
 
     def __eq__(self, other: object) -> Any:
-        return _compare(operator.eq, self, other)
+        return compare(operator.eq, self, other)
 
     def __ne__(self, other: object) -> Any:
-        return _compare(operator.ne, self, other)
+        return compare(operator.ne, self, other)
 
     def __lt__(self, other: Operand) -> Any:
-        return _compare(operator.lt, self, other)
+        return compare(operator.lt, self, other)
 
     def __le__(self, other: Operand) -> Any:
-        return _compare(operator.le, self, other)
+        return compare(operator.le, self, other)
 
     def __gt__(self, other: Operand) -> Any:
-        return _compare(operator.gt, self, other)
+        return compare(operator.gt, self, other)
 
     def __ge__(self, other: Operand) -> Any:
-        return _compare(operator.ge, self, other)
+        return compare(operator.ge, self, other)
 
     def __repr__(self) -> str:
         name = "" if self.name is None else f", name={self.name!r}"
         dtype = "" if self.dtype == np.float64 else f", {self.dtype.name}"
-        return f"Variable({show.brief(self._value)}{dtype}{name})"
+        return f"Variable({show.brief(self.node.value)}{dtype}{name})"
 
     def _repr_html_(self) -> str:
         return show.html(in_order(self))
@@ -188,7 +167,7 @@ class Variable:
         >>> Variable([[2.5]]).item()
         2.5
         """
-        return float(self._value.item())
+        return float(self.node.value.item())
 
     __float__ = item
 
@@ -205,10 +184,10 @@ class Variable:
     ) -> Any:
         """``np.exp(x)``, and operators with an array on their left."""
         if function in COMPARISONS and method == "__call__" and not options:
-            return _compare(function, *operands)
+            return compare(function, *operands)
         name = UFUNCS.get(function)
         if name is None or method != "__call__" or options:
-            raise TypeError(unknown(function.__name__))
+            raise TypeError(not_supported(function.__name__))
         return apply(name, *operands)
 
     def __array_function__(
@@ -217,7 +196,7 @@ class Variable:
         """``np.sum(x, axis=0)`` and the like."""
         name = FUNCTIONS.get(function)
         if name is None:
-            raise TypeError(unknown(function.__name__))
+            raise TypeError(not_supported(function.__name__))
         method: Callable[..., Variable] = getattr(Variable, name)
         return method(*operands, **options)
 
@@ -266,21 +245,12 @@ class Variable:
                 "backward() must begin at one element, or be given a gradient of shape "
                 f"{self.shape}; got none"
             )
-        gradients = backpropagate(self, seed)
-        self._began = object()
-        for x, g in gradients.items():
-            # Not a view of another's, or of one number.
-            x._grad = np.array(g)
-            x._reached_by = self._began
+        backpropagate(self, seed)
 
     @property
-    def edges(self) -> tuple[Edge, ...]:
+    def edges(self) -> tuple[Edge[Variable], ...]:
         """An `Edge` from each variable that this one was computed from."""
-        return tuple(
-            Edge(x, self, i)
-            for i, x in enumerate(self._operands)
-            if isinstance(x, Variable)
-        )
+        return edges(self)
 
     def show(self, file: TextIO | None = None, *, all: bool = False) -> None:
         """Print the graph as a table, in the order of its evaluation.
@@ -352,8 +322,7 @@ class Variable:
         return deep_copy(self, memo)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        record = Record.of(self)
-        return recorded, (record, record.positions[self])
+        return reduced(self)
 
     # --- operators --------------------------------------------------------------------
 
@@ -591,59 +560,6 @@ def apply(operation: str | Operation, *operands: Operand, **options: Any) -> Var
     """The result of an operation as a variable."""
     if isinstance(operation, str):
         operation = OPERATIONS[operation]
-    dtypes = [x.dtype for x in operands if isinstance(x, Variable)]
-    dtype = np.result_type(*dtypes) if dtypes else np.dtype(np.float64)
-    known = [x if isinstance(x, Variable) else _constant(x, dtype) for x in operands]
-    values = tuple(x._value if isinstance(x, Variable) else x for x in known)
-    result = Variable(_computed(operation, values, options))
-    _warn_of_pairs(known, result)
-    result._operation, result._operands = operation, tuple(known)
-    result._values, result._options = values, options
+    result = Variable.__new__(Variable)
+    result.node = evaluate(operation, operands, options)
     return result
-
-
-@own_errstate
-def _computed(operation: Operation, values: Any, options: dict[str, Any]) -> Any:
-    return operation.value(*values, **options)
-
-
-@own_errstate
-def _compare(function: Callable[[Any, Any], Any], x: Any, y: Any) -> Any:
-    return function(_value_of(x), _value_of(y))
-
-
-def _warn_of_pairs(operands: list[Any], result: Variable) -> None:
-    """Warn where one output of a network meets targets (n,), which broadcast wrongly.
-
-    Every row is then paired with every other's target: a net learns nothing by it.
-    """
-    for x in operands:
-        if isinstance(x, Variable) and x._operation and x._operation.of_network:
-            n, others = len(x), [o.shape for o in operands if o is not x]
-            if n > 1 and (x.shape, others, result.shape) == ((n, 1), [(n,)], (n, n)):
-                warnings.warn(
-                    f"({n}, 1) outputs of a network and ({n},) targets give an array "
-                    f"({n}, {n}): reshape the targets to ({n}, 1)",
-                    stacklevel=4,
-                )
-
-
-def _value_of(x: Any) -> Any:
-    """The value of a variable; anything else as it is."""
-    return x._value if isinstance(x, Variable) else x
-
-
-def as_value(name: str, value: ArrayLike) -> Array:
-    """`value` as an array of float32 or float64, itself if it is one."""
-    if isinstance(value, Variable):
-        raise TypeError(f"{name} must be an array or a number; got a Variable")
-    array = arrays.as_array(name, value)
-    single = array.dtype in (np.float32, np.float64)
-    return array if single else arrays.cast(array, np.dtype(np.float64))
-
-
-def _constant(value: Operand, dtype: np.dtype[Any]) -> Array:
-    """An operand that is no variable; numbers and integers take the dtype."""
-    array = arrays.as_array("operand", value)
-    of_its_own = array.ndim and array.dtype in (np.float32, np.float64)
-    return array if of_its_own else arrays.cast(array, dtype)

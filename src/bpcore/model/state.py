@@ -185,7 +185,7 @@ class State:
 
     def copy(self, design: Design, dtype: np.dtype[Any]) -> State:
         """The same in arrays of its own, of a dtype."""
-        return State.from_arrays(design, dtype, self.optimizer, self.to_arrays())
+        return State.from_arrays(design, dtype, self.optimizer, self.arrays())
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """All of it but the optimizer's settings, as arrays: copies.
@@ -197,10 +197,22 @@ class State:
         >>> arrays["parameters"].shape, arrays["optimizer.mean"].shape
         ((3,), (3,))
         """
+        return {name: array.copy() for name, array in self.arrays().items()}
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What `to_arrays` copies: the arrays themselves, and the rest as arrays.
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> state = bp.Network([2, 1]).learner.state
+        >>> state.arrays()["parameters"] is state.parameters
+        True
+        """
         arrays: dict[str, NDArray[Any]] = {
-            "parameters": self.parameters.copy(),
-            "moments": self.moments.copy(),
-            "counters": self.counters.copy(),
+            "parameters": self.parameters,
+            "moments": self.moments,
+            "counters": self.counters,
             "epochs": np.array([self.epochs]),
             "lr_factors": np.array(self.lr_factors),
             "frozen": np.array(self.frozen),
@@ -208,11 +220,11 @@ class State:
             "schedule": np.array(self.schedule[:2]),
         }
         for name, row in self.optimizer_rows().items():
-            arrays[f"optimizer.{name}"] = row.copy()
+            arrays[f"optimizer.{name}"] = row
         if (plateau := self.schedule.plateau) is not None:
             arrays["plateau"] = np.array(plateau, np.float64)
         if (quantity := self.schedule.quantity) is not None:
-            arrays["quantity"] = np.frombuffer(quantity.to_bytes(), np.uint8).copy()
+            arrays["quantity"] = np.frombuffer(quantity.to_bytes(), np.uint8)
         return arrays
 
     def optimizer_rows(self) -> dict[str, Real]:

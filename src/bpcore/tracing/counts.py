@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from bpcore.model.design import Design
+from bpcore.model.design import Design
 
 
 def joins(design: Design, m: int) -> bool:
@@ -40,7 +38,7 @@ def layer_by_layer(design: Design, l: int) -> int:
     count, last = 1, len(design.activations) - 1  # a times delta
     for m in range(last, l - 1, -1):
         width = design.sizes[m + 1]
-        needed = width if m > l else 1  # units whose delta is asked for
+        needed = width if m > l else 1  # units whose delta is needed
         if m < last:  # delta[m+1] @ W[m+1].T
             count += (width if joins(design, m) else needed) * design.sizes[m + 2]
         if joins(design, m):
@@ -50,7 +48,7 @@ def layer_by_layer(design: Design, l: int) -> int:
     return count
 
 
-def of_all(design: Design, n: int) -> tuple[int, int]:
+def all_parameters(design: Design, n: int) -> tuple[int, int]:
     """Multiplications for all parameters: along all paths, and layer by layer."""
     expanded = layered = 0
     last = len(design.activations) - 1

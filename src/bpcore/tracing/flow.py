@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,29 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 from bpcore import arrays, checks
 from bpcore.batches.batch import Batch
 from bpcore.errors import DivergenceError
-from bpcore.errstate import own_errstate
-from bpcore.model.memory import norm
 from bpcore.network import Network
 from bpcore.show.table import in_short
+from bpcore.tracing.flow_columns import COLUMNS, flow_columns
+from bpcore.tracing.flow_picture import draw_flow
 from bpcore.tracing.record import record
+from bpcore.training.history import History
 from bpcore.training.inputs import checked_batch
-
-if TYPE_CHECKING:
-    from bpcore.tracing.values import Trace
-    from bpcore.training.history import History
-
-#: A sigmoid is saturated outside of these, where its slope is below a 25th of the
-#: largest; tanh likewise, outside of -0.98 .. 0.98.
-SATURATED = 0.01, 0.99
-
-#: What is recorded, with its title.
-COLUMNS = {
-    "delta": "norm of delta",
-    "dW": "norm of dW",
-    "update": "norm of the update over that of W",
-    "dead": "share of dead relu units",
-    "saturated": "share of saturated outputs of sigmoid and tanh",
-}
 
 
 class GradientFlow:
@@ -56,7 +40,7 @@ class GradientFlow:
     Parameters
     ----------
     X, y, sample_weight : array-like
-        A mini-batch, as for ``Network.train_step``: some hundred rows tell enough.
+        A mini-batch, as for ``Network.train_step``: some hundred rows are enough.
     every : int
         Epochs from one record to the next.
 
@@ -161,7 +145,7 @@ class GradientFlow:
         batch = self._checked(network)
         try:
             with network.learner.engine:
-                found = flow(record(network, batch, apply=False))
+                found = flow_columns(record(network, batch, apply=False))
         except DivergenceError:  # of these rows, which are none of those trained on
             nothing = [math.nan] * len(network.weights)
             found = dict.fromkeys(COLUMNS, nothing)
@@ -241,13 +225,11 @@ class GradientFlow:
         >>> history = net.fit(X, y, epochs=50, callbacks=[flow], progress=False)
         >>> flow.plot().savefig("flow.png")  # doctest: +SKIP
         """
-        from bpcore.tracing.picture import draw_flow
-
         if not self._records:
             raise ValueError("plot needs at least one recorded epoch; got none")
         if np.isnan(self.delta).all():
             raise ValueError("plot needs at least one loss that was finite; got none")
-        return draw_flow(self)
+        return draw_flow(self.epochs, {name: getattr(self, name) for name in COLUMNS})
 
 
 def _cells(name: str, column: NDArray[Any]) -> list[str]:
@@ -255,41 +237,3 @@ def _cells(name: str, column: NDArray[Any]) -> list[str]:
     if name.startswith(("dead", "saturated")) and np.isnan(column).all():
         return ["-"] * len(column)
     return [f"{x:d}" if name == "epoch" else f"{x:.4g}" for x in column]
-
-
-@own_errstate
-def flow(t: Trace) -> dict[str, list[float]]:
-    """The columns of `GradientFlow` for one step."""
-    layers, makes_step = range(t.n_layers), t.after is not t.before
-    return {
-        "delta": [norm(delta) for delta in t.delta],
-        "dW": [norm(dW) for dW in t.dW],
-        "update": [
-            norm(after - before) / (norm(before) or math.nan)
-            if makes_step
-            else math.nan
-            for before, after in zip(t.before.weights, t.after.weights, strict=True)
-        ],
-        "dead": [_dead(t.layers[l]["f"], t.design.activations[l]) for l in layers],
-        "saturated": [
-            _saturated(t.layers[l]["f"], t.design.activations[l]) for l in layers
-        ],
-    }
-
-
-def _dead(f: NDArray[Any], activation: str) -> float:
-    """Share of the units that are 0 for every row."""
-    if activation != "relu":
-        return math.nan
-    return float((f == 0).all(axis=0).mean())
-
-
-def _saturated(f: NDArray[Any], activation: str) -> float:
-    """Share of the outputs that are near the ends of their range."""
-    if activation not in ("sigmoid", "tanh"):
-        return math.nan
-    low, high = SATURATED
-    if activation == "tanh":
-        low = 2 * low - 1
-        high = 2 * high - 1
-    return float(((f < low) | (f > high)).mean())

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from bpcore.errstate import own_errstate
 from bpcore.show.html import table
-from bpcore.tracing.derivation import derivation, is_small
+from bpcore.tracing.derivation import derivation
+from bpcore.tracing.section import is_small
+from bpcore.tracing.step import Step
 from bpcore.tracing.text import shown
-
-if TYPE_CHECKING:
-    from bpcore.tracing.values import Trace
 
 
 @own_errstate
-def html(trace: Trace) -> str:
+def html(step: Step) -> str:
     """A table for each part of the step, equations to the left of their numbers."""
-    whole = is_small(trace)
+    whole = is_small(step)
     tables = []
-    for section in derivation(trace, whole):
+    for section in derivation(step, whole):
         rows = [
             (
                 line.equation,

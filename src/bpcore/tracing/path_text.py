@@ -5,36 +5,33 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from bpcore.errstate import own_errstate
+from bpcore.model.memory import Real
 from bpcore.show.table import ROWS, columns, ends, narrow
-from bpcore.tracing.derivation import LAYERS, is_small
-from bpcore.tracing.memory import tell
-from bpcore.tracing.paths import MOST, arrays_of, terms, units_of
+from bpcore.tracing.memory import warn_of_memory
+from bpcore.tracing.paths import MOST, Paths, factor_arrays, path_units, terms
+from bpcore.tracing.section import LAYERS, is_small
 from bpcore.tracing.text import number, shown
 
-if TYPE_CHECKING:
-    from bpcore.model.memory import Real
-    from bpcore.tracing.paths import PathSum
-
-#: Bytes of a cell of the table of all terms, about.
+#: Approximate bytes of a cell of the table of all terms.
 CELL = 14
 
 
 @own_errstate
-def text(path: PathSum, all: bool = False) -> str:
+def text(path: Paths, all: bool = False) -> str:
     """Along all paths, layer by layer, and what each costs."""
     parts = all_paths(path, all), layer_by_layer(path, all), costs(path)
     return "\n\n".join("\n".join(lines) for lines in parts)
 
 
-def all_paths(path: PathSum, all: bool = False) -> list[str]:
+def all_paths(path: Paths, all: bool = False) -> list[str]:
     """The terms, a line each, of many the first and the last."""
     symbols = [factor.symbol for factor in path.factors]
-    units = units_of(path.factors)[1:]
+    units = path_units(path.factors)[1:]
     named = units if all else [*narrow([units])[0]]
     through = f" and units {', '.join(named)}" if units else ""
     over = f"every row s{through}"
@@ -42,18 +39,18 @@ def all_paths(path: PathSum, all: bool = False) -> list[str]:
     head = f"dE/dW[{path.l}][{path.i}, {path.j}] along all paths: "
     head = textwrap.fill(f"{head}for {over} the product of", 88, subsequent_indent="  ")
     heads = ["s", *units, *symbols, "product"]
-    arrays = arrays_of(path.trace, path.factors)
+    arrays = factor_arrays(path.trace, path.factors)
     if all:
         lines, total = [], []
-        tell("this text takes", path.n_terms * len(heads) * CELL)
+        warn_of_memory("this text takes", path.n_terms * len(heads) * CELL)
         for begin in range(0, path.n_terms, MOST):
             at = range(begin, min(begin + MOST, path.n_terms))
-            rows, products = rows_of(path, arrays, at)
+            rows, products = term_rows(path, arrays, at)
             lines += columns([heads, *rows])[begin > 0 :]
             total.append(float(products.sum()))
         return [head, *lines, f"  the sum of {count} = {math.fsum(total):.10g}"]
     first, last = ends(path.n_terms, ROWS)
-    lines = columns(narrow([heads, *rows_of(path, arrays, (*first, *last))[0]]))
+    lines = columns(narrow([heads, *term_rows(path, arrays, (*first, *last))[0]]))
     if last:
         gap = f"  ... {last.start - first.stop:,} more terms ..."
         lines.insert(1 + first.stop, gap)
@@ -67,8 +64,8 @@ def all_paths(path: PathSum, all: bool = False) -> list[str]:
     return [head, *lines, f"  the sum of {count} = {path.expanded:.10g}"]
 
 
-def rows_of(
-    path: PathSum, arrays: list[Real], at: Iterable[int]
+def term_rows(
+    path: Paths, arrays: list[Real], at: Iterable[int]
 ) -> tuple[list[list[str]], Real]:
     """The terms of these numbers as rows of a table, and their products."""
     kind: Any = np.int64 if path.n_terms < 2**63 else object
@@ -83,7 +80,7 @@ def rows_of(
     return rows, products
 
 
-def layer_by_layer(path: PathSum, all: bool = False) -> list[str]:
+def layer_by_layer(path: Paths, all: bool = False) -> list[str]:
     """delta from the last layer to this one, and the element of dW."""
     trace, l, i, j = path.trace, path.l, path.i, path.j
     whole, last = all or is_small(trace), trace.n_layers - 1
@@ -115,7 +112,7 @@ def layer_by_layer(path: PathSum, all: bool = False) -> list[str]:
     return lines
 
 
-def costs(path: PathSum) -> list[str]:
+def costs(path: Paths) -> list[str]:
     """Multiplications of both forms."""
     table = [["multiplications", "this weight"], ["all paths"], ["layer by layer"]]
     for row, count in zip(table[1:], path.multiplications, strict=True):

@@ -1,4 +1,4 @@
-"""A traced step, and gradient flow, as pictures."""
+"""A step as a picture: nodes and edges, or heat maps."""
 
 from __future__ import annotations
 
@@ -8,71 +8,67 @@ import numpy as np
 
 from bpcore import checks
 from bpcore.errstate import own_errstate
+from bpcore.model.memory import Real
 from bpcore.show.table import ends
-from bpcore.tracing.derivation import LAYERS, SMALL
+from bpcore.tracing.section import LAYERS, SMALL
+from bpcore.tracing.step import Step
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from bpcore.model.memory import Real
-    from bpcore.tracing.flow import GradientFlow
-    from bpcore.tracing.values import Trace
-
 #: Edges of a layer up to which each has its change written beside it.
 WRITTEN = 12
-#: Lines named in a legend.
-LEGEND = 12
 #: Red for what is above 0 and blue for what is below, pale near 0.
 MAP = "RdBu_r"
 
 
 @own_errstate
-def draw(trace: Trace, row: int | None, axes: Axes | None, limit: float | None) -> Any:
-    """Nodes and edges where they can be told apart, else heat maps."""
+def draw(step: Step, row: int | None, axes: Axes | None, limit: float | None) -> Any:
+    """Nodes and edges of a small network, heat maps of a large one."""
     if row is not None:
-        row = checks.index("row", row, len(trace.X))
+        row = checks.index("row", row, len(step.X))
     if axes is not None and not hasattr(axes, "scatter"):
         raise TypeError(f"axes must be Axes of matplotlib's; got {axes!r}")
     if limit is not None:
         limit = checks.number("limit", limit, above=0.0)
-    if max(trace.sizes) <= SMALL and trace.n_layers <= LAYERS:
-        return _draw_network(trace, row, axes, limit)
+    if max(step.sizes) <= SMALL and step.n_layers <= LAYERS:
+        return _draw_network(step, row, axes, limit)
     for name, value in (("axes", axes), ("limit", limit)):
         if value is not None:
             raise ValueError(
                 f"{name} must be None for networks of more than {SMALL} units a layer "
                 f"or {LAYERS} layers; got {value!r}"
             )
-    return _draw_maps(trace, row)
+    return _draw_maps(step, row)
 
 
 # --- small networks -------------------------------------------------------------------
 
 
 def _draw_network(
-    trace: Trace, row: int | None, axes: Axes | None, limit: float | None
+    step: Step, row: int | None, axes: Axes | None, limit: float | None
 ) -> Any:
     """A column of nodes for each layer, joined by the weights."""
     from bpcore.show.figure import new_figure
 
-    columns, widest = len(trace.sizes), max(trace.sizes)
+    columns, widest = len(step.sizes), max(step.sizes)
     if axes is None:
         size = 3.3 * columns, 1.35 * widest + 1.9
         axes = new_figure(*size).subplots()
-    places = [_column(x, size) for x, size in enumerate(trace.sizes)]
+    places = [_column(x, size) for x, size in enumerate(step.sizes)]
     changes = [
         after - before
-        for before, after in zip(trace.before.weights, trace.after.weights, strict=True)
+        for before, after in zip(step.before.weights, step.after.weights, strict=True)
     ]
     largest = max(float(np.abs(change).max()) for change in changes)
     for l, change in enumerate(changes):
-        _draw_edges(axes, places[l], places[l + 1], trace, l, change / (largest or 1))
-    colours = _draw_nodes(axes, places, trace, row, limit)
+        _draw_edges(axes, places[l], places[l + 1], step, l, change / (largest or 1))
+    colours = _draw_nodes(axes, places, step, row, limit)
     axes.figure.colorbar(colours, ax=axes, label="activation a", shrink=0.7, pad=0.01)
     what = "mean a, sum of δ" if row is None else f"a and δ of row {row}"
     axes.set_title(
-        f"Step {trace.step}: {_loss(trace)}; {what}\n"
+        f"Step {step.step}: {_loss(step)}; {what}\n"
         "weights and biases with their change: red up, blue down, "
         f"thick up to {largest:.2g}",
         fontsize=10,
@@ -83,24 +79,24 @@ def _draw_network(
     return axes.figure
 
 
-def _loss(trace: Trace) -> str:
-    rows = "1 row" if len(trace.X) == 1 else f"{len(trace.X)} rows"
-    return f"E = {trace.loss:.4g} of {rows}"
+def _loss(step: Step) -> str:
+    rows = "1 row" if len(step.X) == 1 else f"{len(step.X)} rows"
+    return f"E = {step.loss:.4g} of {rows}"
 
 
 def _column(x: int, size: int) -> Real:
-    """The places of a layer's nodes, the first on top."""
+    """The positions of a layer's nodes, the first on top."""
     y = (size - 1) / 2 - np.arange(size)
     return np.column_stack([np.full(size, float(x)), y])
 
 
 def _draw_edges(
-    axes: Axes, left: Real, right: Real, trace: Trace, l: int, share: Real
+    axes: Axes, left: Real, right: Real, step: Step, l: int, share: Real
 ) -> None:
     """Lines as wide as the change of their weight, with both written beside."""
     from bpcore.show.figure import colormaps
 
-    W, after = trace.before.weights[l], trace.after.weights[l]
+    W, after = step.before.weights[l], step.after.weights[l]
     colours = colormaps[MAP]
     written: list[Real] = []
     for (i, j), s in np.ndenumerate(share):
@@ -140,12 +136,12 @@ def _free_place(start: Real, end: Real, taken: list[Real]) -> Real:
 def _draw_nodes(
     axes: Axes,
     places: list[Real],
-    trace: Trace,
+    step: Step,
     row: int | None,
     limit: float | None,
 ) -> Any:
     """Discs coloured by a, with a and delta in them; b below."""
-    values = [a.mean(axis=0) if row is None else a[row] for a in trace.a]
+    values = [a.mean(axis=0) if row is None else a[row] for a in step.a]
     limit = limit or max(float(np.abs(a).max()) for a in values) or 1.0
     for m, (at, a) in enumerate(zip(places, values, strict=True)):
         colour = axes.scatter(
@@ -159,12 +155,12 @@ def _draw_nodes(
         for j, (x, y) in enumerate(at):
             label = f"a {a[j]:.3g}"
             if m > 0:
-                delta = trace.delta[m - 1]
-                of_unit = delta[:, j].sum() if row is None else delta[row, j]
-                label += f"\nδ {of_unit:.2g}"
-                db = trace.after.biases[m - 1][j] - trace.before.biases[m - 1][j]
+                delta = step.delta[m - 1]
+                own = delta[:, j].sum() if row is None else delta[row, j]
+                label += f"\nδ {own:.2g}"
+                db = step.after.biases[m - 1][j] - step.before.biases[m - 1][j]
                 axes.annotate(
-                    f"b {trace.before.biases[m - 1][j]:.3g} {db:+.2g}",
+                    f"b {step.before.biases[m - 1][j]:.3g} {db:+.2g}",
                     (x, y),
                     (0, -34),
                     textcoords="offset points",
@@ -184,8 +180,8 @@ def _draw_nodes(
                 color="white" if dark else "black",
                 zorder=4,
             )
-        name = "input" if m == 0 else trace.design.activations[m - 1]
-        if m > 0 and trace.design.dropout[m - 1]:
+        name = "input" if m == 0 else step.design.activations[m - 1]
+        if m > 0 and step.design.dropout[m - 1]:
             name += " * kept"
         axes.annotate(
             name,
@@ -202,26 +198,26 @@ def _draw_nodes(
 # --- large networks -------------------------------------------------------------------
 
 
-def _draw_maps(trace: Trace, row: int | None) -> Figure:
+def _draw_maps(step: Step, row: int | None) -> Figure:
     """A line of heat maps for each layer: a, delta, W and its change.
 
     Of many layers the first and the last.
     """
     from bpcore.show.figure import new_figure, use_whole_numbers
 
-    first, last = ends(trace.n_layers, LAYERS)
+    first, last = ends(step.n_layers, LAYERS)
     layers = [*first, *last]
     figure = new_figure(13, 2.6 * len(layers) + 0.5)
     grid = figure.subplots(len(layers), 4, squeeze=False)
     rows = slice(None) if row is None else slice(row, row + 1)
     named = {} if row is None else {"yticks": [0], "yticklabels": [f"{row}"]}
     for l, panels in zip(layers, grid, strict=True):
-        W, after = trace.before.weights[l], trace.after.weights[l]
-        kept = f" * kept[{l}]" if trace.design.dropout[l] else ""
-        of_z = f"{trace.design.activations[l]}(z[{l}]){kept}"
+        W, after = step.before.weights[l], step.after.weights[l]
+        kept = f" * kept[{l}]" if step.design.dropout[l] else ""
+        output = f"{step.design.activations[l]}(z[{l}]){kept}"
         shown = {
-            f"a[{l + 1}] = {of_z}": trace.a[l + 1][rows],
-            f"delta[{l}]": trace.delta[l][rows],
+            f"a[{l + 1}] = {output}": step.a[l + 1][rows],
+            f"delta[{l}]": step.delta[l][rows],
             f"W[{l}]": W,
             f"W[{l}], after - before": after - W,
         }
@@ -252,61 +248,5 @@ def _draw_maps(trace: Trace, row: int | None) -> Figure:
     what = "" if row is None else f"; a and delta of row {row}"
     if last:
         what += f"; layers {first.stop} to {last.start - 1} left out"
-    figure.suptitle(f"Step {trace.step}: {_loss(trace)}{what}")
-    return figure
-
-
-# --- gradient flow --------------------------------------------------------------------
-
-
-@own_errstate
-def draw_flow(flow: GradientFlow) -> Figure:
-    """A panel for every column that has numbers, one line for each layer."""
-    from bpcore.show.figure import (
-        colormaps,
-        new_figure,
-        use_log_scale,
-        use_whole_numbers,
-    )
-    from bpcore.tracing.flow import COLUMNS
-
-    columns = {name: getattr(flow, name) for name in COLUMNS}
-    columns = {
-        name: values for name, values in columns.items() if np.isfinite(values).any()
-    }
-    figure = new_figure(7, 2.1 * len(columns) + 0.9)
-    panels = figure.subplots(len(columns), 1, sharex=True, squeeze=False)[:, 0]
-    marker, lines = "o" if len(flow.epochs) <= 40 else "", dict[int, Any]()
-    for axes, (name, values) in zip(panels, columns.items(), strict=True):
-        n_layers = values.shape[1]
-        for l in range(n_layers):
-            if np.isfinite(values[:, l]).any():
-                (lines[l],) = axes.plot(
-                    flow.epochs,
-                    values[:, l],
-                    marker=marker,
-                    ms=3,
-                    color=colormaps["viridis"](0.9 * l / max(1, n_layers - 1)),
-                    label=f"layer {l}",
-                )
-        share = name in ("dead", "saturated")
-        if share:
-            axes.set_ylim(-0.03, 1.03)
-        elif np.nanmin(values) > 0:
-            use_log_scale(axes, values[np.isfinite(values)])
-        axes.tick_params(which="both", labelsize=8)
-        axes.set_title(COLUMNS[name], fontsize=9, loc="left")
-        axes.grid(alpha=0.3)
-        axes.spines[["top", "right"]].set_visible(False)
-    first, last = ends(len(lines), LEGEND)
-    named = sorted(lines)
-    figure.legend(
-        handles=[lines[named[i]] for i in (*first, *last)],
-        loc="outside upper center",
-        frameon=False,
-        fontsize=8,
-        ncols=6,
-    )
-    panels[-1].set_xlabel("epoch")
-    use_whole_numbers(panels[-1].xaxis)
+    figure.suptitle(f"Step {step.step}: {_loss(step)}{what}")
     return figure

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import ArrayLike
 
 from bpcore import arrays, checks
 from bpcore.batches.batch import Batch
 from bpcore.batches.weights import ClassWeight
-from bpcore.model.memory import aligned_zeros, part
+from bpcore.model.gradients import Gradients
+from bpcore.model.memory import Real, aligned_zeros, part
 from bpcore.network import Network
-from bpcore.tracing.memory import tell
-from bpcore.tracing.values import Parameters, Trace
+from bpcore.tracing.memory import warn_of_memory
+from bpcore.tracing.parameters import Parameters, parameters_of
+from bpcore.tracing.traced import Trace
 from bpcore.training.inputs import checked_batch, checked_class_weights
 from bpcore.training.learner import Learner
-
-if TYPE_CHECKING:
-    from bpcore.model.gradients import Gradients
-    from bpcore.model.memory import Real
 
 
 def trace(
@@ -114,10 +110,12 @@ def record(
     X, targets, weights = batch.X, batch.y, batch.weight
     size, places = engine.tape_size(n, True)
     y, weight, class_weight = by_caller or (targets, weights, None)
+    # Each array once: without class weights those of the caller are those of the step.
     several = (y, weight, targets, weights)
-    distinct = {id(array): array for array in several if array is not None}
-    given = [X, *distinct.values()]
-    tell("this trace takes", _bytes(learner, given, size, apply))
+    given = {id(array): array for array in several if array is not None}
+    warn_of_memory(
+        "this trace takes", _bytes(learner, X, [*given.values()], size, apply)
+    )
     X, dX = X.copy(), np.empty_like(X)
     flat, moments = np.empty_like(state.parameters), learner.new_moments()
     losses = np.empty(n)
@@ -131,7 +129,7 @@ def record(
         learner.raise_divergence()
     gradients = learner.as_gradients(loss, flat, dX, moments, batch.weighs)
     before, after = _step(learner, gradients, apply)
-    kept = {at: array.copy() for at, array in distinct.items()}
+    copies = {at: array.copy() for at, array in given.items()}
     return Trace(
         network=repr(network),
         design=learner.design,
@@ -143,11 +141,11 @@ def record(
         lr_factors=state.lr_factors,
         frozen=state.frozen,
         X=X,
-        y=kept[id(y)],
-        weight=kept.get(id(weight)),
+        y=copies[id(y)],
+        weight=copies.get(id(weight)),
         class_weight=class_weight,
-        targets=kept[id(targets)],
-        weights=kept.get(id(weights)),
+        targets=copies[id(targets)],
+        weights=copies.get(id(weights)),
         loss=loss,
         losses=losses,
         d_output=d_output,
@@ -162,27 +160,20 @@ def _step(
     learner: Learner, gradients: Gradients, apply: bool
 ) -> tuple[Parameters, Parameters]:
     """What the step changes, before it and after, by the learner or by a copy."""
-    copy = learner.copy()
+    design, dtype = learner.design, learner.dtype
+    before = parameters_of(design, learner.state.copy(design, dtype))
     if not learner.makes_steps:
-        before = Parameters.of(learner.design, copy.state)
         return before, before
-    if apply:
-        learner.apply(gradients)
-        after = learner.state.copy(learner.design, learner.dtype)
-        return Parameters.of(learner.design, copy.state), Parameters.of(
-            learner.design, after
-        )
-    before = Parameters.of(
-        learner.design, learner.state.copy(learner.design, learner.dtype)
-    )
-    copy.apply(gradients)
-    return before, Parameters.of(learner.design, copy.state)
+    stepper = learner if apply else learner.copy()
+    stepper.apply(gradients)
+    state = stepper.state.copy(design, dtype) if apply else stepper.state
+    return before, parameters_of(design, state)
 
 
 def _layers(
     learner: Learner, memory: Real, places: list[dict[str, int]], n: int
 ) -> tuple[dict[str, Real], ...]:
-    """The parts of the tape, by layer and name."""
+    """The arrays of the tape, by layer and name."""
     layers = []
     for at, n_out, norm in zip(
         places, learner.design.sizes[1:], learner.design.norms, strict=True
@@ -202,13 +193,16 @@ def _layers(
     return tuple(layers)
 
 
-def _bytes(learner: Learner, given: list[Real], tape: int, apply: bool) -> int:
-    """What a trace takes: copies of what is given, dX, losses and their derivatives;
-    the tape; parameters, state, gradients.
+def _bytes(
+    learner: Learner, X: Real, others: list[Real], tape: int, apply: bool
+) -> int:
+    """The memory of a trace.
 
-    And a workspace, where the network has none yet that is large enough.
+    Copies of X and of the other arrays given, dX, losses and their derivatives; the
+    tape; parameters, optimizer state and gradients.  And a workspace, where the network
+    has none yet that is large enough.
     """
-    state, design = learner.state, learner.design
+    state, design, n = learner.state, learner.design, len(X)
     arrays = state.optimizer_arrays
     optimizer = 0 if arrays is None else arrays.nbytes
     copies = 3  # before, after, gradients
@@ -217,8 +211,7 @@ def _bytes(learner: Learner, given: list[Real], tape: int, apply: bool) -> int:
             copies += 2
         if state.moments.size:  # has room for folded weights
             copies += 1
-    X, n = given[0], len(given[0])
-    size = sum(array.nbytes for array in given) + X.nbytes
+    size = sum(array.nbytes for array in others) + 2 * X.nbytes
     size += n * (8 + design.sizes[-1] * learner.dtype.itemsize)
     size += tape + copies * state.parameters.nbytes + 2 * optimizer
     if n > learner.engine.capacity:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from bpcore.errstate import own_errstate
-from bpcore.model.memory import norm
-from bpcore.tracing.derivation import LAYERS, Line, derivation, is_small
-
-if TYPE_CHECKING:
-    from bpcore.model.memory import Real
-    from bpcore.tracing.values import Trace
+from bpcore.model.memory import Real, norm
+from bpcore.tracing.derivation import derivation
+from bpcore.tracing.section import LAYERS, Line, is_small
+from bpcore.tracing.step import Step
 
 #: Columns for the equations; longer ones have their numbers below.
 EQUATION = 48
@@ -22,11 +20,11 @@ DIGITS = 6
 
 
 @own_errstate
-def text(trace: Trace, digits: int = DIGITS, all: bool = False) -> str:
+def text(step: Step, digits: int = DIGITS, all: bool = False) -> str:
     """The equations of the step beside their numbers."""
-    whole = all or is_small(trace)
+    whole = all or is_small(step)
     blocks = []
-    for section in derivation(trace, whole, math.inf if all else LAYERS):
+    for section in derivation(step, whole, math.inf if all else LAYERS):
         lines = [section.title, "-" * len(section.title)]
         for line in section.lines:
             lines += beside(line, whole, digits)
@@ -65,12 +63,12 @@ def shown(value: Any, whole: bool, digits: int = DIGITS) -> list[str]:
 
 
 def aligned(matrix: Real, digits: int) -> list[list[str]]:
-    """Numbers as strings with as many decimals each, where these tell them all."""
+    """Numbers as strings with equally many decimals, where that can show them all."""
     decimals = decimals_of(matrix, digits)
     if decimals is None:
         return [[number(x, digits) for x in row] for row in matrix]
-    told = [f"{x:.{decimals}f}" for x in matrix.flat if x and math.isfinite(x)]
-    zeros = min((len(x) - len(x.rstrip("0")) for x in told), default=decimals)
+    printed = [f"{x:.{decimals}f}" for x in matrix.flat if x and math.isfinite(x)]
+    zeros = min((len(x) - len(x.rstrip("0")) for x in printed), default=decimals)
     decimals -= min(zeros, decimals)
     # A plain 0, with its point where those of the others are.
     zero = "0" + " " * (decimals + (decimals > 0))
@@ -78,7 +76,7 @@ def aligned(matrix: Real, digits: int) -> list[list[str]]:
 
 
 def decimals_of(matrix: Real, digits: int) -> int | None:
-    """Decimals that tell so many digits of the largest, and two less of any other.
+    """Decimals that show so many digits of the largest, and two less of any other.
 
     None where numbers are too large, too small or too different for that.
     """

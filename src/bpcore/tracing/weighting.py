@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from bpcore.losses import BinaryCrossEntropy, CrossEntropy, CustomLoss
-
-if TYPE_CHECKING:
-    from bpcore.tracing.values import Trace
+from bpcore.tracing.step import Step
 
 
-def of_classes(trace: Trace) -> dict[str, str]:
-    """Class weights at work: symbols, and their formulas in c, y and weight.
+def class_equations(step: Step) -> dict[str, str]:
+    """How class weights change targets and weights: symbols and their formulas.
 
-    y' are the targets, and w the weights, with which the loss is that of weighted
-    classes; see ``weights.with_class_weights``.
+    With the targets y' and the weights w the loss is that of weighted classes; see
+    ``batches.weights.with_class_weights``.
     """
-    design = trace.design
+    design = step.design
     loss, output, n_out = design.loss, design.activations[-1], design.sizes[-1]
-    kind, labels = loss.target_kind(output), trace.y.ndim == 1
+    kind, labels = loss.target_kind(output), step.y.ndim == 1
     found, y, y_new = {}, "y", ""
     if isinstance(loss, CrossEntropy) and loss.label_smoothing:
         y, found = "s", {"s": loss.definitions["y'"]}
@@ -41,7 +38,7 @@ def of_classes(trace: Trace) -> dict[str, str]:
     else:
         c_1, c_0 = ("c", "1") if n_out > 1 else ("c[1]", "c[0]")
         w = f"where(y > {kind.threshold:g}, {c_1}, {c_0})"
-    if trace.weight is not None:
+    if step.weight is not None:
         sums = " + " in w and "(" not in w.split(" + ")[0]
         w = f"weight * ({w})" if sums else f"weight * {w}"
     if y_new:
@@ -49,27 +46,27 @@ def of_classes(trace: Trace) -> dict[str, str]:
     return found | {"w": w}
 
 
-def has_labels(trace: Trace) -> bool:
-    """Whether each output is a label of its own, which a sample has or has not."""
-    return trace.design.loss.target_kind(trace.design.activations[-1]).several
+def has_labels(step: Step) -> bool:
+    """Whether each output is a label that a sample may have besides others."""
+    return step.design.loss.target_kind(step.design.activations[-1]).several
 
 
-def is_within(trace: Trace) -> bool:
+def is_within(step: Step) -> bool:
     """Whether each output's part of the loss has a weight of its own."""
-    weights = trace.weights
-    return weights is not None and weights.ndim == 2 and has_labels(trace)
+    weights = step.weights
+    return weights is not None and weights.ndim == 2 and has_labels(step)
 
 
-def factor(trace: Trace) -> str:
-    """What the weights of the kernels are called, "" without."""
-    if trace.weights is None:
+def factor(step: Step) -> str:
+    """The symbol of a sample's weight in the loss, "" if it has none."""
+    if step.weights is None:
         return ""
-    return "weight" if trace.class_weight is None else "w"
+    return "weight" if step.class_weight is None else "w"
 
 
-def of_new_targets(formula: str, trace: Trace) -> str:
-    """A formula of the loss, of y' in place of y where class weights change them."""
-    if trace.class_weight is None or "y'" not in of_classes(trace):
+def with_new_targets(formula: str, step: Step) -> str:
+    """A formula of the loss, with y' for y where class weights change the targets."""
+    if step.class_weight is None or "y'" not in class_equations(step):
         return formula
     return re.sub(r"\by\b(?!')", "y'", formula)
 

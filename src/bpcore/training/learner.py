@@ -301,8 +301,10 @@ class Learner:
         flat = gradients.flat
         if self.state.optimizer.clip_norm:
             flat = flat.copy()  # it is scaled in place
-            factors = self.design.layout.per_parameter(self.state.factors)
-            flat[factors == 0] = 0  # frozen layers have no part in the norm
+            offsets = self.design.layout.offsets
+            for l, factor in enumerate(self.state.factors):
+                if factor == 0:  # frozen layers have no part in the norm
+                    flat[offsets[l].W : offsets[l + 1].W] = 0
         self.set_lr()
         self.engine.apply(flat, gradients.moments, len(gradients.input))
 

@@ -1,4 +1,4 @@
-"""Which of NumPy's functions take variables, as which operation."""
+"""NumPy's functions that take variables, and the operation of each."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from bpcore.graph.operations import OPERATIONS
 
-#: NumPy's functions that are operations here.
+#: Elementwise functions, by which each operation is called.
 UFUNCS = {
     getattr(np, name): name
     for name in OPERATIONS
@@ -23,8 +23,8 @@ FUNCTIONS = {
 }
 
 
-def unknown(function: str) -> str:
-    """What to say of any other."""
+def not_supported(function: str) -> str:
+    """The message for any other function."""
     known = sorted({function.__name__ for function in (*UFUNCS, *FUNCTIONS)})
     return (
         f"np.{function} with these arguments is no operation of bpcore.graph, of "

@@ -1,0 +1,106 @@
+"""Operations on variables, arrays and numbers: their results, as nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from bpcore import arrays
+from bpcore.errstate import own_errstate
+from bpcore.graph.base import Array, Node, Operation, Vertex
+from bpcore.warn import warn
+
+
+def evaluate(
+    operation: Operation, operands: Sequence[Any], options: dict[str, Any]
+) -> Node:
+    """The result of an operation.
+
+    Examples
+    --------
+    >>> from bpcore.graph import Variable
+    >>> from bpcore.graph.evaluate import evaluate
+    >>> from bpcore.graph.operations import OPERATIONS
+    >>> evaluate(OPERATIONS["add"], [Variable(1.0), 2], {}).value
+    array(3.)
+    """
+    dtypes = [x.node.value.dtype for x in operands if isinstance(x, Vertex)]
+    dtype = np.result_type(*dtypes) if dtypes else np.dtype(np.float64)
+    known = tuple(x if isinstance(x, Vertex) else constant(x, dtype) for x in operands)
+    values = tuple(value_of(x) for x in known)
+    result = as_value("value", _value(operation, values, options))
+    warn_of_pairs(known, result)
+    return Node(
+        result, operation=operation, operands=known, values=values, options=options
+    )
+
+
+@own_errstate
+def _value(operation: Operation, values: Any, options: dict[str, Any]) -> Any:
+    return operation.value(*values, **options)
+
+
+@own_errstate
+def compare(function: Callable[[Any, Any], Any], x: Any, y: Any) -> Any:
+    """A comparison of values, which has no derivative.
+
+    Examples
+    --------
+    >>> import operator
+    >>> from bpcore.graph import Variable
+    >>> from bpcore.graph.evaluate import compare
+    >>> bool(compare(operator.lt, Variable(1.0), 2.0))
+    True
+    """
+    return function(value_of(x), value_of(y))
+
+
+def value_of(x: Any) -> Any:
+    """The value of a variable; anything else as it is."""
+    return x.node.value if isinstance(x, Vertex) else x
+
+
+def as_value(name: str, value: ArrayLike) -> Array:
+    """`value` as an array of float32 or float64, itself if it is one.
+
+    Examples
+    --------
+    >>> from bpcore.graph.evaluate import as_value
+    >>> as_value("x", [1, 2])
+    array([1., 2.])
+    """
+    if isinstance(value, Vertex):
+        raise TypeError(f"{name} must be an array or a number; got a Variable")
+    array = arrays.as_array(name, value)
+    real = array.dtype in (np.float32, np.float64)
+    return array if real else arrays.cast(array, np.dtype(np.float64))
+
+
+def constant(value: Any, dtype: np.dtype[Any]) -> Array:
+    """An operand that is no variable; numbers and integers are cast to the dtype."""
+    array = arrays.as_array("operand", value)
+    keeps = array.ndim and array.dtype in (np.float32, np.float64)
+    return array if keeps else arrays.cast(array, dtype)
+
+
+def warn_of_pairs(operands: Sequence[Any], result: Array) -> None:
+    """Warn where outputs (n, 1) of a network and targets (n,) broadcast to (n, n).
+
+    Every output is then paired with the target of every row: nothing can be learned
+    from that.
+    """
+    for x in operands:
+        if isinstance(x, Vertex) and x.node.operation and x.node.operation.is_network:
+            shape = x.node.value.shape
+            n, others = (
+                shape[0],
+                [np.shape(value_of(o)) for o in operands if o is not x],
+            )
+            if n > 1 and (shape, others, result.shape) == ((n, 1), [(n,)], (n, n)):
+                warn(
+                    f"({n}, 1) outputs of a network and ({n},) targets give an array "
+                    f"({n}, {n}): reshape the targets to ({n}, 1)"
+                )

@@ -1,0 +1,69 @@
+"""Parameters: what a training step changes, as it was at one moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from bpcore.model.design import Design
+from bpcore.model.layout import Views
+from bpcore.model.memory import Real
+from bpcore.model.state import State
+
+
+@dataclass(frozen=True, repr=False)
+class Parameters:
+    """What a training step changes, as it was at one moment.
+
+    Attributes
+    ----------
+    weights, biases, gains : tuple of arrays
+        W[l], (n_in, n_out); b[l], (n_out,); the gains of normalised layers, else None.
+    state : dict of str to Views
+        What the optimizer keeps, by its name: ``state["velocity"].weights[l]``.
+    running_moments : tuple of arrays
+        Running mean and variance (2, n_out) of layers with batch norm, else None.
+    """
+
+    weights: tuple[Real, ...]
+    biases: tuple[Real, ...]
+    gains: tuple[Any, ...]
+    state: dict[str, Views]
+    running_moments: tuple[Any, ...]
+
+    def __repr__(self) -> str:
+        contents = Views(self.weights, self.biases, self.gains).contents
+        state = f", state {', '.join(self.state)}" if self.state else ""
+        return f"<Parameters of {contents}{state}>"
+
+    @property
+    def W(self) -> tuple[Real, ...]:
+        """The weights, by the equations' name."""
+        return self.weights
+
+    @property
+    def b(self) -> tuple[Real, ...]:
+        """The biases, by the equations' name."""
+        return self.biases
+
+
+def parameters_of(design: Design, state: State) -> Parameters:
+    """Views of a state's arrays.
+
+    Examples
+    --------
+    >>> import bpcore as bp
+    >>> from bpcore.tracing.parameters import parameters_of
+    >>> learner = bp.Network([2, 1], optimizer=bp.Adam()).learner
+    >>> parameters_of(learner.design, learner.state)
+    <Parameters of 1 layer, 3 numbers, state mean, square>
+    """
+    layout = design.layout
+    parts = layout.views(state.parameters)
+    return Parameters(
+        parts.weights,
+        parts.biases,
+        parts.gains,
+        {name: layout.views(row) for name, row in state.optimizer_rows().items()},
+        layout.moments(state.moments),
+    )

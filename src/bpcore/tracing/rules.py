@@ -1,0 +1,99 @@
+"""The update: the equations of the optimizer, and what they change."""
+
+from __future__ import annotations
+
+import re
+
+from bpcore.optimizers import Optimizer
+from bpcore.tracing.section import Line, Section
+from bpcore.tracing.step import Step
+
+
+def update_rule(step: Step) -> tuple[Line, ...]:
+    """The equations of every weight, and of the biases where these have others."""
+    weights, biases = step.optimizer.both()
+    others = "b[l][j]" + " or gain[l][j]" * any(step.design.norms)
+    equations = equations_of_step(weights, step_numbers(step))
+    theirs = equations_of_step(biases, step_numbers(step))
+    limit = weights.equations_after
+    if limit:
+        named = ", ".join(f"{k} = {x:g}" for k, x in weights.constants(limit).items())
+        limit = (*limit, f"with {named}")
+    if equations == theirs:
+        lines = [f"for each w = W[l][i, j], {others}, with g = dE/dw", *equations]
+    else:
+        lines = ["for each w = W[l][i, j] with g = dE/dw", *equations]
+        lines += [f"for each w = {others}", *theirs]
+    if limit:
+        lines += ["for the weights into each unit j", *(f"    {e}" for e in limit)]
+    return tuple(Line(line) for line in lines)
+
+
+def step_numbers(step: Step) -> str:
+    """t of the layers that learn: they differ where one was frozen before."""
+    numbers = {l: t for l, t in enumerate(step.layer_steps) if not step.frozen[l]}
+    if len(set(numbers.values())) > 1:
+        return ", ".join(f"{t} of layer {l}" for l, t in numbers.items())
+    return f"{next(iter(numbers.values()), step.step)}"
+
+
+def equations_of_step(optimizer: Optimizer, step: str) -> list[str]:
+    """Clipping, penalties and rule, then what their letters and settings are."""
+    equations = [*optimizer.equations_before, *optimizer.equations]
+    lines = list(equations)
+    words = re.findall(r"\w+'?", " ".join(equations))
+    for name in optimizer.kept:
+        array = optimizer.arrays[name]
+        if array.symbol in words:
+            lines.append(f"{array.symbol}: {array.meaning.format(w='w', g='g')}")
+    settings = [f"{k} = {x:g}" for k, x in optimizer.constants(equations).items()]
+    if "t" in words:
+        settings.append(f"t = {step}")
+    if settings:
+        lines.append(f"with {', '.join(settings)}")
+    return [f"    {line}" for line in lines]
+
+
+def update_layer(step: Step, l: int) -> Section:
+    """W[l] and b[l], and what the optimizer keeps of them, before and after."""
+    if step.frozen[l]:
+        return Section(f"update, layer {l}", (Line("frozen: nothing changes"),))
+    before, after = step.before, step.after
+    lines = []
+    factor, bias_factor = step.lr_factors[l], step.optimizer.groups()[1]["lr_factor"]
+    weights, biases = step.optimizer.both()
+    if factor != 1 or bias_factor != 1:
+        words = re.findall(r"\w+", " ".join(weights.equations))
+        name, lr = "learning rates of W and b", step.lr
+        if "lr" not in words:  # Rprop: steps with sizes of their own
+            name, lr = "factors of the steps of W and b", 1.0
+        rates = lr * factor, lr * factor * bias_factor
+        lines.append(Line(name, f"{rates[0]:g} and {rates[1]:g}"))
+    groups = [("W", "weights", weights), ("b", "biases", biases)]
+    if step.design.norms[l]:
+        groups.append(("gain", "gains", biases))
+    for symbol, attribute, optimizer in groups:
+        name = f"{symbol}[{l}]"
+        for state in before.state:
+            meaning = meaning_of(optimizer, state, name)
+            old, new = (getattr(p.state[state], attribute)[l] for p in (before, after))
+            lines += [Line(f"{meaning}, before", old), Line(f"{meaning}, after", new)]
+        old, new = (getattr(p, attribute)[l] for p in (before, after))
+        lines += [
+            Line(f"{name}, before", old),
+            Line(f"{name}, after", new),
+            Line(f"{name}, after - before", new - old),
+        ]
+    if before.running_moments[l] is not None:
+        lines += [
+            Line("running mean and variance, before", before.running_moments[l]),
+            Line("running mean and variance, after", after.running_moments[l]),
+        ]
+    return Section(f"update, layer {l}", tuple(lines))
+
+
+def meaning_of(optimizer: Optimizer, state: str, name: str) -> str:
+    """The meaning of a state array of the parameters of that name: "mean of dW[1]"."""
+    changed = any(line.startswith("g = ") for line in optimizer.equations_before)
+    g = f"g of {name}" if changed else f"d{name}"
+    return optimizer.arrays[state].meaning.format(w=name, g=g)

@@ -1,0 +1,269 @@
+"""Trace: one training step, to be printed, plotted and read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bpcore import checks
+from bpcore.tracing.html import html
+from bpcore.tracing.parameters import Parameters
+from bpcore.tracing.path_sum import PathSum, path_sum
+from bpcore.tracing.picture import draw
+from bpcore.tracing.step import Step
+from bpcore.tracing.text import text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+#: The numbers of a trace that have an array for each layer.
+FORWARD = ("a", "u", "hat", "inverse", "moments", "z", "f", "kept")
+BACKWARD = ("derivatives", "da", "delta", "du", "dW", "db", "dgain")
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Trace(Step):
+    """Every number of one training step of a mini-batch of n rows.
+
+    The names are those of the equations, with L layers of weights, l = 0 .. L-1::
+
+        z[l] = a[l] @ W[l] + b[l]                   before.W, before.b
+        f[l] = f(z[l]),  a[l+1] = f[l]
+        da[l] = dE/da[l] = delta[l] @ W[l].T
+        derivatives[l] = f'(z[l])                   of each layer's own function f
+        delta[l] = dE/dz[l] = da[l+1] * derivatives[l]
+        dW[l] = a[l].T @ delta[l],  db[l] = delta[l].sum(0)
+
+    where units of layer l drop out::
+
+        a[l+1] = f[l] * kept[l],  delta[l] = da[l+1] * derivatives[l] * kept[l]
+
+    and where it is normalised, with dhat = delta[l] * gain[l]::
+
+        u[l] = a[l] @ W[l],  hat[l] = (u[l] - mean) * inverse[l]
+        z[l] = gain[l] hat[l] + b[l]
+        du[l] = inverse[l] (dhat - mean(dhat) - hat[l] mean(dhat hat[l]))
+        dgain[l] = (delta[l] * hat[l]).sum(0)       dW[l] and da[l] are of du[l]
+
+    ``print(trace)`` writes them out beside their numbers (`text`), `plot` draws them,
+    `path` follows one derivative along all its paths, `to_dict` is for other tools.
+
+    Attributes
+    ----------
+    network : str
+        What the network was.
+    optimizer : Optimizer
+    lr : float
+        Its learning rate in this step.
+    step : int
+        The number of the step, from 1 on.
+    layer_steps : tuple of int
+        The same of each layer, t of the optimizer's equations: smaller where the layer
+        was frozen for some steps.
+    lr_factors, frozen : tuple
+        Each layer's share of the rate, and whether it is left as it is.
+    X : array (n, n_0)
+        The input, with noise where the network adds it.
+    y : array (n, n_L), or labels (n,)
+        The targets as given, in the network's dtype or as labels.
+    weight : array (n,) or None
+        The weights of the samples as given.
+    class_weight : array or None
+        c, the weight of each class, or of each output's label where a sample may have
+        several.
+    targets, weights : arrays
+        What the loss is computed of: y' and w, (n,) or (n, n_L), where class weights
+        are worked in, which ``print`` has the formulas of; else `y` and `weight`.
+    loss : float
+        E = sum(w * E_i) / n, the mean of E_i where no weights are given, or where each
+        output has one, which is then within E_i.
+    losses : array (n,)
+        w * E_i of every sample, or such an E_i.
+    gradients : Gradients
+        What ``Network.gradients`` returns: `dW` and `db` are its arrays.
+    before, after : Parameters
+        Parameters and optimizer state before the step and after it.
+    design, seen, layers, d_output
+        What the network was made of, the number of the mini-batch, and what the step
+        left in memory, of which the other arrays are views.
+
+    Examples
+    --------
+    >>> import bpcore as bp
+    >>> net = bp.Network([1, 1], init="zeros", optimizer=bp.SGD(lr=0.5))
+    >>> t = bp.trace(net, [[3.0]], [[2.0]])
+    >>> t.z[0].item(), t.delta[0].item(), t.dW[0].item(), t.after.W[0].item()
+    (0.0, -2.0, -6.0, 3.0)
+    """
+
+    def path(self, l: int, i: int, j: int) -> PathSum:
+        """dE/dW[l][i, j] along all paths from the weight to the loss.
+
+        Written out, the chain rule is a sum over every row and every path through the
+        units above; layer by layer it is what backpropagation computes.
+
+        Parameters
+        ----------
+        l, i, j : int
+            The layer, and the units that the weight connects.
+
+        Returns
+        -------
+        PathSum
+            Both values, the terms, and how many multiplications each takes;
+            ``print`` writes them out, of many terms the first and the last, and
+            ``text(all=True)`` every term.  More than 100,000 terms are added up by
+            ``text(all=True)`` alone.
+
+        Raises
+        ------
+        IndexError, TypeError
+            If there is no such weight.
+        ValueError
+            If layer l or one above it is normalised: each unit then depends on others.
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> net = bp.Network([1, 3, 2, 1], activation="tanh", rng=0)
+        >>> path = bp.trace(net, [[1.0]], [[0.5]]).path(0, 0, 1)
+        >>> path.n_paths, path.multiplications
+        (2, (12, 9))
+        """
+        return path_sum(self, l, i, j)
+
+    def plot(
+        self,
+        row: int | None = None,
+        axes: Axes | None = None,
+        limit: float | None = None,
+    ) -> Any:
+        """Draw the step: nodes and edges of a small network, heat maps of a large one.
+
+        Of more than 8 layers there are heat maps, of the first and the last layers.
+
+        Parameters
+        ----------
+        row : int, optional
+            Show this sample's activations and deltas; by default the mean activation
+            of all and the sum of their deltas, which is db.
+        axes : matplotlib Axes, optional
+            Where to draw a network of up to 8 layers of up to 8 units; a new figure by
+            default.
+        limit : float, optional
+            The activation of the strongest colour, the same in several pictures; by
+            default the largest.  For such networks too.
+
+        Returns
+        -------
+        matplotlib Figure
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        IndexError, TypeError
+            If there is no such row.
+        ValueError
+            If a larger network is to be drawn into axes, or the limit is not above 0.
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
+        >>> net = bp.Network([2, 8, 1], activation="tanh", output="sigmoid", rng=0)
+        >>> bp.trace(net, X, y).plot(row=1).savefig("step.png")  # doctest: +SKIP
+        """
+        return draw(self, row, axes, limit)
+
+    def to_dict(self, lists: bool = False) -> dict[str, Any]:
+        """Every number by its name, for other tools.
+
+        Parameters
+        ----------
+        lists : bool
+            Lists in place of arrays: what ``json.dumps`` takes.
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> net = bp.Network([1, 1], init="zeros")
+        >>> bp.trace(net, [[1.0]], [[2.0]]).to_dict(lists=True)["delta"]
+        [[[-2.0]]]
+        """
+        found: dict[str, Any] = {
+            "network": self.network,
+            "sizes": list(self.sizes),
+            "activations": list(self.design.activations),
+            "optimizer": repr(self.optimizer),
+            "lr": self.lr,
+            "step": self.step,
+            "layer_steps": list(self.layer_steps),
+            "y": self.y,
+            "weight": self.weight,
+            "class_weight": self.class_weight,
+            "targets": self.targets,
+            "weights": self.weights,
+            "loss": self.loss,
+            "losses": self.losses,
+        }
+        found |= {name: list(getattr(self, name)) for name in FORWARD + BACKWARD}
+        for moment in ("before", "after"):
+            parameters: Parameters = getattr(self, moment)
+            found[moment] = {
+                "W": list(parameters.weights),
+                "b": list(parameters.biases),
+                "gain": list(parameters.gains),
+                "running_moments": list(parameters.running_moments),
+                "state": {
+                    name: {"W": list(of.weights), "b": list(of.biases)}
+                    | ({"gain": list(of.gains)} if any(self.design.norms) else {})
+                    for name, of in parameters.state.items()
+                },
+            }
+        return _as_lists(found) if lists else found
+
+    def __repr__(self) -> str:
+        n = f"{len(self.X)} row" + "s" * (len(self.X) != 1)
+        return f"<Trace of step {self.step} of {self.network} on {n}>"
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def text(self, digits: int = 6, all: bool = False) -> str:
+        """The derivation, each equation beside its numbers: what ``print`` shows.
+
+        Up to 8 rows and units every number is there, else shapes, norms and extremes;
+        of more than 8 layers there are the first and the last.
+
+        Parameters
+        ----------
+        digits : int
+            Significant digits of the largest number of an array, at most 17.
+        all : bool
+            Every number of every layer, however many there are.
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> net = bp.Network([1, 1], init="zeros", optimizer=bp.SGD(lr=0.5))
+        >>> text = bp.trace(net, [[3.0]], [[2.0]]).text(digits=3)
+        >>> print(text.splitlines()[-1].strip())
+        b[0], after - before                          1
+        """
+        digits = min(checks.integer("digits", digits, 1), 17)
+        return text(self, digits, checks.boolean("all", all))
+
+    def _repr_html_(self) -> str:
+        return html(self)
+
+
+def _as_lists(value: Any) -> Any:
+    """Every array within as nested lists."""
+    if isinstance(value, dict):
+        return {name: _as_lists(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_as_lists(part) for part in value]
+    return value.tolist() if isinstance(value, np.ndarray) else value
