@@ -1,6 +1,6 @@
 # make demo [MNIST=DIR]   train on digits (or MNIST), in a virtual environment of its own
 # make test               everything, in a fresh virtual environment
-# make lint               ruff, cython-lint and mypy, in the environment of the tests
+# make lint               ruff, cython-lint, import-linter and mypy, in the tests' environment
 # make bench              every benchmark against every peer: bench/results, in 10 minutes
 # make sanitize           kernels and threads under the address and undefined sanitizers
 # make clean              remove what the others made
@@ -34,6 +34,7 @@ lint:
 	.venv-test/bin/ruff check src tests bench docs examples setup.py
 	.venv-test/bin/ruff format --check src tests bench docs examples setup.py
 	PATH="$(CURDIR)/.venv-test/bin:$$PATH" cython-lint src/bpcore
+	PYTHONPATH=src .venv-test/bin/lint-imports
 	.venv-test/bin/mypy
 
 bench:
