@@ -69,13 +69,14 @@ below it::
     _engine.pyx             one mini-batch forward, backward, updated; without the GIL
       csrc/team.h             the threads that share its work
     _kernels.pyx            every piece of arithmetic, callable alone: bp.kernels
-      csrc/*.h                from the loop nest (nest.h) by way of the register tile
-                              (tile.h) down to the vector vocabulary (vec.h)
+      csrc/layer.h            its kernels in C, on the loop nest (nest.h), the register
+                              tile (tile.h) and the vector vocabulary (vec.h); kernels.c
+                              has them compiled once per instruction set
 
     _errstate               NumPy's floating-point errors: none of the library's own
     reference               the same layers in plain NumPy
     gradient_check          backpropagation against central differences
-    _dispatch               which build of the kernels runs on this CPU
+    engine.dispatch         which build of the kernels runs on this CPU
     config                  what this installation is made of
 
 Two things hold it together.  Every output element of a matrix product is one
@@ -87,6 +88,7 @@ it is in registers, so that training stores no gradient unless asked for one.
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from bpcore import _kernels as kernels
 from bpcore import metrics, reference, schedules
 from bpcore.activations import ACTIVATIONS
 from bpcore.config import config, show_config
@@ -116,11 +118,8 @@ from bpcore.optimizers import (
 )
 
 if TYPE_CHECKING:
-    from bpcore import _kernels as kernels
     from bpcore import graph
     from bpcore.tracing import GradientFlow, Trace, trace
-else:
-    from bpcore._dispatch import kernels
 
 __version__ = "0.1.0"
 

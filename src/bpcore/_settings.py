@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from bpcore import _dispatch
+from bpcore import _kernels
 from bpcore import _validation as door
 from bpcore.activations import ACTIVATIONS
 from bpcore.losses import (
@@ -65,7 +65,7 @@ def known_optimizer(optimizer: Optimizer) -> Optimizer:
             "optimizer must be settings such as bpcore.SGD(lr=0.1) or bpcore.Adam(); "
             f"got {optimizer!r}"
         )
-    if optimizer.rule not in _dispatch.kernels.RULES and not optimizer.full_batch:
+    if optimizer.rule not in _kernels.RULES and not optimizer.full_batch:
         raise TypeError(
             f"optimizer must be one of this library's; got {type(optimizer).__name__}"
         )

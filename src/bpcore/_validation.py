@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bpcore import _dispatch
+from bpcore import _kernels
 from bpcore._engine import labels_below
 from bpcore._errstate import own_errstate
 
@@ -171,7 +171,7 @@ LARGEST = {
 def all_finite(array: Real) -> bool:
     """Whether a C-contiguous array of a network's dtype has no NaN and no infinity."""
     largest = LARGEST[array.dtype]
-    finite: bool = _dispatch.kernels.all_between(array.reshape(-1), -largest, largest)
+    finite: bool = _kernels.all_between(array.reshape(-1), -largest, largest)
     return finite
 
 
@@ -445,7 +445,7 @@ def as_targets(
         raise ValueError(
             f"{name} must be -1 or 1 for {loss.name}; got {flat[np.abs(flat) != 1][0]}"
         )
-    if loss.least > -math.inf and not _dispatch.kernels.all_between(
+    if loss.least > -math.inf and not _kernels.all_between(
         flat, loss.least, min(loss.most, LARGEST[dtype])
     ):
         span = f"lie in {loss.least:g} .. {loss.most:g}"
@@ -492,7 +492,7 @@ def require_weights(
         )
     # Sums of them must be finite once the largest is scaled to 1.
     flat = weights.reshape(-1)
-    if not _dispatch.kernels.all_between(flat, largest * RATIO, largest):
+    if not _kernels.all_between(flat, largest * RATIO, largest):
         least = float(flat[flat > 0].min(initial=math.inf))
         if least < largest * RATIO:
             raise ValueError(

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from bpcore import _dispatch
+from bpcore import _kernels
+from bpcore.engine import dispatch
 
 
 def config() -> dict[str, Any]:
@@ -34,9 +35,9 @@ def config() -> dict[str, Any]:
         "numpy": np.__version__,
         "python": platform.python_version(),
         "machine": platform.machine(),
-        "isa": _dispatch.isa,
-        "available": list(_dispatch.available),
-        **_dispatch.kernels.BUILD,
+        "isa": _kernels.in_use(),
+        "available": list(dispatch.available),
+        **_kernels.BUILDS[_kernels.in_use()],
     }
 
 

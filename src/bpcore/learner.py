@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore import _dispatch
+from bpcore import _kernels
 from bpcore import _settings as settings
 from bpcore._engine import SQUARES_AT_A_TIME
 from bpcore._errstate import own_errstate
@@ -105,7 +105,7 @@ class Learner:
         return state
 
     def _use_optimizer(self, optimizer: Optimizer, state: Real | None) -> None:
-        steps = optimizer.rule in _dispatch.kernels.RULES
+        steps = optimizer.rule in _kernels.RULES
         loss = self._design.loss
         self._engine.accept(steps and self._at_once, loss.labels, loss.least, loss.most)
         if steps:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from bpcore import _dispatch, _engine, _html, fitting, training
+from bpcore import _engine, _html, _kernels, fitting, training
 from bpcore import _settings as settings
 from bpcore import _validation as door
 from bpcore._errstate import own_errstate
@@ -251,7 +251,7 @@ class Network(Learner):
         self._running_views = running_views(self._running, design.sizes, design.norms)
         folds = design.n_running > 0
         self._engine = self._engine_class(
-            _dispatch.kernels,
+            _kernels,
             self._dtype.name,
             design,
             self._parameters,
@@ -1135,9 +1135,7 @@ class Network(Learner):
                     own[...] = gain
             else:
                 assert gain is not None
-                _dispatch.kernels.fold(
-                    parts.weights[l], parts.biases[l], W, b, gain, running
-                )
+                _kernels.fold(parts.weights[l], parts.biases[l], W, b, gain, running)
         other = self._copy_with(
             _design=dataclasses.replace(design, norms=norms),
             _parameters=flat,
@@ -1371,7 +1369,7 @@ class Network(Learner):
     @property
     def _makes_steps(self) -> bool:
         """Whether the optimizer makes steps of single mini-batches."""
-        return self._optimizer.rule in _dispatch.kernels.RULES
+        return self._optimizer.rule in _kernels.RULES
 
     def _require_steps(self) -> None:
         """Raise if the optimizer makes no steps of single mini-batches."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bpcore import _kernels as kernels
 from bpcore import _validation as door
-from bpcore._dispatch import kernels
 from bpcore._engine import noise_key
 from bpcore._errstate import own_errstate
 from bpcore._settings import Design
