@@ -6,7 +6,7 @@
 # make clean              remove what the others made
 
 PYTHON ?= python3
-SOURCES := pyproject.toml setup.py $(shell find src -name '*.py' -o -name '*.p[yx][xdi]' -o -name '*.h')
+SOURCES := pyproject.toml setup.py $(shell find src -name '*.py' -o -name '*.p[yx][xdi]' -o -name '*.[ch]')
 
 BENCH := .venv-bench/bin/python -m bench
 RESULTS := bench/results

@@ -1,40 +1,42 @@
-"""Builds the compiled modules: one engine, and the kernels once per instruction set.
+"""Builds the compiled modules, and the kernels in C once per instruction set.
 
-``_kernels.pyx`` is translated to C once and that C is compiled several times with
-different target flags, as ``bpcore._x86_64_v3._kernels`` and so on; the init symbol
-depends only on the last part of the name.  ``bpcore/_dispatch.py`` picks one at import.
+``csrc/kernels.c`` is compiled several times with different target flags, each time into
+an object file of its own; all of them are linked into ``bpcore._kernels``, and
+``bpcore/engine/dispatch.py`` picks one at import.
 
 Environment: ``BPCORE_WERROR=1`` turns compiler warnings into errors (the project's own
 builds), ``BPCORE_DEBUG=1`` checks bounds and adds the address and undefined-behaviour
 sanitizers.
 """
 
-import copy
 import os
 import platform
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError
+from setuptools.modified import newer_group
 
 DEBUG = os.environ.get("BPCORE_DEBUG") == "1"
 WERROR = os.environ.get("BPCORE_WERROR") == "1"
 
-# instruction set: (the machines that have it, flags that allow it).  Features by name,
-# since compilers older than the names of the levels know them.
+# instruction set: (the machines that have it, flags that allow it), the best first.
+# Features by name, since compilers older than the names of the levels know them.
 X86_64_V2 = ["-msse4.2", "-mpopcnt"]
 X86_64_V3 = [*X86_64_V2, "-mavx2", "-mfma", "-mbmi", "-mbmi2"]
 X86_64_V4 = [*X86_64_V3, "-mavx512f", "-mavx512bw", "-mavx512cd", "-mavx512dq"]
 X86_64_V4 += ["-mavx512vl", "-mprefer-vector-width=512"]
 INSTRUCTION_SETS = {
-    "x86_64_v2": ("x86_64", X86_64_V2),
-    "x86_64_v3": ("x86_64", X86_64_V3),
     "x86_64_v4": ("x86_64", X86_64_V4),
+    "x86_64_v3": ("x86_64", X86_64_V3),
+    "x86_64_v2": ("x86_64", X86_64_V2),
     "arm64": ("arm64", []),
 }
 MACHINES = {"amd64": "x86_64", "x86_64": "x86_64", "arm64": "arm64", "aarch64": "arm64"}
@@ -62,56 +64,66 @@ DIRECTIVES = {
 if sys.platform == "darwin":
     os.environ.setdefault("ARCHFLAGS", f"-arch {platform.machine()}")
 
-CSRC = sorted(str(path) for path in Path("src/bpcore/csrc").glob("*.h"))
-CSRC += sorted(str(path) for path in Path("src/bpcore").glob("*.p[x][di]"))
-
-
-def extension(name, source, isa=None):
-    """One compiled module; `isa` names the instruction set a kernel build is for."""
-    module = Extension(name, [source], include_dirs=["src/bpcore"], depends=CSRC)
-    module.isa = isa
-    return module
+KERNELS = "bpcore._kernels"
+CSRC = Path("src/bpcore/csrc")
+# Whatever a module may include: if one of them changes, it is built anew.
+INCLUDED = [*CSRC.glob("*.[ch]"), *Path("src/bpcore").glob("*.p[x][di]")]
 
 
 class BuildExt(build_ext):
-    """Gives every module its flags, and leaves out what the compiler cannot build."""
+    """Gives modules their flags, and the kernels every build that the compiler can."""
 
     def build_extensions(self):
-        gnu = self.compiler.compiler_type != "msvc"
-        flags = GNU_FLAGS if gnu else MSVC_FLAGS
-        if gnu and WERROR:
-            flags = [*flags, *WARNINGS, "-Werror"]
-        if gnu and DEBUG:
-            flags = [*flags, *SANITIZERS]
-        machine = MACHINES.get(platform.machine().lower())
-        built = []
+        self.gnu = self.compiler.compiler_type != "msvc"
+        self.flags = GNU_FLAGS if self.gnu else MSVC_FLAGS
+        if self.gnu and WERROR:
+            self.flags = [*self.flags, *WARNINGS, "-Werror"]
+        if self.gnu and DEBUG:
+            self.flags = [*self.flags, *SANITIZERS]
+        self.builds = self.possible_builds()
         for module in self.extensions:
-            isa_flags = []
-            if module.isa not in (None, "scalar"):
-                needs, isa_flags = INSTRUCTION_SETS[module.isa]
-                if needs != machine:
-                    continue
-                if not gnu or not self.compiles(machine, isa_flags):
-                    self.warn(f"no kernels for {module.isa}: this compiler cannot")
-                    continue
-            module.extra_compile_args = [*flags, *isa_flags]
-            if gnu:
+            module.extra_compile_args = self.flags
+            if self.gnu:
                 module.extra_link_args = [*LINK_FLAGS, *(SANITIZERS if DEBUG else [])]
-            if module.isa:
-                module.define_macros = [
-                    (f"BPCORE_ISA_{module.isa.upper()}", None),
-                    ("BPCORE_COMPILER", self.quoted(self.compiler_version())),
-                    ("BPCORE_FLAGS", self.quoted(" ".join(module.extra_compile_args))),
-                ]
-            built.append(module)
-        self.extensions = built
+            if module.name == KERNELS:
+                linked = " ".join(f"X({isa})" for isa in self.builds)
+                module.define_macros = [("BPCORE_BUILDS", linked)]
         super().build_extensions()
 
+    def possible_builds(self):
+        """{instruction set: flags} of the kernels that can be built here."""
+        machine = MACHINES.get(platform.machine().lower())
+        builds = {}
+        for isa, (needs, flags) in INSTRUCTION_SETS.items():
+            if needs == machine:
+                if self.gnu and self.compiles(machine, flags):
+                    builds[isa] = flags
+                else:
+                    self.warn(f"no kernels for {isa}: this compiler cannot")
+        return builds | {"scalar": []}
+
     def build_extension(self, module):
-        # The kernel builds share one source: each needs an object file of its own.
-        command = copy.copy(self)
-        command.build_temp = os.path.join(self.build_temp, module.name)
-        build_ext.build_extension(command, module)
+        sources = [*module.sources, *module.depends]
+        path = self.get_ext_fullpath(module.name)
+        if module.name == KERNELS and (self.force or newer_group(sources, path)):
+            with ThreadPoolExecutor(self.parallel) as pool:
+                objects = pool.map(self.compile_kernels, self.builds)
+                module.extra_objects = [*chain.from_iterable(objects)]
+        super().build_extension(module)
+
+    def compile_kernels(self, isa):
+        """The kernels for an instruction set: an object file in a folder of its own."""
+        flags = [*self.flags, *self.builds[isa]]
+        return self.compiler.compile(
+            [str(CSRC / "kernels.c")],
+            output_dir=os.path.join(self.build_temp, isa),
+            macros=[
+                (f"BPCORE_ISA_{isa.upper()}", None),
+                ("BPCORE_COMPILER", self.quoted(self.compiler_version())),
+                ("BPCORE_FLAGS", self.quoted(" ".join(flags))),
+            ],
+            extra_postargs=flags,
+        )
 
     def compiles(self, machine, flags):
         """Whether the compiler takes the flags and has vector types and intrinsics."""
@@ -145,29 +157,26 @@ class BuildExt(build_ext):
         return f'\\"{text}\\"' if self.compiler.compiler_type == "msvc" else f'"{text}"'
 
 
-def extensions():
-    """The engine from its own C, every kernel build from the one C of the kernels."""
-    cpu, engine, kernels = cythonize(
+def extension(name):
+    """One compiled module."""
+    source = f"src/{name.replace('.', '/')}.pyx"
+    included = sorted(map(str, INCLUDED))
+    return Extension(name, [source], include_dirs=["src/bpcore"], depends=included)
+
+
+setup(
+    ext_modules=cythonize(
         [
-            extension("bpcore._cpu", "src/bpcore/_cpu.pyx"),
-            extension("bpcore._engine", "src/bpcore/_engine.pyx"),
-            extension("bpcore._kernels", "src/bpcore/_kernels.pyx"),
+            extension("bpcore.engine.cpu"),
+            extension("bpcore._engine"),
+            extension(KERNELS),
         ],
         build_dir="build/cython",
         include_path=["src"],
         compiler_directives=DIRECTIVES,
         annotate=DEBUG,
         quiet=True,
-    )
-    plain = [extension(module.name, module.sources[0]) for module in (cpu, engine)]
-    return plain + [
-        extension(f"bpcore._{isa}._kernels", kernels.sources[0], isa)
-        for isa in [*INSTRUCTION_SETS, "scalar"]
-    ]
-
-
-setup(
-    ext_modules=extensions(),
+    ),
     cmdclass={"build_ext": BuildExt},
     options={"build_ext": {"parallel": os.cpu_count()}},
 )

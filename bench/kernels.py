@@ -11,14 +11,16 @@ is seen with ``--blas-core Haswell``, which holds OpenBLAS to AVX2.
 import argparse
 import re
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 
 import bpcore
-from bpcore import _dispatch
+from bpcore.engine import dispatch
 
 from . import machine, numpy_kernels, operations, pinning, records, report
 from .layer import Layer
-from .timing import Spread, interleave
+from .timing import Spread, Within, interleave
 from .verify import RESULT, largest_error
 from .yardsticks import Peak
 
@@ -43,12 +45,14 @@ def main():
     """Obey the command line: measure, print, write."""
     options = _parser().parse_args()
     pinning.settle(blas_core=options.blas_core)
-    modules = {name: _dispatch.load(name) for name in options.isa or _vector_sets()}
+    builds = {
+        name: partial(dispatch.using, name) for name in options.isa or _vector_sets()
+    }
     where = machine.describe()
     print(machine.headline(where) + "\n")
     layers = [Layer.of(sizes, options.dtype) for sizes in options.layers]
     results = [
-        measure(operation, layer, modules, options.seconds)
+        measure(operation, layer, builds, options.seconds)
         for layer in layers
         for operation in operations.ALL
     ]
@@ -59,16 +63,16 @@ def main():
         records.write(options.json, {**where, "settings": settings, "results": results})
 
 
-def measure(operation, layer, modules, seconds):
-    """Verify one operation on one layer in every module and in NumPy, then time it.
+def measure(operation, layer, builds, seconds):
+    """Verify one operation on one layer in every build and in NumPy, then time it.
 
     Parameters
     ----------
     operation : callable
         One of `operations.ALL`.
     layer : Layer
-    modules : dict of str to module
-        Kernel modules by instruction set.
+    builds : dict of str to callable
+        Contexts in which the kernels of an instruction set are in use.
     seconds : float
         About how long to time.
 
@@ -79,15 +83,24 @@ def measure(operation, layer, modules, seconds):
     """
     calls = {}
     print(f"timing {operation.__name__} {layer}", file=sys.stderr)
-    for name, kernels in {"NumPy": numpy_kernels, **modules}.items():
-        calls[name], error = _verified(operation, kernels, layer)
+    for name, context in {"NumPy": nullcontext, **builds}.items():
+        kernels = numpy_kernels if name == "NumPy" else bpcore.kernels
+        with context():
+            call, error = _verified(operation, kernels, layer)
         if not error <= RESULT[layer.dtype]:
             raise SystemExit(
                 f"{operation.__name__} {layer} {layer.dtype}, {name}: "
                 f"{error:.1e} from the reference; nothing is timed"
             )
-    peaks = {name: Peak(kernels, layer.dtype) for name, kernels in modules.items()}
-    yardsticks = {f"peak of {name}": peak.run for name, peak in peaks.items()}
+        calls[name] = Within(context, call)
+    peaks = {}
+    for name, context in builds.items():
+        with context():
+            peaks[name] = Peak(bpcore.kernels, layer.dtype)
+    yardsticks = {
+        f"peak of {name}": Within(builds[name], peak.run)
+        for name, peak in peaks.items()
+    }
     samples, robbed = interleave(calls | yardsticks, seconds)
 
     def figures(name):
@@ -104,7 +117,7 @@ def measure(operation, layer, modules, seconds):
         "robbed": robbed,
         "operation": operation.__name__,
         "numpy_seconds": Spread.of(samples["NumPy"]),
-        "isa": {name: figures(name) for name in modules},
+        "isa": {name: figures(name) for name in builds},
     }
 
 

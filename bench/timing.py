@@ -91,6 +91,26 @@ def interleave(actions, seconds):
     return arrays, robbed / (rounds * len(order))
 
 
+class Within:
+    """An action that is called in a context, whose entry and exit are not timed.
+
+    Parameters
+    ----------
+    context : callable
+        Makes the context.
+    action : callable
+        Called without arguments.
+    """
+
+    def __init__(self, context, action):
+        self._context = context
+        self._action = action
+
+    def time(self, calls):
+        with self._context():
+            return _time(self._action, calls)
+
+
 def _undisturbed(action, calls):
     """Seconds for so many calls, and the share of them lost to other work.
 

@@ -16,7 +16,7 @@ class Peak:
     Parameters
     ----------
     kernels : module
-        Kernel module whose instruction set shall run.
+        Its build in use runs, and must be in use again whenever `run` is called.
     dtype : str
     """
 

@@ -5,8 +5,9 @@ import platform
 
 import pytest
 
-from bpcore import _dispatch
-from bpcore._cpu import supported
+import bpcore as bp
+from bpcore.engine import dispatch
+from bpcore.engine.cpu import supported
 
 FAMILIES = {"amd64": "x86_64", "aarch64": "arm64"}
 MACHINE = platform.machine().lower()
@@ -27,7 +28,7 @@ def pytest_configure():
 @pytest.fixture(params=ISAS)
 def isa(request):
     """The name of an instruction set that this machine can run."""
-    if request.param not in _dispatch.available:
+    if request.param not in dispatch.available:
         missing = f"{request.param} is not built, or cannot run here"
         if request.param in ENSURED:
             pytest.fail(missing)
@@ -37,8 +38,9 @@ def isa(request):
 
 @pytest.fixture
 def kernels(isa):
-    """The kernels built for that instruction set."""
-    return _dispatch.load(isa)
+    """The kernels, while those built for that instruction set are in use."""
+    with dispatch.using(isa):
+        yield bp.kernels
 
 
 @pytest.fixture(params=["float32", "float64"])

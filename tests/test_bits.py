@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 import bpcore as bp
-from bpcore import _dispatch, interrupts
+from bpcore import interrupts
+from bpcore.engine import dispatch
 
 #: Sets whose builds have a fused multiply-add, and so the same bits.
-FUSED = [isa for isa in _dispatch.available if isa != "x86_64_v2"]
+FUSED = [isa for isa in dispatch.available if isa != "x86_64_v2"]
 OPTIMIZERS = [
     bp.SGD(0.05, weight_decay=0.01),
     bp.SGD(0.05, momentum=0.9),
@@ -46,11 +47,11 @@ def batch(net, n, seed=1):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("sizes", SIZES)
 @pytest.mark.parametrize("output, loss", LOSSES)
-def test_every_instruction_set(monkeypatch, sizes, dtype, output, loss):
+def test_every_instruction_set(sizes, dtype, output, loss):
     results = {}
     for isa in FUSED:
-        monkeypatch.setattr(_dispatch, "kernels", _dispatch.load(isa))
-        net = make(sizes, dtype, output, loss)
+        with dispatch.using(isa):
+            net = make(sizes, dtype, output, loss)
         X, y = batch(net, 70)
         history = net.fit(X, y, epochs=2, batch_size=32, progress=False)
         grads = net.gradients(X, y)
@@ -70,7 +71,7 @@ def test_every_instruction_set(monkeypatch, sizes, dtype, output, loss):
 )
 def test_every_machine(dtype, digest):
     """Bits recorded once: a build on another processor or compiler must find them."""
-    if _dispatch.isa == "x86_64_v2":
+    if bp.kernels.in_use() == "x86_64_v2":
         pytest.skip("x86_64_v2 has no fused multiply-add: its bits may differ")
     found = hashlib.sha256()
     for (output, loss), optimizer in itertools.product(LOSSES, OPTIMIZERS):

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 import bpcore
-from bpcore import _cpu, _dispatch, _engine
+from bpcore import _engine, _kernels
+from bpcore.engine import cpu, dispatch
 
 ROOT = Path(__file__).parents[1]
 #: All but the kernels, whose builds have a test of their own.
@@ -43,20 +44,19 @@ def test_doctests(name):
     assert_pass(examples(importlib.import_module(name)))
 
 
-@pytest.mark.parametrize("isa", _dispatch.available)
+@pytest.mark.parametrize("isa", dispatch.available)
 def test_doctests_of_kernels(isa):
-    module = _dispatch.load(isa)
-    tests = doctest.DocTestFinder().find(module, "kernels", module=False)
+    names = public_functions(_kernels)
+    tests = doctest.DocTestFinder().find(_kernels, "kernels", module=False)
     tests += [
         doctest.DocTestParser().get_doctest(
-            getattr(module, name).__doc__, {}, f"kernels.{name}", None, 0
+            getattr(_kernels, name).__doc__, {}, f"kernels.{name}", None, 0
         )
-        for name in public_functions(module)
+        for name in names
     ]
-    assert len([test for test in tests if test.examples]) >= len(
-        public_functions(module)
-    )
-    assert_pass(tests)
+    assert len([test for test in tests if test.examples]) >= len(names)
+    with dispatch.using(isa):
+        assert_pass(tests)
 
 
 #: Attributes of the engine, which are no methods.
@@ -76,10 +76,10 @@ def public_functions(module):
 
 @pytest.mark.parametrize(
     "stub, module",
-    [("_cpu", _cpu), ("_engine", _engine), ("_kernels", _dispatch.kernels)],
+    [("engine/cpu", cpu), ("_engine", _engine), ("_kernels", _kernels)],
 )
 def test_stubs_name_what_is_compiled(stub, module):
-    tree = ast.parse(Path(bpcore.__file__).with_name(f"{stub}.pyi").read_text())
+    tree = ast.parse((Path(bpcore.__file__).parent / f"{stub}.pyi").read_text())
     stubbed = {
         node.name: node
         for node in tree.body

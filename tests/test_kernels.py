@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 import bpcore as bp
-from bpcore import _dispatch, reference
+from bpcore import reference
+from bpcore.engine import dispatch
 
 #: Largest error over the largest element, by the root of the number of summands.  At
 #: most 0.61e-6 and 0.93e-15 were seen, in any build.
@@ -304,14 +305,14 @@ def each_kernel(holds=lambda name, settings: True):
 # --- sizes, arguments and calls -------------------------------------------------------
 
 
-def edges(kernels, dtype):
+def edges(dtype):
     """The sizes at which a loop or a tile ends, one less, and one more.
 
     Of the tile's rows and columns and of the columns taken for a single row; one more
     than a chain and than a block of k; and a prime, at which both are cut twice, and at
     which the sums of `update` must wait outside their tile.
     """
-    build = kernels.BUILD
+    build = bp.config()
     rows, columns = build["tile_rows"], build["tile_columns"][dtype]
     ends = [size + d for size in (rows, columns, 4 * columns) for d in (-1, 0, 1)]
     prime = 1031
@@ -328,17 +329,17 @@ def triples(sizes):
         yield size, sizes[i - third], sizes[i - 2 * third]
 
 
-def every_size(kernels, dtype, name, settings):
+def every_size(dtype, name, settings):
     """The triples, and the tile's edges beside a single row, column or summand.
 
     Then sizes at which `forward`, and those at which dW is made of packed panels; and
     for every rule of `update` a sum that must wait outside its tile, and more columns
     than a single row takes at a time.
     """
-    sizes = sizes_of(kernels, dtype, name, settings)
-    *_, prime = edges(kernels, dtype)
+    sizes = sizes_of(dtype, name, settings)
+    *_, prime = edges(dtype)
     yield from triples(sizes)
-    for size in edges(kernels, dtype)[:-3]:
+    for size in edges(dtype)[:-3]:
         yield 1, sizes[-1], size
         yield sizes[-1], 1, size
         yield size, sizes[-1], 1
@@ -351,12 +352,12 @@ def every_size(kernels, dtype, name, settings):
         yield 1, 5, prime
 
 
-def sizes_of(kernels, dtype, name, settings):
+def sizes_of(dtype, name, settings):
     """All edges for the loop nest of products; what is done besides needs no block."""
     in_the_nest = (None, "identity", "relu", "sigmoid", "tanh", *PLAIN)
     finish = settings.get("activation") or rule(settings)
     is_product = name in ("forward", "propagate", "gradient", "update")
-    sizes = edges(kernels, dtype)
+    sizes = edges(dtype)
     return sizes if is_product and finish in in_the_nest else sizes[:-2]
 
 
@@ -492,6 +493,7 @@ def assert_same_bits(given, wanted, where):
 def test_every_function_is_tested():
     public = {name for name in dir(bp.kernels) if name[0].islower()}
     others = {"all_between", "fma_loop", "elementary"}  # below; test_elementary.py
+    others |= {"use", "in_use", "table"}  # builds: test_dispatch.py
     assert public == KERNELS.keys() | others
 
 
@@ -502,7 +504,7 @@ def test_every_name_is_tested():
 
 @each_kernel()
 def test_close_to_its_twin(kernels, dtype, name, settings):
-    for sizes in every_size(kernels, dtype, name, settings):
+    for sizes in every_size(dtype, name, settings):
         arrays = draw(name, settings, sizes, dtype)
         given = run(kernels, name, arrays, settings)
         wanted = twin(name, arrays, settings, WIDER[dtype])
@@ -533,7 +535,7 @@ def needs_no_rounding(name, settings):
 
 @each_kernel(needs_no_rounding)
 def test_exact_on_small_integers(kernels, dtype, name, settings):
-    for sizes in every_size(kernels, dtype, name, settings):
+    for sizes in every_size(dtype, name, settings):
         arrays = draw(name, settings, sizes, dtype, integers=True)
         given = run(kernels, name, arrays, settings)
         assert_equal(given, twin(name, arrays, settings, "float64"), sizes)
@@ -551,7 +553,8 @@ def test_exact_on_small_integers(kernels, dtype, name, settings):
     ids=str,
 )
 def test_every_shape_of_tile(kernels, dtype, name, settings):
-    rows, columns = kernels.BUILD["tile_rows"], kernels.BUILD["tile_columns"][dtype]
+    build = bp.config()
+    rows, columns = build["tile_rows"], build["tile_columns"][dtype]
     product = KERNELS[name].shapes[KERNELS[name].written[0]].split()
     for tile in itertools.product(range(1, rows + 2), range(1, columns + 2)):
         shape = dict(zip(product, tile, strict=True))
@@ -563,8 +566,8 @@ def test_every_shape_of_tile(kernels, dtype, name, settings):
 
 def test_identity_matrix(kernels, dtype):
     """A I = A and I A = A, in all the digits that A has."""
-    rows = kernels.BUILD["tile_rows"] + 1
-    for size in edges(kernels, dtype):
+    rows = bp.config()["tile_rows"] + 1
+    for size in edges(dtype):
         I = np.eye(size, dtype=dtype)
         A = np.random.default_rng(size).normal(size=(rows, size)).astype(dtype)
         B = A.T.copy()
@@ -581,7 +584,7 @@ def test_identity_matrix(kernels, dtype):
 
 
 def test_all_between(kernels, dtype):
-    for size in edges(kernels, dtype):
+    for size in edges(dtype):
         x = np.random.default_rng(size).uniform(-1, 1, size).astype(dtype)
         low, high = x.min(), x.max()
         buffer = np.full(size + 2 * GUARD, np.nan, dtype)
@@ -609,7 +612,7 @@ def test_fma_loop(kernels, dtype, iterations):
     """Ten vectors of sums 0 .. 9, each times 0.999 plus out[0] in every iteration."""
     buffer = np.array([SENTINEL, 0.25, SENTINEL], dtype)
     count = kernels.fma_loop(buffer[1:2], iterations)
-    lanes = kernels.BUILD["tile_columns"][dtype] // 2
+    lanes = bp.config()["tile_columns"][dtype] // 2
     assert count == iterations * 10 * lanes
     factor = float(np.dtype(dtype).type(0.999))
     wanted = 45.0
@@ -634,7 +637,7 @@ def before_a_wall(size, dtype):
 @each_kernel()
 def test_nothing_beyond_an_array_is_touched(kernels, dtype, name, settings):
     """Not even read and forgotten, which bands would not show: this would crash."""
-    for sizes in triples(sizes_of(kernels, dtype, name, settings)):
+    for sizes in triples(sizes_of(dtype, name, settings)):
         arrays = draw(name, settings, sizes, dtype)
         run(kernels, name, arrays, settings, guard=0, empty=before_a_wall)
 
@@ -645,11 +648,11 @@ def test_nothing_beyond_an_array_is_touched(kernels, dtype, name, settings):
 @each_kernel()
 def test_bits_of_every_build(isa, kernels, dtype, name, settings):
     """The scalar build's, whatever the tile, the vectors, the alignment."""
-    scalar = _dispatch.load("scalar")
-    for sizes in every_size(kernels, dtype, name, settings):
+    for sizes in every_size(dtype, name, settings):
         arrays = draw(name, settings, sizes, dtype)
         given = run(kernels, name, arrays, settings)
-        wanted = run(scalar, name, arrays, settings, guard=0)
+        with dispatch.using("scalar"):
+            wanted = run(kernels, name, arrays, settings, guard=0)
         if isa == "x86_64_v2":  # rounds every product: the one exception
             assert_close(given, wanted, name, settings, sizes, dtype)
         else:
@@ -659,7 +662,7 @@ def test_bits_of_every_build(isa, kernels, dtype, name, settings):
 @each_kernel(lambda name, settings: "activation" in settings)
 def test_bits_of_a_row_alone(kernels, dtype, name, settings):
     by_row = {key for key, shape in KERNELS[name].shapes.items() if shape[:2] == "n "}
-    for sizes in every_size(kernels, dtype, name, settings):
+    for sizes in every_size(dtype, name, settings):
         if sizes[0] == 1:
             continue
         arrays = draw(name, settings, sizes, dtype)
@@ -677,7 +680,7 @@ def test_bits_of_update_are_those_of_gradient_then_descend(
 ):
     """In each of several steps, one after another."""
     optimizer = settings["optimizer"]
-    for sizes in every_size(kernels, dtype, name, settings):
+    for sizes in every_size(dtype, name, settings):
         stepped = draw(name, settings, sizes, dtype)
         sums = draw("gradient", {}, sizes, dtype)
         sums |= {"a": stepped["a"], "delta": stepped["delta"]}
@@ -704,7 +707,7 @@ def test_bits_do_not_depend_on_packing(kernels, dtype):
     A single row takes the same columns unpacked, `gradient` has sums wait in dW.
     """
     (rows, columns), k = PACKED, 1031
-    assert k > max(kernels.BUILD["k_block"].values())
+    assert k > max(bp.config()["k_block"].values())
     arrays = draw("forward", {}, (rows, k, columns), dtype)
     batch = run(kernels, "forward", arrays, {})["out"]
     for i in (0, rows // 2, rows - 1):
@@ -724,7 +727,7 @@ def test_a_state_that_no_rule_uses_is_not_touched(kernels, dtype, name):
     """Where the biases' rule has one, and where it was not asked for."""
     plain = {"optimizer": bp.SGD(0.5, weight_decay=0.25)}
     of_biases = {"optimizer": plain["optimizer"].replace(biases={"momentum": 0.5})}
-    for sizes in triples(edges(kernels, dtype)[:-2]):
+    for sizes in triples(edges(dtype)[:-2]):
         arrays = draw(name, of_biases, sizes, dtype)
         states = {key: x for key, x in arrays.items() if "state" in key}
         assert states
@@ -740,7 +743,7 @@ def test_bits_of_labels_are_those_of_one_hot_targets(
     kernels, dtype, weighted, smoothing
 ):
     settings = {"name": "cross_entropy", "setting": smoothing}
-    for n, n_out in itertools.product((1, 7, 33), edges(kernels, dtype)):
+    for n, n_out in itertools.product((1, 7, 33), edges(dtype)):
         arrays = draw("loss", settings, (n, 1, n_out), dtype)
         arrays = arrays if weighted else without(arrays, "weight")
         labels = np.random.default_rng(n_out).integers(0, n_out, n)

@@ -2,7 +2,6 @@
 
 import importlib.util
 import os
-import re
 import runpy
 import subprocess
 import sys
@@ -12,9 +11,7 @@ from pathlib import Path
 import pytest
 
 import bpcore
-from bpcore import _dispatch
 from bpcore.__pyinstaller import get_hook_dirs
-from bpcore._cpu import supported
 
 PACKAGE = Path(bpcore.__file__).parent
 PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
@@ -48,16 +45,9 @@ def test_every_module_is_named(hook):
 
 def test_what_is_imported_by_a_computed_name_is_among_them(hook):
     names = {*hook["hiddenimports"]}
-    for isa in _dispatch.available:
-        assert f"bpcore._{isa}._kernels" in names
-    assert {isa for isa in supported() if _dispatch.is_built(isa)} == {
-        name.split(".")[1].removeprefix("_")
-        for name in names
-        if re.fullmatch(r"bpcore\._\w+\._kernels", name)
-    }
     for module in ("tracing", "tracing.flow", "graph", "graph.copies", "datasets"):
         assert f"bpcore.{module}" in names
-    assert {"bpcore._engine", "bpcore._cpu", "bpcore.show.figure"} <= names
+    assert {"bpcore._engine", "bpcore._kernels", "bpcore.show.figure"} <= names
 
 
 def test_the_data_are_among_it(hook):
@@ -90,53 +80,6 @@ def test_the_hook_is_declared_and_installed():
         ".".join(path.parent.relative_to(source).parts)
         for path in source.rglob("__init__.py")
     }
-
-
-# --- without the packages of some builds ----------------------------------------------
-
-
-def partial_copy(folder, kept):
-    """The package as links, with the kernels of some instruction sets only."""
-    package = folder / "bpcore"
-    package.mkdir()
-    for path in PACKAGE.iterdir():
-        isa = path.name.removeprefix("_")
-        if isa not in supported() or isa in kept:
-            (package / path.name).symlink_to(path, path.is_dir())
-    return folder
-
-
-def use(folder, code, **environment):
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
-        env={**os.environ, "PYTHONPATH": str(folder), **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-USE = """
-import bpcore as bp
-from bpcore import _dispatch
-bp.Network([2, 3, 1], rng=0).train_step([[1.0, 2.0]], [[1.0]])
-print(*_dispatch.available)
-"""
-
-
-@pytest.mark.parametrize("kept", [*((isa,) for isa in _dispatch.available), None])
-def test_builds_whose_package_is_absent(tmp_path, kept):
-    kept = _dispatch.available[1:] + _dispatch.available[:1] if kept is None else kept
-    done = use(partial_copy(tmp_path, kept), USE, BPCORE_ISA="")
-    assert {*done.stdout.split()} == {*kept}, done.stderr
-    if absent := next((isa for isa in supported() if isa not in kept), None):
-        done = use(tmp_path, "import bpcore", BPCORE_ISA=absent)
-        assert done.stderr.splitlines()[-1].startswith("ImportError: BPCORE_ISA must")
-
-
-def test_no_build_at_all(tmp_path):
-    done = use(partial_copy(tmp_path, ()), "import bpcore", BPCORE_ISA="")
-    assert "ImportError: bpcore must come with kernels" in done.stderr
 
 
 # --- for real -------------------------------------------------------------------------

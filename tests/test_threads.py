@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 import bpcore as bp
-from bpcore import _dispatch
 from bpcore.model import threads
 
 MOMENTUM = bp.SGD(0.05, momentum=0.9, weight_decay=0.01)
@@ -61,8 +60,8 @@ def everything(net, n):
     "hidden, output",
     [("relu", "identity"), ("tanh", "sigmoid"), ("softmax", "softmax")],
 )
-def test_bits_do_not_depend_on_threads(isa, monkeypatch, sizes, dtype, hidden, output):
-    monkeypatch.setattr(_dispatch, "kernels", _dispatch.load(isa))
+@pytest.mark.usefixtures("kernels")
+def test_bits_do_not_depend_on_threads(sizes, dtype, hidden, output):
     for n in (1, 57):
         arrays, numbers = everything(
             make(sizes, 1, activation=hidden, output=output, dtype=dtype), n

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 import bpcore as bp
-from bpcore import _dispatch, schedules
+from bpcore import schedules
+from bpcore.engine import dispatch
 from helpers import everything
 
-FUSED = [isa for isa in _dispatch.available if isa != "x86_64_v2"]
+FUSED = [isa for isa in dispatch.available if isa != "x86_64_v2"]
 QUIET = {"progress": False}
 SIZES = (7, 19, 33, 4)
 rng = np.random.default_rng(0)
@@ -97,15 +98,15 @@ def test_fused_equals_stored(Network, optimizer, options):
 @each_option
 @each_optimizer
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_every_build_and_any_number_of_threads(monkeypatch, optimizer, options, dtype):
+def test_every_build_and_any_number_of_threads(optimizer, options, dtype):
     results = set()
     for isa in FUSED:
         for n_threads in (1, 2, 3):
-            monkeypatch.setattr(_dispatch, "kernels", _dispatch.load(isa))
-            net = make(optimizer=optimizer, dtype=dtype, n_threads=n_threads, **options)
-            net.learner.engine.use_threads(
-                n_threads, 1
-            )  # however little there is to do
+            settings = {"dtype": dtype, "n_threads": n_threads, **options}
+            with dispatch.using(isa):
+                net = make(optimizer=optimizer, **settings)
+            # However little there is to do.
+            net.learner.engine.use_threads(n_threads, 1)
             history = net.fit(
                 X, LABELS, epochs=2, batch_size=batch_size(optimizer), **QUIET
             )
@@ -601,7 +602,7 @@ def test_a_custom_loss_trains_like_the_same_built_in():
 )
 def test_every_machine(dtype, digest):
     """Bits recorded once, of every optimizer, option, schedule and activation."""
-    if _dispatch.isa == "x86_64_v2":
+    if bp.kernels.in_use() == "x86_64_v2":
         pytest.skip("x86_64_v2 has no fused multiply-add: its bits may differ")
     # Integers over a power of two: the same numbers without a random generator.
     rows = (np.arange(50 * 7).reshape(50, 7) * 37 % 101 - 50) / 64

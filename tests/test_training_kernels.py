@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import bpcore as bp
-from bpcore import _dispatch, reference
+from bpcore import reference
+from bpcore.engine import dispatch
 
 TOLERANCE = {"float32": 1e-6, "float64": 2e-15}
 WIDER = {"float32": np.float64, "float64": np.longdouble}
@@ -330,8 +331,8 @@ def test_bits_of_a_step_do_not_depend_on_the_place(isa, kernels, dtype, optimize
     w, g = rng.normal(size=(2, SIZE)).astype(dtype)
     state = abs(rng.normal(size=(len(optimizer.states), SIZE))).astype(dtype) + 1
     whole, whole_state = w.copy(), state.copy()
-    build = kernels if isa == "x86_64_v2" else _dispatch.load("scalar")
-    build.descend(whole, g, optimizer, whole_state, 7)
+    with dispatch.using(isa if isa == "x86_64_v2" else "scalar"):
+        kernels.descend(whole, g, optimizer, whole_state, 7)
     for start in range(0, 41):
         part, its_state = w[start:].copy(), state[:, start:].copy()
         kernels.descend(part, g[start:], optimizer, its_state, 7)

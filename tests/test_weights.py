@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 import bpcore as bp
-from bpcore import _dispatch
 from bpcore.batches.weights import scaled_to_mean_1
+from bpcore.engine import dispatch
 
 NETWORKS = {"compiled": bp.Network, "reference": bp.reference.Network}
 QUIET = {"progress": False}
@@ -659,7 +659,7 @@ def bits_of_runs(dtype, n_threads=1, clip_norm=None):
     ],
 )
 def test_every_machine(dtype, plain, clipped):
-    if _dispatch.isa == "x86_64_v2":
+    if bp.kernels.in_use() == "x86_64_v2":
         pytest.skip("x86_64_v2 has no fused multiply-add: its bits may differ")
     for n_threads in (1, 2):
         assert bits_of_runs(dtype, n_threads) == plain
@@ -667,10 +667,10 @@ def test_every_machine(dtype, plain, clipped):
     assert bits_of_runs(dtype, clip_norm=0.1) == clipped
 
 
-def test_every_instruction_set(monkeypatch, dtype):
+def test_every_instruction_set(dtype):
     found = set()
-    for isa in _dispatch.available:
+    for isa in dispatch.available:
         if isa != "x86_64_v2":
-            monkeypatch.setattr(_dispatch, "kernels", _dispatch.load(isa))
-            found.add(bits_of_runs(dtype))
+            with dispatch.using(isa):
+                found.add(bits_of_runs(dtype))
     assert len(found) == 1

@@ -67,8 +67,9 @@ below it::
     _engine.pyx             one mini-batch forward, backward, updated; without the GIL
       csrc/team.h             the threads that share its work
     _kernels.pyx            every piece of arithmetic, callable alone: bp.kernels
-      csrc/*.h                from the loop nest (nest.h) by way of the register tile
-                              (tile.h) down to the vector vocabulary (vec.h)
+      csrc/layer.h            its kernels in C, on the loop nest (nest.h), the register
+                              tile (tile.h) and the vector vocabulary (vec.h); kernels.c
+                              has them compiled once per instruction set
 
     losses, optimizers, schedules, metrics
                             their settings and formulas, one idea per file
@@ -78,7 +79,7 @@ below it::
     errstate, warn          NumPy's floating-point errors; warnings
     reference               the same layers in plain NumPy
     gradient_check          backpropagation against central differences
-    _dispatch               which build of the kernels runs on this CPU
+    engine.dispatch         which build of the kernels runs on this CPU
     config                  what this installation is made of
 
 Two things hold it together.  Every output element of a matrix product is one
@@ -90,6 +91,7 @@ it is in registers, so that training stores no gradient unless asked for one.
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from bpcore import _kernels as kernels
 from bpcore import metrics, reference, schedules
 from bpcore.activations import ACTIVATIONS
 from bpcore.config import VERSION, config, show_config
@@ -119,11 +121,8 @@ from bpcore.optimizers import (
 from bpcore.training.history import History
 
 if TYPE_CHECKING:
-    from bpcore import _kernels as kernels
     from bpcore import graph
     from bpcore.tracing import GradientFlow, Trace, trace
-else:
-    from bpcore._dispatch import kernels
 
 __version__ = VERSION
 

@@ -60,7 +60,6 @@ from bpcore._kernels cimport (
     kernel_table,
     loss_t,
     meet,
-    norm,
     normalisation_t,
     optimizer_t,
     share,
@@ -575,7 +574,7 @@ cdef class Engine:
 
     Parameters
     ----------
-    kernels : module, one build of ``_kernels``
+    kernels : module ``bpcore._kernels``, whose build in use is taken
     dtype : "float32" or "float64"
     design : Design, what the network is made of
     parameters : writable flat array, kept alive
@@ -613,7 +612,7 @@ cdef class Engine:
         cdef Py_ssize_t l, at = 0, running_at = 0
         net = &self.net
         net.k = <const kernel_table *>PyCapsule_GetPointer(
-            kernels.TABLES[dtype], "bpcore.kernel_table"
+            kernels.table(dtype), "bpcore.kernel_table"
         )
         net.L = len(design.sizes) - 1
         net.layers = <layer_t *>PyMem_Calloc(net.L, sizeof(layer_t))
@@ -826,7 +825,7 @@ cdef class Engine:
         )
         net.room_size = 0
         for l in range(net.L):
-            room = net.k.room(NULL, n, net.layers[l].n_in, net.layers[l].n_out)
+            room = net.k.room(n, net.layers[l].n_in, net.layers[l].n_out)
             net.room_size = max(net.room_size, room)
         net.rooms = part(start, &at, self.workers(TRAIN, n, True) * net.room_size)
         return at

@@ -205,7 +205,7 @@ cdef void clip_pass(
     """g = scale g min(1, clip_norm / (||scale g|| + 1e-6))"""
     cdef double length, factor = scale
     if net.clip_norm > 0:
-        length = scale * norm(net.k, worker, net.squares, gradient, net.size)
+        length = scale * net.k.norm(worker, net.squares, gradient, net.size)
         if length + 1e-6 > net.clip_norm:
             factor *= net.clip_norm / (length + 1e-6)
         meet(worker)

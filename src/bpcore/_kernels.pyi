@@ -8,13 +8,15 @@ from bpcore.optimizers import Optimizer
 _Real = NDArray[np.floating[Any]]
 
 ACTIVATIONS: dict[str, int]
-BUILD: dict[str, Any]
+BUILDS: dict[str, dict[str, Any]]
 ELEMENTARY: dict[str, int]
 LOSSES: dict[str, int]
 NORMALISATIONS: dict[str | None, int]
 RULES: dict[str, int]
-TABLES: dict[str, object]
 
+def use(isa: str) -> None: ...
+def in_use() -> str: ...
+def table(dtype: str) -> object: ...
 def forward(
     a: _Real, W: _Real, b: _Real, out: _Real, activation: str = "identity"
 ) -> None: ...

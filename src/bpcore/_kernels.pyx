@@ -1,13 +1,12 @@
 """The kernels of bpcore: every piece of arithmetic the engine uses, callable alone.
 
-Translated to C once and compiled once per instruction set (see ``_dispatch.py``).
-Each kernel is a loop nest around the register tile and the vector vocabulary of
-``csrc/``; each opens with its equation and the shapes of its arrays.
+The arithmetic is C (``csrc/layer.h`` and what it is made of), compiled once per
+instruction set and reached through one table of each build.  The build in use is chosen
+at import (``engine/dispatch.py``).
 
-The functions a Python user calls stand in ``_kernel_functions.pxi``.  They take
-C-contiguous arrays of one dtype, float32 or float64 (anything else raises TypeError or
-ValueError from Cython), check shapes, and write into arrays of the caller's, which must
-not overlap the inputs.
+These functions take C-contiguous arrays of one dtype, float32 or float64 (anything else
+raises TypeError or ValueError from Cython), check shapes, and write into arrays of the
+caller's, which must not overlap the inputs.
 """
 
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_FromStringAndSize
@@ -16,7 +15,17 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memset
 
 
-cdef extern from "csrc/types.h" nogil:
+cdef extern from "csrc/builds.h" nogil:
+    ctypedef struct kernels_t "bpcore_kernels":
+        const char *isa
+        const char *compiler
+        const char *flags
+        Py_ssize_t tile_rows
+        const kernel_table *f32
+        const kernel_table *f64
+
+    const kernels_t *const *every_build "bpcore_builds"
+
     const Py_ssize_t KC "BPCORE_KC"
     const Py_ssize_t KC_IN_PLACE "BPCORE_KC_IN_PLACE"
     const Py_ssize_t KC_DESCEND "BPCORE_KC_DESCEND"
@@ -24,153 +33,11 @@ cdef extern from "csrc/types.h" nogil:
     const Py_ssize_t PACK_FROM "BPCORE_PACK_FROM"
     const Py_ssize_t FETCH_FROM "BPCORE_FETCH_FROM"
 
-    ctypedef enum elementary_t "bpcore_elementary":
-        EXP "BPCORE_EXP"
-        LOG "BPCORE_LOG"
-        LOG1P "BPCORE_LOG1P"
-        TANH_OF "BPCORE_TANH_OF"
-        SIGMOID_OF "BPCORE_SIGMOID_OF"
-        EXPM1 "BPCORE_EXPM1"
-        NORMAL_CDF "BPCORE_NORMAL_CDF"
-        LOG_COSH_OF "BPCORE_LOG_COSH_OF"
-
-    ctypedef enum finish_t "bpcore_finish":
-        STORE "BPCORE_STORE"
-        STORE_RELU "BPCORE_STORE_RELU"
-        TIMES_RELU_DERIVATIVE "BPCORE_TIMES_RELU_DERIVATIVE"
-        TIMES_SIGMOID_DERIVATIVE "BPCORE_TIMES_SIGMOID_DERIVATIVE"
-        TIMES_TANH_DERIVATIVE "BPCORE_TIMES_TANH_DERIVATIVE"
-        DESCEND "BPCORE_DESCEND"
-
-    ctypedef struct product_t "bpcore_product":
-        Py_ssize_t m, n, k
-        const void *A
-        Py_ssize_t a_row, a_col
-        const void *B
-        Py_ssize_t b_row
-        bint b_transposed
-        void *C
-        Py_ssize_t c_row
-        const void *start
-        finish_t finish
-        const void *a
-        const optimizer_t *optimizer
-        void *state
-
-
-cdef extern from "csrc/dtypes.h" nogil:
-    const Py_ssize_t TILE_ROWS "BPCORE_TILE_ROWS"
-    const Py_ssize_t NR_f32, NR_f64
-    const char *COMPILER "BPCORE_COMPILER"
-    const char *FLAGS "BPCORE_FLAGS"
-
-    void multiply_f32(const worker_t *worker, const product_t *p)
-    void multiply_f64(const worker_t *worker, const product_t *p)
-    Py_ssize_t taken_f32(const product_t *p)
-    Py_ssize_t taken_f64(const product_t *p)
-    Py_ssize_t room_f32(Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out)
-    Py_ssize_t room_f64(Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out)
-    void propagate_one_row_f32(float *out, const float *delta, const float *W,
-                               Py_ssize_t first, Py_ssize_t end, Py_ssize_t n_out)
-    void propagate_one_row_f64(double *out, const double *delta, const double *W,
-                               Py_ssize_t first, Py_ssize_t end, Py_ssize_t n_out)
-    void descend_rank_one_f32(const worker_t *worker, const optimizer_t *optimizer,
-                              float *W, float *state, const float *a,
-                              const float *delta, Py_ssize_t n_in, Py_ssize_t n_out)
-    void descend_rank_one_f64(const worker_t *worker, const optimizer_t *optimizer,
-                              double *W, double *state, const double *a,
-                              const double *delta, Py_ssize_t n_in, Py_ssize_t n_out)
-    void prepare "bpcore_prepare"(optimizer_t *optimizer, double lr, int64_t step)
-    void activate_f32(activation_t f, float *out, const float *z, Py_ssize_t n,
-                      Py_ssize_t width)
-    void activate_f64(activation_t f, double *out, const double *z, Py_ssize_t n,
-                      Py_ssize_t width)
-    void times_derivative_f32(activation_t f, float *d, const float *a, Py_ssize_t n,
-                              Py_ssize_t width)
-    void times_derivative_f64(activation_t f, double *d, const double *a, Py_ssize_t n,
-                              Py_ssize_t width)
-    void descend_all_f32(const optimizer_t *optimizer, float *w, float *state,
-                         const float *g, Py_ssize_t size)
-    void descend_all_f64(const optimizer_t *optimizer, double *w, double *state,
-                         const double *g, Py_ssize_t size)
-    void loss_rows_f32(loss_t kind, double setting, double *E, float *delta,
-                       const float *z, const targets_t *targets, double share,
-                       Py_ssize_t first, Py_ssize_t end, Py_ssize_t width)
-    void loss_rows_f64(loss_t kind, double setting, double *E, double *delta,
-                       const double *z, const targets_t *targets, double share,
-                       Py_ssize_t first, Py_ssize_t end, Py_ssize_t width)
-    void batch_normalise_f32(float *y, float *hat, float *inverse, float *mean,
-                             float *variance, const float *gain, const float *shift,
-                             float eps, Py_ssize_t n, Py_ssize_t width,
-                             Py_ssize_t first, Py_ssize_t end)
-    void batch_normalise_f64(double *y, double *hat, double *inverse, double *mean,
-                             double *variance, const double *gain, const double *shift,
-                             double eps, Py_ssize_t n, Py_ssize_t width,
-                             Py_ssize_t first, Py_ssize_t end)
-    void batch_normalise_back_f32(float *delta, float *dgain, float *dshift,
-                                  const float *hat, const float *inverse,
-                                  const float *gain, Py_ssize_t n, Py_ssize_t width,
-                                  Py_ssize_t first, Py_ssize_t end)
-    void batch_normalise_back_f64(double *delta, double *dgain, double *dshift,
-                                  const double *hat, const double *inverse,
-                                  const double *gain, Py_ssize_t n, Py_ssize_t width,
-                                  Py_ssize_t first, Py_ssize_t end)
-    void layer_normalise_f32(float *y, float *hat, float *inverse, const float *gain,
-                             const float *shift, float eps, Py_ssize_t width,
-                             Py_ssize_t first, Py_ssize_t end)
-    void layer_normalise_f64(double *y, double *hat, double *inverse,
-                             const double *gain, const double *shift, double eps,
-                             Py_ssize_t width, Py_ssize_t first, Py_ssize_t end)
-    void layer_normalise_sums_f32(float *dgain, float *dshift, const float *delta,
-                                  const float *hat, Py_ssize_t n, Py_ssize_t width,
-                                  Py_ssize_t first, Py_ssize_t end)
-    void layer_normalise_sums_f64(double *dgain, double *dshift, const double *delta,
-                                  const double *hat, Py_ssize_t n, Py_ssize_t width,
-                                  Py_ssize_t first, Py_ssize_t end)
-    void layer_normalise_back_f32(float *delta, const float *hat, const float *inverse,
-                                  const float *gain, Py_ssize_t width, Py_ssize_t first,
-                                  Py_ssize_t end)
-    void layer_normalise_back_f64(double *delta, const double *hat,
-                                  const double *inverse, const double *gain,
-                                  Py_ssize_t width, Py_ssize_t first, Py_ssize_t end)
-    void follow_f32(float *running, const float *batch, float factor, float share,
-                    Py_ssize_t first, Py_ssize_t end)
-    void follow_f64(double *running, const double *batch, double factor, double share,
-                    Py_ssize_t first, Py_ssize_t end)
-    void fold_f32(float *W_folded, float *b_folded, const float *W, const float *shift,
-                  const float *gain, const float *mean, const float *variance,
-                  float eps, Py_ssize_t n_in, Py_ssize_t n_out, Py_ssize_t first,
-                  Py_ssize_t end)
-    void fold_f64(double *W_folded, double *b_folded, const double *W,
-                  const double *shift, const double *gain, const double *mean,
-                  const double *variance, double eps, Py_ssize_t n_in, Py_ssize_t n_out,
-                  Py_ssize_t first, Py_ssize_t end)
-    void limit_norms_f32(float *W, float most, Py_ssize_t n_in, Py_ssize_t n_out,
-                         Py_ssize_t first, Py_ssize_t end)
-    void limit_norms_f64(double *W, double most, Py_ssize_t n_in, Py_ssize_t n_out,
-                         Py_ssize_t first, Py_ssize_t end)
-    void drop_f32(float *out, const float *x, uint64_t key, double p, Py_ssize_t width,
-                  Py_ssize_t first, Py_ssize_t end)
-    void drop_f64(double *out, const double *x, uint64_t key, double p,
-                  Py_ssize_t width, Py_ssize_t first, Py_ssize_t end)
-    void add_noise_f32(float *out, const float *x, uint64_t key, double scale,
-                       Py_ssize_t width, Py_ssize_t first, Py_ssize_t end)
-    void add_noise_f64(double *out, const double *x, uint64_t key, double scale,
-                       Py_ssize_t width, Py_ssize_t first, Py_ssize_t end)
-    void accumulate_f32(float *total, const float *g, Py_ssize_t size)
-    void accumulate_f64(double *total, const double *g, Py_ssize_t size)
-    void scale_f32(float *g, double factor, Py_ssize_t size)
-    void scale_f64(double *g, double factor, Py_ssize_t size)
-    double sum_of_squares_f32(const float *g, float scale, Py_ssize_t size)
-    double sum_of_squares_f64(const double *g, double scale, Py_ssize_t size)
-    float largest_f32(const float *x, Py_ssize_t size)
-    double largest_f64(const double *x, Py_ssize_t size)
-    bint all_between_f32(const float *x, Py_ssize_t size, float low, float high)
-    bint all_between_f64(const double *x, Py_ssize_t size, double low, double high)
-    void elementary_f32(elementary_t f, float *out, const float *x, Py_ssize_t size)
-    void elementary_f64(elementary_t f, double *out, const double *x, Py_ssize_t size)
-    Py_ssize_t fma_loop_f32(float *out, Py_ssize_t iterations)
-    Py_ssize_t fma_loop_f64(double *out, Py_ssize_t iterations)
+    const char *ACTIVATION_NAMES "BPCORE_ACTIVATIONS"
+    const char *LOSS_NAMES "BPCORE_LOSSES"
+    const char *NORMALISATION_NAMES "BPCORE_NORMALISATIONS"
+    const char *RULE_NAMES "BPCORE_RULES"
+    const char *ELEMENTARY_NAMES "BPCORE_ELEMENTARY"
 
 
 ctypedef fused real:
@@ -182,586 +49,962 @@ cdef enum:
     # Elements that are sooner looked at than the GIL is given up and got back.
     QUICK = 20_000
 
-# Added to a variance before its root is taken, and the share of a mini-batch's moments
-# in the running ones: PyTorch's defaults.
-cdef double EPS = 1e-5
-cdef double SHARE = 0.1
+
+# --- names as integers ----------------------------------------------------------------
 
 
-# --- matrix products (a Python function below bears each name without _nogil) ---------
-#
-# Every kernel does one worker's share of its work (csrc/worker.h).  It may read what
-# the kernel before it wrote once all workers have met.
+cdef dict numbered(const char *names, int first=0):
+    """{name: its integer}, from names that stand in one string."""
+    return {name: first + i for i, name in enumerate(names.decode().split())}
 
 
-cdef inline void multiply(
-    const worker_t *worker, const product_t *p, real *tag,
-) noexcept nogil:
-    """C = finish(start + A @ B)     A (m, k)  B (k, n)  C (m, n), all of type `real`
+ACTIVATIONS = numbered(ACTIVATION_NAMES)
+LOSSES = numbered(LOSS_NAMES)
+NORMALISATIONS = {None: NOT_NORMALISED}
+NORMALISATIONS.update(numbered(NORMALISATION_NAMES, NOT_NORMALISED + 1))
+RULES = numbered(RULE_NAMES)
+ELEMENTARY = numbered(ELEMENTARY_NAMES)
 
-    `tag` is never read; it tells which `real`, as the product's pointers do not.
+
+# --- builds ---------------------------------------------------------------------------
+
+
+cdef dict described(const kernels_t *kernels):
+    """What `bpcore.config` tells of a build."""
+    return {
+        "compiler": kernels.compiler.decode(),
+        "flags": kernels.flags.decode(),
+        "tile_rows": kernels.tile_rows,
+        "tile_columns": {
+            "float32": kernels.f32.tile_columns, "float64": kernels.f64.tile_columns,
+        },
+        "chain": CHAIN,
+        "k_block": {"copied": KC, "in_place": KC_IN_PLACE, "descend": KC_DESCEND},
+        "pack_from": PACK_FROM,
+        "fetch_from": FETCH_FROM,
+    }
+
+
+cdef const kernels_t *build = NULL  # in use
+
+#: Builds of the kernels by instruction set, and how they were made.
+BUILDS = {}
+while every_build[len(BUILDS)] != NULL:
+    build = every_build[len(BUILDS)]
+    BUILDS[build.isa.decode()] = described(build)
+
+
+def use(str isa):
+    """Compute by the build for an instruction set, a key of ``BUILDS``, from now on.
+
+    It holds for these functions and for networks made after; the processor must have
+    that instruction set (``bpcore.engine.dispatch.use`` sees to it).
+
+    Raises
+    ------
+    ValueError
+        If there is no build of that name.
+
+    Examples
+    --------
+    >>> import bpcore as bp
+    >>> bp.kernels.use(bp.kernels.in_use())
     """
-    if real is float:
-        multiply_f32(worker, p)
-    else:
-        multiply_f64(worker, p)
+    global build, recent
+    cdef int i = list(BUILDS).index(isa) if isa in BUILDS else -1
+    if i < 0:
+        raise ValueError(f"isa must be one of {', '.join(BUILDS)}; got {isa!r}")
+    build, recent = every_build[i], None
 
 
-cdef inline void shape(
-    product_t *p, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
-) noexcept nogil:
-    """A product of (m, k) by (k, n) with nothing else said yet."""
-    memset(p, 0, sizeof(product_t))
-    p.m, p.n, p.k = m, n, k
-    p.c_row = n
+def in_use():
+    """The instruction set of the build in use.
 
-
-cdef inline void affine(
-    product_t *p, const real *a, const real *W,
-    Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
-) noexcept nogil:
-    """p = a @ W     a (n, n_in)  W (n_in, n_out)"""
-    shape(p, n, n_out, n_in)
-    p.A, p.a_row, p.a_col = a, n_in, 1
-    p.B, p.b_row = W, n_out
-
-
-cdef void forward_nogil(
-    const worker_t *worker, real *out, real *z, const real *a, const real *W,
-    const real *b, Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out, activation_t f,
-) noexcept nogil:
-    """z = a @ W + b,  out = f(z)     a (n, n_in)  W (n_in, n_out)  out, z (n, n_out)
-
-    b (n_out,) may be NULL for zeros, z may be NULL where it need not be kept.
+    Examples
+    --------
+    >>> import bpcore as bp
+    >>> bp.kernels.in_use() in bp.kernels.BUILDS
+    True
     """
-    cdef product_t p
-    affine(&p, a, W, n, n_in, n_out)
-    p.C, p.start = z if z != NULL else out, b
-    p.finish = STORE_RELU if f == RELU and z == NULL else STORE
-    multiply(worker, &p, out)
-    if z != NULL or (f != RELU and f != IDENTITY):
-        meet(worker)
-        activate_nogil(worker, out, z if z != NULL else out, n, n_out, f)
+    return build.isa.decode()
 
 
-cdef inline void back(
-    product_t *p, const real *delta, const real *W,
-    Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
-) noexcept nogil:
-    """p = delta @ W.T     delta (n, n_out)  W (n_in, n_out)"""
-    shape(p, n, n_in, n_out)
-    p.A, p.a_row, p.a_col = delta, n_out, 1
-    p.B, p.b_row, p.b_transposed = W, n_out, True
+def table(str dtype):
+    """The table of kernels of one dtype, of the build in use, for the engine.
 
-
-cdef void propagate_nogil(
-    const worker_t *worker, real *out, const real *delta, const real *W, const real *a,
-    Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out, activation_t f,
-) noexcept nogil:
-    """out = (delta @ W.T) * f'(z)    delta (n, n_out)  W (n_in, n_out)  out (n, n_in)
-
-    f'(z) is written in terms of a = f(z), (n, n_in), or a = z for gelu, gelu_tanh and
-    silu; identity reads none of it.
+    Examples
+    --------
+    >>> import bpcore as bp
+    >>> type(bp.kernels.table("float32")).__name__
+    'PyCapsule'
     """
-    cdef product_t p
-    if n == 1 and f != SOFTMAX:
-        propagate_one_row(worker, out, delta, W, a, n_in, n_out, f)
-        return
-    back(&p, delta, W, n, n_in, n_out)
-    p.C, p.a = out, a
-    p.finish = STORE
-    if f == RELU:
-        p.finish = TIMES_RELU_DERIVATIVE
-    elif f == SIGMOID:
-        p.finish = TIMES_SIGMOID_DERIVATIVE
-    elif f == TANH:
-        p.finish = TIMES_TANH_DERIVATIVE
-    multiply(worker, &p, out)
-    if p.finish == STORE and f != IDENTITY:
-        meet(worker)
-        times_derivative_nogil(worker, out, a, n, n_in, f)
+    if dtype not in ("float32", "float64"):
+        raise ValueError(f"dtype must be float32 or float64; got {dtype!r}")
+    cdef const kernel_table *k = build.f32 if dtype == "float32" else build.f64
+    return PyCapsule_New(<void *>k, "bpcore.kernel_table", NULL)
 
 
-cdef void propagate_one_row(
-    const worker_t *worker, real *out, const real *delta, const real *W, const real *a,
-    Py_ssize_t n_in, Py_ssize_t n_out, activation_t f,
-) noexcept nogil:
-    """out = (delta @ W.T) * f'(z)    delta (n_out,)  W (n_in, n_out)  out, a (n_in,)"""
-    cdef Py_ssize_t first, end
-    share(worker, n_in, 64, &first, &end)
-    if real is float:
-        propagate_one_row_f32(out, delta, W, first, end, n_out)
-        if f != IDENTITY:  # which has no a
-            times_derivative_f32(f, out + first, a + first, 1, end - first)
-    else:
-        propagate_one_row_f64(out, delta, W, first, end, n_out)
-        if f != IDENTITY:
-            times_derivative_f64(f, out + first, a + first, 1, end - first)
+cdef inline const kernel_table *table_for(const real *array) noexcept:
+    """The table of kernels of the array's dtype, of the build in use."""
+    return build.f32 if real is float else build.f64
 
 
-cdef inline void weight_gradient(
-    product_t *p, const real *a, const real *delta,
-    Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
-) noexcept nogil:
-    """p = a.T @ delta     a (n, n_in)  delta (n, n_out)"""
-    shape(p, n_in, n_out, n)
-    p.A, p.a_row, p.a_col = a, 1, n_in
-    p.B, p.b_row = delta, n_out
+include "_kernel_arguments.pxi"
 
 
-cdef inline void bias_gradient(
-    product_t *p, const real *one, const real *delta, Py_ssize_t n, Py_ssize_t n_out,
-) noexcept nogil:
-    """p = delta.sum(0), written as a row of ones times delta     delta (n, n_out)"""
-    shape(p, 1, n_out, n)
-    p.A = one
-    p.B, p.b_row = delta, n_out
+# --- the kernels ----------------------------------------------------------------------
 
 
-cdef void update_nogil(
-    const worker_t *worker, real *W, real *b, real *state_W, real *state_b,
-    const real *a, const real *delta, Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
-    const optimizer_t *of_W, const optimizer_t *of_b,
-) noexcept nogil:
-    """W, b = one optimizer step by dW = a.T @ delta, db = delta.sum(0), in place
+def forward(
+    const real[:, ::1] a, const real[:, ::1] W, const real[::1] b, real[:, ::1] out,
+    str activation="identity",
+):
+    """out = f(a @ W + b), one layer forward.
 
-    dW and db are never stored: each tile is applied while it is in registers, or in
-    the nearest cache.  b may be NULL.
-    a (n, n_in)  delta (n, n_out)  W (n_in, n_out)  b (n_out,)
+    Parameters
+    ----------
+    a : array (n, n_in)
+    W : array (n_in, n_out)
+    b : array (n_out,)
+    out : array (n, n_out), overwritten
+    activation : name of f, a key of ``ACTIVATIONS``
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, an array is empty or the name is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> out = np.empty((1, 2))
+    >>> a, W, b = np.array([[1.0, 2.0]]), np.eye(2), np.array([0.5, -3.0])
+    >>> bp.kernels.forward(a, W, b, out, "relu")
+    >>> out
+    array([[1.5, 0. ]])
     """
-    cdef product_t p
-    cdef real one = 1
-    if state_W == NULL:  # none is kept, none is touched: any address will do
-        state_W, state_b = W, b
-    if n == 1:
-        rank_one(worker, of_W, W, state_W, a, delta, n_in, n_out)
-        if b != NULL:
-            rank_one(worker, of_b, b, state_b, &one, delta, 1, n_out)
-        return
-    weight_gradient(&p, a, delta, n, n_in, n_out)
-    p.finish, p.optimizer = DESCEND, of_W
-    p.C, p.state = W, state_W
-    multiply(worker, &p, W)
-    if b != NULL:
-        bias_gradient(&p, &one, delta, n, n_out)
-        p.finish, p.optimizer = DESCEND, of_b
-        p.C, p.state = b, state_b
-        multiply(worker, &p, b)
+    cdef activation_t f = <activation_t>code(ACTIVATIONS, "activation", activation)
+    cdef Py_ssize_t n = a.shape[0], n_in = a.shape[1], n_out = W.shape[1]
+    require_matrix("a", a.shape, "n", "n_in")
+    require_matrix("W", W.shape, n_in, "n_out")
+    require_vector("b", b.shape[0], n_out)
+    require_matrix("out", out.shape, n, n_out)
+    cdef span_t *spans = [
+        written("out", &out[0, 0], n * n_out), read("a", &a[0, 0], n * n_in),
+        read("W", &W[0, 0], n_in * n_out), read("b", &b[0], n_out),
+    ]
+    require_apart(spans, 4)
+    cdef const kernel_table *k = table_for(&out[0, 0])
+    cdef _Alone one = _Alone(k.room(n, n_in, n_out))
+    with nogil:
+        k.forward(&one.worker, &out[0, 0], NULL, &a[0, 0], &W[0, 0], &b[0],
+                      n, n_in, n_out, f)
 
 
-cdef inline void rank_one(
-    const worker_t *worker, const optimizer_t *optimizer, real *W, real *state,
-    const real *a, const real *delta, Py_ssize_t n_in, Py_ssize_t n_out,
-) noexcept nogil:
-    """W = one optimizer step by dW[i, j] = a[i] delta[j]   a (n_in,)  delta (n_out,)"""
-    if real is float:
-        descend_rank_one_f32(worker, optimizer, W, state, a, delta, n_in, n_out)
-    else:
-        descend_rank_one_f64(worker, optimizer, W, state, a, delta, n_in, n_out)
+def propagate(
+    const real[:, ::1] delta, const real[:, ::1] W, const real[:, ::1] a,
+    real[:, ::1] out, str activation="identity",
+):
+    """out = (delta @ W.T) * f'(z), the delta of the layer before, given its a = f(z).
 
+    For gelu, gelu_tanh and silu z itself must be given for a.
 
-cdef void gradient_nogil(
-    const worker_t *worker, real *dW, real *db, const real *a, const real *delta,
-    Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
-) noexcept nogil:
-    """dW = a.T @ delta,  db = delta.sum(0)     shapes as in `update`, db may be NULL"""
-    cdef product_t p
-    cdef real one = 1
-    weight_gradient(&p, a, delta, n, n_in, n_out)
-    p.C = dW
-    multiply(worker, &p, dW)
-    if db != NULL:
-        bias_gradient(&p, &one, delta, n, n_out)
-        p.C = db
-        multiply(worker, &p, db)
+    Parameters
+    ----------
+    delta : array (n, n_out)
+    W : array (n_in, n_out)
+    a : array (n, n_in)
+    out : array (n, n_in), overwritten
+    activation : name of f, a key of ``ACTIVATIONS``
 
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, an array is empty or the name is unknown.
 
-cdef Py_ssize_t room_nogil(
-    real *tag, Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
-) noexcept nogil:
-    """Bytes of room for any product of a layer on up to n rows, `tag` as above."""
-    if real is float:
-        return room_f32(n, n_in, n_out)
-    else:
-        return room_f64(n, n_in, n_out)
-
-
-# --- element by element and row by row: one call per dtype into csrc/ -----------------
-
-
-cdef void descend_nogil(
-    const worker_t *worker, real *w, real *state, const real *g, Py_ssize_t size,
-    const optimizer_t *optimizer,
-) noexcept nogil:
-    """w = one optimizer step from w by the stored gradient g     all (size,)"""
-    cdef Py_ssize_t first, end
-    share(worker, size, 64, &first, &end)
-    if state == NULL:  # as in `update`
-        state = w
-    if real is float:
-        descend_all_f32(optimizer, w + first, state + first, g + first, end - first)
-    else:
-        descend_all_f64(optimizer, w + first, state + first, g + first, end - first)
-
-
-cdef void activate_nogil(
-    const worker_t *worker, real *out, const real *z, Py_ssize_t n, Py_ssize_t n_out,
-    activation_t f,
-) noexcept nogil:
-    """out = f(z)     out, z (n, n_out), the same array or two"""
-    cdef Py_ssize_t first, end
-    share(worker, n, 1, &first, &end)
-    out, z = out + first * n_out, z + first * n_out
-    if real is float:
-        activate_f32(f, out, z, end - first, n_out)
-    else:
-        activate_f64(f, out, z, end - first, n_out)
-
-
-cdef void times_derivative_nogil(
-    const worker_t *worker, real *delta, const real *a, Py_ssize_t n, Py_ssize_t n_out,
-    activation_t f,
-) noexcept nogil:
-    """delta = delta * f'(z)     delta, a (n, n_out)
-
-    a is f(z), for gelu, gelu_tanh and silu z.
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> out = np.empty((1, 2))
+    >>> bp.kernels.propagate(np.array([[2.0]]), np.array([[1.0], [3.0]]),
+    ...                      np.array([[0.5, 0.0]]), out, "relu")
+    >>> out
+    array([[2., 0.]])
     """
-    cdef Py_ssize_t first, end
-    share(worker, n, 1, &first, &end)
-    delta, a = delta + first * n_out, a + first * n_out
-    if real is float:
-        times_derivative_f32(f, delta, a, end - first, n_out)
-    else:
-        times_derivative_f64(f, delta, a, end - first, n_out)
+    cdef activation_t f = <activation_t>code(ACTIVATIONS, "activation", activation)
+    cdef Py_ssize_t n = delta.shape[0], n_in = W.shape[0], n_out = delta.shape[1]
+    require_matrix("delta", delta.shape, "n", "n_out")
+    require_matrix("W", W.shape, "n_in", n_out)
+    require_matrix("a", a.shape, n, n_in)
+    require_matrix("out", out.shape, n, n_in)
+    cdef span_t *spans = [
+        written("out", &out[0, 0], n * n_in), read("delta", &delta[0, 0], n * n_out),
+        read("W", &W[0, 0], n_in * n_out), read("a", &a[0, 0], n * n_in),
+    ]
+    require_apart(spans, 4)
+    cdef const kernel_table *k = table_for(&out[0, 0])
+    cdef _Alone one = _Alone(k.room(n, n_in, n_out))
+    with nogil:
+        k.propagate(&one.worker, &out[0, 0], &delta[0, 0], &W[0, 0], &a[0, 0],
+                        n, n_in, n_out, f)
 
 
-cdef void loss_nogil(
-    const worker_t *worker, double *E, real *delta, const real *z,
-    const targets_t *targets, double scale,
-    Py_ssize_t n, Py_ssize_t n_out, loss_t kind, double setting,
-) noexcept nogil:
-    """E[i] = w[i] E(z[i], y[i]),  delta[i] = scale w[i] dE(z[i], y[i])/dz[i]
+def gradient(
+    const real[:, ::1] a, const real[:, ::1] delta, real[:, ::1] dW, real[::1] db,
+):
+    """dW = a.T @ delta and db = delta.sum(0), stored.
 
-    z, delta (n, n_out)  E (n,)  scale = 1 / n for a mean over rows.  The
-    cross-entropies, the divergence and poisson_of_log take the values before their
-    softmax, sigmoid or exp for z, the others activations.
+    Parameters
+    ----------
+    a : array (n, n_in)
+    delta : array (n, n_out)
+    dW : array (n_in, n_out), overwritten
+    db : array (n_out,), overwritten
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit or an array is empty.
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> dW, db = np.empty((1, 1)), np.empty(1)
+    >>> bp.kernels.gradient(np.array([[1.0], [2.0]]), np.array([[3.0], [4.0]]), dW, db)
+    >>> dW, db
+    (array([[11.]]), array([7.]))
     """
-    cdef Py_ssize_t first, end
-    share(worker, n, 1, &first, &end)
-    if real is float:
-        loss_rows_f32(kind, setting, E, delta, z, targets, scale, first, end, n_out)
-    else:
-        loss_rows_f64(kind, setting, E, delta, z, targets, scale, first, end, n_out)
+    cdef Py_ssize_t n = a.shape[0], n_in = a.shape[1], n_out = delta.shape[1]
+    require_matrix("a", a.shape, "n", "n_in")
+    require_matrix("delta", delta.shape, n, "n_out")
+    require_matrix("dW", dW.shape, n_in, n_out)
+    require_vector("db", db.shape[0], n_out)
+    cdef span_t *spans = [
+        written("dW", &dW[0, 0], n_in * n_out), written("db", &db[0], n_out),
+        read("a", &a[0, 0], n * n_in), read("delta", &delta[0, 0], n * n_out),
+    ]
+    require_apart(spans, 4)
+    cdef const kernel_table *k = table_for(&dW[0, 0])
+    cdef _Alone one = _Alone(k.room(n, n_in, n_out))
+    with nogil:
+        k.gradient(&one.worker, &dW[0, 0], &db[0], &a[0, 0], &delta[0, 0],
+                       n, n_in, n_out)
 
 
-cdef void limit_norms_nogil(
-    const worker_t *worker, real *W, double most, Py_ssize_t n_in, Py_ssize_t n_out,
-) noexcept nogil:
-    """W[:, j] = W[:, j] min(1, most / ||W[:, j]||)     W (n_in, n_out)"""
-    cdef Py_ssize_t first, end
-    share(worker, n_out, 16, &first, &end)
-    if real is float:
-        limit_norms_f32(W, <float>most, n_in, n_out, first, end)
-    else:
-        limit_norms_f64(W, most, n_in, n_out, first, end)
+def update(
+    real[:, ::1] W, real[::1] b, const real[:, ::1] a, const real[:, ::1] delta,
+    optimizer, real[:, :, ::1] state_W=None, real[:, ::1] state_b=None, int64_t step=1,
+):
+    """One step of an optimizer on W and b in place, no gradient stored.
 
+    The step is the optimizer's, by dW = a.T @ delta and db = delta.sum(0).
 
-# --- normalisation --------------------------------------------------------------------
+    Parameters
+    ----------
+    W : array (n_in, n_out), updated
+    b : array (n_out,), updated
+    a : array (n, n_in)
+    delta : array (n, n_out)
+    optimizer : settings such as ``bpcore.SGD(0.1)``, those of the weights for both
+    state_W : array (k, n_in, n_out), updated; the k arrays of ``optimizer.states``
+    state_b : array (k, n_out), updated; both may be None where k is 0
+    step : number of this step, from 1 on
 
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, an array is empty or a state is missing.
 
-cdef void normalise_nogil(
-    const worker_t *worker, real *y, real *hat, real *inverse, real *moments,
-    const real *gain, const real *shift, Py_ssize_t n, Py_ssize_t n_out,
-    normalisation_t kind,
-) noexcept nogil:
-    """hat = (u - mean) / sqrt(variance + EPS),  y = gain hat + shift
-
-    hat (n, n_out) holds u before; y is another array.  inverse is 1 / sqrt(...) of
-    each column (n_out,), for layer norm of each row (n,).  moments (2, n_out) takes
-    mean and variance of batch norm.
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> W, b = np.array([[1.0]]), np.array([0.0])
+    >>> bp.kernels.update(W, b, np.array([[2.0]]), np.array([[0.5]]), bp.SGD(0.1))
+    >>> W, b
+    (array([[0.9]]), array([-0.05]))
     """
-    cdef Py_ssize_t first, end
-    share(worker, n_out if kind == BATCH_NORM else n, 16, &first, &end)
-    if kind == BATCH_NORM:
-        if real is float:
-            batch_normalise_f32(y, hat, inverse, moments, moments + n_out, gain, shift,
-                                EPS, n, n_out, first, end)
-        else:
-            batch_normalise_f64(y, hat, inverse, moments, moments + n_out, gain, shift,
-                                EPS, n, n_out, first, end)
-    elif real is float:
-        layer_normalise_f32(y, hat, inverse, gain, shift, EPS, n_out, first, end)
-    else:
-        layer_normalise_f64(y, hat, inverse, gain, shift, EPS, n_out, first, end)
+    cdef _Settings settings = settings_of(optimizer)
+    cdef optimizer_t of_W = settings.prepared(step), of_b = of_W
+    cdef Py_ssize_t n = a.shape[0], n_in = a.shape[1], n_out = delta.shape[1]
+    cdef real *s_W = NULL
+    cdef real *s_b = NULL
+    require_matrix("a", a.shape, "n", "n_in")
+    require_matrix("delta", delta.shape, n, "n_out")
+    require_matrix("W", W.shape, n_in, n_out)
+    require_vector("b", b.shape[0], n_out)
+    require_state("state_W", settings, NULL if state_W is None else state_W.shape,
+                  (n_in, n_out))
+    require_state("state_b", settings, NULL if state_b is None else state_b.shape,
+                  (n_out,))
+    cdef Py_ssize_t size = n_in * n_out, states = settings.states
+    if states:
+        s_W, s_b = &state_W[0, 0, 0], &state_b[0, 0]
+        of_W.state_apart, of_b.state_apart = size, n_out
+    cdef span_t *spans = [
+        written("W", &W[0, 0], size), written("b", &b[0], n_out),
+        read("a", &a[0, 0], n * n_in), read("delta", &delta[0, 0], n * n_out),
+        written("state_W", s_W, states * size), written("state_b", s_b, states * n_out),
+    ]
+    require_apart(spans, 6)
+    cdef const kernel_table *k = table_for(&W[0, 0])
+    cdef _Alone one = _Alone(k.room(n, n_in, n_out))
+    with nogil:
+        k.update(&one.worker, &W[0, 0], &b[0], s_W, s_b, &a[0, 0], &delta[0, 0],
+                     n, n_in, n_out, &of_W, &of_b)
 
 
-cdef void normalise_back_nogil(
-    const worker_t *worker, real *delta, real *dgain, real *dshift, const real *hat,
-    const real *inverse, const real *gain, Py_ssize_t n, Py_ssize_t n_out,
-    normalisation_t kind,
-) noexcept nogil:
-    """delta = dE/du, dgain and dshift, from delta = dE/dy     shapes as above"""
-    cdef Py_ssize_t first, end
-    share(worker, n_out, 16, &first, &end)
-    if kind == BATCH_NORM:
-        if real is float:
-            batch_normalise_back_f32(delta, dgain, dshift, hat, inverse, gain, n, n_out,
-                                     first, end)
-        else:
-            batch_normalise_back_f64(delta, dgain, dshift, hat, inverse, gain, n, n_out,
-                                     first, end)
-        return
-    if real is float:
-        layer_normalise_sums_f32(dgain, dshift, delta, hat, n, n_out, first, end)
-    else:
-        layer_normalise_sums_f64(dgain, dshift, delta, hat, n, n_out, first, end)
-    meet(worker)
-    share(worker, n, 16, &first, &end)
-    if real is float:
-        layer_normalise_back_f32(delta, hat, inverse, gain, n_out, first, end)
-    else:
-        layer_normalise_back_f64(delta, hat, inverse, gain, n_out, first, end)
+def descend(
+    real[::1] w, const real[::1] g, optimizer, real[:, ::1] state=None, int64_t step=1,
+):
+    """The step of `update` from a stored gradient, over flat arrays.
 
+    Parameters
+    ----------
+    w : array (size,), updated
+    g : array (size,)
+    optimizer : settings such as ``bpcore.SGD(0.1)``
+    state : array (k, size), updated; the k arrays of ``optimizer.states``
+    step : number of this step, from 1 on
 
-cdef void follow_nogil(
-    const worker_t *worker, real *running, const real *moments, Py_ssize_t n,
-    Py_ssize_t n_out,
-) noexcept nogil:
-    """running = running + SHARE (moments - running)     both (2, n_out)
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, an array is empty or the state is missing.
 
-    The variance followed is that of n - 1 degrees of freedom.
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> w = np.array([1.0, 2.0])
+    >>> bp.kernels.descend(w, np.array([1.0, -1.0]), bp.SGD(0.5))
+    >>> w
+    array([0.5, 2.5])
     """
-    cdef Py_ssize_t first, end
-    cdef double unbiased = <double>n / (n - 1) if n > 1 else 1
-    share(worker, n_out, 16, &first, &end)
-    if real is float:
-        follow_f32(running, moments, 1, SHARE, first, end)
-        follow_f32(running + n_out, moments + n_out, <float>unbiased, SHARE, first, end)
-    else:
-        follow_f64(running, moments, 1, SHARE, first, end)
-        follow_f64(running + n_out, moments + n_out, unbiased, SHARE, first, end)
+    cdef _Settings settings = settings_of(optimizer)
+    cdef optimizer_t of_w = settings.prepared(step)
+    cdef Py_ssize_t size = w.shape[0]
+    cdef real *s = NULL
+    require_some("w", size)
+    require_vector("g", g.shape[0], size)
+    require_state("state", settings, NULL if state is None else state.shape, (size,))
+    if settings.states:
+        s, of_w.state_apart = &state[0, 0], size
+    cdef span_t *spans = [
+        written("w", &w[0], size), read("g", &g[0], size),
+        written("state", s, settings.states * size),
+    ]
+    require_apart(spans, 3)
+    cdef const kernel_table *k = table_for(&w[0])
+    cdef _Alone one = _Alone()
+    with nogil:
+        k.descend(&one.worker, &w[0], s, &g[0], size, &of_w)
 
 
-cdef void fold_nogil(
-    const worker_t *worker, real *W_folded, real *b_folded, const real *W,
-    const real *shift, const real *gain, const real *running,
-    Py_ssize_t n_in, Py_ssize_t n_out,
-) noexcept nogil:
-    """W_folded = W s,  b_folded = shift - mean s,  s = gain / sqrt(variance + EPS)
+def limit_norms(real[:, ::1] W, double most):
+    """W[:, j] = W[:, j] min(1, most / ||W[:, j]||) in place.
 
-    W (n_in, n_out)  running (2, n_out) holds mean and variance
+    Parameters
+    ----------
+    W : array (n_in, n_out), updated
+    most : the largest norm of a column, above 0
+
+    Raises
+    ------
+    ValueError
+        If W is empty or `most` is not above 0.
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> W = np.array([[3.0, 0.0], [4.0, 1.0]])
+    >>> bp.kernels.limit_norms(W, 2.5)
+    >>> W
+    array([[1.5, 0. ],
+           [2. , 1. ]])
     """
-    cdef Py_ssize_t first, end
-    share(worker, n_out, 16, &first, &end)
-    if real is float:
-        fold_f32(W_folded, b_folded, W, shift, gain, running, running + n_out, EPS,
-                 n_in, n_out, first, end)
+    require_matrix("W", W.shape, "n_in", "n_out")
+    require_positive("most", most)
+    cdef const kernel_table *k = table_for(&W[0, 0])
+    cdef _Alone one = _Alone()
+    with nogil:
+        k.limit_norms(&one.worker, &W[0, 0], most, W.shape[0], W.shape[1])
+
+
+def clip_norm(real[::1] g, double most):
+    """g = g min(1, most / (||g|| + 1e-6)) in place; returns ||g|| before.
+
+    Parameters
+    ----------
+    g : array (size,), updated
+    most : the largest norm, above 0
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If g is empty or `most` is not above 0.
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> g = np.array([3.0, 4.0])
+    >>> bp.kernels.clip_norm(g, 1.0), g.round(3)
+    (5.0, array([0.6, 0.8]))
+    """
+    require_some("g", g.shape[0])
+    require_positive("most", most)
+    cdef Py_ssize_t size = g.shape[0], blocks = (size + SQUARES - 1) // SQUARES
+    cdef const kernel_table *k = table_for(&g[0])
+    cdef _Alone one = _Alone(blocks * sizeof(double))
+    cdef double *sums = <double *>one.worker.room
+    cdef double before
+    with nogil:
+        before = k.norm(&one.worker, sums, &g[0], size)
+        if before + 1e-6 > most:
+            k.scale(&one.worker, &g[0], most / (before + 1e-6), size)
+    return before
+
+
+def add(real[::1] total, const real[::1] g):
+    """total = total + g in place.
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> total = np.ones(2)
+    >>> bp.kernels.add(total, np.array([1.0, 2.0]))
+    >>> total
+    array([2., 3.])
+    """
+    require_some("total", total.shape[0])
+    require_vector("g", g.shape[0], total.shape[0])
+    cdef span_t *spans = [
+        written("total", &total[0], total.shape[0]), read("g", &g[0], total.shape[0]),
+    ]
+    require_apart(spans, 2)
+    cdef const kernel_table *k = table_for(&total[0])
+    cdef _Alone one = _Alone()
+    with nogil:
+        k.add(&one.worker, &total[0], &g[0], total.shape[0])
+
+
+cdef normalisation_t which_normalisation(str kind) except *:
+    if kind not in ("batch", "layer"):
+        raise ValueError(f"kind must be 'batch' or 'layer'; got {kind!r}")
+    return <normalisation_t><int>NORMALISATIONS[kind]
+
+
+def normalise(
+    real[:, ::1] y, real[:, ::1] hat, real[::1] inverse, real[:, ::1] moments,
+    const real[::1] gain, const real[::1] shift, str kind,
+):
+    """hat = (u - mean) / sqrt(variance + 1e-5),  y = gain hat + shift.
+
+    Mean and variance are those of each column ("batch", Ioffe and Szegedy 2015) or of
+    each row ("layer", Ba, Kiros and Hinton 2016), the variance over n.
+
+    Parameters
+    ----------
+    y : array (n, n_out), overwritten
+    hat : array (n, n_out), u before
+    inverse : array (max(n, n_out),), overwritten by 1 / sqrt(variance + 1e-5)
+    moments : array (2, n_out), overwritten by mean and variance for "batch"
+    gain, shift : array (n_out,)
+    kind : "batch" or "layer"
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, an array is empty or the kind is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> hat, y = np.array([[1.0], [3.0]]), np.empty((2, 1))
+    >>> bp.kernels.normalise(y, hat, np.empty(2), np.empty((2, 1)), np.array([2.0]),
+    ...                      np.array([0.5]), "batch")
+    >>> y.round(3)
+    array([[-1.5],
+           [ 2.5]])
+    """
+    cdef normalisation_t which = which_normalisation(kind)
+    cdef Py_ssize_t n = hat.shape[0], n_out = hat.shape[1]
+    require_matrix("hat", hat.shape, "n", "n_out")
+    require_matrix("y", y.shape, n, n_out)
+    require_vector("inverse", inverse.shape[0], max(n, n_out))
+    require_matrix("moments", moments.shape, 2, n_out)
+    require_vector("gain", gain.shape[0], n_out)
+    require_vector("shift", shift.shape[0], n_out)
+    cdef span_t *spans = [
+        written("y", &y[0, 0], n * n_out), written("hat", &hat[0, 0], n * n_out),
+        written("inverse", &inverse[0], max(n, n_out)),
+        written("moments", &moments[0, 0], 2 * n_out),
+        read("gain", &gain[0], n_out), read("shift", &shift[0], n_out),
+    ]
+    require_apart(spans, 6)
+    cdef const kernel_table *k = table_for(&y[0, 0])
+    cdef _Alone one = _Alone()
+    with nogil:
+        k.normalise(&one.worker, &y[0, 0], &hat[0, 0], &inverse[0], &moments[0, 0],
+                        &gain[0], &shift[0], n, n_out, which)
+
+
+def normalise_back(
+    real[:, ::1] delta, real[::1] dgain, real[::1] dshift, const real[:, ::1] hat,
+    const real[::1] inverse, const real[::1] gain, str kind,
+):
+    """delta = dE/du from delta = dE/dy in place; dgain and dshift, after `normalise`.
+
+    ::
+
+        dgain = sum over i of delta hat,  dshift = sum over i of delta,  d = delta gain
+        delta = inverse (d - mean(d) - hat mean(d hat))
+
+    Parameters
+    ----------
+    delta : array (n, n_out), overwritten
+    dgain, dshift : array (n_out,), overwritten
+    hat, inverse, gain, kind : as `normalise` left or took them
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, an array is empty or the kind is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> delta, dgain, dshift = np.array([[1.0], [0.0]]), np.empty(1), np.empty(1)
+    >>> bp.kernels.normalise_back(delta, dgain, dshift, np.array([[-1.0], [1.0]]),
+    ...                           np.ones(2), np.ones(1), "batch")
+    >>> dgain, dshift
+    (array([-1.]), array([1.]))
+    """
+    cdef normalisation_t which = which_normalisation(kind)
+    cdef Py_ssize_t n = delta.shape[0], n_out = delta.shape[1]
+    require_matrix("delta", delta.shape, "n", "n_out")
+    require_vector("dgain", dgain.shape[0], n_out)
+    require_vector("dshift", dshift.shape[0], n_out)
+    require_matrix("hat", hat.shape, n, n_out)
+    require_vector("inverse", inverse.shape[0], max(n, n_out))
+    require_vector("gain", gain.shape[0], n_out)
+    cdef span_t *spans = [
+        written("delta", &delta[0, 0], n * n_out), written("dgain", &dgain[0], n_out),
+        written("dshift", &dshift[0], n_out), read("hat", &hat[0, 0], n * n_out),
+        read("inverse", &inverse[0], max(n, n_out)), read("gain", &gain[0], n_out),
+    ]
+    require_apart(spans, 6)
+    cdef const kernel_table *k = table_for(&delta[0, 0])
+    cdef _Alone one = _Alone()
+    with nogil:
+        k.normalise_back(&one.worker, &delta[0, 0], &dgain[0], &dshift[0],
+                             &hat[0, 0], &inverse[0], &gain[0], n, n_out, which)
+
+
+def follow(real[:, ::1] running, const real[:, ::1] moments, Py_ssize_t n):
+    """running = running + 0.1 (moments - running) in place, moments of n rows.
+
+    The variance, moments[1], is first taken times n / (n - 1).
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit or n is below 1.
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> running = np.array([[0.0], [1.0]])
+    >>> bp.kernels.follow(running, np.array([[10.0], [0.5]]), 2)
+    >>> running
+    array([[1.],
+           [1.]])
+    """
+    require_matrix("running", running.shape, 2, "n_out")
+    require_matrix("moments", moments.shape, 2, running.shape[1])
+    if n < 1:
+        raise ValueError(f"n must be at least 1; got {n}")
+    cdef Py_ssize_t size = 2 * running.shape[1]
+    cdef span_t *spans = [
+        written("running", &running[0, 0], size), read("moments", &moments[0, 0], size),
+    ]
+    require_apart(spans, 2)
+    cdef const kernel_table *k = table_for(&running[0, 0])
+    cdef _Alone one = _Alone()
+    with nogil:
+        k.follow(&one.worker, &running[0, 0], &moments[0, 0], n, running.shape[1])
+
+
+def fold(
+    real[:, ::1] W_folded, real[::1] b_folded, const real[:, ::1] W,
+    const real[::1] shift, const real[::1] gain, const real[:, ::1] running,
+):
+    """W_folded = W s and b_folded = shift - mean s, s = gain / sqrt(variance + 1e-5).
+
+    With them a @ W_folded + b_folded is what batch norm makes of a @ W by its running
+    mean and variance, the rows of `running` (2, n_out).
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> W, b = np.empty((1, 1)), np.empty(1)
+    >>> bp.kernels.fold(W, b, np.array([[3.0]]), np.array([1.0]), np.array([2.0]),
+    ...                 np.array([[5.0], [4.0]]))
+    >>> W.round(3), b.round(3)
+    (array([[3.]]), array([-4.]))
+    """
+    cdef Py_ssize_t n_in = W.shape[0], n_out = W.shape[1]
+    require_matrix("W", W.shape, "n_in", "n_out")
+    require_matrix("W_folded", W_folded.shape, n_in, n_out)
+    require_vector("b_folded", b_folded.shape[0], n_out)
+    require_vector("shift", shift.shape[0], n_out)
+    require_vector("gain", gain.shape[0], n_out)
+    require_matrix("running", running.shape, 2, n_out)
+    cdef span_t *spans = [
+        written("W_folded", &W_folded[0, 0], n_in * n_out),
+        written("b_folded", &b_folded[0], n_out), read("W", &W[0, 0], n_in * n_out),
+        read("shift", &shift[0], n_out), read("gain", &gain[0], n_out),
+        read("running", &running[0, 0], 2 * n_out),
+    ]
+    require_apart(spans, 6)
+    cdef const kernel_table *k = table_for(&W_folded[0, 0])
+    cdef _Alone one = _Alone()
+    with nogil:
+        k.fold(&one.worker, &W_folded[0, 0], &b_folded[0], &W[0, 0], &shift[0],
+                   &gain[0], &running[0, 0], n_in, n_out)
+
+
+def drop(const real[:, ::1] x, real[:, ::1] out, uint64_t key, double p):
+    """out = x / (1 - p), or 0 with probability p: inverted dropout.
+
+    What is dropped depends on the key, the row and the column only (csrc/random.h).
+
+    Parameters
+    ----------
+    x : array (n, width)
+    out : array (n, width), overwritten; may be x
+    key : any 64 bits
+    p : at least 0 and below 1
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, an array is empty or p is out of range.
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> out = np.empty((1, 4))
+    >>> bp.kernels.drop(np.ones((1, 4)), out, 3, 0.5)
+    >>> sorted(set(out.ravel().tolist()))
+    [0.0, 2.0]
+    """
+    require_matrix("x", x.shape, "n", "width")
+    require_matrix("out", out.shape, x.shape[0], x.shape[1])
+    if not 0 <= p < 1:
+        raise ValueError(f"p must be at least 0 and below 1; got {p}")
+    require_same_or_apart(&out[0, 0], &x[0, 0], x.shape[0] * x.shape[1])
+    cdef const kernel_table *k = table_for(&out[0, 0])
+    cdef _Alone one = _Alone()
+    with nogil:
+        k.drop(&one.worker, &out[0, 0], &x[0, 0], key, p, x.shape[0], x.shape[1])
+
+
+def add_noise(const real[:, ::1] x, real[:, ::1] out, uint64_t key, double size):
+    """out = x + size times standard normal numbers, by the key, the row and the column.
+
+    Parameters
+    ----------
+    x : array (n, width)
+    out : array (n, width), overwritten; may be x
+    key : any 64 bits
+    size : the standard deviation, at least 0
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, an array is empty or `size` is negative.
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> out = np.empty((100, 100))
+    >>> bp.kernels.add_noise(np.zeros((100, 100)), out, 3, 2.0)
+    >>> bool(abs(out.std() - 2) < 0.05)
+    True
+    """
+    require_matrix("x", x.shape, "n", "width")
+    require_matrix("out", out.shape, x.shape[0], x.shape[1])
+    if not size >= 0:
+        raise ValueError(f"size must be at least 0; got {size}")
+    require_same_or_apart(&out[0, 0], &x[0, 0], x.shape[0] * x.shape[1])
+    cdef const kernel_table *k = table_for(&out[0, 0])
+    cdef _Alone one = _Alone()
+    with nogil:
+        k.add_noise(&one.worker, &out[0, 0], &x[0, 0], key, size, x.shape[0],
+                        x.shape[1])
+
+
+def activate(real[:, ::1] z, str activation):
+    """z = f(z) in place.
+
+    Parameters
+    ----------
+    z : array (n, n_out), overwritten
+    activation : name of f, a key of ``ACTIVATIONS``; softmax acts on each row
+
+    Raises
+    ------
+    ValueError
+        If z is empty or the name is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> z = np.array([[0.0, 0.0]])
+    >>> bp.kernels.activate(z, "softmax")
+    >>> z
+    array([[0.5, 0.5]])
+    """
+    cdef activation_t f = <activation_t>code(ACTIVATIONS, "activation", activation)
+    require_matrix("z", z.shape, "n", "n_out")
+    cdef const kernel_table *k = table_for(&z[0, 0])
+    cdef _Alone one = _Alone()
+    with nogil:
+        k.activate(&one.worker, &z[0, 0], &z[0, 0], z.shape[0], z.shape[1], f)
+
+
+def times_derivative(real[:, ::1] delta, const real[:, ::1] a, str activation):
+    """delta = delta * f'(z) in place, given a = f(z); z for gelu, gelu_tanh and silu.
+
+    For softmax the product with the Jacobian: delta = a * (delta - sum(delta * a)).
+
+    Parameters
+    ----------
+    delta : array (n, n_out), overwritten
+    a : array (n, n_out)
+    activation : name of f, a key of ``ACTIVATIONS``
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, an array is empty or the name is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> delta = np.array([[1.0, 1.0]])
+    >>> bp.kernels.times_derivative(delta, np.array([[0.5, 1.0]]), "sigmoid")
+    >>> delta
+    array([[0.25, 0.  ]])
+    """
+    cdef activation_t f = <activation_t>code(ACTIVATIONS, "activation", activation)
+    require_matrix("delta", delta.shape, "n", "n_out")
+    require_matrix("a", a.shape, delta.shape[0], delta.shape[1])
+    cdef Py_ssize_t size = a.shape[0] * a.shape[1]
+    cdef span_t *spans = [
+        written("delta", &delta[0, 0], size), read("a", &a[0, 0], size),
+    ]
+    require_apart(spans, 2)
+    cdef const kernel_table *k = table_for(&delta[0, 0])
+    cdef _Alone one = _Alone()
+    with nogil:
+        k.times_derivative(&one.worker, &delta[0, 0], &a[0, 0], a.shape[0],
+                               a.shape[1], f)
+
+
+# The number that each loss takes where none is given, 0 where not here
+# (bpcore/losses.py).
+cdef dict DEFAULT_SETTINGS = {"huber": 1.0, "quantile": 0.5, "poisson": 1e-8}
+
+
+def loss(
+    const real[:, ::1] z, real[:, ::1] delta, str name, const real[:, ::1] y=None,
+    const int64_t[::1] labels=None, const double[::1] weight=None, setting=None,
+):
+    """Weighted mean loss of a mini-batch, and its derivative by z in delta.
+
+    With E one row's loss and w its weight: sum(w E) / sum(w), and
+    delta[i] = w[i] dE/dz[i] / sum(w).  The cross-entropies, kl_divergence and
+    poisson_of_log take the values before their softmax, sigmoid or exp for z, the
+    others activations.
+
+    Parameters
+    ----------
+    z : array (n, n_out)
+    delta : array (n, n_out), overwritten
+    name : name of E, a key of ``LOSSES``
+    y : array (n, n_out), the targets
+    labels : int64 array (n,), each in 0 .. n_out - 1; for "cross_entropy" in place of y
+    weight : float64 array (n,), or None for ones
+    setting : float, the loss's own number (``bpcore.losses``), or None for its default:
+        delta = 1 of "huber", q = 0.5 of "quantile", 1e-8 of "poisson", 0 of others
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit, an array is empty, the name is unknown, a label is out
+        of range, the weights do not have a sum above 0, or not exactly one of y and
+        labels is given.
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> delta = np.empty((1, 2))
+    >>> z, y = np.array([[3.0, 1.0]]), np.array([[1.0, 1.0]])
+    >>> bp.kernels.loss(z, delta, "squared_error", y)
+    2.0
+    >>> delta
+    array([[2., 0.]])
+    """
+    cdef loss_t kind = <loss_t>code(LOSSES, "name", name)
+    cdef Py_ssize_t i, n = z.shape[0], n_out = z.shape[1]
+    cdef double total = 0, weights = n
+    cdef double number = DEFAULT_SETTINGS.get(name, 0.0) if setting is None else setting
+    cdef targets_t targets
+    cdef span_t spans[5]
+    cdef int count = 2
+    memset(&targets, 0, sizeof(targets_t))
+    require_matrix("z", z.shape, "n", "n_out")
+    require_matrix("delta", delta.shape, n, n_out)
+    if (y is None) == (labels is None):
+        raise ValueError("exactly one of y and labels must be given")
+    if y is not None:
+        require_matrix("y", y.shape, n, n_out)
+        targets.y = &y[0, 0]
+        spans[count] = read("y", &y[0, 0], n * n_out)
+        count += 1
     else:
-        fold_f64(W_folded, b_folded, W, shift, gain, running, running + n_out, EPS,
-                 n_in, n_out, first, end)
+        if kind != CROSS_ENTROPY:
+            raise ValueError(f"{name} takes y; got labels")
+        require_vector("labels", labels.shape[0], n)
+        for i in range(n):
+            if not 0 <= labels[i] < n_out:
+                raise ValueError(
+                    f"labels must lie in 0 .. {n_out - 1}; got {labels[i]}"
+                )
+        targets.labels = &labels[0]
+        spans[count] = read[double]("labels", <const double *>&labels[0], n)
+        count += 1
+    if weight is not None:
+        require_vector("weight", weight.shape[0], n)
+        targets.weight, targets.weights = &weight[0], 1
+        spans[count] = read("weight", &weight[0], n)
+        count += 1
+        weights = 0
+        for i in range(n):
+            weights += weight[i]
+        if not weights > 0:
+            raise ValueError(f"weight must have a sum above 0; got {weights}")
+    spans[0] = written("delta", &delta[0, 0], n * n_out)
+    spans[1] = read("z", &z[0, 0], n * n_out)
+    require_apart(spans, count)
+    cdef const kernel_table *k = table_for(&delta[0, 0])
+    cdef _Alone one = _Alone(n * sizeof(double))
+    cdef double *E = <double *>one.worker.room
+    with nogil:
+        k.loss(&one.worker, E, &delta[0, 0], &z[0, 0], &targets, 1 / weights,
+                   n, n_out, kind, number)
+        for i in range(n):
+            total += E[i]
+    return total / weights
 
 
-# --- noise ----------------------------------------------------------------------------
+def elementary(str name, const real[::1] x, real[::1] out):
+    """out = exp, log, tanh or another function of x: the library's own.
+
+    They are within 2 ulp, normal_cdf within 2^-23 (float32) or 2^-52 in all; expm1 is
+    that of min(x, 0).
+
+    Parameters
+    ----------
+    name : a key of ``ELEMENTARY``
+    x : array (size,)
+    out : array (size,), overwritten; may be x
+
+    Raises
+    ------
+    ValueError
+        If the sizes differ, are 0 or the name is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> out = np.empty(2)
+    >>> bp.kernels.elementary("exp", np.array([0.0, -np.inf]), out)
+    >>> out
+    array([1., 0.])
+    """
+    cdef elementary_t f = <elementary_t>code(ELEMENTARY, "name", name)
+    require_some("x", x.shape[0])
+    require_vector("out", out.shape[0], x.shape[0])
+    require_same_or_apart(&out[0], &x[0], x.shape[0])
+    cdef const kernel_table *k = table_for(&out[0])
+    with nogil:
+        k.elementary(f, &out[0], &x[0], x.shape[0])
 
 
-cdef void drop_nogil(
-    const worker_t *worker, real *out, const real *x, uint64_t key, double p,
-    Py_ssize_t n, Py_ssize_t width,
-) noexcept nogil:
-    """out = x / (1 - p), or 0 with probability p     out, x (n, width), may be one"""
-    cdef Py_ssize_t first, end
-    share(worker, n, 1, &first, &end)
-    if real is float:
-        drop_f32(out, x, key, p, width, first, end)
-    else:
-        drop_f64(out, x, key, p, width, first, end)
+def all_between(const real[::1] x, double low, double high):
+    """Whether low <= x[i] <= high for every i (NaN is not), as a bool.
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> bp.kernels.all_between(np.array([0.0, 0.5]), 0.0, 1.0)
+    True
+    >>> bp.kernels.all_between(np.array([0.0, np.nan]), 0.0, 1.0)
+    False
+    """
+    cdef bint inside = True
+    if x is None:
+        raise TypeError("x must be an array; got None")
+    cdef const kernel_table *k = table_for(&x[0])
+    if 0 < x.shape[0] < QUICK:
+        inside = k.all_between(&x[0], x.shape[0], low, high)
+    elif x.shape[0] > 0:
+        with nogil:
+            inside = k.all_between(&x[0], x.shape[0], low, high)
+    return bool(inside)
 
 
-cdef void add_noise_nogil(
-    const worker_t *worker, real *out, const real *x, uint64_t key, double size,
-    Py_ssize_t n, Py_ssize_t width,
-) noexcept nogil:
-    """out = x + size N(0, 1)     out, x (n, width), may be one"""
-    cdef Py_ssize_t first, end
-    share(worker, n, 1, &first, &end)
-    if real is float:
-        add_noise_f32(out, x, key, size, width, first, end)
-    else:
-        add_noise_f64(out, x, key, size, width, first, end)
+def _room(const real[::1] tag, Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out):
+    """Bytes of room that suffice for a layer on up to n rows, and those taken for n.
+
+    The second number is for the tests: it may never be above the first, nor above that
+    of more rows.
+    """
+    cdef const kernel_table *k = table_for(&tag[0])
+    return k.room(n, n_in, n_out), k.taken(n, n_in, n_out)
 
 
-# --- stored gradients -----------------------------------------------------------------
+def fma_loop(real[::1] out, Py_ssize_t iterations):
+    """Run fused multiply-adds in registers, to measure how many a second there are.
 
+    Parameters
+    ----------
+    out : array (1,) or longer; out[0] is read and overwritten, so nothing is elided
+    iterations : number of rounds
 
-cdef void add_nogil(
-    const worker_t *worker, real *total, const real *g, Py_ssize_t size,
-) noexcept nogil:
-    """total = total + g     both (size,)"""
-    cdef Py_ssize_t first, end
-    share(worker, size, 64, &first, &end)
-    if real is float:
-        accumulate_f32(total + first, g + first, end - first)
-    else:
-        accumulate_f64(total + first, g + first, end - first)
+    Returns
+    -------
+    int
+        The scalar multiply-adds executed.
 
-
-cdef void scale_nogil(
-    const worker_t *worker, real *g, double factor, Py_ssize_t size,
-) noexcept nogil:
-    """g = factor g     (size,)"""
-    cdef Py_ssize_t first, end
-    share(worker, size, 64, &first, &end)
-    if real is float:
-        scale_f32(g + first, factor, end - first)
-    else:
-        scale_f64(g + first, factor, end - first)
-
-
-cdef void squares_nogil(
-    const worker_t *worker, double *sums, const real *g, double scale, Py_ssize_t size,
-) noexcept nogil:
-    """sums[i] = sum of (scale g[j])^2 for j = i SQUARES .. (i + 1) SQUARES"""
-    cdef Py_ssize_t i, first, end, count, blocks = (size + SQUARES - 1) // SQUARES
-    share(worker, blocks, 1, &first, &end)
-    for i in range(first, end):
-        count = min(SQUARES, size - i * SQUARES)
-        if real is float:
-            sums[i] = sum_of_squares_f32(g + i * SQUARES, <float>scale, count)
-        else:
-            sums[i] = sum_of_squares_f64(g + i * SQUARES, scale, count)
-
-
-cdef void largest_nogil(
-    const worker_t *worker, double *largest, const real *g, Py_ssize_t size,
-) noexcept nogil:
-    """largest[i] = max |g[j]| for j = i SQUARES .. (i + 1) SQUARES"""
-    cdef Py_ssize_t i, first, end, count, blocks = (size + SQUARES - 1) // SQUARES
-    share(worker, blocks, 1, &first, &end)
-    for i in range(first, end):
-        count = min(SQUARES, size - i * SQUARES)
-        if real is float:
-            largest[i] = largest_f32(g + i * SQUARES, count)
-        else:
-            largest[i] = largest_f64(g + i * SQUARES, count)
-
-
-cdef bint all_between_nogil(
-    const real *x, Py_ssize_t size, double low, double high,
-) noexcept nogil:
-    """Whether low <= x[i] <= high for every i     x (size,)"""
-    if real is float:
-        return all_between_f32(x, size, <float>low, <float>high)
-    else:
-        return all_between_f64(x, size, low, high)
-
-
-# --- the tables the engine works from -------------------------------------------------
-
-
-cdef void fill(kernel_table *table, real tag) noexcept:
-    """The kernels of one dtype; `tag` only tells which."""
-    table.itemsize = sizeof(real)
-    table.room = <room_t>room_nogil[real]
-    table.prepare = <prepare_t>prepare
-    table.forward = <forward_t>forward_nogil[real]
-    table.activate = <activate_t>activate_nogil[real]
-    table.propagate = <propagate_t>propagate_nogil[real]
-    table.update = <update_t>update_nogil[real]
-    table.gradient = <gradient_t>gradient_nogil[real]
-    table.descend = <descend_t>descend_nogil[real]
-    table.limit_norms = <limit_norms_t>limit_norms_nogil[real]
-    table.times_derivative = <times_derivative_t>times_derivative_nogil[real]
-    table.loss = <loss_function_t>loss_nogil[real]
-    table.normalise = <normalise_t>normalise_nogil[real]
-    table.normalise_back = <normalise_back_t>normalise_back_nogil[real]
-    table.follow = <follow_t>follow_nogil[real]
-    table.fold = <fold_t>fold_nogil[real]
-    table.drop = <noise_t>drop_nogil[real]
-    table.add_noise = <noise_t>add_noise_nogil[real]
-    table.add = <add_t>add_nogil[real]
-    table.scale = <scale_t>scale_nogil[real]
-    table.squares = <squares_t>squares_nogil[real]
-    table.largest = <largest_t>largest_nogil[real]
-    table.all_between = <all_between_t>all_between_nogil[real]
-
-
-cdef kernel_table table_f32, table_f64
-fill[float](&table_f32, 0)
-fill[double](&table_f64, 0)
-
-TABLES = {
-    "float32": PyCapsule_New(&table_f32, "bpcore.kernel_table", NULL),
-    "float64": PyCapsule_New(&table_f64, "bpcore.kernel_table", NULL),
-}
-ACTIVATIONS = {
-    "identity": IDENTITY,
-    "sigmoid": SIGMOID,
-    "tanh": TANH,
-    "relu": RELU,
-    "softmax": SOFTMAX,
-    "leaky_relu": LEAKY_RELU,
-    "elu": ELU,
-    "selu": SELU,
-    "gelu": GELU,
-    "gelu_tanh": GELU_TANH,
-    "silu": SILU,
-    "softplus": SOFTPLUS,
-    "softsign": SOFTSIGN,
-    "hard_sigmoid": HARD_SIGMOID,
-    "hard_tanh": HARD_TANH,
-    "exp": EXPONENTIAL,
-    "step": STEP,
-}
-LOSSES = {
-    "squared_error": SQUARED_ERROR,
-    "mean_squared_error": MEAN_SQUARED_ERROR,
-    "cross_entropy": CROSS_ENTROPY,
-    "binary_cross_entropy": BINARY_CROSS_ENTROPY,
-    "mean_absolute_error": MEAN_ABSOLUTE_ERROR,
-    "huber": HUBER,
-    "quantile": QUANTILE,
-    "log_cosh": LOG_COSH,
-    "hinge": HINGE,
-    "poisson": POISSON,
-    "poisson_of_log": POISSON_OF_LOG,
-    "kl_divergence": KL_DIVERGENCE,
-}
-ELEMENTARY = {
-    "exp": EXP,
-    "log": LOG,
-    "log1p": LOG1P,
-    "tanh": TANH_OF,
-    "sigmoid": SIGMOID_OF,
-    "expm1": EXPM1,
-    "normal_cdf": NORMAL_CDF,
-    "log_cosh": LOG_COSH_OF,
-}
-NORMALISATIONS = {None: NOT_NORMALISED, "batch": BATCH_NORM, "layer": LAYER_NORM}
-RULES = {
-    "plain": PLAIN,
-    "plain_momentum": PLAIN_MOMENTUM,
-    "plain_nesterov": PLAIN_NESTEROV,
-    "sgd": SGD,
-    "momentum": MOMENTUM,
-    "rmsprop": RMSPROP,
-    "adagrad": ADAGRAD,
-    "adam": ADAM,
-    "amsgrad": AMSGRAD,
-    "nadam": NADAM,
-    "adamax": ADAMAX,
-    "radam": RADAM,
-    "lion": LION,
-    "rprop": RPROP,
-}
-BUILD = {
-    "compiler": COMPILER.decode(),
-    "flags": FLAGS.decode(),
-    "tile_rows": TILE_ROWS,
-    "tile_columns": {"float32": NR_f32, "float64": NR_f64},
-    "chain": CHAIN,
-    "k_block": {"copied": KC, "in_place": KC_IN_PLACE, "descend": KC_DESCEND},
-    "pack_from": PACK_FROM,
-    "fetch_from": FETCH_FROM,
-}
-
-include "_kernel_functions.pxi"
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> bp.kernels.fma_loop(np.zeros(1), 1000) >= 10_000
+    True
+    """
+    require_some("out", out.shape[0])
+    cdef const kernel_table *k = table_for(&out[0])
+    cdef Py_ssize_t count
+    with nogil:
+        count = k.fma_loop(&out[0], iterations)
+    return count

@@ -18,8 +18,8 @@ from typing import Any, Literal, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bpcore import _dispatch
 from bpcore._engine import labels_below
+from bpcore.engine.dispatch import kernels
 from bpcore.errstate import own_errstate
 
 #: An array of float32 or float64.
@@ -42,7 +42,7 @@ def all_finite(array: Real) -> bool:
     False
     """
     largest = LARGEST[array.dtype]
-    finite: bool = _dispatch.kernels.all_between(array.reshape(-1), -largest, largest)
+    finite: bool = kernels.all_between(array.reshape(-1), -largest, largest)
     return finite
 
 
@@ -57,7 +57,7 @@ def all_between(array: Real, least: float, most: float) -> bool:
     True
     """
     largest = LARGEST[array.dtype]
-    within: bool = _dispatch.kernels.all_between(
+    within: bool = kernels.all_between(
         array.reshape(-1), max(least, -largest), min(most, largest)
     )
     return within

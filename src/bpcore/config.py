@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from bpcore import _dispatch
+from bpcore.engine import dispatch
+from bpcore.engine.dispatch import kernels
 
 #: The version of the package.
 VERSION = "0.1.0"
@@ -35,9 +36,9 @@ def config() -> dict[str, Any]:
         "numpy": np.__version__,
         "python": platform.python_version(),
         "machine": platform.machine(),
-        "isa": _dispatch.isa,
-        "available": list(_dispatch.available),
-        **_dispatch.kernels.BUILD,
+        "isa": kernels.in_use(),
+        "available": list(dispatch.available),
+        **kernels.BUILDS[kernels.in_use()],
     }
 
 

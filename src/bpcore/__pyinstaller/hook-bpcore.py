@@ -1,8 +1,8 @@
 """What PyInstaller cannot see in the source of bpcore.
 
-The kernels of each instruction set, and what is loaded when it is first used, are
-imported by computed names; compiled modules import others, too.  So every module of the
-package is named here, but for its commands, and with them the data that it reads.
+What is loaded when it is first used is imported by computed names, and compiled modules
+import others.  So every module of the package is named here, but for its commands, and
+with them the data that it reads.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def modules(folder: Path, package: str) -> Iterator[str]:
             yield name
 
 
-# Not imported: that would choose kernels, and need them, where a program is only built.
+# Not imported: that would need NumPy and the kernels where a program is only built.
 spec = find_spec("bpcore")
 assert spec is not None and spec.submodule_search_locations
 folder = Path(spec.submodule_search_locations[0])

@@ -64,8 +64,8 @@ static inline T(vec) T(x_times_gelu_tanh_derivative)(T(vec) x, T(vec) z, T(vec) 
 }
 
 /* out = f(z);  out may be z. */
-static void T(activate)(bpcore_activation f, REAL *out, const REAL *z, ptrdiff_t n,
-                        ptrdiff_t width) {
+static void T(activate_rows)(bpcore_activation f, REAL *out, const REAL *z, ptrdiff_t n,
+                             ptrdiff_t width) {
 #define CASE(NAME, name) \
     case BPCORE_##NAME: T(map)(T(name), out, z, n * width); break;
     switch (f) {
@@ -94,8 +94,8 @@ static void T(activate)(bpcore_activation f, REAL *out, const REAL *z, ptrdiff_t
 
 /* d = d * f'(z), given a = f(z) (z itself for gelu, gelu_tanh and silu); for softmax
  * the product with its Jacobian.  step has no derivative that would tell anything. */
-static void T(times_derivative)(bpcore_activation f, REAL *d, const REAL *a,
-                                ptrdiff_t n, ptrdiff_t width) {
+static void T(times_derivative_rows)(bpcore_activation f, REAL *d, const REAL *a,
+                                     ptrdiff_t n, ptrdiff_t width) {
 #define CASE(NAME, name) \
     case BPCORE_##NAME: T(combine)(T(x_times_##name), d, d, a, 0, n * width); break;
     switch (f) {

@@ -12,17 +12,13 @@ BPCORE_INLINE void T(map)(T(vec) (*f)(T(vec)), REAL *out, const REAL *x,
 }
 
 /* out[i] = the named function of x[i] */
-static void T(elementary)(bpcore_elementary f, REAL *out, const REAL *x,
+static void T(elementary)(bpcore_elementary f, void *out, const void *x,
                           ptrdiff_t size) {
     switch (f) {
-    case BPCORE_EXP: T(map)(T(exp), out, x, size); break;
-    case BPCORE_LOG: T(map)(T(log), out, x, size); break;
-    case BPCORE_LOG1P: T(map)(T(log1p), out, x, size); break;
-    case BPCORE_TANH_OF: T(map)(T(tanh), out, x, size); break;
-    case BPCORE_SIGMOID_OF: T(map)(T(sigmoid), out, x, size); break;
-    case BPCORE_EXPM1: T(map)(T(expm1), out, x, size); break;
-    case BPCORE_NORMAL_CDF: T(map)(T(normal_cdf), out, x, size); break;
-    case BPCORE_LOG_COSH_OF: T(map)(T(log_of_cosh), out, x, size); break;
+#define CASE(INTEGER, name) \
+    case BPCORE_##INTEGER: T(map)(T(name), out, x, size); break;
+        BPCORE_EACH_ELEMENTARY(CASE)
+#undef CASE
     }
 }
 
@@ -40,8 +36,9 @@ BPCORE_INLINE void T(combine)(T(vec) (*f)(T(vec), T(vec), T(vec)), REAL *out,
     }
 }
 
-/* Whether low <= x[i] <= high for every i; false if any is NaN. */
-static int T(all_between)(const REAL *x, ptrdiff_t size, REAL low, REAL high) {
+/* Whether least <= x[i] <= most for every i; false if any is NaN. */
+static int T(all_between)(const void *array, ptrdiff_t size, double least, double most) {
+    const REAL *x = array, low = (REAL)least, high = (REAL)most;
     const T(vec) lows = T(broadcast)(low), highs = T(broadcast)(high);
     union { T(ivec) vector; INT lanes[T(LANES)]; } inside = {.vector = ~(T(ivec)){0}};
     const ptrdiff_t rest = size % T(LANES), whole = size - rest;
@@ -59,7 +56,8 @@ static int T(all_between)(const REAL *x, ptrdiff_t size, REAL low, REAL high) {
 
 /* Runs iterations x 10 independent vector multiply-adds in registers; out takes one
  * element of their sum.  Returns how many scalar multiply-adds that is. */
-static ptrdiff_t T(fma_loop)(REAL *out, ptrdiff_t iterations) {
+static ptrdiff_t T(fma_loop)(void *array, ptrdiff_t iterations) {
+    REAL *out = array;
     enum { CHAINS = 10 }; /* 2 a cycle, each waiting 4: at least 8, of 16 registers */
     T(vec) sum[CHAINS];
     const T(vec) a = T(broadcast)((REAL)0.999), b = T(broadcast)(out[0]);

@@ -157,24 +157,24 @@ BPCORE_NOINLINE static void T(descend_rows)(bpcore_rule rule, const T(rates) *ra
                                             ptrdiff_t rows, ptrdiff_t cols) {
     const T(rates) by_value = *rates;
     switch (rule) {
-#define RULE(kind, rule)                                                              \
+#define CASE(kind, rule)                                                              \
     case rule:                                                                        \
         for (; rows > 0; rows--, w += w_row, s += w_row, g += g_row)                  \
             T(descend_##kind##_array)(rule, by_value, w, s, g, cols);                 \
         break;
-#define PLAIN(rule) RULE(plain, rule)
-#define OTHER(rule) RULE(other, rule)
+#define PLAIN(RULE, name) CASE(plain, BPCORE_##RULE)
+#define OTHER(RULE, name) CASE(other, BPCORE_##RULE)
         BPCORE_EACH_PLAIN_RULE(PLAIN)
         BPCORE_EACH_OTHER_RULE(OTHER)
 #undef PLAIN
 #undef OTHER
-#undef RULE
+#undef CASE
     }
 }
 
 /* w = one optimizer step from w by the stored gradient g. */
-static void T(descend_all)(const bpcore_optimizer *optimizer, REAL *w, REAL *state,
-                           const REAL *g, ptrdiff_t size) {
+static void T(descend_array)(const bpcore_optimizer *optimizer, REAL *w, REAL *state,
+                             const REAL *g, ptrdiff_t size) {
     const T(rates) rates = T(make_rates)(optimizer);
     T(descend_rows)(optimizer->rule, &rates, w, state, size, g, size, 1, size);
 }

@@ -14,6 +14,7 @@
 #include "tile.h"
 #include "nest.h"
 #include "one_row.h"
+#include "layer.h"
 
 #undef REAL
 #undef INT

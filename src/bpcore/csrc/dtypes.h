@@ -1,4 +1,4 @@
-/* Everything below the Cython kernels, written once and included per dtype. */
+/* The kernels of both dtypes, written once and included per dtype. */
 
 #ifndef BPCORE_DTYPES_H
 #define BPCORE_DTYPES_H
@@ -10,32 +10,39 @@
 #include <string.h>
 
 #include "norms.h"
+#include "product.h"
 #include "random.h"
+#include "table.h"
 #include "types.h"
 #include "worker.h"
 
-/* One row per instruction set: register width, and rows of the register tile.  The
+/* One row per instruction set: its name, register width, and rows of the register tile.  The
  * tile holds TILE_ROWS x 2 vectors of sums, two of B and one of A:
  *     x86_64_v4, arm64   16 + 2 + 1 of 32 registers
  *     x86_64_v3, _v2     12 + 2 + 1 of 16 registers
  * (12 and 14 rows were no faster on x86_64_v4, see docs/decisions.md). */
 #if defined(BPCORE_ISA_X86_64_V4)
 #include <immintrin.h>
+#define BPCORE_ISA x86_64_v4
 #define BPCORE_VECTOR_BYTES 64
 #define BPCORE_TILE_ROWS 8
 #elif defined(BPCORE_ISA_X86_64_V3)
 #include <immintrin.h>
+#define BPCORE_ISA x86_64_v3
 #define BPCORE_VECTOR_BYTES 32
 #define BPCORE_TILE_ROWS 6
 #elif defined(BPCORE_ISA_X86_64_V2)
 #include <emmintrin.h>
+#define BPCORE_ISA x86_64_v2
 #define BPCORE_VECTOR_BYTES 16
 #define BPCORE_TILE_ROWS 6
 #elif defined(BPCORE_ISA_ARM64)
 #include <arm_neon.h>
+#define BPCORE_ISA arm64
 #define BPCORE_VECTOR_BYTES 16
 #define BPCORE_TILE_ROWS 8
 #elif defined(BPCORE_ISA_SCALAR)
+#define BPCORE_ISA scalar
 #define BPCORE_TILE_ROWS 4
 #else
 #error "the build must define one BPCORE_ISA_..."
@@ -69,6 +76,9 @@
 #define BPCORE_NOINLINE
 #define BPCORE_PREFETCH(at) ((void)(at))
 #endif
+
+/* One for both dtypes, in float64 (prepare.h). */
+static void bpcore_prepare(bpcore_optimizer *o, double lr, int64_t t);
 
 #define REAL float
 #define INT int32_t

@@ -220,7 +220,7 @@ static inline T(vec) T(sigmoid)(T(vec) x) {
 /* log(cosh(d)) = x/2 + x^2 LOG_COSH(x) with x = d^2 up to |d| = 1, where x + rest is d^2
  * before rounding; then (|d| - ln(2)) + log(1 + e^(-2|d|)), whose two differences are
  * exact or small. */
-static inline T(vec) T(log_of_cosh)(T(vec) d) {
+static inline T(vec) T(log_cosh)(T(vec) d) {
     T(vec) y = T(abs)(d), half = T(broadcast)((REAL)0.5);
     T(vec) x = y * y, rest = T(fma)(y, y, -x);
     T(vec) near = T(fma)(half, x, T(fma)(x * x, POLYNOMIAL(T(LOG_COSH), x), half * rest));

@@ -28,7 +28,7 @@ TERM(y_log_y, T(select)(T(equal)(y, (T(vec)){0}), y, y * T(log)(y)))
       T(min)(c, T(max)(-c, x - y)))                                                     \
     X(QUANTILE, quantile, T(max)(c * (y - x), (c - 1) * (y - x)),                       \
       T(select)(T(less)(x, y), -c, T(select)(T(less)(y, x), 1 - c, x - y)))             \
-    X(LOG_COSH, log_cosh, T(log_of_cosh)(x - y), T(tanh)(x - y))                        \
+    X(LOG_COSH, log_cosh, T(log_cosh)(x - y), T(tanh)(x - y))                        \
     X(HINGE, hinge, T(relu)(1 - x * y),                                                 \
       T(select)(T(less)(x * y, T(broadcast)(1)), -y,                                    \
                 T(select)(T(equal)(x * y, x * y), T(broadcast)(0), x * y)))               \
@@ -37,7 +37,7 @@ TERM(y_log_y, T(select)(T(equal)(y, (T(vec)){0}), y, y * T(log)(y)))
       T(exp)(x) - T(select)(T(equal)(y, (T(vec)){0}), y, T(at_most)(x, 1000) * y),   \
       T(exp)(x) - y)
 #define TERMS(KIND, name, value, derivative) \
-    TERM(name, value) TERM(name##_derivative, derivative)
+    TERM(name##_loss, value) TERM(name##_derivative, derivative)
 EACH_SIMPLE_LOSS(TERMS)
 #undef TERMS
 
@@ -60,7 +60,7 @@ static double T(times_squares)(REAL *room, const REAL *x, const REAL *y, REAL fa
 #define SIMPLE(KIND, name, value, derivative)                                          \
     static double T(name##_row)(REAL *delta, const REAL *x, const REAL *y, REAL c,      \
                                 REAL scale, ptrdiff_t n) {                              \
-        double E = T(row_sum)(T(name), x, y, c, n) / (REAL)n;                           \
+        double E = T(row_sum)(T(name##_loss), x, y, c, n) / (REAL)n;                    \
         const int squares =                                                             \
             BPCORE_##KIND == BPCORE_HUBER || BPCORE_##KIND == BPCORE_LOG_COSH;          \
         if (squares && E < 0x1p-100) {                                                  \

@@ -56,9 +56,6 @@ static T(plan) T(make_plan)(const bpcore_product *p) {
     return plan;
 }
 
-/* Bytes of room that this product takes. */
-static ptrdiff_t T(taken)(const bpcore_product *p) { return T(make_plan)(p).bytes; }
-
 /* Bytes of room that suffice for every product of a layer on mini-batches of up to n
  * rows: no less for more rows, whatever the plans for each number of them. */
 static ptrdiff_t T(room)(ptrdiff_t n, ptrdiff_t n_in, ptrdiff_t n_out) {

@@ -3,8 +3,8 @@
 
 /* out = x / (1 - p) where it is kept, 0 where it is dropped with probability p;  out
  * may be x.  The same key drops the same places. */
-static void T(drop)(REAL *out, const REAL *x, uint64_t key, double p, ptrdiff_t width,
-                    ptrdiff_t first, ptrdiff_t end) {
+static void T(drop_rows)(REAL *out, const REAL *x, uint64_t key, double p,
+                         ptrdiff_t width, ptrdiff_t first, ptrdiff_t end) {
     const uint32_t threshold = (uint32_t)(p * 4294967296.0);
     const REAL scale = (REAL)(1 / (1 - p));
     for (ptrdiff_t i = first; i < end; i++) {
@@ -20,8 +20,8 @@ TERM(quantile_of, T(normal_quantile)(x, y))
 TERM(x_plus_c_times_y, T(fma)(y, c, x))
 
 /* out = x + scale times standard normal numbers;  out may be x. */
-static void T(add_noise)(REAL *out, const REAL *x, uint64_t key, double scale,
-                         ptrdiff_t width, ptrdiff_t first, ptrdiff_t end) {
+static void T(add_noise_rows)(REAL *out, const REAL *x, uint64_t key, double scale,
+                              ptrdiff_t width, ptrdiff_t first, ptrdiff_t end) {
     enum { AT_A_TIME = 256 };
     REAL q[AT_A_TIME], rest[AT_A_TIME];
     for (ptrdiff_t i = first; i < end; i++) {

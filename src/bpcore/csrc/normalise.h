@@ -134,8 +134,8 @@ static void T(layer_normalise_back)(REAL *delta, const REAL *hat, const REAL *in
 }
 
 /* running = running + share (factor batch - running) */
-static void T(follow)(REAL *running, const REAL *batch, REAL factor, REAL share,
-                      ptrdiff_t first, ptrdiff_t end) {
+static void T(follow_columns)(REAL *running, const REAL *batch, REAL factor, REAL share,
+                              ptrdiff_t first, ptrdiff_t end) {
     EACH_COLUMNS
         const T(vec) r = LOAD(running + j);
         STORE(running + j, T(toward)(r, LOAD(batch + j) * factor, share));
@@ -144,9 +144,10 @@ static void T(follow)(REAL *running, const REAL *batch, REAL factor, REAL share,
 
 /* Weights and biases that give y from a at once, with mean and variance fixed:
  * scale = gain / sqrt(variance + eps),  W' = W scale,  b' = shift - mean scale */
-static void T(fold)(REAL *W_folded, REAL *b_folded, const REAL *W, const REAL *shift,
-                    const REAL *gain, const REAL *mean, const REAL *variance, REAL eps,
-                    ptrdiff_t n_in, ptrdiff_t n_out, ptrdiff_t first, ptrdiff_t end) {
+static void T(fold_columns)(REAL *W_folded, REAL *b_folded, const REAL *W,
+                            const REAL *shift, const REAL *gain, const REAL *mean,
+                            const REAL *variance, REAL eps, ptrdiff_t n_in,
+                            ptrdiff_t n_out, ptrdiff_t first, ptrdiff_t end) {
     EACH_COLUMNS
         const T(vec) scale = LOAD(gain + j) / T(sqrt)(LOAD(variance + j) + eps);
         STORE(b_folded + j, T(fma)(-LOAD(mean + j), scale, LOAD(shift + j)));
@@ -156,8 +157,8 @@ static void T(fold)(REAL *W_folded, REAL *b_folded, const REAL *W, const REAL *s
 }
 
 /* W[:, j] = W[:, j] min(1, most / |W[:, j]|) */
-static void T(limit_norms)(REAL *W, REAL most, ptrdiff_t n_in, ptrdiff_t n_out,
-                           ptrdiff_t first, ptrdiff_t end) {
+static void T(limit_norms_columns)(REAL *W, REAL most, ptrdiff_t n_in, ptrdiff_t n_out,
+                                   ptrdiff_t first, ptrdiff_t end) {
     EACH_COLUMNS
         /* The norm of c W: c is 1, or a power of two where squares do not fit. */
         const T(vec) largest = T(column_largest)(W + j, n_in, n_out, whole, tail);

@@ -121,12 +121,12 @@ static void T(descend_rank_one)(const bpcore_worker *worker,
     bpcore_share(worker, n_in, 1, &from, &to);
     W += from * n_out, state += from * n_out, a += from;
     switch (optimizer->rule) {
-#define RULE(rule)                                                                   \
-    case rule:                                                                       \
-        T(rank_one_plain)(rule, rates, W, state, a, delta, to - from, n_out);        \
+#define CASE(RULE, name)                                                             \
+    case BPCORE_##RULE:                                                              \
+        T(rank_one_plain)(BPCORE_##RULE, rates, W, state, a, delta, to - from, n_out); \
         break;
-        BPCORE_EACH_PLAIN_RULE(RULE)
-#undef RULE
+        BPCORE_EACH_PLAIN_RULE(CASE)
+#undef CASE
     default:
         T(rank_one_other)(optimizer->rule, &rates, W, state, a, delta, to - from, n_out);
     }

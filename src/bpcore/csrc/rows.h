@@ -63,10 +63,10 @@ TERM(x_times_sigmoid_derivative, T(times_sigmoid_derivative)(x, y))
 TERM(x_times_tanh_derivative, T(times_tanh_derivative)(x, y))
 
 /* total = total + g,  g = factor g,  and the sum of g^2, over flat arrays */
-static void T(accumulate)(REAL *total, const REAL *g, ptrdiff_t size) {
+static void T(add_array)(REAL *total, const REAL *g, ptrdiff_t size) {
     T(combine)(T(x_plus_y), total, total, g, 0, size);
 }
-static void T(scale)(REAL *g, double factor, ptrdiff_t size) {
+static void T(scale_array)(REAL *g, double factor, ptrdiff_t size) {
     if (factor < 0x1p-100) { /* perhaps no normal number: g is large, so in two steps */
         T(combine)(T(x_times_c), g, g, g, (REAL)0x1p-60, size);
         factor *= 0x1p60;

@@ -1,5 +1,5 @@
-/* What crosses between Cython and C, the same for every dtype: names as small
- * integers, and a matrix product as data. */
+/* What the engine hands to the kernels, and the constants of both: the same for every
+ * dtype and in every build. */
 
 #ifndef BPCORE_TYPES_H
 #define BPCORE_TYPES_H
@@ -7,71 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum {
-    BPCORE_IDENTITY,
-    BPCORE_SIGMOID,
-    BPCORE_TANH,
-    BPCORE_RELU,
-    BPCORE_SOFTMAX,
-    BPCORE_LEAKY_RELU,
-    BPCORE_ELU,
-    BPCORE_SELU,
-    BPCORE_GELU,
-    BPCORE_GELU_TANH,
-    BPCORE_SILU,
-    BPCORE_SOFTPLUS,
-    BPCORE_SOFTSIGN,
-    BPCORE_HARD_SIGMOID,
-    BPCORE_HARD_TANH,
-    BPCORE_EXPONENTIAL,
-    BPCORE_STEP,
-} bpcore_activation;
-
-typedef enum {
-    BPCORE_SQUARED_ERROR,
-    BPCORE_MEAN_SQUARED_ERROR,
-    BPCORE_CROSS_ENTROPY,
-    BPCORE_BINARY_CROSS_ENTROPY,
-    BPCORE_MEAN_ABSOLUTE_ERROR,
-    BPCORE_HUBER,
-    BPCORE_QUANTILE,
-    BPCORE_LOG_COSH,
-    BPCORE_HINGE,
-    BPCORE_POISSON,
-    BPCORE_POISSON_OF_LOG,
-    BPCORE_KL_DIVERGENCE,
-} bpcore_loss;
-
-typedef enum {
-    BPCORE_NOT_NORMALISED,
-    BPCORE_BATCH_NORM,
-    BPCORE_LAYER_NORM,
-} bpcore_normalisation;
-
-/* The plain rules are made while a gradient is in registers, the others from a tile of
- * it in memory. */
-typedef enum {
-    BPCORE_PLAIN,
-    BPCORE_PLAIN_MOMENTUM,
-    BPCORE_PLAIN_NESTEROV,
-    BPCORE_SGD,
-    BPCORE_MOMENTUM,
-    BPCORE_RMSPROP,
-    BPCORE_ADAGRAD,
-    BPCORE_ADAM,
-    BPCORE_AMSGRAD,
-    BPCORE_NADAM,
-    BPCORE_ADAMAX,
-    BPCORE_RADAM,
-    BPCORE_LION,
-    BPCORE_RPROP,
-} bpcore_rule;
-#define BPCORE_EACH_PLAIN_RULE(X) \
-    X(BPCORE_PLAIN) X(BPCORE_PLAIN_MOMENTUM) X(BPCORE_PLAIN_NESTEROV)
-#define BPCORE_EACH_OTHER_RULE(X)                                            \
-    X(BPCORE_SGD) X(BPCORE_MOMENTUM) X(BPCORE_RMSPROP) X(BPCORE_ADAGRAD)      \
-    X(BPCORE_ADAM) X(BPCORE_AMSGRAD) X(BPCORE_NADAM) X(BPCORE_ADAMAX)         \
-    X(BPCORE_RADAM) X(BPCORE_LION) X(BPCORE_RPROP)
+#include "names.h"
 
 /* What an optimizer's rule is told, in double for every dtype: the settings, then what
  * `prepare` (csrc/prepare.h) makes of them for one step. */
@@ -108,54 +44,17 @@ typedef struct {
     const int64_t *order;
 } bpcore_targets;
 
-/* What becomes of an element of a product when its sum is complete. */
-typedef enum {
-    BPCORE_STORE,
-    BPCORE_STORE_RELU,
-    BPCORE_TIMES_RELU_DERIVATIVE,
-    BPCORE_TIMES_SIGMOID_DERIVATIVE,
-    BPCORE_TIMES_TANH_DERIVATIVE,
-    BPCORE_DESCEND,
-} bpcore_finish;
-
-/* The library's own elementary functions, callable by name. */
-typedef enum {
-    BPCORE_EXP,
-    BPCORE_LOG,
-    BPCORE_LOG1P,
-    BPCORE_TANH_OF,
-    BPCORE_SIGMOID_OF,
-    BPCORE_EXPM1,
-    BPCORE_NORMAL_CDF,
-    BPCORE_LOG_COSH_OF,
-} bpcore_elementary;
-
-/* C = finish(start + A @ B)      A (m, k)   B (k, n)   C (m, n)
- *
- * Strides count elements.  B's rows are contiguous, or its columns are: then
- * b_transposed is set and b_row is the distance between columns. */
-typedef struct {
-    ptrdiff_t m, n, k;
-    const void *A;
-    ptrdiff_t a_row, a_col;
-    const void *B;
-    ptrdiff_t b_row;
-    int b_transposed;
-    void *C;
-    ptrdiff_t c_row;
-    const void *start;                 /* (n,) or NULL for zeros */
-    bpcore_finish finish;
-    const void *a;                     /* like C: the activations that give f'(a) */
-    const bpcore_optimizer *optimizer; /* for BPCORE_DESCEND, */
-    void *state;                       /* with its state, like C */
-} bpcore_product;
-
 /* A sum over k is cut into chains of BPCORE_CHAIN terms, whose sums are added in turn:
  * the error then grows with the chain, not with k.  Part of the bits: not to change. */
 #define BPCORE_CHAIN 256
 
 /* Elements of a gradient whose squares are one sum.  Part of the bits. */
 #define BPCORE_SQUARES 4096
+
+/* Added to a variance before its root is taken, and the share of a mini-batch's moments
+ * in the running ones: PyTorch's defaults. */
+#define BPCORE_EPS 1e-5
+#define BPCORE_RUNNING_SHARE 0.1
 
 /* Block sizes of the loop nest (csrc/nest.h; measured: docs/decisions.md).  No bit
  * depends on them; those of k are multiples of BPCORE_CHAIN.

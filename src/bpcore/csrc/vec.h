@@ -99,6 +99,8 @@ static inline T(vec) T(min)(T(vec) a, T(vec) b) {
     return X86(_mm512_min_p)(a, b);
 #elif defined(BPCORE_ISA_X86_64_V3)
     return X86(_mm256_min_p)(a, b);
+#elif defined(BPCORE_ISA_X86_64_V2)
+    return X86(_mm_min_p)(a, b);
 #else
     return T(select)(T(less)(a, b), a, b);
 #endif
@@ -108,6 +110,8 @@ static inline T(vec) T(max)(T(vec) a, T(vec) b) {
     return X86(_mm512_max_p)(a, b);
 #elif defined(BPCORE_ISA_X86_64_V3)
     return X86(_mm256_max_p)(a, b);
+#elif defined(BPCORE_ISA_X86_64_V2)
+    return X86(_mm_max_p)(a, b);
 #else
     return T(select)(T(less)(b, a), a, b);
 #endif
@@ -181,15 +185,23 @@ static inline void T(store_tail)(REAL *p, T(vec) a, T(tail) tail) {
 static inline T(vec) T(join)(T(tail) tail, T(vec) a, T(vec) b) {
     return T(select)((T(ivec))tail, a, b);
 }
-#else
+#elif defined(BPCORE_ISA_SCALAR) /* one lane, so all of them */
+typedef int T(tail);
+static inline T(tail) T(make_tail)(ptrdiff_t count) { return (void)count, 1; }
+static inline T(vec) T(load_tail)(const REAL *p, T(tail) tail) { return (void)tail, *p; }
+static inline void T(store_tail)(REAL *p, T(vec) a, T(tail) tail) { (void)tail, *p = a; }
+static inline T(vec) T(join)(T(tail) tail, T(vec) a, T(vec) b) {
+    return (void)tail, (void)b, a;
+}
+#else /* out of line, for the code is long that a compiler makes of so short a loop */
 typedef ptrdiff_t T(tail);
 static inline T(tail) T(make_tail)(ptrdiff_t count) { return count; }
-static inline T(vec) T(load_tail)(const REAL *p, T(tail) tail) {
+BPCORE_NOINLINE static T(vec) T(load_tail)(const REAL *p, T(tail) tail) {
     REAL lanes[T(LANES)] = {0};
     for (ptrdiff_t i = 0; i < tail; i++) lanes[i] = p[i];
     return T(load)(lanes);
 }
-static inline void T(store_tail)(REAL *p, T(vec) a, T(tail) tail) {
+BPCORE_NOINLINE static void T(store_tail)(REAL *p, T(vec) a, T(tail) tail) {
     REAL lanes[T(LANES)];
     T(store)(lanes, a);
     for (ptrdiff_t i = 0; i < tail; i++) p[i] = lanes[i];
@@ -261,9 +273,9 @@ static inline void T(transpose)(T(vec) *rows) {
 #endif
 
 /* The lanes folded in halves. */
-static inline T(vec) T(add)(T(vec) a, T(vec) b) { return a + b; }
+static inline T(vec) T(plus)(T(vec) a, T(vec) b) { return a + b; }
 static inline REAL T(sum_of_lanes)(T(vec) a) {
-    FOLD(T(add), a);
+    FOLD(T(plus), a);
     return T(first_lane)(a);
 }
 static inline REAL T(max_of_lanes)(T(vec) a) {

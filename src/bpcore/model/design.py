@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from bpcore import _dispatch, arrays, checks
+from bpcore import arrays, checks
 from bpcore.activations import ACTIVATIONS
+from bpcore.engine.dispatch import kernels
 from bpcore.losses import (
     DEFAULT_LOSS,
     LOSSES,
@@ -66,7 +67,7 @@ def known_optimizer(optimizer: Optimizer) -> Optimizer:
             "optimizer must be settings such as bpcore.SGD(lr=0.1) or bpcore.Adam(); "
             f"got {optimizer!r}"
         )
-    if optimizer.rule not in _dispatch.kernels.RULES and not optimizer.full_batch:
+    if optimizer.rule not in kernels.RULES and not optimizer.full_batch:
         raise TypeError(
             f"optimizer must be one of this library's; got {type(optimizer).__name__}"
         )

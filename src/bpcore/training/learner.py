@@ -12,11 +12,12 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore import _dispatch, arrays
+from bpcore import arrays
 from bpcore.batches.batch import Batch
 from bpcore.batches.weights import (
     scaled_to_normal,
 )
+from bpcore.engine.dispatch import kernels
 from bpcore.errors import DivergenceError
 from bpcore.losses import CustomLoss
 from bpcore.metrics import Metric
@@ -65,7 +66,7 @@ class Learner:
         self.moments = design.layout.moments(state.moments)
         folds = state.moments.size > 0
         self.engine = engine_class(
-            _dispatch.kernels,
+            kernels,
             self.dtype.name,
             design,
             state.parameters,
@@ -92,7 +93,7 @@ class Learner:
     def use(self, state: State) -> None:
         """Put a state in place: of the same parameters, moments and counters."""
         optimizer, loss, lr = state.optimizer, self.design.loss, state.lr
-        steps = optimizer.rule in _dispatch.kernels.RULES
+        steps = optimizer.rule in kernels.RULES
         with self.engine:
             self.engine.accept(
                 steps and self._direct, loss.labels, loss.least, loss.most
@@ -213,7 +214,7 @@ class Learner:
     @property
     def makes_steps(self) -> bool:
         """Whether the optimizer makes steps of single mini-batches."""
-        return self.state.optimizer.rule in _dispatch.kernels.RULES
+        return self.state.optimizer.rule in kernels.RULES
 
     def require_steps(self) -> None:
         """Raise if the optimizer makes no steps of single mini-batches."""
@@ -388,9 +389,7 @@ class Learner:
                 if parts.gains[l] is not None:
                     parts.gains[l][...] = gain
             else:
-                _dispatch.kernels.fold(
-                    parts.weights[l], parts.biases[l], W, b, gain, running
-                )
+                kernels.fold(parts.weights[l], parts.biases[l], W, b, gain, running)
         state.counters[1], state.epochs, state.bits = old.seen, old.epochs, old.bits
         state.lr_factors, state.frozen = old.lr_factors, old.frozen
         state.schedule = begun_schedule(old.optimizer, 0, old.epochs)

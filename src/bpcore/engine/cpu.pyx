@@ -1,4 +1,4 @@
-"""What the processor and the operating system can run; asked once by ``_dispatch``."""
+"""Instruction sets that the processor and the operating system can run."""
 
 
 cdef extern from "csrc/cpu.h":
@@ -13,7 +13,7 @@ def supported():
 
     Examples
     --------
-    >>> from bpcore._cpu import supported
+    >>> from bpcore.engine.cpu import supported
     >>> supported()["scalar"]
     True
     """

@@ -1,1 +1,0 @@
-"""The kernels built for arm64: NEON."""

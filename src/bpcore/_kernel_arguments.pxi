@@ -1,0 +1,164 @@
+"""What the kernels as Python functions are given: checked, and as the table takes it."""
+
+cdef int require_matrix(
+    str name, Py_ssize_t *shape, object rows, object columns,
+) except -1:
+    """Raise unless `shape` is (rows, columns); a name in either is any size above 0."""
+    if shape[0] > 0 and shape[1] > 0:
+        if (isinstance(rows, str) or shape[0] == rows) and (
+            isinstance(columns, str) or shape[1] == columns
+        ):
+            return 0
+    raise ValueError(
+        f"{name} must have shape ({rows}, {columns}), none of them 0; "
+        f"got ({shape[0]}, {shape[1]})"
+    )
+
+
+cdef int require_vector(str name, Py_ssize_t got, Py_ssize_t size) except -1:
+    if got == size:
+        return 0
+    raise ValueError(f"{name} must have shape ({size},); got ({got},)")
+
+
+cdef int require_some(str name, Py_ssize_t size) except -1:
+    if size > 0:
+        return 0
+    raise ValueError(f"{name} must not be empty; got shape (0,)")
+
+
+cdef int require_positive(str name, double value) except -1:
+    if value > 0:
+        return 0
+    raise ValueError(f"{name} must be above 0; got {value}")
+
+
+cdef int code(dict names, str what, str name) except -1:
+    """The integer that the kernels know this name by."""
+    if name in names:
+        return names[name]
+    raise ValueError(f"{what} must be one of {', '.join(names)}; got {name!r}")
+
+
+# An array of a caller's: its memory, and whether it is written.
+cdef struct span_t:
+    const char *name
+    const char *start
+    const char *end
+    bint written
+
+
+cdef inline span_t read(const char *name, const real *start, Py_ssize_t size) noexcept:
+    """The span of an array that is only read."""
+    cdef span_t span
+    span.name, span.written = name, False
+    span.start = <const char *>start
+    span.end = span.start + size * sizeof(real)
+    return span
+
+
+cdef inline span_t written(
+    const char *name, const real *start, Py_ssize_t size,
+) noexcept:
+    """The span of an array that is written."""
+    cdef span_t span = read(name, start, size)
+    span.written = True
+    return span
+
+
+cdef int require_apart(const span_t *spans, int count) except -1:
+    """Raise if an array that is written shares memory with another."""
+    cdef int i, j
+    for i in range(count):
+        for j in range(count):
+            if (i != j and spans[i].written and spans[i].start < spans[j].end
+                    and spans[j].start < spans[i].end):
+                raise ValueError(
+                    f"{spans[i].name.decode()} must not share memory with "
+                    f"{spans[j].name.decode()}; got arrays that do"
+                )
+    return 0
+
+
+cdef int require_same_or_apart(
+    const real *out, const real *x, Py_ssize_t size,
+) except -1:
+    """Raise if `out` shares only a part of x's memory."""
+    cdef span_t *spans = [written("out", out, size), read("x", x, size)]
+    return 0 if out == x else require_apart(spans, 2)
+
+
+cdef class _Alone:
+    """A worker with no others, and the room it needs for a layer's products."""
+    cdef worker_t worker
+    cdef object room
+
+    def __cinit__(self, Py_ssize_t bytes=0):
+        self.room = PyByteArray_FromStringAndSize(NULL, bytes + 64)
+        cdef size_t start = <size_t>PyByteArray_AS_STRING(self.room)
+        self.worker.count = 1
+        self.worker.room = <char *>((start + 63) // 64 * 64)
+
+
+cdef class _Settings:
+    """An optimizer as the kernels read it: the settings of its weights."""
+    cdef object optimizer
+    cdef double lr
+    cdef Py_ssize_t states  # arrays that it keeps
+    cdef optimizer_t c
+
+    def __cinit__(self, optimizer):
+        if not hasattr(optimizer, "groups"):
+            raise TypeError(
+                "optimizer must be settings such as bpcore.SGD(lr=0.1); "
+                f"got {optimizer!r}"
+            )
+        if not isinstance(optimizer.lr, float):
+            raise TypeError(
+                f"lr of the optimizer must be a number; got {optimizer.lr!r}"
+            )
+        group = optimizer.groups()[0]
+        if group["rule"] not in RULES:
+            raise ValueError(f"{type(optimizer).__name__} is no step of the kernels'")
+        self.optimizer, self.lr = optimizer, optimizer.lr
+        self.states, self.c = len(optimizer.states), told(group, RULES)
+
+    cdef optimizer_t prepared(self, int64_t step) except *:
+        """The settings for step 1, 2, ..."""
+        if step < 1:
+            raise ValueError(f"step must be at least 1; got {step}")
+        build.f64.prepare(&self.c, self.lr, step)
+        return self.c
+
+
+# The settings used last: loops use the same ones again.
+cdef _Settings recent = None
+
+
+cdef _Settings settings_of(optimizer):
+    """The settings, read from the optimizer unless they were the last ones read."""
+    global recent
+    cdef _Settings it = recent
+    if it is None or it.optimizer is not optimizer:
+        it = _Settings(optimizer)
+        if recent is not None:  # often with another learning rate only
+            carry_powers(&it.c, &recent.c)
+        recent = it
+    return it
+
+
+cdef int require_state(
+    str name, _Settings settings, const Py_ssize_t *got, tuple shape,
+) except -1:
+    """Raise unless an array has that shape for each state; `got` is NULL for None."""
+    cdef Py_ssize_t i
+    cdef bint fits = got != NULL and got[0] == settings.states
+    for i in range(len(shape)):
+        fits = fits and got[i + 1] == <Py_ssize_t>shape[i]
+    if fits or settings.states == 0:
+        return 0
+    sizes = tuple([got[i] for i in range(1 + len(shape))]) if got != NULL else None
+    raise ValueError(
+        f"{name} must have shape {(settings.states, *shape)}, for "
+        f"{', '.join(settings.optimizer.states)}; got {sizes}"
+    )

@@ -1,1 +1,0 @@
-"""The kernels built without vectors: for any C compiler, and the widths' yardstick."""

@@ -1,0 +1,17 @@
+/* The builds of the kernels that are linked, as X(isa) X(isa) ... in BPCORE_BUILDS, which
+ * setup.py sets. */
+
+#ifndef BPCORE_BUILDS_H
+#define BPCORE_BUILDS_H
+
+#include "table.h"
+
+#define X(isa) extern BPCORE_HIDDEN const bpcore_kernels BPCORE_KERNELS(isa);
+BPCORE_BUILDS
+#undef X
+
+#define X(isa) &BPCORE_KERNELS(isa),
+static const bpcore_kernels *const bpcore_builds[] = {BPCORE_BUILDS NULL};
+#undef X
+
+#endif

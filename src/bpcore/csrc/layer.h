@@ -1,0 +1,355 @@
+/* The kernels of one dtype: a layer forward, backward and updated, and all else that the
+ * engine calls.
+ *
+ * Each opens with its equation and the shapes of its arrays, and does one worker's share
+ * of the work (worker.h).  It may read what the kernel before it wrote once all workers
+ * have met. */
+
+/* --- activations --- */
+
+/* out = f(z)     out, z (n, n_out), the same array or two */
+static void T(activate)(const bpcore_worker *worker, void *out, const void *z,
+                        ptrdiff_t n, ptrdiff_t n_out, bpcore_activation f) {
+    ptrdiff_t first, end;
+    bpcore_share(worker, n, 1, &first, &end);
+    T(activate_rows)(f, (REAL *)out + first * n_out, (const REAL *)z + first * n_out,
+                     end - first, n_out);
+}
+
+/* delta = delta * f'(z)     delta, a (n, n_out)
+ *
+ * a is f(z), for gelu, gelu_tanh and silu z. */
+static void T(times_derivative)(const bpcore_worker *worker, void *delta, const void *a,
+                                ptrdiff_t n, ptrdiff_t n_out, bpcore_activation f) {
+    ptrdiff_t first, end;
+    bpcore_share(worker, n, 1, &first, &end);
+    T(times_derivative_rows)(f, (REAL *)delta + first * n_out,
+                             (const REAL *)a + first * n_out, end - first, n_out);
+}
+
+/* --- matrix products --- */
+
+/* z = a @ W + b,  out = f(z)     a (n, n_in)  W (n_in, n_out)  out, z (n, n_out)
+ *
+ * b (n_out,) may be NULL for zeros, z may be NULL where it need not be kept. */
+static void T(forward)(const bpcore_worker *worker, void *out, void *z, const void *a,
+                       const void *W, const void *b, ptrdiff_t n, ptrdiff_t n_in,
+                       ptrdiff_t n_out, bpcore_activation f) {
+    bpcore_product p = bpcore_affine(a, W, n, n_in, n_out);
+    p.C = z ? z : out, p.start = b;
+    p.finish = f == BPCORE_RELU && !z ? BPCORE_STORE_RELU : BPCORE_STORE;
+    T(multiply)(worker, &p);
+    if (z || (f != BPCORE_RELU && f != BPCORE_IDENTITY)) {
+        bpcore_meet(worker);
+        T(activate)(worker, out, p.C, n, n_out, f);
+    }
+}
+
+/* `propagate` of one row */
+static void T(propagate_alone)(const bpcore_worker *worker, REAL *out, const REAL *delta,
+                               const REAL *W, const REAL *a, ptrdiff_t n_in,
+                               ptrdiff_t n_out, bpcore_activation f) {
+    ptrdiff_t first, end;
+    bpcore_share(worker, n_in, 64, &first, &end);
+    T(propagate_one_row)(out, delta, W, first, end, n_out);
+    if (f != BPCORE_IDENTITY) /* which has no a */
+        T(times_derivative_rows)(f, out + first, a + first, 1, end - first);
+}
+
+/* out = (delta @ W.T) * f'(z)    delta (n, n_out)  W (n_in, n_out)  out (n, n_in)
+ *
+ * f'(z) is written in terms of a = f(z), (n, n_in), or a = z for gelu, gelu_tanh and
+ * silu; identity reads none of it. */
+static void T(propagate)(const bpcore_worker *worker, void *out, const void *delta,
+                         const void *W, const void *a, ptrdiff_t n, ptrdiff_t n_in,
+                         ptrdiff_t n_out, bpcore_activation f) {
+    if (n == 1 && f != BPCORE_SOFTMAX) {
+        T(propagate_alone)(worker, out, delta, W, a, n_in, n_out, f);
+        return;
+    }
+    bpcore_product p = bpcore_back(delta, W, n, n_in, n_out);
+    p.C = out, p.a = a;
+    p.finish = f == BPCORE_RELU      ? BPCORE_TIMES_RELU_DERIVATIVE
+               : f == BPCORE_SIGMOID ? BPCORE_TIMES_SIGMOID_DERIVATIVE
+               : f == BPCORE_TANH    ? BPCORE_TIMES_TANH_DERIVATIVE
+                                     : BPCORE_STORE;
+    T(multiply)(worker, &p);
+    if (p.finish == BPCORE_STORE && f != BPCORE_IDENTITY) {
+        bpcore_meet(worker);
+        T(times_derivative)(worker, out, a, n, n_in, f);
+    }
+}
+
+/* dW = a.T @ delta,  db = delta.sum(0)     shapes as in `update`, db may be NULL */
+static void T(gradient)(const bpcore_worker *worker, void *dW, void *db, const void *a,
+                        const void *delta, ptrdiff_t n, ptrdiff_t n_in,
+                        ptrdiff_t n_out) {
+    const REAL one = 1;
+    bpcore_product p = bpcore_weight_gradient(a, delta, n, n_in, n_out);
+    p.C = dW;
+    T(multiply)(worker, &p);
+    if (db) {
+        p = bpcore_bias_gradient(&one, delta, n, n_out);
+        p.C = db;
+        T(multiply)(worker, &p);
+    }
+}
+
+/* W, b = one optimizer step by dW = a.T @ delta, db = delta.sum(0), in place
+ *
+ * dW and db are never stored: each tile is applied while it is in registers, or in the
+ * nearest cache.  b may be NULL.
+ * a (n, n_in)  delta (n, n_out)  W (n_in, n_out)  b (n_out,) */
+static void T(update)(const bpcore_worker *worker, void *W, void *b, void *state_W,
+                      void *state_b, const void *a, const void *delta, ptrdiff_t n,
+                      ptrdiff_t n_in, ptrdiff_t n_out, const bpcore_optimizer *of_W,
+                      const bpcore_optimizer *of_b) {
+    const REAL one = 1;
+    if (!state_W) state_W = W, state_b = b; /* none is kept, any address will do */
+    if (n == 1) {
+        T(descend_rank_one)(worker, of_W, W, state_W, a, delta, n_in, n_out);
+        if (b) T(descend_rank_one)(worker, of_b, b, state_b, &one, delta, 1, n_out);
+        return;
+    }
+    bpcore_product p = bpcore_weight_gradient(a, delta, n, n_in, n_out);
+    p.finish = BPCORE_DESCEND, p.optimizer = of_W, p.C = W, p.state = state_W;
+    T(multiply)(worker, &p);
+    if (b) {
+        p = bpcore_bias_gradient(&one, delta, n, n_out);
+        p.finish = BPCORE_DESCEND, p.optimizer = of_b, p.C = b, p.state = state_b;
+        T(multiply)(worker, &p);
+    }
+}
+
+/* The most bytes of room that a product of a layer takes on n rows: no more than `room`
+ * tells, of so many rows or more (a test's question). */
+static ptrdiff_t T(taken)(ptrdiff_t n, ptrdiff_t n_in, ptrdiff_t n_out) {
+    bpcore_product products[] = {
+        bpcore_affine(NULL, NULL, n, n_in, n_out),
+        bpcore_back(NULL, NULL, n, n_in, n_out),
+        bpcore_weight_gradient(NULL, NULL, n, n_in, n_out),
+        bpcore_bias_gradient(NULL, NULL, n, n_out),
+        bpcore_weight_gradient(NULL, NULL, n, n_in, n_out),
+        bpcore_bias_gradient(NULL, NULL, n, n_out),
+    };
+    ptrdiff_t most = 0;
+    products[4].finish = products[5].finish = BPCORE_DESCEND;
+    for (int i = 0; i < 6; i++) {
+        const ptrdiff_t bytes = T(make_plan)(&products[i]).bytes;
+        if (bytes > most) most = bytes;
+    }
+    return most;
+}
+
+/* --- steps by a stored gradient, and on weights --- */
+
+/* w = one optimizer step from w by the stored gradient g     all (size,) */
+static void T(descend)(const bpcore_worker *worker, void *w, void *state, const void *g,
+                       ptrdiff_t size, const bpcore_optimizer *optimizer) {
+    ptrdiff_t first, end;
+    bpcore_share(worker, size, 64, &first, &end);
+    if (!state) state = w; /* as in `update` */
+    T(descend_array)(optimizer, (REAL *)w + first, (REAL *)state + first,
+                     (const REAL *)g + first, end - first);
+}
+
+/* W[:, j] = W[:, j] min(1, most / ||W[:, j]||)     W (n_in, n_out) */
+static void T(limit_norms)(const bpcore_worker *worker, void *W, double most,
+                           ptrdiff_t n_in, ptrdiff_t n_out) {
+    ptrdiff_t first, end;
+    bpcore_share(worker, n_out, 16, &first, &end);
+    T(limit_norms_columns)(W, (REAL)most, n_in, n_out, first, end);
+}
+
+/* total = total + g     both (size,) */
+static void T(add)(const bpcore_worker *worker, void *total, const void *g,
+                   ptrdiff_t size) {
+    ptrdiff_t first, end;
+    bpcore_share(worker, size, 64, &first, &end);
+    T(add_array)((REAL *)total + first, (const REAL *)g + first, end - first);
+}
+
+/* g = factor g     (size,) */
+static void T(scale)(const bpcore_worker *worker, void *g, double factor,
+                     ptrdiff_t size) {
+    ptrdiff_t first, end;
+    bpcore_share(worker, size, 64, &first, &end);
+    T(scale_array)((REAL *)g + first, factor, end - first);
+}
+
+/* blocks[i] = sum of (scale g[j])^2, of the block of g that begins at i SQUARES; returns
+ * the sum of them, once all workers have met. */
+static double T(sum_of_blocks)(const bpcore_worker *worker, double *blocks,
+                               const REAL *g, double scale, ptrdiff_t size) {
+    const ptrdiff_t count = (size + BPCORE_SQUARES - 1) / BPCORE_SQUARES;
+    ptrdiff_t first, end;
+    double total = 0;
+    bpcore_share(worker, count, 1, &first, &end);
+    for (ptrdiff_t i = first; i < end; i++)
+        blocks[i] = T(sum_of_squares)(
+            g + i * BPCORE_SQUARES, (REAL)scale,
+            bpcore_least(BPCORE_SQUARES, size - i * BPCORE_SQUARES));
+    bpcore_meet(worker);
+    for (ptrdiff_t i = 0; i < count; i++) total += blocks[i];
+    return total;
+}
+
+/* The same with max |g[j]|, of which the largest is returned. */
+static double T(largest_of_blocks)(const bpcore_worker *worker, double *blocks,
+                                   const REAL *g, ptrdiff_t size) {
+    const ptrdiff_t count = (size + BPCORE_SQUARES - 1) / BPCORE_SQUARES;
+    ptrdiff_t first, end;
+    double most = 0;
+    bpcore_share(worker, count, 1, &first, &end);
+    for (ptrdiff_t i = first; i < end; i++)
+        blocks[i] = T(largest)(g + i * BPCORE_SQUARES,
+                               bpcore_least(BPCORE_SQUARES, size - i * BPCORE_SQUARES));
+    bpcore_meet(worker);
+    for (ptrdiff_t i = 0; i < count; i++) most = blocks[i] > most ? blocks[i] : most;
+    return most;
+}
+
+/* ||g||, in double     g (size,)  blocks: a place for every SQUARES elements
+ *
+ * All workers have to meet before g or `blocks` changes. */
+static double T(norm)(const bpcore_worker *worker, double *blocks, const void *g,
+                      ptrdiff_t size) {
+    double total = T(sum_of_blocks)(worker, blocks, g, 1, size);
+    if (bpcore_squares_fit(total, sizeof(REAL))) return sqrt(total);
+    bpcore_meet(worker);
+    const double largest = T(largest_of_blocks)(worker, blocks, g, size);
+    const int e = bpcore_exponent(largest, sizeof(REAL));
+    bpcore_meet(worker);
+    total = T(sum_of_blocks)(worker, blocks, g, ldexp(1, -e), size);
+    return ldexp(sqrt(total), e);
+}
+
+/* --- losses --- */
+
+/* E[i] = w[i] E(z[i], y[i]),  delta[i] = scale w[i] dE(z[i], y[i])/dz[i]
+ *
+ * z, delta (n, n_out)  E (n,)  scale = 1 / n for a mean over rows.  The cross-entropies,
+ * the divergence and poisson_of_log take the values before their softmax, sigmoid or exp
+ * for z, the others activations. */
+static void T(loss)(const bpcore_worker *worker, double *E, void *delta, const void *z,
+                    const bpcore_targets *targets, double scale, ptrdiff_t n,
+                    ptrdiff_t n_out, bpcore_loss kind, double setting) {
+    ptrdiff_t first, end;
+    bpcore_share(worker, n, 1, &first, &end);
+    T(loss_rows)(kind, setting, E, delta, z, targets, scale, first, end, n_out);
+}
+
+/* --- normalisation --- */
+
+/* hat = (u - mean) / sqrt(variance + EPS),  y = gain hat + shift
+ *
+ * hat (n, n_out) holds u before; y is another array.  inverse is 1 / sqrt(...) of each
+ * column (n_out,), for layer norm of each row (n,).  moments (2, n_out) takes mean and
+ * variance of batch norm. */
+static void T(normalise)(const bpcore_worker *worker, void *y, void *hat, void *inverse,
+                         void *moments, const void *gain, const void *shift,
+                         ptrdiff_t n, ptrdiff_t n_out, bpcore_normalisation kind) {
+    REAL *const mean = moments;
+    ptrdiff_t first, end;
+    bpcore_share(worker, kind == BPCORE_BATCH_NORM ? n_out : n, 16, &first, &end);
+    if (kind == BPCORE_BATCH_NORM)
+        T(batch_normalise)(y, hat, inverse, mean, mean + n_out, gain, shift,
+                           (REAL)BPCORE_EPS, n, n_out, first, end);
+    else
+        T(layer_normalise)(y, hat, inverse, gain, shift, (REAL)BPCORE_EPS, n_out, first,
+                           end);
+}
+
+/* delta = dE/du, dgain and dshift, from delta = dE/dy     shapes as above */
+static void T(normalise_back)(const bpcore_worker *worker, void *delta, void *dgain,
+                              void *dshift, const void *hat, const void *inverse,
+                              const void *gain, ptrdiff_t n, ptrdiff_t n_out,
+                              bpcore_normalisation kind) {
+    ptrdiff_t first, end;
+    bpcore_share(worker, n_out, 16, &first, &end);
+    if (kind == BPCORE_BATCH_NORM) {
+        T(batch_normalise_back)(delta, dgain, dshift, hat, inverse, gain, n, n_out,
+                                first, end);
+        return;
+    }
+    T(layer_normalise_sums)(dgain, dshift, delta, hat, n, n_out, first, end);
+    bpcore_meet(worker);
+    bpcore_share(worker, n, 16, &first, &end);
+    T(layer_normalise_back)(delta, hat, inverse, gain, n_out, first, end);
+}
+
+/* running = running + RUNNING_SHARE (moments - running)     both (2, n_out)
+ *
+ * The variance followed is that of n - 1 degrees of freedom. */
+static void T(follow)(const bpcore_worker *worker, void *running, const void *moments,
+                      ptrdiff_t n, ptrdiff_t n_out) {
+    const double unbiased = n > 1 ? (double)n / (double)(n - 1) : 1;
+    const REAL share = (REAL)BPCORE_RUNNING_SHARE, *const mean = moments;
+    REAL *const means = running;
+    ptrdiff_t first, end;
+    bpcore_share(worker, n_out, 16, &first, &end);
+    T(follow_columns)(means, mean, 1, share, first, end);
+    T(follow_columns)(means + n_out, mean + n_out, (REAL)unbiased, share, first, end);
+}
+
+/* W_folded = W s,  b_folded = shift - mean s,  s = gain / sqrt(variance + EPS)
+ *
+ * W (n_in, n_out)  running (2, n_out) holds mean and variance */
+static void T(fold)(const bpcore_worker *worker, void *W_folded, void *b_folded,
+                    const void *W, const void *shift, const void *gain,
+                    const void *running, ptrdiff_t n_in, ptrdiff_t n_out) {
+    const REAL *const mean = running;
+    ptrdiff_t first, end;
+    bpcore_share(worker, n_out, 16, &first, &end);
+    T(fold_columns)(W_folded, b_folded, W, shift, gain, mean, mean + n_out,
+                    (REAL)BPCORE_EPS, n_in, n_out, first, end);
+}
+
+/* --- noise --- */
+
+/* out = x / (1 - p), or 0 with probability p     out, x (n, width), may be one */
+static void T(drop)(const bpcore_worker *worker, void *out, const void *x, uint64_t key,
+                    double p, ptrdiff_t n, ptrdiff_t width) {
+    ptrdiff_t first, end;
+    bpcore_share(worker, n, 1, &first, &end);
+    T(drop_rows)(out, x, key, p, width, first, end);
+}
+
+/* out = x + size N(0, 1)     out, x (n, width), may be one */
+static void T(add_noise)(const bpcore_worker *worker, void *out, const void *x,
+                         uint64_t key, double size, ptrdiff_t n, ptrdiff_t width) {
+    ptrdiff_t first, end;
+    bpcore_share(worker, n, 1, &first, &end);
+    T(add_noise_rows)(out, x, key, size, width, first, end);
+}
+
+/* --- the table of them --- */
+
+static const bpcore_table T(table) = {
+    .itemsize = sizeof(REAL),
+    .tile_columns = T(NR),
+    .room = T(room),
+    .taken = T(taken),
+    .prepare = bpcore_prepare,
+    .forward = T(forward),
+    .propagate = T(propagate),
+    .gradient = T(gradient),
+    .update = T(update),
+    .descend = T(descend),
+    .limit_norms = T(limit_norms),
+    .activate = T(activate),
+    .times_derivative = T(times_derivative),
+    .loss = T(loss),
+    .normalise = T(normalise),
+    .normalise_back = T(normalise_back),
+    .follow = T(follow),
+    .fold = T(fold),
+    .drop = T(drop),
+    .add_noise = T(add_noise),
+    .add = T(add),
+    .scale = T(scale),
+    .norm = T(norm),
+    .all_between = T(all_between),
+    .elementary = T(elementary),
+    .fma_loop = T(fma_loop),
+};
