@@ -3,8 +3,8 @@
 ::
 
     flow                GradientFlow: norms, dead and saturated units over the epochs
-      flow_columns        what each record has
       flow_picture        drawn over the epochs
+      flow_columns        what each record has
     record              one step, with everything that it computes kept: trace
     traced              Trace: the step, to be printed, plotted and read
     picture             the network with its activations, deltas and changes
