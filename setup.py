@@ -56,6 +56,7 @@ DIRECTIVES = {
     "wraparound": False,
     "initializedcheck": DEBUG,
     "cdivision": True,
+    "freethreading_compatible": True,
 }
 
 # Kernels are built for one machine at a time; python.org's Python would ask for two.

@@ -78,6 +78,13 @@ cdef extern from "csrc/clock.h" nogil:
     double seconds_now "bpcore_seconds"()
 
 
+cdef extern from "csrc/lock.h" nogil:
+    ctypedef struct lock_t "bpcore_lock":
+        pass
+    bint enter_lock "bpcore_enter"(lock_t *lock, size_t thread)
+    void leave_lock "bpcore_leave"(lock_t *lock)
+
+
 cdef extern from "csrc/team.h" nogil:
     ctypedef void (*job_t "bpcore_job")(
         void *task, const worker_t *worker,
@@ -594,9 +601,7 @@ cdef class Engine:
     cdef Py_ssize_t work
     cdef readonly Py_ssize_t capacity
     cdef readonly bint gathers
-    # Who is inside.
-    cdef unsigned long owner
-    cdef int depth
+    cdef lock_t lock  # owner thread and depth: the owner may enter again
 
     def __cinit__(self, kernels, dtype, design, parameters, running, folded):
         cdef Py_ssize_t l, at = 0, running_at = 0
@@ -657,23 +662,22 @@ cdef class Engine:
         PyMem_Free(self.net.memory)
         PyMem_Free(self.net.groups)
 
-    # --- who is inside ----------------------------------------------------------------
+    # --- the lock ---------------------------------------------------------------------
 
     cdef int enter(self) except -1:
-        cdef unsigned long me = PyThread_get_thread_ident()
-        if self.depth > 0 and self.owner != me:
+        """Take the lock, or raise; every method that reads or writes buffers does."""
+        if not enter_lock(&self.lock, PyThread_get_thread_ident()):
             raise RuntimeError(
                 "this network is in use by another thread; "
                 "give each thread a network of its own"
             )
         if self.asking:
+            leave_lock(&self.lock)
             raise RuntimeError("this network is in use by the step that asks its loss")
-        self.owner = me
-        self.depth += 1
         return 0
 
     cdef void leave(self) noexcept:
-        self.depth -= 1
+        leave_lock(&self.lock)
 
     def __enter__(self):
         self.enter()
@@ -1367,6 +1371,13 @@ cdef class Engine:
 
         None says only that the long way must be taken: it converts, or raises.
         """
+        self.enter()
+        try:
+            return self.step_if_plain(X, y)
+        finally:
+            self.leave()
+
+    cdef object step_if_plain(self, X, y):
         cdef plain_t rows = plain(X)
         if not self.at_once or rows.ndim != 2 or not self.usable_rows(&rows):
             return None
@@ -1377,6 +1388,13 @@ cdef class Engine:
 
     def learn_one_at_once(self, x, y):
         """`step_at_once` on a single row, with its label, its target or its targets."""
+        self.enter()
+        try:
+            return self.learn_if_plain(x, y)
+        finally:
+            self.leave()
+
+    cdef object learn_if_plain(self, x, y):
         cdef plain_t row = plain(x), target
         cdef int64_t label
         cdef float y_f32
@@ -1420,15 +1438,18 @@ cdef class Engine:
             task.data.targets.labels = <const int64_t *>targets.at
         else:
             task.data.targets.y = targets.at
-        self.enter()
-        try:
-            self.run_step(&task)
-        finally:
-            self.leave()
+        self.run_step(&task)
         return mean_loss(&task)
 
     def predict_at_once(self, X):
         """The outputs for an array that can be used where it lies, else None."""
+        self.enter()
+        try:
+            return self.predict_if_plain(X)
+        finally:
+            self.leave()
+
+    cdef object predict_if_plain(self, X):
         cdef plain_t rows = plain(X)
         cdef Py_ssize_t n_out = self.net.layers[self.net.L - 1].n_out
         cdef bint single = rows.ndim == 1
@@ -1442,6 +1463,13 @@ cdef class Engine:
 
     def predict_one_at_once(self, x, out):
         """The outputs of a single row in `out`, of their size, else None."""
+        self.enter()
+        try:
+            return self.predict_one_if_plain(x, out)
+        finally:
+            self.leave()
+
+    cdef object predict_one_if_plain(self, x, out):
         cdef plain_t row = plain(x)
         if row.ndim != 1:
             return None
@@ -1462,13 +1490,8 @@ cdef class Engine:
         task.net, task.what, task.deadline = &self.net, PREDICT, INFINITY
         task.data.n, task.data.X, task.rows = rows.n, rows.at, rows.n
         task.out = out
-        self.enter()
-        try:
-            self.reserve(rows.n)
-            self.run_task(walk, &task)
-        finally:
-            self.leave()
-        return 0
+        self.reserve(rows.n)
+        return self.run_task(walk, &task)
 
 
 cdef dict places(const memory_t *memory, size_t start):

@@ -212,8 +212,8 @@ def _bytes(network: Network, given: list[Real], tape: int, apply: bool) -> int:
     state = 0 if network._state is None else network._state.nbytes
     copies = 3  # before, after, gradients
     if not apply:  # the copy that makes the step
-        if network.optimizer.clip_norm:  # stores a gradient, and scales another
-            copies += 2
+        if network.optimizer.clip_norm:  # scales a gradient of its own
+            copies += 1
         if network._running.size:  # has room for folded weights
             copies += 1
     X, n = given[0], len(given[0])
