@@ -64,7 +64,7 @@ if sys.platform == "darwin":
     os.environ.setdefault("ARCHFLAGS", f"-arch {platform.machine()}")
 
 CSRC = sorted(str(path) for path in Path("src/bpcore/csrc").glob("*.h"))
-CSRC += sorted(str(path) for path in Path("src/bpcore").glob("*.p[x][di]"))
+CSRC += sorted(str(path) for path in Path("src/bpcore").rglob("*.p[x][di]"))
 
 
 def extension(name, source, isa=None):
@@ -151,7 +151,7 @@ def extensions():
     cpu, engine, kernels = cythonize(
         [
             extension("bpcore._cpu", "src/bpcore/_cpu.pyx"),
-            extension("bpcore._engine", "src/bpcore/_engine.pyx"),
+            extension("bpcore.engine.engine", "src/bpcore/engine/engine.pyx"),
             extension("bpcore._kernels", "src/bpcore/_kernels.pyx"),
         ],
         build_dir="build/cython",

@@ -57,7 +57,7 @@ def test_what_is_imported_by_a_computed_name_is_among_them(hook):
     }
     for module in ("tracing", "tracing.flow", "graph", "graph.record", "datasets"):
         assert f"bpcore.{module}" in names
-    assert {"bpcore._engine", "bpcore._cpu", "bpcore._figure"} <= names
+    assert {"bpcore.engine.engine", "bpcore._cpu", "bpcore._figure"} <= names
 
 
 def test_the_data_are_among_it(hook):

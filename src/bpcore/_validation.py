@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bpcore import _dispatch
-from bpcore._engine import labels_below
 from bpcore._errstate import own_errstate
+from bpcore.engine.engine import labels_below
 
 if TYPE_CHECKING:
     from bpcore.losses import Loss

@@ -1,6 +1,6 @@
 """Network: checks what it is given, owns the buffers, does no arithmetic.
 
-The arithmetic is the engine's (``_engine.pyx``, or ``reference.Engine`` in NumPy); the
+The arithmetic is the engine's (``engine``, or ``reference.Engine`` in NumPy); the
 loop over epochs is in ``training``.
 """
 
@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from bpcore import _dispatch, _engine, _html, fitting, training
+from bpcore import _dispatch, _html, fitting, training
 from bpcore import _validation as door
 from bpcore._errstate import own_errstate
 from bpcore._validation import Real
 from bpcore.activations import ACTIVATIONS
+from bpcore.engine.engine import Engine, shuffle
 from bpcore.errors import DivergenceError
 from bpcore.history import History
 from bpcore.initializers import INITIALIZERS, initialize
@@ -168,10 +169,10 @@ class Network(Learner):
     [0.0, 1.0, 1.0, 0.0]
     """
 
-    _engine_class: ClassVar[Any] = _engine.Engine
+    _engine_class: ClassVar[Any] = Engine
     #: Whether the engine can go through several epochs at a time.
     _runs_epochs: ClassVar[bool] = True
-    _shuffle: ClassVar[Any] = staticmethod(_engine.shuffle)
+    _shuffle: ClassVar[Any] = staticmethod(shuffle)
     #: Not among what is copied or pickled.
     _stored_gradients: Gradients | None = None
     _stored_at = 0

@@ -10,9 +10,9 @@ import numpy as np
 
 from bpcore import _validation as door
 from bpcore._dispatch import kernels
-from bpcore._engine import noise_key
 from bpcore._errstate import own_errstate
 from bpcore.activations import ACTIVATIONS
+from bpcore.engine.engine import noise_key
 from bpcore.losses import CrossEntropy
 from bpcore.model.design import Design
 from bpcore.model.gradients import Gradients

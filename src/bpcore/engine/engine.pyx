@@ -234,8 +234,8 @@ cdef struct task_t:
     memory_t *tape
 
 
-include "_engine_step.pxi"
-include "_engine_arrays.pxi"
+include "step.pxi"
+include "arrays.pxi"
 
 
 # --- tasks ----------------------------------------------------------------------------
@@ -1536,7 +1536,7 @@ def shuffle(int64_t[::1] order, const uint64_t[::1] words):
     Examples
     --------
     >>> import numpy as np
-    >>> from bpcore._engine import shuffle
+    >>> from bpcore.engine.engine import shuffle
     >>> order = np.arange(3)
     >>> shuffle(order, np.array([0, 0, 2**63], dtype=np.uint64))
     >>> order
@@ -1560,7 +1560,7 @@ def noise_key(uint64_t key, uint64_t i):
 
     Examples
     --------
-    >>> from bpcore._engine import noise_key
+    >>> from bpcore.engine.engine import noise_key
     >>> from bpcore.reference.layers import key_of
     >>> noise_key(1, 2) == key_of(1, 2)
     True
@@ -1574,7 +1574,7 @@ def labels_below(const int64_t[::1] labels, int64_t n_out):
     Examples
     --------
     >>> import numpy as np
-    >>> from bpcore._engine import labels_below
+    >>> from bpcore.engine.engine import labels_below
     >>> labels_below(np.array([0, 2]), 3), labels_below(np.array([0, -1]), 3)
     (True, False)
     """

@@ -1,0 +1,1 @@
+"""The engine: which kernels run, and the order in which they are called."""
