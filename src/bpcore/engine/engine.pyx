@@ -15,7 +15,7 @@ The buffers, with n the capacity in rows::
                                    hat, inverse and moments; two deltas (n, widest),
                                    the losses E (n,), gathered rows of X, partial sums
                                    of a norm, and a room per worker
-    tape                           what one mini-batch leaves, in an array of its own
+    tape                           what is kept of one mini-batch, in its own array
 
 Every method that uses the workspace or the blocks first makes them large enough, once
 it has entered the engine.  Methods that may take long run for a slice of time without
@@ -24,6 +24,19 @@ the GIL, then handle signals, and so on: an interrupt comes between two mini-bat
 Every function that takes a worker is run by all workers of a task at once, each
 doing its share of every kernel.  Between kernels all meet, so that each may read what
 the others wrote.
+
+The parts, included below, one idea each::
+
+    net         a network, its mini-batches and its tasks, as C structs
+    arrays      arrays of Python, as far as they can be used where they lie
+    workspace   where everything lies in the workspace
+    step        one mini-batch: forward, loss, backward, update
+    stored      steps from stored gradients, and gradients that wait for a step
+    tasks       what the workers of a task do: train, predict, evaluate, record
+    random      the order of the rows, the keys of noise
+    epochs      epochs one after the other, without Python in between
+    loss        a loss that is a Python function
+    direct      mini-batches that need no conversion, straight from Python
 """
 
 from cpython.buffer cimport (
@@ -65,7 +78,7 @@ from bpcore._kernels cimport (
     optimizer_t,
     share,
     targets_t,
-    told,
+    told as optimizer_of,
     worker_t,
 )
 
@@ -97,484 +110,14 @@ cdef extern from "csrc/team.h" nogil:
 found_team()
 
 
-cdef enum:
-    ALIGNMENT = 64
-    # Multiply-adds of a step, for each worker, from which another one pays; and so many
-    # times that where it must be woken for this step alone (docs/decisions.md).
-    WORK = 1_000_000
-    WAKING = 8
-    # Multiply-adds of a pass: tasks of fewer keep the GIL, which takes longer to give
-    # up and get back; runs of such steps look at the clock every CLOCK_EVERY-th time.
-    QUICK = 20_000
-    CLOCK_EVERY = 16
-    # Rows that are predicted or evaluated at a time.
-    AT_ONCE = 256
-    # Bits of the number of mini-batches that make one step together.
-    MOST_BLOCKS = 64
-
-
-cdef struct layer_t:
-    Py_ssize_t n_in
-    Py_ssize_t n_out
-    activation_t f
-    normalisation_t norm
-    double dropout
-    bint of_z            # whether f' is read from z, else from f(z),
-    bint keeps_f         # and whether that is another array than a
-    bint frozen
-    int64_t steps        # of the optimizer on this layer
-    Py_ssize_t W_at      # bytes from the start of a parameter-sized buffer
-    Py_ssize_t b_at
-    Py_ssize_t gain_at
-    Py_ssize_t running_at
-
-
-# What a layer leaves of one mini-batch.
-cdef struct memory_t:
-    char *a              # (n, n_out)
-    char *f              # f(z) before units drop out: a itself, or another array
-    char *z              # NULL where nobody reads it
-    char *hat            # normalised (n, n_out)
-    char *inverse        # 1 / sqrt(variance + eps), (max(n, n_out),)
-    char *moments        # mean and variance of the mini-batch, (2, n_out)
-    char *delta          # dE/dz, and in its place then dE/du of a normalised layer
-
-
-# One mini-batch: X (n, n_0) and its targets.
-cdef struct batch_t:
-    Py_ssize_t n
-    const char *X
-    targets_t targets
-
-
-# What has come of the mini-batches so far.
-cdef struct sums_t:
-    double total                    # sum of w E, whose mean is total / divisor
-    double divisor                  # rows, or the sum of w
-    Py_ssize_t waiting              # mini-batches whose gradients wait for a step,
-    double waiting_divisor          # the divisor of their mean,
-    uint64_t present                # bit b: net.blocks[b] holds a sum of them
-    int64_t steps                   # made
-    Py_ssize_t accumulate           # mini-batches for a step
-
-
-# A network as the workers see it: nothing of Python but `asks`.
-cdef struct net_t:
-    const kernel_table *k
-    Py_ssize_t L, widest, size      # layers, units of the widest, parameters
-    layer_t *layers
-    loss_t loss
-    double loss_setting
-    bint loss_takes_z
-    activation_t f_last             # what the loss takes is f_last(z[L-1])
-    void *asks                      # the Engine, where the loss is a Python function
-    bint failed                     # which raised an error
-    double largest                  # finite number of the dtype
-    char *parameters
-    char *state
-    char *folded                    # parameters without batch norm
-    char *running                   # moments of the layers with batch norm
-    # Training.
-    optimizer_t *groups             # of W[0], b[0], W[1], b[1], ...
-    double lr, prepared_lr
-    bint timed                      # whether a step depends on its number
-    double max_norm, clip_norm      # 0: none
-    Py_ssize_t lowest               # layer that is not frozen
-    Py_ssize_t accumulate           # mini-batches for a step
-    bint by_weights                 # a mini-batch's divisor is its sum of w, not rows
-    bint batch_norm                 # of a layer: no mini-batch is a row alone
-    int64_t steps, seen             # steps made, mini-batches used
-    uint64_t seed                   # of what is random while training
-    double input_noise
-    bint draws                      # whether anything is random while training
-    sums_t sums
-    # The workspace.
-    memory_t *memory                # whose layers take turns at two deltas
-    char *dshift
-    char *dgain
-    double *E
-    char *gathered                  # rows of X
-    double *squares                 # partial sums of a norm
-    char *rooms
-    Py_ssize_t room_size
-    # Stored gradients, of blocks of mini-batches while they wait for a step.
-    char *blocks[MOST_BLOCKS]
-
-
-cdef enum what_t:
-    PREDICT
-    EVALUATE
-    TRAIN
-    DIFFERENTIATE
-    TRAINING_LOSS
-
-
-# What the engine is asked for, and what comes of it.
-cdef struct task_t:
-    net_t *net
-    what_t what
-    batch_t data
-    Py_ssize_t first                # row to go on from
-    Py_ssize_t rows                 # of a mini-batch
-    Py_ssize_t most                 # mini-batches, 0 for any number
-    double deadline
-    Py_ssize_t batches              # mini-batches that were made
-    bint ends                       # whether gradients that wait at the end are used
-    const double *rates             # learning rate of every step, or NULL
-    Py_ssize_t n_rates
-    sums_t sums
-    uint64_t key                    # of this mini-batch
-    bint finite                     # every loss, or every X that was to be looked at
-    bint looks                      # whether predictions are made of finite X only
-    bint late
-    bint found                      # something in X that is not finite
-    char *out                       # where predictions go
-    char *gradient                  # where derivatives go
-    char *dX
-    memory_t *tape
-
-
-include "step.pxi"
+include "net.pxi"
 include "arrays.pxi"
-
-
-# --- tasks ----------------------------------------------------------------------------
-
-
-cdef inline void prepare(
-    net_t *net, const task_t *task, int64_t steps,
-) noexcept nogil:
-    """Make the optimizer ready for the step after so many of this task."""
-    cdef double lr = net.lr
-    if task.rates != NULL:
-        lr = task.rates[min(steps, task.n_rates - 1)]
-    if net.timed or lr != net.prepared_lr:
-        prepare_groups(net, lr, steps)
-
-
-cdef void prepare_groups(net_t *net, double lr, int64_t steps) noexcept nogil:
-    """Every group's numbers for that learning rate and step."""
-    cdef Py_ssize_t i
-    for i in range(2 * net.L):
-        layer = &net.layers[i // 2]
-        if not layer.frozen:
-            net.k.prepare(&net.groups[i], lr, layer.steps + steps + 1)
-    net.prepared_lr = lr
-
-
-cdef void count_steps(net_t *net, int64_t steps) noexcept nogil:
-    """The optimizer has made so many more steps on every layer that is not frozen."""
-    cdef Py_ssize_t l
-    net.steps += steps
-    for l in range(net.L):
-        if not net.layers[l].frozen:
-            net.layers[l].steps += steps
-
-
-cdef Py_ssize_t batch_rows(const task_t *task, Py_ssize_t first) noexcept nogil:
-    """Rows of the mini-batch that begins at row `first`."""
-    cdef Py_ssize_t left = task.data.n - first
-    if task.what == TRAIN and task.net.batch_norm and left == task.rows + 1:
-        return left
-    return min(task.rows, left)
-
-
-cdef Py_ssize_t most_rows(const task_t *task) noexcept nogil:
-    """Rows of the largest mini-batch."""
-    cdef bint joined = task.what == TRAIN and task.net.batch_norm
-    return min(task.rows, task.data.n - joined) + joined
-
-
-cdef void walk(void *task_, const worker_t *worker) noexcept nogil:
-    """Mini-batch after mini-batch from row `first` on, until the rows or the time end.
-
-    The sums are one chain of additions each, which every worker does for itself: no bit
-    depends on when the time was used up.
-    """
-    task = <task_t *>task_
-    net = task.net
-    last = &net.layers[net.L - 1]
-    cdef batch_t batch
-    cdef Py_ssize_t n, first = task.first, batches = 0
-    cdef Py_ssize_t clock_every = 1 if task.rows * net.size > QUICK else CLOCK_EVERY
-    cdef bint training = task.what not in (PREDICT, EVALUATE)
-    cdef bint finite = True, late = False
-    cdef sums_t sums = task.sums
-    cdef uint64_t key
-    cdef double divisor
-    cdef char *out = net.memory[net.L - 1].a
-    if net.folded != NULL and not training:
-        fold_pass(net, worker)
-    while first < task.data.n and finite and not late:
-        n = batch_rows(task, first)
-        batch = rows(net, worker, &task.data, first, n)
-        if worker.index == 0:
-            task.key = key_of(net.seed, net.seen + batches) if net.draws else 0
-            if task.what == TRAIN:
-                prepare(net, task, sums.steps)
-            if (batches + 1) % clock_every == 0:
-                task.late = seconds_now() >= task.deadline
-            if batches + 1 == task.most:
-                task.late = True
-        if task.looks:
-            look(task, worker, &batch)
-        meet(worker)
-        late, finite, key = task.late, not task.found, task.key
-        if not finite:
-            break
-        if training and net.input_noise > 0:
-            add_noise(net, worker, &batch, key)
-            meet(worker)
-        if task.what == PREDICT:
-            forward_pass(net, worker, net.memory, batch.X,
-                         task.out + first * last.n_out * net.k.itemsize, n, last.f,
-                         False, key)
-        elif task.what == TRAIN:
-            finite = step(net, worker, &batch, key, &sums,
-                          task.ends and first + n == task.data.n)
-        else:
-            forward_pass(net, worker, net.memory, batch.X, out, n, net.f_last, training,
-                         key)
-            divisor = weight_sum(net, &batch)
-            if training:
-                divisor = mean_divisor(net, &batch, divisor)
-            loss_pass(net, worker, net.memory, &batch, out, training, divisor,
-                      &sums.total)
-            sums.divisor += divisor
-            finite = not net.failed
-            if task.what == DIFFERENTIATE:
-                backward_pass(net, worker, net.memory, batch.X, n, key, task.gradient,
-                              task.dX, False)
-        if finite:
-            first += n
-            batches += 1
-    if worker.index == 0:
-        task.first, task.finite, task.sums = first, finite, sums
-        task.batches = batches
-        if task.what == TRAIN:
-            net.seen += batches
-            count_steps(net, sums.steps)
-
-
-cdef void look(
-    task_t *task, const worker_t *worker, const batch_t *batch,
-) noexcept nogil:
-    """Tell if X is not finite, a mini-batch at a time: it is in a near cache then."""
-    net = task.net
-    cdef Py_ssize_t first, end, n_in = net.layers[0].n_in
-    share(worker, batch.n, 1, &first, &end)
-    if not net.k.all_between(batch.X + first * n_in * net.k.itemsize,
-                             (end - first) * n_in, -net.largest, net.largest):
-        task.found = True
-
-
-cdef void tape_forward(void *task_, const worker_t *worker) noexcept nogil:
-    """All that a mini-batch leaves on the way forward; X may get noise."""
-    task = <task_t *>task_
-    net = task.net
-    last = &net.layers[net.L - 1]
-    add_noise_in_place(task, worker)
-    forward_pass(net, worker, task.tape, task.data.X, task.tape[net.L - 1].a,
-                 task.data.n, last.f, True, task.key)
-
-
-cdef void tape_backward(void *task_, const worker_t *worker) noexcept nogil:
-    """All derivatives from dE/da[L], which lies in the last delta, and the tape."""
-    task = <task_t *>task_
-    net = task.net
-    times_derivative_pass(net, worker, task.tape, net.L - 1, task.data.n)
-    meet(worker)
-    backward_pass(net, worker, task.tape, task.data.X, task.data.n, task.key,
-                  task.gradient, task.dX, False)
-
-
-cdef void record(void *task_, const worker_t *worker) noexcept nogil:
-    """All that a mini-batch leaves on the way forward and back; X may get noise."""
-    task = <task_t *>task_
-    net = task.net
-    last = &net.layers[net.L - 1]
-    output = &task.tape[net.L - 1]
-    cdef char *out = output.z if net.loss_takes_z else output.a
-    cdef double total = 0
-    cdef double divisor = mean_divisor(net, &task.data, weight_sum(net, &task.data))
-    add_noise_in_place(task, worker)
-    forward_pass(net, worker, task.tape, task.data.X, out, task.data.n, net.f_last,
-                 True, task.key)
-    loss_pass(net, worker, task.tape, &task.data, out, False, divisor, &total)
-    if worker.index == 0:
-        memcpy(task.out, output.delta, task.data.n * last.n_out * net.k.itemsize)
-    meet(worker)
-    if net.loss_takes_z:
-        net.k.activate(worker, output.a, output.z, task.data.n, last.n_out, last.f)
-    else:
-        times_derivative_pass(net, worker, task.tape, net.L - 1, task.data.n)
-    meet(worker)
-    backward_pass(net, worker, task.tape, task.data.X, task.data.n, task.key,
-                  task.gradient, task.dX, False)
-    if worker.index == 0:
-        task.sums.total, task.sums.divisor = total, divisor
-        task.finite = isfinite(total)
-
-
-cdef void add_noise_in_place(task_t *task, const worker_t *worker) noexcept nogil:
-    """X, which is the caller's to write, as training sees it."""
-    net = task.net
-    if net.input_noise > 0:
-        net.k.add_noise(worker, <char *>task.data.X, task.data.X, key_of(task.key, 0),
-                        net.input_noise, task.data.n, net.layers[0].n_in)
-        meet(worker)
-
-
-cdef void descend(void *task_, const worker_t *worker) noexcept nogil:
-    """One optimizer step on all parameters from a stored gradient."""
-    task = <task_t *>task_
-    net = task.net
-    if worker.index == 0:
-        prepare(net, task, 0)
-    meet(worker)
-    clip_pass(net, worker, task.gradient, 1)
-    descend_pass(net, worker, task.gradient)
-
-
-cdef void flush_waiting(void *task_, const worker_t *worker) noexcept nogil:
-    """A step from the gradients that wait."""
-    task = <task_t *>task_
-    net = task.net
-    cdef sums_t sums = task.sums
-    if worker.index == 0:
-        prepare(net, task, 0)
-    meet(worker)
-    flush_pass(net, worker, &sums)
-
-
-# --- epochs ---------------------------------------------------------------------------
-
-
-# NumPy's interface of bit generators for C (numpy/random/bitgen.h).
-cdef struct bitgen_t:
-    void *state
-    uint64_t (*next_uint64)(void *state) noexcept nogil
-    unsigned int (*next_uint32)(void *state) noexcept nogil
-    double (*next_double)(void *state) noexcept nogil
-    uint64_t (*next_raw)(void *state) noexcept nogil
-
-
-# An array, and a copy of it.
-cdef struct copy_t:
-    char *at
-    char *copy
-    Py_ssize_t size
-
-
-cdef struct epochs_t:
-    Py_ssize_t count                # at most
-    Py_ssize_t done
-    Py_ssize_t batch                # that diverged, or -1 - array that is not finite
-    double *losses
-    double *seconds
-    double deadline
-    int workers
-    bitgen_t *random                # NULL: in order
-    int64_t *order                  # of the rows
-    uint64_t *words                 # random ones, of which the order is made
-    Py_ssize_t pairs
-    copy_t kept[3]                  # what training changes, as it was
-
-
-cdef Py_ssize_t carve_epochs(
-    char *start, epochs_t *epochs, Py_ssize_t n,
-) noexcept nogil:
-    """Point every part into the memory at `start`; returns its size."""
-    cdef Py_ssize_t i, at = 0
-    if epochs.random != NULL:
-        epochs.order = <int64_t *>part(start, &at, n * sizeof(int64_t))
-        epochs.words = <uint64_t *>part(start, &at, n * sizeof(uint64_t))
-    for i in range(epochs.pairs):
-        epochs.kept[i].copy = part(start, &at, epochs.kept[i].size)
-    return at
-
-
-cdef void walk_epochs(task_t *task, epochs_t *epochs) noexcept nogil:
-    """Epoch after epoch, until the time is over or one diverges."""
-    net = task.net
-    cdef double start = seconds_now(), end
-    cdef int64_t seen
-    while epochs.done < epochs.count:
-        seen = net.seen
-        save(epochs)
-        shuffle_rows(epochs, task.data.n)
-        memset(&task.sums, 0, sizeof(sums_t))
-        task.sums.accumulate = net.accumulate
-        task.first, task.late, task.deadline = 0, False, INFINITY
-        run_job(epochs.workers, net.rooms, net.room_size, walk, task)
-        epochs.batch = diverged(task, epochs)
-        if epochs.batch != 0:
-            restore(epochs)
-            count_steps(net, -task.sums.steps)
-            net.seen = seen
-            return
-        if task.rates != NULL:
-            task.rates += task.sums.steps
-            task.n_rates -= task.sums.steps
-        end = seconds_now()
-        epochs.losses[epochs.done] = mean_loss(task)
-        epochs.seconds[epochs.done] = end - start
-        epochs.done += 1
-        if end >= epochs.deadline:
-            return
-        start = end
-
-
-cdef Py_ssize_t diverged(const task_t *task, const epochs_t *epochs) noexcept nogil:
-    """The mini-batch whose loss was not finite, else -1 - array that is not, or 0."""
-    cdef Py_ssize_t i
-    net = task.net
-    if not task.finite:
-        return task.first // task.rows + 1
-    for i in range(epochs.pairs):
-        array = <const copy_t *>&epochs.kept[i]
-        if not net.k.all_between(array.at, array.size // net.k.itemsize, -net.largest,
-                                 net.largest):
-            return -1 - i
-    return 0
-
-
-cdef void save(const epochs_t *epochs) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(epochs.pairs):
-        memcpy(epochs.kept[i].copy, epochs.kept[i].at, epochs.kept[i].size)
-
-
-cdef void restore(const epochs_t *epochs) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(epochs.pairs):
-        memcpy(epochs.kept[i].at, epochs.kept[i].copy, epochs.kept[i].size)
-
-
-cdef void shuffle_rows(const epochs_t *epochs, Py_ssize_t n) noexcept nogil:
-    """A new order of the rows, if they have one."""
-    cdef Py_ssize_t i
-    if epochs.random != NULL:
-        for i in range(n):
-            epochs.order[i] = i
-            epochs.words[i] = epochs.random.next_raw(epochs.random.state)
-        swap_places(epochs.order, epochs.words, n)
-
-
-# --- a loss in Python -----------------------------------------------------------------
-
-
-cdef void ask(
-    const net_t *net, const batch_t *batch, const char *out, char *delta, double scale,
-) noexcept nogil:
-    """What `loss_pass` needs of E and delta, from a Python function."""
-    with gil:
-        (<Engine>net.asks).ask(batch, out, delta, scale)
-
-
-# What a target of one number may be.
-cdef tuple WHOLE = (int, np.integer)
-cdef tuple NUMBER = (float, int, np.floating, np.integer)
+include "workspace.pxi"
+include "step.pxi"
+include "stored.pxi"
+include "tasks.pxi"
+include "random.pxi"
+include "epochs.pxi"
 
 
 cdef class Engine:
@@ -595,56 +138,17 @@ cdef class Engine:
     cdef list blocks
     cdef object dtype
     cdef char kind
-    cdef bint at_once, labels_allowed, asking
+    cdef bint at_once, labels_allowed, in_custom_loss
     cdef double least_target, most_target
-    cdef readonly int n_threads
-    cdef Py_ssize_t work
     cdef readonly Py_ssize_t capacity
     cdef readonly bint gathers
     cdef lock_t lock  # owner thread and depth: the owner may enter again
 
     def __cinit__(self, kernels, dtype, design, parameters, running, folded):
-        cdef Py_ssize_t l, at = 0, running_at = 0
         net = &self.net
-        net.k = <const kernel_table *>PyCapsule_GetPointer(
-            kernels.TABLES[dtype], "bpcore.kernel_table"
-        )
-        net.L = len(design.sizes) - 1
-        net.layers = <layer_t *>PyMem_Calloc(net.L, sizeof(layer_t))
-        net.memory = <memory_t *>PyMem_Calloc(net.L, sizeof(memory_t))
-        net.groups = <optimizer_t *>PyMem_Calloc(2 * net.L, sizeof(optimizer_t))
-        if net.layers == NULL or net.memory == NULL or net.groups == NULL:
-            raise MemoryError()
-        for l in range(net.L):
-            layer = &net.layers[l]
-            layer.n_in, layer.n_out = design.sizes[l], design.sizes[l + 1]
-            layer.f = <activation_t><int>kernels.ACTIVATIONS[design.activations[l]]
-            layer.norm = <normalisation_t><int>kernels.NORMALISATIONS[design.norms[l]]
-            layer.dropout = design.dropout[l]
-            layer.of_z, layer.keeps_f = design.of_z[l], design.keeps_f[l]
-            layer.W_at = at
-            layer.b_at = at + layer.n_in * layer.n_out * net.k.itemsize
-            layer.gain_at = layer.b_at + layer.n_out * net.k.itemsize
-            at = layer.gain_at
-            if layer.norm != NOT_NORMALISED:
-                at += layer.n_out * net.k.itemsize
-            if layer.norm == BATCH_NORM:
-                layer.running_at = running_at
-                running_at += 2 * layer.n_out * net.k.itemsize
-                net.batch_norm = True
-            net.widest = max(net.widest, layer.n_out)
-        net.size = at // net.k.itemsize
-        net.loss_takes_z = design.loss_takes_z
-        net.f_last = IDENTITY if design.loss_takes_z else net.layers[net.L - 1].f
-        if not design.asks:
-            net.loss = <loss_t><int>kernels.LOSSES[design.loss_kernel]
-            net.loss_setting = design.loss_setting
-        else:
-            net.asks = <void *>self
-        self.custom_loss = design.loss if design.asks else None
-        net.input_noise, net.seed = design.input_noise, design.seed
-        net.draws = design.random
-        net.by_weights = design.by_weights
+        describe(net, kernels, dtype, design)
+        if design.asks:
+            net.custom_loss, self.custom_loss = <void *>self, design.loss
         net.parameters = address(parameters, PyBUF_WRITABLE)
         if running is not None:
             net.running = address(running, PyBUF_WRITABLE)
@@ -652,10 +156,8 @@ cdef class Engine:
         self.kernels, self.kept = kernels, (parameters, running, folded)
         self.dtype = parameters.dtype
         self.kind = ord(self.dtype.char)
-        net.largest = np.finfo(self.dtype).max
-        net.accumulate = 1
         self.blocks = []
-        self.n_threads, self.work = 1, WORK
+        net.n_threads, net.work = 1, WORK
 
     def __dealloc__(self):
         PyMem_Free(self.net.layers)
@@ -671,7 +173,7 @@ cdef class Engine:
                 "this network is in use by another thread; "
                 "give each thread a network of its own"
             )
-        if self.asking:
+        if self.in_custom_loss:
             leave_lock(&self.lock)
             raise RuntimeError("this network is in use by the step that asks its loss")
         return 0
@@ -686,7 +188,7 @@ cdef class Engine:
     def __exit__(self, *exception):
         self.leave()
 
-    # --- buffers ----------------------------------------------------------------------
+    # --- settings ---------------------------------------------------------------------
 
     def use_optimizer(self, optimizer, lr_factors, state, Py_ssize_t state_apart):
         """Update by these settings, each layer at its share of the learning rate.
@@ -694,28 +196,9 @@ cdef class Engine:
         A layer whose factor is 0 is frozen.  `state` has the optimizer's arrays one
         after the other, `state_apart` elements from one to the next.
         """
-        cdef Py_ssize_t l, i
-        cdef dict told_rules = self.kernels.RULES
-        cdef optimizer_t before
+        cdef Py_ssize_t i
         net = &self.net
-        groups = optimizer.groups()
-        net.timed = False
-        for l in range(net.L):
-            net.layers[l].frozen = lr_factors[l] == 0
-            for i in range(2):
-                group = &net.groups[2 * l + i]
-                before = group[0]
-                group[0] = told(groups[i], told_rules)
-                carry_powers(group, &before)
-                group.lr_factor *= <double>lr_factors[l]
-                group.state_apart = state_apart
-                net.timed |= not groups[i]["rule"].startswith("plain")
-        net.lowest = 0
-        while net.lowest < net.L and net.layers[net.lowest].frozen:
-            net.lowest += 1
-        net.max_norm = optimizer.max_norm or 0
-        net.clip_norm = optimizer.clip_norm or 0
-        net.prepared_lr = NAN
+        set_groups(net, self.kernels.RULES, optimizer, lr_factors, state_apart)
         net.state = NULL if state is None else address(state, PyBUF_WRITABLE)
         self.kept_state = state
         for i in range(len(self.blocks)):
@@ -735,22 +218,6 @@ cdef class Engine:
             self.blocks = []
         net.accumulate = mini_batches
         memset(&net.sums, 0, sizeof(sums_t))
-
-    cdef int reserve_blocks(self, Py_ssize_t batches) except -1:
-        """Memory for the gradients that are stored in so many more mini-batches."""
-        net = &self.net
-        cdef Py_ssize_t count = 0, last = net.accumulate
-        if net.accumulate > 1:
-            if batches < last - net.sums.waiting:
-                last = net.sums.waiting + batches
-            count = bit_length(last)
-        if net.clip_norm > 0:
-            count = max(count, ones(net.sums.waiting) + 1)
-        while len(self.blocks) < count:
-            block = aligned_zeros(net.size, self.dtype)
-            self.blocks.append(block)
-            net.blocks[len(self.blocks) - 1] = address(block, PyBUF_WRITABLE)
-        return 0
 
     @property
     def lr(self):
@@ -792,14 +259,21 @@ cdef class Engine:
     def seen(self, int64_t seen):
         self.net.seen = seen
 
+    @property
+    def n_threads(self):
+        """The most threads that a step or a prediction uses."""
+        return self.net.n_threads
+
     def use_threads(self, int n_threads, Py_ssize_t work=WORK):
         """Up to so many, one for every so many multiply-adds of a step."""
-        self.n_threads, self.work = n_threads, work
+        self.net.n_threads, self.net.work = n_threads, work
         self.drop_workspace()  # it has room for each
+
+    # --- scratch memory ---------------------------------------------------------------
 
     cdef void drop_workspace(self) noexcept:
         self.capacity, self.gathers = 0, False
-        self.carve(NULL, 0, True)
+        carve(&self.net, NULL, 0, True)
         self.workspace = None
 
     cdef inline int reserve(self, Py_ssize_t n, bint gathers=False) except -1:
@@ -818,60 +292,26 @@ cdef class Engine:
         The old one goes first: both together may be too large.
         """
         self.drop_workspace()
-        workspace = aligned_zeros(self.carve(NULL, n, gathers), np.uint8)
-        self.carve(address(workspace, PyBUF_WRITABLE), n, gathers)
+        workspace = aligned_zeros(carve(&self.net, NULL, n, gathers), np.uint8)
+        carve(&self.net, address(workspace, PyBUF_WRITABLE), n, gathers)
         self.workspace, self.capacity, self.gathers = workspace, n, gathers
         return 0
 
-    cdef Py_ssize_t carve(self, char *start, Py_ssize_t n, bint gathers) noexcept:
-        """Point every part into the workspace at `start`; returns its size."""
+    cdef int reserve_blocks(self, Py_ssize_t batches) except -1:
+        """Memory for the gradients that are stored in so many more mini-batches."""
         net = &self.net
-        cdef Py_ssize_t l, size = net.k.itemsize, room
-        cdef Py_ssize_t at = self.carve_memory(net.memory, start, n, False)
-        cdef char *deltas[2]
-        for l in range(2):
-            deltas[l] = part(start, &at, n * net.widest * size)
-        for l in range(net.L):
-            net.memory[l].delta = deltas[(net.L - 1 - l) % 2]
-        net.dshift = part(start, &at, net.widest * size)
-        net.dgain = part(start, &at, net.widest * size)
-        net.E = <double *>part(start, &at, n * sizeof(double))
-        net.gathered = NULL
-        if gathers:
-            net.gathered = part(start, &at, n * net.layers[0].n_in * size)
-        net.squares = <double *>part(
-            start, &at, ((net.size - 1) // SQUARES + 1) * sizeof(double)
-        )
-        net.room_size = 0
-        for l in range(net.L):
-            room = net.k.room(NULL, n, net.layers[l].n_in, net.layers[l].n_out)
-            net.room_size = max(net.room_size, room)
-        net.rooms = part(start, &at, self.workers(TRAIN, n, True) * net.room_size)
-        return at
-
-    cdef Py_ssize_t carve_memory(
-        self, memory_t *memory, char *start, Py_ssize_t n, bint everything,
-    ) noexcept:
-        """The part of it that one mini-batch leaves: what backpropagation reads, or
-        everything there is to see.
-        """
-        cdef Py_ssize_t l, at = 0, size = self.net.k.itemsize, rows
-        for l in range(self.net.L):
-            layer = &self.net.layers[l]
-            here = &memory[l]
-            rows = n * layer.n_out * size
-            here.a = here.f = part(start, &at, rows)
-            if layer.keeps_f or (everything and layer.dropout > 0):
-                here.f = part(start, &at, rows)
-            if layer.of_z or everything:
-                here.z = part(start, &at, rows)
-            if layer.norm != NOT_NORMALISED:
-                here.hat = part(start, &at, rows)
-                here.inverse = part(start, &at, max(n, layer.n_out) * size)
-                here.moments = part(start, &at, 2 * layer.n_out * size)
-            if everything:
-                here.delta = part(start, &at, rows)
-        return at
+        cdef Py_ssize_t count = 0, last = net.accumulate
+        if net.accumulate > 1:
+            if batches < last - net.sums.waiting:
+                last = net.sums.waiting + batches
+            count = bit_length(last)
+        if net.clip_norm > 0:
+            count = max(count, ones(net.sums.waiting) + 1)
+        while len(self.blocks) < count:
+            block = aligned_zeros(net.size, self.dtype)
+            self.blocks.append(block)
+            net.blocks[len(self.blocks) - 1] = address(block, PyBUF_WRITABLE)
+        return 0
 
     def tape_size(self, Py_ssize_t n, bint everything=False):
         """Bytes of a tape's memory, and for each layer where what begins in it."""
@@ -881,7 +321,7 @@ cdef class Engine:
         if tape == NULL:
             raise MemoryError()
         try:
-            size = self.carve_memory(tape, <char *>start, n, everything)
+            size = carve_memory(&self.net, tape, <char *>start, n, everything)
             return size, [places(&tape[l], start) for l in range(self.net.L)]
         finally:
             PyMem_Free(tape)
@@ -897,17 +337,10 @@ cdef class Engine:
         if tape == NULL:
             raise MemoryError()
         memcpy(tape, self.net.memory, size)
-        self.carve_memory(tape, start, n, everything)
+        carve_memory(&self.net, tape, start, n, everything)
         return tape
 
-    cdef int workers(self, what_t what, Py_ssize_t rows, bint many) noexcept:
-        """How many workers mini-batches of so many rows are worth, one or many."""
-        cdef Py_ssize_t products = 3 if what in (TRAIN, DIFFERENTIATE) else 1
-        cdef Py_ssize_t least = self.work if many else WAKING * self.work
-        cdef Py_ssize_t work = products * rows * self.net.size
-        return <int>max(1, min(self.n_threads, work // least))
-
-    # --- what Network calls -----------------------------------------------------------
+    # --- tasks ------------------------------------------------------------------------
 
     cdef task_t new_task(self, what_t what, X, y=None, weight=None) except *:
         cdef task_t task
@@ -927,9 +360,12 @@ cdef class Engine:
     cdef int run_task(self, job_t job, task_t *task) except -1:
         """Have the job done by as many workers as it is worth."""
         net = &self.net
-        cdef int workers = self.workers(task.what, min(task.rows, task.data.n),
-                                        task.data.n - task.first > task.rows)
-        if (task.data.n - task.first) * net.size < QUICK:  # sooner done than let go
+        cdef bint many = task.data.n - task.first > task.rows
+        cdef int workers = worker_count(
+            net, task.what, min(task.rows, task.data.n), many
+        )
+        if (task.data.n - task.first) * net.size < QUICK:
+            # Cheaper than releasing the GIL.
             run_job(workers, net.rooms, net.room_size, job, task)
         else:
             with nogil:
@@ -957,7 +393,7 @@ cdef class Engine:
                 task.sums.total, task.sums.divisor = total, divisor
                 task.sums.accumulate, task.sums.steps = net.accumulate, 0
                 self.reserve_blocks((task.data.n - task.first - 1) // task.rows + 1)
-            task.late = False
+            task.out_of_time = False
             task.deadline = seconds_now() + <double>interrupts.SLICE
             self.run_task(walk, task)
             if task.what == TRAIN:
@@ -978,13 +414,24 @@ cdef class Engine:
             raise failure
         return 0
 
+    cdef task_t whole_task(self) except *:
+        """Of all parameters, without a mini-batch."""
+        cdef task_t task
+        memset(&task, 0, sizeof(task_t))
+        task.net, task.what = &self.net, TRAIN
+        task.data.n = task.rows = 1
+        self.reserve(1)
+        return task
+
+    # --- predictions and steps --------------------------------------------------------
+
     def predict(self, X, out, bint checks_X):
         """out = a[L] for a[0] = X.
 
-        False, with `out` half written, if it `checks_X` and X is not finite.
+        False, with `out` half written, where X is checked and not finite.
         """
         cdef task_t task = self.new_task(PREDICT, X)
-        task.looks = checks_X
+        task.checks_X = checks_X
         task.out = address(out, PyBUF_WRITABLE)
         task.rows = AT_ONCE
         with self:
@@ -1053,11 +500,11 @@ cdef class Engine:
         self, X, y, weight, bits, Py_ssize_t batch_size, double[::1] losses,
         double[::1] seconds, const double[::1] rates, arrays,
     ):
-        """Epoch after epoch that nobody looks at, for about a slice of time.
+        """Epoch after epoch, with nothing done in between, for about a slice of time.
 
         Parameters
         ----------
-        bits : NumPy bit generator that shuffles the rows, which nobody else uses
+        bits : NumPy bit generator that shuffles the rows, used by nothing else
             meanwhile, or None for the rows as they lie
         losses, seconds : array (epochs,), overwritten by each epoch's
         rates : learning rate of every step from here on, or None for `lr`
@@ -1099,8 +546,9 @@ cdef class Engine:
                 epochs.deadline = seconds_now() + <double>interrupts.SLICE
                 self.reserve(most_rows(&task), bits is not None)
                 self.reserve_blocks((task.data.n - 1) // batch_size + 1)
-                epochs.workers = self.workers(
-                    TRAIN, min(batch_size, task.data.n), task.data.n > batch_size
+                epochs.workers = worker_count(
+                    &self.net, TRAIN, min(batch_size, task.data.n),
+                    task.data.n > batch_size,
                 )
                 with nogil:
                     walk_epochs(&task, &epochs)
@@ -1120,14 +568,24 @@ cdef class Engine:
                 count_steps(&self.net, 1)
             memset(&self.net.sums, 0, sizeof(sums_t))
 
-    cdef task_t whole_task(self) except *:
-        """Of all parameters, without a mini-batch."""
+    def apply(self, gradient, moments, Py_ssize_t n):
+        """One optimizer step on all parameters from a stored gradient.
+
+        It is scaled in place where its norm is to be clipped.  `moments` are those of
+        the n rows it came from, or None.
+        """
         cdef task_t task
-        memset(&task, 0, sizeof(task_t))
-        task.net, task.what = &self.net, TRAIN
-        task.data.n = task.rows = 1
-        self.reserve(1)
-        return task
+        cdef char *gradient_at = address(gradient)
+        with self:
+            task = self.whole_task()
+            task.gradient = gradient_at
+            self.run_task(descend, &task)
+            count_steps(&self.net, 1)
+            self.net.seen += 1
+            if moments is not None:
+                follow_stored(&self.net, address(moments), n)
+
+    # --- derivatives ------------------------------------------------------------------
 
     def gradients(self, X, y, weight, gradient, dX, moments):
         """The loss; its gradient by the parameters, and by X unless dX is None.
@@ -1141,7 +599,7 @@ cdef class Engine:
         return mean_loss(&task)
 
     def training_loss(self, X, y, weight, moments):
-        """The loss that `gradients` returns, with no way back.
+        """The loss that `gradients` returns, without the derivatives.
 
         The moments of batch norm go into `moments` unless it is None.
         """
@@ -1154,23 +612,11 @@ cdef class Engine:
         with self:
             self.reserve(task.rows)
             self.run_task(walk, task)
-            self.copy_moments(self.net.memory, moments)
-        return 0
-
-    cdef int copy_moments(self, const memory_t *memory, moments) except -1:
-        cdef Py_ssize_t l
-        if moments is None:
-            return 0
-        cdef char *to = address(moments, PyBUF_WRITABLE)
-        for l in range(self.net.L):
-            layer = &self.net.layers[l]
-            if layer.norm == BATCH_NORM:
-                memcpy(to + layer.running_at, memory[l].moments,
-                       2 * layer.n_out * self.net.k.itemsize)
+            copy_moments(&self.net, self.net.memory, moments)
         return 0
 
     def forward(self, X, memory):
-        """Everything that a mini-batch leaves, in this memory; X may get noise."""
+        """The forward pass, kept in this memory; X may get noise."""
         cdef task_t task = self.new_task(PREDICT, X)
         address(X, PyBUF_WRITABLE)  # raises if it is not
         with self:
@@ -1196,14 +642,14 @@ cdef class Engine:
             try:
                 memcpy(task.tape[self.net.L - 1].delta, d_output_at, d_output.nbytes)
                 self.run_task(tape_backward, &task)
-                self.copy_moments(task.tape, moments)
+                copy_moments(&self.net, task.tape, moments)
             finally:
                 PyMem_Free(task.tape)
 
     def record(
         self, X, y, weight, gradient, dX, moments, memory, losses, d_output,
     ):
-        """`gradients`, with everything on the way to them in a tape of that size.
+        """`gradients`, with both passes kept in a tape of that size.
 
         X may get noise; w E of each sample goes into `losses`, float64 (n,), and the
         derivative by what the loss takes, a[L] or z[L-1], into `d_output` (n, n_L).
@@ -1222,57 +668,10 @@ cdef class Engine:
             try:
                 self.run_task(record, &task)
                 memcpy(losses_at, self.net.E, n * sizeof(double))
-                self.copy_moments(task.tape, moments)
+                copy_moments(&self.net, task.tape, moments)
             finally:
                 PyMem_Free(task.tape)
         return mean_loss(&task)
-
-    def apply(self, gradient, moments, Py_ssize_t n):
-        """One optimizer step on all parameters from a stored gradient.
-
-        It is scaled in place where its norm is to be clipped.  `moments` are those of
-        the n rows it came from, or None.
-        """
-        cdef task_t task
-        cdef char *gradient_at = address(gradient)
-        with self:
-            task = self.whole_task()
-            task.gradient = gradient_at
-            self.run_task(descend, &task)
-            count_steps(&self.net, 1)
-            self.net.seen += 1
-            if moments is not None:
-                self.follow(address(moments), n)
-
-    cdef void follow(self, const char *moments, Py_ssize_t n) noexcept:
-        """The running moments follow those of n rows."""
-        cdef Py_ssize_t l
-        cdef worker_t alone
-        memset(&alone, 0, sizeof(worker_t))
-        alone.count = 1
-        for l in range(self.net.L):
-            layer = &self.net.layers[l]
-            if layer.norm == BATCH_NORM and not layer.frozen:
-                self.net.k.follow(&alone, self.net.running + layer.running_at,
-                                  moments + layer.running_at, n, layer.n_out)
-
-    # --- a loss in Python -------------------------------------------------------------
-
-    cdef void ask(
-        self, const batch_t *batch, const char *out, char *delta, double scale,
-    ) noexcept:
-        """E and delta of a mini-batch from the loss function; NaN where it fails."""
-        cdef Py_ssize_t i
-        self.asking = True
-        try:
-            self.answer(batch, out, delta, scale)
-        except BaseException as error:
-            self.failure = error
-            self.net.failed = True
-            for i in range(batch.n):
-                self.net.E[i] = NAN
-        finally:
-            self.asking = False
 
     def losses(self, a, y, weight):
         """w E of rows whose outputs and targets lie in arrays, from the loss function.
@@ -1280,91 +679,19 @@ cdef class Engine:
         The function is called once, for a loss need not be a mean over its rows.
         """
         with self:
-            self.asking = True
+            self.in_custom_loss = True
             try:
                 return self.custom_loss.weighted(a, y, weight, 1.0)[0]
             finally:
-                self.asking = False
+                self.in_custom_loss = False
 
-    cdef object rows_of(self, const char *start, dtype, shape):
-        """A copy of what lies there: it may be kept."""
-        size = int(np.prod(shape)) * dtype.itemsize
-        seen = PyMemoryView_FromMemory(<char *>start, size, PyBUF_SIMPLE)
-        return np.frombuffer(seen, dtype).reshape(shape).copy()
-
-    cdef int answer(
-        self, const batch_t *batch, const char *out, char *delta, double scale,
-    ) except -1:
-        net = &self.net
-        cdef Py_ssize_t i, at, n = batch.n, n_out = net.layers[net.L - 1].n_out
-        cdef Py_ssize_t size = n_out * net.k.itemsize
-        targets = &batch.targets
-        a = self.rows_of(out, self.dtype, (n, n_out))
-        if targets.labels != NULL:
-            y = np.empty(n, np.int64)
-        else:
-            y = np.empty((n, n_out), self.dtype)
-        w = np.ones(n)
-        cdef char *y_at = address(y, PyBUF_WRITABLE)
-        cdef double *w_at = <double *>address(w, PyBUF_WRITABLE)
-        for i in range(n):
-            at = targets.order[i] if targets.order != NULL else i
-            if targets.labels != NULL:
-                (<int64_t *>y_at)[i] = targets.labels[at]
-            else:
-                memcpy(y_at + i * size, <const char *>targets.y + at * size, size)
-            if targets.weight != NULL:
-                w_at[i] = targets.weight[at]
-        E, d = self.custom_loss.weighted(a, y, w, scale)
-        memcpy(net.E, address(E), n * sizeof(double))
-        memcpy(delta, address(d), n * size)
-        return 0
-
-    # --- the short way for a mini-batch that needs no conversion ----------------------
+    # --- arrays that need no conversion -----------------------------------------------
 
     def accept(self, bint at_once, bint labels, double least, double most):
         """What `step_at_once` takes: labels for y, or targets in least .. most."""
         self.at_once, self.labels_allowed = at_once, labels
         self.least_target = max(least, -self.net.largest)
         self.most_target = min(most, self.net.largest)
-
-    cdef bint usable_rows(self, const plain_t *X) noexcept:
-        """Whether X is rows of finite numbers."""
-        net = &self.net
-        return (
-            X.kind == self.kind
-            and X.width == net.layers[0].n_in
-            and X.n > 0
-            and self.outside(X)
-            and net.k.all_between(X.at, X.n * X.width, -net.largest, net.largest)
-        )
-
-    cdef bint outside(self, const plain_t *it) noexcept:
-        """Whether it shares no memory with the parameters, which a step changes."""
-        cdef Py_ssize_t size = it.n * it.width * (
-            sizeof(int64_t) if it.kind == LABEL else self.net.k.itemsize
-        )
-        cdef char *end = self.net.parameters + self.net.size * self.net.k.itemsize
-        return it.at + size <= self.net.parameters or end <= it.at
-
-    cdef bint usable_targets(self, const plain_t *y, Py_ssize_t n) noexcept:
-        """Whether y is labels, or targets, of n samples that the loss can take."""
-        cdef Py_ssize_t i, n_out = self.net.layers[self.net.L - 1].n_out
-        cdef bint fits = True
-        if y.n != n or not self.outside(y):
-            return False
-        if y.kind == LABEL:
-            if not self.labels_allowed or y.ndim != 1:
-                return False
-            for i in range(n):
-                fits &= <uint64_t>(<const int64_t *>y.at)[i] < <uint64_t>n_out
-            return fits
-        if y.kind != self.kind or y.width != n_out:
-            return False
-        if y.ndim == 1 and self.labels_allowed:
-            return False
-        return self.net.k.all_between(y.at, n * n_out, self.least_target,
-                                      self.most_target)
 
     def step_at_once(self, X, y):
         """`train_step` on arrays that can be used where they lie, else None.
@@ -1373,214 +700,34 @@ cdef class Engine:
         """
         self.enter()
         try:
-            return self.step_if_plain(X, y)
+            return step_if_plain(self, X, y)
         finally:
             self.leave()
-
-    cdef object step_if_plain(self, X, y):
-        cdef plain_t rows = plain(X)
-        if not self.at_once or rows.ndim != 2 or not self.usable_rows(&rows):
-            return None
-        cdef plain_t targets = plain(y)
-        if targets.ndim == 0 or not self.usable_targets(&targets, rows.n):
-            return None
-        return self.step_plain(&rows, &targets)
 
     def learn_one_at_once(self, x, y):
         """`step_at_once` on a single row, with its label, its target or its targets."""
         self.enter()
         try:
-            return self.learn_if_plain(x, y)
+            return learn_if_plain(self, x, y)
         finally:
             self.leave()
-
-    cdef object learn_if_plain(self, x, y):
-        cdef plain_t row = plain(x), target
-        cdef int64_t label
-        cdef float y_f32
-        cdef double y_f64
-        if not self.at_once or row.ndim != 1:
-            return None
-        row.n, row.width = 1, row.n
-        if not self.usable_rows(&row):
-            return None
-        target = plain(y)
-        if target.ndim == 1 and target.kind != LABEL:
-            target.n, target.width, target.ndim = 1, target.n, 2
-        elif self.labels_allowed and isinstance(y, WHOLE):
-            try:
-                label = y
-            except OverflowError:
-                return None
-            target.kind, target.at = LABEL, <char *>&label
-            target.ndim, target.n, target.width = 1, 1, 1
-        elif isinstance(y, NUMBER):
-            try:
-                y_f64 = y
-            except OverflowError:
-                return None
-            y_f32 = <float>y_f64
-            target.kind = self.kind
-            target.at = <char *>&y_f32 if self.kind == c"f" else <char *>&y_f64
-            target.ndim, target.n, target.width = 1, 1, 1
-        else:
-            return None
-        if not self.usable_targets(&target, 1):
-            return None
-        return self.step_plain(&row, &target)
-
-    cdef object step_plain(self, const plain_t *rows, const plain_t *targets):
-        cdef task_t task
-        memset(&task, 0, sizeof(task_t))
-        task.net, task.what, task.deadline = &self.net, TRAIN, INFINITY
-        task.data.n, task.data.X, task.rows = rows.n, rows.at, rows.n
-        if targets.kind == LABEL:
-            task.data.targets.labels = <const int64_t *>targets.at
-        else:
-            task.data.targets.y = targets.at
-        self.run_step(&task)
-        return mean_loss(&task)
 
     def predict_at_once(self, X):
         """The outputs for an array that can be used where it lies, else None."""
         self.enter()
         try:
-            return self.predict_if_plain(X)
+            return predict_if_plain(self, X)
         finally:
             self.leave()
-
-    cdef object predict_if_plain(self, X):
-        cdef plain_t rows = plain(X)
-        cdef Py_ssize_t n_out = self.net.layers[self.net.L - 1].n_out
-        cdef bint single = rows.ndim == 1
-        if single:
-            rows.n, rows.width = 1, rows.n
-        if rows.ndim == 0 or rows.n > AT_ONCE or not self.usable_rows(&rows):
-            return None
-        out = np.empty(n_out if single else rows.n * n_out, self.dtype)
-        self.predict_plain(&rows, address(out, PyBUF_WRITABLE))
-        return out if single else out.reshape(rows.n, n_out)
 
     def predict_one_at_once(self, x, out):
         """The outputs of a single row in `out`, of their size, else None."""
         self.enter()
         try:
-            return self.predict_one_if_plain(x, out)
+            return predict_one_if_plain(self, x, out)
         finally:
             self.leave()
 
-    cdef object predict_one_if_plain(self, x, out):
-        cdef plain_t row = plain(x)
-        if row.ndim != 1:
-            return None
-        row.n, row.width = 1, row.n
-        if not self.usable_rows(&row):
-            return None
-        cdef Py_ssize_t size = self.net.k.itemsize
-        cdef char *to = address(out, PyBUF_WRITABLE)
-        cdef Py_ssize_t n_out = self.net.layers[self.net.L - 1].n_out
-        if row.at < to + n_out * size and to < row.at + row.width * size:
-            return None
-        self.predict_plain(&row, to)
-        return out
 
-    cdef int predict_plain(self, const plain_t *rows, char *out) except -1:
-        cdef task_t task
-        memset(&task, 0, sizeof(task_t))
-        task.net, task.what, task.deadline = &self.net, PREDICT, INFINITY
-        task.data.n, task.data.X, task.rows = rows.n, rows.at, rows.n
-        task.out = out
-        self.reserve(rows.n)
-        return self.run_task(walk, &task)
-
-
-cdef dict places(const memory_t *memory, size_t start):
-    """Where each part of a layer that there is begins, in bytes from `start`."""
-    found = {
-        "a": <size_t>memory.a, "f": <size_t>memory.f, "z": <size_t>memory.z,
-        "hat": <size_t>memory.hat, "inverse": <size_t>memory.inverse,
-        "moments": <size_t>memory.moments, "delta": <size_t>memory.delta,
-    }
-    return {name: at - start for name, at in found.items() if at}
-
-
-cdef double mean_loss(const task_t *task) noexcept nogil:
-    """The mean of w E; NaN if a loss was not finite."""
-    if not task.finite:
-        return NAN
-    return task.sums.total / task.sums.divisor if task.sums.divisor > 0 else 0.0
-
-
-cdef inline uint64_t high_product(uint64_t a, uint64_t b) noexcept nogil:
-    """a * b / 2^64, rounded down."""
-    cdef uint64_t low = 0xFFFFFFFF
-    cdef uint64_t a0 = a & low, a1 = a >> 32, b0 = b & low, b1 = b >> 32
-    cdef uint64_t middle = a1 * b0 + (a0 * b0 >> 32)
-    return a1 * b1 + (middle >> 32) + ((a0 * b1 + (middle & low)) >> 32)
-
-
-cdef void swap_places(
-    int64_t *order, const uint64_t *words, Py_ssize_t size,
-) noexcept nogil:
-    cdef Py_ssize_t i, j
-    for i in range(size - 1, 0, -1):
-        j = <Py_ssize_t>high_product(words[i], <uint64_t>(i + 1))
-        order[i], order[j] = order[j], order[i]
-
-
-def shuffle(int64_t[::1] order, const uint64_t[::1] words):
-    """Fisher and Yates's shuffle of `order` in place, from one random word a place.
-
-    For i = n-1 .. 1: swap order[i] and order[j], j = words[i] * (i + 1) / 2^64.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from bpcore.engine.engine import shuffle
-    >>> order = np.arange(3)
-    >>> shuffle(order, np.array([0, 0, 2**63], dtype=np.uint64))
-    >>> order
-    array([2, 0, 1])
-    """
-    cdef Py_ssize_t size = order.shape[0]
-    if size < 2:
-        return
-    if size < QUICK:  # sooner done than let go
-        swap_places(&order[0], &words[0], size)
-    else:
-        with nogil:
-            swap_places(&order[0], &words[0], size)
-
-
-def noise_key(uint64_t key, uint64_t i):
-    """The key of item i of the random stream `key`.
-
-    A mini-batch is an item of the network's seed, and what drops out of layer l the
-    item l + 1 of that; its input noise is item 0.
-
-    Examples
-    --------
-    >>> from bpcore.engine.engine import noise_key
-    >>> from bpcore.reference.layers import key_of
-    >>> noise_key(1, 2) == key_of(1, 2)
-    True
-    """
-    return key_of(key, i)
-
-
-def labels_below(const int64_t[::1] labels, int64_t n_out):
-    """Whether 0 <= labels[i] < n_out for every i, as a bool.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from bpcore.engine.engine import labels_below
-    >>> labels_below(np.array([0, 2]), 3), labels_below(np.array([0, -1]), 3)
-    (True, False)
-    """
-    cdef Py_ssize_t i
-    cdef bint below = True
-    with nogil:
-        for i in range(labels.shape[0]):
-            below &= <uint64_t>labels[i] < <uint64_t>n_out
-    return bool(below)
+include "loss.pxi"
+include "direct.pxi"
