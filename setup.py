@@ -58,6 +58,7 @@ DIRECTIVES = {
     "wraparound": False,
     "initializedcheck": DEBUG,
     "cdivision": True,
+    "freethreading_compatible": True,
 }
 
 # Kernels are built for one machine at a time; python.org's Python would ask for two.
@@ -67,7 +68,7 @@ if sys.platform == "darwin":
 KERNELS = "bpcore._kernels"
 CSRC = Path("src/bpcore/csrc")
 # Whatever a module may include: if one of them changes, it is built anew.
-INCLUDED = [*CSRC.glob("*.[ch]"), *Path("src/bpcore").glob("*.p[x][di]")]
+INCLUDED = [*CSRC.glob("*.[ch]"), *Path("src/bpcore").rglob("*.p[x][di]")]
 
 
 class BuildExt(build_ext):
@@ -168,7 +169,7 @@ setup(
     ext_modules=cythonize(
         [
             extension("bpcore.engine.cpu"),
-            extension("bpcore._engine"),
+            extension("bpcore.engine.engine"),
             extension(KERNELS),
         ],
         build_dir="build/cython",

@@ -47,7 +47,7 @@ def test_what_is_imported_by_a_computed_name_is_among_them(hook):
     names = {*hook["hiddenimports"]}
     for module in ("tracing", "tracing.flow", "graph", "graph.copies", "datasets"):
         assert f"bpcore.{module}" in names
-    assert {"bpcore._engine", "bpcore._kernels", "bpcore.show.figure"} <= names
+    assert {"bpcore.engine.engine", "bpcore._kernels", "bpcore.show.figure"} <= names
 
 
 def test_the_data_are_among_it(hook):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import bpcore as bp
-from bpcore import _engine, interrupts
+from bpcore import interrupts
+from bpcore.engine import engine
 
 QUIET = {"progress": False}
 RNG = np.random.default_rng(0)
@@ -54,7 +55,7 @@ def test_without_memory_for_a_workspace_nothing_changes(monkeypatch, use):
         raise MemoryError("none is left")
 
     with monkeypatch.context() as patch:
-        patch.setattr(_engine, "aligned_zeros", fail)
+        patch.setattr(engine, "aligned_zeros", fail)
         for n in (100, 5):  # 5 rows had one, which has gone for that of 100
             with pytest.raises(MemoryError, match="none is left"):
                 use(net, n)
@@ -67,7 +68,7 @@ def test_without_memory_for_a_workspace_nothing_changes(monkeypatch, use):
 def test_without_memory_for_gradients_nothing_changes(monkeypatch):
     net, twin = make(), make()
     USES["train_step"](net, 8), USES["train_step"](twin, 8)
-    memory, had = _engine.aligned_zeros, []
+    memory, had = engine.aligned_zeros, []
 
     def fail_later(size, dtype):
         if had:
@@ -77,7 +78,7 @@ def test_without_memory_for_gradients_nothing_changes(monkeypatch):
 
     options = {"epochs": 1, "batch_size": 8, "accumulate": 9, **QUIET}
     with monkeypatch.context() as patch:
-        patch.setattr(_engine, "aligned_zeros", fail_later)
+        patch.setattr(engine, "aligned_zeros", fail_later)
         with pytest.raises(MemoryError, match="none is left"):
             net.fit(X, Y, shuffle=False, **options)
     assert bits(net) == bits(twin)

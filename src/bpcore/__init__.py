@@ -64,7 +64,8 @@ below it::
       lbfgs                   the one optimizer that is not ours
       differences             steps without backpropagation
         numerical               derivatives of any function, from its values alone
-    _engine.pyx             one mini-batch forward, backward, updated; without the GIL
+    engine                  one mini-batch forward, backward, updated; without the GIL
+      interrupts              Ctrl-C, and the event that stops a thread
       csrc/team.h             the threads that share its work
     _kernels.pyx            every piece of arithmetic, callable alone: bp.kernels
       csrc/layer.h            its kernels in C, on the loop nest (nest.h), the register

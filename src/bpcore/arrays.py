@@ -18,8 +18,8 @@ from typing import Any, Literal, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bpcore._engine import labels_below
 from bpcore.engine.dispatch import kernels
+from bpcore.engine.engine import labels_below
 from bpcore.errstate import own_errstate
 
 #: An array of float32 or float64.

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from bpcore import _engine, arrays, checks
+from bpcore import arrays, checks
 from bpcore.batches.batch import Batch
 from bpcore.batches.weights import ClassWeight
+from bpcore.engine import engine
 from bpcore.errors import DivergenceError
 from bpcore.initializers import INITIALIZERS
 from bpcore.losses import Loss, LossFunction
@@ -139,7 +140,7 @@ class Network:
     """
 
     #: What makes the steps and predictions.
-    _engine_class: ClassVar[Any] = _engine.Engine
+    _engine_class: ClassVar[Any] = engine.Engine
 
     def __init__(
         self,

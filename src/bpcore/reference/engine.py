@@ -1,4 +1,4 @@
-"""The order of the kernels: ``bpcore._engine.Engine`` in NumPy."""
+"""The order of the kernels: ``bpcore.engine.engine`` in NumPy."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Layer:
 
 @methods_own_errstate
 class Engine:
-    """``bpcore._engine.Engine`` in NumPy: same methods, same order, same buffers."""
+    """The compiled ``Engine`` in NumPy: same methods, same order, same buffers."""
 
     #: Whether it can go through several epochs at a time.
     runs_epochs = False

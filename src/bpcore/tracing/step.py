@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from bpcore._engine import noise_key
 from bpcore.activations import ACTIVATIONS
 from bpcore.engine.dispatch import kernels
+from bpcore.engine.engine import noise_key
 from bpcore.errstate import own_errstate
 from bpcore.losses import CrossEntropy
 from bpcore.model.design import Design

@@ -149,7 +149,7 @@ cdef void propagate_pass(
     here = &memory[l - 1]
     cdef bint apart = below.f == SOFTMAX and below.dropout > 0
     net.k.propagate(worker, here.delta, memory[l].delta, net.parameters + layer.W_at,
-                    here.z if below.of_z else here.f, n, layer.n_in, layer.n_out,
+                    here.z if below.needs_z else here.f, n, layer.n_in, layer.n_out,
                     IDENTITY if apart else below.f)
     if below.dropout > 0:
         meet(worker)
@@ -166,7 +166,7 @@ cdef void times_derivative_pass(
     """delta[l] = delta[l] * f'[l](z[l])"""
     layer = &net.layers[l]
     here = &memory[l]
-    net.k.times_derivative(worker, here.delta, here.z if layer.of_z else here.f, n,
+    net.k.times_derivative(worker, here.delta, here.z if layer.needs_z else here.f, n,
                            layer.n_out, layer.f)
 
 
@@ -194,144 +194,6 @@ cdef void limit_pass(
         meet(worker)
         net.k.limit_norms(worker, net.parameters + layer.W_at, net.max_norm,
                           layer.n_in, layer.n_out)
-
-
-# --- steps from a stored gradient -----------------------------------------------------
-
-
-cdef void clip_pass(
-    const net_t *net, const worker_t *worker, char *gradient, double scale,
-) noexcept nogil:
-    """g = scale g min(1, clip_norm / (||scale g|| + 1e-6))"""
-    cdef double length, factor = scale
-    if net.clip_norm > 0:
-        length = scale * net.k.norm(worker, net.squares, gradient, net.size)
-        if length + 1e-6 > net.clip_norm:
-            factor *= net.clip_norm / (length + 1e-6)
-        meet(worker)
-    if factor != 1:
-        net.k.scale(worker, gradient, factor, net.size)
-        meet(worker)
-
-
-cdef void descend_pass(
-    const net_t *net, const worker_t *worker, const char *gradient,
-) noexcept nogil:
-    """One optimizer step on all parameters from a stored gradient."""
-    cdef Py_ssize_t l
-    for l in range(net.L):
-        layer = &net.layers[l]
-        if layer.frozen:
-            continue
-        net.k.descend(worker, net.parameters + layer.W_at,
-                      within(net.state, layer.W_at), gradient + layer.W_at,
-                      layer.n_in * layer.n_out, &net.groups[2 * l])
-        descend_vectors(net, worker, l, gradient + layer.b_at,
-                        gradient + layer.gain_at)
-        limit_pass(net, worker, l)
-    meet(worker)
-
-
-cdef void step_from_stored(
-    const net_t *net, const worker_t *worker, char *gradient, double scale,
-    sums_t *sums,
-) noexcept nogil:
-    """A step from `scale` times a stored gradient, clipped."""
-    clip_pass(net, worker, gradient, scale)
-    descend_pass(net, worker, gradient)
-    sums.steps += 1
-
-
-cdef void clear_frozen(const net_t *net, char *gradient) noexcept nogil:
-    """Zeros for the frozen layers, whose gradient is not computed."""
-    cdef Py_ssize_t l, end
-    for l in range(net.L):
-        if net.layers[l].frozen:
-            end = net.size * net.k.itemsize
-            if l < net.L - 1:
-                end = net.layers[l + 1].W_at
-            memset(gradient + net.layers[l].W_at, 0, end - net.layers[l].W_at)
-
-
-# --- gradients that wait --------------------------------------------------------------
-#
-# The gradient of a step of m mini-batches is the sum of theirs, as a binary tree over
-# their numbers 0 .. m-1:
-#
-#     S(0, i) = gradient of mini-batch i
-#     S(j, i) = S(j-1, 2i) + S(j-1, 2i+1)      of mini-batches i 2^j .. (i+1) 2^j - 1
-#
-# in which what is missing adds nothing: mini-batches from m on, and those whose weights
-# are all 0.  After i mini-batches the blocks that wait are those of the ones in i, from
-# the highest on: a binary counter.  They lie one after the other in net.blocks, where a
-# sum takes the place of its left half.
-
-
-cdef inline int ones(uint64_t i) noexcept nogil:
-    """How many bits of i are set."""
-    cdef int count = 0
-    while i:
-        i &= i - 1
-        count += 1
-    return count
-
-
-cdef inline int bit_length(uint64_t i) noexcept nogil:
-    """The number of the highest bit of i that is set, from 1; 0 of 0."""
-    cdef int count = 0
-    while i >> count:
-        count += 1
-    return count
-
-
-cdef void join_blocks(
-    const net_t *net, const worker_t *worker, sums_t *sums, int right,
-) noexcept nogil:
-    """blocks[right - 1] += blocks[right], of which either may be missing.
-
-    Each worker adds the same elements every time: no need to meet in between.
-    """
-    cdef Py_ssize_t first, end, size = net.k.itemsize
-    cdef uint64_t has_left = <uint64_t>1 << (right - 1), has_right = has_left << 1
-    if sums.present & has_right:
-        if sums.present & has_left:
-            net.k.add(worker, net.blocks[right - 1], net.blocks[right], net.size)
-        else:
-            share(worker, net.size, 64, &first, &end)
-            memcpy(net.blocks[right - 1] + first * size,
-                   net.blocks[right] + first * size, (end - first) * size)
-        sums.present = sums.present & ~has_right | has_left
-
-
-cdef void wait_pass(
-    const net_t *net, const worker_t *worker, sums_t *sums, int block, bint present,
-) noexcept nogil:
-    """One more mini-batch, whose gradient lies in `block`, waits for a step."""
-    cdef Py_ssize_t i = sums.waiting
-    if present:
-        sums.present |= <uint64_t>1 << block
-    while i & 1:  # it ends a block: the one before it is the left half
-        join_blocks(net, worker, sums, block)
-        block -= 1
-        i >>= 1
-    sums.waiting += 1
-    meet(worker)
-
-
-cdef void flush_pass(
-    const net_t *net, const worker_t *worker, sums_t *sums,
-) noexcept nogil:
-    """A step from all gradients that wait, if there are any."""
-    cdef int block
-    for block in range(ones(sums.waiting) - 1, 0, -1):
-        join_blocks(net, worker, sums, block)
-    meet(worker)
-    if sums.present:
-        step_from_stored(net, worker, net.blocks[0], 1 / sums.waiting_divisor, sums)
-    sums.waiting, sums.waiting_divisor, sums.present = 0, 0, 0
-
-
-# --- a step ---------------------------------------------------------------------------
 
 
 cdef double weight_sum(const net_t *net, const batch_t *batch) noexcept nogil:
@@ -370,9 +232,9 @@ cdef void loss_pass(
     cdef double scale = 1 / divisor if divisor > 0 else 0
     cdef char *delta = memory[net.L - 1].delta
     last = &net.layers[net.L - 1]
-    if net.asks:
+    if net.custom_loss:
         if worker.index == 0:
-            ask(net, batch, out, delta, scale)
+            custom_loss_pass(net, batch, out, delta, scale)
         meet(worker)
     else:
         net.k.loss(worker, net.E, delta, out, &batch.targets, scale, n, last.n_out,
@@ -382,6 +244,14 @@ cdef void loss_pass(
     meet(worker)
     for i in range(n):
         total[0] += net.E[i]
+
+
+cdef void custom_loss_pass(
+    const net_t *net, const batch_t *batch, const char *out, char *delta, double scale,
+) noexcept nogil:
+    """E and delta from a Python function."""
+    with gil:
+        evaluate_custom_loss(<Engine>net.custom_loss, batch, out, delta, scale)
 
 
 cdef bint moments_fit(const net_t *net) noexcept nogil:

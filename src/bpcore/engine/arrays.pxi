@@ -1,4 +1,4 @@
-# --- arrays ---------------------------------------------------------------------------
+"""Arrays of Python, as far as they can be used where they lie."""
 
 
 cdef char *address(object array, int flags=PyBUF_SIMPLE) except? NULL:
@@ -51,3 +51,26 @@ cdef plain_t plain(object array) noexcept:
         it.n, it.width = view.shape[0], view.shape[1] if view.ndim == 2 else 1
     PyBuffer_Release(&view)
     return it
+
+
+# What a target of one number may be.
+cdef tuple WHOLE = (int, np.integer)
+cdef tuple NUMBER = (float, int, np.floating, np.integer)
+
+
+def labels_below(const int64_t[::1] labels, int64_t n_out):
+    """Whether 0 <= labels[i] < n_out for every i, as a bool.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.engine.engine import labels_below
+    >>> labels_below(np.array([0, 2]), 3), labels_below(np.array([0, -1]), 3)
+    (True, False)
+    """
+    cdef Py_ssize_t i
+    cdef bint below = True
+    with nogil:
+        for i in range(labels.shape[0]):
+            below &= <uint64_t>labels[i] < <uint64_t>n_out
+    return bool(below)

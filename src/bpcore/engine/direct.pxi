@@ -1,0 +1,140 @@
+"""Mini-batches that need no conversion, straight from Python."""
+
+
+cdef bint usable_rows(Engine engine, const plain_t *X) noexcept:
+    """Whether X is rows of finite numbers."""
+    net = &engine.net
+    return (
+        X.kind == engine.kind
+        and X.width == net.layers[0].n_in
+        and X.n > 0
+        and outside(engine, X)
+        and net.k.all_between(X.at, X.n * X.width, -net.largest, net.largest)
+    )
+
+
+cdef bint outside(Engine engine, const plain_t *it) noexcept:
+    """Whether it shares no memory with the parameters, which a step changes."""
+    cdef Py_ssize_t size = it.n * it.width * (
+        sizeof(int64_t) if it.kind == LABEL else engine.net.k.itemsize
+    )
+    cdef char *end = engine.net.parameters + engine.net.size * engine.net.k.itemsize
+    return it.at + size <= engine.net.parameters or end <= it.at
+
+
+cdef bint usable_targets(Engine engine, const plain_t *y, Py_ssize_t n) noexcept:
+    """Whether y is labels, or targets, of n samples that the loss can take."""
+    cdef Py_ssize_t i, n_out = engine.net.layers[engine.net.L - 1].n_out
+    cdef bint fits = True
+    if y.n != n or not outside(engine, y):
+        return False
+    if y.kind == LABEL:
+        if not engine.labels_allowed or y.ndim != 1:
+            return False
+        for i in range(n):
+            fits &= <uint64_t>(<const int64_t *>y.at)[i] < <uint64_t>n_out
+        return fits
+    if y.kind != engine.kind or y.width != n_out:
+        return False
+    if y.ndim == 1 and engine.labels_allowed:
+        return False
+    return engine.net.k.all_between(y.at, n * n_out, engine.least_target,
+                                    engine.most_target)
+
+
+cdef object step_if_plain(Engine engine, X, y):
+    cdef plain_t rows = plain(X)
+    if not engine.at_once or rows.ndim != 2 or not usable_rows(engine, &rows):
+        return None
+    cdef plain_t targets = plain(y)
+    if targets.ndim == 0 or not usable_targets(engine, &targets, rows.n):
+        return None
+    return step_plain(engine, &rows, &targets)
+
+
+cdef object learn_if_plain(Engine engine, x, y):
+    cdef plain_t row = plain(x), target
+    cdef int64_t label
+    cdef float y_f32
+    cdef double y_f64
+    if not engine.at_once or row.ndim != 1:
+        return None
+    row.n, row.width = 1, row.n
+    if not usable_rows(engine, &row):
+        return None
+    target = plain(y)
+    if target.ndim == 1 and target.kind != LABEL:
+        target.n, target.width, target.ndim = 1, target.n, 2
+    elif engine.labels_allowed and isinstance(y, WHOLE):
+        try:
+            label = y
+        except OverflowError:
+            return None
+        target.kind, target.at = LABEL, <char *>&label
+        target.ndim, target.n, target.width = 1, 1, 1
+    elif isinstance(y, NUMBER):
+        try:
+            y_f64 = y
+        except OverflowError:
+            return None
+        y_f32 = <float>y_f64
+        target.kind = engine.kind
+        target.at = <char *>&y_f32 if engine.kind == c"f" else <char *>&y_f64
+        target.ndim, target.n, target.width = 1, 1, 1
+    else:
+        return None
+    if not usable_targets(engine, &target, 1):
+        return None
+    return step_plain(engine, &row, &target)
+
+
+cdef object step_plain(Engine engine, const plain_t *rows, const plain_t *targets):
+    cdef task_t task
+    memset(&task, 0, sizeof(task_t))
+    task.net, task.what, task.deadline = &engine.net, TRAIN, INFINITY
+    task.data.n, task.data.X, task.rows = rows.n, rows.at, rows.n
+    if targets.kind == LABEL:
+        task.data.targets.labels = <const int64_t *>targets.at
+    else:
+        task.data.targets.y = targets.at
+    engine.run_step(&task)
+    return mean_loss(&task)
+
+
+cdef object predict_if_plain(Engine engine, X):
+    cdef plain_t rows = plain(X)
+    cdef Py_ssize_t n_out = engine.net.layers[engine.net.L - 1].n_out
+    cdef bint single = rows.ndim == 1
+    if single:
+        rows.n, rows.width = 1, rows.n
+    if rows.ndim == 0 or rows.n > AT_ONCE or not usable_rows(engine, &rows):
+        return None
+    out = np.empty(n_out if single else rows.n * n_out, engine.dtype)
+    predict_plain(engine, &rows, address(out, PyBUF_WRITABLE))
+    return out if single else out.reshape(rows.n, n_out)
+
+
+cdef object predict_one_if_plain(Engine engine, x, out):
+    cdef plain_t row = plain(x)
+    if row.ndim != 1:
+        return None
+    row.n, row.width = 1, row.n
+    if not usable_rows(engine, &row):
+        return None
+    cdef Py_ssize_t size = engine.net.k.itemsize
+    cdef char *to = address(out, PyBUF_WRITABLE)
+    cdef Py_ssize_t n_out = engine.net.layers[engine.net.L - 1].n_out
+    if row.at < to + n_out * size and to < row.at + row.width * size:
+        return None
+    predict_plain(engine, &row, to)
+    return out
+
+
+cdef int predict_plain(Engine engine, const plain_t *rows, char *out) except -1:
+    cdef task_t task
+    memset(&task, 0, sizeof(task_t))
+    task.net, task.what, task.deadline = &engine.net, PREDICT, INFINITY
+    task.data.n, task.data.X, task.rows = rows.n, rows.at, rows.n
+    task.out = out
+    engine.reserve(rows.n)
+    return engine.run_task(walk, &task)

@@ -1,0 +1,54 @@
+"""A loss that is a Python function."""
+
+
+cdef void evaluate_custom_loss(
+    Engine engine, const batch_t *batch, const char *out, char *delta, double scale,
+) noexcept:
+    """E and delta of a mini-batch from the loss function; NaN where it fails."""
+    cdef Py_ssize_t i
+    engine.in_custom_loss = True
+    try:
+        answer(engine, batch, out, delta, scale)
+    except BaseException as error:
+        engine.failure = error
+        engine.net.failed = True
+        for i in range(batch.n):
+            engine.net.E[i] = NAN
+    finally:
+        engine.in_custom_loss = False
+
+
+cdef int answer(
+    Engine engine, const batch_t *batch, const char *out, char *delta, double scale,
+) except -1:
+    net = &engine.net
+    cdef Py_ssize_t i, at, n = batch.n, n_out = net.layers[net.L - 1].n_out
+    cdef Py_ssize_t size = n_out * net.k.itemsize
+    targets = &batch.targets
+    a = rows_of(out, engine.dtype, (n, n_out))
+    if targets.labels != NULL:
+        y = np.empty(n, np.int64)
+    else:
+        y = np.empty((n, n_out), engine.dtype)
+    w = np.ones(n)
+    cdef char *y_at = address(y, PyBUF_WRITABLE)
+    cdef double *w_at = <double *>address(w, PyBUF_WRITABLE)
+    for i in range(n):
+        at = targets.order[i] if targets.order != NULL else i
+        if targets.labels != NULL:
+            (<int64_t *>y_at)[i] = targets.labels[at]
+        else:
+            memcpy(y_at + i * size, <const char *>targets.y + at * size, size)
+        if targets.weight != NULL:
+            w_at[i] = targets.weight[at]
+    E, d = engine.custom_loss.weighted(a, y, w, scale)
+    memcpy(net.E, address(E), n * sizeof(double))
+    memcpy(delta, address(d), n * size)
+    return 0
+
+
+cdef object rows_of(const char *start, dtype, shape):
+    """A copy of what lies there: it may be kept."""
+    size = int(np.prod(shape)) * dtype.itemsize
+    seen = PyMemoryView_FromMemory(<char *>start, size, PyBUF_SIMPLE)
+    return np.frombuffer(seen, dtype).reshape(shape).copy()

@@ -1,0 +1,206 @@
+"""A network, its mini-batches and its tasks, as the workers see them."""
+
+
+cdef enum:
+    ALIGNMENT = 64
+    # Multiply-adds of a step, for each worker, from which another one pays; and so many
+    # times that where it must be woken for this step alone (docs/decisions.md).
+    WORK = 1_000_000
+    WAKING = 8
+    # Multiply-adds of a pass: tasks of fewer keep the GIL, since releasing it takes
+    # longer; runs of such steps read the clock every CLOCK_EVERY-th time.
+    QUICK = 20_000
+    CLOCK_EVERY = 16
+    # Rows that are predicted or evaluated at a time.
+    AT_ONCE = 256
+    # Bits of the number of mini-batches that make one step together.
+    MOST_BLOCKS = 64
+
+
+cdef struct layer_t:
+    Py_ssize_t n_in
+    Py_ssize_t n_out
+    activation_t f
+    normalisation_t norm
+    double dropout
+    bint needs_z         # whether f' is read from z, else from f(z),
+    bint keeps_f         # and whether that is another array than a
+    bint frozen
+    Py_ssize_t W_at      # bytes from the start of a parameter-sized buffer
+    Py_ssize_t b_at
+    Py_ssize_t gain_at
+    Py_ssize_t running_at
+
+
+# What is kept of a layer and one mini-batch.
+cdef struct memory_t:
+    char *a              # (n, n_out)
+    char *f              # f(z) before units drop out: a itself, or another array
+    char *z              # NULL where it is not needed
+    char *hat            # normalised (n, n_out)
+    char *inverse        # 1 / sqrt(variance + eps), (max(n, n_out),)
+    char *moments        # mean and variance of the mini-batch, (2, n_out)
+    char *delta          # dE/dz, and in its place then dE/du of a normalised layer
+
+
+# One mini-batch: X (n, n_0) and its targets.
+cdef struct batch_t:
+    Py_ssize_t n
+    const char *X
+    targets_t targets
+
+
+# Sums over the mini-batches so far.
+cdef struct sums_t:
+    double total                    # sum of w E, whose mean is total / divisor
+    double divisor                  # rows, or the sum of w
+    Py_ssize_t waiting              # mini-batches whose gradients wait for a step,
+    double waiting_divisor          # the divisor of their mean,
+    uint64_t present                # bit b: net.blocks[b] holds a sum of them
+    int64_t steps                   # made
+    Py_ssize_t accumulate           # mini-batches for a step
+
+
+# A network as the workers see it: nothing of Python but `custom_loss`.
+cdef struct net_t:
+    const kernel_table *k
+    Py_ssize_t L, widest, size      # layers, units of the widest, parameters
+    layer_t *layers
+    loss_t loss
+    double loss_setting
+    bint loss_takes_z
+    activation_t f_last             # what the loss takes is f_last(z[L-1])
+    void *custom_loss               # the Engine, where the loss is a Python function
+    bint failed                     # which raised an error
+    double largest                  # finite number of the dtype
+    char *parameters
+    char *state
+    char *folded                    # parameters without batch norm
+    char *running                   # moments of the layers with batch norm
+    # Training.
+    optimizer_t *groups             # of W[0], b[0], W[1], b[1], ...
+    double lr, prepared_lr
+    bint timed                      # whether a step depends on its number
+    double max_norm, clip_norm      # 0: none
+    Py_ssize_t lowest               # layer that is not frozen
+    Py_ssize_t accumulate           # mini-batches for a step
+    bint by_weights                 # a mini-batch's divisor is its sum of w, not rows
+    bint batch_norm                 # of a layer: no mini-batch is a row alone
+    int64_t *steps                  # made by the optimizer,
+    int64_t *seen                   # mini-batches used,
+    int64_t *layer_steps            # steps made on each layer
+    uint64_t seed                   # of what is random while training
+    double input_noise
+    bint draws                      # whether anything is random while training
+    sums_t sums
+    # The workspace.
+    memory_t *memory                # whose layers take turns at two deltas
+    char *dshift
+    char *dgain
+    double *E
+    char *gathered                  # rows of X
+    double *squares                 # partial sums of a norm
+    char *rooms
+    Py_ssize_t room_size
+    Py_ssize_t n_threads            # workers at most, one for every
+    Py_ssize_t work                 # multiply-adds of a step
+    # Stored gradients, of blocks of mini-batches while they wait for a step.
+    char *blocks[MOST_BLOCKS]
+
+
+cdef enum what_t:
+    PREDICT
+    EVALUATE
+    TRAIN
+    DIFFERENTIATE
+    TRAINING_LOSS
+
+
+# A task of the engine, and its results.
+cdef struct task_t:
+    net_t *net
+    what_t what
+    batch_t data
+    Py_ssize_t first                # row to go on from
+    Py_ssize_t rows                 # of a mini-batch
+    Py_ssize_t most                 # mini-batches, 0 for any number
+    double deadline
+    Py_ssize_t batches              # mini-batches that were made
+    bint ends                       # whether gradients that wait at the end are used
+    const double *rates             # learning rate of every step, or NULL
+    Py_ssize_t n_rates
+    sums_t sums
+    uint64_t key                    # of this mini-batch
+    bint finite                     # every loss, and X where it is checked
+    bint checks_X                   # whether predictions stop where X is not finite
+    bint out_of_time
+    bint X_not_finite
+    char *out                       # where predictions go
+    char *gradient                  # where derivatives go
+    char *dX
+    memory_t *tape
+
+
+cdef int describe(net_t *net, kernels, dtype, design) except -1:
+    """Fill in what a Design says, with the offsets of its Layout in bytes."""
+    cdef Py_ssize_t l, size
+    net.k = <const kernel_table *>PyCapsule_GetPointer(
+        kernels.table(dtype), "bpcore.kernel_table"
+    )
+    net.L, size = len(design.sizes) - 1, net.k.itemsize
+    net.layers = <layer_t *>PyMem_Calloc(net.L, sizeof(layer_t))
+    net.memory = <memory_t *>PyMem_Calloc(net.L, sizeof(memory_t))
+    net.groups = <optimizer_t *>PyMem_Calloc(2 * net.L, sizeof(optimizer_t))
+    if net.layers == NULL or net.memory == NULL or net.groups == NULL:
+        raise MemoryError()
+    for l in range(net.L):
+        layer = &net.layers[l]
+        layer.n_in, layer.n_out = design.sizes[l], design.sizes[l + 1]
+        layer.f = <activation_t><int>kernels.ACTIVATIONS[design.activations[l]]
+        layer.norm = <normalisation_t><int>kernels.NORMALISATIONS[design.norms[l]]
+        layer.dropout = design.dropout[l]
+        layer.needs_z, layer.keeps_f = design.of_z[l], design.keeps_f[l]
+        offsets = design.layout.offsets[l]
+        layer.W_at, layer.b_at = offsets.W * size, offsets.b * size
+        layer.gain_at, layer.running_at = offsets.gain * size, offsets.moments * size
+        net.batch_norm |= layer.norm == BATCH_NORM
+        net.widest = max(net.widest, layer.n_out)
+    net.size = design.layout.size
+    net.largest = np.finfo(dtype).max
+    net.loss_takes_z = design.loss_takes_z
+    net.f_last = IDENTITY if design.loss_takes_z else net.layers[net.L - 1].f
+    if not design.asks:
+        net.loss = <loss_t><int>kernels.LOSSES[design.loss_kernel]
+        net.loss_setting = design.loss_setting
+    net.input_noise, net.seed = design.input_noise, design.seed
+    net.draws, net.by_weights = design.random, design.by_weights
+    net.accumulate = 1
+    return 0
+
+
+cdef int set_groups(
+    net_t *net, rules, optimizer, lr_factors, Py_ssize_t state_apart,
+) except -1:
+    """The settings of every parameter group; a layer whose factor is 0 is frozen."""
+    cdef Py_ssize_t l, i
+    cdef dict known_rules = rules
+    cdef optimizer_t before
+    groups = optimizer.groups()
+    net.timed = False
+    for l in range(net.L):
+        net.layers[l].frozen = lr_factors[l] == 0
+        for i in range(2):
+            group = &net.groups[2 * l + i]
+            before = group[0]
+            group[0] = optimizer_of(groups[i], known_rules)
+            carry_powers(group, &before)
+            group.lr_factor *= <double>lr_factors[l]
+            group.state_apart = state_apart
+            net.timed |= not groups[i]["rule"].startswith("plain")
+    net.lowest = 0
+    while net.lowest < net.L and net.layers[net.lowest].frozen:
+        net.lowest += 1
+    net.max_norm = optimizer.max_norm or 0
+    net.clip_norm = optimizer.clip_norm or 0
+    net.prepared_lr = NAN
+    return 0

@@ -1,0 +1,58 @@
+"""What is random: the order of the rows, and the keys of noise."""
+
+
+cdef inline uint64_t high_product(uint64_t a, uint64_t b) noexcept nogil:
+    """a * b / 2^64, rounded down."""
+    cdef uint64_t low = 0xFFFFFFFF
+    cdef uint64_t a0 = a & low, a1 = a >> 32, b0 = b & low, b1 = b >> 32
+    cdef uint64_t middle = a1 * b0 + (a0 * b0 >> 32)
+    return a1 * b1 + (middle >> 32) + ((a0 * b1 + (middle & low)) >> 32)
+
+
+cdef void swap_places(
+    int64_t *order, const uint64_t *words, Py_ssize_t size,
+) noexcept nogil:
+    cdef Py_ssize_t i, j
+    for i in range(size - 1, 0, -1):
+        j = <Py_ssize_t>high_product(words[i], <uint64_t>(i + 1))
+        order[i], order[j] = order[j], order[i]
+
+
+def shuffle(int64_t[::1] order, const uint64_t[::1] words):
+    """Fisher and Yates's shuffle of `order` in place, from one random word a place.
+
+    For i = n-1 .. 1: swap order[i] and order[j], j = words[i] * (i + 1) / 2^64.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.engine.engine import shuffle
+    >>> order = np.arange(3)
+    >>> shuffle(order, np.array([0, 0, 2**63], dtype=np.uint64))
+    >>> order
+    array([2, 0, 1])
+    """
+    cdef Py_ssize_t size = order.shape[0]
+    if size < 2:
+        return
+    if size < QUICK:  # cheaper than releasing the GIL
+        swap_places(&order[0], &words[0], size)
+    else:
+        with nogil:
+            swap_places(&order[0], &words[0], size)
+
+
+def noise_key(uint64_t key, uint64_t i):
+    """The key of item i of the random stream `key`.
+
+    A mini-batch is an item of the network's seed, and what drops out of layer l the
+    item l + 1 of that; its input noise is item 0.
+
+    Examples
+    --------
+    >>> from bpcore.engine.engine import noise_key
+    >>> from bpcore.reference.layers import key_of
+    >>> noise_key(1, 2) == key_of(1, 2)
+    True
+    """
+    return key_of(key, i)
