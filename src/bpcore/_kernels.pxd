@@ -21,7 +21,9 @@ cdef extern from "csrc/types.h" nogil:
         BATCH_NORM "BPCORE_BATCH_NORM"
 
     ctypedef enum rule_t "bpcore_rule":
-        pass
+        PLAIN "BPCORE_PLAIN"
+        PLAIN_MOMENTUM "BPCORE_PLAIN_MOMENTUM"
+        PLAIN_NESTEROV "BPCORE_PLAIN_NESTEROV"
 
     ctypedef enum elementary_t "bpcore_elementary":
         pass

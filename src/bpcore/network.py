@@ -601,7 +601,7 @@ class Network:
         (2.0, 0.0)
         """
         loss: float | None = None
-        if self._learner.scheduled:
+        if self._engine.scheduled:
             self._learner.set_lr()
         if sample_weight is None and class_weight is None:
             loss = self._engine.step_at_once(X, y)
@@ -646,7 +646,7 @@ class Network:
         >>> net.learn_one(x, 1) < first
         True
         """
-        if self._learner.scheduled:
+        if self._engine.scheduled:
             self._learner.set_lr()
         loss: float | None = self._engine.learn_one_at_once(x, y)
         if loss is None:

@@ -10,6 +10,15 @@ cdef char *address(object array, int flags=PyBUF_SIMPLE) except? NULL:
     return start
 
 
+cdef char *whole(str name, array, dtype, shape) except? NULL:
+    """Where a writable C-contiguous array of that dtype and shape begins."""
+    if type(array) is not np.ndarray or array.dtype != dtype:
+        raise TypeError(f"{name} must be an array of dtype {dtype}; got {array!r:.80}")
+    if array.shape != shape or not array.flags.c_contiguous:
+        raise ValueError(f"{name} must have shape {shape}; got {array.shape}")
+    return address(array, PyBUF_WRITABLE)
+
+
 cdef inline char *part(char *start, Py_ssize_t *at, Py_ssize_t size) noexcept nogil:
     """The next `size` bytes from `start`; `at` moves to the cache line after them."""
     cdef char *here = start + at[0] if start != NULL else NULL

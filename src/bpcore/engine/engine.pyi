@@ -6,12 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore.model.design import Design
-from bpcore.optimizers import Optimizer
+from bpcore.model.state import State
 
 _Array = NDArray[Any]
 
 class Engine:
     runs_epochs: bool
+    state: State
+    scheduled: bool
     capacity: int
     gathers: bool
     n_threads: int
@@ -22,10 +24,7 @@ class Engine:
         kernels: ModuleType,
         dtype: str,
         design: Design,
-        parameters: _Array,
-        running: _Array | None,
-        folded: _Array | None,
-        counters: NDArray[np.int64],
+        state: State,
     ) -> None: ...
     def __enter__(self) -> Self: ...
     @staticmethod
@@ -36,16 +35,7 @@ class Engine:
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None: ...
-    def use_optimizer(
-        self,
-        optimizer: Optimizer,
-        lr_factors: Sequence[float],
-        state: _Array | None,
-        state_apart: int,
-    ) -> None: ...
-    def accept(
-        self, at_once: bool, labels: bool, least: float, most: float
-    ) -> None: ...
+    def use(self, state: State) -> None: ...
     def step_at_once(self, X: object, y: object) -> float | None: ...
     def learn_one_at_once(self, x: object, y: object) -> float | None: ...
     def predict_at_once(self, X: object) -> _Array | None: ...

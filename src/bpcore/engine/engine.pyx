@@ -66,6 +66,9 @@ from bpcore._kernels cimport (
     BATCH_NORM,
     IDENTITY,
     NOT_NORMALISED,
+    PLAIN,
+    PLAIN_MOMENTUM,
+    PLAIN_NESTEROV,
     SOFTMAX,
     SQUARES,
     activation_t,
@@ -127,19 +130,18 @@ cdef class Engine:
     kernels : module ``bpcore._kernels``, whose build in use is taken
     dtype : "float32" or "float64"
     design : Design, what the network is made of
-    parameters : writable flat array, kept alive
-    running, folded : writable flat arrays for batch norm, or None without it
-    counters : int64 array (2 + L,): steps made, mini-batches used, steps of each layer
+    state : State, what is trained
     """
 
     cdef net_t net
-    cdef object kernels, kept, workspace, custom_loss, failure
-    cdef object kept_state
+    cdef object kernels, folded, workspace, custom_loss, failure
     cdef list blocks
-    cdef object dtype
+    cdef object dtype, layout
     cdef char kind
-    cdef bint at_once, labels_allowed, in_custom_loss
+    cdef bint direct, at_once, labels_allowed, in_custom_loss
     cdef double least_target, most_target
+    cdef readonly object state
+    cdef readonly bint scheduled  # whether the learning rate of its optimizer changes
     cdef readonly Py_ssize_t capacity
     cdef readonly bint gathers
     cdef lock_t lock  # owner thread and depth: the owner may enter again
@@ -152,29 +154,28 @@ cdef class Engine:
         """`order` in place in a random order, from one random word a place."""
         shuffle(order, words)
 
-    def __cinit__(
-        self, kernels, dtype, design, parameters, running, folded,
-        int64_t[::1] counters,
-    ):
-        net = &self.net
+    def __cinit__(self, kernels, dtype, design, state):
+        net, loss = &self.net, design.loss
         describe(net, kernels, dtype, design)
         if design.asks:
-            net.custom_loss, self.custom_loss = <void *>self, design.loss
-        net.parameters = address(parameters, PyBUF_WRITABLE)
-        if running is not None:
-            net.running = address(running, PyBUF_WRITABLE)
-            net.folded = address(folded, PyBUF_WRITABLE)
-        if counters.shape[0] != 2 + net.L:
-            raise ValueError(
-                f"counters must have shape ({2 + net.L},); got ({counters.shape[0]},)"
-            )
-        net.steps, net.seen = &counters[0], &counters[1]
-        net.layer_steps = &counters[2]
-        self.kernels, self.kept = kernels, (parameters, running, folded, counters.base)
-        self.dtype = parameters.dtype
+            net.custom_loss, self.custom_loss = <void *>self, loss
+        self.kernels, self.layout = kernels, design.layout
+        self.dtype = np.dtype(dtype)
         self.kind = ord(self.dtype.char)
+        if net.batch_norm:
+            self.folded = aligned_zeros(net.size, self.dtype)
+            net.folded = address(self.folded, PyBUF_WRITABLE)
+        # Whether a mini-batch may be used where it lies, with its targets in these
+        # bounds.
+        self.direct = design.trains and not (
+            net.batch_norm or design.asks or loss.signs
+        )
+        self.labels_allowed = loss.labels
+        self.least_target = max(loss.least, -net.largest)
+        self.most_target = min(loss.most, net.largest)
         self.blocks = []
         net.n_threads, net.work = 1, WORK
+        self.use(state)
 
     def __dealloc__(self):
         PyMem_Free(self.net.layers)
@@ -207,19 +208,52 @@ cdef class Engine:
 
     # --- settings ---------------------------------------------------------------------
 
-    def use_optimizer(self, optimizer, lr_factors, state, Py_ssize_t state_apart):
-        """Update by these settings, each layer at its share of the learning rate.
+    def use(self, state):
+        """Train this state from here on, by its optimizer and its frozen layers.
 
-        A layer whose factor is 0 is frozen.  `state` has the optimizer's arrays one
-        after the other, `state_apart` elements from one to the next.
+        All that can fail comes first: if it raises, nothing has changed.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an array has not the dtype and the size that the design gives it.
         """
         cdef Py_ssize_t i
-        net = &self.net
-        set_groups(net, self.kernels.RULES, optimizer, lr_factors, state_apart)
-        net.state = NULL if state is None else address(state, PyBUF_WRITABLE)
-        self.kept_state = state
-        for i in range(len(self.blocks)):
-            clear_frozen(net, net.blocks[i])
+        cdef optimizer_t *groups = NULL
+        net, layout, optimizer = &self.net, self.layout, state.optimizer
+        cdef double lr = state.lr
+        cdef double max_norm = optimizer.max_norm or 0
+        cdef double clip_norm = optimizer.clip_norm or 0
+        cdef bint scheduled = optimizer.schedule is not None
+        cdef char *parameters = whole("parameters", state.parameters, self.dtype,
+                                      (layout.size,))
+        cdef char *moments = whole("moments", state.moments, self.dtype,
+                                   (layout.moments_size,))
+        cdef char *counters = whole("counters", state.counters, np.dtype(np.int64),
+                                    (2 + net.L,))
+        cdef char *arrays = NULL
+        if state.optimizer_arrays is not None:
+            shape = len(optimizer.states), layout.state_stride
+            arrays = whole("optimizer_arrays", state.optimizer_arrays, self.dtype, shape)
+        elif optimizer.states:
+            raise ValueError(f"optimizer_arrays must be there for {optimizer}")
+        with self:
+            if optimizer.rule in self.kernels.RULES:
+                groups = new_groups(net, self.kernels.RULES, optimizer, state.factors,
+                                    layout.state_stride)
+            # From here on nothing fails, and no Python code runs.
+            self.at_once = self.direct and groups != NULL
+            if groups != NULL:
+                use_groups(net, groups)
+            net.parameters, net.running, net.state = parameters, moments, arrays
+            net.steps = <int64_t *>counters
+            net.seen, net.layer_steps = net.steps + 1, net.steps + 2
+            net.max_norm, net.clip_norm = max_norm, clip_norm
+            net.lr, net.prepared_lr = lr, NAN
+            for i in range(len(self.blocks)):
+                clear_frozen(net, net.blocks[i])
+            self.scheduled = scheduled
+            self.state = state
 
     @property
     def accumulate(self):
@@ -672,12 +706,6 @@ cdef class Engine:
                 self.in_custom_loss = False
 
     # --- arrays that need no conversion -----------------------------------------------
-
-    def accept(self, bint at_once, bint labels, double least, double most):
-        """What `step_at_once` takes: labels for y, or targets in least .. most."""
-        self.at_once, self.labels_allowed = at_once, labels
-        self.least_target = max(least, -self.net.largest)
-        self.most_target = min(most, self.net.largest)
 
     def step_at_once(self, X, y):
         """`train_step` on arrays that can be used where they lie, else None.

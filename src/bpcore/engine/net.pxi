@@ -178,29 +178,42 @@ cdef int describe(net_t *net, kernels, dtype, design) except -1:
     return 0
 
 
-cdef int set_groups(
-    net_t *net, rules, optimizer, lr_factors, Py_ssize_t state_apart,
-) except -1:
+cdef optimizer_t *new_groups(
+    const net_t *net, rules, optimizer, lr_factors, Py_ssize_t state_apart,
+) except NULL:
     """The settings of every parameter group; a layer whose factor is 0 is frozen."""
-    cdef Py_ssize_t l, i
+    cdef Py_ssize_t i
     cdef dict known_rules = rules
-    cdef optimizer_t before
-    groups = optimizer.groups()
-    net.timed = False
-    for l in range(net.L):
-        net.layers[l].frozen = lr_factors[l] == 0
-        for i in range(2):
-            group = &net.groups[2 * l + i]
-            before = group[0]
-            group[0] = optimizer_of(groups[i], known_rules)
-            carry_powers(group, &before)
-            group.lr_factor *= <double>lr_factors[l]
-            group.state_apart = state_apart
-            net.timed |= not groups[i]["rule"].startswith("plain")
-    net.lowest = 0
-    while net.lowest < net.L and net.layers[net.lowest].frozen:
-        net.lowest += 1
-    net.max_norm = optimizer.max_norm or 0
-    net.clip_norm = optimizer.clip_norm or 0
-    net.prepared_lr = NAN
-    return 0
+    settings = optimizer.groups()
+    factors = [float(factor) for factor in lr_factors]
+    if len(factors) != net.L or len(settings) != 2:
+        raise ValueError("optimizer must have settings for weights and biases, and "
+                         "every layer a factor")
+    cdef optimizer_t *groups = <optimizer_t *>PyMem_Calloc(
+        2 * net.L, sizeof(optimizer_t)
+    )
+    if groups == NULL:
+        raise MemoryError()
+    try:
+        for i in range(2 * net.L):
+            groups[i] = optimizer_of(settings[i % 2], known_rules)
+            groups[i].lr_factor *= <double>factors[i // 2]
+            groups[i].state_apart = state_apart
+            carry_powers(&groups[i], &net.groups[i])
+    except BaseException:
+        PyMem_Free(groups)
+        raise
+    return groups
+
+
+cdef void use_groups(net_t *net, optimizer_t *groups) noexcept:
+    """Take the place of the groups before, with the layers that they freeze."""
+    cdef Py_ssize_t l, i
+    PyMem_Free(net.groups)
+    net.groups, net.timed, net.lowest = groups, False, net.L
+    for l in range(net.L - 1, -1, -1):
+        net.layers[l].frozen = groups[2 * l].lr_factor == 0
+        if not net.layers[l].frozen:
+            net.lowest = l
+    for i in range(2 * net.L):
+        net.timed |= groups[i].rule not in (PLAIN, PLAIN_MOMENTUM, PLAIN_NESTEROV)

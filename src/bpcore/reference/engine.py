@@ -17,7 +17,7 @@ from bpcore.errstate import methods_own_errstate
 from bpcore.losses import CustomLoss
 from bpcore.model.design import Design
 from bpcore.model.memory import part
-from bpcore.optimizers import Optimizer
+from bpcore.model.state import State
 from bpcore.reference.activations import activate, times_derivative
 from bpcore.reference.layers import (
     add_noise,
@@ -70,21 +70,13 @@ class Engine:
         kernels: object,
         dtype: str,
         design: Design,
-        parameters: Array,
-        running: Array | None,
-        folded: Array | None,
-        counters: NDArray[np.int64],
+        state: State,
     ) -> None:
-        self.design, self.parameters = design, parameters
-        self.layers = range(len(design.sizes) - 1)
-        self.parts = design.layout.views(parameters)
-        stored = np.zeros(0) if running is None else running
-        self.running = design.layout.moments(stored)
-        self.lr = 0.0
-        self.counters, self.layer_steps = counters, counters[2:]
+        self.design, self.layers = design, range(len(design.sizes) - 1)
         #: Gradients of mini-batches that wait; None where all weights are 0.
         self.waiting: list[Array | None] = []
         self.accumulate = 1
+        self.use(state)
 
     @property
     def steps(self) -> int:
@@ -109,20 +101,19 @@ class Engine:
 
     # --- settings and buffers ---------------------------------------------------------
 
-    def use_optimizer(
-        self,
-        optimizer: Optimizer,
-        lr_factors: Sequence[float],
-        state: Array | None,
-        state_apart: int,
-    ) -> None:
-        self.optimizer, self.lr_factors = optimizer, lr_factors
+    def use(self, state: State) -> None:
+        """Train this state from here on."""
+        layout, lr = self.design.layout, state.lr
+        self.state, self.lr, self.optimizer = state, lr, state.optimizer
+        self.scheduled = state.optimizer.schedule is not None
+        self.parameters, self.lr_factors = state.parameters, state.factors
+        self.counters, self.layer_steps = state.counters, state.layer_steps
+        self.parts = layout.views(state.parameters)
+        self.running = layout.moments(state.moments)
+        self.states = [layout.views(row) for row in state.optimizer_rows().values()]
         self.waiting = [
             g if g is None else self.without_frozen(g) for g in self.waiting
         ]
-        layout, size = self.design.layout, self.parameters.size
-        arrays = [] if state is None else [row[:size] for row in state]
-        self.states = [layout.views(row) for row in arrays]
 
     @property
     def accumulate(self) -> int:

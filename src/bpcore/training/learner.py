@@ -45,9 +45,8 @@ class Learner:
     Attributes
     ----------
     design : Design
-    state : State
     engine
-        What makes the steps and predictions of the state.
+        What holds the state, and makes its steps and predictions.
     views : Views
         The weights, biases and gains inside the parameters.
     moments : tuple
@@ -61,27 +60,22 @@ class Learner:
     def __init__(
         self, design: Design, state: State, engine_class: Any, n_threads: int
     ) -> None:
-        self.design, self.state = design, state
+        self.design = design
         self.views = design.layout.views(state.parameters)
         self.moments = design.layout.moments(state.moments)
-        folds = state.moments.size > 0
-        self.engine = engine_class(
-            kernels,
-            self.dtype.name,
-            design,
-            state.parameters,
-            state.moments if folds else None,
-            np.zeros_like(state.parameters) if folds else None,
-            state.counters,
-        )
-        # Whether a mini-batch may be used without being checked here.
-        self._direct = design.trains and not (folds or design.asks or design.loss.signs)
+        dtype = state.parameters.dtype.name
+        self.engine = engine_class(kernels, dtype, design, state)
         self.engine.use_threads(n_threads)
         self.history: History | None = None
         self.stored_gradients: Gradients | None = None
         self.stored_at = 0
         self._accumulate = 1
-        self.use(state)
+
+    @property
+    def state(self) -> State:
+        """What is trained."""
+        state: State = self.engine.state
+        return state
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -91,20 +85,17 @@ class Learner:
     # --- settings ---------------------------------------------------------------------
 
     def use(self, state: State) -> None:
-        """Put a state in place: of the same parameters, moments and counters."""
-        optimizer, loss, lr = state.optimizer, self.design.loss, state.lr
-        steps = optimizer.rule in kernels.RULES
-        with self.engine:
-            self.engine.accept(
-                steps and self._direct, loss.labels, loss.least, loss.most
-            )
-            if steps:
-                stride = self.design.layout.state_stride
-                arrays = state.optimizer_arrays
-                self.engine.use_optimizer(optimizer, state.factors, arrays, stride)
-            self.state = state
-            self.scheduled = optimizer.schedule is not None
-            self.engine.lr = lr
+        """Put a state of the same parameters in place, or change nothing."""
+        own = self.state
+        if state.parameters is not own.parameters or state.moments is not own.moments:
+            raise ValueError("state must be of the same parameters and moments")
+        self.engine.use(state)
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether the learning rate changes from step to step or epoch to epoch."""
+        scheduled: bool = self.engine.scheduled
+        return scheduled
 
     def use_optimizer(self, optimizer: Optimizer) -> None:
         """Another optimizer, which goes on with the arrays if it keeps the same ones.
@@ -116,31 +107,31 @@ class Learner:
         same = type(optimizer) is type(before.optimizer)
         same = same and optimizer.states == before.optimizer.states
         arrays, schedule = before.optimizer_arrays, before.schedule
-        if not same:
+        counters = before.counters
+        if not same:  # its steps count anew, but not those of a schedule
             arrays = optimizer_arrays(optimizer, self.design.layout, self.dtype)
-        with self.engine:
-            if not same:  # its steps count anew, but not those of a schedule
-                steps = schedule.steps - before.steps
-                schedule = schedule._replace(steps=steps)
-            if optimizer.lr is not before.optimizer.lr:
-                begun = 0 if not same else before.steps
-                schedule = begun_schedule(optimizer, begun, before.epochs)
-            state = dataclasses.replace(
-                before, optimizer=optimizer, optimizer_arrays=arrays, schedule=schedule
+            schedule = schedule._replace(steps=schedule.steps - before.steps)
+            counters = counters.copy()
+            counters[0] = counters[2:] = 0
+        if optimizer.lr is not before.optimizer.lr:
+            schedule = begun_schedule(optimizer, int(counters[0]), before.epochs)
+        self.use(
+            dataclasses.replace(
+                before,
+                optimizer=optimizer,
+                optimizer_arrays=arrays,
+                counters=counters,
+                schedule=schedule,
             )
-            if not same:
-                state.counters[0] = state.layer_steps[...] = 0
-            self.use(state)
+        )
 
     def use_lr_factors(self, factors: Sequence[float]) -> None:
         """Each layer's share of the learning rate."""
-        with self.engine:
-            self.use(dataclasses.replace(self.state, lr_factors=tuple(factors)))
+        self.use(dataclasses.replace(self.state, lr_factors=tuple(factors)))
 
     def use_frozen(self, frozen: Sequence[bool]) -> None:
         """Whether each layer is left as it is."""
-        with self.engine:
-            self.use(dataclasses.replace(self.state, frozen=tuple(frozen)))
+        self.use(dataclasses.replace(self.state, frozen=tuple(frozen)))
 
     def accumulate_over(self, mini_batches: int) -> None:
         """Make one step of so many mini-batches from now on; forget those that wait."""
