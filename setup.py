@@ -29,7 +29,7 @@ WERROR = os.environ.get("BPCORE_WERROR") == "1"
 
 # instruction set: (the machines that have it, flags that allow it), the best first.
 # Features by name, since compilers older than the names of the levels know them.
-X86_64_V2 = ["-msse4.2", "-mpopcnt"]
+X86_64_V2 = ["-O3", "-msse4.2", "-mpopcnt"]
 X86_64_V3 = [*X86_64_V2, "-mavx2", "-mfma", "-mbmi", "-mbmi2"]
 X86_64_V4 = [*X86_64_V3, "-mavx512f", "-mavx512bw", "-mavx512cd", "-mavx512dq"]
 X86_64_V4 += ["-mavx512vl", "-mprefer-vector-width=512"]
@@ -37,7 +37,7 @@ INSTRUCTION_SETS = {
     "x86_64_v4": ("x86_64", X86_64_V4),
     "x86_64_v3": ("x86_64", X86_64_V3),
     "x86_64_v2": ("x86_64", X86_64_V2),
-    "arm64": ("arm64", []),
+    "arm64": ("arm64", ["-O3"]),
 }
 MACHINES = {"amd64": "x86_64", "x86_64": "x86_64", "arm64": "arm64", "aarch64": "arm64"}
 
@@ -47,7 +47,7 @@ BITS = ["-fno-fast-math", "-ffp-contract=off"]
 # A user's flags for fast arithmetic reach the linker too, where they would turn off
 # denormal numbers for the whole process that imports us.
 LINK_FLAGS = ["-O3", "-pthread", "-fno-fast-math", "-fno-unsafe-math-optimizations"]
-GNU_FLAGS = ["-O3", "-std=gnu11", "-fno-strict-aliasing", "-pthread", "-g0", *BITS]
+GNU_FLAGS = ["-O2", "-std=gnu11", "-fno-strict-aliasing", "-pthread", "-g0", *BITS]
 MSVC_FLAGS = ["/O2", "/std:c11", "/fp:precise"]
 WARNINGS = ["-Wall", "-Wextra", "-Wno-unused-function", "-Wno-unused-parameter"]
 SANITIZERS = ["-O1", "-g1", "-fsanitize=address,undefined", "-fno-omit-frame-pointer"]
@@ -76,20 +76,22 @@ class BuildExt(build_ext):
 
     def build_extensions(self):
         self.gnu = self.compiler.compiler_type != "msvc"
-        self.flags = GNU_FLAGS if self.gnu else MSVC_FLAGS
-        if self.gnu and WERROR:
-            self.flags = [*self.flags, *WARNINGS, "-Werror"]
-        if self.gnu and DEBUG:
-            self.flags = [*self.flags, *SANITIZERS]
         self.builds = self.possible_builds()
         for module in self.extensions:
-            module.extra_compile_args = self.flags
+            module.extra_compile_args = self.flags()
             if self.gnu:
                 module.extra_link_args = [*LINK_FLAGS, *(SANITIZERS if DEBUG else [])]
             if module.name == KERNELS:
                 linked = " ".join(f"X({isa})" for isa in self.builds)
                 module.define_macros = [("BPCORE_BUILDS", linked)]
         super().build_extensions()
+
+    def flags(self, *more):
+        """The compiler's; the last of those that contradict each other holds."""
+        if not self.gnu:
+            return MSVC_FLAGS
+        warnings = [*WARNINGS, "-Werror"] if WERROR else []
+        return [*GNU_FLAGS, *more, *warnings, *(SANITIZERS if DEBUG else [])]
 
     def possible_builds(self):
         """{instruction set: flags} of the kernels that can be built here."""
@@ -101,7 +103,8 @@ class BuildExt(build_ext):
                     builds[isa] = flags
                 else:
                     self.warn(f"no kernels for {isa}: this compiler cannot")
-        return builds | {"scalar": []}
+        # Beside others the scalar ones are for the oldest processors: small is enough.
+        return builds | {"scalar": ["-Os"] if builds else ["-O3"]}
 
     def build_extension(self, module):
         sources = [*module.sources, *module.depends]
@@ -114,7 +117,7 @@ class BuildExt(build_ext):
 
     def compile_kernels(self, isa):
         """The kernels for an instruction set: an object file in a folder of its own."""
-        flags = [*self.flags, *self.builds[isa]]
+        flags = self.flags(*self.builds[isa])
         return self.compiler.compile(
             [str(CSRC / "kernels.c")],
             output_dir=os.path.join(self.build_temp, isa),

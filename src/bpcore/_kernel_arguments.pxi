@@ -1,4 +1,4 @@
-"""What the kernels as Python functions are given: checked, and as the table takes it."""
+"""Argument checks of the kernels as Python functions, and arguments as C has them."""
 
 cdef int require_matrix(
     str name, Py_ssize_t *shape, object rows, object columns,
@@ -70,8 +70,10 @@ cdef int require_apart(const span_t *spans, int count) except -1:
     """Raise if an array that is written shares memory with another."""
     cdef int i, j
     for i in range(count):
+        if not spans[i].written:
+            continue
         for j in range(count):
-            if (i != j and spans[i].written and spans[i].start < spans[j].end
+            if (i != j and spans[i].start < spans[j].end
                     and spans[j].start < spans[i].end):
                 raise ValueError(
                     f"{spans[i].name.decode()} must not share memory with "
@@ -88,16 +90,28 @@ cdef int require_same_or_apart(
     return 0 if out == x else require_apart(spans, 2)
 
 
-cdef class _Alone:
-    """A worker with no others, and the room it needs for a layer's products."""
+cdef inline worker_t alone() noexcept:
+    """A worker with no others, and without room."""
     cdef worker_t worker
-    cdef object room
+    memset(&worker, 0, sizeof(worker_t))
+    worker.count = 1
+    return worker
 
-    def __cinit__(self, Py_ssize_t bytes=0):
-        self.room = PyByteArray_FromStringAndSize(NULL, bytes + 64)
-        cdef size_t start = <size_t>PyByteArray_AS_STRING(self.room)
-        self.worker.count = 1
-        self.worker.room = <char *>((start + 63) // 64 * 64)
+
+cdef class _Alone:
+    """A worker with no others, and room for copies or sums."""
+    cdef worker_t worker
+    cdef void *memory
+
+    def __cinit__(self, Py_ssize_t bytes):
+        self.memory = PyMem_Malloc(bytes + 64)
+        if self.memory == NULL:
+            raise MemoryError()
+        self.worker = alone()
+        self.worker.room = <char *>((<size_t>self.memory + 63) // 64 * 64)
+
+    def __dealloc__(self):
+        PyMem_Free(self.memory)
 
 
 cdef class _Settings:

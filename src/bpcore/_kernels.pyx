@@ -9,10 +9,12 @@ raises TypeError or ValueError from Cython), check shapes, and write into arrays
 caller's, which must not overlap the inputs.
 """
 
-from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_FromStringAndSize
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.pycapsule cimport PyCapsule_New
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memset
+
+import sys
 
 
 cdef extern from "csrc/builds.h" nogil:
@@ -54,8 +56,9 @@ cdef enum:
 
 
 cdef dict numbered(const char *names, int first=0):
-    """{name: its integer}, from names that stand in one string."""
-    return {name: first + i for i, name in enumerate(names.decode().split())}
+    """{name: its integer}, from names in one string; interned, to be found sooner."""
+    words = names.decode().split()
+    return {sys.intern(name): first + i for i, name in enumerate(words)}
 
 
 ACTIVATIONS = numbered(ACTIVATION_NAMES)
@@ -85,7 +88,8 @@ cdef dict described(const kernels_t *kernels):
     }
 
 
-cdef const kernels_t *build = NULL  # in use
+# The build in use; to begin with the last one, scalar, which runs everywhere.
+cdef const kernels_t *build = NULL
 
 #: Builds of the kernels by instruction set, and how they were made.
 BUILDS = {}
@@ -198,7 +202,7 @@ def forward(
     cdef _Alone one = _Alone(k.room(n, n_in, n_out))
     with nogil:
         k.forward(&one.worker, &out[0, 0], NULL, &a[0, 0], &W[0, 0], &b[0],
-                      n, n_in, n_out, f)
+                  n, n_in, n_out, f)
 
 
 def propagate(
@@ -246,7 +250,7 @@ def propagate(
     cdef _Alone one = _Alone(k.room(n, n_in, n_out))
     with nogil:
         k.propagate(&one.worker, &out[0, 0], &delta[0, 0], &W[0, 0], &a[0, 0],
-                        n, n_in, n_out, f)
+                    n, n_in, n_out, f)
 
 
 def gradient(
@@ -288,7 +292,7 @@ def gradient(
     cdef _Alone one = _Alone(k.room(n, n_in, n_out))
     with nogil:
         k.gradient(&one.worker, &dW[0, 0], &db[0], &a[0, 0], &delta[0, 0],
-                       n, n_in, n_out)
+                   n, n_in, n_out)
 
 
 def update(
@@ -350,7 +354,7 @@ def update(
     cdef _Alone one = _Alone(k.room(n, n_in, n_out))
     with nogil:
         k.update(&one.worker, &W[0, 0], &b[0], s_W, s_b, &a[0, 0], &delta[0, 0],
-                     n, n_in, n_out, &of_W, &of_b)
+                 n, n_in, n_out, &of_W, &of_b)
 
 
 def descend(
@@ -394,9 +398,9 @@ def descend(
     ]
     require_apart(spans, 3)
     cdef const kernel_table *k = table_for(&w[0])
-    cdef _Alone one = _Alone()
+    cdef worker_t one = alone()
     with nogil:
-        k.descend(&one.worker, &w[0], s, &g[0], size, &of_w)
+        k.descend(&one, &w[0], s, &g[0], size, &of_w)
 
 
 def limit_norms(real[:, ::1] W, double most):
@@ -424,9 +428,9 @@ def limit_norms(real[:, ::1] W, double most):
     require_matrix("W", W.shape, "n_in", "n_out")
     require_positive("most", most)
     cdef const kernel_table *k = table_for(&W[0, 0])
-    cdef _Alone one = _Alone()
+    cdef worker_t one = alone()
     with nogil:
-        k.limit_norms(&one.worker, &W[0, 0], most, W.shape[0], W.shape[1])
+        k.limit_norms(&one, &W[0, 0], most, W.shape[0], W.shape[1])
 
 
 def clip_norm(real[::1] g, double most):
@@ -485,9 +489,9 @@ def add(real[::1] total, const real[::1] g):
     ]
     require_apart(spans, 2)
     cdef const kernel_table *k = table_for(&total[0])
-    cdef _Alone one = _Alone()
+    cdef worker_t one = alone()
     with nogil:
-        k.add(&one.worker, &total[0], &g[0], total.shape[0])
+        k.add(&one, &total[0], &g[0], total.shape[0])
 
 
 cdef normalisation_t which_normalisation(str kind) except *:
@@ -545,10 +549,10 @@ def normalise(
     ]
     require_apart(spans, 6)
     cdef const kernel_table *k = table_for(&y[0, 0])
-    cdef _Alone one = _Alone()
+    cdef worker_t one = alone()
     with nogil:
-        k.normalise(&one.worker, &y[0, 0], &hat[0, 0], &inverse[0], &moments[0, 0],
-                        &gain[0], &shift[0], n, n_out, which)
+        k.normalise(&one, &y[0, 0], &hat[0, 0], &inverse[0], &moments[0, 0],
+                    &gain[0], &shift[0], n, n_out, which)
 
 
 def normalise_back(
@@ -597,10 +601,10 @@ def normalise_back(
     ]
     require_apart(spans, 6)
     cdef const kernel_table *k = table_for(&delta[0, 0])
-    cdef _Alone one = _Alone()
+    cdef worker_t one = alone()
     with nogil:
-        k.normalise_back(&one.worker, &delta[0, 0], &dgain[0], &dshift[0],
-                             &hat[0, 0], &inverse[0], &gain[0], n, n_out, which)
+        k.normalise_back(&one, &delta[0, 0], &dgain[0], &dshift[0],
+                         &hat[0, 0], &inverse[0], &gain[0], n, n_out, which)
 
 
 def follow(real[:, ::1] running, const real[:, ::1] moments, Py_ssize_t n):
@@ -632,9 +636,9 @@ def follow(real[:, ::1] running, const real[:, ::1] moments, Py_ssize_t n):
     ]
     require_apart(spans, 2)
     cdef const kernel_table *k = table_for(&running[0, 0])
-    cdef _Alone one = _Alone()
+    cdef worker_t one = alone()
     with nogil:
-        k.follow(&one.worker, &running[0, 0], &moments[0, 0], n, running.shape[1])
+        k.follow(&one, &running[0, 0], &moments[0, 0], n, running.shape[1])
 
 
 def fold(
@@ -670,10 +674,10 @@ def fold(
     ]
     require_apart(spans, 6)
     cdef const kernel_table *k = table_for(&W_folded[0, 0])
-    cdef _Alone one = _Alone()
+    cdef worker_t one = alone()
     with nogil:
-        k.fold(&one.worker, &W_folded[0, 0], &b_folded[0], &W[0, 0], &shift[0],
-                   &gain[0], &running[0, 0], n_in, n_out)
+        k.fold(&one, &W_folded[0, 0], &b_folded[0], &W[0, 0], &shift[0],
+               &gain[0], &running[0, 0], n_in, n_out)
 
 
 def drop(const real[:, ::1] x, real[:, ::1] out, uint64_t key, double p):
@@ -707,9 +711,9 @@ def drop(const real[:, ::1] x, real[:, ::1] out, uint64_t key, double p):
         raise ValueError(f"p must be at least 0 and below 1; got {p}")
     require_same_or_apart(&out[0, 0], &x[0, 0], x.shape[0] * x.shape[1])
     cdef const kernel_table *k = table_for(&out[0, 0])
-    cdef _Alone one = _Alone()
+    cdef worker_t one = alone()
     with nogil:
-        k.drop(&one.worker, &out[0, 0], &x[0, 0], key, p, x.shape[0], x.shape[1])
+        k.drop(&one, &out[0, 0], &x[0, 0], key, p, x.shape[0], x.shape[1])
 
 
 def add_noise(const real[:, ::1] x, real[:, ::1] out, uint64_t key, double size):
@@ -741,10 +745,10 @@ def add_noise(const real[:, ::1] x, real[:, ::1] out, uint64_t key, double size)
         raise ValueError(f"size must be at least 0; got {size}")
     require_same_or_apart(&out[0, 0], &x[0, 0], x.shape[0] * x.shape[1])
     cdef const kernel_table *k = table_for(&out[0, 0])
-    cdef _Alone one = _Alone()
+    cdef worker_t one = alone()
     with nogil:
-        k.add_noise(&one.worker, &out[0, 0], &x[0, 0], key, size, x.shape[0],
-                        x.shape[1])
+        k.add_noise(&one, &out[0, 0], &x[0, 0], key, size, x.shape[0],
+                    x.shape[1])
 
 
 def activate(real[:, ::1] z, str activation):
@@ -771,9 +775,9 @@ def activate(real[:, ::1] z, str activation):
     cdef activation_t f = <activation_t>code(ACTIVATIONS, "activation", activation)
     require_matrix("z", z.shape, "n", "n_out")
     cdef const kernel_table *k = table_for(&z[0, 0])
-    cdef _Alone one = _Alone()
+    cdef worker_t one = alone()
     with nogil:
-        k.activate(&one.worker, &z[0, 0], &z[0, 0], z.shape[0], z.shape[1], f)
+        k.activate(&one, &z[0, 0], &z[0, 0], z.shape[0], z.shape[1], f)
 
 
 def times_derivative(real[:, ::1] delta, const real[:, ::1] a, str activation):
@@ -809,10 +813,10 @@ def times_derivative(real[:, ::1] delta, const real[:, ::1] a, str activation):
     ]
     require_apart(spans, 2)
     cdef const kernel_table *k = table_for(&delta[0, 0])
-    cdef _Alone one = _Alone()
+    cdef worker_t one = alone()
     with nogil:
-        k.times_derivative(&one.worker, &delta[0, 0], &a[0, 0], a.shape[0],
-                               a.shape[1], f)
+        k.times_derivative(&one, &delta[0, 0], &a[0, 0], a.shape[0],
+                           a.shape[1], f)
 
 
 # The number that each loss takes where none is given, 0 where not here
@@ -910,7 +914,7 @@ def loss(
     cdef double *E = <double *>one.worker.room
     with nogil:
         k.loss(&one.worker, E, &delta[0, 0], &z[0, 0], &targets, 1 / weights,
-                   n, n_out, kind, number)
+               n, n_out, kind, number)
         for i in range(n):
             total += E[i]
     return total / weights

@@ -37,7 +37,8 @@ BPCORE_INLINE void T(combine)(T(vec) (*f)(T(vec), T(vec), T(vec)), REAL *out,
 }
 
 /* Whether least <= x[i] <= most for every i; false if any is NaN. */
-static int T(all_between)(const void *array, ptrdiff_t size, double least, double most) {
+static int T(all_between)(const void *array, ptrdiff_t size, double least,
+                          double most) {
     const REAL *x = array, low = (REAL)least, high = (REAL)most;
     const T(vec) lows = T(broadcast)(low), highs = T(broadcast)(high);
     union { T(ivec) vector; INT lanes[T(LANES)]; } inside = {.vector = ~(T(ivec)){0}};

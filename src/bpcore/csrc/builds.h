@@ -1,5 +1,5 @@
-/* The builds of the kernels that are linked, as X(isa) X(isa) ... in BPCORE_BUILDS, which
- * setup.py sets. */
+/* The builds of the kernels that are linked: setup.py sets BPCORE_BUILDS to X(isa)
+ * X(isa) ..., the best first and scalar last. */
 
 #ifndef BPCORE_BUILDS_H
 #define BPCORE_BUILDS_H

@@ -1,7 +1,6 @@
-/* Which instruction sets this processor and this operating system allow: the processor
- * tells by CPUID what it has, the system by XCR0 which registers it saves on a switch of
- * tasks.  (Compilers have a builtin for it, but with some of their runtimes that always
- * answers no.) */
+/* Instruction sets that the processor and the operating system allow.  CPUID tells what
+ * the processor has, XCR0 which registers the system saves when it switches tasks.
+ * (Compilers have a builtin for this, but with some runtimes it always answers no.) */
 
 #ifndef BPCORE_CPU_H
 #define BPCORE_CPU_H
@@ -20,7 +19,7 @@ static bpcore_cpuid_t bpcore_cpuid(uint32_t leaf) {
     return r;
 }
 
-/* Whether bits are all set in `given`: those of CPUID by their numbers in the manuals. */
+/* Bits by their numbers in the manuals, and whether all of some are set. */
 #define BIT(n) (UINT32_C(1) << (n))
 #define ALL(given, bits) (((given) & (bits)) == (bits))
 
@@ -28,7 +27,7 @@ static int bpcore_has_x86_64_v2(void) { /* SSE4.2, POPCNT */
     return ALL(bpcore_cpuid(1).c, BIT(20) | BIT(23));
 }
 
-/* Whether the system saves registers: bits of XCR0, which OSXSAVE lets us read. */
+/* Whether the system saves registers: bits of XCR0, readable where OSXSAVE is set. */
 static int bpcore_saves(uint32_t registers) {
     uint32_t low, high;
     if (!ALL(bpcore_cpuid(1).c, BIT(27))) return 0;

@@ -16,7 +16,7 @@
 #include "types.h"
 #include "worker.h"
 
-/* One row per instruction set: its name, register width, and rows of the register tile.  The
+/* One row per instruction set: name, register width, rows of the register tile.  The
  * tile holds TILE_ROWS x 2 vectors of sums, two of B and one of A:
  *     x86_64_v4, arm64   16 + 2 + 1 of 32 registers
  *     x86_64_v3, _v2     12 + 2 + 1 of 16 registers

@@ -1,9 +1,9 @@
-/* The kernels of one dtype: a layer forward, backward and updated, and all else that the
- * engine calls.
+/* The kernels of one dtype: a layer forward, backward and updated, and all else that
+ * the engine calls.
  *
- * Each opens with its equation and the shapes of its arrays, and does one worker's share
- * of the work (worker.h).  It may read what the kernel before it wrote once all workers
- * have met. */
+ * Each opens with its equation and the shapes of its arrays, and does one worker's
+ * share of the work (worker.h).  It may read what the kernel before it wrote once all
+ * workers have met. */
 
 /* --- activations --- */
 
@@ -46,9 +46,9 @@ static void T(forward)(const bpcore_worker *worker, void *out, void *z, const vo
 }
 
 /* `propagate` of one row */
-static void T(propagate_alone)(const bpcore_worker *worker, REAL *out, const REAL *delta,
-                               const REAL *W, const REAL *a, ptrdiff_t n_in,
-                               ptrdiff_t n_out, bpcore_activation f) {
+static void T(propagate_alone)(const bpcore_worker *worker, REAL *out,
+                               const REAL *delta, const REAL *W, const REAL *a,
+                               ptrdiff_t n_in, ptrdiff_t n_out, bpcore_activation f) {
     ptrdiff_t first, end;
     bpcore_share(worker, n_in, 64, &first, &end);
     T(propagate_one_row)(out, delta, W, first, end, n_out);
@@ -177,8 +177,8 @@ static void T(scale)(const bpcore_worker *worker, void *g, double factor,
     T(scale_array)((REAL *)g + first, factor, end - first);
 }
 
-/* blocks[i] = sum of (scale g[j])^2, of the block of g that begins at i SQUARES; returns
- * the sum of them, once all workers have met. */
+/* blocks[i] = sum of (scale g[j])^2 over j = i SQUARES .. (i + 1) SQUARES; returns the
+ * sum of all blocks, once all workers have met. */
 static double T(sum_of_blocks)(const bpcore_worker *worker, double *blocks,
                                const REAL *g, double scale, ptrdiff_t size) {
     const ptrdiff_t count = (size + BPCORE_SQUARES - 1) / BPCORE_SQUARES;
@@ -194,7 +194,7 @@ static double T(sum_of_blocks)(const bpcore_worker *worker, double *blocks,
     return total;
 }
 
-/* The same with max |g[j]|, of which the largest is returned. */
+/* blocks[i] = max |g[j]| over the same j; returns the largest of all. */
 static double T(largest_of_blocks)(const bpcore_worker *worker, double *blocks,
                                    const REAL *g, ptrdiff_t size) {
     const ptrdiff_t count = (size + BPCORE_SQUARES - 1) / BPCORE_SQUARES;
@@ -228,9 +228,9 @@ static double T(norm)(const bpcore_worker *worker, double *blocks, const void *g
 
 /* E[i] = w[i] E(z[i], y[i]),  delta[i] = scale w[i] dE(z[i], y[i])/dz[i]
  *
- * z, delta (n, n_out)  E (n,)  scale = 1 / n for a mean over rows.  The cross-entropies,
- * the divergence and poisson_of_log take the values before their softmax, sigmoid or exp
- * for z, the others activations. */
+ * z, delta (n, n_out)  E (n,)  scale = 1 / n for a mean over rows.  The
+ * cross-entropies, the divergence and poisson_of_log take the values before their
+ * softmax, sigmoid or exp for z, the others activations. */
 static void T(loss)(const bpcore_worker *worker, double *E, void *delta, const void *z,
                     const bpcore_targets *targets, double scale, ptrdiff_t n,
                     ptrdiff_t n_out, bpcore_loss kind, double setting) {

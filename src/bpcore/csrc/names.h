@@ -1,5 +1,5 @@
-/* What goes by a name in Python and by a small integer in C.  Each list is written once:
- * X(INTEGER, name), in the order of the integers, and of the names in messages. */
+/* Names in Python that are small integers in C: each list is written once, as
+ * X(INTEGER, name), in the order of the integers and of the names in messages. */
 
 #ifndef BPCORE_NAMES_H
 #define BPCORE_NAMES_H

@@ -121,9 +121,9 @@ static void T(descend_rank_one)(const bpcore_worker *worker,
     bpcore_share(worker, n_in, 1, &from, &to);
     W += from * n_out, state += from * n_out, a += from;
     switch (optimizer->rule) {
-#define CASE(RULE, name)                                                             \
-    case BPCORE_##RULE:                                                              \
-        T(rank_one_plain)(BPCORE_##RULE, rates, W, state, a, delta, to - from, n_out); \
+#define CASE(RULE, name)                                                              \
+    case BPCORE_##RULE:                                                               \
+        T(rank_one_plain)(BPCORE_##RULE, rates, W, state, a, delta, to - from, n_out);\
         break;
         BPCORE_EACH_PLAIN_RULE(CASE)
 #undef CASE

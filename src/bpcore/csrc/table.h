@@ -1,7 +1,7 @@
 /* The table of kernels of one build: all that is known of it outside.
  *
- * Equations and shapes stand beside the kernels, in layer.h.  Arrays are void, since one
- * engine serves every dtype. */
+ * Equations and shapes stand beside the kernels, in layer.h.  Arrays are void, since
+ * one engine serves every dtype. */
 
 #ifndef BPCORE_TABLE_H
 #define BPCORE_TABLE_H
@@ -60,7 +60,8 @@ typedef struct {
     void (*add_noise)(const bpcore_worker *worker, void *out, const void *x,
                       uint64_t key, double size, ptrdiff_t n, ptrdiff_t width);
 
-    void (*add)(const bpcore_worker *worker, void *total, const void *g, ptrdiff_t size);
+    void (*add)(const bpcore_worker *worker, void *total, const void *g,
+                ptrdiff_t size);
     void (*scale)(const bpcore_worker *worker, void *g, double factor, ptrdiff_t size);
     double (*norm)(const bpcore_worker *worker, double *blocks, const void *g,
                    ptrdiff_t size);

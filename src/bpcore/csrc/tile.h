@@ -99,13 +99,13 @@ BPCORE_INLINE void T(tile)(const bpcore_product *p, const T(block) *block,
         }
         const T(rates) rates = block->rates;
         switch (rule) {
-#define CASE(RULE, name)                                                                 \
-    case BPCORE_##RULE:                                                                  \
-        if (narrow)                                                                      \
-            T(descend_plain_array)(BPCORE_##RULE, rates, C, state, g, rows * c_row);     \
-        else                                                                             \
-            EACH_VECTOR(c_row, T(descend_plain)(BPCORE_##RULE, rates, C + at, state + at, \
-                                                sum[r][v], whole, tail))                 \
+#define CASE(RULE, name)                                                              \
+    case BPCORE_##RULE:                                                               \
+        if (narrow)                                                                   \
+            T(descend_plain_array)(BPCORE_##RULE, rates, C, state, g, rows * c_row);  \
+        else                                                                          \
+            EACH_VECTOR(c_row, T(descend_plain)(BPCORE_##RULE, rates, C + at,         \
+                                                state + at, sum[r][v], whole, tail))  \
         break;
             BPCORE_EACH_PLAIN_RULE(CASE)
 #undef CASE

@@ -234,9 +234,10 @@ cdef class Engine:
         cdef char *arrays = NULL
         if state.optimizer_arrays is not None:
             shape = len(optimizer.states), layout.state_stride
-            arrays = whole("optimizer_arrays", state.optimizer_arrays, self.dtype, shape)
+            arrays = whole("optimizer arrays", state.optimizer_arrays, self.dtype,
+                           shape)
         elif optimizer.states:
-            raise ValueError(f"optimizer_arrays must be there for {optimizer}")
+            raise ValueError(f"optimizer arrays must be there for {optimizer}")
         with self:
             if optimizer.rule in self.kernels.RULES:
                 groups = new_groups(net, self.kernels.RULES, optimizer, state.factors,

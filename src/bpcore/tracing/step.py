@@ -93,8 +93,9 @@ class Step:
         for a, W, norm in zip(
             self.a[:-1], self.before.weights, self.design.norms, strict=True
         ):
-            u = np.empty((len(a), W.shape[1]), W.dtype) if norm else None
+            u = None
             if norm:
+                u = np.empty((len(a), W.shape[1]), W.dtype)
                 kernels.forward(a, W, np.zeros(W.shape[1], W.dtype), u)
             products.append(u)
         return tuple(products)
