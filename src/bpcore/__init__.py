@@ -36,52 +36,28 @@ Pages to read, in the repository and in the source distribution (``docs``,
         https://github.com/bpcore/bpcore/tree/main/examples/steps
     examples on real data
         https://github.com/bpcore/bpcore/tree/main/examples
+    the arrangement of the source, and what to open to add something
+        https://github.com/bpcore/bpcore/blob/main/docs/architecture.md
     what was measured for every choice
         https://github.com/bpcore/bpcore/blob/main/docs/decisions.md
 
-Where things are in the source, from the caller down; each layer calls only what stands
-below it::
+The source, from the caller down; imports run down this list only
+(``docs/architecture.md`` follows a call through it)::
 
-    cli                     the `bpcore` command, one file per command
-    datasets                digits, MNIST, IDX files
-    many                    many networks, each on a thread of its own
-    tracing                 one step with everything it computes, to be read
-    network                 Network: checks, owns the buffers, does no arithmetic
-      learner                 its optimizer: settings, state, learning rate
-      gradients               what it hands out of a mini-batch
-      _settings               what a network is made of, checked: Design
-      weights                 weights of samples and classes in the mean loss
-      buffers                 flat buffers, and each layer's arrays inside them
-      graph                   computation graphs over NumPy arrays
-      threads                 how many threads "auto" means
-      show                    tables for terminals and notebooks, figures
-    fitting                 the arguments of fit, checked
-    training                fit: the loop over epochs and what happens between them
-      data                    where mini-batches come from
-      stopping                the quantity watched, its best value, patience
-      history, progress       what is kept and what is shown of it
-      snapshot                the way back if it diverges, and to the best epoch
-      lbfgs                   the one optimizer that is not ours
-      differences             steps without backpropagation
-        numerical               derivatives of any function, from its values alone
+    cli, datasets           the `bpcore` command; digits, MNIST, IDX files
+    many, gradient_check    many networks at once; derivatives compared with differences
+    tracing                 one step with every number of it, to be read and drawn
+    reference               the library in plain NumPy
+    network                 Network: a check, a call, a return
+    training                the learner of a network; fit and its epochs
+    batches, graph          mini-batches and weights; derivatives of expressions
+    show                    tables, HTML, figures
+    model                   what a network is: design, layout, state
+    optimizers, losses, schedules, metrics, activations, initializers
+                            settings and formulas, one idea a file
+    checks, arrays          what callers hand in, checked and converted
     engine                  one mini-batch forward, backward, updated; without the GIL
-      interrupts              Ctrl-C, and the event that stops a thread
-      csrc/team.h             the threads that share its work
-    _kernels.pyx            every piece of arithmetic, callable alone: bp.kernels
-      csrc/layer.h            its kernels in C, on the loop nest (nest.h), the register
-                              tile (tile.h) and the vector vocabulary (vec.h); kernels.c
-                              has them compiled once per instruction set
-
-    losses, optimizers, schedules, metrics
-                            their settings and formulas, one idea per file
-    activations, initializers
-                            one small declarative object per name
-    checks, arrays, fields  arguments, arrays and settings, checked and converted
-    errstate, warn          NumPy's floating-point errors; warnings
-    reference               the same layers in plain NumPy
-    gradient_check          backpropagation against central differences
-    engine.dispatch         which build of the kernels runs on this CPU
-    config                  what this installation is made of
+    _kernels, csrc          the arithmetic in C, once per instruction set: bp.kernels
 
 Two things hold it together.  Every output element of a matrix product is one
 accumulator with one fixed order of fused multiply-adds, so tiles, batches, threads and
