@@ -12,7 +12,11 @@ def everything(net):
     """
     state = Network.__getstate__(net)
     stored = state.pop("_bpcore_network")
-    settings = repr((stored.pop("design"), stored.pop("optimizer"), net.lr))
+    try:
+        lr = net.lr
+    except Exception as error:  # a schedule of the caller's that fails now
+        lr = error
+    settings = repr((stored.pop("design"), stored.pop("optimizer"), lr))
     return pickle.dumps((state, stored, settings))
 
 

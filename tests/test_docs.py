@@ -60,7 +60,8 @@ def test_doctests_of_kernels(isa):
 
 
 #: Attributes of the engine, which are no methods.
-FIELDS = {"runs_epochs", "capacity", "gathers", "n_threads", "accumulate", "lr"}
+FIELDS = {"runs_epochs", "state", "scheduled", "capacity", "gathers", "n_threads"}
+FIELDS |= {"accumulate", "lr"}
 
 
 def public_functions(module):

@@ -68,7 +68,7 @@ STEPS = {
     "train_step": lambda net: net.train_step(X, LABELS),
     "train_step, converted": lambda net: net.train_step(X.astype("d"), LABELS),
     "learn_one": lambda net: net.learn_one(X[0], 1),
-    "gradients that wait": lambda net: net._engine.run(
+    "gradients that wait": lambda net: net.learner.engine.run(
         X, LABELS, None, None, 8, 0, 0.0, 0.0, 0, True, None
     ),
 }
@@ -79,12 +79,13 @@ def test_steps_of_one_network_in_many_threads(step):
     """Those that are let in give the bits of as many by one thread."""
     net, alone = make(), make()
     if step is STEPS["gradients that wait"]:
-        net._engine.accumulate = alone._engine.accumulate = 3
+        for each in (net, alone):
+            each.learner.engine.accumulate = 3
     made = sum(in_threads(lambda _: calls(lambda: step(net))))
     assert 0 < made <= THREADS * CALLS
     for _ in range(made):
         step(alone)
-    assert net._engine.seen == alone._engine.seen
+    assert net.learner.state.seen == alone.learner.state.seen
     assert net.parameters.tobytes() == alone.parameters.tobytes()
 
 

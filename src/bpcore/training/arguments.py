@@ -201,7 +201,7 @@ def _split(
     """The data, what is held back of them where validation is a share, and its rows."""
     if isinstance(validation, bool) or not isinstance(validation, numbers.Real):
         return data, None, None
-    fraction = checks.number("validation", validation, below=1.0)
+    fraction = checks.number("validation", validation, above=0.0, below=1.0)
     shuffle = learner.engine.shuffle
     rest, held, mask = split(data, fraction, learner.design, shuffle)
     for part in (rest, held):
