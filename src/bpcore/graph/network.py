@@ -22,7 +22,8 @@ class Learner(Protocol):
     """What a graph uses of the learner of a network."""
 
     design: Design
-    state: State
+    @property
+    def state(self) -> State: ...
 
     @property
     def dtype(self) -> np.dtype[Any]: ...

@@ -262,6 +262,7 @@ class Fit:
         """Epochs of mini-batches."""
         record, most, history = self.record, self.given.epochs, self.history
         epochs = self.epochs()
+        end: Callable[[list[Epoch]], None]
         while len(record) < most and not self.is_stopped:
             raise_if_stopped()
             number = len(record) + 1
