@@ -20,6 +20,6 @@ def everything(net):
     return pickle.dumps((state, stored, settings))
 
 
-def numbers(net):
-    """The arrays that training changes, by their names: copies."""
-    return net.learner.state.to_arrays()
+def trained(net):
+    """All that training changes, as bytes; networks may differ in their settings."""
+    return pickle.dumps((net.learner.state.to_arrays(), net.lr))

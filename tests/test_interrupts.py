@@ -9,7 +9,7 @@ import pytest
 import bpcore as bp
 from bpcore.interrupts import ATTEMPTS, complete
 from bpcore.model.snapshot import Snapshot
-from bpcore.training.fit import Fit
+from bpcore.training.learner import Learner
 from helpers import everything
 
 QUIET = {"progress": False}
@@ -230,7 +230,7 @@ def test_an_interrupt_while_a_fit_that_diverged_is_undone(monkeypatch, optimizer
     if optimizer == "lbfgs":
         pytest.importorskip("scipy")
         net = make(optimizer=bp.LBFGS(), dtype="float64")
-        monkeypatch.setattr(Fit, "not_finite", lambda fit: "all is")
+        monkeypatch.setattr(Learner, "not_finite", lambda learner: "all is")
         how = {}
     else:
         net, how = make(optimizer=bp.SGD(1e30)), {"batch_size": 5, "validation": (X, Y)}

@@ -301,7 +301,7 @@ def test_the_training_loss_has_the_bits_of_the_gradients(maker, kind, weighted, 
     net.train_step(X, y, weight)  # what is random is not that of the first mini-batch
     batch = checked_batch(net.learner, X, y, weight)
     before, gradients = pickle.dumps(net), net.gradients(X, y, weight)
-    moments = net._new_moments()
+    moments = net.learner.new_moments()
     assert net.learner.training_loss(batch, moments) == gradients.loss
     assert net.learner.training_loss(batch) == gradients.loss
     if moments is not None:
