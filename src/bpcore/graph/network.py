@@ -22,6 +22,7 @@ class Learner(Protocol):
     """What a graph uses of the learner of a network."""
 
     design: Design
+
     @property
     def state(self) -> State: ...
 
