@@ -79,7 +79,7 @@ def restore_fields(settings: Any, stored: Mapping[str, Any]) -> None:
         If a field is missing, or its value is not allowed.
     """
     for field in fields(settings):
-        if field.name not in stored:
+        if field.init and field.name not in stored:
             name = type(settings).__name__
             raise ValueError(f"a stored {name} must have {field.name!r}; it is missing")
     for name, value in stored.items():
