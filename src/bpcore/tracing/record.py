@@ -207,8 +207,8 @@ def _bytes(
     optimizer = 0 if arrays is None else arrays.nbytes
     copies = 3  # before, after, gradients
     if not apply:  # the copy that makes the step
-        if state.optimizer.clip_norm:  # stores a gradient, and scales another
-            copies += 2
+        if state.optimizer.clip_norm:  # it scales a copy of the gradient
+            copies += 1
         if state.moments.size:  # has room for folded weights
             copies += 1
     size = sum(array.nbytes for array in others) + 2 * X.nbytes
