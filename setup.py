@@ -47,7 +47,7 @@ BITS = ["-fno-fast-math", "-ffp-contract=off"]
 # A user's flags for fast arithmetic reach the linker too, where they would turn off
 # denormal numbers for the whole process that imports us.
 LINK_FLAGS = ["-O3", "-pthread", "-fno-fast-math", "-fno-unsafe-math-optimizations"]
-GNU_FLAGS = ["-O2", "-std=gnu11", "-fno-strict-aliasing", "-pthread", "-g0", *BITS]
+GNU_FLAGS = ["-std=gnu11", "-fno-strict-aliasing", "-pthread", "-g0", *BITS]
 MSVC_FLAGS = ["/O2", "/std:c11", "/fp:precise"]
 WARNINGS = ["-Wall", "-Wextra", "-Wno-unused-function", "-Wno-unused-parameter"]
 SANITIZERS = ["-O1", "-g1", "-fsanitize=address,undefined", "-fno-omit-frame-pointer"]
@@ -78,7 +78,7 @@ class BuildExt(build_ext):
         self.gnu = self.compiler.compiler_type != "msvc"
         self.builds = self.possible_builds()
         for module in self.extensions:
-            module.extra_compile_args = self.flags()
+            module.extra_compile_args = self.flags("-O2")
             if self.gnu:
                 module.extra_link_args = [*LINK_FLAGS, *(SANITIZERS if DEBUG else [])]
             if module.name == KERNELS:
@@ -87,11 +87,11 @@ class BuildExt(build_ext):
         super().build_extensions()
 
     def flags(self, *more):
-        """The compiler's; the last of those that contradict each other holds."""
+        """The compiler's flags: more of them, where it is like GCC."""
         if not self.gnu:
             return MSVC_FLAGS
         warnings = [*WARNINGS, "-Werror"] if WERROR else []
-        return [*GNU_FLAGS, *more, *warnings, *(SANITIZERS if DEBUG else [])]
+        return [*more, *GNU_FLAGS, *warnings, *(SANITIZERS if DEBUG else [])]
 
     def possible_builds(self):
         """{instruction set: flags} of the kernels that can be built here."""

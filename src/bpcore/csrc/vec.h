@@ -193,15 +193,15 @@ static inline void T(store_tail)(REAL *p, T(vec) a, T(tail) tail) { (void)tail, 
 static inline T(vec) T(join)(T(tail) tail, T(vec) a, T(vec) b) {
     return (void)tail, (void)b, a;
 }
-#else /* out of line, for the code is long that a compiler makes of so short a loop */
+#else
 typedef ptrdiff_t T(tail);
 static inline T(tail) T(make_tail)(ptrdiff_t count) { return count; }
-BPCORE_NOINLINE static T(vec) T(load_tail)(const REAL *p, T(tail) tail) {
+static inline T(vec) T(load_tail)(const REAL *p, T(tail) tail) {
     REAL lanes[T(LANES)] = {0};
     for (ptrdiff_t i = 0; i < tail; i++) lanes[i] = p[i];
     return T(load)(lanes);
 }
-BPCORE_NOINLINE static void T(store_tail)(REAL *p, T(vec) a, T(tail) tail) {
+static inline void T(store_tail)(REAL *p, T(vec) a, T(tail) tail) {
     REAL lanes[T(LANES)];
     T(store)(lanes, a);
     for (ptrdiff_t i = 0; i < tail; i++) p[i] = lanes[i];
