@@ -318,6 +318,26 @@ def has_keys(value: object) -> bool:
 # --- from lists, tables, columns and arrays of other libraries ------------------------
 
 
+@own_errstate
+def norm(array: NDArray[Any]) -> float:
+    """The Frobenius norm, in float64: no square overflows or vanishes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.arrays import norm
+    >>> norm(np.array([[3.0, 4.0]])), norm(2.0**600 * np.array([3.0, 4.0])) / 2.0**600
+    (5.0, 5.0)
+    """
+    flat = np.ravel(array)
+    largest = float(np.abs(flat).max(initial=0.0))
+    exponent = math.frexp(largest)[1]
+    if abs(exponent) > 500 and math.isfinite(largest):
+        return float(np.ldexp(norm(np.ldexp(flat, -exponent)), exponent))
+    # A conversion of float32 before the squares would take longer.
+    return float(np.sqrt(np.einsum("i,i->", flat, flat, dtype=np.float64)))
+
+
 def _from_any(name: str, value: Any) -> NDArray[Any]:
     """A list, number, table, column or array of another library, as an array."""
     kind = type(value).__name__

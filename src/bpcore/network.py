@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from bpcore import arrays, checks
+from bpcore.arrays import Real
 from bpcore.batches.batch import Batch
 from bpcore.batches.weights import ClassWeight
 from bpcore.engine import engine
@@ -21,7 +22,6 @@ from bpcore.metrics import MetricLike, as_metrics
 from bpcore.model import design as settings
 from bpcore.model.design import Design
 from bpcore.model.gradients import Gradients, Tape
-from bpcore.model.memory import Real
 from bpcore.model.state import State, initial_state
 from bpcore.model.stored import (
     other_attributes,

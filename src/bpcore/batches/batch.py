@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from bpcore import arrays
+from bpcore.arrays import Real
 from bpcore.batches.weights import Weights, with_class_weights
 from bpcore.losses import as_targets
 from bpcore.model.design import Design
-from bpcore.model.memory import Real
 
 
 @dataclass(frozen=True, repr=False, eq=False)

@@ -60,7 +60,7 @@ from libc.string cimport memcpy, memset
 import numpy as np
 
 from bpcore import interrupts
-from bpcore.model.memory import aligned_zeros
+from bpcore.engine.memory import aligned_zeros
 
 from bpcore._kernels cimport (
     BATCH_NORM,

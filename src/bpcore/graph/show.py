@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from bpcore.arrays import norm
 from bpcore.errstate import own_errstate
 from bpcore.graph.base import Array, V
 from bpcore.graph.edge import Edge, edges
-from bpcore.model.memory import norm
 from bpcore.show.table import ROWS, ends
 
 #: Arrays of more elements are shown as shape and norm.

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcore.arrays import Real
 from bpcore.model.layout import layers_in_words
-from bpcore.model.memory import Real
 
 
 @dataclass(frozen=True, repr=False)

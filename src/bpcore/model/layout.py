@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore.model.memory import Real
+from bpcore.arrays import Real
 
 
 @dataclass(frozen=True, repr=False)

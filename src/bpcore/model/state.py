@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore.activations import ACTIVATIONS
+from bpcore.arrays import Real
+from bpcore.engine.memory import aligned_zeros
 from bpcore.errstate import own_errstate
 from bpcore.initializers import initialize
 from bpcore.model.design import Design, frozen_layers, layer_factors
 from bpcore.model.layout import Layout
-from bpcore.model.memory import Real, aligned_zeros
 from bpcore.model.reader import (
     MOST_EPOCHS,
     MOST_STEPS,

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from bpcore import interrupts
 from bpcore.activations import ACTIVATIONS
+from bpcore.engine.memory import part
 from bpcore.errstate import methods_own_errstate
 from bpcore.losses import CustomLoss
 from bpcore.model.design import Design
-from bpcore.model.memory import part
 from bpcore.model.state import State
 from bpcore.reference.activations import activate, times_derivative
 from bpcore.reference.layers import (

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcore.arrays import norm as frobenius
 from bpcore.errstate import own_errstate
-from bpcore.model.memory import norm as frobenius
 from bpcore.show.html import table
 from bpcore.show.table import ROWS, ends
 

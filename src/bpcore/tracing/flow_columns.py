@@ -7,8 +7,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from bpcore.arrays import norm
 from bpcore.errstate import own_errstate
-from bpcore.model.memory import norm
 from bpcore.tracing.step import Step
 
 #: A sigmoid is saturated outside of these, where its slope is below a 25th of the

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from bpcore.arrays import Real
 from bpcore.model.design import Design
 from bpcore.model.layout import Views
-from bpcore.model.memory import Real
 from bpcore.model.state import State
 
 

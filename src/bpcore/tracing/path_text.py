@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from bpcore.arrays import Real
 from bpcore.errstate import own_errstate
-from bpcore.model.memory import Real
 from bpcore.show.table import ROWS, columns, ends, narrow
 from bpcore.tracing.memory import warn_of_memory
 from bpcore.tracing.paths import MOST, Paths, factor_arrays, path_units, terms

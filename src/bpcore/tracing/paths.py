@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore.model.memory import Real
+from bpcore.arrays import Real
 from bpcore.tracing.step import Step, activation_derivative
 
 #: Terms that are added up at once; of more only ``text(all=True)`` has the sum.

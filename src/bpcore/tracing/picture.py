@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bpcore import checks
+from bpcore.arrays import Real
 from bpcore.errstate import own_errstate
-from bpcore.model.memory import Real
 from bpcore.show.table import ends
 from bpcore.tracing.section import LAYERS, SMALL
 from bpcore.tracing.step import Step

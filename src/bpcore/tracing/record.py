@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bpcore import arrays, checks
+from bpcore.arrays import Real
 from bpcore.batches.batch import Batch
 from bpcore.batches.weights import ClassWeight
+from bpcore.engine.memory import aligned_zeros, part
 from bpcore.model.gradients import Gradients
-from bpcore.model.memory import Real, aligned_zeros, part
 from bpcore.network import Network
 from bpcore.tracing.memory import warn_of_memory
 from bpcore.tracing.parameters import Parameters, parameters_of

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from bpcore.activations import ACTIVATIONS
+from bpcore.arrays import Real
 from bpcore.engine.dispatch import kernels
 from bpcore.engine.engine import noise_key
 from bpcore.errstate import own_errstate
 from bpcore.losses import CrossEntropy
 from bpcore.model.design import Design
 from bpcore.model.gradients import Gradients
-from bpcore.model.memory import Real
 from bpcore.optimizers import Optimizer
 from bpcore.tracing.memory import warn_of_memory
 from bpcore.tracing.parameters import Parameters

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from bpcore.arrays import Real, norm
 from bpcore.errstate import own_errstate
-from bpcore.model.memory import Real, norm
 from bpcore.tracing.derivation import derivation
 from bpcore.tracing.section import LAYERS, Line, is_small
 from bpcore.tracing.step import Step

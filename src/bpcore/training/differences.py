@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore import arrays
+from bpcore.arrays import Real
 from bpcore.batches.batch import Batch
 from bpcore.errors import DivergenceError
 from bpcore.interrupts import raise_if_stopped
-from bpcore.model.memory import Real
 from bpcore.numerical import CENTRAL_STEP, numerical_gradient
 from bpcore.training.learner import Learner
 

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bpcore import arrays, checks
+from bpcore.arrays import Real
 from bpcore.batches.batch import Batch, as_batch
 from bpcore.batches.stream import stream_batch
 from bpcore.batches.weights import ClassWeight, Weights, as_class_weights
 from bpcore.model.gradients import Gradients, Tape
-from bpcore.model.memory import Real
 from bpcore.training.learner import Learner
 
 

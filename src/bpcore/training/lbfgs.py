@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcore.arrays import Real
 from bpcore.batches.batch import Batch
 from bpcore.errors import DivergenceError
 from bpcore.errstate import callers_errstate, own_errstate
 from bpcore.interrupts import complete, raise_if_stopped
-from bpcore.model.memory import Real
 from bpcore.optimizers import LBFGS
 from bpcore.training.learner import Learner
 from bpcore.training.record import Record

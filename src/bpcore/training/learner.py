@@ -13,17 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore import arrays
+from bpcore.arrays import Real
 from bpcore.batches.batch import Batch
 from bpcore.batches.weights import (
     scaled_to_normal,
 )
 from bpcore.engine.dispatch import kernels
+from bpcore.engine.memory import aligned_zeros, part
 from bpcore.errors import DivergenceError
 from bpcore.losses import CustomLoss
 from bpcore.metrics import Metric
 from bpcore.model.design import Design
 from bpcore.model.gradients import Gradients, Tape
-from bpcore.model.memory import Real, aligned_zeros, part
 from bpcore.model.state import (
     Quantity,
     ScheduleState,
