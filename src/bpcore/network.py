@@ -34,7 +34,7 @@ from bpcore.optimizers import SGD, Optimizer
 from bpcore.training import inputs
 from bpcore.training.fit import prepare
 from bpcore.training.history import History
-from bpcore.training.learner import Learner, begun_schedule
+from bpcore.training.learner import Learner
 from bpcore.training.options import Options, with_options
 
 if TYPE_CHECKING:
@@ -168,7 +168,6 @@ class Network:
         bits = settings.bit_generator(rng)
         design = dataclasses.replace(design, seed=settings.training_seed(bits))
         state = initial_state(design, dtype, optimizer, init, bits)
-        state.schedule = begun_schedule(optimizer, 0, 0)
         self._use(Learner(design, state, self._engine_class, threads))
 
     def _use(self, learner: Learner) -> None:

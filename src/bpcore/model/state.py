@@ -62,17 +62,21 @@ class Quantity(NamedTuple):
 class ScheduleState(NamedTuple):
     """How far a schedule of the learning rate has come."""
 
-    steps: int = 0
+    steps: int
     """Steps of the optimizer at which it began."""
-    epochs: int = 0
+    epochs: int
     """Epochs after which it began."""
     plateau: Plateau | None = None
     """Where the schedule follows a quantity: its best value and the rate."""
     quantity: Quantity | None = None
     """What ``plateau.best`` is a value of."""
 
-
-UNSCHEDULED = ScheduleState()
+    @classmethod
+    def begun(cls, optimizer: Optimizer, steps: int, epochs: int) -> ScheduleState:
+        """That of an optimizer's schedule, counting from these steps and epochs."""
+        schedule = optimizer.schedule
+        reducer = None if schedule is None else schedule.plateau
+        return cls(steps, epochs, reducer.initial() if reducer else None)
 
 
 @dataclass(eq=False, repr=False)
@@ -109,8 +113,8 @@ class State:
     lr_factors: tuple[float, ...]
     frozen: tuple[bool, ...]
     bits: np.random.PCG64
-    epochs: int = 0
-    schedule: ScheduleState = UNSCHEDULED
+    epochs: int
+    schedule: ScheduleState
 
     def __repr__(self) -> str:
         return f"<State after {self.steps:,} steps, {self.epochs:,} epochs>"
@@ -306,6 +310,8 @@ def empty_state(design: Design, dtype: np.dtype[Any], optimizer: Optimizer) -> S
         lr_factors=(1.0,) * L,
         frozen=(False,) * L,
         bits=np.random.PCG64(0),
+        epochs=0,
+        schedule=ScheduleState.begun(optimizer, 0, 0),
     )
 
 

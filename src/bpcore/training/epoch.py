@@ -171,14 +171,14 @@ class SingleEpochs(Epochs):
     def step(self, data: Batch, order: Any, size: int, first: int, **how: Any) -> int:
         """Mini-batches from row `first` on; returns the row to go on from."""
         raise_if_stopped()
-        run, given, state = self.run, self.run.given, self.run.learner.state
-        before, seen = (self.total, self.divisor), state.seen
+        run, given, learner = self.run, self.run.given, self.run.learner
+        before, seen = (self.total, self.divisor), learner.state.seen
         most = 1 if given.batch_callbacks else 0
-        stepper = given.differences or run.learner.engine
+        stepper = given.differences or learner.engine
         after, self.total, self.divisor, finite = stepper.run(
             data.X, data.y, data.weight, order, size, first, *before, most, **how
         )
-        self.batches += state.seen - seen
+        self.batches += learner.state.seen - seen
         if not finite:
             run.diverged("the loss is", self.number, self.batches + 1)
         if given.batch_callbacks:

@@ -286,12 +286,12 @@ class Fit:
 
         It may be called again: after an interrupt it begins anew.
         """
-        record, history, state = self.record, self.history, self.learner.state
-        before = state.epochs, self.watch.best, history.best_epoch
+        record, history, learner = self.record, self.history, self.learner
+        before = learner.state.epochs, self.watch.best, history.best_epoch
 
         def end(epochs: list[Epoch]) -> None:
-            state.epochs, self.watch.best, history.best_epoch = before
-            state.epochs += len(epochs)
+            learner.state.epochs, self.watch.best, history.best_epoch = before
+            learner.state.epochs += len(epochs)
             record.shorten(number - 1)
             for epoch in epochs:
                 record.append(**epoch._asdict())

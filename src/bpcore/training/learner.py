@@ -15,9 +15,7 @@ from numpy.typing import NDArray
 from bpcore import arrays
 from bpcore.arrays import Real
 from bpcore.batches.batch import Batch
-from bpcore.batches.weights import (
-    scaled_to_normal,
-)
+from bpcore.batches.weights import scaled_to_normal
 from bpcore.engine.dispatch import kernels
 from bpcore.engine.memory import aligned_zeros, part
 from bpcore.errors import DivergenceError
@@ -104,35 +102,40 @@ class Learner:
         Otherwise its arrays and steps begin anew, and so does the schedule of the
         learning rate if it is another object.
         """
-        before = self.state
-        same = type(optimizer) is type(before.optimizer)
-        same = same and optimizer.states == before.optimizer.states
-        arrays, schedule = before.optimizer_arrays, before.schedule
-        counters = before.counters
-        if not same:  # its steps count anew, but not those of a schedule
-            arrays = optimizer_arrays(optimizer, self.design.layout, self.dtype)
-            schedule = schedule._replace(steps=schedule.steps - before.steps)
-            counters = counters.copy()
-            counters[0] = counters[2:] = 0
-        if optimizer.lr is not before.optimizer.lr:
-            schedule = begun_schedule(optimizer, int(counters[0]), before.epochs)
-        self.use(
-            dataclasses.replace(
-                before,
-                optimizer=optimizer,
-                optimizer_arrays=arrays,
-                counters=counters,
-                schedule=schedule,
+        with self.engine:  # no step of another thread in between
+            before = self.state
+            same = type(optimizer) is type(before.optimizer)
+            same = same and optimizer.states == before.optimizer.states
+            kept, schedule = before.optimizer_arrays, before.schedule
+            counters = before.counters
+            if not same:  # its steps count anew, but not those of a schedule
+                kept = optimizer_arrays(optimizer, self.design.layout, self.dtype)
+                schedule = schedule._replace(steps=schedule.steps - before.steps)
+                counters = counters.copy()
+                counters[0] = counters[2:] = 0
+            if optimizer.lr is not before.optimizer.lr:
+                schedule = ScheduleState.begun(
+                    optimizer, int(counters[0]), before.epochs
+                )
+            self.use(
+                dataclasses.replace(
+                    before,
+                    optimizer=optimizer,
+                    optimizer_arrays=kept,
+                    counters=counters,
+                    schedule=schedule,
+                )
             )
-        )
 
     def use_lr_factors(self, factors: Sequence[float]) -> None:
         """Each layer's share of the learning rate."""
-        self.use(dataclasses.replace(self.state, lr_factors=tuple(factors)))
+        with self.engine:
+            self.use(dataclasses.replace(self.state, lr_factors=tuple(factors)))
 
     def use_frozen(self, frozen: Sequence[bool]) -> None:
         """Whether each layer is left as it is."""
-        self.use(dataclasses.replace(self.state, frozen=tuple(frozen)))
+        with self.engine:
+            self.use(dataclasses.replace(self.state, frozen=tuple(frozen)))
 
     def accumulate_over(self, mini_batches: int) -> None:
         """Make one step of so many mini-batches from now on; forget those that wait."""
@@ -384,7 +387,7 @@ class Learner:
                 kernels.fold(parts.weights[l], parts.biases[l], W, b, gain, running)
         state.counters[1], state.epochs, state.bits = old.seen, old.epochs, old.bits
         state.lr_factors, state.frozen = old.lr_factors, old.frozen
-        state.schedule = begun_schedule(old.optimizer, 0, old.epochs)
+        state.schedule = ScheduleState.begun(old.optimizer, 0, old.epochs)
         return design, state
 
     def copy(self) -> Learner:
@@ -395,10 +398,3 @@ class Learner:
         """A copy in another dtype."""
         state = self.state.copy(self.design, dtype)
         return Learner(self.design, state, type(self.engine), self.engine.n_threads)
-
-
-def begun_schedule(optimizer: Optimizer, steps: int, epochs: int) -> ScheduleState:
-    """The state of an optimizer's schedule that counts from here on."""
-    schedule = optimizer.schedule
-    reducer = None if schedule is None else schedule.plateau
-    return ScheduleState(steps, epochs, reducer.initial() if reducer else None)

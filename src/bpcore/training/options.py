@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
+from types import MappingProxyType
 from typing import (
     Annotated,
     Any,
@@ -64,7 +65,8 @@ def defaults() -> Mapping[str, Any]:
     (10, 'auto')
     """
     hints = get_type_hints(Options, include_extras=True)
-    return {name: hint.__metadata__[0] for name, hint in hints.items()}
+    found = {name: hint.__metadata__[0] for name, hint in hints.items()}
+    return MappingProxyType(found)
 
 
 def complete_options(function: str, given: Mapping[str, Any]) -> dict[str, Any]:
