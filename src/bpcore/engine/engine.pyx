@@ -157,7 +157,7 @@ cdef class Engine:
     def __cinit__(self, kernels, dtype, design, state):
         net, loss = &self.net, design.loss
         describe(net, kernels, dtype, design)
-        if design.asks:
+        if design.custom_loss:
             net.custom_loss, self.custom_loss = <void *>self, loss
         self.kernels, self.layout = kernels, design.layout
         self.dtype = np.dtype(dtype)
@@ -168,7 +168,7 @@ cdef class Engine:
         # Whether a mini-batch may be used where it lies, with its targets in these
         # bounds.
         self.direct = design.trains and not (
-            net.batch_norm or design.asks or loss.signs
+            net.batch_norm or design.custom_loss or loss.signs
         )
         self.labels_allowed = loss.labels
         self.least_target = max(loss.least, -net.largest)

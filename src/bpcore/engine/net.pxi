@@ -169,7 +169,7 @@ cdef int describe(net_t *net, kernels, dtype, design) except -1:
     net.largest = np.finfo(dtype).max
     net.loss_takes_z = design.loss_takes_z
     net.f_last = IDENTITY if design.loss_takes_z else net.layers[net.L - 1].f
-    if not design.asks:
+    if not design.custom_loss:
         net.loss = <loss_t><int>kernels.LOSSES[design.loss_kernel]
         net.loss_setting = design.loss_setting
     net.input_noise, net.seed = design.input_noise, design.seed

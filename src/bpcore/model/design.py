@@ -327,7 +327,7 @@ class Design:
         )
 
     @property
-    def asks(self) -> bool:
+    def custom_loss(self) -> bool:
         """Whether the loss is a Python function."""
         return isinstance(self.loss, CustomLoss)
 

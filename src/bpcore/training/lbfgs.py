@@ -51,7 +51,7 @@ def loss_and_gradient(
         np.empty_like(learner.state.parameters),
     )
     # Batch norm takes the moments of all rows, and a loss function need be no mean.
-    whole = learner.design.joins_last or learner.design.asks
+    whole = learner.design.joins_last or learner.design.custom_loss
     n = len(data)
     at_a_time = n if whole else min(ROWS_AT_A_TIME, n)
     for first in range(0, n, at_a_time):
