@@ -1,4 +1,4 @@
-"""Interrupts: Ctrl-C, and the event by which another thread stops this one."""
+"""Interrupts: Ctrl-C, and events by which another thread stops this one."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from contextlib import contextmanager
 #: Seconds of work between two checks for an interrupt.
 SLICE = 0.05
 
-#: How often `complete` calls what raises an Exception.
+#: Most calls by `complete` of a function that raises Exceptions.
 ATTEMPTS = 3
 
 
 def complete(action: Callable[[], None]) -> None:
-    """Call a function until it returns, then raise the first interrupt of it.
+    """Call a function until it returns, then raise the first interrupt, if any.
 
-    For what must not be left half done: an interrupt (Ctrl-C) may come at any line of
-    it, and again.  An Exception is raised at its third time.
+    For functions that must not be left half done: an interrupt (Ctrl-C) may come at any
+    of their lines, and repeatedly.  The third Exception is raised.
 
     Examples
     --------
@@ -37,7 +37,7 @@ def complete(action: Callable[[], None]) -> None:
     errors: list[BaseException] = []
     done = False
     while not done:
-        try:  # what comes within the inner `except` comes here
+        try:  # for an interrupt within the inner `except`
             while not done:
                 try:
                     action()
@@ -53,12 +53,12 @@ def complete(action: Callable[[], None]) -> None:
 
 
 def _fails(errors: list[BaseException]) -> bool:
-    """Whether an action has been tried often enough."""
+    """Whether the action has raised `ATTEMPTS` Exceptions."""
     return sum(isinstance(error, Exception) for error in errors) >= ATTEMPTS
 
 
 class Stopped(BaseException):
-    """Ends the fit of a thread whose stop event was set; no error of the fit's own."""
+    """Raised to end the fit of a thread whose stop event is set."""
 
 
 class _Thread(threading.local):
@@ -70,7 +70,7 @@ _thread = _Thread()
 
 @contextmanager
 def stopped_by(event: threading.Event) -> Iterator[None]:
-    """Let this event stop what this thread trains and evaluates.
+    """Within the context, this event stops training and evaluation in this thread.
 
     Examples
     --------
