@@ -414,8 +414,8 @@ For this kind of network, with the names of the equations above:
 
 From the weights, biases and velocities before the step (`t.before`) it computes those
 after it (`t.after`), with differences below 1e-15. `da` is computed from the old
-`W[l]`, before `W[l]` changes. For other activations change the two lines with them, and for
-another loss `error`, `E` and `da`; then compare with `bp.trace` and
+`W[l]`, before `W[l]` changes. For other activations change the two lines with them, and
+for another loss `error`, `E` and `da`; then compare with `bp.trace` and
 `bp.check_gradients`.
 """
 
