@@ -206,7 +206,7 @@ def with_class_weights(
     as ``torch.nn.CrossEntropyLoss(weight=c)`` with probabilities and, with several
     labels per sample, ``torch.nn.BCEWithLogitsLoss(pos_weight=c)``: w is (n, n_L) then,
     and c_0 is 1.  If the cross-entropy has label smoothing, y is smoothed here; w is
-    (n, n_L) with equal columns, by which the kernels know not to smooth y' again.
+    (n, n_L) with equal columns, so that the kernels do not smooth y' again.
     With `ratios`, only ratios of the weights matter: those of the samples are scaled,
     so that no product overflows.
     """

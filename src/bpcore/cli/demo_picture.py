@@ -87,7 +87,7 @@ def _draw_losses(ax: Axes, history: bpcore.History) -> None:
 
 
 def _draw_confusion(ax: Axes, confusion: Counts) -> None:
-    # On a linear scale the few errors would be invisible beside the diagonal.
+    # With a linear colour scale the few errors would be invisible.
     shade = np.log1p(confusion)
     ax.imshow(shade, cmap="Blues")
     for (digit, predicted), count in np.ndenumerate(confusion):
