@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from bpcore import arrays, checks
+from bpcore import checks
 from bpcore.arrays import Real
-from bpcore.batches.batch import Batch
 from bpcore.batches.weights import ClassWeight
 from bpcore.engine import engine
 from bpcore.errors import DivergenceError
 from bpcore.initializers import INITIALIZERS
 from bpcore.losses import Loss, LossFunction
-from bpcore.metrics import MetricLike, as_metrics
+from bpcore.metrics import MetricLike
 from bpcore.model import design as settings
 from bpcore.model.design import Design
 from bpcore.model.gradients import Gradients, Tape
@@ -31,7 +30,7 @@ from bpcore.model.stored import (
 )
 from bpcore.model.threads import n_threads as thread_count
 from bpcore.optimizers import SGD, Optimizer
-from bpcore.training import inputs
+from bpcore.training import inputs, outputs
 from bpcore.training.fit import prepare
 from bpcore.training.history import History
 from bpcore.training.learner import Learner
@@ -605,11 +604,9 @@ class Network:
         if sample_weight is None and class_weight is None:
             loss = self._engine.step_at_once(X, y)
         if loss is None:
-            learner = self._learner
-            learner.require_derivatives()
-            learner.require_steps()
-            batch = inputs.weighted_batch(learner, X, y, sample_weight, class_weight)
-            loss = learner.step(batch)
+            loss = self._learner.step(
+                inputs.step_batch(self._learner, X, y, sample_weight, class_weight)
+            )
         if loss != loss:  # NaN
             self._learner.raise_divergence()
         return loss
@@ -649,11 +646,7 @@ class Network:
             self._learner.set_lr()
         loss: float | None = self._engine.learn_one_at_once(x, y)
         if loss is None:
-            row, target = (
-                inputs.checked_row(self._learner, x),
-                inputs.checked_target(self._learner, y),
-            )
-            return Network.train_step(self, row[None, :], target[None, ...])
+            return Network.train_step(self, *inputs.one_row_batch(self._learner, x, y))
         if loss != loss:  # NaN
             raise DivergenceError("the loss of x is not finite; nothing has changed")
         return loss
@@ -687,10 +680,8 @@ class Network:
         >>> grads.loss, grads.weights[0].ravel().tolist(), grads.biases[0].tolist()
         (4.5, [-3.0, -6.0], [-3.0])
         """
-        self._learner.require_derivatives()
-        return self._learner.gradients(
-            inputs.weighted_batch(self._learner, X, y, sample_weight, class_weight)
-        )
+        learner, weights = self._learner, (sample_weight, class_weight)
+        return learner.gradients(inputs.differentiable_batch(learner, X, y, *weights))
 
     def apply(self, gradients: Gradients | None = None) -> None:
         """One optimizer step from stored gradients.
@@ -755,13 +746,7 @@ class Network:
             at_once: Real | None = self._engine.predict_at_once(X)
             if at_once is not None:
                 return at_once
-        rows, single = inputs.rows_to_predict(self._learner, X)
-        checks_X = out is None  # else X is checked before anything is written
-        out = inputs.array_for_outputs(self._learner, out, rows, single)
-        finite = checks_X or arrays.all_finite(rows)
-        if not (finite and self._learner.write_outputs(rows, out, checks_X)):
-            arrays.raise_not_finite("X", X, rows[0] if single else rows)
-        return out
+        return outputs.predict(self._learner, X, out)
 
     def __call__(self, *arguments: Any, **settings: Any) -> Any:
         """`predict`, a subclass's too."""
@@ -789,10 +774,8 @@ class Network:
         """
         out: Real | None = self._engine.predict_one_at_once(x, self._one)
         if out is None:
-            rows = inputs.checked_row(self._learner, x)
-            if np.may_share_memory(rows, self._one):  # it predicted x itself
-                rows = rows.copy()
-            return Network.predict(self, rows, self._one)
+            row = inputs.checked_row(self._learner, x, apart=self._one)
+            return Network.predict(self, row, self._one)
         return out
 
     def evaluate(
@@ -827,14 +810,8 @@ class Network:
         >>> net.evaluate([[0.0], [0.0]], [[2.0], [4.0]], metrics="mae")
         {'loss': 5.0, 'mae': 3.0}
         """
-        wanted, learner = as_metrics(metrics), self._learner
-        data = inputs.checked_batch(learner, X, y, sample_weight)
-        weights = inputs.checked_class_weights(learner, class_weight, data.y)
-        loss = learner.mean_loss(data.times(weights, learner.design))
-        if not wanted:
-            return loss
-        exact = Batch(data.X, inputs.exact_targets(learner, y, data.y), data.weight)
-        return {"loss": loss, **learner.measure(exact, wanted)}
+        weights = sample_weight, class_weight
+        return outputs.evaluate(self._learner, X, y, *weights, metrics)
 
     def folded(self) -> Self:
         """A network without batch norm that predicts the same.
@@ -877,9 +854,7 @@ class Network:
         >>> [a.shape for a in net.forward([[1.0, 2.0]]).activations]
         [(1, 2), (1, 4), (1, 3)]
         """
-        learner = self._learner
-        rows = arrays.as_rows("X", X, learner.design.sizes[0], learner.dtype)
-        return learner.forward(rows.copy())
+        return self._learner.forward(inputs.rows_to_pass(self._learner, X))
 
     def backward(self, tape: Tape, d_output: ArrayLike) -> Gradients:
         """Backpropagate any derivative by the output, to chain the network with others.
@@ -906,15 +881,8 @@ class Network:
         >>> bool(grads.input == net.weights[0]), grads.weights[0].item()
         (True, 2.0)
         """
-        learner = self._learner
-        learner.require_derivatives()
-        n, n_out = inputs.require_tape(learner, tape), learner.design.sizes[-1]
-        d_output = arrays.as_rows("d_output", d_output, n_out, learner.dtype)
-        if len(d_output) != n:
-            raise ValueError(
-                f"d_output must have shape ({n}, {n_out}); got {d_output.shape}"
-            )
-        return learner.backward(tape, d_output)
+        d_output = inputs.checked_derivative(self._learner, tape, d_output)
+        return self._learner.backward(tape, d_output)
 
     def node(self, x: graph.Variable | ArrayLike) -> graph.Variable:
         """The output as a variable of ``bpcore.graph``, computed by the kernels.

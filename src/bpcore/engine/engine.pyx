@@ -59,7 +59,7 @@ from libc.string cimport memcpy, memset
 
 import numpy as np
 
-from bpcore import interrupts
+from bpcore import _kernels as kernels, interrupts
 from bpcore.engine.memory import aligned_zeros
 
 from bpcore._kernels cimport (
@@ -77,10 +77,10 @@ from bpcore._kernels cimport (
     loss_t,
     meet,
     normalisation_t,
+    optimizer_of,
     optimizer_t,
     share,
     targets_t,
-    told as optimizer_of,
     worker_t,
 )
 
@@ -127,14 +127,14 @@ cdef class Engine:
 
     Parameters
     ----------
-    kernels : module ``bpcore._kernels``, whose build in use is taken
-    dtype : "float32" or "float64"
     design : Design, what the network is made of
-    state : State, what is trained
+    state : State, what is trained; its parameters have the dtype of all its arrays
+
+    The build of the kernels is the one that is in use when the engine is made.
     """
 
     cdef net_t net
-    cdef object kernels, folded, workspace, custom_loss, failure
+    cdef object folded, workspace, custom_loss, failure
     cdef list blocks
     cdef object dtype, layout
     cdef char kind
@@ -154,13 +154,12 @@ cdef class Engine:
         """`order` in place in a random order, from one random word a place."""
         shuffle(order, words)
 
-    def __cinit__(self, kernels, dtype, design, state):
+    def __cinit__(self, design, state):
         net, loss = &self.net, design.loss
-        describe(net, kernels, dtype, design)
-        if design.asks:
+        self.dtype, self.layout = state.parameters.dtype, design.layout
+        describe(net, self.dtype, design)
+        if design.custom_loss:
             net.custom_loss, self.custom_loss = <void *>self, loss
-        self.kernels, self.layout = kernels, design.layout
-        self.dtype = np.dtype(dtype)
         self.kind = ord(self.dtype.char)
         if net.batch_norm:
             self.folded = aligned_zeros(net.size, self.dtype)
@@ -168,7 +167,7 @@ cdef class Engine:
         # Whether a mini-batch may be used where it lies, with its targets in these
         # bounds.
         self.direct = design.trains and not (
-            net.batch_norm or design.asks or loss.signs
+            net.batch_norm or design.custom_loss or loss.signs
         )
         self.labels_allowed = loss.labels
         self.least_target = max(loss.least, -net.largest)
@@ -239,9 +238,8 @@ cdef class Engine:
         elif optimizer.states:
             raise ValueError(f"optimizer arrays must be there for {optimizer}")
         with self:
-            if optimizer.rule in self.kernels.RULES:
-                groups = new_groups(net, self.kernels.RULES, optimizer, state.factors,
-                                    layout.state_stride)
+            if optimizer.rule in kernels.RULES:
+                groups = new_groups(net, optimizer, state.factors, layout.state_stride)
             # From here on nothing fails, and no Python code runs.
             self.at_once = self.direct and groups != NULL
             if groups != NULL:

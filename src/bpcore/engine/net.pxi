@@ -141,11 +141,11 @@ cdef struct task_t:
     memory_t *tape
 
 
-cdef int describe(net_t *net, kernels, dtype, design) except -1:
-    """Fill in what a Design says, with the offsets of its Layout in bytes."""
+cdef int describe(net_t *net, dtype, design) except -1:
+    """Fill in the fields of a Design, with the offsets of its Layout in bytes."""
     cdef Py_ssize_t l, size
     net.k = <const kernel_table *>PyCapsule_GetPointer(
-        kernels.table(dtype), "bpcore.kernel_table"
+        kernels.table(dtype.name), "bpcore.kernel_table"
     )
     net.L, size = len(design.sizes) - 1, net.k.itemsize
     net.layers = <layer_t *>PyMem_Calloc(net.L, sizeof(layer_t))
@@ -159,7 +159,7 @@ cdef int describe(net_t *net, kernels, dtype, design) except -1:
         layer.f = <activation_t><int>kernels.ACTIVATIONS[design.activations[l]]
         layer.norm = <normalisation_t><int>kernels.NORMALISATIONS[design.norms[l]]
         layer.dropout = design.dropout[l]
-        layer.needs_z, layer.keeps_f = design.of_z[l], design.keeps_f[l]
+        layer.needs_z, layer.keeps_f = design.needs_z[l], design.keeps_f[l]
         offsets = design.layout.offsets[l]
         layer.W_at, layer.b_at = offsets.W * size, offsets.b * size
         layer.gain_at, layer.running_at = offsets.gain * size, offsets.moments * size
@@ -169,7 +169,7 @@ cdef int describe(net_t *net, kernels, dtype, design) except -1:
     net.largest = np.finfo(dtype).max
     net.loss_takes_z = design.loss_takes_z
     net.f_last = IDENTITY if design.loss_takes_z else net.layers[net.L - 1].f
-    if not design.asks:
+    if not design.custom_loss:
         net.loss = <loss_t><int>kernels.LOSSES[design.loss_kernel]
         net.loss_setting = design.loss_setting
     net.input_noise, net.seed = design.input_noise, design.seed
@@ -179,11 +179,11 @@ cdef int describe(net_t *net, kernels, dtype, design) except -1:
 
 
 cdef optimizer_t *new_groups(
-    const net_t *net, rules, optimizer, lr_factors, Py_ssize_t state_apart,
+    const net_t *net, optimizer, lr_factors, Py_ssize_t state_apart,
 ) except NULL:
     """The settings of every parameter group; a layer whose factor is 0 is frozen."""
     cdef Py_ssize_t i
-    cdef dict known_rules = rules
+    cdef dict rules = kernels.RULES
     settings = optimizer.groups()
     factors = [float(factor) for factor in lr_factors]
     if len(factors) != net.L or len(settings) != 2:
@@ -196,7 +196,7 @@ cdef optimizer_t *new_groups(
         raise MemoryError()
     try:
         for i in range(2 * net.L):
-            groups[i] = optimizer_of(settings[i % 2], known_rules)
+            groups[i] = optimizer_of(settings[i % 2], rules)
             groups[i].lr_factor *= <double>factors[i // 2]
             groups[i].state_apart = state_apart
             carry_powers(&groups[i], &net.groups[i])

@@ -162,12 +162,12 @@ def _step(
 ) -> tuple[Parameters, Parameters]:
     """What the step changes, before it and after, by the learner or by a copy."""
     design, dtype = learner.design, learner.dtype
-    before = parameters_of(design, learner.state.copy(design, dtype))
+    before = parameters_of(design, learner.state.copy(dtype))
     if not learner.makes_steps:
         return before, before
     stepper = learner if apply else learner.copy()
     stepper.apply(gradients)
-    state = stepper.state.copy(design, dtype) if apply else stepper.state
+    state = stepper.state.copy(dtype) if apply else stepper.state
     return before, parameters_of(design, state)
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from bpcore.activations import ACTIVATIONS
 from bpcore.arrays import Real
 from bpcore.engine.dispatch import kernels
 from bpcore.engine.engine import noise_key
@@ -259,7 +258,7 @@ def _derivative(step: Step, l: int) -> Real:
 def _source(step: Step, l: int) -> Real:
     """What f' is computed from: z, or f(z)."""
     layer = step.layers[l]
-    return layer["z" if ACTIVATIONS[step.design.activations[l]].of_z else "f"]
+    return layer["z" if step.design.needs_z[l] else "f"]
 
 
 @own_errstate

@@ -20,6 +20,7 @@ from bpcore.training.arguments import Arguments
 from bpcore.training.inputs import checked_stream_batch
 from bpcore.training.learner import Learner
 from bpcore.training.progress import Progress
+from bpcore.training.stepper import Stepper
 
 #: The most epochs that run in one call of the engine.
 MOST_EPOCHS = 4096
@@ -174,7 +175,7 @@ class SingleEpochs(Epochs):
         run, given, learner = self.run, self.run.given, self.run.learner
         before, seen = (self.total, self.divisor), learner.state.seen
         most = 1 if given.batch_callbacks else 0
-        stepper = given.differences or learner.engine
+        stepper: Stepper = given.differences or learner.engine
         after, self.total, self.divisor, finite = stepper.run(
             data.X, data.y, data.weight, order, size, first, *before, most, **how
         )

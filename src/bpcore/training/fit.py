@@ -236,7 +236,7 @@ class Fit:
             return True
         schedule = learner.state.optimizer.schedule
         steady = schedule is None or (schedule.per == "step" and not schedule.plateau)
-        calls = given.callbacks or given.batch_callbacks or learner.design.asks
+        calls = given.callbacks or given.batch_callbacks or learner.design.custom_loss
         measures = given.held_back or given.metrics
         stops = given.restore_best or self.watch.patience is not None
         numbers = learner.state.numbers()

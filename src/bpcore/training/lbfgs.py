@@ -30,11 +30,11 @@ def penalty(learner: Learner) -> NDArray[np.float64]:
     """The weight decay of every parameter."""
     decay = np.zeros(learner.state.parameters.size)
     parts = learner.design.layout.views(decay)
-    of_weights, of_biases = learner.state.optimizer.both()
+    for_weights, for_biases = learner.state.optimizer.both()
     for W, b, gain in zip(parts.weights, parts.biases, parts.gains, strict=True):
-        W[...], b[...] = of_weights.weight_decay, of_biases.weight_decay
+        W[...], b[...] = for_weights.weight_decay, for_biases.weight_decay
         if gain is not None:
-            gain[...] = of_biases.weight_decay
+            gain[...] = for_biases.weight_decay
     return decay
 
 
@@ -51,7 +51,7 @@ def loss_and_gradient(
         np.empty_like(learner.state.parameters),
     )
     # Batch norm takes the moments of all rows, and a loss function need be no mean.
-    whole = learner.design.joins_last or learner.design.asks
+    whole = learner.design.joins_last or learner.design.custom_loss
     n = len(data)
     at_a_time = n if whole else min(ROWS_AT_A_TIME, n)
     for first in range(0, n, at_a_time):
