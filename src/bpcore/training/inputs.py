@@ -26,7 +26,7 @@ def checked_batch(
     *,
     some: bool = True,
 ) -> Batch:
-    """A mini-batch or data set, checked; `some` weights must be above 0."""
+    """A mini-batch or data set, checked; if `some`, a weight must be above 0."""
     design, dtype, state = learner.design, learner.dtype, learner.state
     batch = as_batch(design, dtype, X, y, sample_weight, prefix, some=some)
     return batch.apart_from(state.parameters, state.moments)
@@ -72,7 +72,7 @@ def checked_class_weights(
     *,
     whole: bool = True,
 ) -> Weights | None:
-    """The weight of each class; "balanced" counts these, the `whole`, targets."""
+    """The weight of each class; "balanced" needs the `whole` targets."""
     if class_weight is None:
         return None
     return as_class_weights(class_weight, targets, learner.design, whole=whole)
@@ -81,7 +81,7 @@ def checked_class_weights(
 def checked_stream_batch(
     learner: Learner, item: Any, number: int, weights: Weights | None
 ) -> Batch:
-    """A mini-batch as an iterable yields it, checked, with the weights of classes."""
+    """A mini-batch from an iterable, checked, with class weights applied."""
     batch = stream_batch(learner.design, learner.dtype, item, number, weights)
     return batch.apart_from(learner.state.parameters, learner.state.moments)
 
@@ -89,9 +89,9 @@ def checked_stream_batch(
 def exact_targets(
     learner: Learner, y: ArrayLike, targets: Any, mask: NDArray[np.bool_] | None = None
 ) -> NDArray[Any]:
-    """The caller's targets for metrics, those of the rows of a mask if any.
+    """The caller's targets for metrics, those of the rows of a mask if it is given.
 
-    Integer labels, as `targets` are then, else float64 in the shape of y.
+    They are integer labels if `targets` are, else float64 in the shape of y.
     """
     if targets.ndim == 1:
         return np.asarray(targets)
@@ -145,7 +145,7 @@ def checked_target(learner: Learner, y: ArrayLike) -> NDArray[Any]:
 
 
 def checked_gradients(learner: Learner, gradients: Gradients | None) -> Gradients:
-    """These gradients, or else the stored ones; raises if they do not fit."""
+    """The gradients, by default the stored ones; raises if they do not fit."""
     if gradients is None:
         gradients = learner.stored_gradients
         if gradients is None:
@@ -169,7 +169,7 @@ def checked_gradients(learner: Learner, gradients: Gradients | None) -> Gradient
 
 
 def _like(learner: Learner, name: str, array: Any, own: Real) -> Real:
-    """The numbers in this network's dtype, as many as its own."""
+    """An array in the network's dtype; raises unless it has the shape of `own`."""
     numbers = arrays.as_finite(name, array, learner.dtype)
     if numbers.shape != own.shape:
         raise ValueError(f"{name} must have shape {own.shape}; got {numbers.shape}")
