@@ -157,7 +157,7 @@ class Network:
         rng: int | np.random.Generator | np.random.BitGenerator | None = None,
         n_threads: int | str = "auto",
     ) -> None:
-        self._n_threads, threads = n_threads, thread_count(n_threads)
+        threads = thread_count(n_threads)
         dtype = settings.real_dtype(dtype)
         design = Design.checked(
             sizes, activation, output, loss, norm, dropout, input_noise
@@ -167,12 +167,14 @@ class Network:
         bits = settings.bit_generator(rng)
         design = dataclasses.replace(design, seed=settings.training_seed(bits))
         state = initial_state(design, dtype, optimizer, init, bits)
-        self._use(Learner(design, state, self._engine_class, threads))
+        self._use(Learner(design, state, self._engine_class, threads), n_threads)
 
-    def _use(self, learner: Learner) -> None:
-        """Hold a learner, and its engine for fast access."""
-        self._learner, self._engine = learner, learner.engine
-        self._one = np.empty(learner.design.sizes[-1], learner.dtype)
+    def _use(self, learner: Learner, n_threads: int | str) -> None:
+        """Hold a learner, its engine for fast access, and an array for `predict_one`."""
+        one = np.empty(learner.design.sizes[-1], learner.dtype)
+        held = learner, learner.engine, one, n_threads
+        # One line without calls: no interrupt can leave only some of them replaced.
+        self._learner, self._engine, self._one, self._n_threads = held
 
     def __repr__(self) -> str:
         state, design = self._learner.state, self._learner.design
@@ -965,8 +967,8 @@ class Network:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         design, own, n_threads = read_network(state[OWN])
-        self._use(Learner(design, own, self._engine_class, thread_count(n_threads)))
-        self._n_threads = n_threads
+        threads = thread_count(n_threads)
+        self._use(Learner(design, own, self._engine_class, threads), n_threads)
         for name, value in state.items():
             if name != OWN:
                 put_attribute(self, name, value)
