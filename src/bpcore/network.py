@@ -170,7 +170,7 @@ class Network:
         self._use(Learner(design, state, self._engine_class, threads), n_threads)
 
     def _use(self, learner: Learner, n_threads: int | str) -> None:
-        """Hold a learner, its engine for fast access, and an array for `predict_one`."""
+        """Hold a learner, its engine, and an array for `predict_one`."""
         one = np.empty(learner.design.sizes[-1], learner.dtype)
         held = learner, learner.engine, one, n_threads
         # One line without calls: no interrupt can leave only some of them replaced.
