@@ -1,4 +1,4 @@
-"""Interrupts: Ctrl-C, and events by which another thread stops this one."""
+"""Interrupts: Ctrl-C, and an event by which another thread stops this one."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from contextlib import contextmanager
 #: Seconds of work between two checks for an interrupt.
 SLICE = 0.05
 
-#: Most calls by `complete` of a function that raises Exceptions.
+#: How often `complete` calls a function that raises an Exception.
 ATTEMPTS = 3
 
 
 def complete(action: Callable[[], None]) -> None:
-    """Call a function until it returns, then raise the first interrupt, if any.
+    """Call a function until it returns, then raise the first interrupt of it.
 
-    For functions that must not be left half done: an interrupt (Ctrl-C) may come at any
-    of their lines, and repeatedly.  The third Exception is raised.
+    For actions that must not be left half done: an interrupt (Ctrl-C) may come at any
+    line, more than once.  If the action raises an Exception three times, that is
+    raised.
 
     Examples
     --------
@@ -37,7 +38,7 @@ def complete(action: Callable[[], None]) -> None:
     errors: list[BaseException] = []
     done = False
     while not done:
-        try:  # for an interrupt within the inner `except`
+        try:  # for interrupts inside the inner `except`
             while not done:
                 try:
                     action()
@@ -53,12 +54,12 @@ def complete(action: Callable[[], None]) -> None:
 
 
 def _fails(errors: list[BaseException]) -> bool:
-    """Whether the action has raised `ATTEMPTS` Exceptions."""
+    """Whether an action has been tried often enough."""
     return sum(isinstance(error, Exception) for error in errors) >= ATTEMPTS
 
 
 class Stopped(BaseException):
-    """Raised to end the fit of a thread whose stop event is set."""
+    """Ends the work of a thread whose stop event was set."""
 
 
 class _Thread(threading.local):
@@ -70,7 +71,7 @@ _thread = _Thread()
 
 @contextmanager
 def stopped_by(event: threading.Event) -> Iterator[None]:
-    """Within the context, this event stops training and evaluation in this thread.
+    """Stop training and evaluation in this thread when the event is set.
 
     Examples
     --------

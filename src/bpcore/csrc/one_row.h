@@ -28,9 +28,13 @@ BPCORE_INLINE void T(one_row_chain)(T(vec) *sum, const int blocks, const REAL *d
 }
 
 /* out[j] = sum over k of delta[k] W[j, k] for this worker's j, first .. end.
- * delta (n_out,)  W (n_in, n_out)  out (n_in,) */
-static void T(propagate_one_row)(REAL *out, const REAL *delta, const REAL *W,
-                                 ptrdiff_t first, ptrdiff_t end, ptrdiff_t n_out) {
+ * delta (n_out,)  W (n_in, n_out)  out (n_in,)
+ *
+ * Not inlined, since its caller would leave it too few registers: 17 per cent more
+ * instructions in float64. */
+BPCORE_NOINLINE static void T(propagate_one_row)(REAL *out, const REAL *delta,
+                                                 const REAL *W, ptrdiff_t first,
+                                                 ptrdiff_t end, ptrdiff_t n_out) {
     enum { BLOCKS = 4, ROWS = BLOCKS * T(LANES) }; /* independent sums */
     for (ptrdiff_t j = first; j < end; j += ROWS) {
         const ptrdiff_t rows = bpcore_min(ROWS, end - j);
