@@ -13,7 +13,7 @@ import numpy as np
 
 import bpcore
 from bpcore.training.differences import Differences
-from bpcore.training.inputs import weighted_batch
+from bpcore.training.inputs import differentiable_batch
 
 from . import machine, pinning, records, report
 from .command import add_settings
@@ -60,7 +60,7 @@ def measure(name, seconds):
     net = bpcore.Network(sizes, activation="tanh", dtype="float64", rng=0, n_threads=1)
     rng = np.random.default_rng(0)
     X, y = (rng.standard_normal((BATCH, size)) for size in (sizes[0], sizes[-1]))
-    batch = weighted_batch(net.learner, X, y, None, None)
+    batch = differentiable_batch(net.learner, X, y, None, None)
     actions = {
         "backpropagation": partial(net.gradients, X, y),
         "numerical": partial(Differences(net.learner).by_parameters, batch),
