@@ -8,8 +8,9 @@ import pytest
 import bpcore as bp
 
 THREADS, STEPS = 4, 300
+SHARED = bp.Adam(0.01)
 OPTIMIZERS = {
-    "one for all": lambda i, shared=bp.Adam(0.01): shared,
+    "one for all": lambda i: SHARED,
     "one each": lambda i: bp.Adam(0.01 * (i + 1)),
     "one class each": lambda i: (bp.Adam, bp.Nadam, bp.RMSprop, bp.Lion)[i](0.01),
 }
