@@ -47,19 +47,19 @@ cdef extern from "csrc/types.h" nogil:
 
 
 cdef extern from "csrc/worker.h" nogil:
-    ctypedef struct gate_t "bpcore_barrier":
+    ctypedef struct barrier_t "bpcore_barrier":
         pass
 
     ctypedef struct worker_t "bpcore_worker":
         int index
         int count
         char *room
-        gate_t *barrier
+        barrier_t *barrier
 
-    void share "bpcore_worker_range"(const worker_t *worker, Py_ssize_t size,
-                                     Py_ssize_t unit, Py_ssize_t *first,
-                                     Py_ssize_t *end)
-    void meet "bpcore_barrier_wait"(const worker_t *worker)
+    void worker_range "bpcore_worker_range"(
+        const worker_t *worker, Py_ssize_t size, Py_ssize_t unit, Py_ssize_t *first,
+        Py_ssize_t *end)
+    void barrier_wait "bpcore_barrier_wait"(const worker_t *worker)
 
 
 # Arrays are void because one engine serves every dtype; each table has the kernels of

@@ -19,14 +19,14 @@ class Activation:
     ----------
     name : str
     formula, derivative : str
-        f(z), and f'(z) in terms of a = f(z) or, if `of_z`, of z; for softmax da_j/dz_k
-        of units j and k.  Other functions in them are defined after a comma:
+        f(z), and f'(z) in terms of a = f(z) or, if `needs_z`, of z; for softmax
+        da_j/dz_k of units j and k.  Other functions in them are defined after a comma:
         "z sigmoid(z), sigmoid(z) = 1 / (1 + exp(-z))".
     init : str
         The initialiser of the layer's weights with ``init="auto"``.
     source : str
         Paper or function with the same definition, if no textbook has it.
-    of_z : bool
+    needs_z : bool
         Whether the derivative is in terms of z.
     trains : bool
         Whether the derivative is not 0 everywhere, so that training works.
@@ -37,7 +37,7 @@ class Activation:
     derivative: str
     init: str = "he_uniform"
     source: str = ""
-    of_z: bool = False
+    needs_z: bool = False
     trains: bool = True
 
     def derivative_of(self, output: str) -> str:
@@ -90,21 +90,21 @@ ACTIVATIONS: dict[str, Activation] = {
             "z Phi(z), Phi(z) = (1 + erf(z / sqrt(2))) / 2",
             "Phi(z) + z exp(-z^2 / 2) / sqrt(2 pi)",
             source="Hendrycks and Gimpel (2016); torch.nn.GELU",
-            of_z=True,
+            needs_z=True,
         ),
         Activation(
             "gelu_tanh",
             "z (1 + G(z)) / 2, G(z) = tanh(sqrt(2 / pi) (z + 0.044715 z^3))",
             "(1 + G(z)) / 2 + z (1 - G(z)^2) sqrt(2 / pi) (1 + 0.134145 z^2) / 2",
             source="Hendrycks and Gimpel (2016); torch.nn.GELU(approximate='tanh')",
-            of_z=True,
+            needs_z=True,
         ),
         Activation(
             "silu",
             "z sigmoid(z), sigmoid(z) = 1 / (1 + exp(-z))",
             "sigmoid(z) (1 + z (1 - sigmoid(z)))",
             source="Elfwing, Uchibe and Doya (2018); torch.nn.SiLU",
-            of_z=True,
+            needs_z=True,
         ),
         Activation(
             "softplus",

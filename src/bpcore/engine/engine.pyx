@@ -22,8 +22,8 @@ enough.  Methods that may take long work for a slice of time without the GIL, th
 handle signals, and so on: an interrupt comes between two mini-batches.
 
 Every function with an argument ``worker`` is run by all workers of a task at once, each
-on its part of every kernel's work.  All workers meet between two kernels, so that each
-may read what the others wrote.
+on its part of every kernel's work.  Between two kernels there is a barrier, so that
+each may read what the others wrote.
 
 The parts, included below, one idea each::
 
@@ -72,15 +72,15 @@ from bpcore._kernels cimport (
     SOFTMAX,
     SQUARES,
     activation_t,
+    barrier_wait,
     carry_powers,
     kernel_table,
     loss_t,
-    meet,
     normalisation_t,
     optimizer_of,
     optimizer_t,
-    share,
     targets_t,
+    worker_range,
     worker_t,
 )
 
@@ -104,12 +104,12 @@ cdef extern from "csrc/team.h" nogil:
     ctypedef void (*job_t "bpcore_job")(
         void *task, const worker_t *worker,
     ) noexcept nogil
-    void found_team "bpcore_init_team"()
+    void init_team "bpcore_init_team"()
     void run_job "bpcore_run"(int count, char *rooms, Py_ssize_t room_size, job_t job,
                               void *task)
 
 
-found_team()
+init_team()
 
 
 include "net.pxi"

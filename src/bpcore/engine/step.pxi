@@ -36,18 +36,18 @@ cdef void forward_pass(
         else:
             net.k.forward(worker, memory[l].hat, NULL, a, net.parameters + layer.W_at,
                           NULL, n, layer.n_in, layer.n_out, IDENTITY)
-            meet(worker)
+            barrier_wait(worker)
             z = z if z != NULL else fz
             net.k.normalise(worker, z, memory[l].hat, memory[l].inverse,
                             memory[l].moments, net.parameters + layer.gain_at,
                             net.parameters + layer.b_at, n, layer.n_out, layer.norm)
-            meet(worker)
+            barrier_wait(worker)
             net.k.activate(worker, fz, z, n, layer.n_out, f)
         if training and layer.dropout > 0:
-            meet(worker)
+            barrier_wait(worker)
             net.k.drop(worker, here, fz, key_of(key, l + 1), layer.dropout, n,
                        layer.n_out)
-        meet(worker)
+        barrier_wait(worker)
         a = here
 
 
@@ -61,7 +61,7 @@ cdef void fold_pass(const net_t *net, const worker_t *worker) noexcept nogil:
                        net.parameters + layer.W_at, net.parameters + layer.b_at,
                        net.parameters + layer.gain_at, net.running + layer.running_at,
                        layer.n_in, layer.n_out)
-    meet(worker)
+    barrier_wait(worker)
 
 
 cdef void follow_pass(
@@ -109,13 +109,13 @@ cdef void backward_pass(
             net.k.normalise_back(worker, delta, dgain, dshift, memory[l].hat,
                                  memory[l].inverse, net.parameters + layer.gain_at, n,
                                  layer.n_out, layer.norm)
-            meet(worker)
+            barrier_wait(worker)
         if l > lowest:
             propagate_pass(net, worker, memory, l, n, key)
         elif dX != NULL:
             net.k.propagate(worker, dX, delta, W, NULL, n, layer.n_in, layer.n_out,
                             IDENTITY)
-        meet(worker)
+        barrier_wait(worker)
         a = X
         if l > 0:
             a = memory[l - 1].a
@@ -133,7 +133,7 @@ cdef void backward_pass(
             if dshift != NULL:
                 descend_vectors(net, worker, l, dshift, dgain)
             limit_pass(net, worker, l)
-        meet(worker)
+        barrier_wait(worker)
 
 
 cdef void propagate_pass(
@@ -152,10 +152,10 @@ cdef void propagate_pass(
                     here.z if below.needs_z else here.f, n, layer.n_in, layer.n_out,
                     IDENTITY if apart else below.f)
     if below.dropout > 0:
-        meet(worker)
+        barrier_wait(worker)
         net.k.drop(worker, here.delta, here.delta, key_of(key, l), below.dropout, n,
                    layer.n_in)
-    if apart:  # each worker has the same rows in both: no need to meet
+    if apart:  # each worker has the same rows in both: no barrier needed
         times_derivative_pass(net, worker, memory, l - 1, n)
 
 
@@ -191,7 +191,7 @@ cdef void limit_pass(
     """Limit the norm of each unit's weights in layer l to max_norm, if it is set."""
     if net.max_norm > 0:
         layer = &net.layers[l]
-        meet(worker)
+        barrier_wait(worker)
         net.k.limit_norms(worker, net.parameters + layer.W_at, net.max_norm,
                           layer.n_in, layer.n_out)
 
@@ -235,13 +235,13 @@ cdef void loss_pass(
     if net.custom_loss:
         if worker.index == 0:
             custom_loss_pass(net, batch, out, delta, scale)
-        meet(worker)
+        barrier_wait(worker)
     else:
         net.k.loss(worker, net.E, delta, out, &batch.targets, scale, n, last.n_out,
                    net.loss, net.loss_setting)
-    if training and not net.loss_takes_z:  # on each worker's same rows: no meeting
+    if training and not net.loss_takes_z:  # the same rows: no barrier needed
         times_derivative_pass(net, worker, memory, net.L - 1, n)
-    meet(worker)
+    barrier_wait(worker)
     for i in range(n):
         total[0] += net.E[i]
 
@@ -322,7 +322,7 @@ cdef batch_t rows(
     if data.targets.order != NULL:
         batch.X = net.gathered
         batch.targets.order += first
-        share(worker, n, 1, &start, &end)
+        worker_range(worker, n, 1, &start, &end)
         for i in range(start, end):
             memcpy(net.gathered + i * size,
                    data.X + batch.targets.order[i] * size, size)

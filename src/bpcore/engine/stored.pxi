@@ -10,10 +10,10 @@ cdef void clip_pass(
         length = scale * net.k.norm(worker, net.squares, gradient, net.size)
         if length + 1e-6 > net.clip_norm:
             factor *= net.clip_norm / (length + 1e-6)
-        meet(worker)
+        barrier_wait(worker)
     if factor != 1:
         net.k.scale(worker, gradient, factor, net.size)
-        meet(worker)
+        barrier_wait(worker)
 
 
 cdef void descend_pass(
@@ -31,7 +31,7 @@ cdef void descend_pass(
         descend_vectors(net, worker, l, gradient + layer.b_at,
                         gradient + layer.gain_at)
         limit_pass(net, worker, l)
-    meet(worker)
+    barrier_wait(worker)
 
 
 cdef void step_from_stored(
@@ -91,7 +91,7 @@ cdef void join_blocks(
 ) noexcept nogil:
     """blocks[right - 1] += blocks[right], where a missing block counts as 0.
 
-    Each worker adds the same elements in every call, so they need not meet in between.
+    Each worker adds the same elements in every call: no barrier is needed in between.
     """
     cdef Py_ssize_t first, end, size = net.k.itemsize
     cdef uint64_t has_left = <uint64_t>1 << (right - 1), has_right = has_left << 1
@@ -99,7 +99,7 @@ cdef void join_blocks(
         if sums.present & has_left:
             net.k.add(worker, net.blocks[right - 1], net.blocks[right], net.size)
         else:
-            share(worker, net.size, 64, &first, &end)
+            worker_range(worker, net.size, 64, &first, &end)
             memcpy(net.blocks[right - 1] + first * size,
                    net.blocks[right] + first * size, (end - first) * size)
         sums.present = sums.present & ~has_right | has_left
@@ -117,7 +117,7 @@ cdef void wait_pass(
         block -= 1
         i >>= 1
     sums.waiting += 1
-    meet(worker)
+    barrier_wait(worker)
 
 
 cdef void flush_pass(
@@ -127,7 +127,7 @@ cdef void flush_pass(
     cdef int block
     for block in range(ones(sums.waiting) - 1, 0, -1):
         join_blocks(net, worker, sums, block)
-    meet(worker)
+    barrier_wait(worker)
     if sums.present:
         step_from_stored(net, worker, net.blocks[0], 1 / sums.waiting_divisor, sums)
     sums.waiting, sums.waiting_divisor, sums.present = 0, 0, 0

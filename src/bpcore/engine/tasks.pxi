@@ -77,13 +77,13 @@ cdef void walk(void *task_, const worker_t *worker) noexcept nogil:
                 task.out_of_time = True
         if task.checks_X:
             check_X(task, worker, &batch)
-        meet(worker)
+        barrier_wait(worker)
         out_of_time, finite, key = task.out_of_time, not task.X_not_finite, task.key
         if not finite:
             break
         if training and net.input_noise > 0:
             add_noise(net, worker, &batch, key)
-            meet(worker)
+            barrier_wait(worker)
         if task.what == PREDICT:
             forward_pass(net, worker, net.memory, batch.X,
                          task.out + first * last.n_out * net.k.itemsize, n, last.f,
@@ -121,7 +121,7 @@ cdef void check_X(
     """Set X_not_finite if X is not; called for each mini-batch, just before its use."""
     net = task.net
     cdef Py_ssize_t first, end, n_in = net.layers[0].n_in
-    share(worker, batch.n, 1, &first, &end)
+    worker_range(worker, batch.n, 1, &first, &end)
     if not net.k.all_between(batch.X + first * n_in * net.k.itemsize,
                              (end - first) * n_in, -net.largest, net.largest):
         task.X_not_finite = True
@@ -149,7 +149,7 @@ cdef void tape_backward(void *task_, const worker_t *worker) noexcept nogil:
     task = <task_t *>task_
     net = task.net
     times_derivative_pass(net, worker, task.tape, net.L - 1, task.data.n)
-    meet(worker)
+    barrier_wait(worker)
     backward_pass(net, worker, task.tape, task.data.X, task.data.n, task.key,
                   task.gradient, task.dX, False)
 
@@ -169,12 +169,12 @@ cdef void record(void *task_, const worker_t *worker) noexcept nogil:
     loss_pass(net, worker, task.tape, &task.data, out, False, divisor, &total)
     if worker.index == 0:
         memcpy(task.out, output.delta, task.data.n * last.n_out * net.k.itemsize)
-    meet(worker)
+    barrier_wait(worker)
     if net.loss_takes_z:
         net.k.activate(worker, output.a, output.z, task.data.n, last.n_out, last.f)
     else:
         times_derivative_pass(net, worker, task.tape, net.L - 1, task.data.n)
-    meet(worker)
+    barrier_wait(worker)
     backward_pass(net, worker, task.tape, task.data.X, task.data.n, task.key,
                   task.gradient, task.dX, False)
     if worker.index == 0:
@@ -188,7 +188,7 @@ cdef void add_noise_in_place(task_t *task, const worker_t *worker) noexcept nogi
     if net.input_noise > 0:
         net.k.add_noise(worker, <char *>task.data.X, task.data.X, key_of(task.key, 0),
                         net.input_noise, task.data.n, net.layers[0].n_in)
-        meet(worker)
+        barrier_wait(worker)
 
 
 cdef void descend(void *task_, const worker_t *worker) noexcept nogil:
@@ -197,7 +197,7 @@ cdef void descend(void *task_, const worker_t *worker) noexcept nogil:
     net = task.net
     if worker.index == 0:
         prepare(net, task, 0)
-    meet(worker)
+    barrier_wait(worker)
     clip_pass(net, worker, task.gradient, 1)
     descend_pass(net, worker, task.gradient)
 
@@ -209,7 +209,7 @@ cdef void flush_waiting(void *task_, const worker_t *worker) noexcept nogil:
     cdef sums_t sums = task.sums
     if worker.index == 0:
         prepare(net, task, 0)
-    meet(worker)
+    barrier_wait(worker)
     flush_pass(net, worker, &sums)
 
 

@@ -313,7 +313,7 @@ class Design:
     @property
     def needs_z(self) -> tuple[bool, ...]:
         """Whether f' of each layer is computed from z, else from f(z)."""
-        return tuple(ACTIVATIONS[f].of_z for f in self.activations)
+        return tuple(ACTIVATIONS[f].needs_z for f in self.activations)
 
     @property
     def keeps_f(self) -> tuple[bool, ...]:
@@ -322,7 +322,7 @@ class Design:
         relu does not need it: a > 0 only where z > 0.
         """
         return tuple(
-            p > 0 and not ACTIVATIONS[f].of_z and f not in ("relu", "identity")
+            p > 0 and not ACTIVATIONS[f].needs_z and f not in ("relu", "identity")
             for f, p in zip(self.activations, self.dropout, strict=True)
         )
 

@@ -53,7 +53,7 @@ class Layer:
 
     def source(self, f: str) -> Array:
         """The array from which f' is computed: z or f(z)."""
-        return self.z if ACTIVATIONS[f].of_z else self.f
+        return self.z if ACTIVATIONS[f].needs_z else self.f
 
 
 @methods_own_errstate
