@@ -9,7 +9,7 @@ import pytest
 
 import bpcore as bp
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "docs" / "make_backpropagation.py"
 PAGE = SCRIPT.with_name("backpropagation.md")
 

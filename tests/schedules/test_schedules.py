@@ -32,7 +32,7 @@ from bpcore.schedules import (
     rates,
 )
 
-GOLDEN = json.loads((Path(__file__).parent / "golden/schedules.json").read_text())
+GOLDEN = json.loads((Path(__file__).parents[1] / "golden/schedules.json").read_text())
 
 
 # The exact functions --------------------------------------------------------------

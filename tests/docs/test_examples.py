@@ -10,7 +10,7 @@ import pytest
 import bpcore as bp
 from bpcore.datasets import load_mnist
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared" / "data"
 MNIST = Path(os.environ.get("MNIST", SHARED / "mnist"))
 HOUSING = Path(os.environ.get("HOUSING", SHARED / "housing" / "housing.csv"))

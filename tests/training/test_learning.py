@@ -10,7 +10,7 @@ import bpcore as bp
 from bpcore.datasets import load_digits, load_mnist
 
 MNIST = Path(
-    os.environ.get("MNIST", Path(__file__).parents[2] / "shared" / "data" / "mnist")
+    os.environ.get("MNIST", Path(__file__).parents[3] / "shared" / "data" / "mnist")
 )
 
 

@@ -15,7 +15,7 @@ import bpcore
 from bpcore import _kernels
 from bpcore.engine import cpu, dispatch, engine
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 #: All but the kernels, whose builds have a test of their own.
 MODULES = [
     name

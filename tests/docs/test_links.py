@@ -9,7 +9,7 @@ import pytest
 
 import bpcore
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 URL = "https://github.com/bpcore/bpcore"
 
 pytestmark = pytest.mark.skipif(

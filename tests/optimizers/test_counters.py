@@ -11,7 +11,7 @@ import pytest
 
 import bpcore as bp
 
-GOLDEN = Path(__file__).with_name("golden")
+GOLDEN = Path(__file__).parents[1] / "golden"
 CASES = {
     case["name"]: case for case in json.loads((GOLDEN / "optimizers.json").read_text())
 }
