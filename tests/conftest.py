@@ -1,7 +1,8 @@
-"""What the tests share: every instruction set of this machine's family, every dtype."""
+"""Fixtures: both libraries, every dtype, every instruction set of this machine."""
 
 import os
 import platform
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,11 @@ FAMILY = FAMILIES.get(MACHINE, MACHINE)
 ISAS = [isa for isa in supported() if isa == "scalar" or isa.startswith(FAMILY)]
 #: Where these are missing, tests fail instead of being skipped.
 ENSURED = [isa for isa in os.environ.get("BPCORE_ENSURE_ISA", "").split(",") if isa]
+
+# A failed assert in a helper shows its values, as one in a test does.
+pytest.register_assert_rewrite(
+    *(path.stem for path in Path(__file__).parent.glob("helpers*.py"))
+)
 
 
 def pytest_configure():
@@ -46,4 +52,12 @@ def kernels(isa):
 @pytest.fixture(params=["float32", "float64"])
 def dtype(request):
     """The name of a dtype that networks may have."""
+    return request.param
+
+
+@pytest.fixture(
+    params=[bp.Network, bp.reference.Network], ids=["compiled", "reference"]
+)
+def Network(request):
+    """The class of networks: the compiled one, or its reference in NumPy."""
     return request.param

@@ -1,8 +1,28 @@
-"""What the tests share."""
+"""What tests of several subjects share."""
 
 import pickle
+from pathlib import Path
 
+import numpy as np
+import pytest
+
+import bpcore as bp
 from bpcore.network import Network
+
+ROOT = Path(__file__).parents[1]
+GOLDEN = ROOT / "tests" / "golden"
+
+#: The compiled library, and its reference in NumPy.
+LIBRARIES = [bp.Network, bp.reference.Network]
+each_library = pytest.mark.parametrize(
+    "Network", LIBRARIES, ids=["compiled", "reference"]
+)
+
+
+def golden(name):
+    """The arrays of a golden file."""
+    with np.load(GOLDEN / f"{name}.npz") as file:
+        return dict(file)
 
 
 def everything(net):
@@ -23,3 +43,31 @@ def everything(net):
 def trained(net):
     """All that training changes, as bytes; networks may differ in their settings."""
     return pickle.dumps((net.learner.state.to_arrays(), net.lr))
+
+
+def fourth_powers(a, y):
+    """A custom loss."""
+    return ((a - y) ** 4).sum(axis=1), 4 * (a - y) ** 3
+
+
+def softmax(z):
+    """The softmax of each row, in NumPy."""
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+class Values:
+    """A metric that returns these values, one after the other; may be copied."""
+
+    __name__ = "score"
+
+    def __init__(self, *values):
+        self.left = list(values)
+
+    def __call__(self, y, a):
+        return self.left.pop(0)
+
+
+def reporting(kind, flag):
+    """For np.errstate(call=...): floating-point errors become failures."""
+    raise AssertionError(f"NumPy reported {kind}")

@@ -10,12 +10,7 @@ from bpcore.activations import ACTIVATIONS
 from bpcore.losses import LOSSES, CustomLoss
 from bpcore.optimizers import Optimizer
 from bpcore.reference.activations import activate, erf, times_derivative
-
-LIBRARIES = [bp.Network, bp.reference.Network]
-
-each_library = pytest.mark.parametrize(
-    "Network", LIBRARIES, ids=["compiled", "reference"]
-)
+from helpers import each_library
 
 
 def python(formula):

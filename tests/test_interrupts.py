@@ -10,7 +10,7 @@ import bpcore as bp
 from bpcore.interrupts import ATTEMPTS, complete
 from bpcore.model.snapshot import Snapshot
 from bpcore.training.learner import Learner
-from helpers import everything
+from helpers import Values, everything
 
 QUIET = {"progress": False}
 rng = np.random.default_rng(0)
@@ -58,18 +58,6 @@ class Interrupts:
             sys.setprofile(before[1])
             sys.settrace(before[0])
         return False
-
-
-class Values:
-    """A metric that takes these values, one after the other; may be copied."""
-
-    __name__ = "score"
-
-    def __init__(self, *values):
-        self.left = list(values)
-
-    def __call__(self, y, a):
-        return self.left.pop(0)
 
 
 def make(**settings):

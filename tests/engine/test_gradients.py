@@ -6,6 +6,7 @@ import pytest
 import bpcore as bp
 from bpcore.activations import ACTIVATIONS
 from bpcore.losses import LOSSES
+from helpers import fourth_powers
 
 TRAINABLE = [name for name, f in ACTIVATIONS.items() if f.trains]
 #: Outputs that stay positive, as a Poisson rate must.
@@ -83,15 +84,10 @@ def test_settings_of_losses(loss):
         assert_right(net, X, np.arange(9) % 4)
 
 
-def custom(a, y):
-    """A loss of the user's: fourth powers."""
-    return ((a - y) ** 4).sum(axis=1), 4 * (a - y) ** 3
-
-
 @pytest.mark.parametrize("output", TRAINABLE)
 @pytest.mark.parametrize("weight", [None, np.arange(9) % 4 * 0.5])
 def test_custom_loss(output, weight):
-    assert_right(*problem(output, custom), weight)
+    assert_right(*problem(output, fourth_powers), weight)
 
 
 def test_custom_loss_of_labels():

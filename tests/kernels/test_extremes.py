@@ -7,7 +7,6 @@ import bpcore as bp
 from bpcore import reference
 from bpcore.losses import LOSSES
 
-NETWORKS = {"compiled": bp.Network, "reference": bp.reference.Network}
 QUIET = {"progress": False}
 #: Sizes far beyond the root of the largest and of the least number of each dtype.
 FAR = {"float32": [1e19, 1e20, 1e36, 1e-25, 1e-38, 1.0],
@@ -18,11 +17,6 @@ each_size = pytest.mark.parametrize(("dtype", "size"), EACH_SIZE)
 large = pytest.mark.parametrize(("dtype", "size"), LARGE)
 INF = np.inf
 rng = np.random.default_rng(0)
-
-
-@pytest.fixture(params=NETWORKS)
-def Network(request):
-    return NETWORKS[request.param]
 
 
 def close(found, expected, dtype, **settings):

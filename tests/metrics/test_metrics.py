@@ -13,6 +13,7 @@ import bpcore as bp
 from bpcore.losses import CLASSES as ONE_CLASS
 from bpcore.losses import TargetKind
 from bpcore.metrics import ALIASES, METRICS, RESERVED, Metric, as_metrics
+from helpers import softmax
 
 N = 200
 WEIGHTS = {
@@ -37,11 +38,6 @@ def close(value, dtype="float64"):
 
 
 # --- Classes --------------------------------------------------------------------------
-
-
-def softmax(z):
-    e = np.exp(z - z.max(1, keepdims=True))
-    return e / e.sum(1, keepdims=True)
 
 
 def samples(kind, dtype):

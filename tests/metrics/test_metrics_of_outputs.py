@@ -17,11 +17,6 @@ QUIET = {"progress": False}
 NUMBERS = ["r2", "explained_variance", "mae", "mse", "rmse", "max_error", "mape"]
 
 
-@pytest.fixture(params=[bp.Network, bp.reference.Network])
-def Network(request):
-    return request.param
-
-
 def measure(name, y, a, weight=None):
     (metric,) = as_metrics(name)
     return metric(y, a, weight)

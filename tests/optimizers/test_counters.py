@@ -4,33 +4,21 @@ import copy
 import itertools
 import json
 import pickle
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import bpcore as bp
+from helpers import GOLDEN, LIBRARIES, golden
 
-GOLDEN = Path(__file__).parents[1] / "golden"
 CASES = {
     case["name"]: case for case in json.loads((GOLDEN / "optimizers.json").read_text())
 }
 PLAN = json.loads((GOLDEN / "frozen.json").read_text())
-NETWORKS = {"compiled": bp.Network, "reference": bp.reference.Network}
 QUIET = {"progress": False}
 
 
-def load(name):
-    with np.load(GOLDEN / f"{name}.npz") as file:
-        return dict(file)
-
-
-DATA, EXPECTED = load("optimizers"), load("frozen")
-
-
-@pytest.fixture(params=NETWORKS)
-def Network(request):
-    return NETWORKS[request.param]
+DATA, EXPECTED = golden("optimizers"), golden("frozen")
 
 
 def batches(size):
@@ -156,7 +144,7 @@ def test_steps_of_a_kernel_in_any_order(kernels):
 
 
 def test_counters_of_both_engines_agree():
-    nets = [N([5, 7, 4, 3], optimizer=bp.Adam(0.01), rng=0) for N in NETWORKS.values()]
+    nets = [N([5, 7, 4, 3], optimizer=bp.Adam(0.01), rng=0) for N in LIBRARIES]
     plans = [(True, False, False), (False, True, False), (False, False, False)]
     for frozen, net in itertools.product(plans, nets):
         net.frozen = frozen

@@ -9,16 +9,13 @@ import pytest
 
 import bpcore as bp
 from bpcore import schedules
+from helpers import each_library
 
 QUIET = {"progress": False}
 rng = np.random.default_rng(0)
 X = rng.normal(size=(40, 3)).astype("float32")
 Y = X[:, :1] + 1
 LABELS = (X[:, 0] > 0).astype(int)
-
-each_library = pytest.mark.parametrize(
-    "Network", [bp.Network, bp.reference.Network], ids=["compiled", "reference"]
-)
 
 
 def make(Network=bp.Network, lr=0.0, **settings):

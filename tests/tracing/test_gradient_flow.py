@@ -9,17 +9,13 @@ import pytest
 
 import bpcore as bp
 from bpcore import schedules
-from helpers import everything
+from helpers import each_library, everything
 
 QUIET = {"progress": False}
 rng = np.random.default_rng(0)
 X = rng.normal(size=(40, 5))
 LABELS = rng.integers(0, 3, 40)
 COLUMNS = ("delta", "dW", "update", "dead", "saturated")
-
-each_library = pytest.mark.parametrize(
-    "Network", [bp.Network, bp.reference.Network], ids=["compiled", "reference"]
-)
 
 
 def make(Network=bp.Network, **settings):

@@ -7,16 +7,13 @@ import pytest
 
 import bpcore as bp
 from bpcore.tracing.derivation import derivation
+from helpers import fourth_powers
 
 X = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [0.5, -1.0]])
 LABELS = [0, 1, 2, 1]
 SHARES = [[0.5, 0.5, 0.0], [0.0, 1.0, 0.0], [0.0, 0.25, 0.75], [1.0, 0.0, 0.0]]
 SEVERAL = [[1.0, 1.0, 0.0], [0.0, 0.0, 0.0], [0.0, 1.0, 0.5], [1.0, 0.0, 1.0]]
 SIGNS = [[1.0, 1.0, -1.0], [-1.0, 1.0, -1.0], [-1.0, -1.0, -1.0], [1.0, -1.0, 1.0]]
-
-
-def fourth(a, y):
-    return ((a - y) ** 4).sum(axis=1), 4 * (a - y) ** 3
 
 
 CASES = {
@@ -28,9 +25,9 @@ CASES = {
     "labels of outputs": ("sigmoid", "binary_cross_entropy", SEVERAL, [0.5, 3, 2]),
     "sign": ("tanh", "hinge", [-1, 1, 1, -1], [0.5, 3]),
     "signs of outputs": ("identity", "hinge", SIGNS, [0.5, 3, 2]),
-    "custom, shares": ("softmax", fourth, SHARES, [1, 2, 3]),
-    "custom, one output": ("identity", fourth, [0, 1, 0.25, 1], [0.5, 3]),
-    "custom, classes": ("tanh", fourth, SIGNS, [1, 2, 3]),
+    "custom, shares": ("softmax", fourth_powers, SHARES, [1, 2, 3]),
+    "custom, one output": ("identity", fourth_powers, [0, 1, 0.25, 1], [0.5, 3]),
+    "custom, classes": ("tanh", fourth_powers, SIGNS, [1, 2, 3]),
 }
 WEIGHT = [1.0, 2.0, 0.5, 3.0]
 
@@ -85,8 +82,8 @@ def test_equations_hold(Network, output, loss, y, c, weight):
                         np.broadcast_to(names[name], shape), value, rtol=1e-12
                     )
     each = next(line.split(" = ")[1] for line in lines if line.startswith("E_i = "))
-    if loss is fourth:
-        E = fourth(names["a"], names["y"])[0][:, None]
+    if loss is fourth_powers:
+        E = fourth_powers(names["a"], names["y"])[0][:, None]
     else:
         E = computed(each, names)
     of_every = next(line for line in lines if "E_i, of every sample" in line)
@@ -96,7 +93,7 @@ def test_equations_hold(Network, output, loss, y, c, weight):
         E = names["w"] * E
     np.testing.assert_allclose(t.losses, E[:, 0], rtol=1e-12)
     assert t.loss == pytest.approx(E.mean(), rel=1e-12)
-    if loss is not fourth:
+    if loss is not fourth_powers:
         share = names["w"] / 4
         slope = next(line for line in lines if line.startswith("dE/da[1] = "))
         by_a = re.fullmatch(r"dE/da\[1\] = (\(.*\)) \* w / n", slope)[1]
