@@ -1,13 +1,14 @@
 """What tests of several subjects share."""
 
 import pickle
+import weakref
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import bpcore as bp
-from bpcore.network import Network
+from bpcore.network import OWN, Network
 
 ROOT = Path(__file__).parents[1]
 GOLDEN = ROOT / "tests" / "golden"
@@ -31,7 +32,7 @@ def everything(net):
     Functions, which may be among the settings, by their names.
     """
     state = Network.__getstate__(net)
-    stored = state.pop("_bpcore_network")
+    stored = state.pop(OWN)
     try:
         lr = net.lr
     except Exception as error:  # a schedule of the caller's that fails now
@@ -43,6 +44,24 @@ def everything(net):
 def trained(net):
     """All that training changes, as bytes; networks may differ in their settings."""
     return pickle.dumps((net.learner.state.to_arrays(), net.lr))
+
+
+def chooses_threads(net):
+    """Whether the network, and so every copy of it, has n_threads="auto"."""
+    return net.__getstate__()[OWN]["n_threads"] == "auto"
+
+
+def recorded_bars(monkeypatch):
+    """The tqdm bars that are made from now on and live; a closed one is disabled."""
+    tqdm, bars = pytest.importorskip("tqdm").tqdm, weakref.WeakSet()
+    init = tqdm.__init__
+
+    def recorded(self, *arguments, **settings):
+        bars.add(self)
+        init(self, *arguments, **settings)
+
+    monkeypatch.setattr(tqdm, "__init__", recorded)
+    return bars
 
 
 def fourth_powers(a, y):

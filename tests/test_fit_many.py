@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import bpcore as bp
+from helpers import chooses_threads
 
 QUIET = {"progress": False}
 rng = np.random.default_rng(0)
@@ -43,7 +44,7 @@ def failing(nets, errors):
 def assert_usable(nets):
     """By any thread, and with their own number of threads."""
     for net in nets:
-        assert net._n_threads == "auto"
+        assert chooses_threads(net)
         thread = threading.Thread(target=net.train_step, args=(X, LABELS))
         thread.start()
         thread.join()

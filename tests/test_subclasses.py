@@ -179,7 +179,7 @@ def test_all_kinds_of_attributes(how):
     assert (other.hidden, other.first) == ("here", [1])
     assert (other.first is net.first) == (how in SHALLOW)
     assert not hasattr(other, "never_set") and not hasattr(net, "never_set")
-    assert vars(other)["doubled"] == 2 and other._engines == "not the engine"
+    assert vars(other)["doubled"] == 2 and vars(other)["_engines"] == "not the engine"
     assert COPY[how](OfReference(name="x")).alone == [3]
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import bpcore as bp
+from bpcore.training import inputs
 
 SETTINGS = {"optimizer": bp.SGD(0.1, momentum=0.9), "rng": 0}
 RNG = np.random.default_rng(0)
@@ -20,27 +21,14 @@ def classifier(**settings):
 
 
 def long_way(net, method, *arguments):
-    """The same call with the short way closed."""
-    short = {"train_step": "step_at_once", "predict": "predict_at_once"}[method]
-
-    class Closed:
-        def __init__(self, engine):
-            self.engine = engine
-
-        def __getattr__(self, name):
-            return (lambda *_: None) if name == short else getattr(self.engine, name)
-
-        def __enter__(self):
-            return self.engine.__enter__()
-
-        def __exit__(self, *exception):
-            return self.engine.__exit__(*exception)
-
-    engine, net._engine = net.learner.engine, Closed(net.learner.engine)
-    try:
-        return getattr(net, method)(*arguments)
-    finally:
-        net._engine = engine
+    """The same call with the arrays converted and checked in Python."""
+    learner = net.learner
+    if method == "train_step":
+        return learner.step(inputs.weighted_batch(learner, *arguments, None, None))
+    rows, single = inputs.rows_to_predict(learner, *arguments)
+    out = inputs.array_for_outputs(learner, None, rows, single)
+    assert learner.write_outputs(rows, out, True)
+    return out
 
 
 def ways(array, *dtypes):

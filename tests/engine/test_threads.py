@@ -269,7 +269,7 @@ def test_auto_obeys_the_control_group(tmp_path, files, expected):
     for name, text in files.items():
         (tmp_path / "root" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "root" / name).write_text(text + "\n")
-    assert threads._quota(tmp_path / "root", str(tmp_path)) == expected
+    assert threads._quota(tmp_path / "root", str(tmp_path)) == expected  # noqa: SLF001
 
 
 def test_the_number_is_kept_as_it_was_given(cores):

@@ -34,7 +34,7 @@ PICKLES = {
 COPIES = {
     "deepcopy": copy.deepcopy,
     **PICKLES,
-    "Python's pickler": lambda x: pickle._loads(pickle._dumps(x)),
+    "Python's pickler": lambda x: pickle._loads(pickle._dumps(x)),  # noqa: SLF001
 }
 
 

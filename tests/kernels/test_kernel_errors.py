@@ -234,8 +234,8 @@ def test_there_is_room_for_every_product(kernels, dtype):
     for n_in, n_out in SHAPES:
         most = before = 0
         for n in sorted(rows):
-            room, taken = kernels._room(tag, n, n_in, n_out)
+            room, taken = kernels._room(tag, n, n_in, n_out)  # noqa: SLF001
             most = max(most, taken)
             assert most <= room and before <= room, (n, n_in, n_out)
             before = room
-    assert kernels._room(tag, 256, 64, 64)[0] < 40_000  # thousands of small nets
+    assert kernels._room(tag, 256, 64, 64)[0] < 40_000  # thousands of small nets  # noqa: SLF001

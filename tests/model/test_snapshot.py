@@ -1,6 +1,7 @@
-"""The way back from a diverging fit, in memory or in a temporary file."""
+"""Snapshots, to which a fit that diverges returns: in memory or in a temporary file."""
 
 import tempfile
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -10,9 +11,46 @@ from bpcore.model import snapshot
 from bpcore.model.snapshot import Snapshot
 
 
+class File:
+    """A temporary file on a disk that may be full."""
+
+    def __init__(self, make, settings):
+        self.file, self.full = make(**settings), False
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.file.close()
+
+    def seek(self, at):
+        self.file.seek(at)
+
+    def readinto(self, buffer):
+        return self.file.readinto(buffer)
+
+    def write(self, data):
+        if self.full:
+            raise OSError("no space left")
+        return self.file.write(data)
+
+
+@pytest.fixture
+def files(monkeypatch):
+    """The temporary files that are made from now on."""
+    found, make = [], tempfile.TemporaryFile
+
+    def recorded(**settings):
+        found.append(File(make, settings))
+        return found[-1]
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", recorded)
+    return found
+
+
 @pytest.fixture(params=["memory", "file", "no file"])
-def place(request, monkeypatch):
-    """Where copies go: a file is what large ones go to, if it can be written."""
+def place(request, files, monkeypatch):
+    """Where copies go: large ones to a file, if it can be written."""
     if request.param != "memory":
         monkeypatch.setattr(snapshot, "IN_MEMORY", 0)
     if request.param == "no file":
@@ -24,7 +62,7 @@ def place(request, monkeypatch):
     return request.param
 
 
-def test_what_was_taken_last_comes_back(place):
+def test_what_was_taken_last_comes_back(place, files):
     arrays = [np.arange(5.0), np.arange(6, dtype="float32").reshape(2, 3)]
     with Snapshot() as kept:
         for _ in range(2):
@@ -34,25 +72,31 @@ def test_what_was_taken_last_comes_back(place):
         for array in arrays:
             array[...] = np.nan
         kept.restore(arrays)
-        assert (kept._file is not None) == (place == "file")
-        assert bool(kept._copies) == (place != "file")
+        assert len(files) == (place == "file")
     for array, right in zip(arrays, expected, strict=True):
         np.testing.assert_array_equal(array, right)
-    if place == "file":
-        assert kept._file.closed
+    assert all(each.file.closed for each in files)
 
 
-def test_a_disk_that_fills_up_on_the_way(monkeypatch):
+def test_a_copy_in_a_file_takes_no_memory(place):
+    a = np.zeros(10**5)
+    with Snapshot() as kept:
+        tracemalloc.start()
+        try:
+            kept.take([a])
+            assert (tracemalloc.get_traced_memory()[0] > a.nbytes // 2) == (
+                place != "file"
+            )
+        finally:
+            tracemalloc.stop()
+
+
+def test_a_disk_that_fills_up_on_the_way(files, monkeypatch):
     monkeypatch.setattr(snapshot, "IN_MEMORY", 0)
     a = np.arange(3.0)
     with Snapshot() as kept:
         kept.take([a])
-
-        class Full:
-            def seek(self, at):
-                raise OSError("no space left")
-
-        kept._file = Full()
+        files[0].full = True
         a += 1
         kept.take([a])
         a += 1
@@ -60,13 +104,14 @@ def test_a_disk_that_fills_up_on_the_way(monkeypatch):
     assert a.tolist() == [1, 2, 3]
 
 
-def test_a_disk_that_has_room_again(monkeypatch):
+def test_a_disk_that_has_room_again(files, monkeypatch):
     monkeypatch.setattr(snapshot, "IN_MEMORY", 0)
     a = np.arange(3.0)
     with Snapshot() as kept:
-        with monkeypatch.context() as full:
-            full.setattr(Snapshot, "_write", lambda self, arrays: False)
-            kept.take([a])
+        kept.take([a])
+        files[0].full = True
+        kept.take([a])
+        files[0].full = False
         a += 1
         kept.take([a])
         a += 1

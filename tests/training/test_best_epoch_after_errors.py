@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import bpcore as bp
+from bpcore.model import checkpoint
 from bpcore.model.snapshot import Snapshot
 from bpcore.training import fit
 from helpers import each_library, everything
@@ -205,25 +206,22 @@ def test_an_interrupt_amid_the_copy_of_the_best_epoch(monkeypatch, taken, amid):
     for epochs in range(1, 4):
         twins.append(make(optimizer=bp.Adam(0.01)))
         twins[-1].fit(X, Y, epochs=epochs, **QUIET)
-    take, calls = Snapshot.take, []
+    made, calls = [], []
 
-    def interrupted(self, arrays):
-        if self is best._snapshot:
-            calls.append(len(net.history))
-            if len(calls) == taken:
-                take(self, arrays[: 2 if amid == "before" else 3])
-                raise KeyboardInterrupt
-        take(self, arrays)
+    class Interrupted(Snapshot):
+        def __init__(self):
+            super().__init__()
+            made.append(self)  # the second one is of the best epoch
 
-    class Checkpoint(fit.Checkpoint):
-        def __init__(self, *arguments):
-            nonlocal best
-            super().__init__(*arguments)
-            best = self  # the second that is made
+        def take(self, arrays):
+            if self is made[-1]:
+                calls.append(len(net.history))
+                if len(calls) == taken:
+                    super().take(arrays[: 2 if amid == "before" else 3])
+                    raise KeyboardInterrupt
+            super().take(arrays)
 
-    best = None
-    monkeypatch.setattr(fit, "Checkpoint", Checkpoint)
-    monkeypatch.setattr(Snapshot, "take", interrupted)
+    monkeypatch.setattr(checkpoint, "Snapshot", Interrupted)
     with pytest.raises(KeyboardInterrupt):
         net.fit(X, Y, epochs=9, restore_best=True, **best_at(9, 9), **QUIET)
     assert everything(net) == everything(twins[calls[-1]])
