@@ -367,11 +367,15 @@ def test_labels(make):
     assert net.train_step(NUMBERS[:n], labels) == expected
 
 
-def test_numbers():
+@pytest.mark.parametrize(
+    "one",
+    (1, 1.0, True, np.float16(1), np.array(1), Decimal(1), Fraction(1)),
+    ids=["int", "float", "bool", "float16", "array", "Decimal", "Fraction"],
+)
+def test_numbers(one):
     net = bp.Network([1, 1], rng=0)
-    for one in (1, 1.0, True, np.float16(1), np.array(1), Decimal(1), Fraction(1)):
-        assert net.learn_one([one], one) >= 0
-        assert bp.graph.Variable(one).value == 1
+    assert net.learn_one([one], one) >= 0
+    assert bp.graph.Variable(one).value == 1
 
 
 def test_large_unsigned_numbers_beside_others_stay_large():
@@ -457,15 +461,19 @@ def test_bad_out(net, make):
         net.predict(NUMBERS, out=make())
 
 
-def test_fit_many_and_gradient_flow_name_their_arguments():
-    for call in (
+@pytest.mark.parametrize(
+    "call",
+    (
         lambda: bp.fit_many([bp.Network([2, 2])], Tensor(), NUMBERS),
         lambda: bp.GradientFlow(Tensor(), NUMBERS),
         lambda: bp.trace(bp.Network([2, 2]), Tensor(), NUMBERS),
-    ):
-        with pytest.raises(TypeError, match=r"^X must .*requires grad") as caught:
-            call()
-        assert isinstance(caught.value.__cause__, RuntimeError)
+    ),
+    ids=["fit_many", "GradientFlow", "trace"],
+)
+def test_fit_many_and_gradient_flow_name_their_arguments(call):
+    with pytest.raises(TypeError, match=r"^X must .*requires grad") as caught:
+        call()
+    assert isinstance(caught.value.__cause__, RuntimeError)
 
 
 def test_memory_errors_are_not_disguised():

@@ -409,10 +409,10 @@ def test_conversion(Network, X):
     )
 
 
-def test_what_overflows_is_refused_under_every_errstate():
-    for state in ("ignore", "raise"):
-        with np.errstate(all=state), pytest.raises(ValueError, match=r"got 1e\+300 at"):
-            bp.Network([2, 1], rng=0).predict([[1e300, 0.0]])
+@pytest.mark.parametrize("state", ("ignore", "raise"))
+def test_what_overflows_is_refused_under_every_errstate(state):
+    with np.errstate(all=state), pytest.raises(ValueError, match=r"got 1e\+300 at"):
+        bp.Network([2, 1], rng=0).predict([[1e300, 0.0]])
 
 
 @pytest.mark.parametrize("metric", [*METRICS, "top_2"])
@@ -448,18 +448,22 @@ def test_initializers(name):
     assert_same_under_every_errstate(compute)
 
 
+@pytest.mark.parametrize(
+    "x, eps",
+    (([1e-310, 1e100], None), ([1e-300, 1.0], 1e-5), ([1.0], 1e-2)),
+    ids=["1e-310 and 1e100", "1e-300 and 1", "1"],
+)
 @pytest.mark.parametrize("method", ["central", "complex"])
 @pytest.mark.parametrize("scaled", [False, True])
-def test_numerical_gradients(method, scaled):
+def test_numerical_gradients(method, scaled, x, eps):
     def f(x):
         return complex(x[0]) ** 2 if method == "complex" else float(x[0]) ** 2
 
-    for x, eps in (([1e-310, 1e100], None), ([1e-300, 1.0], 1e-5), ([1.0], 1e-2)):
-        assert_same_under_every_errstate(
-            lambda x=x, eps=eps: bp.numerical_gradient(
-                f, x, eps if method == "central" else None, scaled=True, method=method
-            )
+    assert_same_under_every_errstate(
+        lambda x=x, eps=eps: bp.numerical_gradient(
+            f, x, eps if method == "central" else None, scaled=True, method=method
         )
+    )
 
 
 def test_schedules():

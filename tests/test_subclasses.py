@@ -231,15 +231,17 @@ def test_which_attributes_are_a_networks_own(Network):
     assert set(vars(net)) == ANEW
 
 
-def test_copies_learn_with_stored_gradients():
+@pytest.mark.parametrize(
+    "change", (copy.copy, lambda net: net.astype("float32")), ids=["copy", "astype"]
+)
+def test_copies_learn_with_stored_gradients(change):
     """They belong to an engine: that of a copy begins without."""
-    for change in (copy.copy, lambda net: net.astype("float32")):
-        net = bp.Network([3, 4, 1], optimizer=bp.SGD(0.1, clip_norm=0.5), rng=0)
-        net.fit(X, Y, epochs=1, **QUIET)
-        other = change(net)
-        for each in (net, other):
-            each.fit(X, Y, epochs=1, **QUIET)
-        assert net.parameters.tobytes() == other.parameters.tobytes()
+    net = bp.Network([3, 4, 1], optimizer=bp.SGD(0.1, clip_norm=0.5), rng=0)
+    net.fit(X, Y, epochs=1, **QUIET)
+    other = change(net)
+    for each in (net, other):
+        each.fit(X, Y, epochs=1, **QUIET)
+    assert net.parameters.tobytes() == other.parameters.tobytes()
 
 
 def test_a_folded_network_begins_its_schedule_anew():
@@ -276,11 +278,11 @@ def test_a_call_is_predict():
     assert net(X, out) is out and np.array_equal(net(X), out)
 
 
-def test_predict_one_is_of_the_network_whatever_its_argument():
+@pytest.mark.parametrize("x", (X[0], X[0].tolist()), ids=["array", "list"])
+def test_predict_one_is_of_the_network_whatever_its_argument(x):
     """Arrays and lists of the same numbers give the same."""
     net, twin = Doubled([3, 1], rng=0), bp.Network([3, 1], rng=0)
-    for x in (X[0], X[0].tolist()):
-        assert net.predict_one(x).tobytes() == twin.predict_one(x).tobytes()
+    assert net.predict_one(x).tobytes() == twin.predict_one(x).tobytes()
 
 
 def test_a_trace_of_a_subclass():

@@ -54,15 +54,19 @@ WEIGHS = {
 CLASSLESS = ["squared_error", "huber", "quantile", "poisson", "kl_divergence"]
 
 
-@pytest.mark.parametrize("name", WEIGHS)
-@table(BAD_CLASS_WEIGHTS)
-def test_bad_class_weight(Network, name, bad, refusal):
-    for loss, n_out, y in (
+@pytest.mark.parametrize(
+    "loss, n_out, y",
+    (
         ("cross_entropy", 2, LABELS),
         ("binary_cross_entropy", 1, ONE),
-    ):
-        net = made(Network, loss, n_out)
-        refusal.of(lambda net=net, y=y: WEIGHS[name](net, y, bad), net)
+    ),
+    ids=["labels", "one output"],
+)
+@pytest.mark.parametrize("name", WEIGHS)
+@table(BAD_CLASS_WEIGHTS)
+def test_bad_class_weight(Network, name, bad, refusal, loss, n_out, y):
+    net = made(Network, loss, n_out)
+    refusal.of(lambda net=net, y=y: WEIGHS[name](net, y, bad), net)
 
 
 @pytest.mark.parametrize("name", WEIGHS)

@@ -105,16 +105,18 @@ def test_the_issues_two_labels(Network):
     assert weighted.biases[0][0] == pytest.approx((2 * (a[0, 0] - 1) + a[1, 0]) / 2)
 
 
-def test_classes_of_hinges(Network):
+@pytest.mark.parametrize(
+    "weights", ([2.0, 5.0], {-1: 2.0, 1: 5.0}), ids=["list", "dict"]
+)
+def test_classes_of_hinges(Network, weights):
     y, c = rng.choice([-1.0, 1.0], size=(24, 3)), np.array([2.0, 0.5, 3.0])
     net = net_of(Network, "hinge")
     E = (np.where(y > 0, c, 1) * np.maximum(0, 1 - y * net.predict(X))).mean(axis=1)
     assert net.gradients(X, y, class_weight=c).loss == pytest.approx(E.mean())
     one = Network([3, 1], loss="hinge", rng=0, dtype="float64")
     E = np.where(y[:, :1] > 0, 5, 2) * np.maximum(0, 1 - y[:, :1] * one.predict(X))
-    for weights in ([2.0, 5.0], {-1: 2.0, 1: 5.0}):
-        given = one.gradients(X, y[:, 0], class_weight=weights)
-        assert given.loss == pytest.approx(E.mean())
+    given = one.gradients(X, y[:, 0], class_weight=weights)
+    assert given.loss == pytest.approx(E.mean())
 
 
 def test_classes_of_one_soft_output(Network):
@@ -226,18 +228,33 @@ def test_class_weights_by_label(Network, weights):
     )
 
 
-def test_labels_that_are_wrong(Network):
-    net = Network([3, 1], loss="binary_cross_entropy", rng=0)
-    y = np.zeros(24)
-    for weights, message in [
+@pytest.mark.parametrize(
+    "weights, message",
+    [
         (pd.Series({2: 1.0}), "labels in 0 .. 1 for keys; got 2"),
         (pd.Series([1.0, 2.0], index=[1, 1]), "each label once; got 1 twice"),
         ({"1": 2.0}, "labels in 0 .. 1 for keys; got '1'"),
         (pd.DataFrame({0: [1.0]}), r"class_weight\[0\] must be a number"),
         ({0: -1.0}, r"class_weight\[0\] must be finite and at least 0"),
-    ]:
-        with pytest.raises((ValueError, TypeError), match=message):
-            net.train_step(X, y, class_weight=weights)
+    ],
+    ids=["no class", "a label twice", "text", "a table", "negative"],
+)
+def test_labels_that_are_wrong(Network, weights, message):
+    net = Network([3, 1], loss="binary_cross_entropy", rng=0)
+    y = np.zeros(24)
+    with pytest.raises((ValueError, TypeError), match=message):
+        net.train_step(X, y, class_weight=weights)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ({0: 1.0}, {1: 1.0, 2: 1.0}, pd.Series([1.0, 1.0], index=["a", "b"])),
+    ids=["one missing", "from 1", "text"],
+)
+def test_rates_of_layers_by_wrong_labels(wrong):
+    net = bp.Network([3, 4, 1], rng=0)
+    with pytest.raises(TypeError, match=r"by the labels 0 \.\. 1 or in order"):
+        net.lr_factors = wrong
 
 
 def test_rates_of_layers_by_label():
@@ -249,6 +266,3 @@ def test_rates_of_layers_by_label():
     assert bp.Network(pd.Series({2: 5, 1: 4, 0: 3})).sizes == (3, 4, 5)
     net.frozen = pd.Series([True, False], index=[1, 0])
     assert net.frozen == (False, True)
-    for wrong in ({0: 1.0}, {1: 1.0, 2: 1.0}, pd.Series([1.0, 1.0], index=["a", "b"])):
-        with pytest.raises(TypeError, match=r"by the labels 0 \.\. 1 or in order"):
-            net.lr_factors = wrong

@@ -205,16 +205,16 @@ def peak(call):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_fitting_arrays_are_not_copied(dtype):
+@pytest.mark.parametrize("name", ["predict", "evaluate", "train_step"])
+def test_fitting_arrays_are_not_copied(dtype, name):
     net = bp.Network([8, 2], loss="cross_entropy", dtype=dtype, rng=0)
     X, y, weight = np.ones((50_000, 8), dtype), np.ones(50_000, "i8"), np.ones(50_000)
     out, unfit = np.empty((50_000, 2), dtype), np.asfortranarray(X)
-    calls = {
+    call = {
         "predict": lambda X: net.predict(X, out=out),
         "evaluate": lambda X: net.evaluate(X, y, weight),
         "train_step": lambda X: net.train_step(X, y, weight),
-    }
-    for name, call in calls.items():
-        assert peak(lambda call=call: call(X)) < 10_000, name
-        # The measure sees the copy of an array that does not fit.
-        assert peak(lambda call=call: call(unfit)) >= X.nbytes, name
+    }[name]
+    assert peak(lambda: call(X)) < 10_000
+    # The measure sees the copy of an array that does not fit.
+    assert peak(lambda: call(unfit)) >= X.nbytes

@@ -63,12 +63,15 @@ def test_balanced_classes_of_1_percent(Network):
     assert np.mean(values) == pytest.approx(0.5, abs=0.06)
 
 
+@pytest.mark.parametrize("power", (-1000, 0, 1000))
+def test_weights_of_any_size_are_scaled_to_mean_1(power):
+    w = np.ldexp(rng.uniform(size=1000), power)
+    assert scaled_to_mean_1(w).mean() == pytest.approx(1, rel=1e-14)
+
+
 def test_scaled_to_mean_1():
     assert scaled_to_mean_1(np.array([2.0, 2.0])).tolist() == [1, 1]
     assert scaled_to_mean_1(np.array([1.0, 99.0])).tolist() == [0.02, 1.98]
-    for power in (-1000, 0, 1000):
-        w = np.ldexp(rng.uniform(size=1000), power)
-        assert scaled_to_mean_1(w).mean() == pytest.approx(1, rel=1e-14)
     two = scaled_to_mean_1(rng.uniform(size=(50, 3)))
     assert two.mean() == pytest.approx(1, rel=1e-14)
 
@@ -184,16 +187,16 @@ def test_a_step_within_accumulated_steps(Network):
     np.testing.assert_allclose(net.parameters, other.parameters, atol=1e-12)
 
 
-def test_data_that_training_would_change_are_copied(Network):
+@pytest.mark.parametrize("own", ("parameters", "moments"))
+def test_data_that_training_would_change_are_copied(Network, own):
     """Parameters and running moments, as X or as y."""
-    for own in ("parameters", "moments"):
-        nets = [Network([3, 3, 3], norm="batch", rng=0) for _ in range(2)]
-        arrays = [net.weights[0] if own == "parameters" else net.running_moments[0]
-                  for net in nets]  # fmt: skip
-        given = arrays[0], arrays[1].copy()
-        for net, rows in zip(nets, given, strict=True):
-            net.fit(rows, rows, epochs=5, **QUIET)
-        assert np.array_equal(nets[0].parameters, nets[1].parameters)
+    nets = [Network([3, 3, 3], norm="batch", rng=0) for _ in range(2)]
+    arrays = [net.weights[0] if own == "parameters" else net.running_moments[0]
+              for net in nets]  # fmt: skip
+    given = arrays[0], arrays[1].copy()
+    for net, rows in zip(nets, given, strict=True):
+        net.fit(rows, rows, epochs=5, **QUIET)
+    assert np.array_equal(nets[0].parameters, nets[1].parameters)
 
 
 def divided_by_weights(net):
@@ -248,13 +251,13 @@ def test_a_last_incomplete_mini_batch_steps_by_its_own_mean(Network):
     assert np.array_equal(nets[0].parameters, nets[1].parameters)
 
 
-def test_evaluate_is_a_weighted_mean(Network):
+@pytest.mark.parametrize("power", (-600, 0, 600))
+def test_evaluate_is_a_weighted_mean(Network, power):
     y, w = rng.normal(size=(24, 3)), rng.uniform(0, 4, size=24)
     net = net_of(Network, "squared_error")
     each = [net.evaluate(X[i : i + 1], y[i : i + 1]) for i in range(24)]
-    for power in (-600, 0, 600):
-        weight = np.ldexp(w, power)
-        assert net.evaluate(X, y, weight) == pytest.approx(np.average(each, weights=w))
+    weight = np.ldexp(w, power)
+    assert net.evaluate(X, y, weight) == pytest.approx(np.average(each, weights=w))
     history = net.fit(X, y, validation=(X, y, w * 5), epochs=1, batch_size=24, **QUIET)
     assert history.validation_loss[0] == pytest.approx(net.evaluate(X, y, w))
 

@@ -3,6 +3,8 @@
 What it does not take goes the long way, and is converted or refused there.
 """
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -142,39 +144,63 @@ def test_the_long_way_copies_data_that_are_the_parameters():
     assert len({net.parameters.tobytes() for net in nets}) == 1
 
 
-def test_predictions():
+@pytest.mark.parametrize(
+    "x",
+    [X, X[:1], X[2], X[:6].copy()],
+    ids=["rows", "one row", "a row alone", "a copy"],
+)
+def test_predictions(x):
     net = classifier()
-    for x in (X, X[:1], X[2], X[:6].copy()):
-        at_once = net.learner.engine.predict_at_once(x)
-        slow = long_way(net, "predict", x)
-        assert at_once.shape == slow.shape and at_once.tobytes() == slow.tobytes()
-    for form, x in ways(X, "float64", "int64"):
-        right = long_way(net, "predict", np.asarray(x, "float32"))
-        assert net.predict(x).tobytes() == right.tobytes(), form
-    bad = X.copy()
-    bad[1, 1] = np.nan
-    for x in (bad, bad[1], X[:, :2], X[:0], np.zeros((1, 6, 3), "f"), np.float32(1)):
-        assert net.learner.engine.predict_at_once(x) is None
-        with pytest.raises(ValueError, match="X must"):
-            net.predict(x)
+    at_once = net.learner.engine.predict_at_once(x)
+    slow = long_way(net, "predict", x)
+    assert at_once.shape == slow.shape and at_once.tobytes() == slow.tobytes()
 
 
-def test_a_long_prediction_looks_at_every_row():
+FORMS = dict(ways(X, "float64", "int64"))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_predictions_of_every_form(form):
+    net, x = classifier(), FORMS[form]
+    right = long_way(net, "predict", np.asarray(x, "float32"))
+    assert net.predict(x).tobytes() == right.tobytes()
+
+
+BAD = spoilt(X, (1, 1), np.nan)
+
+
+@pytest.mark.parametrize(
+    "x",
+    [BAD, BAD[1], X[:, :2], X[:0], np.zeros((1, 6, 3), "f"), np.float32(1)],
+    ids=["nan", "a row with nan", "narrow", "no rows", "a cube", "a number"],
+)
+def test_bad_rows_to_predict(x):
+    net = classifier()
+    assert net.learner.engine.predict_at_once(x) is None
+    with pytest.raises(ValueError, match="X must"):
+        net.predict(x)
+
+
+@pytest.mark.parametrize(
+    "out", (None, np.full((1000, 4), 5, "float32")), ids=["new", "given"]
+)
+def test_a_long_prediction_looks_at_every_row(out):
     net = classifier()
     many = np.resize(X, (1000, 3))
     many[777, 2] = np.inf
-    for out in (None, np.full((1000, 4), 5, "float32")):
-        with pytest.raises(ValueError, match=r"X must be finite .* at \[777, 2\]"):
-            net.predict(many, out=out)
-        assert out is None or (out == 5).all()
+    with pytest.raises(ValueError, match=r"X must be finite .* at \[777, 2\]"):
+        net.predict(many, out=out)
+    assert out is None or (out == 5).all()
 
 
-def test_a_network_in_use_is_refused():
-    from concurrent.futures import ThreadPoolExecutor
-
+@pytest.mark.parametrize(
+    "call",
+    [lambda net: net.train_step(X, LABELS), lambda net: net.predict(X)],
+    ids=["train_step", "predict"],
+)
+def test_a_network_in_use_is_refused(call):
     net = classifier()
     net.train_step(X, LABELS)
-    with net.learner.engine, ThreadPoolExecutor(1) as pool:
-        for call in (lambda: net.train_step(X, LABELS), lambda: net.predict(X)):
-            with pytest.raises(RuntimeError, match="in use by another thread"):
-                pool.submit(call).result()
+    busy = pytest.raises(RuntimeError, match="in use by another thread")
+    with net.learner.engine, ThreadPoolExecutor(1) as pool, busy:
+        pool.submit(call, net).result()

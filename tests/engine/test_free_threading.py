@@ -132,18 +132,20 @@ def test_a_network_for_each_thread():
     assert in_threads(train) == [train(seed) for seed in range(THREADS)]
 
 
-def test_the_lock_is_free_after_any_error():
+ERRORS = {
+    "train_step": lambda net: net.train_step(X, LABELS + 5),
+    "predict": lambda net: net.predict(X * np.nan),
+    "learn_one": lambda net: net.learn_one(X[0] * np.inf, 1),
+    "fit": lambda net: net.fit(X, LABELS, callbacks=[lambda *_: 1 / 0], progress=False),
+}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_the_lock_is_free_after_any_error(name):
     net = make()
-    uses = [
-        lambda: net.train_step(X, LABELS + 5),
-        lambda: net.predict(X * np.nan),
-        lambda: net.learn_one(X[0] * np.inf, 1),
-        lambda: net.fit(X, LABELS, callbacks=[lambda *_: 1 / 0], progress=False),
-    ]
-    for use in uses:
-        with pytest.raises((ValueError, ZeroDivisionError)):
-            use()
-        in_another_thread = threading.Thread(target=net.predict, args=(X,))
-        in_another_thread.start()
-        in_another_thread.join()
-        assert len(net.predict(X)) == len(X)
+    with pytest.raises((ValueError, ZeroDivisionError)):
+        ERRORS[name](net)
+    in_another_thread = threading.Thread(target=net.predict, args=(X,))
+    in_another_thread.start()
+    in_another_thread.join()
+    assert len(net.predict(X)) == len(X)

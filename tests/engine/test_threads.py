@@ -102,14 +102,14 @@ def test_bits_do_not_depend_on_threads_around_a_block(sizes, n, last):
     assert np.isfinite(net.parameters).all() and len(found) == 1
 
 
-def test_every_worker_looks_at_its_rows():
+@pytest.mark.parametrize("at", (0, 100, 255, 256, 400, 599))
+def test_every_worker_looks_at_its_rows(at):
     net = make((3, 5, 2), 3)
     X = np.ones((600, 3), "float32")
-    for at in (0, 100, 255, 256, 400, 599):
-        bad = X.copy()
-        bad[at, 2] = np.nan
-        with pytest.raises(ValueError, match=f"X must be finite .* at \\[{at}, 2\\]"):
-            net.predict(bad)
+    bad = X.copy()
+    bad[at, 2] = np.nan
+    with pytest.raises(ValueError, match=f"X must be finite .* at \\[{at}, 2\\]"):
+        net.predict(bad)
     assert np.isfinite(net.predict(X)).all()
 
 

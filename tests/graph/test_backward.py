@@ -156,11 +156,18 @@ def test_assigned_values():
 # --- dtypes ---------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "value",
+    (1, [1, 2], np.arange(3), True, np.float16(1), 2.5),
+    ids=["int", "list", "int array", "bool", "float16", "float"],
+)
+def test_values_that_are_converted_to_float64(value):
+    assert Variable(value).dtype == np.float64
+
+
 def test_values():
     single, double = np.ones(3, "float32"), np.ones(3)
     assert Variable(single).value is single and Variable(double).value is double
-    for value in (1, [1, 2], np.arange(3), True, np.float16(1), 2.5):
-        assert Variable(value).dtype == np.float64
     x = Variable([[1, 2, 3]], name="x")
     assert (x.shape, x.ndim, x.size, len(x), x.name) == ((1, 3), 2, 3, 1, "x")
     assert [row.value.tolist() for row in x] == [[1, 2, 3]]

@@ -228,10 +228,9 @@ def test_a_network_trained_in_between_is_refused(Network, step):
     assert x.grad is grad and J.grad is None
 
 
-def test_bad_input_of_a_node_changes_nothing(Network):
-    net = made(Network)
-    before, seen = net.parameters.copy(), net.learner.state.seen
-    for bad, error, text in (
+@pytest.mark.parametrize(
+    "bad, error, text",
+    [
         (X[:, :2], ValueError, r"^x must have shape \(n, 3\)"),
         (X[0], ValueError, r"^x must have shape \(n, 3\)"),
         (Variable(X.T), ValueError, r"^x must have shape \(n, 3\)"),
@@ -239,9 +238,21 @@ def test_bad_input_of_a_node_changes_nothing(Network):
         ("x", TypeError, "^x must hold real numbers"),
         (None, TypeError, "^x must hold real numbers"),
         ([[1, 2], [3]], ValueError, "^x must be a regular array .* ragged"),
-    ):
-        with pytest.raises(error, match=text):
-            net.node(bad)
+    ],
+    ids=["narrow", "a row", "transposed", "nan", "text", "None", "ragged"],
+)
+def test_bad_rows_of_a_node(Network, bad, error, text):
+    net = made(Network)
+    before, seen = net.parameters.copy(), net.learner.state.seen
+    with pytest.raises(error, match=text):
+        net.node(bad)
+    assert net.stored_gradients is None
+    assert np.array_equal(net.parameters, before) and net.learner.state.seen == seen
+
+
+def test_bad_input_of_a_node_changes_nothing(Network):
+    net = made(Network)
+    before, seen = net.parameters.copy(), net.learner.state.seen
     one = made(Network, norm="batch")
     with pytest.raises(ValueError, match="at least 2 rows for batch norm"):
         one.node(X[:1])
@@ -259,16 +270,21 @@ def test_bad_input_of_a_node_changes_nothing(Network):
     assert np.array_equal(net.parameters, before) and net.learner.state.seen == seen
 
 
-def test_copies_have_no_stored_gradients(Network):
+@pytest.mark.parametrize(
+    "duplicate",
+    [
+        copy.deepcopy,
+        lambda net: pickle.loads(pickle.dumps(net)),
+        lambda net: net.astype("float32"),
+    ],
+    ids=["deepcopy", "pickle", "astype"],
+)
+def test_copies_have_no_stored_gradients(Network, duplicate):
     net = made(Network)
     net.node(X).sum().backward()
     assert net.stored_gradients is not None
-    for other in (
-        copy.deepcopy(net),
-        pickle.loads(pickle.dumps(net)),
-        net.astype("float32"),
-    ):
-        assert other.stored_gradients is None
-        assert "stored_gradients" not in str(other.__getstate__().keys())
+    other = duplicate(net)
+    assert other.stored_gradients is None
+    assert "stored_gradients" not in str(other.__getstate__().keys())
     with pytest.raises(AttributeError):
         net.stored_gradients = None

@@ -69,15 +69,22 @@ def test_operators(name, shapes):
 @pytest.mark.parametrize("shapes", SHAPES, ids=str)
 @pytest.mark.parametrize("name", EXTREMES)
 def test_extremes(name, shapes):
+    f, a, b = getattr(graph, name), apart(*shapes[0]), apart(*shapes[1]) + 0.07
+    assert_right(f, a, b, reference=EXTREMES[name])
+
+
+@pytest.mark.parametrize("shapes", SHAPES, ids=str)
+@pytest.mark.parametrize("name", EXTREMES)
+@pytest.mark.parametrize("constant", ["method's", "first", "number"])
+def test_extremes_of_a_variable_and_a_constant(name, shapes, constant):
     reference, f = EXTREMES[name], getattr(graph, name)
     a, b = apart(*shapes[0]), apart(*shapes[1]) + 0.07
-    assert_right(f, a, b, reference=reference)
-    for g, x, h in (
-        (lambda a: getattr(a, name)(b), a, lambda a: reference(a, b)),
-        (lambda b: f(a, b), b, lambda b: reference(a, b)),
-        (lambda b: f(0.1, b), b, lambda b: reference(0.1, b)),
-    ):
-        assert_right(g, x, reference=h, moves=False)  # it may be the other throughout
+    g, x, h = {
+        "method's": (lambda a: getattr(a, name)(b), a, lambda a: reference(a, b)),
+        "first": (lambda b: f(a, b), b, lambda b: reference(a, b)),
+        "number": (lambda b: f(0.1, b), b, lambda b: reference(0.1, b)),
+    }[constant]
+    assert_right(g, x, reference=h, moves=False)  # it may be the other throughout
 
 
 def test_negative():
@@ -105,17 +112,26 @@ def test_reductions_of_a_number(name):
     assert_right(lambda x: getattr(x, name)(), normal(), reference=lambda x: x)
 
 
-def test_reductions_of_nothing():
+REDUCED = {
+    "sum": (lambda x: x.sum(), ()),
+    "sum of columns": (lambda x: x.sum(axis=0), (3,)),
+    "max of rows": (lambda x: x.max(axis=1), (0,)),
+    "mean of rows": (lambda x: x.mean(axis=1), (0,)),
+}
+
+
+@pytest.mark.parametrize("f, shape", REDUCED.values(), ids=REDUCED)
+def test_reductions_of_nothing(f, shape):
     x = Variable(np.zeros((0, 3)))
-    for J, shape in ((x.sum(), ()), (x.sum(axis=0), (3,)), (x.max(axis=1), (0,))):
-        assert J.shape == shape
-        J.backward(np.ones(shape))
-        assert x.grad.shape == (0, 3)
-    y = Variable(np.zeros((0, 3)))
-    y.mean(axis=1).backward(np.zeros(0))
-    assert y.grad.shape == (0, 3)
+    J = f(x)
+    assert J.shape == shape
+    J.backward(np.ones(shape))
+    assert x.grad.shape == (0, 3)
+
+
+def test_nothing_has_no_maximum():
     with pytest.raises(ValueError, match="no identity"):
-        x.max()
+        Variable(np.zeros((0, 3))).max()
 
 
 MATMULS = [
@@ -184,14 +200,18 @@ def test_indexing(index):
 
 
 @pytest.mark.parametrize("shape", [(6, 4), (-1,), (4, 3, 2), (2, 3, 4)], ids=str)
-def test_reshape(shape):
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x, shape: x.reshape(shape),
+        lambda x, shape: x.reshape(*shape),
+        graph.reshape,
+    ],
+    ids=["tuple", "numbers", "function"],
+)
+def test_reshape(f, shape):
     x = normal(2, 3, 4)
-    for f in (
-        lambda x: x.reshape(shape),
-        lambda x: x.reshape(*shape),
-        lambda x: graph.reshape(x, shape),
-    ):
-        assert_right(f, x, reference=lambda x: np.reshape(x, shape))
+    assert_right(lambda x: f(x, shape), x, reference=lambda x: np.reshape(x, shape))
 
 
 @pytest.mark.parametrize("shape", [(), (3,), (2, 3), (2, 3, 4)], ids=str)

@@ -27,17 +27,18 @@ def close(found, expected, dtype, **settings):
 # --- norms ----------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("library", ["kernels", "reference"])
 @each_size
 @pytest.mark.parametrize("n", [1, 5, 9000])
-def test_clip_norm(kernels, dtype, size, n):
+def test_clip_norm(kernels, dtype, size, n, library):
+    clip = (kernels if library == "kernels" else reference).clip_norm
     shape = rng.normal(size=n)
     g = (size * shape).astype(dtype)
     exact = size * np.sqrt((shape**2).sum())
-    for clip in (kernels.clip_norm, reference.clip_norm):
-        clipped = g.copy()
-        close(clip(clipped, 1.0), exact, dtype)
-        factor = min(1.0, 1 / (exact + 1e-6))
-        close(clipped, g.astype(np.longdouble) * factor, dtype, atol=1e-37)
+    clipped = g.copy()
+    close(clip(clipped, 1.0), exact, dtype)
+    factor = min(1.0, 1 / (exact + 1e-6))
+    close(clipped, g.astype(np.longdouble) * factor, dtype, atol=1e-37)
 
 
 @large
@@ -58,18 +59,19 @@ def test_a_large_gradient_makes_a_step_of_the_clipped_norm(Network, dtype, size,
     close(net.weights[0][:, 0], [-1, 0], dtype)
 
 
+@pytest.mark.parametrize("library", ["kernels", "reference"])
 @each_size
-def test_limit_norms(kernels, dtype, size):
+def test_limit_norms(kernels, dtype, size, library):
+    limit = (kernels if library == "kernels" else reference).limit_norms
     shape = rng.normal(size=(7, 19))
     norms = np.sqrt((shape**2).sum(axis=0))
     W = (size * shape).astype(dtype)
-    for limit in (kernels.limit_norms, reference.limit_norms):
-        limited = W.copy()
-        limit(limited, size / 2)
-        close(limited, W * np.minimum(1, 0.5 / norms), dtype, atol=1e-44)
-        unlimited = W.copy()
-        limit(unlimited, size * 100)
-        assert np.array_equal(unlimited, W)
+    limited = W.copy()
+    limit(limited, size / 2)
+    close(limited, W * np.minimum(1, 0.5 / norms), dtype, atol=1e-44)
+    unlimited = W.copy()
+    limit(unlimited, size * 100)
+    assert np.array_equal(unlimited, W)
 
 
 def test_columns_of_other_sizes_do_not_change_bits(kernels, dtype):
@@ -252,29 +254,30 @@ def test_softmax_of_infinite_z(kernels, dtype, width, rows):
     assert np.array_equal(z, expected)
 
 
+@pytest.mark.parametrize(
+    "label, loss", ((1, 0.0), (0, INF)), ids=["its class", "another class"]
+)
 @pytest.mark.filterwarnings("ignore:.*encountered in")
 @pytest.mark.parametrize("width", [2, 3, 16, 40])
 @pytest.mark.parametrize("rows", [1, 2, 17])
-def test_cross_entropy_of_infinite_z(kernels, dtype, width, rows):
+def test_cross_entropy_of_infinite_z(kernels, dtype, width, rows, label, loss):
     """0 where the class has the infinite z, infinite where it has not."""
     z = rng.normal(size=(rows, width)).astype(dtype)
     z[:, 1] = INF
     eye = np.eye(width, dtype=dtype)
-    for label, loss in ((1, 0.0), (0, INF)):
-        for given in ({"labels": np.full(rows, label)}, {"y": eye[[label] * rows]}):
-            delta = np.empty_like(z)
-            assert kernels.loss(z, delta, "cross_entropy", **given) == loss
-            np.testing.assert_array_equal(delta, (eye[[1]] - eye[[label]]) / rows
-                                          + 0 * delta)  # fmt: skip
-        E, d = reference.loss(z, np.full(rows, label), "cross_entropy")
-        assert (loss == E).all()
-        np.testing.assert_array_equal(d, np.tile(eye[1] - eye[label], (rows, 1)))
+    for given in ({"labels": np.full(rows, label)}, {"y": eye[[label] * rows]}):
+        delta = np.empty_like(z)
+        assert kernels.loss(z, delta, "cross_entropy", **given) == loss
+        np.testing.assert_array_equal(delta, (eye[[1]] - eye[[label]]) / rows
+                                      + 0 * delta)  # fmt: skip
+    E, d = reference.loss(z, np.full(rows, label), "cross_entropy")
+    assert (loss == E).all()
+    np.testing.assert_array_equal(d, np.tile(eye[1] - eye[label], (rows, 1)))
 
 
-@pytest.mark.filterwarnings("ignore:.*encountered in")
-def test_losses_of_infinite_z(kernels, dtype):
-    """The limit, where there is one: name, z, y, loss, derivative."""
-    for name, z, y, E, d in [
+@pytest.mark.parametrize(
+    "name, z, y, E, d",
+    [
         ("binary_cross_entropy", INF, 1, 0, 0),
         ("binary_cross_entropy", -INF, 0, 0, 0),
         ("binary_cross_entropy", INF, 0, INF, 1),
@@ -289,23 +292,33 @@ def test_losses_of_infinite_z(kernels, dtype):
         ("log_cosh", -INF, 3, INF, -1),
         ("huber", INF, 3, INF, 1),
         ("mean_absolute_error", -INF, 3, INF, -1),
-    ]:
-        rows, targets = np.full((1, 1), z, dtype), np.full((1, 1), y, dtype)
-        delta = np.empty_like(rows)
-        found = kernels.loss(rows, delta, name, y=targets), delta[0, 0]
-        assert found == (E, d), name
-        values, slope = reference.loss(rows, targets, name)
-        assert (values[0], slope[0, 0]) == (E, d), name
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*encountered in")
+def test_losses_of_infinite_z(kernels, dtype, name, z, y, E, d):
+    """The limit, where there is one: name, z, y, loss, derivative."""
+    rows, targets = np.full((1, 1), z, dtype), np.full((1, 1), y, dtype)
+    delta = np.empty_like(rows)
+    found = kernels.loss(rows, delta, name, y=targets), delta[0, 0]
+    assert found == (E, d), name
+    values, slope = reference.loss(rows, targets, name)
+    assert (values[0], slope[0, 0]) == (E, d), name
+
+
+@pytest.mark.filterwarnings("ignore:.*encountered in")
+@pytest.mark.parametrize(
+    "f", ("softsign", "tanh", "sigmoid", "hard_tanh", "hard_sigmoid")
+)
+def test_hidden_layers_whose_z_is_infinite(Network, f):
+    net = Network([1, 2, 1], activation=f, rng=0)
+    net.weights[0][...] = [[3e38, -3e38]]
+    net.weights[1][...] = [[1.0], [1.0]]
+    assert np.isfinite(net.predict([3e38])).all(), f
 
 
 @pytest.mark.filterwarnings("ignore:.*encountered in")
 def test_networks_whose_z_is_infinite(Network):
     """A hidden layer's too: the next one sees 1 and 0, not NaN."""
-    for f in ("softsign", "tanh", "sigmoid", "hard_tanh", "hard_sigmoid"):
-        net = Network([1, 2, 1], activation=f, rng=0)
-        net.weights[0][...] = [[3e38, -3e38]]
-        net.weights[1][...] = [[1.0], [1.0]]
-        assert np.isfinite(net.predict([3e38])).all(), f
     net = Network([1, 2], loss="cross_entropy", rng=0)
     net.weights[0][...] = [[3e38, 1.0]]
     assert net.predict([3e38]).tolist() == [1, 0]

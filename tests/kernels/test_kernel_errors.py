@@ -201,20 +201,24 @@ def test_targets_and_weights_of_loss(dtype, name, given, message):
         call("loss", arrays, {"name": name})
 
 
-def test_labels_must_be_int64(dtype):
+@pytest.mark.parametrize("other", ("int32", "uint64", "float64"))
+def test_labels_must_be_int64(dtype, other):
     arrays = without(drawn("loss", dtype), "y")
-    for other in ("int32", "uint64", "float64"):
-        arrays["labels"] = np.zeros(3, other)
-        with refused(arrays):
-            call("loss", arrays, {"name": "cross_entropy"})
+    arrays["labels"] = np.zeros(3, other)
+    with refused(arrays):
+        call("loss", arrays, {"name": "cross_entropy"})
 
 
+@pytest.mark.parametrize(
+    "x",
+    (np.zeros(3, "int64"), np.zeros(3, "float16"), np.zeros((1, 3))),
+    ids=["int64", "float16", "two axes"],
+)
 @pytest.mark.parametrize("name", ["all_between", "fma_loop"])
-def test_plain_arrays_of_one_axis(name):
+def test_plain_arrays_of_one_axis(name, x):
     settings = {"all_between": (0, 1), "fma_loop": (1,)}[name]
-    for x in (np.zeros(3, "int64"), np.zeros(3, "float16"), np.zeros((1, 3))):
-        with refused({"x": x}, errors=(TypeError, ValueError)):
-            getattr(bp.kernels, name)(x, *settings)
+    with refused({"x": x}, errors=(TypeError, ValueError)):
+        getattr(bp.kernels, name)(x, *settings)
 
 
 def test_fma_loop_needs_an_element(dtype):
@@ -238,4 +242,5 @@ def test_there_is_room_for_every_product(kernels, dtype):
             most = max(most, taken)
             assert most <= room and before <= room, (n, n_in, n_out)
             before = room
-    assert kernels._room(tag, 256, 64, 64)[0] < 40_000  # thousands of small nets  # noqa: SLF001
+    # There may be thousands of small networks.
+    assert kernels._room(tag, 256, 64, 64)[0] < 40_000  # noqa: SLF001

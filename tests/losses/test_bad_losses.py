@@ -56,10 +56,16 @@ TAKES_Y = {
 }
 
 
-@pytest.mark.parametrize("loss", OF_LOSSES)
-def test_bad_setting_of_a_loss(loss):
-    for bad, refusal in bad_numbers(*OF_LOSSES[loss], lambda bad: bad):
-        refusal.of(lambda bad=bad: loss(bad))
+@table(
+    [
+        (loss, bad, refusal)
+        for loss, (name, span) in OF_LOSSES.items()
+        for bad, refusal in bad_numbers(name, span, lambda bad: bad)
+    ],
+    "loss, bad, refusal",
+)
+def test_bad_setting_of_a_loss(loss, bad, refusal):
+    refusal.of(lambda: loss(bad))
 
 
 @pytest.mark.parametrize("name", TAKES_Y)

@@ -137,12 +137,16 @@ def test_top_of_one_output(kind, weight):
     assert measure("top_1", y, a, weight, meaning(kind)) == close(accuracy)
 
 
+@pytest.mark.parametrize("k", (1, 2))
+def test_top_k_of_equal_outputs(k):
+    a, y = np.full((3, 3), 1 / 3), np.arange(3)
+    expected = sk.top_k_accuracy_score(y, a, k=k)
+    assert measure(f"top_{k}", y, a) == close(expected) == close(k / 3)
+
+
 def test_top_k_takes_the_last_of_equal_outputs_first_and_accuracy_the_first():
     a, y = np.full((3, 3), 1 / 3), np.arange(3)
     assert measure("top_1", y[2:], a[2:]) == measure("accuracy", y[:1], a[:1]) == 1
-    for k in (1, 2):
-        expected = sk.top_k_accuracy_score(y, a, k=k)
-        assert measure(f"top_{k}", y, a) == close(expected) == close(k / 3)
 
 
 PROBABLE = [kind for kind in KINDS if kind not in ("shares", "hinge")]
@@ -174,42 +178,63 @@ def test_probabilities_lie_in_0_to_1(name):
         measure(name, y > 0, a)
 
 
+@pytest.mark.parametrize("name", ("precision", "recall", "f1"))
+def test_averages_over_classes_without_samples_or_answers(name):
+    classes = np.array([0, 0, 1, 1, 3])
+    a = np.eye(5, dtype="float32")[[0, 1, 1, 2, 2]]
+    function, settings = CLASSES[name](classes, a)
+    expected = function(classes, a.argmax(1), **settings)
+    assert measure(name, classes, a) == close(expected)
+
+
 def test_classes_without_samples_or_answers():
     classes = np.array([0, 0, 1, 1, 3])
     a = np.eye(5, dtype="float32")[[0, 1, 1, 2, 2]]
-    for name in ("precision", "recall", "f1"):
-        function, settings = CLASSES[name](classes, a)
-        expected = function(classes, a.argmax(1), **settings)
-        assert measure(name, classes, a) == close(expected)
     expected = np.mean([1 / 2, 1 / 2, 0])
     assert measure("balanced_accuracy", classes, a) == close(expected)
     assert math.isnan(measure("auc", classes, a))
 
 
+def of_one_class(outputs, one):
+    """Targets that are all `one`, and an answer of each kind."""
+    a = np.array([[0.25], [0.75]])
+    if outputs == 1:
+        return np.full((2, 1), one), a
+    return np.full(2, one), np.hstack([1 - a, a])
+
+
 @pytest.mark.parametrize("one", [0, 1])
 @pytest.mark.parametrize("outputs", [1, 2])
 def test_one_class_only(outputs, one):
-    a = np.array([[0.25], [0.75]])
-    a = a if outputs == 1 else np.hstack([1 - a, a])
-    y = np.full((2, 1), one) if outputs == 1 else np.full(2, one)
+    y, a = of_one_class(outputs, one)
     assert math.isnan(measure("auc", y, a))
     assert measure("accuracy", y, a) == measure("balanced_accuracy", y, a) == 0.5
-    for name, function in {
-        "precision": sk.precision_score,
-        "recall": sk.recall_score,
-        "f1": sk.f1_score,
-    }.items():
-        expected = function(y.ravel(), [0, 1], zero_division=0)
-        assert measure(name, y, a) == close(expected)
 
 
+@pytest.mark.parametrize("one", [0, 1])
+@pytest.mark.parametrize("outputs", [1, 2])
+@pytest.mark.parametrize(
+    "name, function",
+    [
+        ("precision", sk.precision_score),
+        ("recall", sk.recall_score),
+        ("f1", sk.f1_score),
+    ],
+    ids=["precision", "recall", "f1"],
+)
+def test_averages_of_one_class_only(outputs, one, name, function):
+    y, a = of_one_class(outputs, one)
+    expected = function(y.ravel(), [0, 1], zero_division=0)
+    assert measure(name, y, a) == close(expected)
+
+
+@pytest.mark.parametrize("target, right", ((-1.0, 1), (0.0, 1), (1.0, 0)))
 @pytest.mark.parametrize("threshold", [0.0, 0.5])
-def test_an_output_at_the_threshold_is_answered_by_0(threshold):
+def test_an_output_at_the_threshold_is_answered_by_0(threshold, target, right):
     a = np.array([[threshold]], "float32")
-    for target, right in ((-1.0, 1), (0.0, 1), (1.0, 0)):
-        y, targets = np.array([[target]]), TargetKind(threshold=threshold)
-        assert measure("accuracy", y, a, None, targets) == right
-        assert measure("accuracy", y, a + 0.25, None, targets) == 1 - right
+    y, targets = np.array([[target]]), TargetKind(threshold=threshold)
+    assert measure("accuracy", y, a, None, targets) == right
+    assert measure("accuracy", y, a + 0.25, None, targets) == 1 - right
 
 
 # --- Numbers --------------------------------------------------------------------------

@@ -147,12 +147,12 @@ def test_metrics_of_numbers_take_labels_as_numbers(name):
     assert measure(name, y, a, None, PROBABILITIES) == measure(name, y, a)
 
 
-def test_integer_labels_are_classes_whatever_the_loss():
+@pytest.mark.parametrize("name", (*METRICS, "top_2"))
+def test_integer_labels_are_classes_whatever_the_loss(name):
     """A custom loss of sigmoid outputs may take class labels (n,)."""
     y = np.arange(N) % LABELS
     a = OUTPUTS["any"](np.eye(LABELS)[y])
-    for name in (*METRICS, "top_2"):
-        assert measure(name, y, a, None, PROBABILITIES) == close(measure(name, y, a))
+    assert measure(name, y, a, None, PROBABILITIES) == close(measure(name, y, a))
 
 
 # --- What the loss says ---------------------------------------------------------------
@@ -252,19 +252,19 @@ WHERE = {
 }
 
 
+@pytest.mark.parametrize("argument", ["metrics", "monitor"])
 @pytest.mark.parametrize("Network", [bp.Network, bp.reference.Network])
 @pytest.mark.parametrize("settings", WHERE.values(), ids=WHERE)
 @pytest.mark.parametrize("loss, name, message", REFUSED)
-def test_metrics_that_are_not_defined(Network, loss, name, message, settings):
+def test_metrics_that_are_not_defined(Network, loss, name, message, settings, argument):
     X, on = np.ones((N, 2)), PRESENT["some"]
     y = 2.0 * on - 1 if loss == "hinge" else 1.0 * on
     net = Network([2, LABELS], loss=loss, rng=0)
     before = net.parameters.tobytes()
     message = rf"^metric '{name}' must have {message}"
-    for chosen in ({"metrics": name}, {"monitor": name}):
-        with pytest.raises(ValueError, match=message):
-            net.fit(X, y, **chosen, **settings(X, y), **QUIET)
-        assert net.parameters.tobytes() == before and net.learner.state.epochs == 0
+    with pytest.raises(ValueError, match=message):
+        net.fit(X, y, **{argument: name}, **settings(X, y), **QUIET)
+    assert net.parameters.tobytes() == before and net.learner.state.epochs == 0
     with pytest.raises(ValueError, match=message):
         net.evaluate(X, y, metrics=name)
 

@@ -245,14 +245,14 @@ def test_outputs_of_different_sizes(name):
     assert measure(name, y, a) == pytest.approx(exactly(name, y, a, None), rel=1e-12)
 
 
-def test_errors_of_1e200_and_1e_200_by_a_network(Network):
+@pytest.mark.parametrize("size", (1e200, 1e-200))
+def test_errors_of_1e200_and_1e_200_by_a_network(Network, size):
     X = np.arange(4.0)[:, None]
-    for size in (1e200, 1e-200):
-        net = constant(Network, [2 * size], dtype="float64", loss="mean_absolute_error")
-        y = np.array([1.0, 2.0, 3.0, 4.0]) * size
-        found = net.evaluate(X, y, metrics=["rmse", "r2", "explained_variance"])
-        assert found["rmse"] == pytest.approx(math.sqrt(1.5) * size, rel=1e-15)
-        assert found["r2"] == close(-0.2) and found["explained_variance"] == 0
+    net = constant(Network, [2 * size], dtype="float64", loss="mean_absolute_error")
+    y = np.array([1.0, 2.0, 3.0, 4.0]) * size
+    found = net.evaluate(X, y, metrics=["rmse", "r2", "explained_variance"])
+    assert found["rmse"] == pytest.approx(math.sqrt(1.5) * size, rel=1e-15)
+    assert found["r2"] == close(-0.2) and found["explained_variance"] == 0
 
 
 @pytest.mark.parametrize("scale", [1e-280, 1.0, 1e280, 1e305])
@@ -444,13 +444,17 @@ def of_rows(a, y):
 PER_SAMPLE = {"graph": lambda a, y: ((a - y) ** 2).sum(axis=1), "arrays": of_rows}
 
 
+@pytest.mark.parametrize(
+    "order",
+    (np.arange(N), np.arange(N)[::-1], np.argsort(X[:, 0])),
+    ids=["given", "reversed", "sorted"],
+)
 @pytest.mark.parametrize("loss", SINGLE.values(), ids=SINGLE)
-def test_a_loss_that_is_one_number_is_of_all_rows(Network, loss):
+def test_a_loss_that_is_one_number_is_of_all_rows(Network, loss, order):
     net = Network([2, 4, 1], loss=loss, dtype="float64", rng=0)
     expected = pytest.approx(float(loss(net.predict(X), Y)), rel=1e-12)
-    for order in (np.arange(N), np.arange(N)[::-1], np.argsort(X[:, 0])):
-        assert net.evaluate(X[order], Y[order]) == expected
-        assert net.evaluate(X[order], Y[order], np.full(N, 3.0)) == expected
+    assert net.evaluate(X[order], Y[order]) == expected
+    assert net.evaluate(X[order], Y[order], np.full(N, 3.0)) == expected
     # Not evaluated before: the validation loss of a fresh network.
     fresh = Network([2, 4, 1], loss=loss, dtype="float64", rng=0)
     fresh.frozen = [True, True]
@@ -458,12 +462,16 @@ def test_a_loss_that_is_one_number_is_of_all_rows(Network, loss):
     assert history.validation_loss[-1] == expected
 
 
-def test_the_example_of_a_root_mean_square(Network):
+@pytest.mark.parametrize(
+    "y",
+    (np.repeat([0.0, 1.0], 256), np.tile([0.0, 1.0], 256)),
+    ids=["one after the other", "by turns"],
+)
+def test_the_example_of_a_root_mean_square(Network, y):
     """.5 by one order of the rows and .707 by the other, if 256 rows at a time."""
     net = Network([1, 1], loss=SINGLE["rmse"], init="zeros")
-    for y in (np.repeat([0.0, 1.0], 256), np.tile([0.0, 1.0], 256)):
-        value = net.evaluate(np.zeros((512, 1)), y)
-        assert value == pytest.approx(math.sqrt(0.5), rel=1e-7)
+    value = net.evaluate(np.zeros((512, 1)), y)
+    assert value == pytest.approx(math.sqrt(0.5), rel=1e-7)
 
 
 def test_unequal_weights_of_a_loss_that_is_one_number(Network):
@@ -496,6 +504,11 @@ def root_mean_square_of_each(a, y):
 
 
 @pytest.mark.parametrize(
+    "y",
+    (np.repeat([0.0, 1.0], 512), np.tile([0.0, 1.0], 512)),
+    ids=["one after the other", "by turns"],
+)
+@pytest.mark.parametrize(
     "loss",
     [
         root_mean_square_of_each,
@@ -503,14 +516,13 @@ def root_mean_square_of_each(a, y):
     ],
     ids=["arrays", "graph"],
 )
-def test_values_per_sample_that_depend_on_the_other_rows(Network, loss):
+def test_values_per_sample_that_depend_on_the_other_rows(Network, loss, y):
     """A root mean square, as the value of every row: whole in every order."""
     net = Network([1, 1], loss=loss, init="zeros", optimizer=bp.SGD(0.0))
-    for y in (np.repeat([0.0, 1.0], 512), np.tile([0.0, 1.0], 512)):
-        zeros = np.zeros((1024, 1))
-        assert net.evaluate(zeros, y) == pytest.approx(math.sqrt(0.5), rel=1e-7)
-        history = net.fit(zeros, y, validation=(zeros, y), epochs=1, **QUIET)
-        assert history.validation_loss[0] == pytest.approx(math.sqrt(0.5), rel=1e-7)
+    zeros = np.zeros((1024, 1))
+    assert net.evaluate(zeros, y) == pytest.approx(math.sqrt(0.5), rel=1e-7)
+    history = net.fit(zeros, y, validation=(zeros, y), epochs=1, **QUIET)
+    assert history.validation_loss[0] == pytest.approx(math.sqrt(0.5), rel=1e-7)
 
 
 def test_lbfgs_with_a_loss_that_is_one_number():

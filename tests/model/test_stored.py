@@ -118,15 +118,19 @@ def test_arrays_of_another_byte_order_are_converted():
     assert everything(other) == everything(net)
 
 
-def test_a_schedule_that_follows_a_plateau_needs_one():
+@pytest.mark.parametrize(
+    "change",
+    (None, filled(np.nan), filled(-1.0), lambda a: a[:2]),
+    ids=["None", "nan", "negative", "short"],
+)
+def test_a_schedule_that_follows_a_plateau_needs_one(change):
     lr = schedules.ReduceOnPlateau(0.1)
     net = make(optimizer=bp.SGD(lr))
     assert everything(copy.copy(net)) == everything(net)
-    for change in (None, filled(np.nan), filled(-1.0), lambda a: a[:2]):
-        with pytest.raises((ValueError, TypeError), match="plateau"):
-            object.__new__(bp.Network).__setstate__(
-                altered(net, "state", "plateau", change)
-            )
+    with pytest.raises((ValueError, TypeError), match="plateau"):
+        object.__new__(bp.Network).__setstate__(
+            altered(net, "state", "plateau", change)
+        )
 
 
 @pytest.mark.parametrize("settings", [bp.SGD(0.1, momentum=0.5), bp.Huber(2.0)])

@@ -61,30 +61,47 @@ def test_the_tables_have_every_setting(optimizer):
     assert known | whole == {field.name for field in fields(optimizer) if field.init}
 
 
-@EVERY
-def test_bad_number_of_an_optimizer(optimizer):
-    for name, span in (OF_ALL | OWN[optimizer]).items():
-        no_numbers = NO_NUMBERS[:-1] if name in LIMITS else NO_NUMBERS
-        for bad, refusal in bad_numbers(name, span, lambda bad: bad, no_numbers):
-            refusal.of(lambda name=name, bad=bad: optimizer(**{name: bad}))
+def each_number(spans):
+    """Parametrize by optimizers and the spans of their numbers, {optimizer: {...}}."""
+    rows = [(kind, name, span) for kind in spans for name, span in spans[kind].items()]
+    ids = [f"{kind.__name__} {name}" for kind, name, _ in rows]
+    return pytest.mark.parametrize("optimizer, name, span", rows, ids=ids)
 
 
-@EVERY
-def test_bad_number_of_the_biases(optimizer):
-    own = {name: span for name, span in OWN[optimizer].items() if name != "lr"}
-    for name, span in (PENALTIES | own | {"lr_factor": AT_LEAST_0}).items():
-        rows = bad_numbers(
-            f"biases[{name!r}]", span, lambda bad, name=name: {name: bad}
-        )
-        for bad, refusal in rows:
-            refusal.of(lambda bad=bad: optimizer(biases=bad))
+@each_number({kind: OF_ALL | own for kind, own in OWN.items()})
+def test_bad_number_of_an_optimizer(optimizer, name, span):
+    no_numbers = NO_NUMBERS[:-1] if name in LIMITS else NO_NUMBERS
+    for bad, refusal in bad_numbers(name, span, lambda bad: bad, no_numbers):
+        refusal.of(lambda bad=bad: optimizer(**{name: bad}))
 
 
-@EVERY
-def test_bad_flag_of_an_optimizer(optimizer):
-    for flag in ("decoupled", *FLAGS.get(optimizer, ())):
-        for bad, refusal in bad_flags(flag):
-            refusal.of(lambda bad=bad: optimizer(**bad))
+OF_BIASES_TOO = {
+    kind: {
+        **PENALTIES,
+        **{name: span for name, span in own.items() if name != "lr"},
+        "lr_factor": AT_LEAST_0,
+    }
+    for kind, own in OWN.items()
+}
+
+
+@each_number(OF_BIASES_TOO)
+def test_bad_number_of_the_biases(optimizer, name, span):
+    for bad, refusal in bad_numbers(f"biases[{name!r}]", span, lambda bad: {name: bad}):
+        refusal.of(lambda bad=bad: optimizer(biases=bad))
+
+
+@table(
+    [
+        (kind, bad, refusal)
+        for kind in OWN
+        for flag in ("decoupled", *FLAGS.get(kind, ()))
+        for bad, refusal in bad_flags(flag)
+    ],
+    "optimizer, bad, refusal",
+)
+def test_bad_flag_of_an_optimizer(optimizer, bad, refusal):
+    refusal.of(lambda: optimizer(**bad))
 
 
 #: Two settings that do not go together, and those that there are not.

@@ -77,6 +77,15 @@ def test_cos():
             assert abs(exact.cos(x) - mpmath.cos(x)) < 1e-15
 
 
+@pytest.mark.parametrize("x", [0.0, -1.0, math.nan])
+@pytest.mark.parametrize(
+    "f", [exact.log, lambda x: exact.power(x, 2.0)], ids=["log", "power"]
+)
+def test_no_log_or_power_of_what_is_not_above_0(f, x):
+    with pytest.raises(ValueError, match="x must be above 0; got"):
+        f(x)
+
+
 def test_ends_of_the_range():
     assert exact.exp(-1e300) == exact.power(0.5, 1e300) == 0.0
     assert exact.power(0.5, 1074) == 5e-324
@@ -85,10 +94,6 @@ def test_ends_of_the_range():
     assert exact.exp(709.78) < math.inf
     assert exact.exp(709.79) == exact.exp(math.inf) == math.inf
     assert exact.power(2.0, 1024) == exact.power(2.0, 1e308) == math.inf
-    for x in (0.0, -1.0, math.nan):
-        for call in (exact.log, lambda x: exact.power(x, 2.0)):
-            with pytest.raises(ValueError, match="x must be above 0; got"):
-                call(x)
 
 
 def test_bits():
@@ -227,9 +232,14 @@ def test_one_cycle_is_per_step():
     assert OneCycle(0.1, 10, per="epoch").per == "epoch"
 
 
+@pytest.mark.parametrize(
+    "schedule", (Exponential(0.1, 1e-300), StepDecay(0.1, 1, 0.1)), ids=repr
+)
+def test_steep_decay_of_every_epoch_ends_at_zero(schedule):
+    assert schedule(2000) == 0.0
+
+
 def test_steep_decay_ends_at_zero():
-    for schedule in (Exponential(0.1, 1e-300), StepDecay(0.1, 1, 0.1)):
-        assert schedule(2000) == 0.0
     assert InverseScaling(0.1, 1e300)(1) == Polynomial(0.1, 9, power=1e300)(1) == 0.0
 
 

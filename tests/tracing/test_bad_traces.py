@@ -36,47 +36,66 @@ REFUSED = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("apply", (False, True))
 @each_library
 @pytest.mark.parametrize("case", REFUSED)
-def test_bad_mini_batches(Network, case):
+def test_bad_mini_batches(Network, case, apply):
     error, message, *arguments = REFUSED[case]
     net = problem(Network=Network, dropout=0.3)[0]
     net.train_step(ROWS, TARGETS)
     before = everything(net)
-    for apply in (False, True):
-        with pytest.raises(error, match=f"^{message}"):
-            bp.trace(net, *arguments, apply=apply)
-        assert everything(net) == before
+    with pytest.raises(error, match=f"^{message}"):
+        bp.trace(net, *arguments, apply=apply)
+    assert everything(net) == before
 
 
-def test_bad_arguments():
+@pytest.mark.parametrize(
+    "other", [None, "net", ROWS, bp.Network], ids=["None", "text", "array", "class"]
+)
+def test_what_is_no_network(other):
+    with pytest.raises(TypeError, match=r"^network must be a Network; got "):
+        bp.trace(other, ROWS, TARGETS)
+
+
+@pytest.mark.parametrize("apply", [1, 0, None, "yes", np.array([True])], ids=repr)
+def test_apply_must_be_a_bool(apply):
     net, X, y = problem()
-    for other in (None, "net", X, bp.Network):
-        with pytest.raises(TypeError, match=r"^network must be a Network; got "):
-            bp.trace(other, X, y)
     before = everything(net)
-    for apply in (1, 0, None, "yes", np.array([True])):
-        with pytest.raises(TypeError, match=r"^apply must be a bool; got "):
-            bp.trace(net, X, y, apply=apply)
+    with pytest.raises(TypeError, match=r"^apply must be a bool; got "):
+        bp.trace(net, X, y, apply=apply)
+    assert everything(net) == before
+
+
+def test_apply_is_given_by_its_name():
+    net, X, y = problem()
+    before = everything(net)
     with pytest.raises(TypeError):
-        bp.trace(net, X, y, None, None, True)  # apply by its name only
+        bp.trace(net, X, y, None, None, True)
     assert everything(net) == before
     bp.trace(net, X, y, apply=np.bool_(True))
     assert everything(net) != before
 
 
 @each_library
-def test_networks_that_make_no_steps(Network):
-    pytest.importorskip("scipy")
-    for settings, message in (
+@pytest.mark.parametrize(
+    "settings, message",
+    [
         ({"activation": "step"}, "activation must have a derivative to train by"),
         ({"optimizer": bp.LBFGS()}, "LBFGS trains by fit only"),
-    ):
-        net, X, y = problem(Network=Network, **settings)
-        before = everything(net)
-        with pytest.raises(ValueError, match=f"^{message}"):
-            bp.trace(net, X, y)
-        assert everything(net) == before
+    ],
+    ids=["step", "LBFGS"],
+)
+def test_networks_that_make_no_steps(Network, settings, message):
+    pytest.importorskip("scipy")
+    net, X, y = problem(Network=Network, **settings)
+    before = everything(net)
+    with pytest.raises(ValueError, match=f"^{message}"):
+        bp.trace(net, X, y)
+    assert everything(net) == before
+
+
+@each_library
+def test_batch_norm_needs_two_rows(Network):
     net, X, y = problem(Network=Network, norm="batch")
     with pytest.raises(
         ValueError, match=r"^X must have at least 2 rows for batch norm"
@@ -84,24 +103,25 @@ def test_networks_that_make_no_steps(Network):
         bp.trace(net, X[:1], y[:1])
 
 
+@pytest.mark.parametrize("apply", (False, True))
 @each_library
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_a_loss_that_is_not_finite(Network):
+def test_a_loss_that_is_not_finite(Network, apply):
     net, X, y = problem(
         "identity", "squared_error", Network=Network, norm="batch", dropout=0.3
     )
     net.biases[-1][0] = 1e200
     before = everything(net)
-    for apply in (False, True):
-        with pytest.raises(bp.DivergenceError, match="not finite; nothing has changed"):
-            bp.trace(net, X, y, apply=apply)
-        assert everything(net) == before
+    with pytest.raises(bp.DivergenceError, match="not finite; nothing has changed"):
+        bp.trace(net, X, y, apply=apply)
+    assert everything(net) == before
     net.biases[-1][0] = 0
     assert_is_the_step(net, X, y)
 
 
+@pytest.mark.parametrize("apply", (False, True))
 @each_library
-def test_a_loss_that_raises(Network):
+def test_a_loss_that_raises(Network, apply):
     """Its own error arrives, and the network goes on."""
     answers = [KeyError("mine"), None]
 
@@ -112,10 +132,9 @@ def test_a_loss_that_raises(Network):
 
     net, X, y = problem("tanh", loss, Network=Network, dropout=0.3)
     before = everything(net)
-    for apply in (False, True):
-        with pytest.raises(KeyError, match="mine"):
-            bp.trace(net, X, y, apply=apply)
-        assert everything(net) == before
+    with pytest.raises(KeyError, match="mine"):
+        bp.trace(net, X, y, apply=apply)
+    assert everything(net) == before
     answers[0] = None
     assert_is_the_step(net, X, y)
 
@@ -132,12 +151,12 @@ def test_a_loss_cannot_trace_its_own_network():
     assert everything(net) == before
 
 
-def test_a_network_in_use_is_refused():
+@pytest.mark.parametrize("apply", [False, True])
+def test_a_network_in_use_is_refused(apply):
     net, X, y = problem()
     before = everything(net)
-    with net.learner.engine, ThreadPoolExecutor(1) as pool:
-        for apply in (False, True):
-            with pytest.raises(RuntimeError, match="in use by another thread"):
-                pool.submit(bp.trace, net, X, y, apply=apply).result()
+    busy = pytest.raises(RuntimeError, match="in use by another thread")
+    with net.learner.engine, ThreadPoolExecutor(1) as pool, busy:
+        pool.submit(bp.trace, net, X, y, apply=apply).result()
     assert everything(net) == before
     assert_is_the_step(net, X, y)

@@ -7,7 +7,6 @@ import bpcore as bp
 from bpcore.reference.activations import activate
 from helpers import LIBRARIES, each_library, fourth_powers
 from helpers_trace import (
-    OPTIONS,
     TRAINABLE,
     each_option,
     each_pair,
@@ -185,19 +184,21 @@ def test_equations_of_a_custom_loss(dtype):
     assert_equations(bp.trace(net, X, y, [1.0, 0.0, 2.0, 0.5, 1.0]))
 
 
-def test_equations_of_the_reference_in_float32():
+@each_option
+def test_equations_of_the_reference_in_float32(options):
     """Nothing of it has become float64 on the way."""
-    for options in OPTIONS:
-        net, X, y = problem(
-            Network=bp.reference.Network, dtype="float32", activation="gelu", **options
-        )
-        assert_equations(bp.trace(net, X, y))
+    net, X, y = problem(
+        Network=bp.reference.Network, dtype="float32", activation="gelu", **options
+    )
+    assert_equations(bp.trace(net, X, y))
 
 
-def test_equations_of_networks_of_one_layer(dtype):
-    for pair in (("identity", "squared_error"), ("softmax", "cross_entropy")):
-        net, X, y = problem(*pair, sizes=(3, 4), n=1, dtype=dtype)
-        assert_equations(bp.trace(net, X, y))
+@pytest.mark.parametrize(
+    "pair", (("identity", "squared_error"), ("softmax", "cross_entropy")), ids=str
+)
+def test_equations_of_networks_of_one_layer(dtype, pair):
+    net, X, y = problem(*pair, sizes=(3, 4), n=1, dtype=dtype)
+    assert_equations(bp.trace(net, X, y))
 
 
 @each_library

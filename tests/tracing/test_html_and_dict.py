@@ -133,10 +133,14 @@ def assert_same_numbers(plain, arrays):
         assert plain == arrays
 
 
-def test_a_trace_can_be_kept():
-    """Pickled and copied it is the same."""
+@pytest.mark.parametrize(
+    "duplicate",
+    [copy.deepcopy, lambda t: pickle.loads(pickle.dumps(t))],
+    ids=["deepcopy", "pickle"],
+)
+def test_a_trace_can_be_kept(duplicate):
     net, X, y = small_problem()
     t = bp.trace(net, X, y)
-    for other in (pickle.loads(pickle.dumps(t)), copy.deepcopy(t)):
-        assert str(other) == str(t)
-        assert other.to_dict(lists=True) == t.to_dict(lists=True)
+    other = duplicate(t)
+    assert str(other) == str(t)
+    assert other.to_dict(lists=True) == t.to_dict(lists=True)

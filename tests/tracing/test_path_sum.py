@@ -1,6 +1,5 @@
 """One derivative as the sum over all paths from a weight to the loss."""
 
-import itertools
 import math
 
 import numpy as np
@@ -8,7 +7,7 @@ import pytest
 
 import bpcore as bp
 from bpcore.tracing import path_sum
-from helpers import LIBRARIES, fourth_powers
+from helpers import each_library, fourth_powers
 from helpers_trace import problem, traced_memory
 
 # --- one derivative along all paths ---------------------------------------------------
@@ -168,13 +167,13 @@ def test_all_paths_are_the_derivative_layer_by_layer(settings, n):
             assert path.difference == abs(path.expanded - path.layer_by_layer)
 
 
-def test_all_paths_of_networks_of_the_reference_and_of_float32():
-    for Network, dtype in itertools.product(LIBRARIES, ("float32", "float64")):
-        t = bp.trace(*problem(Network=Network, dtype=dtype, dropout=0.3))
-        path = t.path(0, 2, 5)
-        tolerance = 1e-12 if dtype == "float64" else 1e-4
-        assert path.expanded == pytest.approx(t.dW[0][2, 5], rel=tolerance)
-        assert path.expanded != 0
+@each_library
+def test_all_paths_of_networks_of_both_libraries_and_dtypes(Network, dtype):
+    t = bp.trace(*problem(Network=Network, dtype=dtype, dropout=0.3))
+    path = t.path(0, 2, 5)
+    tolerance = 1e-12 if dtype == "float64" else 1e-4
+    assert path.expanded == pytest.approx(t.dW[0][2, 5], rel=tolerance)
+    assert path.expanded != 0
 
 
 def test_paths_are_written_out():
@@ -236,21 +235,26 @@ def test_too_many_paths_are_counted(sizes):
     )
 
 
-def test_how_many_paths_are_too_many(monkeypatch):
+@pytest.mark.parametrize("most, written", ((6, True), (5, False)))
+def test_how_many_paths_are_too_many(monkeypatch, most, written):
     t = bp.trace(*problem(sizes=(2, 3, 2), n=3))
-    for most, written in ((6, True), (5, False)):
-        monkeypatch.setattr(path_sum, "MOST", most)
-        assert (t.path(0, 0, 0).expanded is not None) == written
+    monkeypatch.setattr(path_sum, "MOST", most)
+    assert (t.path(0, 0, 0).expanded is not None) == written
 
 
 @pytest.mark.parametrize("kind", ["batch", "layer"])
-def test_paths_end_where_units_depend_on_each_other(kind):
-    """Below normalised layers there are none; above them they are as ever."""
+@pytest.mark.parametrize("l", [0, 1])
+def test_no_paths_below_a_normalised_layer(kind, l):
+    """Its units depend on each other."""
     t = bp.trace(*problem(norm=[None, kind]))
-    for l in (0, 1):
-        said = f"l must be at least 2: layer 1 has {kind} norm, .*; got {l}"
-        with pytest.raises(ValueError, match=said):
-            t.path(l, 0, 0)
+    said = f"l must be at least 2: layer 1 has {kind} norm, .*; got {l}"
+    with pytest.raises(ValueError, match=said):
+        t.path(l, 0, 0)
+
+
+@pytest.mark.parametrize("kind", ["batch", "layer"])
+def test_paths_above_a_normalised_layer(kind):
+    t = bp.trace(*problem(norm=[None, kind]))
     path = t.path(2, 1, 3)
     assert path.expanded == pytest.approx(t.dW[2][1, 3], rel=1e-12)
     assert path.of_all_parameters is None
@@ -260,17 +264,23 @@ def test_paths_end_where_units_depend_on_each_other(kind):
     assert path.expanded == pytest.approx(t.dW[1][1, 3], rel=1e-12)
 
 
-@pytest.mark.parametrize("name, size", [("l", 3), ("i", 3), ("j", 7)])
-def test_weights_that_are_not_there_have_no_paths(name, size):
+INDICES = pytest.mark.parametrize("name, size", [("l", 3), ("i", 3), ("j", 7)])
+
+
+@INDICES
+@pytest.mark.parametrize("index", [-1, "size", 10**30])
+def test_weights_that_are_not_there_have_no_paths(name, size, index):
+    t, index = bp.trace(*problem()), size if index == "size" else index
+    with pytest.raises(IndexError, match=rf"^{name} must be .* 0 \.\. .*got {index}"):
+        t.path(**{"l": 0, "i": 0, "j": 0, name: index})
+
+
+@INDICES
+@pytest.mark.parametrize("index", [True, 1.0, "1", None, np.bool_(1)], ids=repr)
+def test_indices_of_paths_are_whole_numbers(name, size, index):
     t = bp.trace(*problem())
-    for index in (-1, size, 10**30):
-        with pytest.raises(
-            IndexError, match=rf"^{name} must be .* 0 \.\. .*got {index}"
-        ):
-            t.path(**{"l": 0, "i": 0, "j": 0, name: index})
-    for index in (True, 1.0, "1", None, np.bool_(1)):
-        with pytest.raises(TypeError, match=f"^{name} must be a whole number"):
-            t.path(**{"l": 0, "i": 0, "j": 0, name: index})
+    with pytest.raises(TypeError, match=f"^{name} must be a whole number"):
+        t.path(**{"l": 0, "i": 0, "j": 0, name: index})
     last = {"l": 0, "i": 0, "j": 0, name: np.int8(size - 1)}
     assert t.path(**last).expanded is not None
 

@@ -115,9 +115,9 @@ def test_all_of_it_is_in_the_dict():
     assert bp.trace(net, X, [0, 1, 1, 1]).class_weight is None
 
 
-def test_without_class_weights_the_kernels_have_what_was_given():
+@pytest.mark.parametrize("weight", (None, WEIGHT), ids=["alike", "weighted"])
+def test_without_class_weights_the_kernels_have_what_was_given(weight):
     net = bp.Network([2, 1], output="sigmoid", rng=0)
-    for weight in (None, WEIGHT):
-        t = bp.trace(net, X, [0, 1, 0.25, 1], weight)
-        assert t.targets is t.y
-        assert t.weights is t.weight
+    t = bp.trace(net, X, [0, 1, 0.25, 1], weight)
+    assert t.targets is t.y
+    assert t.weights is t.weight

@@ -172,28 +172,26 @@ def test_memory(accumulate, blocks):
 @pytest.mark.parametrize(
     "dtype, digest", [("float32", "e2278de97602cf8d"), ("float64", "a01c9d8c0356437c")]
 )
-def test_every_machine(dtype, digest):
+def test_every_machine(isa, dtype, digest):
     """Bits recorded once: every build with a fused multiply-add must find them."""
-    for isa in dispatch.available:
-        if isa == "x86_64_v2":  # has none
-            continue
-        found = hashlib.sha256()
-        for optimizer in (bp.SGD(0.05, momentum=0.9), bp.Adam(0.01, clip_norm=0.5)):
-            with dispatch.using(isa):
-                net = bp.Network((5, 37, 3), optimizer=optimizer, dtype=dtype, rng=0)
-            # Integers over a power of two: the same without a random generator.
-            rows = (np.arange(1500).reshape(300, 5) * 37 % 101 - 50) / 32
-            targets = (np.arange(900).reshape(300, 3) * 29 % 17) / 32
-            weight = np.arange(300) // 7 % 5 != 2
-            net.fit(
-                rows,
-                targets,
-                sample_weight=weight,
-                batch_size=7,
-                accumulate=11,
-                shuffle=False,
-                epochs=2,
-                progress=False,
-            )
-            found.update(bits(net))
-        assert found.hexdigest()[:16] == digest, isa
+    if isa == "x86_64_v2":
+        pytest.skip("x86_64_v2 has no fused multiply-add: its bits may differ")
+    found = hashlib.sha256()
+    for optimizer in (bp.SGD(0.05, momentum=0.9), bp.Adam(0.01, clip_norm=0.5)):
+        with dispatch.using(isa):
+            net = bp.Network((5, 37, 3), optimizer=optimizer, dtype=dtype, rng=0)
+        # Integers over a power of two: the same without a random generator.
+        rows = (np.arange(1500).reshape(300, 5) * 37 % 101 - 50) / 32
+        targets = (np.arange(900).reshape(300, 3) * 29 % 17) / 32
+        net.fit(
+            rows,
+            targets,
+            sample_weight=np.arange(300) // 7 % 5 != 2,
+            batch_size=7,
+            accumulate=11,
+            shuffle=False,
+            epochs=2,
+            progress=False,
+        )
+        found.update(bits(net))
+    assert found.hexdigest()[:16] == digest

@@ -125,11 +125,13 @@ def test_a_history_of_no_epoch():
 # --- columns --------------------------------------------------------------------------
 
 
-def test_a_column_as_an_attribute_is_refused_with_its_name():
+@pytest.mark.parametrize(
+    "name, column", (("mae", "mae"), ("mean_absolute_error", "mae"), ("r2", "r2"))
+)
+def test_a_column_as_an_attribute_is_refused_with_its_name(name, column):
     history = make().fit(X, Y, epochs=2, metrics=["mae", "r2"], **QUIET)
-    for name, column in (("mae", "mae"), ("mean_absolute_error", "mae"), ("r2", "r2")):
-        with pytest.raises(AttributeError, match=rf"that column is history\['{column}"):
-            getattr(history, name)
+    with pytest.raises(AttributeError, match=rf"that column is history\['{column}"):
+        getattr(history, name)
     with pytest.raises(AttributeError, match=r"no attribute 'accuracy'$"):
         _ = history.accuracy
     for other in (pickle.loads(pickle.dumps(history)), copy.deepcopy(history)):
@@ -190,10 +192,10 @@ def test_what_cannot_be_monitored(name, message, meant, of):
     assert np.array_equal(net.parameters, before) and net.history is None
 
 
-def test_the_names_that_are_meant_with_validation_data():
-    for name in ("val_loss", "validation_los", "valid_loss"):
-        with pytest.raises(ValueError, match="did you mean 'validation_loss'"):
-            make().fit(X, Y, validation=0.2, monitor=name, **QUIET)
+@pytest.mark.parametrize("name", ("val_loss", "validation_los", "valid_loss"))
+def test_the_names_that_are_meant_with_validation_data(name):
+    with pytest.raises(ValueError, match="did you mean 'validation_loss'"):
+        make().fit(X, Y, validation=0.2, monitor=name, **QUIET)
 
 
 def test_the_mode_of_a_plateau():
