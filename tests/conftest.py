@@ -2,8 +2,10 @@
 
 import os
 import platform
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import bpcore as bp
@@ -29,6 +31,18 @@ def pytest_configure():
         raise pytest.UsageError(
             f"BPCORE_ENSURE_ISA may name {', '.join(ISAS)} here; got {strangers}"
         )
+
+
+def pytest_make_parametrize_id(val):
+    """Ids of values that pytest only numbers: sequences, arrays, settings, errors."""
+    from helpers import short  # imported after it is registered
+
+    named = str | bytes | int | float | complex | re.Pattern | None
+    if isinstance(val, named) or hasattr(val, "__name__"):
+        return None
+    if isinstance(val, np.ndarray) and val.size > 4:
+        return f"{val.dtype} {val.shape}"
+    return short(str(val) if isinstance(val, np.ndarray) else repr(val))
 
 
 @pytest.fixture(params=ISAS)

@@ -1,6 +1,7 @@
 """What tests of several subjects share."""
 
 import pickle
+import re
 import weakref
 from pathlib import Path
 
@@ -18,6 +19,13 @@ LIBRARIES = [bp.Network, bp.reference.Network]
 each_library = pytest.mark.parametrize(
     "Network", LIBRARIES, ids=["compiled", "reference"]
 )
+
+
+def short(value):
+    """A value as the id of a test: one line, without addresses in memory."""
+    name = getattr(value, "__qualname__", str(value))
+    text = re.sub(r" at 0x[0-9a-f]+|array\(|\s+", " ", name).strip()
+    return text if len(text) < 80 else f"{text[:77]}..."
 
 
 def golden(name):

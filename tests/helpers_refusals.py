@@ -14,6 +14,7 @@ import pytest
 import bpcore as bp
 import helpers
 from bpcore import schedules
+from helpers import short
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((6, 3)).astype("float32")
@@ -66,12 +67,6 @@ class Refusal:
 
 VALUE, TYPE = partial(Refusal, ValueError), partial(Refusal, TypeError)
 EITHER = partial(Refusal, (TypeError, ValueError))
-
-
-def short(value):
-    name = getattr(value, "__qualname__", str(value))
-    text = re.sub(r" at 0x[0-9a-f]+|array\(|\s+", " ", name).strip()
-    return text if len(text) < 50 else f"{text[:47]}..."
 
 
 def table(rows, names="bad, refusal"):
@@ -139,11 +134,23 @@ def fails(*_):
 
 
 OF_CALLER = Refusal(LookupError, "of the caller's")
+
+
+def constantly(rate):
+    """A schedule that returns it always, with a name for the ids of tests."""
+
+    def schedule(t):
+        return rate
+
+    schedule.__qualname__ = f"t -> {rate}"
+    return schedule
+
+
 BAD_RATES = [
-    (lambda t: -1.0, ValueError, "must be finite and at least 0; got -1.0"),
-    (lambda t: NAN, ValueError, "must be finite and at least 0; got nan"),
-    (lambda t: "fast", TypeError, "must be a number; got 'fast'"),
-    (lambda t: None, TypeError, "must be a number; got None"),
+    (constantly(-1.0), ValueError, "must be finite and at least 0; got -1.0"),
+    (constantly(NAN), ValueError, "must be finite and at least 0; got nan"),
+    (constantly("fast"), TypeError, "must be a number; got 'fast'"),
+    (constantly(None), TypeError, "must be a number; got None"),
 ]
 AT = "the learning rate at t={} {}"
 FIRST_RATES = [(f, Refusal(error, AT.format(0, text))) for f, error, text in BAD_RATES]

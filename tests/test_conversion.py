@@ -294,9 +294,9 @@ ARGUMENTS = {
 }
 
 
-@pytest.fixture(params=[bp.Network, bp.reference.Network])
-def net(request):
-    return request.param([2, 2], rng=0)
+@pytest.fixture
+def net(Network):
+    return Network([2, 2], rng=0)
 
 
 @pytest.fixture(autouse=True)

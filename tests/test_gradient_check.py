@@ -40,6 +40,7 @@ def test_the_worst_parameter_is_named():
         (lambda grads: grads.gains[0], (2,), "gain[0][2]"),
         (lambda grads: grads.input, (7, 0), "X[7, 0]"),
     ],
+    ids=["weight", "bias", "gain", "input"],
 )
 @pytest.mark.parametrize("value", [10.0, np.nan])
 def test_a_planted_error_is_named(monkeypatch, array, at, name, value):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import bpcore as bp
+from helpers import each_library
 
 OPTIMIZERS = [
     bp.SGD(0.05),
@@ -172,7 +173,7 @@ def test_rng_may_be_a_numpy_generator(make):
     assert first.parameters.tobytes() != other.parameters.tobytes()
 
 
-@pytest.mark.parametrize("Network", [bp.Network, bp.reference.Network])
+@each_library
 def test_a_row_of_weight_zero_may_be_anything(Network):
     settings = {"optimizer": bp.SGD(0.01), "rng": 0, "dtype": "float64"}
     net, alone = Network([1, 1], **settings), Network([1, 1], **settings)

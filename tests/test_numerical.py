@@ -246,6 +246,12 @@ def test_the_step_must_not_vanish():
             "f must return a complex number; got float64 .*take method='central'",
         ),
     ],
+    ids=[
+        *("no function", "text", "complex x", "nan", "ragged", "eps 0", "eps below 0"),
+        *("eps inf", "eps text", "scaled 1", "complx", "no method", "x too large"),
+        *("float32 x too large", "an array", "None", "text returned", "complex number"),
+        *("-inf", "complex nan", "no complex number"),
+    ],
 )
 def test_bad_input(f, settings, error, message):
     with pytest.raises(error, match=message):

@@ -11,6 +11,7 @@ import pytest
 
 import bpcore as bp
 from bpcore.network import ANEW
+from helpers import each_library
 
 QUIET = {"progress": False}
 rng = np.random.default_rng(0)
@@ -220,7 +221,7 @@ def test_what_cannot_be_copied_raises_as_usual(how):
     net.train_step(X, Y)  # it is not locked
 
 
-@pytest.mark.parametrize("Network", [bp.Network, bp.reference.Network])
+@each_library
 def test_which_attributes_are_a_networks_own(Network):
     """All of them: any other would be taken for a user's, and shared by a copy."""
     net = Network([3, 4, 1], norm="batch", rng=0, optimizer=bp.Adam(clip_norm=1.0))
@@ -316,7 +317,7 @@ CALLS = {
 OVERRIDABLE = {name for name in CALLS if " " not in name}
 
 
-@pytest.mark.parametrize("Network", [bp.Network, bp.reference.Network])
+@each_library
 @pytest.mark.parametrize("name", CALLS)
 def test_a_method_calls_no_other_that_may_be_overridden(Network, name):
     """But those that the docstring of Network names."""

@@ -99,6 +99,18 @@ THREE = idx_bytes(np.array([1, 2, 3], np.int16))  # 8 bytes of header, 6 of valu
         (gzip.compress(THREE)[:-8] + bytes(8), "whole gzip data", ""),
         (gzip.compress(THREE) + b"more", "whole gzip data", ""),
     ],
+    ids=[
+        *("no bytes", "3 bytes", "another start", "PNG", "no type", "another type"),
+        *(
+            "no dimensions",
+            "65 dimensions",
+            "half a header",
+            "no values",
+            "a byte less",
+        ),
+        *("a byte more", "gzip of a byte less", "half a gzip", "bad checksum"),
+        "gzip and more",
+    ],
 )
 def test_idx_refuses_what_is_not_whole(tmp_path, data, expected, got):
     path = tmp_path / "broken.idx"

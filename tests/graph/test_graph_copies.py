@@ -9,9 +9,9 @@ import pickle
 import numpy as np
 import pytest
 
-import bpcore as bp
 from bpcore import graph
 from bpcore.graph import Variable
+from helpers import each_library
 
 DEEP = 6_000
 
@@ -161,7 +161,7 @@ def test_subclasses_keep_their_class_and_attributes(duplicate):
 
 
 @pytest.mark.parametrize("duplicate", COPIES.values(), ids=COPIES)
-@pytest.mark.parametrize("Network", [bp.Network, bp.reference.Network])
+@each_library
 def test_networks_in_graphs(Network, duplicate):
     net = Network([2, 4, 1], norm="batch", dropout=0.25, rng=0)
     X, t = np.arange(8.0).reshape(4, 2), [[1.0], [0.0], [1.0], [0.0]]

@@ -382,6 +382,7 @@ def test_aliases_are_names_of_scikit_learn(alias):
         (lambda y, a: np.ptp(a), "metric"),
         (partial(spread), "metric"),
     ],
+    ids=["function", "lambda", "partial"],
 )
 def test_functions(function, name):
     (metric,) = as_metrics(function)

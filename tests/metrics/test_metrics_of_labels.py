@@ -13,6 +13,7 @@ from sklearn import metrics as sk
 import bpcore as bp
 from bpcore.losses import CLASSES, TargetKind
 from bpcore.metrics import METRICS, as_metrics
+from helpers import each_library
 
 QUIET = {"progress": False}
 N, LABELS = 60, 4
@@ -176,7 +177,7 @@ KINDS = [
 ]
 
 
-@pytest.mark.parametrize("Network", [bp.Network, bp.reference.Network])
+@each_library
 @pytest.mark.parametrize("loss, output, n_out, several, threshold", KINDS)
 def test_a_network_measures_by_its_loss(
     Network, loss, output, n_out, several, threshold
@@ -253,7 +254,7 @@ WHERE = {
 
 
 @pytest.mark.parametrize("argument", ["metrics", "monitor"])
-@pytest.mark.parametrize("Network", [bp.Network, bp.reference.Network])
+@each_library
 @pytest.mark.parametrize("settings", WHERE.values(), ids=WHERE)
 @pytest.mark.parametrize("loss, name, message", REFUSED)
 def test_metrics_that_are_not_defined(Network, loss, name, message, settings, argument):
@@ -305,7 +306,7 @@ def held_back(net, X, y, fraction):
     return seen[0]
 
 
-@pytest.mark.parametrize("Network", [bp.Network, bp.reference.Network])
+@each_library
 @pytest.mark.parametrize("fraction", [0.2, 0.25, 0.5])
 @pytest.mark.parametrize("loss", ["binary_cross_entropy", "hinge"])
 def test_a_share_keeps_combinations_of_labels_in_proportion(Network, loss, fraction):

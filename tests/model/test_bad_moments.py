@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from helpers_refusals import DATA, EITHER, VALUE, made, short
+from helpers import short
+from helpers_refusals import DATA, EITHER, VALUE, made
 
 BAD_MOMENTS = [
     np.zeros(3, "f4"),

@@ -9,7 +9,7 @@ import pytest
 import bpcore as bp
 from bpcore import schedules
 from bpcore.network import OWN
-from helpers import everything
+from helpers import each_library, everything
 
 X = np.random.default_rng(0).normal(size=(12, 3)).astype("float32")
 Y = X[:, :2] * 2
@@ -95,7 +95,7 @@ ALTERED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("Network", [bp.Network, bp.reference.Network])
+@each_library
 @pytest.mark.parametrize("name", ALTERED)
 def test_an_altered_pickle_is_refused(name, Network):
     part, entry, change, message = ALTERED[name]

@@ -31,6 +31,7 @@ from bpcore.schedules import (
     exact,
     rates,
 )
+from helpers import short
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden/schedules.json").read_text())
 
@@ -447,7 +448,7 @@ def test_numbers_are_made_plain():
     assert Constant(0.5)(np.int64(3)) == 0.5
 
 
-@pytest.mark.parametrize("schedule", EVERY, ids=repr)
+@pytest.mark.parametrize("schedule", EVERY, ids=short)
 def test_schedules_are_values(schedule):
     with pytest.raises(FrozenInstanceError):
         schedule.lr = 0.2

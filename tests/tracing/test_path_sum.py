@@ -7,7 +7,7 @@ import pytest
 
 import bpcore as bp
 from bpcore.tracing import path_sum
-from helpers import each_library, fourth_powers
+from helpers import each_library, fourth_powers, short
 from helpers_trace import problem, traced_memory
 
 # --- one derivative along all paths ---------------------------------------------------
@@ -142,7 +142,7 @@ NETWORKS = [
 
 
 @pytest.mark.parametrize("n", [1, 3])
-@pytest.mark.parametrize("settings", NETWORKS, ids=str)
+@pytest.mark.parametrize("settings", NETWORKS, ids=short)
 def test_all_paths_are_the_derivative_layer_by_layer(settings, n):
     """Both values, and every count, against an enumeration path by path."""
     settings = {"output": "softmax", "loss": "cross_entropy", **settings}

@@ -9,7 +9,7 @@ import pytest
 
 import bpcore as bp
 from bpcore import schedules
-from helpers import LIBRARIES, each_library, everything, fourth_powers
+from helpers import LIBRARIES, each_library, everything, fourth_powers, short
 from helpers_trace import (
     OPTIMIZERS,
     TRAINABLE,
@@ -94,7 +94,7 @@ def test_it_is_the_step_where_layers_differ(Network, clip_norm, options):
 
 
 @each_library
-@pytest.mark.parametrize("lr", RATES, ids=str)
+@pytest.mark.parametrize("lr", RATES, ids=short)
 def test_it_is_the_step_at_every_rate(Network, lr):
     net, X, y = problem(Network=Network, optimizer=bp.SGD(lr, momentum=0.9))
     assert_is_the_step(net, X, y, steps=4)

@@ -7,7 +7,7 @@ import pytest
 
 import bpcore as bp
 from bpcore.tracing.derivation import derivation
-from helpers import fourth_powers
+from helpers import each_library, fourth_powers
 
 X = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [0.5, -1.0]])
 LABELS = [0, 1, 2, 1]
@@ -56,7 +56,7 @@ def computed(formula, names):
 
 @pytest.mark.parametrize("weight", [None, WEIGHT], ids=["", "weighted"])
 @pytest.mark.parametrize("output, loss, y, c", CASES.values(), ids=CASES)
-@pytest.mark.parametrize("Network", [bp.Network, bp.reference.Network])
+@each_library
 def test_equations_hold(Network, output, loss, y, c, weight):
     n_out = 1 if len(c) == 2 else len(c)
     net = Network([2, n_out], output=output, loss=loss, dtype="float64", rng=0)

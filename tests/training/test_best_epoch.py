@@ -7,7 +7,7 @@ import pytest
 
 import bpcore as bp
 from bpcore import schedules
-from helpers import Values, each_library, everything
+from helpers import Values, each_library, everything, short
 from helpers_best_epoch import QUIET, Iterable, X, Y, assert_as_trained, best_at, make
 
 # --- as if trained for that many epochs -----------------------------------------------
@@ -60,7 +60,7 @@ CASES = [
 
 @each_library
 @pytest.mark.parametrize("best", [0, 3, 6])
-@pytest.mark.parametrize("settings, how", CASES, ids=str)
+@pytest.mark.parametrize("settings, how", CASES, ids=short)
 def test_as_trained_to_the_best_epoch(Network, settings, how, best):
     if settings["optimizer"].full_batch:
         how = {**how, "batch_size": 50}

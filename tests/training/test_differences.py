@@ -8,7 +8,7 @@ import pytest
 import bpcore as bp
 from bpcore import schedules
 from bpcore.training.inputs import checked_batch
-from helpers import fourth_powers
+from helpers import each_library, fourth_powers, short
 from helpers_numerical import X, Y, make, rng
 
 QUIET = {"progress": False}
@@ -16,7 +16,6 @@ QUIET = {"progress": False}
 
 # --- the loss of training, without the way back ---------------------------------------
 
-MAKERS = [bp.Network, bp.reference.Network]
 KINDS = [
     {},
     {"activation": "gelu", "output": "tanh"},
@@ -31,11 +30,13 @@ KINDS = [
 ]
 
 
-@pytest.mark.parametrize("maker", MAKERS)
-@pytest.mark.parametrize("kind", KINDS, ids=str)
+@each_library
+@pytest.mark.parametrize("kind", KINDS, ids=short)
 @pytest.mark.parametrize("weighted", [False, True])
-def test_the_training_loss_has_the_bits_of_the_gradients(maker, kind, weighted, dtype):
-    net, y = make(kind, maker, dtype=dtype)
+def test_the_training_loss_has_the_bits_of_the_gradients(
+    Network, kind, weighted, dtype
+):
+    net, y = make(kind, Network, dtype=dtype)
     weight = np.arange(40) % 3 * 1.0 if weighted else None
     net.train_step(X, y, weight)  # what is random is not that of the first mini-batch
     batch = checked_batch(net.learner, X, y, weight)
@@ -135,12 +136,12 @@ def test_both_gradients_reach_the_same_weights(optimizer, dtype):
     assert_alike(*both(optimizer=optimizer, dtype=dtype))
 
 
-@pytest.mark.parametrize("maker", MAKERS)
-@pytest.mark.parametrize("kind", KINDS, ids=str)
+@each_library
+@pytest.mark.parametrize("kind", KINDS, ids=short)
 def test_both_gradients_reach_the_same_weights_in_every_kind_of_network(
-    maker, kind, dtype
+    Network, kind, dtype
 ):
-    assert_alike(*both(kind, maker, dtype=dtype))
+    assert_alike(*both(kind, Network, dtype=dtype))
 
 
 def test_rprop_takes_all_of_the_data():

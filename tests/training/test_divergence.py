@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import bpcore as bp
+from helpers import each_library
 from helpers_fit import (
     QUIET,
     TARGETS,
@@ -95,7 +96,7 @@ def test_divergence_with_an_optimizer_of_a_callbacks():
     assert np.array_equal(net.learner.state.optimizer_arrays, kept[-1][1])
 
 
-@pytest.mark.parametrize("Network", [bp.Network, bp.reference.Network])
+@each_library
 def test_a_step_that_diverges_changes_nothing(Network):
     net = small(Network, loss="squared_error")
     net.fit(X, TARGETS, **QUIET)

@@ -9,6 +9,7 @@ import pytest
 
 import bpcore as bp
 from bpcore.batches.weights import scaled_to_mean_1
+from helpers import each_library
 from helpers_fit import (
     LABELS,
     MOMENTUM,
@@ -181,7 +182,7 @@ COPIES = {
 }
 
 
-@pytest.mark.parametrize("Network", [bp.Network, bp.reference.Network])
+@each_library
 @pytest.mark.parametrize("optimizer", [bp.SGD(0.1), MOMENTUM], ids=lambda o: o.rule)
 @pytest.mark.parametrize("form", COPIES)
 def test_a_copy_goes_on_with_the_same_bits(form, optimizer, Network):
@@ -216,7 +217,7 @@ def test_astype_keeps_all_but_the_precision():
 # --- settings and parameters, changed from outside ------------------------------------
 
 
-@pytest.mark.parametrize("Network", [bp.Network, bp.reference.Network])
+@each_library
 @pytest.mark.parametrize("change", ["weights", "biases", "parameters"])
 def test_writing_into_the_parameters_changes_predictions(change, Network):
     net = small(Network)
@@ -228,7 +229,7 @@ def test_writing_into_the_parameters_changes_predictions(change, Network):
         assert np.shares_memory(array, net.parameters)
 
 
-@pytest.mark.parametrize("Network", [bp.Network, bp.reference.Network])
+@each_library
 def test_another_optimizer_keeps_the_velocity_where_it_has_one(Network):
     net = small(Network)
     net.fit(X, LABELS, **QUIET)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import bpcore as bp
-from helpers import chooses_threads
+from helpers import chooses_threads, each_library
 
 QUIET = {"progress": False}
 rng = np.random.default_rng(0)
@@ -184,7 +184,7 @@ def test_patience_with_any_metric(mode, min_delta, values, epochs, best):
     assert history.stopped == "patience"
 
 
-@pytest.mark.parametrize("Network", [bp.Network, bp.reference.Network])
+@each_library
 def test_restore_best(Network):
     """Parameters, optimizer state and running moments are those of the best epoch."""
     net = Network([5, 16, 2], norm="batch", optimizer=bp.Adam(0.01), rng=0)
@@ -292,7 +292,7 @@ def mini_batches(size=16, y=LABELS):
     return [(X[i : i + size], y[i : i + size]) for i in range(0, len(X), size)]
 
 
-@pytest.mark.parametrize("Network", [bp.Network, bp.reference.Network])
+@each_library
 @pytest.mark.parametrize("accumulate", [1, 3])
 def test_a_list_of_mini_batches_is_the_same_as_arrays(Network, accumulate):
     nets = [
@@ -388,7 +388,7 @@ ONE = {
 }
 
 
-@pytest.mark.parametrize("Network", [bp.Network, bp.reference.Network])
+@each_library
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("case", ONE)
 def test_learn_one_is_a_step_on_one_row(Network, dtype, case):

@@ -10,7 +10,7 @@ import pytest
 import bpcore as bp
 from bpcore import schedules
 from bpcore.engine import dispatch
-from helpers import each_library, trained
+from helpers import each_library, short, trained
 from helpers_training import LABELS, QUIET, X, make, rng
 
 FUSED = [isa for isa in dispatch.available if isa != "x86_64_v2"]
@@ -128,7 +128,7 @@ def test_the_reference_agrees(optimizer, options):
 
 
 @each_library
-@pytest.mark.parametrize("lr", RATES, ids=str)
+@pytest.mark.parametrize("lr", RATES, ids=short)
 @each_option
 def test_epochs_continue(Network, options, lr):
     """5 epochs are 2 and then 3, for every schedule, with everything that is random."""
@@ -216,7 +216,7 @@ def test_epochs_that_nobody_watches(optimizer, options):
     assert len(histories[0].seconds) == 5 and (histories[0].seconds > 0).all()
 
 
-@pytest.mark.parametrize("lr", RATES, ids=str)
+@pytest.mark.parametrize("lr", RATES, ids=short)
 def test_schedules_that_nobody_watches(lr):
     nets = [make(optimizer=bp.SGD(lr, momentum=0.9)) for _ in range(2)]
     histories = [
