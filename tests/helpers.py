@@ -1,4 +1,4 @@
-"""What tests of several subjects share."""
+"""Functions and data that tests of several subjects share."""
 
 import pickle
 import re

@@ -97,7 +97,7 @@ DATE = PolarsDtype("Date", times=True)
 
 
 class Float:
-    """A real number of nobody's."""
+    """A real number of an unknown class."""
 
     def __init__(self, value):
         self.value = value
@@ -122,7 +122,7 @@ class NoArray:
 
 
 class Lazy:
-    """As polars' LazyFrame: a look at `columns` costs, and warns."""
+    """As polars' LazyFrame: reading `columns` is slow, and warns."""
 
     @property
     def columns(self):

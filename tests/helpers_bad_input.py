@@ -50,7 +50,7 @@ def table(rows):
 
 
 class Sparse:
-    """What NumPy cannot look into, as the matrices of scipy.sparse."""
+    """A matrix that NumPy cannot convert, as those of scipy.sparse."""
 
     shape = (6, 3)
 

@@ -186,7 +186,7 @@ BAD_METRICS = [
     ({"metrics": ["accuracy", "acc"]}, VALUE(DIFFERENT.format("accuracy"))),
     ({"metrics": [lambda y, a: 1, lambda y, a: 2]}, VALUE(DIFFERENT.format("metric"))),
 ]
-#: Known only when they are asked.
+#: Refused only when they are called.
 BAD_ANSWERS_OF_METRICS = [
     *(({"metrics": lambda y, a, bad=bad: bad}, NUMBER) for bad in (None, "x", 1j, [1])),
     ({"metrics": lambda y, a: a}, NUMBER),

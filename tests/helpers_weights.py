@@ -1,4 +1,4 @@
-"""Networks for tests of weights."""
+"""A network and its data, for tests of weights."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Everything that may be given for numbers: converted, or refused by its name."""
+"""Conversion of anything given for numbers; what cannot be converted is refused."""
 
 import array
 import contextlib

@@ -1,4 +1,4 @@
-"""The formulas of activations, losses and optimizers, evaluated, give their numbers."""
+"""Formulas of activations, losses and optimizers: evaluated, they give the numbers."""
 
 import re
 

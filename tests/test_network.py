@@ -205,7 +205,7 @@ def test_labels_changed_after_the_door_write_nowhere():
 
 
 def test_denormals_survive_the_import():
-    """A build whose linker was told -Ofast would flush them, in the whole process."""
+    """A build linked with -Ofast would flush them, in the whole process."""
     assert np.array([1e-310])[0] * 1.0 == 1e-310
     assert np.float32(1e-39) * np.float32(1) != 0
 

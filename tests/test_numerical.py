@@ -1,4 +1,4 @@
-"""Derivatives by differences of values: numerical_gradient and the loss of training."""
+"""numerical_gradient: derivatives by differences and by complex steps."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What a subclass or a user adds to a network goes with it into every copy."""
+"""Copies of networks have the attributes that a subclass or a user has added."""
 
 import copy
 import functools

@@ -1,4 +1,4 @@
-"""The command line: its output, its exit codes and its manners."""
+"""The command line: its output, its errors and its exit codes."""
 
 import importlib.util
 import inspect

@@ -1,4 +1,4 @@
-"""The digits shipped, the IDX reader, and MNIST folders made up for the occasion."""
+"""The digits that are shipped, the reader of IDX files, and folders of MNIST."""
 
 import gzip
 import struct

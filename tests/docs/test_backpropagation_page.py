@@ -1,4 +1,4 @@
-"""docs/backpropagation.md is what the library says today."""
+"""docs/backpropagation.md agrees with the library."""
 
 import importlib.util
 import re

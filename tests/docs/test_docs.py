@@ -1,4 +1,4 @@
-"""What the documentation shows is what happens, and the stubs are what is compiled."""
+"""Examples in the documentation run as shown; stubs name what is compiled."""
 
 import ast
 import doctest

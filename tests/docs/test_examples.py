@@ -1,4 +1,4 @@
-"""The examples do what they say, in short."""
+"""The examples, in shortened runs, give the results they announce."""
 
 import importlib.util
 import os

@@ -1,4 +1,4 @@
-"""Links of README, package and metadata: absolute, to one address, to what there is."""
+"""Links of README, package and metadata: absolute, one address, existing files."""
 
 import fnmatch
 import re

@@ -1,6 +1,6 @@
-"""The short way of one mini-batch: what it takes gives the bits of the long way.
+"""Calls that take arrays as they are: the same bits as with checks and conversion.
 
-What it does not take goes the long way, and is converted or refused there.
+The engine takes arrays of its dtype at once; all others are converted or refused.
 """
 
 from concurrent.futures import ThreadPoolExecutor

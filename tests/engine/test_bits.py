@@ -1,4 +1,4 @@
-"""Same data, seed and settings, same bits, whatever runs them."""
+"""The same data, seed and settings give the same bits in every build and shape."""
 
 import hashlib
 import itertools
@@ -163,7 +163,7 @@ def test_gathered_rows_equal_rows_in_place():
 
 @pytest.mark.parametrize("seconds", [0.0, 1e-4, 10.0])
 def test_when_the_engine_comes_up_for_air(monkeypatch, seconds):
-    """Signals are looked at after a slice of time; no sum may depend on when."""
+    """Signals are handled after a slice of time, on which no sum may depend."""
     whole = make((9, 20, 7))
     X, y = batch(whole, 900)
     monkeypatch.setattr(interrupts, "SLICE", 3.0)

@@ -1,4 +1,4 @@
-"""Which build of the kernels runs, and that the bits do not depend on it."""
+"""Choice of the kernels' build, on which no bit depends."""
 
 import functools
 import os

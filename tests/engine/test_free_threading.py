@@ -1,4 +1,4 @@
-"""Without Python's global lock: one network in two threads is refused, never torn.
+"""Python without a global lock: using one network in two threads is an error.
 
 All but the first test hold with the lock too.
 """

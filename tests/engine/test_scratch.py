@@ -1,4 +1,4 @@
-"""What the engine does by itself: its scratch memory, signals, slices of time."""
+"""The engine's scratch memory, its handling of signals, and its slices of time."""
 
 import signal
 

@@ -210,7 +210,7 @@ def test_signals_go_to_the_threads_of_the_program():
 
 @pytest.fixture
 def cores(monkeypatch):
-    """A process that may use 8 cores, and was told nothing else."""
+    """A process that may use 8 cores, with nothing set in its environment."""
     monkeypatch.delenv("BPCORE_NUM_THREADS", raising=False)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)

@@ -1,4 +1,4 @@
-"""Graphs of any depth are copied, pickled, shown and forgotten without recursion."""
+"""Graphs of any depth are copied, pickled, shown and freed without recursion."""
 
 import copy
 import gc

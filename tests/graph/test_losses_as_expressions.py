@@ -307,7 +307,7 @@ def test_both_failures_are_told(Network):
 
 
 def test_stored_gradients_make_one_step(Network):
-    """A forgotten backward() is told, not made up for by the last one."""
+    """A step without backward() before it is an error."""
     net = made(Network)
     with pytest.raises(TypeError, match="none are stored"):
         net.apply()

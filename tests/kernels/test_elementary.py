@@ -1,4 +1,4 @@
-"""exp, log, tanh and their like of the library's own, to the last bits."""
+"""The library's own exp, log, tanh and other elementary functions: error in ulps."""
 
 import functools
 import itertools

@@ -1,4 +1,4 @@
-"""Numbers whose squares overflow or vanish, infinite z, moments that cannot be kept."""
+"""Numbers whose squares overflow or vanish, infinite z, moments that overflow."""
 
 import numpy as np
 import pytest

@@ -102,7 +102,7 @@ def test_bits_do_not_depend_on_packing(kernels, dtype):
 
 @pytest.mark.parametrize("name", ["update", "descend"])
 def test_a_state_that_no_rule_uses_is_not_touched(kernels, dtype, name):
-    """Where the biases' rule has one, and where it was not asked for."""
+    """Where only the rule of biases has one, and where there is none."""
     plain = {"optimizer": bp.SGD(0.5, weight_decay=0.25)}
     of_biases = {"optimizer": plain["optimizer"].replace(biases={"momentum": 0.5})}
     for sizes in triples(edges(dtype)[:-2]):

@@ -1,4 +1,4 @@
-"""What the kernels of training promise beyond agreeing with their twins somewhere.
+"""Kernels of training: what holds beyond their agreement with the reference.
 
 Activations and losses where numbers are extreme, optimizers over many steps, noise and
 what it is drawn from, norms and normalisation.
@@ -36,7 +36,7 @@ def assert_close(given, wanted, tolerance, least=0.0):
 
 
 def extremes(dtype):
-    """Rows that softmax too can tell something of; more than one vector, and a tail."""
+    """Rows of several outputs, as softmax needs; more than one vector, and a tail."""
     huge = np.finfo(dtype).max / 4
     ends = [0, 1e-30, 1e-3, 0.5, 1, 3, 8, 12, 30, 100, 1e4, 1e15, huge]
     column = np.array([*ends, *(-x for x in ends)], dtype)

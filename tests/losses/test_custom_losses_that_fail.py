@@ -30,7 +30,7 @@ def square(a, y):
 
 
 class Turning:
-    """A loss that is right, until it is told to do something else."""
+    """A custom loss whose function may be replaced."""
 
     def __init__(self):
         self.answer = square
@@ -105,7 +105,7 @@ ASKS = {
     "evaluate": lambda net: net.evaluate(X, TARGETS),
     "check_gradients": lambda net: bp.check_gradients(net, X, TARGETS),
 }
-#: What a loss must not ask of the network whose step asks it.
+#: Calls that a loss must not make on the network whose step is calling it.
 USES = {
     "predict": lambda net: net.predict(X),
     "predict_one": lambda net: net.predict_one(X[0]),

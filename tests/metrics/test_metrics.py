@@ -1,4 +1,4 @@
-"""Metrics: what scikit-learn says of the same numbers, with its own functions."""
+"""Metrics, compared with the functions of scikit-learn."""
 
 import math
 import pickle
@@ -81,7 +81,7 @@ def answers(kind, a):
 
 
 def average(a):
-    """How scikit-learn is asked for what is defined of one class."""
+    """The function of scikit-learn and its settings for one class."""
     if a.shape[1] > 2:
         return {"average": "macro", "zero_division": 0}
     return {"zero_division": 0}

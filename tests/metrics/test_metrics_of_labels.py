@@ -1,4 +1,4 @@
-"""Class metrics where the loss says what targets mean: several labels, signs, shares.
+"""Class metrics for every kind of target: several labels, signs, shares.
 
 Whatever scikit-learn has a function for is compared with it.
 """

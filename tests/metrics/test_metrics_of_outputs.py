@@ -1,4 +1,4 @@
-"""Metrics of a network: the targets and outputs they get, and numbers of any size."""
+"""Metrics of a network: the arrays they get, and numbers of any size."""
 
 import math
 import pickle

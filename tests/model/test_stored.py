@@ -1,4 +1,4 @@
-"""A pickle, a copy or a message comes in through one strict reader."""
+"""Stored networks (pickles, copies, messages): one strict reader reads them all."""
 
 import copy
 import pickle

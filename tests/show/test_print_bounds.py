@@ -1,4 +1,4 @@
-"""What is printed stays short, however large it is; all of it is there on demand."""
+"""Printed objects are cut to a bounded length, unless all of it is wanted."""
 
 import io
 import re

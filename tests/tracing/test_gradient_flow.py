@@ -1,4 +1,4 @@
-"""What GradientFlow records of a fit, and that it changes nothing of it."""
+"""GradientFlow: its numbers, and that recording them does not change the fit."""
 
 import copy
 import io

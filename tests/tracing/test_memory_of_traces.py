@@ -73,7 +73,7 @@ def test_the_memory_told_is_what_it_takes(monkeypatch, settings, n, fresh, apply
     assert told[0] == pytest.approx(most, rel=0.15)
 
 
-# --- what it must not stumble over ----------------------------------------------------
+# --- derivatives of wide softmax layers -----------------------------------------------
 
 
 def test_derivatives_of_wide_softmax_are_told_at_the_callers_line(monkeypatch):

@@ -285,7 +285,7 @@ def test_indices_of_paths_are_whole_numbers(name, size, index):
     assert t.path(**last).expanded is not None
 
 
-# --- what it must not stumble over ----------------------------------------------------
+# --- deep networks, large networks, dropout -------------------------------------------
 
 
 @pytest.mark.parametrize("hidden", ["tanh", "softmax"])
@@ -306,7 +306,7 @@ def test_a_path_reads_no_more_than_its_factors():
 
 
 def test_a_path_through_a_unit_that_dropped_out():
-    """Its derivative may be infinite: it is not asked for."""
+    """Its derivative, which may be infinite, is not used."""
     net = bp.Network([1, 8, 1], activation="exp", dropout=0.5, dtype="float64", rng=0)
     kept = bp.trace(net, [[1.0]], [[1.0]]).kept[0][0]
     gone = int(np.flatnonzero(kept == 0)[0])

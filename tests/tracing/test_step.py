@@ -162,7 +162,7 @@ def test_nothing_that_is_traced_changes_later():
         weight = np.ones(5)
 
 
-# --- what it must not stumble over ----------------------------------------------------
+# --- gradients that are not finite ----------------------------------------------------
 
 
 def test_a_gradient_that_is_not_finite():

@@ -1,4 +1,4 @@
-"""What a trace prints of weighted classes holds for the numbers it prints."""
+"""Traces with weights: the printed equations hold for the printed numbers."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Callbacks, custom losses and interrupts that change what a fit is working with."""
+"""Callbacks, custom losses and interrupts that change the network during a fit."""
 
 import pickle
 

@@ -14,7 +14,7 @@ from helpers_numerical import X, Y, make, rng
 QUIET = {"progress": False}
 
 
-# --- the loss of training, without the way back ---------------------------------------
+# --- the loss of training -------------------------------------------------------------
 
 KINDS = [
     {},

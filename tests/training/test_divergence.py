@@ -69,7 +69,7 @@ def test_divergence_in_the_first_epoch_gives_back_the_beginning():
 
 
 def test_divergence_in_the_very_last_step_is_found():
-    # No further loss tells of it: the parameters do.
+    # There is no further loss: the parameters show it.
     net = diverging(lr=1e38)
     before = net.parameters.copy()
     with pytest.raises(bp.DivergenceError, match="parameters are not finite") as caught:

@@ -1,4 +1,4 @@
-"""What fit offers beside the loop: validation, metrics, stopping, streams and more."""
+"""Options of fit: validation, metrics, stopping, streams and more."""
 
 import itertools
 import pickle

@@ -1,4 +1,4 @@
-"""What a history shows: the table, the epoch in place, its columns by name."""
+"""Histories of fits: the table, the epoch in place, columns by name."""
 
 import copy
 import pickle

@@ -1,4 +1,4 @@
-"""Problems that are learnt, to the accuracy the library promises."""
+"""Whole trainings reach the accuracy that the library promises."""
 
 import os
 from pathlib import Path

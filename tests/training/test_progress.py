@@ -49,7 +49,7 @@ def test_an_error_closes_the_bar(monkeypatch, capsys):
 
 def test_no_thread_outlives_the_fit():
     pytest.importorskip("tqdm")
-    # In a process of its own, where nobody else has shown a bar before.
+    # In a process of its own, where no bar has been shown before.
     code = (
         "import threading, bpcore as bp; "
         "bp.Network([1, 1]).fit([[1.0]], [[1.0]]); "

@@ -1,4 +1,4 @@
-"""Progress that cannot be shown ends no training, and changes no bit of it."""
+"""Training goes on, with the same bits, where its progress cannot be shown."""
 
 import gc
 import io
@@ -109,7 +109,7 @@ def assert_trains(**how):
 
 
 def in_a_thread(call):
-    """It may not wait for a lock that was never given back."""
+    """Fail, instead of waiting, if a lock is still held."""
     done = []
     thread = threading.Thread(target=lambda: done.append(call()), daemon=True)
     thread.start()

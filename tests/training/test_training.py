@@ -235,7 +235,7 @@ def test_divergence_that_nobody_watches(monkeypatch, seconds, lr, batch):
     results = []
     for callbacks in ([], [watched]):
         net = bp.Network([7, 4], optimizer=bp.SGD(lr, momentum=0.9), rng=0)
-        # Of one mini-batch with large numbers only the parameters tell.
+        # With one mini-batch of large numbers only the parameters show it.
         rows, size = (X, 8) if batch else (100 * X, 50)
         options = {"epochs": 999, "batch_size": size, "callbacks": callbacks, **QUIET}
         with pytest.raises(bp.DivergenceError) as caught:
