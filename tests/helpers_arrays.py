@@ -9,7 +9,7 @@ NUMBERS = np.array([[1.0, 2.0], [3.0, 0.5], [0.0, 1.0]])
 
 
 class ByArray:
-    """What has ``__array__`` and nothing else."""
+    """An object that has only ``__array__``."""
 
     def __init__(self, value):
         self.value = value
@@ -135,7 +135,7 @@ class Lazy:
 
 
 class Interchange:
-    """What has the dataframe interchange protocol only."""
+    """An object that has only the dataframe interchange protocol."""
 
     def __dataframe__(self, *args, **kwargs):
         raise AssertionError("not for us")

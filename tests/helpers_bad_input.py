@@ -26,7 +26,7 @@ def small(Network, loss="cross_entropy", **settings):
 
 
 def everything(net, *arguments):
-    """All that a refused call must leave as it is, as bytes."""
+    """Everything that a refused call must not change, as bytes."""
     changes = helpers.everything(net), net.learner.accumulate, net.learner.engine.lr
     return pickle.dumps((changes, X, LABELS, TARGETS, WEIGHTS, arguments))
 
@@ -77,7 +77,7 @@ def read_only(array):
 
 
 def misaligned(array):
-    """The array's numbers, one byte beside where the processor would have them."""
+    """The same numbers at an odd address in memory."""
     room = np.zeros(array.nbytes + 1, "u1")[1:].view(array.dtype).reshape(array.shape)
     room[...] = array
     return room

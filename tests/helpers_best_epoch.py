@@ -17,7 +17,7 @@ def make(Network=bp.Network, **settings):
 
 
 def best_at(best, epochs):
-    """Settings by which one epoch is the best of so many."""
+    """Settings of fit with which this epoch is the best one."""
     values = [0.0] * (epochs + 1)
     values[best] = 1.0
     # Every epoch before it is better than the one before.
@@ -26,7 +26,7 @@ def best_at(best, epochs):
 
 
 def assert_as_trained(net, twin, best, **how):
-    """Both are alike now, and go on alike."""
+    """Both networks are equal now and after more training."""
     if best:
         twin.fit(X, Y, epochs=best, **{"batch_size": 16, **how}, **QUIET)
     assert everything(net) == everything(twin)
@@ -36,7 +36,7 @@ def assert_as_trained(net, twin, best, **how):
 
 
 class Iterable:
-    """Mini-batches of which nothing is known but that they can be iterated over."""
+    """An iterable of mini-batches without a length."""
 
     def __init__(self, batches):
         self.batches = batches

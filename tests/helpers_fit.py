@@ -46,7 +46,7 @@ def in_a_thread(call):
 
 
 def order_of_next_epoch(net, shuffle):
-    """The order in which the network's stream has the rows next."""
+    """The order of rows in the network's next epoch."""
     order = np.arange(N)
     if shuffle:
         net.learner.engine.shuffle(
@@ -57,7 +57,7 @@ def order_of_next_epoch(net, shuffle):
 
 
 def diverging(lr=3.0, dtype="float32"):
-    """A network that learns for some epochs, and then does not."""
+    """A network that learns for some epochs, and then diverges."""
     optimizer = bp.SGD(lr, momentum=0.9)
     return bp.Network([3, 2], optimizer=optimizer, dtype=dtype, rng=0)
 

@@ -106,7 +106,7 @@ def add(total, g):
 
 
 def normalise(hat, y, inverse, moments, gain, shift, kind):
-    """Of `inverse` only as much is written as there are columns or rows."""
+    """Only the first elements of `inverse` are written: one for each column or row."""
     y, hat, inverses, of_columns = reference.normalise(hat, gain, shift, kind)
     inverse[: inverses.size] = inverses.ravel()
     moments = of_columns if kind == "batch" else moments
@@ -377,7 +377,7 @@ def draw(name, settings, sizes, dtype, integers=False):
 
 
 def as_it_may_be(argument, x, settings):
-    """Of the range that this argument has."""
+    """A value from the range of this argument."""
     match argument, settings.get("name"):
         case "weight", _:
             x = abs(x)

@@ -93,7 +93,7 @@ NO_NUMBERS = (True, np.True_, "0.1", 0.1j, [0.1], np.array([0.1]), TIME, None)
 
 
 def bad_numbers(name, span, among, no_numbers=NO_NUMBERS):
-    """Rows of what a number cannot be, each as `among` puts it among the settings."""
+    """Rows (settings, refusal) of bad numbers; `among` makes settings of a number."""
     outside = [(bad, INF if bad == 10**400 else float(bad)) for bad in OUTSIDE[span]]
     return [
         *((among(bad), VALUE(f"{name} must be {span}; got {x}")) for bad, x in outside),
@@ -105,7 +105,7 @@ def bad_numbers(name, span, among, no_numbers=NO_NUMBERS):
 
 
 def bad_counts(name):
-    """Rows of what a whole number of at least 1 cannot be."""
+    """Rows (settings, refusal) of values that are not whole numbers of at least 1."""
     text = f"{name} must be a whole number of at least 1; got "
     return [
         *(({name: bad}, VALUE(f"{text}{bad!r}")) for bad in (0, -3, True)),
@@ -114,7 +114,7 @@ def bad_counts(name):
 
 
 def bad_flags(name):
-    """Rows of what a bool cannot be."""
+    """Rows (settings, refusal) of values that are not bools."""
     text = f"{name} must be a bool; got "
     return [({name: bad}, TYPE(f"{text}{bad!r}")) for bad in (None, 1, 0, "yes", [1])]
 

@@ -106,7 +106,7 @@ def as_bytes(arrays):
 
 
 def now(net):
-    """What `Parameters` has, of a network as it is."""
+    """The arrays of a network's present parameters and state, as bytes."""
     rows = (
         []
         if net.learner.state.optimizer_arrays is None
@@ -120,7 +120,7 @@ def now(net):
 
 
 def held(parameters):
-    """The same of a `Parameters`."""
+    """The same arrays of a trace's `Parameters`, as bytes."""
     p = parameters
     found = [p.weights, p.biases, p.gains, p.running_moments]
     for of in p.state.values():
@@ -196,7 +196,7 @@ def jacobian(z, f):
 
 
 def small_problem():
-    """Everything that a derivation may have to show."""
+    """A network whose derivation has every kind of equation."""
     return problem(
         "softmax",
         bp.CrossEntropy(label_smoothing=0.1),

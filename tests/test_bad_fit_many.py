@@ -25,7 +25,7 @@ from helpers_refusals import (
 
 
 def of_values(make, values=None):
-    """What fit_many is given to make networks of values."""
+    """Arguments of fit_many for a function that makes networks of values."""
     return {"networks": make, "values": values}
 
 

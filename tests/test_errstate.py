@@ -24,7 +24,7 @@ LABELS = np.array([0, 1, 2, 1])
 
 
 def bits(value):
-    """Everything in a value, byte by byte."""
+    """All arrays and numbers in a value, as bytes."""
     if isinstance(value, dict):
         return {name: bits(part) for name, part in value.items()}
     if isinstance(value, list | tuple):

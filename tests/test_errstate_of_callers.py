@@ -115,7 +115,7 @@ def test_functions_of_the_user_see_their_own_errstate(name, Network):
 @each_library
 @pytest.mark.parametrize("name", USERS_FUNCTIONS)
 def test_what_functions_of_the_user_set_stays_set(name, Network):
-    """As without the library in between; with the function that "call" uses."""
+    """As without the library, with the function of np.errstate(call=...) too."""
     states = []
 
     def look(*_):

@@ -205,7 +205,7 @@ def traced(Network, output, loss):
 @each_library
 @pytest.mark.parametrize("output, loss", PAIRS, ids=str)
 def test_formulas_of_losses(Network, output, loss):
-    """E_i, dE/da and delta from the very words that are printed."""
+    """E_i, dE/da and delta, computed from the printed formulas."""
     t = traced(Network, output, loss)
     known = {"a": t.a[-1], "y": t.y, "n_L": 4, **loss.constants}
     for name, formula in loss.definitions.items():
@@ -364,7 +364,7 @@ def test_equations_of_optimizers(Network, optimizer):
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=str)
 def test_every_array_that_an_optimizer_keeps_has_a_name(optimizer):
-    """No two by one symbol or one name, and none that the equations do not have."""
+    """Each has a symbol and a name of its own, and is in the equations."""
     arrays = [optimizer.arrays[name] for name in optimizer.kept]
     symbols = [array.symbol for array in arrays]
     words = re.findall(r"[A-Za-z]+'?", " ".join(optimizer.equations))

@@ -38,7 +38,7 @@ class Interrupts:
         return self.trace
 
     def go_on(self, frame, event, argument):
-        """Trace again, which ends where the tracer raises."""
+        """Set the tracer again: Python removes it when it raises."""
         if sys.gettrace() is None:
             sys.settrace(self.trace)
             while frame is not None:
@@ -79,7 +79,7 @@ HOW = {
 
 
 def fitted(name, *lines):
-    """A network whose fit was interrupted there, its lines, whether it was."""
+    """A network after an interrupted fit, the lines, and whether it was interrupted."""
     values, how = HOW[name]
     settings = {"optimizer": bp.LBFGS(), "dtype": "float64"} if name == "lbfgs" else {}
     if name == "lbfgs":

@@ -184,7 +184,7 @@ def test_a_row_of_weight_zero_may_be_anything(Network):
 
 @pytest.mark.parametrize("scale", [1e308, 1e-310])
 def test_only_ratios_of_weights_count(scale):
-    """Where all rows are known: of evaluate, and of what fit makes of them."""
+    """In evaluate and fit, which have all rows."""
     net, twin, X, y = twins()
     weight = (np.arange(19) % 3).astype(float)
     large = weight / 2 * scale

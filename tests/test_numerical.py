@@ -8,7 +8,7 @@ from helpers_numerical import X, Y, rng
 
 
 def product(x):
-    """Analytic, with another slope in every direction; and its gradient."""
+    """A function with a different slope in every direction, and its gradient."""
     return np.sin(x[0]) * np.exp(x[1]) / x[2]
 
 
@@ -163,7 +163,7 @@ def test_x_is_left_as_it_is(method, form):
 
 
 def test_f_may_write_what_it_is_given_into_x():
-    """As of a network's own parameters."""
+    """x may be an array that f uses, as the parameters of a network."""
     net = bp.Network([3, 4, 1], activation="tanh", dtype="float64", rng=0)
 
     def loss(w):

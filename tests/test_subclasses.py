@@ -102,7 +102,7 @@ class WithState(bp.Network):
 
 
 class Keeper(bp.Network):
-    """A history, and a state that `super` is to keep."""
+    """A subclass with a history and a state of its own."""
 
     def __init__(self):
         super().__init__([3, 4, 1], norm="batch", rng=0)
@@ -223,7 +223,7 @@ def test_what_cannot_be_copied_raises_as_usual(how):
 
 @each_library
 def test_which_attributes_are_a_networks_own(Network):
-    """All of them: any other would be taken for a user's, and shared by a copy."""
+    """All of them: any other one would be copied as an attribute of the user."""
     net = Network([3, 4, 1], norm="batch", rng=0, optimizer=bp.Adam(clip_norm=1.0))
     net.fit(X, Y, epochs=2, accumulate=2, restore_best=True, **QUIET)
     net.node(X).sum().backward()
@@ -236,7 +236,7 @@ def test_which_attributes_are_a_networks_own(Network):
     "change", (copy.copy, lambda net: net.astype("float32")), ids=["copy", "astype"]
 )
 def test_copies_learn_with_stored_gradients(change):
-    """They belong to an engine: that of a copy begins without."""
+    """They belong to the engine; a copy has a new one, without gradients."""
     net = bp.Network([3, 4, 1], optimizer=bp.SGD(0.1, clip_norm=0.5), rng=0)
     net.fit(X, Y, epochs=1, **QUIET)
     other = change(net)
@@ -320,7 +320,7 @@ OVERRIDABLE = {name for name in CALLS if " " not in name}
 @each_library
 @pytest.mark.parametrize("name", CALLS)
 def test_a_method_calls_no_other_that_may_be_overridden(Network, name):
-    """But those that the docstring of Network names."""
+    """Except those that the docstring of Network names."""
     called = []
 
     def recording(method):

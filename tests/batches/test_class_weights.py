@@ -50,7 +50,7 @@ def test_a_class_without_weight_has_no_say_however_far_its_z(Network, z):
     [(1e160, [1e150, 1e150]), (1e-200, [1e-200, 1e-200]), (1e300, [1e-300, 1e-300])],
 )
 def test_products_of_weights_that_do_not_fit(Network, weight, c):
-    """Of equal ones nothing is left in fit and evaluate; as given they must fit."""
+    """fit and evaluate scale weights first; in a step, products must not overflow."""
     y, w = rng.integers(2, size=24), np.full(24, weight)
     nets = [net_of(Network, "cross_entropy") for _ in range(2)]
     c = [*c, c[0]]
@@ -194,7 +194,7 @@ def test_class_weights_of_a_stream(Network):
 
 
 class Labelled:
-    """The least that a mapping-like thing has."""
+    """A mapping with as few methods as possible."""
 
     def __init__(self, pairs):
         self.pairs = pairs

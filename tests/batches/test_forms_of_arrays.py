@@ -25,7 +25,7 @@ from helpers_bad_input import (
 
 
 def strided(array):
-    """Every other element, in all directions, of a larger array."""
+    """A view of every other element of a larger array, along all axes."""
     room = np.full([2 * n for n in array.shape], 7).astype(array.dtype)
     view = room[(slice(None, None, 2),) * array.ndim]
     view[...] = array
@@ -33,7 +33,7 @@ def strided(array):
 
 
 class ArrayLike:
-    """Anything that can make an array of itself."""
+    """An object with ``__array__``."""
 
     def __init__(self, array):
         self.array = array
@@ -194,7 +194,7 @@ def test_callbacks_may_come_from_a_generator(Network):
 
 
 def peak(call):
-    """Bytes that a call allocates beyond what was there before, at the most."""
+    """The most bytes that a call allocates at one time."""
     call()  # the workspace is made once
     tracemalloc.start()
     try:

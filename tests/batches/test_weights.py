@@ -12,7 +12,7 @@ from helpers_weights import QUIET, X, everything, net_of, rng
 
 
 def constant(Network, loss=None, n_out=1, optimizer=None, **settings):
-    """A net that can only learn its biases, from X of zeros."""
+    """A network that can learn only its biases, since X is zero."""
     return Network(
         [1, n_out], loss=loss, init="zeros", rng=0, dtype="float64",
         optimizer=optimizer or bp.SGD(0.05), **settings,
@@ -154,7 +154,7 @@ def test_partial_fit_uses_weights_as_given(Network):
 @pytest.mark.parametrize("loss", ["squared_error", "graph"])
 @pytest.mark.parametrize("clip_norm", [None, 0.5])
 def test_accumulated_steps(Network, loss, clip_norm):
-    """As of one mini-batch with the rows of all."""
+    """They equal one step on all their rows."""
     y, w = LOSSES[loss](24), rng.uniform(0, 4, size=24)
     w[6:12] = 0
     optimizer = bp.Adam(0.01, clip_norm=clip_norm)
@@ -166,7 +166,7 @@ def test_accumulated_steps(Network, loss, clip_norm):
 
 
 def test_a_step_within_accumulated_steps(Network):
-    """What waits goes on waiting, in both engines."""
+    """A single step leaves accumulated gradients as they are, in both engines."""
     y = rng.normal(size=(24, 3))
 
     def step(net, epoch, batch, loss):

@@ -205,7 +205,7 @@ def test_demo_says_when_numpy_is_not_held_to_one_thread(tmp_path, monkeypatch, c
 @pytest.mark.parametrize("sizes", [(64, 64, 10), (64, 10), (64, 20, 30, 10)])
 @pytest.mark.parametrize("batch_size", [32, 1, 50])
 def test_the_demo_is_timed_against_the_same_training(sizes, batch_size):
-    """Every weight after two epochs, by either, in the same order of rows."""
+    """All weights after two epochs of both, with the same order of rows."""
     X, y = load_digits()
     X, y = X[:100].astype(np.float64) - 0.3, y[:100]
     net = bpcore.Network(

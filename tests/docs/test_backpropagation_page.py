@@ -30,7 +30,7 @@ def test_the_page_is_what_the_script_writes(module):
 
 
 def test_its_numbers_are_those_of_a_step_by_hand(module):
-    """The page's weight, from its own arrays, by two lines of arithmetic."""
+    """The weight on the page follows from its arrays by two lines of arithmetic."""
     page = module.page()
 
     def rows(equation, count):
@@ -57,7 +57,7 @@ def algorithm(page):
 @pytest.mark.parametrize("sizes", [(2, 2, 2, 1), (3, 1), (4, 7, 3), (5, 6, 5, 4, 2)])
 @pytest.mark.parametrize("n", [1, 9])
 def test_the_algorithm_of_the_page_is_the_step(sizes, n):
-    """Twenty lines of NumPy, and what the trace has before and after five steps."""
+    """The page's twenty lines of NumPy give the numbers of the trace for five steps."""
     step, code = algorithm(PAGE.read_text(encoding="utf-8"))
     assert len(code.split("\n\n", 1)[1].splitlines()) <= 20
     net = bp.Network(

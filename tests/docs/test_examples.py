@@ -108,7 +108,7 @@ def test_breast_cancer_report(capsys):
 
 
 def test_step1_and_is_learnt():
-    """By whole numbers, worked out by hand from Rosenblatt's rule."""
+    """In whole numbers, by hand, from Rosenblatt's rule."""
     step1 = example("steps/step1_perceptron")
     net = step1.perceptron()
     history = step1.learn(net, step1.AND)

@@ -37,7 +37,7 @@ def make(sizes, dtype="float32", output="softmax", loss="cross_entropy", **setti
 
 
 def batch(net, n, seed=1):
-    """n rows of data that an exact sum would not hide an order in."""
+    """n rows whose sums depend on the order of their terms."""
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n, net.sizes[0])).astype(net.dtype)
     y = rng.uniform(size=(n, net.sizes[-1])).astype(net.dtype)

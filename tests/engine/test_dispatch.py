@@ -82,7 +82,7 @@ def test_using(isa):
 
 
 def test_a_network_keeps_the_build_it_was_made_with(isa):
-    """Seen by the one build without a fused multiply-add, whose bits differ."""
+    """The build without a fused multiply-add shows it: its bits differ."""
     X = np.random.default_rng(0).normal(size=(9, 50)).astype("f")
     found = []
     for other in dispatch.available:
@@ -95,7 +95,7 @@ def test_a_network_keeps_the_build_it_was_made_with(isa):
 
 
 def test_a_build_counts_for_itself(isa):
-    """What one build prepared of an optimizer's settings, the next does not use."""
+    """A build does not use settings of an optimizer that another one has prepared."""
     optimizer = bp.Nadam(0.1)
     found = []
     for first in (isa, *dispatch.available):

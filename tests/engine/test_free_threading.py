@@ -52,7 +52,7 @@ def in_threads(work):
 
 
 def calls(function):
-    """How often it was let in; errors other than the refusal are raised."""
+    """The number of calls that were not refused; other errors are raised."""
     done = 0
     for _ in range(CALLS):
         try:
@@ -76,7 +76,7 @@ STEPS = {
 
 @pytest.mark.parametrize("step", STEPS.values(), ids=list(STEPS))
 def test_steps_of_one_network_in_many_threads(step):
-    """Those that are let in give the bits of as many by one thread."""
+    """The steps that are not refused give the bits of as many steps of one thread."""
     net, alone = make(), make()
     if step is STEPS["gradients that wait"]:
         for each in (net, alone):
@@ -105,7 +105,7 @@ def test_steps_and_predictions_of_one_network():
 
 
 def test_a_network_that_has_no_workspace_yet():
-    """Many threads would give it one at once."""
+    """Several threads would allocate it at the same time."""
     for seed in range(50):
         net = make(rng=seed)
         expected = make(rng=seed).predict(X)

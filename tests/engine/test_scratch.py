@@ -45,7 +45,7 @@ USES = {
 
 @pytest.mark.parametrize("use", USES.values(), ids=list(USES))
 def test_without_memory_for_a_workspace_nothing_changes(monkeypatch, use):
-    """It is had before it is used; later there may be enough."""
+    """It is allocated before anything is changed; a later call may succeed."""
     net, twin = make(), make()
     for each in (net, twin):
         USES["train_step"](each, 5)
@@ -101,7 +101,7 @@ def test_progress_between_slices(monkeypatch, library, seconds):
 @LIBRARIES
 @pytest.mark.parametrize("seconds", [0.0, 10.0])
 def test_so_many_mini_batches(monkeypatch, library, seconds):
-    """Each with its rate, whatever the slices."""
+    """Every mini-batch has its own rate, for any slices of time."""
     monkeypatch.setattr(interrupts, "SLICE", seconds)
     rates, first = np.linspace(0.1, 0.01, 25), 0
     whole, parts = make(library), make(library)
@@ -131,7 +131,7 @@ def test_progress_that_raises_ends_the_run(monkeypatch, library):
 
 
 def meddle(net):
-    """What a handler or a progress bar might do to the network."""
+    """Use and change the network, as a signal handler or a progress bar may."""
     net.predict(np.zeros((7, 3), "float32"))
     net.evaluate(np.tile(X, (2, 1)), np.tile(Y, (2, 1)))
     net.n_threads = 3
@@ -142,7 +142,7 @@ def meddle(net):
 @LIBRARIES
 @pytest.mark.parametrize("accumulate", [1, 3])
 def test_what_uses_the_network_between_slices(monkeypatch, library, accumulate):
-    """Its workspace may be another afterwards."""
+    """It may have another workspace afterwards."""
     monkeypatch.setattr(interrupts, "SLICE", 0.0)
     net, twin = make(library), make(library)
     for each in (net, twin):

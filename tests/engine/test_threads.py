@@ -19,7 +19,7 @@ SIZES = [(2, 16, 2), (5, 33, 8, 5), (70, 64, 31, 10), (300, 47, 3), (400, 400, 1
 
 
 def make(sizes, n_threads, work=1, **settings):
-    """A network whose every step is worth all its threads."""
+    """A network that uses all its threads in every step, however small."""
     settings = {"optimizer": MOMENTUM, "rng": 0, **settings}
     net = bp.Network(sizes, n_threads=n_threads, **settings)
     net.learner.engine.use_threads(n_threads, work)
@@ -89,7 +89,7 @@ def test_bits_do_not_depend_on_threads_where_panels_are_copied():
     "sizes, n, last", [((256, 512, 1), 820, 820), ((128, 1024, 1), 820, 819)]
 )
 def test_bits_do_not_depend_on_threads_around_a_block(sizes, n, last):
-    """Mini-batches for which a worker takes all of its room, and nothing beyond."""
+    """Mini-batches for which a worker needs exactly its scratch memory."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(n + last, sizes[0])).astype("f")
     y = rng.normal(size=(n + last, 1)).astype("f")

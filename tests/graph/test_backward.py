@@ -103,7 +103,7 @@ def test_a_gradient_given():
 
 
 def test_deep_chains():
-    """Neither recursion nor more than linear time, also when it is let go."""
+    """Without recursion and in linear time, also when the graph is freed."""
     x = v = Variable(1.0)
     for _ in range(100_000):
         v = v + 1e-5 * x

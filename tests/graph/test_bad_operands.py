@@ -218,7 +218,7 @@ def test_iteration():
 
 
 def test_many_of_one_name():
-    """In linear time, and none of them twice."""
+    """In linear time, and with different names."""
     J = sum((Variable(1.0, "w") for _ in range(3000)), Variable(0.0))
     names = set(graph.show.names(graph.backward.in_order(J)).values())
     assert len(names) == 6001 and {"w", "w_2", "w_3000"} <= names

@@ -74,7 +74,7 @@ def test_all_variables_of_a_graph_at_once(duplicate, order):
 
 
 def graphs():
-    """One of every operation, two results that share a part."""
+    """Every operation once, in two results that share a part."""
     a = Variable(np.array([[1.0, 2.0], [3.0, 4.0]], np.float32), "a")
     b = Variable([0.5, 0.25])
     shared = graph.tanh(a @ a.T) * b + [1.0, 2.0]
@@ -146,7 +146,7 @@ def test_shallow_copies_share_their_operands():
 
 
 class Named(Variable):
-    """A class of a user's, with an attribute."""
+    """A class of the user, with an attribute."""
 
 
 @pytest.mark.parametrize("duplicate", COPIES.values(), ids=COPIES)

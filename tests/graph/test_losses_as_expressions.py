@@ -155,7 +155,7 @@ def test_rows_without_weight_may_have_any_loss(Network):
 
 
 class Counting:
-    """A loss that keeps what it was called with."""
+    """A custom loss that records the types of its arguments."""
 
     def __init__(self, loss):
         self.loss, self.seen = loss, []
@@ -216,7 +216,7 @@ def raises(error):
 
 
 def with_variables(answer):
-    """What it returns of variables, after it refused arrays."""
+    """A loss that fails with arrays, and has this result with variables."""
     return lambda a, y: answer(a.exp(), y)
 
 
@@ -332,7 +332,7 @@ def test_targets_that_pair_every_row_with_every_other_are_warned_of():
 
 
 def test_a_network_in_the_loss_of_another():
-    """A critic that judges outputs, itself left as it is."""
+    """The loss is another network's output; that network does not change."""
     critic = made(sizes=[2, 4, 1], rng=3)
     net = made(loss=lambda a, y: critic.node(a)[:, 0])
     check = bp.check_gradients(net, X, T)

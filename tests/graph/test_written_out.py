@@ -108,7 +108,7 @@ def test_gradients_are_those_of_the_network_written_out(Network, seed):
 
 
 def test_most_gradients_are_not_zero():
-    """Or the comparison above would prove little."""
+    """Otherwise the comparison above would prove little."""
     zero = total = 0
     for seed in range(66):
         sizes, settings, *batch = architecture(seed)

@@ -144,7 +144,7 @@ def test_bits_of_every_build(isa, kernels, dtype, name):
 
 @each_function
 def test_rises(kernels, dtype, name):
-    """Nearly everywhere, from one floating-point number to the next."""
+    """The function rises from nearly every floating-point number to the next."""
     x = truth(name, dtype)[0]
     if name == "log_cosh":  # which is even
         x = abs(x)
@@ -173,7 +173,7 @@ NO_VALUES = {"log": [-1, -1e-40, -INF], "log1p": [-2, -1.001, -INF]}
 
 @each_function
 def test_values(kernels, dtype, name):
-    """Exact ones, those without any, NaN; with their signs."""
+    """Exact values, zeros, infinities and NaN, with their signs."""
     x, y = np.array(EXACT_VALUES[name], dtype).T
     out = run(kernels, name, x.copy())
     assert np.array_equal(out, y)

@@ -98,7 +98,7 @@ def test_ends_of_the_range():
 
 
 def test_bits():
-    """Of every machine: whoever changes them changes what seeded runs give."""
+    """Recorded bits, equal on every machine: a change of them changes seeded runs."""
     values = [
         exact.exp(0.1),
         exact.log(0.1),
@@ -256,7 +256,7 @@ def test_steep_decay_ends_at_zero():
     ],
 )
 def test_small_steps(schedule, size):
-    """No jumps, where one phase goes over into the next either."""
+    """No jumps, also not from one phase to the next."""
     assert abs(np.diff(rates(schedule, 0, 1000))).max() <= 0.5 * size * (1 + 1e-9)
 
 

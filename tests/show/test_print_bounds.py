@@ -22,7 +22,7 @@ def deep(layers=200, width=2, n=2, **options):
 
 
 def chain(count):
-    """A graph of so many variables."""
+    """A chain of this many variables."""
     x = Variable(0.5, "x")
     for _ in range(count - 1):
         x = -x

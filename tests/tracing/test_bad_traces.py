@@ -122,7 +122,7 @@ def test_a_loss_that_is_not_finite(Network, apply):
 @pytest.mark.parametrize("apply", (False, True))
 @each_library
 def test_a_loss_that_raises(Network, apply):
-    """Its own error arrives, and the network goes on."""
+    """The error of the loss is raised, and the network remains usable."""
     answers = [KeyError("mine"), None]
 
     def loss(a, y):

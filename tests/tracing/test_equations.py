@@ -168,7 +168,7 @@ def test_equations_of_every_activation(Network, hidden, options, dtype):
 @pytest.mark.parametrize("hidden", ["softmax", "gelu", "relu"])
 @pytest.mark.parametrize("norm", [None, "batch", "layer"])
 def test_equations_where_units_drop_out(hidden, norm, dtype):
-    """Also of softmax, where what is dropped is in the sums of all."""
+    """Also of softmax, in whose sums dropped units count."""
     net, X, y = problem(
         activation=hidden, dropout=[0.5, 0.3], norm=norm, n=20, dtype=dtype
     )
@@ -186,7 +186,7 @@ def test_equations_of_a_custom_loss(dtype):
 
 @each_option
 def test_equations_of_the_reference_in_float32(options):
-    """Nothing of it has become float64 on the way."""
+    """No array becomes float64."""
     net, X, y = problem(
         Network=bp.reference.Network, dtype="float32", activation="gelu", **options
     )

@@ -164,7 +164,7 @@ def test_layers_without_weights_or_change_have_no_quotient():
     ids=str,
 )
 def test_fit_is_the_same_with_it(Network, settings):
-    """Bit for bit, with everything that is random and every gradient that waits."""
+    """Bit for bit, with random numbers and accumulated gradients."""
     nets = [make(Network, **settings) for _ in range(2)]
     flow = bp.GradientFlow(X[:10], LABELS[:10])
     options = {"epochs": 4, "batch_size": 8, "accumulate": 2, "validation": 0.2}

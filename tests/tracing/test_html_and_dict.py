@@ -47,7 +47,7 @@ class Tables(html.parser.HTMLParser):
 
 @pytest.mark.parametrize("n", [3, 50])
 def test_the_derivation_as_html(n):
-    """The same equations and numbers as in the text, nothing in them a tag."""
+    """The same equations and numbers as in the text, with tags escaped."""
     net, X, y = problem("tanh", nameless, n=n, dropout=0.3, norm="layer")
     t = bp.trace(net, X, y)
     markup = t._repr_html_()

@@ -130,7 +130,7 @@ def test_it_is_the_step_of_several_threads(options):
 
 
 def test_it_is_the_step_in_the_middle_of_a_fit():
-    """After epochs of training, and between two of them."""
+    """After epochs of training, and in a callback."""
     net, X, y = problem(dropout=0.3, optimizer=bp.Adam(schedules.OneCycle(0.1, 60)))
     twin, traced = copy.deepcopy(net), []
 
@@ -166,7 +166,7 @@ def test_nothing_that_is_traced_changes_later():
 
 
 def test_a_gradient_that_is_not_finite():
-    """The step clips it; what is shown is what it was."""
+    """The step clips the gradient; the trace shows it unclipped."""
     net = bp.Network([1, 1], init="zeros", optimizer=bp.SGD(0.1, clip_value=1.0))
     own = copy.deepcopy(net)
     own.train_step([[1e30]], [[1e10]])

@@ -38,7 +38,7 @@ for adam in (bp.Adam, bp.AdamW, bp.AMSGrad, bp.Nadam, bp.RAdam):
 
 
 def numbers_of(t):
-    """What stands beside the left side of every equation."""
+    """The numbers beside the left side of every equation."""
     found = {"a[0]": t.X, "y": t.y, "E": t.loss, "dE/dX": t.da[0]}
     if t.weight is not None:
         found["weight, of every sample"] = t.weight
@@ -234,7 +234,7 @@ def test_a_large_step_is_printed_in_short(sizes, n):
 
 
 def test_a_wide_softmax_is_printed_without_its_matrices():
-    """A matrix of all outputs for each row: more than all else together."""
+    """There is one for each row: more numbers than all other arrays have."""
     net = bp.Network([4, 3, 500], output="softmax", dtype="float32", rng=0)
     t = bp.trace(net, np.ones((100, 4)), np.arange(100))
     most, text = traced_memory(lambda: str(t))

@@ -129,7 +129,7 @@ def test_the_tree_of_what_is_absent():
 
 @pytest.mark.parametrize("library", [bp, bp.reference], ids=["engine", "reference"])
 def test_layers_frozen_while_gradients_wait(library):
-    """They have no part in the norm, however much waits of them."""
+    """Their accumulated gradients do not count in the norm."""
 
     def freeze(net, epoch, batch, loss):
         net.frozen = [batch == 2, False]

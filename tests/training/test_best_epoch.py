@@ -83,7 +83,7 @@ def test_as_trained_to_the_best_epoch_by_lbfgs(best):
 
 
 def test_large_networks(monkeypatch):
-    """Their copies lie in a file."""
+    """Their copies are kept in a file."""
     monkeypatch.setattr("bpcore.model.snapshot.IN_MEMORY", 1)
     net, twin = (make(optimizer=bp.Adam(0.01), norm="batch") for _ in range(2))
     given = {"batch_size": 16, "epochs": 6, "restore_best": True, **best_at(4, 6)}
@@ -92,7 +92,7 @@ def test_large_networks(monkeypatch):
 
 
 def test_a_plateau_goes_back_too():
-    """The rate has come down since, the best value has been another."""
+    """The rate and the best value at the best epoch come back."""
     lr = schedules.ReduceOnPlateau(0.01, factor=0.5, patience=0, monitor="score",
                                    mode="max")  # fmt: skip
     net, twin = make(optimizer=bp.SGD(lr)), make(optimizer=bp.SGD(lr))
@@ -142,7 +142,7 @@ def test_what_callbacks_change_belongs_to_the_epoch(Network, kind, best):
 
 
 def test_a_rate_that_a_callback_has_set_is_given_back_for_single_steps():
-    """They read the engine's rate where there is no schedule."""
+    """Single steps use the engine's rate where there is no schedule."""
     net, twin = make(optimizer=bp.SGD(0.01)), make(optimizer=bp.SGD(0.01))
 
     def spoil(net, epoch, batch, loss):
@@ -193,7 +193,7 @@ def test_a_second_fit_does_not_end_worse_than_it_began(Network, monitor, lr):
 @pytest.mark.parametrize("settings", [{}, {"dropout": 0.5}, {"norm": "batch"}], ids=str)
 @pytest.mark.parametrize("batch_size", [5, 50])
 def test_where_the_training_loss_is_monitored_a_fit_still_learns(settings, batch_size):
-    """It is measured within the epochs: for one of one step it is that of before it."""
+    """It is measured during an epoch: with one step, before that step."""
     net, twin = (make(optimizer=bp.Adam(0.01), **settings) for _ in range(2))
     for _ in range(10):
         before = net.evaluate(X, Y)

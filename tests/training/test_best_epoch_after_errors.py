@@ -139,7 +139,7 @@ SEQUENCES = {
 @pytest.mark.parametrize("lr", [1e-3, 1.0])
 @pytest.mark.parametrize("name", SEQUENCES)
 def test_a_sequence_of_mini_batches_has_an_epoch_0(Network, name, lr):
-    """As arrays have: the loss of all mini-batches before the first epoch."""
+    """The loss of all mini-batches before the first epoch, as with arrays."""
     batches, weights = SEQUENCES[name]
     net = make(Network, optimizer=bp.SGD(lr))
     before, good = everything(net), net.evaluate(X, Y, weights)
@@ -201,7 +201,7 @@ def test_an_error_in_lbfgs(error):
 @pytest.mark.parametrize("taken", [1, 2, 3, 4])
 @pytest.mark.parametrize("amid", ["before", "after"])
 def test_an_interrupt_amid_the_copy_of_the_best_epoch(monkeypatch, taken, amid):
-    """Half a copy is never put in place."""
+    """An incomplete copy is never restored."""
     net, twins = make(optimizer=bp.Adam(0.01)), [make(optimizer=bp.Adam(0.01))]
     for epochs in range(1, 4):
         twins.append(make(optimizer=bp.Adam(0.01)))

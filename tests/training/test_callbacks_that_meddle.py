@@ -52,7 +52,7 @@ def test_a_rate_set_within_an_epoch_holds_at_once():
 
 
 def test_steps_within_a_callback_use_the_schedule():
-    """However many are made, no rate is read beyond the last."""
+    """No rate is read beyond the last one, however many steps are made."""
     net = make(optimizer=bp.SGD(schedules.Exponential(0.05, 0.9, per="step")))
     rates = []
 
@@ -66,7 +66,7 @@ def test_steps_within_a_callback_use_the_schedule():
 
 @pytest.mark.parametrize("large", [False, True])
 def test_divergence_after_another_optimizer(monkeypatch, large):
-    """The network has its optimizer back, with the state that it had."""
+    """The network has its former optimizer again, with its state."""
     if large:
         monkeypatch.setattr("bpcore.model.snapshot.IN_MEMORY", 1)
     net = make()

@@ -306,7 +306,7 @@ def test_steps_that_are_too_large():
 
 
 def test_an_interrupt_leaves_whole_steps():
-    """It comes amid the differences of the third mini-batch."""
+    """The interrupt comes in the third mini-batch."""
     calls = []
 
     def loss(a, y):

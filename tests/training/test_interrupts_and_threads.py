@@ -81,7 +81,7 @@ USES = {
 
 
 class Lingering:
-    """A slice of time in which the thread that wants it waits before its next slice."""
+    """A slice of time: a thread that did not make it waits when it reads it."""
 
     def __init__(self):
         self.owner = threading.current_thread()

@@ -22,7 +22,7 @@ def make():
 
 
 class Failing(io.StringIO):
-    """A standard error whose writes fail from one of them on."""
+    """A standard error whose writes fail after some have succeeded."""
 
     encoding = "utf-8"
 

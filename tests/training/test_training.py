@@ -156,7 +156,7 @@ def test_a_copy_goes_on_alike(optimizer):
 
 
 def test_schedules_reach_every_step():
-    """By the step within an epoch, and by train_step, learn_one and apply alike."""
+    """In fit, and in train_step, learn_one and apply."""
     lr = schedules.Exponential(0.5, 0.9, per="step")
     nets = [make(optimizer=bp.SGD(lr)) for _ in range(4)]
     nets[0].fit(X, LABELS, epochs=1, batch_size=1, shuffle=False, **QUIET)
@@ -195,7 +195,7 @@ def watched(net, history):
 @each_option
 @each_optimizer
 def test_epochs_that_nobody_watches(optimizer, options):
-    """They run in one go: the same bits, and the same history."""
+    """They run in one call of the engine: the same bits and history."""
     nets = [make(optimizer=optimizer, **options) for _ in range(2)]
     histories = [
         net.fit(
@@ -250,7 +250,7 @@ def test_divergence_that_nobody_watches(monkeypatch, seconds, lr, batch):
 
 
 def blows_up(optimizer):
-    """The same settings at a rate that no network survives."""
+    """The same optimizer, with a rate with which every network diverges."""
     return optimizer.replace(lr=1e38, max_norm=None, clip_norm=None, clip_value=None)
 
 
