@@ -86,10 +86,8 @@ def softmax(z):
 class Values:
     """A metric that returns these values, one after the other; may be copied."""
 
-    __name__ = "score"
-
-    def __init__(self, *values):
-        self.left = list(values)
+    def __init__(self, *values, name="score"):
+        self.__name__, self.left = name, list(values)
 
     def __call__(self, y, a):
         return self.left.pop(0)

@@ -194,6 +194,7 @@ def test_signals_go_to_the_threads_of_the_program():
     # An interrupt is taken by Python's main thread while the team is at work.
     code = (
         "import os, signal, threading, numpy as np, bpcore as bp\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "net = bp.Network([300, 300, 10], n_threads=2)\n"
         "X, y = np.ones((6400, 300), 'f'), np.ones((6400, 10), 'f')\n"
         "threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()\n"

@@ -118,7 +118,7 @@ def test_normalise(kernels, dtype, size, kind):
 @pytest.mark.parametrize("size", [1e19, 1e30])
 @pytest.mark.parametrize("kind", ["batch", "layer"])
 def test_gradients_of_normalised_layers(Network, size, kind):
-    """dE/dW size is what it is for X of size 1."""
+    """dE/dW times the size equals dE/dW for X of size 1."""
     X, y = rng.normal(size=(8, 3)), rng.normal(size=(8, 2))
     found = []
     for scale in (1e6, size):
@@ -360,7 +360,7 @@ def test_kernels_take_the_default_of_a_loss(kernels, name):
 @pytest.mark.parametrize("how", ["fit", "train_step", "stream", "trace", "numerical"])
 @pytest.mark.filterwarnings("ignore:.*encountered in")
 def test_moments_that_are_not_finite(Network, how):
-    """One row of 1e20 must not spoil the predictions for ever."""
+    """One row of 1e20 must not make all later predictions NaN."""
     X, y = rng.normal(size=(32, 3)).astype("float32"), rng.normal(size=(32, 1))
     net = Network([3, 4, 1], norm="batch", optimizer=bp.SGD(0.01), rng=0)
     net.train_step(X, y)

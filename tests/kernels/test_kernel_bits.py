@@ -25,7 +25,7 @@ from helpers_kernels import (
 
 @each_kernel()
 def test_bits_of_every_build(isa, kernels, dtype, name, settings):
-    """The scalar build's, whatever the tile, the vectors, the alignment."""
+    """They equal those of the scalar build, for any tile, vector and alignment."""
     for sizes in every_size(dtype, name, settings):
         arrays = draw(name, settings, sizes, dtype)
         given = run(kernels, name, arrays, settings)
@@ -56,7 +56,7 @@ def test_bits_of_a_row_alone(kernels, dtype, name, settings):
 def test_bits_of_update_are_those_of_gradient_then_descend(
     kernels, dtype, name, settings
 ):
-    """In each of several steps, one after another."""
+    """For several steps, one after another."""
     optimizer = settings["optimizer"]
     for sizes in every_size(dtype, name, settings):
         stepped = draw(name, settings, sizes, dtype)
@@ -80,7 +80,7 @@ def test_bits_of_update_are_those_of_gradient_then_descend(
 
 
 def test_bits_do_not_depend_on_packing(kernels, dtype):
-    """Beyond every block of k, where more sums wait than there is room for at a time.
+    """For products larger than every block, so that sums are kept between blocks.
 
     A single row takes the same columns unpacked, `gradient` has sums wait in dW.
     """

@@ -17,7 +17,7 @@ each_argument = pytest.mark.parametrize(("name", "key"), ARGUMENTS)
 
 @contextmanager
 def refused(arrays, message=None, errors=ValueError):
-    """What is called inside raises, and leaves the arrays as they were."""
+    """The call inside raises, and does not change the arrays."""
     before = {name: array.tobytes() for name, array in arrays.items()}
     with pytest.raises(errors, match=message):
         yield
@@ -34,7 +34,7 @@ def call(name, arrays, settings=None):
 
 
 def resized(arrays, key, axis, change):
-    """The arrays, one of them changed to the size that `change` makes of its own."""
+    """The arrays, one of them resized: `change` maps its size to the new one."""
     shape = list(arrays[key].shape)
     shape[axis] = change(shape[axis])
     return arrays | {key: np.ones(shape, arrays[key].dtype)}
@@ -42,7 +42,7 @@ def resized(arrays, key, axis, change):
 
 @each_argument
 def test_shapes_must_agree(dtype, name, key):
-    """The first argument to have a size sets it; the next to have it is named."""
+    """The first argument with a size sets it; the error names the next one."""
     shapes = KERNELS[name].shapes
     for axis, size in enumerate(shapes[key].split()):
         having = [k for k, shape in shapes.items() if size in shape.split()]
@@ -231,7 +231,7 @@ SHAPES += [(784, 1024), (1024, 1024), (367, 373), (2048, 10), (10, 2048), (3000,
 
 
 def test_there_is_room_for_every_product(kernels, dtype):
-    """Of the mini-batches a workspace was made for, and of all smaller ones."""
+    """For the mini-batches of a workspace, and for all smaller ones."""
     tag = np.zeros(1, dtype)
     rows = [*range(1, 300, 7), *range(250, 262), *range(500, 520), 819, 820, 911]
     rows += [*range(1020, 1030), 1500, 2049, 5000, 70000]

@@ -57,7 +57,7 @@ def separate(shapes, dtype, seed=0):
 
 
 def in_one_buffer(arrays, first, second, shift):
-    """The same, the second of two arrays `shift` elements from where the first is."""
+    """The same arrays in one buffer, the second `shift` elements after the first."""
     dtype, sizes = arrays[first].dtype, [arrays[first].size, arrays[second].size]
     buffer = np.full(sum(sizes) + abs(shift), 0.75, dtype)
     start = max(0, -shift)
@@ -130,7 +130,7 @@ def test_labels_and_weights_of_a_loss(kernels):
 
 
 def test_settings_that_are_read_once(kernels, dtype):
-    """Another optimizer in between, a step back: always the same as read anew."""
+    """Other optimizers in between, or an earlier step: the result is that of fresh ones."""
     sequence = [
         (bp.SGD(0.1), 1), (ADAM, 1), (ADAM, 2), (bp.SGD(0.1), 1), (ADAM, 1),
         (bp.Adam(0.2), 7), (ADAM, 7), (ADAM, 3), (bp.RMSprop(0.1), 2), (ADAM, 4),

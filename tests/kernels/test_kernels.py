@@ -114,7 +114,7 @@ def test_every_shape_of_tile(kernels, dtype, name, settings):
 
 
 def test_identity_matrix(kernels, dtype):
-    """A I = A and I A = A, in all the digits that A has."""
+    """A I = A and I A = A, exactly."""
     rows = bp.config()["tile_rows"] + 1
     for size in edges(dtype):
         I = np.eye(size, dtype=dtype)
@@ -172,7 +172,7 @@ def test_fma_loop(kernels, dtype, iterations):
 
 
 def before_a_wall(size, dtype):
-    """An array that ends where a page begins that may not be touched."""
+    """An array that ends where a protected page of memory begins."""
     needed = size * dtype.itemsize
     whole = -(-needed // mmap.PAGESIZE) * mmap.PAGESIZE
     pages = mmap.mmap(-1, whole + mmap.PAGESIZE)
@@ -185,7 +185,7 @@ def before_a_wall(size, dtype):
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no mprotect")
 @each_kernel()
 def test_nothing_beyond_an_array_is_touched(kernels, dtype, name, settings):
-    """Not even read and forgotten, which bands would not show: this would crash."""
+    """Neither written nor read: reading, which guard bands cannot show, would crash."""
     for sizes in triples(sizes_of(dtype, name, settings)):
         arrays = draw(name, settings, sizes, dtype)
         run(kernels, name, arrays, settings, guard=0, empty=before_a_wall)
@@ -195,7 +195,7 @@ def test_nothing_beyond_an_array_is_touched(kernels, dtype, name, settings):
 
 
 def twin_keeps_nan(name, settings):
-    """Not in the step and in slopes that are constants (test_training_kernels.py)."""
+    """Except for `step` and constant derivatives (test_training_kernels.py)."""
     named = settings.get("activation"), settings.get("name")
     return not {"step", "hinge", "quantile"} & {*named}
 

@@ -45,7 +45,7 @@ def extremes(dtype):
 
 @each_activation
 def test_values_at_extremes(kernels, dtype, name):
-    """To the last digits near 0; where |z| > 1, a sum may have lost what is small."""
+    """To the last digits near 0; for |z| > 1, sums may lose small terms."""
     z = extremes(dtype)
     given = z.copy()
     kernels.activate(given, name)
@@ -73,7 +73,7 @@ def test_derivatives_at_extremes(kernels, dtype, name):
 
 @each_activation
 def test_nan_stays_where_it_is(kernels, dtype, name):
-    """In every place of a vector and of a tail; softmax has it in the whole row."""
+    """In every place of a vector and of its tail; with softmax in the whole row."""
     z = np.random.default_rng(0).normal(size=(2, 37)).astype(dtype)
     clean = z.copy()
     kernels.activate(clean, name)
@@ -89,7 +89,7 @@ def test_nan_stays_where_it_is(kernels, dtype, name):
 
 @each_activation
 def test_nan_deltas_stay_nan(kernels, dtype, name):
-    """Where the function has a slope; `step` has none."""
+    """For every function with a derivative; `step` has none."""
     a = np.full((1, 37), 0.5, dtype)
     for j in range(37):
         delta = np.ones_like(a)
@@ -143,7 +143,7 @@ def outputs_and_targets(name, n, n_out, dtype):
 
 @each_loss
 def test_losses_at_extremes(kernels, dtype, name, setting):
-    """No NaN, and what the twin gives; a target of each kind beside every output."""
+    """No NaN, and the numbers of the reference, for every output and kind of target."""
     ends = np.array([0, 1e-30, 1e-3, 1, 30, 1e4])
     z = ends if name == "poisson" else np.array([*ends, *-ends])
     targets = [-1, 1] if name == "hinge" else [0, 1e-30, 1]
@@ -253,14 +253,14 @@ def in_the_twin(w, g, optimizer, state, step):
 
 
 def tolerance_of(optimizer, dtype):
-    """Of RAdam more: its r[t] is at first what is left of two numbers near 2000."""
+    """More for RAdam, whose first r[t] are differences of two numbers near 2000."""
     lost = 1e-12 if optimizer.rule == "radam" else 0
     return 12 * TOLERANCE[dtype] + lost
 
 
 @each_optimizer
 def test_steps_one_after_another(kernels, dtype, optimizer):
-    """From the start on: twelve, so that RAdam has gone from one formula to the other.
+    """Twelve steps, so that RAdam uses both of its formulas.
 
     Lion's step would be another one where rounding turns a sign, which is not so here.
     """
@@ -279,7 +279,7 @@ def test_steps_one_after_another(kernels, dtype, optimizer):
 @pytest.mark.parametrize("step", [100, 12345])
 @each_optimizer
 def test_steps_far_on(kernels, dtype, optimizer, step):
-    """What depends on the number of the step is made for any, from nothing."""
+    """Powers that depend on the step's number are right for any first step."""
     rng = np.random.default_rng(step)
     w, g = rng.normal(size=(2, SIZE)).astype(dtype)
     state = beginning(optimizer, dtype) + abs(g) + 1
@@ -304,7 +304,7 @@ def test_gradients_of_0_change_nothing(kernels, dtype, optimizer):
 @pytest.mark.parametrize("g", [1e-30, 1e-20, 1e-3, 0.1, 1, 1e4, 1e15])
 @each_optimizer
 def test_equal_gradients_lead_to_no_nan(kernels, dtype, optimizer, g):
-    """A mean square less the square of the mean is 0 then, and must not be below."""
+    """The mean square minus the squared mean is 0, and must not be negative."""
     optimizer = optimizer.replace(weight_decay=0.0, l1=0.0)
     w, state = np.zeros(SIZE, dtype), beginning(optimizer, dtype)
     gradient = np.linspace(0.5, 1, SIZE, dtype=dtype) * np.dtype(dtype).type(g)
@@ -346,7 +346,7 @@ def test_bits_of_a_step_do_not_depend_on_the_place(isa, kernels, dtype, optimize
 @pytest.mark.parametrize("clipped", [True, False])
 @pytest.mark.parametrize("size", [1, 4095, 4096, 4097, 8192, 12289])
 def test_norms_over_blocks(kernels, dtype, size, clipped):
-    """Of what is summed in blocks of 4096."""
+    """Norms of arrays that are summed in blocks of 4096."""
     g = np.random.default_rng(size).normal(size=size).astype(dtype)
     norm = math.sqrt(math.fsum(g.astype("float64") ** 2))
     most = norm / 3 if clipped else 2 * norm
@@ -380,7 +380,7 @@ def test_norms_of_columns(kernels, dtype):
 
 
 def normalised(kernels, u, gain, shift, kind):
-    """y, and what is needed to go back."""
+    """y, and the arrays that normalise_back needs."""
     n, n_out = u.shape
     y, hat = np.empty_like(u), u.copy()
     inverse, moments = np.empty(max(n, n_out), u.dtype), np.empty((2, n_out), u.dtype)
@@ -393,7 +393,7 @@ each_kind = pytest.mark.parametrize("kind", ["batch", "layer"])
 
 @each_kind
 def test_normalised_moments(kernels, dtype, kind):
-    """0 and 1 but for what is added to the variance, far from 0 as well."""
+    """0 and 1, except for the eps added to the variance, also far from 0."""
     u = np.random.default_rng(0).normal(100, 3, (130, 70)).astype(dtype)
     ones, zeros = np.ones(70, dtype), np.zeros(70, dtype)
     y, hat, _, moments = normalised(kernels, u, ones, zeros, kind)
@@ -421,7 +421,7 @@ def test_what_is_constant_normalises_to_the_shift(kernels, dtype, kind):
 
 @each_kind
 def test_normalise_back_is_the_derivative(kernels, kind):
-    """Of sum(c y), against differences of it."""
+    """The derivative of sum(c y), against its differences."""
     rng = np.random.default_rng(0)
     u, c, du = rng.normal(size=(3, 11, 9))
     gain, shift, dgain, dshift = rng.normal(size=(4, 9))
@@ -469,7 +469,7 @@ SHAPE = 300, 700
 
 
 def dropped(kernels, key, p, shape=SHAPE, dtype="float32"):
-    """Where `drop` leaves nothing."""
+    """Where `drop` sets elements to 0."""
     out = np.empty(shape, dtype)
     kernels.drop(np.ones(shape, dtype), out, key, p)
     return out == 0
@@ -485,7 +485,7 @@ def noise(kernels, key, size=1.0, shape=SHAPE, dtype="float32"):
 @pytest.mark.parametrize("p", [0.0, 0.25, 0.7, 0.9, 1 - 2**-20, 1 - 2**-53])
 @pytest.mark.parametrize("key", KEYS)
 def test_bits_of_drop_are_those_of_its_twin(kernels, dtype, key, p, n, width):
-    """But for the sign of a zero."""
+    """Except for the signs of zeros."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(n, width)).astype(dtype)
     given, wanted = np.empty_like(x), reference.drop(x, key, p) + 0
@@ -517,7 +517,7 @@ def test_bits_of_noise_in_place(kernels, dtype, name, n, width):
 
 @pytest.mark.parametrize("n, width", ((1, 1), (13, 50), (50, 13)))
 def test_a_place_has_its_noise_in_every_shape_and_dtype(kernels, n, width):
-    """Row i and column j of a key decide."""
+    """The key, row i and column j determine it."""
     part = slice(n), slice(width)
     for dtype in ("float32", "float64"):
         small = dropped(kernels, 3, 0.5, (n, width), dtype)
@@ -568,7 +568,7 @@ def test_places_and_keys_are_independent(kernels):
 
 @pytest.mark.parametrize("key", KEYS)
 def test_noise_is_normal(kernels, dtype, key):
-    """Its first four moments, and how much of it lies in each tail."""
+    """Its first four moments, and the shares of its tails."""
     x = noise(kernels, key, 1.0, SHAPE, dtype).astype("float64")
     unit = 5 / math.sqrt(x.size)
     moments = [(x**k).mean() for k in (1, 2, 3, 4)]

@@ -40,14 +40,14 @@ class Turning:
 
 
 def turning(Network, answer=square, **settings):
-    """A network with such a loss that has learnt, and does something else now."""
+    """A trained network whose custom loss is replaced by `answer`."""
     net = made(Network, Turning(), **settings)
     net.loss.answer = answer
     return net
 
 
 def assert_goes_on_as(other, net):
-    """The same bits as if nothing had happened."""
+    """Training goes on with the bits of a network that had no error."""
     net.loss.answer = square
     for each in (net, other):
         each.fit(X, TARGETS, epochs=2, batch_size=4, **QUIET)
@@ -84,7 +84,7 @@ BAD_ANSWERS = {
 
 
 def the_only_error(call):
-    """Raise the error in the group that this raises."""
+    """Raise the only error of the group that the call raises."""
     try:
         return call()
     except BaseExceptionGroup as group:
@@ -119,7 +119,7 @@ USES = {
 
 
 class Failing:
-    """A right answer some times, then an error for good."""
+    """A loss that is right some times, and then raises every time."""
 
     def __init__(self, error, times=0):
         self.error, self.times, self.calls = error, times, 0

@@ -41,7 +41,7 @@ def close(value, dtype="float64"):
 
 
 def samples(kind, dtype):
-    """Targets and outputs as the network has them, and for scikit-learn the classes.
+    """Targets and outputs of a network, and the classes for scikit-learn.
 
     The outputs are multiples of a sixteenth, so that some are equal, and some 0.
     """
@@ -70,7 +70,7 @@ KINDS = ["labels", "one-hot", "shares", "two classes", "one output", "hinge"]
 
 
 def meaning(kind):
-    """What the loss says that the targets mean."""
+    """The kind of targets of a loss."""
     return TargetKind(threshold=0.0 if kind == "hinge" else 0.5)
 
 
@@ -196,7 +196,7 @@ def test_classes_without_samples_or_answers():
 
 
 def of_one_class(outputs, one):
-    """Targets that are all `one`, and an answer of each kind."""
+    """Targets that are all `one`, and an output for each class."""
     a = np.array([[0.25], [0.75]])
     if outputs == 1:
         return np.full((2, 1), one), a

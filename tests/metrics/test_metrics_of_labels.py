@@ -182,7 +182,7 @@ KINDS = [
 def test_a_network_measures_by_its_loss(
     Network, loss, output, n_out, several, threshold
 ):
-    """Every row alone too: no row has a say in the threshold of another."""
+    """Every row alone too: the threshold does not depend on other rows."""
     rng = np.random.default_rng(8)
     X = rng.normal(size=(N, 3))
     net = Network([3, n_out], loss=loss, output=output, dtype="float64", rng=0)
@@ -295,7 +295,7 @@ def test_targets_that_round_to_1_are_probabilities():
 
 
 def held_back(net, X, y, fraction):
-    """The targets that a share holds back."""
+    """The targets of the rows that are held back."""
     seen = []
 
     def keep(y, a):

@@ -30,7 +30,7 @@ def close(value):
 
 
 def constant(Network, values, **settings):
-    """A network that predicts the same for every row, and learns nothing."""
+    """A network with the same outputs for every row, which learns nothing."""
     net = Network([1, len(values)], init="zeros", **settings)
     net.biases[0][...] = values
     net.frozen = [True]
@@ -162,7 +162,7 @@ SIZES = [1e-320, 1e-300, 1e-200, 1e-160, 1.0, 1e160, 1e200, 1e300]
 
 
 def exactly(name, y, a, weight):
-    """The metric by fractions: the mean over the outputs, or the largest error."""
+    """The metric in exact fractions: the mean over the outputs, or the largest error."""
     w = [Fraction(x) for x in (np.ones(len(y)) if weight is None else weight)]
     columns = [[Fraction(x) for x in column] for column in (*y.T, *a.T)]
     pairs = zip(columns[: y.shape[1]], columns[y.shape[1] :], strict=True)
@@ -200,7 +200,7 @@ def of_one_output(name, w, t, o):
 
 
 def root(square):
-    """The square root to many more digits than a float has."""
+    """The square root with many more digits than a float."""
     scale = 10**700
     return Fraction(math.isqrt(int(square * scale * scale)), scale)
 

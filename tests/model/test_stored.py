@@ -135,7 +135,7 @@ def test_a_schedule_that_follows_a_plateau_needs_one(change):
 
 @pytest.mark.parametrize("settings", [bp.SGD(0.1, momentum=0.5), bp.Huber(2.0)])
 def test_settings_are_checked_again(settings):
-    """And what was computed from them before is not stored."""
+    """Numbers computed from them are not stored."""
     if isinstance(settings, bp.Optimizer):
         settings.groups()
     stored = settings.__getstate__()
@@ -152,7 +152,7 @@ def test_settings_are_checked_again(settings):
 # CPython's own unpickler complains of some of them.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_pickles_with_flipped_bytes_are_refused_or_work():
-    """Whatever comes of it: nothing crashes, nothing hangs."""
+    """The result may be anything but a crash or an endless loop."""
     net = make()
     whole, loaded = pickle.dumps(net), 0
     choose = np.random.default_rng(0)

@@ -106,7 +106,7 @@ def test_layers_in_one_fit_and_over_snapshots(Network):
 
 
 def recounted(net, lr):
-    """The same network whose powers are those of a fresh copy."""
+    """The same network, with powers computed again in a fresh copy."""
     other = copy.deepcopy(net)
     other.optimizer = other.optimizer.replace(lr=lr)
     return other

@@ -9,7 +9,7 @@ import pytest
 
 import bpcore as bp
 from bpcore import schedules
-from helpers import each_library
+from helpers import Values, each_library
 
 QUIET = {"progress": False}
 rng = np.random.default_rng(0)
@@ -19,24 +19,13 @@ LABELS = (X[:, 0] > 0).astype(int)
 
 
 def make(Network=bp.Network, lr=0.0, **settings):
-    """A network that learns nothing, so that every value is the same again."""
+    """A network that learns nothing, so that its values stay the same."""
     settings = {"optimizer": bp.SGD(lr), "rng": 0, **settings}
     return Network([3, 4, 1], **settings)
 
 
 def plateau(**settings):
     return schedules.ReduceOnPlateau(1e-30, factor=0.5, **settings)
-
-
-def values(*given, name="score"):
-    """A metric that takes these values, one after the other."""
-    left = iter(given)
-
-    def score(y, a):
-        return next(left)
-
-    score.__name__ = name
-    return score
 
 
 # --- another quantity -----------------------------------------------------------------
@@ -78,7 +67,7 @@ def test_another_direction_begins_anew(Network):
     assert net.lr == 0.5e-30
     net.optimizer = bp.SGD(lr, momentum=0.5)  # the same schedule goes on
     assert net.lr == 0.5e-30
-    score = values(-5.0, -6.0, -4.0, -4.0)
+    score = Values(-5.0, -6.0, -4.0, -4.0)
     net = make(Network, plateau(patience=0, monitor="score", mode="max"))
     rates = net.fit(X, Y, epochs=3, metrics=score, **QUIET).lr.tolist()
     assert (
@@ -113,7 +102,7 @@ def test_a_plateau_of_negative_losses():
     lr = schedules.ReduceOnPlateau(
         1e-30, factor=0.5, patience=0, min_delta=0.1, monitor="score", mode="min"
     )
-    score = values(-1.0, -0.95, -1.05, -1.2)
+    score = Values(-1.0, -0.95, -1.05, -1.2)
     history = make(lr=lr).fit(X, Y, epochs=4, metrics=score, **QUIET)
     assert history.lr.tolist() == [1e-30, 1e-30, 0.5e-30, 0.25e-30]
 
@@ -151,7 +140,7 @@ def test_an_area_of_one_class_is_told_of_once(Network):
 
 def test_every_quantity_is_told_of_once():
     lr = schedules.ReduceOnPlateau(0.01, monitor="auc")
-    score = values(1.0, math.nan, math.nan)
+    score = Values(1.0, math.nan, math.nan)
     with pytest.warns(UserWarning) as told:
         classifier(lr=lr).fit(
             X,
@@ -192,7 +181,7 @@ def test_nan_does_not_count_for_patience(given, epochs, best):
             X,
             Y,
             epochs=99,
-            metrics=values(*given),
+            metrics=Values(*given),
             monitor="score",
             mode="max",
             patience=2,
@@ -213,7 +202,7 @@ def test_nan_does_not_count_for_patience(given, epochs, best):
 )
 def test_nan_is_never_the_best_epoch(given, best):
     net, twin = make(lr=0.01), make(lr=0.01)
-    how = {"metrics": values(*given), "monitor": "score", "mode": "max"}
+    how = {"metrics": Values(*given), "monitor": "score", "mode": "max"}
     with pytest.warns(UserWarning, match="NaN") as told:
         history = net.fit(X, Y, epochs=3, restore_best=True, **how, **QUIET)
     assert history.best_epoch == best and len(told) == 1
@@ -227,7 +216,7 @@ def test_nan_is_never_the_best_epoch(given, best):
 def test_a_warning_that_is_an_error_leaves_the_best_epoch():
     net = make(lr=0.01)
     before = net.parameters.copy()
-    score = values(5, 4, math.nan)
+    score = Values(5, 4, math.nan)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with pytest.raises(UserWarning, match="NaN after epoch 2"):
@@ -242,7 +231,7 @@ def test_a_warning_that_cannot_be_written_ends_no_training(monkeypatch, error):
     def fail(*_, **__):
         raise error
 
-    score = values(math.nan, 1.0)
+    score = Values(math.nan, 1.0)
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         monkeypatch.setattr(warnings, "showwarning", fail)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import bpcore as bp
-from helpers import chooses_threads, each_library
+from helpers import Values, chooses_threads, each_library
 
 QUIET = {"progress": False}
 rng = np.random.default_rng(0)
@@ -148,16 +148,6 @@ def test_the_history_plots_itself(tmp_path):
 # --- stopping -------------------------------------------------------------------------
 
 
-def scores(values):
-    """A metric that takes these values, one after the other."""
-    left = iter(values)
-
-    def score(y, a):
-        return next(left)
-
-    return score
-
-
 @pytest.mark.parametrize(
     "mode, min_delta, values, epochs, best",
     [
@@ -173,7 +163,7 @@ def test_patience_with_any_metric(mode, min_delta, values, epochs, best):
         X,
         TARGETS,
         epochs=99,
-        metrics=scores(values),
+        metrics=Values(*values),
         monitor="score",
         mode=mode,
         patience=2,
@@ -205,7 +195,7 @@ def test_restore_best(Network):
         X,
         TARGETS,
         epochs=6,
-        metrics=scores([0, 1, 3, 9, 2, 3, 4]),  # the first is that of epoch 0
+        metrics=Values(0, 1, 3, 9, 2, 3, 4),  # the first is that of epoch 0
         monitor="score",
         mode="max",
         restore_best=True,

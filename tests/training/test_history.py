@@ -10,6 +10,7 @@ import pytest
 
 import bpcore as bp
 from bpcore.training.record import Record
+from helpers import Values
 
 QUIET = {"progress": False}
 rng = np.random.default_rng(0)
@@ -21,18 +22,9 @@ def make(**settings):
     return bp.Network([3, 4, 1], **{"rng": 0, **settings})
 
 
-def values(*given):
-    left = iter(given)
-
-    def score(y, a):
-        return next(left)
-
-    return score
-
-
 def fitted(*scores, **how):
     net = make()
-    how = {"metrics": values(*scores), "monitor": "score", "mode": "max", **how}
+    how = {"metrics": Values(*scores), "monitor": "score", "mode": "max", **how}
     return net.fit(X, Y, epochs=4, **how, **QUIET)
 
 
@@ -93,7 +85,7 @@ def test_after_an_error():
 
     net = make()
     with pytest.raises(KeyError):
-        net.fit(X, Y, metrics=values(0, 1, 2, 1), monitor="score", mode="max",
+        net.fit(X, Y, metrics=Values(0, 1, 2, 1), monitor="score", mode="max",
                 restore_best=True, callbacks=[fail], **QUIET)  # fmt: skip
     line = str(net.history).splitlines()[-1]
     assert line == "stopped by error, restored to best epoch 2"
@@ -201,4 +193,4 @@ def test_the_names_that_are_meant_with_validation_data(name):
 def test_the_mode_of_a_plateau():
     lr = bp.schedules.ReduceOnPlateau(0.1, monitor="score")
     with pytest.raises(ValueError, match=r"^ReduceOnPlateau's mode must be 'min' or"):
-        make(optimizer=bp.SGD(lr)).fit(X, Y, metrics=values(1), **QUIET)
+        make(optimizer=bp.SGD(lr)).fit(X, Y, metrics=Values(1), **QUIET)
