@@ -162,7 +162,7 @@ SIZES = [1e-320, 1e-300, 1e-200, 1e-160, 1.0, 1e160, 1e200, 1e300]
 
 
 def exactly(name, y, a, weight):
-    """The metric in exact fractions: the mean over the outputs, or the largest error."""
+    """The metric in exact fractions: the mean over outputs, or the largest error."""
     w = [Fraction(x) for x in (np.ones(len(y)) if weight is None else weight)]
     columns = [[Fraction(x) for x in column] for column in (*y.T, *a.T)]
     pairs = zip(columns[: y.shape[1]], columns[y.shape[1] :], strict=True)
