@@ -130,7 +130,7 @@ def test_labels_and_weights_of_a_loss(kernels):
 
 
 def test_settings_that_are_read_once(kernels, dtype):
-    """Other optimizers or earlier steps in between: the result is that of fresh ones."""
+    """Other optimizers or earlier steps in between do not change the result."""
     sequence = [
         (bp.SGD(0.1), 1), (ADAM, 1), (ADAM, 2), (bp.SGD(0.1), 1), (ADAM, 1),
         (bp.Adam(0.2), 7), (ADAM, 7), (ADAM, 3), (bp.RMSprop(0.1), 2), (ADAM, 4),
