@@ -49,6 +49,12 @@ def table(rows):
     return pytest.mark.parametrize(names, rows.values(), ids=list(rows))
 
 
+def settings(rows):
+    """Parametrize by rows that begin with a dict of settings, which gives the id."""
+    names = [str(row[0]).partition(" at 0x")[0][:40] for row in rows]
+    return pytest.mark.parametrize("bad, error, expected, got", rows, ids=names)
+
+
 class Sparse:
     """A matrix that NumPy cannot convert, as those of scipy.sparse."""
 

@@ -1,20 +1,10 @@
-"""Settings that a network, an optimizer and fit refuse; dtypes that astype refuses."""
-
-import math
+"""Settings that a network refuses, and dtypes that astype refuses."""
 
 import numpy as np
 import pytest
 
 import bpcore as bp
-from helpers_bad_input import (
-    BINARY,
-    LABELS,
-    WHOLE_NUMBERS,
-    X,
-    assert_refused,
-    message,
-    small,
-)
+from helpers_bad_input import BINARY, assert_refused, message, settings, small
 
 BAD_SETTINGS = [
     ({"sizes": []}, ValueError, "at least 2 entries", r"\[\]"),
@@ -76,62 +66,6 @@ BAD_RNG = [
     ({"rng": [0, 1]}, TypeError, "whole number", r"\[0, 1\]"),
     ({"rng": np.random.RandomState(0)}, TypeError, "Generator", "RandomState"),
 ]
-BAD_SGD = [
-    *(
-        row
-        for name in ("lr", "momentum", "weight_decay")
-        for row in (
-            ({name: -0.1}, ValueError, "at least 0", r"-0\.1"),
-            ({name: math.nan}, ValueError, "at least 0", "nan"),
-            ({name: math.inf}, ValueError, "at least 0", "inf"),
-            ({name: True}, TypeError, "a number", "True"),
-            ({name: "0.1"}, TypeError, "a number", "'0.1'"),
-            ({name: None}, TypeError, "a number", "None"),
-            ({name: 1j}, TypeError, "a number", "1j"),
-            ({name: [0.1]}, TypeError, "a number", r"\[0\.1\]"),
-            ({name: 10**400}, ValueError, "at least 0", "inf"),
-        )
-    ),
-    ({"momentum": 1}, ValueError, "below 1", r"1\.0"),
-    ({"nesterov": True}, ValueError, "momentum above 0", r"momentum=0\.0"),
-    ({"nesterov": 1, "momentum": 0.9}, TypeError, "a bool", "1"),
-    ({"nesterov": "yes", "momentum": 0.9}, TypeError, "a bool", "'yes'"),
-]
-BAD_FIT = [
-    *(
-        ({name: value}, error, "whole number of at least 1", got)
-        for name in WHOLE_NUMBERS
-        for value, error, got in (
-            (0, ValueError, "0"),
-            (-1, ValueError, "-1"),
-            (1.5, TypeError, r"1\.5"),
-            (True, ValueError, "True"),
-            ("3", TypeError, "'3'"),
-            ([3], TypeError, r"\[3\]"),
-        )
-    ),
-    ({"epochs": None}, TypeError, "whole number of at least 1", "None"),
-    ({"accumulate": None}, TypeError, "whole number of at least 1", "None"),
-    ({"validation": X}, TypeError, r"\(X, y\)", "ndarray"),
-    ({"validation": "0.2"}, TypeError, r"\(X, y\)", "str"),
-    ({"validation": {"X": X, "y": LABELS}}, TypeError, r"\(X, y\)", "dict"),
-    ({"validation": ()}, (TypeError, ValueError), r"\(X, y\)", "0"),
-    ({"validation": (X,)}, (TypeError, ValueError), r"\(X, y\)", "1"),
-    ({"validation": (X,) * 4}, (TypeError, ValueError), r"\(X, y\)", "4"),
-    ({"callbacks": [print, 3]}, TypeError, "callables", "3"),
-    ({"callbacks": "ab"}, TypeError, "callables", "'a"),
-    ({"callbacks": print}, TypeError, "callables", "built-in function print"),
-    ({"callbacks": None}, TypeError, "callables", "None"),
-    ({"shuffle": "no"}, TypeError, "bool", "'no'"),
-    ({"shuffle": None}, TypeError, "bool", "None"),
-    ({"progress": "no"}, TypeError, "bool", "'no'"),
-]
-
-
-def settings(rows):
-    """Parametrize by rows that begin with a dict; what it says first is what is bad."""
-    names = [str(row[0]).partition(" at 0x")[0][:40] for row in rows]
-    return pytest.mark.parametrize("bad, error, expected, got", rows, ids=names)
 
 
 @settings(BAD_SETTINGS + BAD_RNG)
@@ -147,32 +81,6 @@ def test_bad_setting_leaves_the_callers_generator(bad, error, expected, got):
     with pytest.raises(error):
         bp.Network(**{"sizes": [3, 4, 2], **bad, "rng": rng})
     assert rng.random() == np.random.default_rng(0).random()
-
-
-@settings(BAD_SGD)
-def test_bad_setting_of_sgd(bad, error, expected, got):
-    with pytest.raises(error, match=message(next(iter(bad)), expected, got)):
-        bp.SGD(**bad)
-
-
-@settings(BAD_FIT)
-def test_bad_setting_of_fit(Network, capsys, bad, error, expected, got):
-    net = small(Network)
-    (argument,) = bad
-    row = (argument, error, expected, got)
-    assert_refused(net, lambda: net.fit(X, LABELS, **bad), *row)
-    assert capsys.readouterr().err == ""  # no bar was begun
-
-
-@pytest.mark.parametrize("optimizer", ["sgd", None, 0.1, bp.SGD, {"lr": 0.1}])
-def test_bad_optimizer_assigned(Network, optimizer):
-    net = small(Network)
-    got = str(optimizer)[:9]
-    assert_refused(
-        net,
-        lambda: setattr(net, "optimizer", optimizer),
-        *("optimizer", TypeError, r"SGD\(lr=0.1\)", got),
-    )
 
 
 @pytest.mark.parametrize("dtype", ["float16", "flaot64", int, None])
