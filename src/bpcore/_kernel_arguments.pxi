@@ -1,4 +1,4 @@
-"""Argument checks of the kernels as Python functions, and arguments as C has them."""
+"""Argument checks of the kernels as Python functions, and their arguments in C."""
 
 cdef int require_matrix(
     str name, Py_ssize_t *shape, object rows, object columns,
@@ -34,13 +34,13 @@ cdef int require_positive(str name, double value) except -1:
 
 
 cdef int code(dict names, str what, str name) except -1:
-    """The integer that the kernels know this name by."""
+    """The integer of this name in the kernels."""
     if name in names:
         return names[name]
     raise ValueError(f"{what} must be one of {', '.join(names)}; got {name!r}")
 
 
-# An array of a caller's: its memory, and whether it is written.
+# The memory of a caller's array, and whether it is written.
 cdef struct span_t:
     const char *name
     const char *start
@@ -91,7 +91,7 @@ cdef int require_same_or_apart(
 
 
 cdef inline worker_t alone() noexcept:
-    """A worker with no others, and without room."""
+    """A single worker, without scratch memory."""
     cdef worker_t worker
     memset(&worker, 0, sizeof(worker_t))
     worker.count = 1
@@ -99,7 +99,7 @@ cdef inline worker_t alone() noexcept:
 
 
 cdef class _Alone:
-    """A worker with no others, and room for copies or sums."""
+    """A single worker with scratch memory for copies or sums."""
     cdef worker_t worker
     cdef void *memory
 
@@ -117,8 +117,9 @@ cdef class _Alone:
 cdef class _Settings:
     """An optimizer as the kernels read it: the settings of its weights."""
     cdef object optimizer
+    cdef const kernels_t *build  # that has prepared them
     cdef double lr
-    cdef Py_ssize_t states  # arrays that it keeps
+    cdef Py_ssize_t states  # number of its arrays
     cdef optimizer_t c
 
     def __cinit__(self, optimizer):
@@ -134,31 +135,31 @@ cdef class _Settings:
         group = optimizer.groups()[0]
         if group["rule"] not in RULES:
             raise ValueError(f"{type(optimizer).__name__} is no step of the kernels'")
-        self.optimizer, self.lr = optimizer, optimizer.lr
-        self.states, self.c = len(optimizer.states), told(group, RULES)
+        self.optimizer, self.lr, self.build = optimizer, optimizer.lr, build
+        self.states, self.c = len(optimizer.states), optimizer_of(group, RULES)
 
     cdef optimizer_t prepared(self, int64_t step) except *:
         """The settings for step 1, 2, ..."""
         if step < 1:
             raise ValueError(f"step must be at least 1; got {step}")
-        build.f64.prepare(&self.c, self.lr, step)
+        self.build.f64.prepare(&self.c, self.lr, step)
         return self.c
 
 
-# The settings used last: loops use the same ones again.
-cdef _Settings recent = None
+# The settings that each thread has used last: loops use the same ones again.
+recent = threading.local()
 
 
 cdef _Settings settings_of(optimizer):
-    """The settings, read from the optimizer unless they were the last ones read."""
-    global recent
-    cdef _Settings it = recent
-    if it is None or it.optimizer is not optimizer:
-        it = _Settings(optimizer)
-        if recent is not None:  # often with another learning rate only
-            carry_powers(&it.c, &recent.c)
-        recent = it
-    return it
+    """The settings of an optimizer, read from it unless this thread used them last."""
+    cdef _Settings last = getattr(recent, "settings", None)
+    if last is not None and last.optimizer is optimizer and last.build == build:
+        return last
+    cdef _Settings settings = _Settings(optimizer)
+    if last is not None and last.build == build:  # often only lr is another
+        carry_powers(&settings.c, &last.c)
+    recent.settings = settings
+    return settings
 
 
 cdef int require_state(

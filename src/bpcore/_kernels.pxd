@@ -1,5 +1,5 @@
-"""What the engine and the kernels agree on: names as integers, and the table of kernels
-of one dtype.  Declarations of what csrc has, so importing it imports no module."""
+"""Declarations of csrc for the kernels and the engine: names as integers, and the table
+of kernels of one dtype.  Nothing is imported at run time by importing this file."""
 
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memset
@@ -8,7 +8,7 @@ from libc.string cimport memset
 cdef extern from "csrc/types.h" nogil:
     const Py_ssize_t SQUARES "BPCORE_SQUARES"
 
-    # Of the names in csrc/names.h, those that Cython code knows.
+    # Of the names in csrc/names.h, those that Cython code uses.
     ctypedef enum activation_t "bpcore_activation":
         IDENTITY "BPCORE_IDENTITY"
         SOFTMAX "BPCORE_SOFTMAX"
@@ -62,7 +62,7 @@ cdef extern from "csrc/worker.h" nogil:
 
 
 # Arrays are void because one engine serves every dtype; each table has the kernels of
-# one.  csrc/layer.h says what they do.
+# one.  They are documented in csrc/layer.h.
 cdef extern from "csrc/table.h" nogil:
     ctypedef struct kernel_table "bpcore_table":
         Py_ssize_t itemsize
@@ -165,8 +165,8 @@ cdef extern from "csrc/table.h" nogil:
         Py_ssize_t (*fma_loop)(void *out, Py_ssize_t iterations) noexcept nogil
 
 
-cdef inline optimizer_t told(dict group, dict rules) except *:
-    """What an optimizer says of one group of parameters, nothing prepared yet."""
+cdef inline optimizer_t optimizer_of(dict group, dict rules) except *:
+    """The settings of a parameter group as C has them, not prepared for a step."""
     cdef optimizer_t it
     memset(&it, 0, sizeof(optimizer_t))
     it.rule = <rule_t><int>rules[group["rule"]]

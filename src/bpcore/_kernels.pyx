@@ -15,6 +15,7 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memset
 
 import sys
+import threading
 
 
 cdef extern from "csrc/builds.h" nogil:
@@ -48,7 +49,7 @@ ctypedef fused real:
 
 
 cdef enum:
-    # Elements that are sooner looked at than the GIL is given up and got back.
+    # Arrays of fewer elements are checked with the GIL held: releasing it takes longer.
     QUICK = 20_000
 
 
@@ -56,7 +57,7 @@ cdef enum:
 
 
 cdef dict numbered(const char *names, int first=0):
-    """{name: its integer}, from names in one string; interned, to be found sooner."""
+    """{name: its integer}, from names in one string; interned, for faster lookup."""
     words = names.decode().split()
     return {sys.intern(name): first + i for i, name in enumerate(words)}
 
@@ -73,7 +74,7 @@ ELEMENTARY = numbered(ELEMENTARY_NAMES)
 
 
 cdef dict described(const kernels_t *kernels):
-    """What `bpcore.config` tells of a build."""
+    """The entries of `bpcore.config` for one build."""
     return {
         "compiler": kernels.compiler.decode(),
         "flags": kernels.flags.decode(),
@@ -88,7 +89,7 @@ cdef dict described(const kernels_t *kernels):
     }
 
 
-# The build in use; to begin with the last one, scalar, which runs everywhere.
+# The build in use; at first the last one, scalar, which runs on every processor.
 cdef const kernels_t *build = NULL
 
 #: Builds of the kernels by instruction set, and how they were made.
@@ -102,7 +103,7 @@ def use(str isa):
     """Compute by the build for an instruction set, a key of ``BUILDS``, from now on.
 
     It holds for these functions and for networks made after; the processor must have
-    that instruction set (``bpcore.engine.dispatch.use`` sees to it).
+    that instruction set (``bpcore.engine.dispatch.use`` makes sure of it).
 
     Raises
     ------
@@ -114,11 +115,11 @@ def use(str isa):
     >>> import bpcore as bp
     >>> bp.kernels.use(bp.kernels.in_use())
     """
-    global build, recent
+    global build
     cdef int i = list(BUILDS).index(isa) if isa in BUILDS else -1
     if i < 0:
         raise ValueError(f"isa must be one of {', '.join(BUILDS)}; got {isa!r}")
-    build, recent = every_build[i], None
+    build = every_build[i]
 
 
 def in_use():
@@ -309,7 +310,7 @@ def update(
     b : array (n_out,), updated
     a : array (n, n_in)
     delta : array (n, n_out)
-    optimizer : settings such as ``bpcore.SGD(0.1)``, those of the weights for both
+    optimizer : settings such as ``bpcore.SGD(0.1)``; those of weights for W and b
     state_W : array (k, n_in, n_out), updated; the k arrays of ``optimizer.states``
     state_b : array (k, n_out), updated; both may be None where k is 0
     step : number of this step, from 1 on
@@ -570,7 +571,7 @@ def normalise_back(
     ----------
     delta : array (n, n_out), overwritten
     dgain, dshift : array (n_out,), overwritten
-    hat, inverse, gain, kind : as `normalise` left or took them
+    hat, inverse, gain, kind : those of the call of `normalise`
 
     Raises
     ------
@@ -647,8 +648,8 @@ def fold(
 ):
     """W_folded = W s and b_folded = shift - mean s, s = gain / sqrt(variance + 1e-5).
 
-    With them a @ W_folded + b_folded is what batch norm makes of a @ W by its running
-    mean and variance, the rows of `running` (2, n_out).
+    a @ W_folded + b_folded is then equal to batch norm of a @ W by the running mean and
+    variance, the rows of `running` (2, n_out).
 
     Examples
     --------
@@ -683,7 +684,8 @@ def fold(
 def drop(const real[:, ::1] x, real[:, ::1] out, uint64_t key, double p):
     """out = x / (1 - p), or 0 with probability p: inverted dropout.
 
-    What is dropped depends on the key, the row and the column only (csrc/random.h).
+    Which elements are 0 depends on the key, the row and the column only
+    (csrc/random.h).
 
     Parameters
     ----------
@@ -819,8 +821,7 @@ def times_derivative(real[:, ::1] delta, const real[:, ::1] a, str activation):
                            a.shape[1], f)
 
 
-# The number that each loss takes where none is given, 0 where not here
-# (bpcore/losses.py).
+# The default setting of the losses that have one (bpcore/losses); 0 of the others.
 cdef dict DEFAULT_SETTINGS = {"huber": 1.0, "quantile": 0.5, "poisson": 1e-8}
 
 
@@ -965,23 +966,25 @@ def all_between(const real[::1] x, double low, double high):
     >>> bp.kernels.all_between(np.array([0.0, np.nan]), 0.0, 1.0)
     False
     """
-    cdef bint inside = True
+    cdef bint inside
     if x is None:
         raise TypeError("x must be an array; got None")
+    if x.shape[0] == 0:
+        return True
     cdef const kernel_table *k = table_for(&x[0])
-    if 0 < x.shape[0] < QUICK:
+    if x.shape[0] < QUICK:
         inside = k.all_between(&x[0], x.shape[0], low, high)
-    elif x.shape[0] > 0:
+    else:
         with nogil:
             inside = k.all_between(&x[0], x.shape[0], low, high)
     return bool(inside)
 
 
 def _room(const real[::1] tag, Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out):
-    """Bytes of room that suffice for a layer on up to n rows, and those taken for n.
+    """Bytes of scratch memory for a layer of up to n rows, and those used for n rows.
 
-    The second number is for the tests: it may never be above the first, nor above that
-    of more rows.
+    For the tests: the second number is never above the first, nor above that of more
+    rows.
     """
     cdef const kernel_table *k = table_for(&tag[0])
     return k.room(n, n_in, n_out), k.taken(n, n_in, n_out)

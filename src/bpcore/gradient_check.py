@@ -14,7 +14,7 @@ from bpcore.errstate import own_errstate
 from bpcore.network import Network
 from bpcore.show.table import ROWS, ends
 from bpcore.training.differences import Differences
-from bpcore.training.inputs import weighted_batch
+from bpcore.training.inputs import differentiable_batch
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def check_gradients(
     step = checks.number("step", step, above=0.0)
     gradients = network.gradients(X, y, sample_weight, class_weight)
     learner = network.learner
-    batch = weighted_batch(learner, X, y, sample_weight, class_weight)
+    batch = differentiable_batch(learner, X, y, sample_weight, class_weight)
     differences = Differences(learner)
     flat = learner.design.layout.views(differences.by_parameters(batch, step))
     pairs: dict[str, tuple[Any, Any]] = {}

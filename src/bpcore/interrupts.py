@@ -1,4 +1,4 @@
-"""Interrupts: Ctrl-C, and the event by which another thread stops this one."""
+"""Interrupts: Ctrl-C, and an event by which another thread stops this one."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from contextlib import contextmanager
 #: Seconds of work between two checks for an interrupt.
 SLICE = 0.05
 
-#: How often `complete` calls what raises an Exception.
+#: How often `complete` calls a function that raises an Exception.
 ATTEMPTS = 3
 
 
 def complete(action: Callable[[], None]) -> None:
     """Call a function until it returns, then raise the first interrupt of it.
 
-    For what must not be left half done: an interrupt (Ctrl-C) may come at any line of
-    it, and again.  An Exception is raised at its third time.
+    For actions that must not be left half done: an interrupt (Ctrl-C) may come at any
+    line, more than once.  If the action raises an Exception three times, that is
+    raised.
 
     Examples
     --------
@@ -37,7 +38,7 @@ def complete(action: Callable[[], None]) -> None:
     errors: list[BaseException] = []
     done = False
     while not done:
-        try:  # what comes within the inner `except` comes here
+        try:  # for interrupts inside the inner `except`
             while not done:
                 try:
                     action()
@@ -58,7 +59,7 @@ def _fails(errors: list[BaseException]) -> bool:
 
 
 class Stopped(BaseException):
-    """Ends the fit of a thread whose stop event was set; no error of the fit's own."""
+    """Ends the work of a thread whose stop event was set."""
 
 
 class _Thread(threading.local):
@@ -70,7 +71,7 @@ _thread = _Thread()
 
 @contextmanager
 def stopped_by(event: threading.Event) -> Iterator[None]:
-    """Let this event stop what this thread trains and evaluates.
+    """Stop training and evaluation in this thread when the event is set.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Network: checks what it is given, and leaves the work to its `Learner`."""
+"""Network: checks its arguments, and calls its `Learner`."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from bpcore import arrays, checks
+from bpcore import checks
 from bpcore.arrays import Real
-from bpcore.batches.batch import Batch
 from bpcore.batches.weights import ClassWeight
 from bpcore.engine import engine
 from bpcore.errors import DivergenceError
 from bpcore.initializers import INITIALIZERS
 from bpcore.losses import Loss, LossFunction
-from bpcore.metrics import MetricLike, as_metrics
+from bpcore.metrics import MetricLike
 from bpcore.model import design as settings
 from bpcore.model.design import Design
 from bpcore.model.gradients import Gradients, Tape
@@ -31,7 +30,7 @@ from bpcore.model.stored import (
 )
 from bpcore.model.threads import n_threads as thread_count
 from bpcore.optimizers import SGD, Optimizer
-from bpcore.training import inputs
+from bpcore.training import inputs, outputs
 from bpcore.training.fit import prepare
 from bpcore.training.history import History
 from bpcore.training.learner import Learner
@@ -42,10 +41,10 @@ if TYPE_CHECKING:
 
     from bpcore import graph
 
-#: The name under which a copy or a pickle has all that is the network's own.
+#: The key of the network itself in the state of a pickle or a copy.
 OWN = "_bpcore_network"
 
-#: Attributes that a copy makes anew; any other is a subclass's, or a user's.
+#: Attributes that a copy creates anew; all others belong to a subclass or a user.
 ANEW = frozenset(("_learner", "_engine", "_n_threads", "_one"))
 
 
@@ -66,7 +65,7 @@ class Network:
         identity, sigmoid, tanh, relu, softmax, leaky_relu, elu, selu, gelu, gelu_tanh,
         silu, softplus, softsign, hard_sigmoid, hard_tanh, exp, step (forward only).
     output : str, optional
-        f of the last layer.  By default the one that goes with the loss: softmax with
+        f of the last layer.  The default depends on the loss: softmax with
         cross_entropy, sigmoid with binary_cross_entropy, exp with poisson, identity
         with most others.
     loss : str, Loss or callable, optional
@@ -77,8 +76,8 @@ class Network:
         ``loss(a, y)`` that returns the value of every sample, (n,), and their
         derivatives by a, (n, n_L), or the value alone as an expression of
         ``bpcore.graph``: of every sample, (n,), or the mean of the mini-batch as one
-        number, ``lambda a, y: ((a - y) ** 2).mean()``.  By default the one that goes
-        with the output; squared_error where neither is given.
+        number, ``lambda a, y: ((a - y) ** 2).mean()``.  The default depends on the
+        output; squared_error if neither is given.
     optimizer : Optimizer, optional
         Settings of the update, ``bpcore.Adam(1e-3)``; ``SGD()`` by default.
     norm : "batch", "layer" or None, or a sequence of them
@@ -87,31 +86,31 @@ class Network:
 
             z = gain (u - mean) / sqrt(variance + 1e-5) + b,     u = a @ W
 
-        batch: over the mini-batch (Ioffe and Szegedy 2015), with running moments
-        (momentum 0.1) in their place where nothing is trained.  layer: over the units
-        (Ba, Kiros and Hinton 2016).  As ``torch.nn.BatchNorm1d`` and ``LayerNorm``.
+        batch: over the mini-batch (Ioffe and Szegedy 2015); predictions use running
+        moments (momentum 0.1).  layer: over the units (Ba, Kiros and Hinton 2016).  As
+        ``torch.nn.BatchNorm1d`` and ``LayerNorm``.
     dropout : float or sequence of float
-        The share of the units of the hidden layers, of all or of each, that drop out
-        in every training mini-batch (Srivastava et al. 2014); those that are kept are
-        divided by 1 - dropout.  At least 0 and below 1.
+        Probability that a unit is dropped in a training mini-batch (Srivastava et al.
+        2014), for all hidden layers or for each; kept units are divided by
+        1 - dropout.  At least 0 and below 1.
     input_noise : float
         Standard deviation of gaussian noise that is added to X while training.
     init : str
         Initialiser of the weights: glorot_, he_ or lecun_ with uniform or normal,
-        zeros, or "auto": by the activation that they lead into (he_uniform into relu
-        and its kind, lecun_normal into selu, else glorot_uniform).  Biases begin at
+        zeros, or "auto": by the activation of their layer (he_uniform for relu and
+        similar ones, lecun_normal for selu, else glorot_uniform).  Biases begin at
         zero.
     dtype : float32 or float64
     rng : int, numpy Generator or BitGenerator, optional
-        Where weights, shuffles, dropout and noise come from; an int gives the same
-        network everywhere.
+        Source of weights, shuffles, dropout and noise; an int gives the same network
+        on every machine.
     n_threads : int or "auto"
-        The most threads that a step or a prediction uses; how many of them it does use
-        depends on its work, and on how many networks are busy.  "auto" takes the cores
-        that the process may use (CPU affinity, control group), or fewer if
-        BPCORE_NUM_THREADS or else OMP_NUM_THREADS says so.  More than there are cores
-        make it slower; programs of several busy processes had better give each its
-        share.  No bit depends on it.
+        The most threads that a step or a prediction uses; small steps use fewer, as do
+        several networks that are busy at once.  "auto" is the number of cores that the
+        process may use (CPU affinity, control group), or BPCORE_NUM_THREADS, else
+        OMP_NUM_THREADS, if that is smaller.  More threads than cores are slower; if
+        several processes are busy, give each only some of the cores.  No bit depends on
+        it.
 
     Raises
     ------
@@ -120,11 +119,11 @@ class Network:
 
     Notes
     -----
-    Which public methods call others that a subclass may override: ``net(X)`` calls
-    ``predict``, ``bpcore.fit_many`` calls ``fit``, and a `node` calls ``forward`` and
-    ``backward``.  No other method does: ``partial_fit`` does not call ``fit``, nor
-    ``learn_one`` ``train_step``, nor ``predict_one`` and ``evaluate`` ``predict``.
-    They all use the engine, so override each of them that is to behave differently.
+    For subclasses: ``net(X)`` calls ``predict``, ``bpcore.fit_many`` calls ``fit``, and
+    a `node` calls ``forward`` and ``backward``.  No other public method calls one that
+    may be overridden: ``partial_fit`` does not call ``fit``, nor ``learn_one``
+    ``train_step``, nor ``predict_one`` and ``evaluate`` ``predict``.  Override each of
+    them that is to behave differently.
 
     Examples
     --------
@@ -139,7 +138,7 @@ class Network:
     [0.0, 1.0, 1.0, 0.0]
     """
 
-    #: What makes the steps and predictions.
+    #: Class of the engine.
     _engine_class: ClassVar[Any] = engine.Engine
 
     def __init__(
@@ -158,7 +157,7 @@ class Network:
         rng: int | np.random.Generator | np.random.BitGenerator | None = None,
         n_threads: int | str = "auto",
     ) -> None:
-        self._n_threads, threads = n_threads, thread_count(n_threads)
+        threads = thread_count(n_threads)
         dtype = settings.real_dtype(dtype)
         design = Design.checked(
             sizes, activation, output, loss, norm, dropout, input_noise
@@ -168,12 +167,14 @@ class Network:
         bits = settings.bit_generator(rng)
         design = dataclasses.replace(design, seed=settings.training_seed(bits))
         state = initial_state(design, dtype, optimizer, init, bits)
-        self._use(Learner(design, state, self._engine_class, threads))
+        self._use(Learner(design, state, self._engine_class, threads), n_threads)
 
-    def _use(self, learner: Learner) -> None:
-        """Hold a learner, and its engine for the direct ways to it."""
-        self._learner, self._engine = learner, learner.engine
-        self._one = np.empty(learner.design.sizes[-1], learner.dtype)
+    def _use(self, learner: Learner, n_threads: int | str) -> None:
+        """Hold a learner, its engine, and an array for `predict_one`."""
+        one = np.empty(learner.design.sizes[-1], learner.dtype)
+        held = learner, learner.engine, one, n_threads
+        # One line without calls: no interrupt can leave only some of them replaced.
+        self._learner, self._engine, self._one, self._n_threads = held
 
     def __repr__(self) -> str:
         state, design = self._learner.state, self._learner.design
@@ -185,13 +186,13 @@ class Network:
 
         return network_table(self)
 
-    # --- what it is made of -----------------------------------------------------------
+    # --- architecture and arrays ------------------------------------------------------
 
     @property
     def learner(self) -> Learner:
-        """What stands below the network: its design, its state and its engine.
+        """The object that the network is built on: its design, state and engine.
 
-        For tools that need more than these methods give; its interface may change.
+        For tools that need more than the network's methods; its interface may change.
 
         Examples
         --------
@@ -208,12 +209,12 @@ class Network:
 
     @property
     def activations(self) -> tuple[str, ...]:
-        """The name of f[0], ..., f[L-1]; the last is the output's."""
+        """The names of f[0], ..., f[L-1]; the last is that of the output."""
         return self._learner.design.activations
 
     @property
     def loss(self) -> str | Loss | LossFunction:
-        """The name of the loss, or its settings where they are not the default ones."""
+        """The name of the loss, or a Loss if its settings are not the default ones."""
         return self._learner.design.loss_argument
 
     @property
@@ -223,12 +224,12 @@ class Network:
 
     @property
     def dropout(self) -> tuple[float, ...]:
-        """The share of each layer's units that drop out while training."""
+        """The dropout probability of each layer."""
         return self._learner.design.dropout
 
     @property
     def input_noise(self) -> float:
-        """Standard deviation of the noise added to X while training."""
+        """Standard deviation of the noise added to X in training."""
         return self._learner.design.input_noise
 
     @property
@@ -281,10 +282,10 @@ class Network:
     def history(self) -> Any:
         """The History of the last `fit`, after an error too; None before any.
 
-        It is what `fit` returns, or would have: of the epochs that were finished before
-        a DivergenceError, an interrupt (Ctrl-C) or an error in a callback.  It is not
-        among what is copied or pickled.  A value that is assigned, as by a subclass
-        with a history of its own, takes its place for good.
+        It is also there after a DivergenceError, an interrupt (Ctrl-C) or an error in a
+        callback, with the epochs finished before.  It is not copied or pickled.  A
+        value that is assigned, as by a subclass with a history of its own, replaces it
+        permanently.
 
         Examples
         --------
@@ -308,9 +309,9 @@ class Network:
     def optimizer(self) -> Optimizer:
         """The settings of the update; assign others at any time.
 
-        The state is kept where an optimizer of the same kind keeps the same arrays, and
-        begins anew otherwise, as does the schedule of the learning rate if it is
-        another object.
+        Its arrays are kept if the new optimizer is of the same class with the same
+        arrays, else they begin anew.  The schedule of the learning rate begins anew if
+        it is another object.
         """
         return self._learner.state.optimizer
 
@@ -320,7 +321,7 @@ class Network:
 
     @property
     def lr_factors(self) -> tuple[float, ...]:
-        """Each layer's share of the learning rate, 1 at first; assign one for each.
+        """Each layer's factor of the learning rate, 1 at first; assign one for each.
 
         Examples
         --------
@@ -336,9 +337,9 @@ class Network:
 
     @property
     def frozen(self) -> tuple[bool, ...]:
-        """Whether each layer is left as it is by training; assign a bool for each.
+        """Whether training leaves each layer unchanged; assign a bool for each.
 
-        Frozen layers keep weights, biases, gains and running moments.
+        Weights, biases, gains and running moments of a frozen layer do not change.
 
         Examples
         --------
@@ -368,116 +369,115 @@ class Network:
     ) -> History:
         """Train for a number of epochs of mini-batches.
 
-        Another call goes on where this one ended: parameters, optimizer, schedule and
-        random streams are kept, so that 5 epochs and 5 more are 10, bit for bit.
+        Another call continues: parameters, optimizer, schedule and random streams are
+        kept, so that 5 epochs and 5 more give the bits of 10.
 
         Parameters
         ----------
         X : array-like (n, n_0), or an iterable of mini-batches
-            With y left away, X yields ``(X, y)`` or ``(X, y, sample_weight)``, for data
-            larger than memory.  A list (or anything that can be iterated over again) is
-            gone through in every epoch; a generator once: give it ``epochs=1``, or
+            Without y, X yields ``(X, y)`` or ``(X, y, sample_weight)``, for data larger
+            than memory.  A list, or another iterable that can be iterated over again,
+            is used in every epoch; a generator only once: give ``epochs=1`` with it, or
             ``steps_per_epoch``.
         y : array-like
-            Labels (n,) for cross_entropy, or targets (n, n_L); (n,) where n_L is 1.
+            Labels (n,) for cross_entropy, or targets (n, n_L); (n,) if n_L is 1.
         epochs : int
             Passes over the data, at least 1; iterations for LBFGS.
         batch_size : int, optional
             Rows of a mini-batch, 32 by default, or all for optimizers that need all.  A
-            last incomplete one makes a step of its own mean, as large as the others'.
-            With batch norm, which needs two rows, a last row alone joins the mini-batch
-            before it; of an iterable, one of a single row joins the next, or the one
-            before where it is the last.
+            smaller last mini-batch makes a step from its own mean, as large as the
+            others.  With batch norm, which needs two rows, a single last row joins the
+            mini-batch before it; a mini-batch of one row from an iterable joins the
+            next one, or the one before if it is the last.
         shuffle : bool
-            A new order in every epoch, from the network's own random stream.
+            Whether the order of the rows is random, anew in every epoch.
         validation : (X, y), (X, y, sample_weight) or float, optional
-            Data whose loss is computed after every epoch, or the share of the rows that
-            is held back for it: at random, classes in proportion (of several labels,
-            each combination of them), the same rows again in another fit to as many.
+            Data whose loss is computed after every epoch, or the fraction of the rows
+            that is held back for it.  They are drawn at random, with classes (or
+            combinations of several labels) in proportion; another fit to the same
+            number of rows holds back the same ones.
         sample_weight : array-like (n,), optional
             The weight of each sample in the mean loss, not negative.  Weights of
             samples times classes are scaled once to mean 1 over the training rows, and
             the loss of a mini-batch is 1/rows sum w E, so that the minimum does not
             depend on the size of the mini-batches.  A mini-batch whose weights are all
-            0 makes no step.  The weights of an iterable's mini-batches are used as they
-            are given.
+            0 makes no step.  Weights of mini-batches from an iterable are not scaled.
         class_weight : mapping, sequence or "balanced", optional
             Weights of classes, or of outputs.  For cross_entropy, and for one output,
-            they are those of the classes: the weight of a sample is multiplied by that
-            of its class, or, where its target is shares of classes, by their mean.  For
-            binary_cross_entropy and hinge with two or more outputs each output is a
-            label of its own, and they are those of the outputs: the weight multiplies
-            that output's part of the loss in the samples that have the label.
+            they belong to the classes: the weight of a sample is multiplied by that of
+            its class, or, if its target is probabilities of classes, by their mean.
+            For binary_cross_entropy and hinge with two or more outputs each output is a
+            label of its own, and they belong to the outputs: the weight multiplies that
+            output's term of the loss in the samples that have the label.
 
-            A sequence gives them in order: of the classes 0, 1, ... (one output has
-            two), or of the outputs.  A mapping gives them by class or output; what it
-            leaves out weighs 1.  For hinge with one output the classes are -1 (or 0)
-            and 1.  "balanced" weighs all classes alike: n / (number of classes that
-            occur x samples of the class), where a class without samples counts as one
-            with a single sample, which matters for validation alone.  Of several labels
-            it is each output's negatives over its positives, or 1 for an output without
+            A sequence has them in order: of the classes 0, 1, ... (two for one output),
+            or of the outputs.  A mapping has them by class or output; missing ones are
+            1.  For hinge with one output the classes are -1 (or 0) and 1.  "balanced"
+            gives all classes the same total weight: n / (number of classes that occur x
+            samples of the class), where a class without samples counts as one with a
+            single sample, which matters for validation only.  For several labels it is
+            each output's negatives over its positives, or 1 for an output without
             positives or without negatives.
 
-            They count in every loss, that of validation too, and not in metrics.
+            They are used in every loss, that of validation too, and not in metrics.
         metrics : str, callable or sequence of them, optional
-            What to compute after every epoch, of the validation data where there are
-            some, else of the training data: names of ``bpcore.metrics``, such as
-            "accuracy", "top_5", "r2", "mae", "auc", or callables ``f(y, a)``.  Those
-            get the targets as they were given to fit, integer labels or else float64,
-            in the same shape: (n, n_L) or (n,).  Their outputs are (n, n_L), but (n,)
-            where n_L is 1 and the targets are (n,).  Recall and its like are those of
-            class 1 where there are two, and means over the outputs where each is a
-            label of its own (binary_cross_entropy and hinge).  Metrics of outputs that
-            hold a NaN are NaN.
+            Metrics after every epoch, of the validation data if there are some, else of
+            the training data: names of ``bpcore.metrics``, such as "accuracy", "top_5",
+            "r2", "mae", "auc", or callables ``f(y, a)``.  A callable gets the targets
+            as given to fit, integer labels or else float64, in the same shape, (n, n_L)
+            or (n,), and the outputs (n, n_L), but (n,) if n_L is 1 and the targets are
+            (n,).  Recall and similar metrics are those of class 1 of two, and means
+            over the outputs if each is a label of its own (binary_cross_entropy and
+            hinge).  Metrics of outputs with a NaN are NaN.
         monitor : str, optional
-            The quantity that patience and restore_best follow: "loss",
-            "validation_loss" (with validation data) or a metric, which is then
-            computed; by default the validation loss where there is one, else the
-            training loss.
+            The quantity for patience and restore_best: "loss", "validation_loss" (with
+            validation data) or a metric, which is then computed; by default the
+            validation loss if there is one, else the training loss.
         mode : "auto", "min" or "max"
             Whether smaller ("min") or larger ("max") values of it are better.  "auto"
-            takes "min" for losses and the right one for built-in metrics; for functions
-            of your own give "min" or "max".
+            is right for losses and built-in metrics; for functions of your own give
+            "min" or "max".
         patience : int, optional
-            Stop after so many epochs without a better value.  Epochs whose value is
-            NaN do not count.
+            Stop after this number of epochs without a better value.  Epochs whose value
+            is NaN do not count.
         min_delta : float
             A value is better than the best one so far if the difference is above this,
-            an absolute number.  (That of ``schedules.ReduceOnPlateau`` is relative: a
-            share of the best value.)
+            an absolute number.  (That of ``schedules.ReduceOnPlateau`` is relative to
+            the best value.)
         restore_best : bool
-            At the end, also after an error or an interrupt, set the network back to the
-            best epoch, in every bit as if trained for that many epochs (an iterator's
-            mini-batches are not put back).  The network before the fit is epoch 0 and
-            stays if no epoch is better; ``history.restored`` is the epoch in place.
-            It costs a second copy of all state and one evaluation before epoch 1; where
-            "loss" is monitored also one of the training data after each better epoch,
-            which must be below that before the fit.  "loss" of mini-batches from other
-            iterables than sequences, or with steps_per_epoch, has no epoch 0.
+            At the end, also after an error or an interrupt, restore the best epoch: the
+            network then has the bits of a fit of that number of epochs (an iterator is
+            not rewound).  The network before the fit is epoch 0 and is restored if no
+            epoch is better; ``history.restored`` is the restored epoch.  It costs a
+            second copy of all state and one evaluation before epoch 1; if "loss" is
+            monitored also one of the training data after each better epoch, which must
+            be below that before the fit.  With "loss" of mini-batches from other
+            iterables than sequences, or with steps_per_epoch, there is no epoch 0.
         accumulate : int
-            Mini-batches whose gradients make one step together: as of one mini-batch
-            with the rows of all.  They are summed as a binary tree over the numbers of
-            the mini-batches, 0 + 1, 2 + 3, ..., then (0 + 1) + (2 + 3), ...; those
-            whose weights are all 0 add nothing.  It takes the memory of
-            floor(log2(accumulate)) + 1 gradients.
+            Number of mini-batches whose gradients make one step together, like one
+            mini-batch with the rows of all.  The gradients are summed as a binary tree
+            over the numbers of the mini-batches, 0 + 1, 2 + 3, ..., then (0 + 1) +
+            (2 + 3), ...; those whose weights are all 0 add nothing.  It takes the
+            memory of floor(log2(accumulate)) + 1 gradients.
         callbacks : iterable of callables
-            Each called as ``callback(network, history)`` after every epoch; training
-            stops if one returns True.  One with a method ``check(network)`` is asked by
-            it before anything has changed, and may raise.
+            Each is called as ``callback(network, history)`` after every epoch; training
+            stops if one returns True.  Its method ``check(network)``, if it has one, is
+            called before anything changes, and may raise.
         batch_callbacks : iterable of callables
-            Each called as ``callback(network, epoch, batch, loss)`` after every
-            mini-batch, epoch and batch counted from 1; likewise.
+            Each is called as ``callback(network, epoch, batch, loss)`` after every
+            mini-batch, with epoch and batch counted from 1; training stops if one
+            returns True.
         steps_per_epoch : int, optional
-            Mini-batches of an epoch, where they come from an iterable.
+            Number of mini-batches of an epoch, if they come from an iterable.
         progress : bool
-            Show a bar (where tqdm is installed, else lines) on standard error.
+            Show a bar (lines if tqdm is not installed) on standard error.
         gradient : "backpropagation" or "numerical"
-            How the derivatives of a mini-batch's loss are found.  "numerical" takes
-            central differences of it (``bpcore.numerical_gradient``, in float64) and
-            nothing of backpropagation, to see both reach the same weights and what that
-            costs: for every mini-batch two losses for each parameter that is not
-            frozen, where backpropagation takes the time of about three in all.  Not
-            with LBFGS or `accumulate`.
+            How the derivatives of the loss are computed.  "numerical" uses central
+            differences (``bpcore.numerical_gradient``, in float64) in place of
+            backpropagation, to compare results and costs: it computes two losses for
+            each parameter that is not frozen and each mini-batch, while backpropagation
+            takes the time of about three losses in all.  Not with LBFGS or
+            `accumulate`.
 
         Returns
         -------
@@ -487,28 +487,27 @@ class Network:
         Raises
         ------
         ValueError, TypeError
-            Before anything has changed, if an argument is not as described.
+            If an argument is not as described; nothing has changed.
         DivergenceError
-            If a loss or a parameter becomes infinite or NaN; the network then has the
-            parameters, and the optimizer the state, of the last finite epoch, or with
-            `restore_best` of the best one.  They are copied before every epoch, above
-            1 MiB into a temporary file.
+            If a loss or a parameter becomes infinite or NaN; the network is then set
+            back to the last finite epoch, or with `restore_best` to the best one.  The
+            state is copied before every epoch, above 1 MiB into a temporary file.
 
         Warns
         -----
         UserWarning
-            If what is monitored is NaN, as the area under a curve is without samples of
-            both classes: once in a fit, naming the quantity and the epoch.
+            If the monitored quantity is NaN, as the area under a curve is without
+            samples of both classes: once in a fit, naming the quantity and the epoch.
 
         Notes
         -----
         An interrupt (Ctrl-C) is raised between two mini-batches: after the one being
-        computed, or after a twentieth of a second, whichever is longer; by numerical
-        gradients at once, and that one is dropped.  The network keeps what it has
-        learnt, or with `restore_best` is as of the best epoch; `history` has the epochs
-        that were finished.
+        computed, or after a twentieth of a second, whichever is later; with numerical
+        gradients at once, without a step from that mini-batch.  Finished steps are
+        kept, or with `restore_best` the best epoch is restored; `history` has the
+        finished epochs.
 
-        Progress that cannot be shown ends no training: it falls silent.
+        An error in showing the progress does not end training; no more is shown then.
 
         Examples
         --------
@@ -529,10 +528,10 @@ class Network:
         sample_weight: ArrayLike | None = None,
         class_weight: ClassWeight | None = None,
     ) -> Self:
-        """One pass over the data, shuffled, without a word; returns the network.
+        """One pass over the data, shuffled, without progress; returns the network.
 
-        These are a part of all data, so the weights are used as they are given, not
-        scaled to mean 1 as by `fit`: the loss of a mini-batch is 1/rows sum w E.
+        The data are a part of all data, so weights are not scaled to mean 1 as in
+        `fit`: the loss of a mini-batch is 1/rows sum w E.
 
         Parameters
         ----------
@@ -573,9 +572,9 @@ class Network:
         Parameters
         ----------
         X, y, sample_weight, class_weight
-            As for `fit`, one mini-batch, whose loss is 1/n sum w E with the weights as
-            they are given: weights of mean 1 over all data keep the learning rate what
-            it is.  Weights that are all 0 make no step.
+            As for `fit`, one mini-batch.  Its loss is 1/n sum w E with the weights as
+            given; with weights of mean 1 over all data the steps are as large as
+            without weights.  If all weights are 0 there is no step.
 
         Returns
         -------
@@ -588,9 +587,9 @@ class Network:
             If an argument is not as described; nothing has changed.
         DivergenceError
             If the loss, or a moment of batch norm, is infinite or NaN; nothing has
-            changed.  A step from a finite loss may still lead to parameters that are
-            not (lr too large): the next step tells.  Squares of gradients that are too
-            large for an optimizer's state are found by `fit` only.
+            changed.  A step from a finite loss may lead to parameters that are not
+            finite (lr too large): then the next step raises.  Only `fit` checks whether
+            the optimizer's arrays are finite.
 
         Examples
         --------
@@ -605,11 +604,9 @@ class Network:
         if sample_weight is None and class_weight is None:
             loss = self._engine.step_at_once(X, y)
         if loss is None:
-            learner = self._learner
-            learner.require_derivatives()
-            learner.require_steps()
-            batch = inputs.weighted_batch(learner, X, y, sample_weight, class_weight)
-            loss = learner.step(batch)
+            loss = self._learner.step(
+                inputs.step_batch(self._learner, X, y, sample_weight, class_weight)
+            )
         if loss != loss:  # NaN
             self._learner.raise_divergence()
         return loss
@@ -617,8 +614,8 @@ class Network:
     def learn_one(self, x: ArrayLike, y: ArrayLike) -> float:
         """One step on one sample, as `train_step` makes it on a mini-batch of one row.
 
-        An array x of the network's dtype is used where it lies, and nothing is
-        allocated: for learning sample by sample, in loops of one's own.
+        An array x of the network's dtype is not copied, and nothing is allocated: for
+        learning sample by sample in your own loop.
 
         Parameters
         ----------
@@ -649,11 +646,7 @@ class Network:
             self._learner.set_lr()
         loss: float | None = self._engine.learn_one_at_once(x, y)
         if loss is None:
-            row, target = (
-                inputs.checked_row(self._learner, x),
-                inputs.checked_target(self._learner, y),
-            )
-            return Network.train_step(self, row[None, :], target[None, ...])
+            return Network.train_step(self, *inputs.one_row_batch(self._learner, x, y))
         if loss != loss:  # NaN
             raise DivergenceError("the loss of x is not finite; nothing has changed")
         return loss
@@ -667,7 +660,7 @@ class Network:
     ) -> Gradients:
         """The mean loss of a mini-batch and its derivatives; nothing is updated.
 
-        They are those of the next training step: what drops out in it is dropped here.
+        They are those of the next training step, with its dropout and noise.
 
         Parameters
         ----------
@@ -687,16 +680,14 @@ class Network:
         >>> grads.loss, grads.weights[0].ravel().tolist(), grads.biases[0].tolist()
         (4.5, [-3.0, -6.0], [-3.0])
         """
-        self._learner.require_derivatives()
-        return self._learner.gradients(
-            inputs.weighted_batch(self._learner, X, y, sample_weight, class_weight)
-        )
+        learner, weights = self._learner, (sample_weight, class_weight)
+        return learner.gradients(inputs.differentiable_batch(learner, X, y, *weights))
 
     def apply(self, gradients: Gradients | None = None) -> None:
         """One optimizer step from stored gradients.
 
         ``net.apply(net.gradients(X, y))`` gives the same bits as
-        ``net.train_step(X, y)``, and like it makes no step of weights that are all 0.
+        ``net.train_step(X, y)``, and like it makes no step if all weights are 0.
 
         Parameters
         ----------
@@ -709,7 +700,7 @@ class Network:
         TypeError, ValueError
             If there are none, or they do not fit; nothing has changed.
         RuntimeError
-            If the stored ones are of before the last step.
+            If the stored ones were computed before the last step.
 
         Examples
         --------
@@ -730,14 +721,13 @@ class Network:
         ----------
         X : array-like (n, n_0), or (n_0,) for a single row
         out : array (n, n_L), or (n_L,), optional
-            Where to write them: of the network's dtype, C-contiguous.
+            The array to write into, of the network's dtype, C-contiguous.
 
         Returns
         -------
         array (n, n_L), or (n_L,) for a single row
-            A row has the same bits alone and in any batch.
-            With one output that is (n, 1): compare ``net.predict(X)[:, 0]`` with
-            targets (n,).
+            A row has the same bits alone and among any others.  For one output the
+            shape is (n, 1): compare ``net.predict(X)[:, 0]`` with targets (n,).
 
         Raises
         ------
@@ -755,16 +745,10 @@ class Network:
             at_once: Real | None = self._engine.predict_at_once(X)
             if at_once is not None:
                 return at_once
-        rows, single = inputs.rows_to_predict(self._learner, X)
-        checks_X = out is None  # else X is checked before anything is written
-        out = inputs.array_for_outputs(self._learner, out, rows, single)
-        finite = checks_X or arrays.all_finite(rows)
-        if not (finite and self._learner.write_outputs(rows, out, checks_X)):
-            arrays.raise_not_finite("X", X, rows[0] if single else rows)
-        return out
+        return outputs.predict(self._learner, X, out)
 
     def __call__(self, *arguments: Any, **settings: Any) -> Any:
-        """`predict`, a subclass's too."""
+        """Same as `predict`, also if a subclass overrides it."""
         return self.predict(*arguments, **settings)
 
     def predict_one(self, x: ArrayLike) -> Real:
@@ -773,12 +757,12 @@ class Network:
         Parameters
         ----------
         x : array-like (n_0,)
-            Used where it lies if it is an array of the network's dtype.
+            Not copied if it is an array of the network's dtype.
 
         Returns
         -------
         array (n_L,)
-            The same array every time: the next call overwrites it.
+            The same array in every call: the next call overwrites it.
 
         Examples
         --------
@@ -789,10 +773,8 @@ class Network:
         """
         out: Real | None = self._engine.predict_one_at_once(x, self._one)
         if out is None:
-            rows = inputs.checked_row(self._learner, x)
-            if np.may_share_memory(rows, self._one):  # it predicted x itself
-                rows = rows.copy()
-            return Network.predict(self, rows, self._one)
+            row = inputs.checked_row(self._learner, x, apart=self._one)
+            return Network.predict(self, row, self._one)
         return out
 
     def evaluate(
@@ -804,7 +786,7 @@ class Network:
         *,
         metrics: MetricLike | Sequence[MetricLike] | None = None,
     ) -> Any:
-        """The mean loss, and metrics where asked for.
+        """The mean loss, and metrics if given.
 
         Parameters
         ----------
@@ -813,10 +795,10 @@ class Network:
 
         Returns
         -------
-        float, or dict of str to float where there are metrics
+        float, or dict of str to float if there are metrics
             sum(w E) / sum(w), with E the loss of a row and w its weight, 1 by default;
             in the dict it is "loss".  A custom loss that returns one number is computed
-            of all rows at once.
+            from all rows at once.
 
         Examples
         --------
@@ -827,14 +809,8 @@ class Network:
         >>> net.evaluate([[0.0], [0.0]], [[2.0], [4.0]], metrics="mae")
         {'loss': 5.0, 'mae': 3.0}
         """
-        wanted, learner = as_metrics(metrics), self._learner
-        data = inputs.checked_batch(learner, X, y, sample_weight)
-        weights = inputs.checked_class_weights(learner, class_weight, data.y)
-        loss = learner.mean_loss(data.times(weights, learner.design))
-        if not wanted:
-            return loss
-        exact = Batch(data.X, inputs.exact_targets(learner, y, data.y), data.weight)
-        return {"loss": loss, **learner.measure(exact, wanted)}
+        weights = sample_weight, class_weight
+        return outputs.evaluate(self._learner, X, y, *weights, metrics)
 
     def folded(self) -> Self:
         """A network without batch norm that predicts the same.
@@ -843,8 +819,8 @@ class Network:
 
             W = W s,     b = b - m s
 
-        That is how the network itself predicts; this copy does so without folding its
-        weights anew at every call.  Its optimizer begins anew.
+        The network itself predicts so too; this copy does not fold its weights anew in
+        every call.  Its optimizer begins anew.
 
         Examples
         --------
@@ -856,10 +832,10 @@ class Network:
         return self._copy_with(*self._learner.folded(), self._learner.dtype)
 
     def forward(self, X: ArrayLike) -> Tape:
-        """The output and everything on the way to it, for `backward`.
+        """The output and all intermediate values, for `backward`.
 
-        It is the forward pass of training: what drops out in the next step drops out,
-        and batch norm takes the moments of X.
+        It is the forward pass of training, with the dropout and noise of the next step,
+        and batch norm by the moments of X.
 
         Parameters
         ----------
@@ -877,9 +853,7 @@ class Network:
         >>> [a.shape for a in net.forward([[1.0, 2.0]]).activations]
         [(1, 2), (1, 4), (1, 3)]
         """
-        learner = self._learner
-        rows = arrays.as_rows("X", X, learner.design.sizes[0], learner.dtype)
-        return learner.forward(rows.copy())
+        return self._learner.forward(inputs.rows_to_pass(self._learner, X))
 
     def backward(self, tape: Tape, d_output: ArrayLike) -> Gradients:
         """Backpropagate any derivative by the output, to chain the network with others.
@@ -887,14 +861,14 @@ class Network:
         Parameters
         ----------
         tape : Tape
-            What `forward` returned, with the parameters still the same.
+            Returned by `forward`; the parameters must not have changed since.
         d_output : array-like (n, n_L)
             dE/da[L] of some scalar E; nothing is divided by n.
 
         Returns
         -------
         Gradients
-            dE by the parameters and by the input; ``.loss`` is None.
+            Derivatives by the parameters and by the input; ``.loss`` is None.
 
         Examples
         --------
@@ -906,22 +880,15 @@ class Network:
         >>> bool(grads.input == net.weights[0]), grads.weights[0].item()
         (True, 2.0)
         """
-        learner = self._learner
-        learner.require_derivatives()
-        n, n_out = inputs.require_tape(learner, tape), learner.design.sizes[-1]
-        d_output = arrays.as_rows("d_output", d_output, n_out, learner.dtype)
-        if len(d_output) != n:
-            raise ValueError(
-                f"d_output must have shape ({n}, {n_out}); got {d_output.shape}"
-            )
-        return learner.backward(tape, d_output)
+        d_output = inputs.checked_derivative(self._learner, tape, d_output)
+        return self._learner.backward(tape, d_output)
 
     def node(self, x: graph.Variable | ArrayLike) -> graph.Variable:
         """The output as a variable of ``bpcore.graph``, computed by the kernels.
 
-        It is `forward`, and `backward` once ``backward()`` of an expression reaches it:
-        that gives the gradient by x to x, and those by the parameters to
-        ``stored_gradients``.  So any loss that can be written makes a step.
+        It calls `forward`; ``backward()`` of an expression calls `backward`, which sets
+        the gradient of x, and ``stored_gradients`` to those by the parameters.  So a
+        step can be made from any loss written as an expression.
 
         Parameters
         ----------
@@ -931,13 +898,13 @@ class Network:
         Returns
         -------
         Variable (n, n_L)
-            With one output that is (n, 1), to be compared with targets (n, 1): with
-            (n,) it would broadcast to (n, n), of which there is a UserWarning.
+            For one output the shape is (n, 1); targets must have it too, since (n,)
+            would broadcast to (n, n), for which there is a UserWarning.
 
         Raises
         ------
         ValueError, TypeError
-            As `forward`.  ``backward()`` of what is computed from the node raises
+            As `forward`.  ``backward()`` of an expression with the node raises
             RuntimeError if the network was trained in between.
 
         Examples
@@ -958,11 +925,11 @@ class Network:
 
     @property
     def stored_gradients(self) -> Gradients | None:
-        """Of the last ``backward()`` through a node of this network; else None.
+        """Gradients of the last ``backward()`` through a node of this network, or None.
 
-        The sum over its nodes in that graph.  ``.loss`` is the value that it began at,
-        if that is one number, and ``.input`` has the rows of all nodes, in order of
-        evaluation.
+        They are the sum over its nodes in that graph.  ``.loss`` is the value at which
+        ``backward()`` began, if that is one number, and ``.input`` has the rows of all
+        nodes in order of evaluation.
         """
         return self._learner.stored_gradients
 
@@ -982,7 +949,7 @@ class Network:
         return self._copy_with(self._learner.design, self._learner.state, dtype)
 
     def _copy_with(self, design: Design, state: State, dtype: np.dtype[Any]) -> Self:
-        """A copy, made as ``copy.copy`` makes it, of another design, state or dtype."""
+        """A copy as by ``copy.copy``, with another design, state or dtype."""
         other = copy.copy(self)
         with self._engine:
             own = stored_network(design, state, dtype, self._n_threads)
@@ -990,9 +957,9 @@ class Network:
         return other
 
     def __getstate__(self) -> dict[str, Any]:
-        """All that a copy has, attributes of a subclass and of a user's too."""
+        """Everything that is copied, with attributes of a subclass or a user."""
         learner = self._learner
-        with self._engine:  # not in the middle of another thread's step
+        with self._engine:  # not during a step of another thread
             own = stored_network(
                 learner.design, learner.state, learner.dtype, self._n_threads
             )
@@ -1000,8 +967,8 @@ class Network:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         design, own, n_threads = read_network(state[OWN])
-        self._use(Learner(design, own, self._engine_class, thread_count(n_threads)))
-        self._n_threads = n_threads
+        threads = thread_count(n_threads)
+        self._use(Learner(design, own, self._engine_class, threads), n_threads)
         for name, value in state.items():
             if name != OWN:
                 put_attribute(self, name, value)

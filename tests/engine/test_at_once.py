@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import bpcore as bp
-from bpcore.training import inputs
+from bpcore.training import inputs, outputs
 
 SETTINGS = {"optimizer": bp.SGD(0.1, momentum=0.9), "rng": 0}
 RNG = np.random.default_rng(0)
@@ -24,13 +24,9 @@ def classifier(**settings):
 
 def long_way(net, method, *arguments):
     """The same call with the arrays converted and checked in Python."""
-    learner = net.learner
     if method == "train_step":
-        return learner.step(inputs.weighted_batch(learner, *arguments, None, None))
-    rows, single = inputs.rows_to_predict(learner, *arguments)
-    out = inputs.array_for_outputs(learner, None, rows, single)
-    assert learner.write_outputs(rows, out, True)
-    return out
+        return net.learner.step(inputs.step_batch(net.learner, *arguments, None, None))
+    return outputs.predict(net.learner, *arguments, None)
 
 
 def ways(array, *dtypes):

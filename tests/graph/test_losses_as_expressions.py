@@ -359,5 +359,5 @@ def test_a_mean_that_cannot_be_weighted_is_refused_before_training():
 
 def test_a_loss_cannot_use_the_network_that_asks_it():
     net = made(loss=lambda a, y: net.node(X).sum(axis=1))
-    with pytest.raises(RuntimeError, match="in use by the step that asks its loss"):
+    with pytest.raises(RuntimeError, match="in use by the step that calls its loss"):
         net.train_step(X, T)

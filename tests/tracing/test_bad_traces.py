@@ -146,7 +146,7 @@ def test_a_loss_cannot_trace_its_own_network():
 
     net, X, y = problem("tanh", loss)
     before = everything(net)
-    with pytest.raises(RuntimeError, match="in use by the step that asks its loss"):
+    with pytest.raises(RuntimeError, match="in use by the step that calls its loss"):
         bp.trace(net, X, y)
     assert everything(net) == before
 

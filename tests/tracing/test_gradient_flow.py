@@ -265,8 +265,8 @@ def test_it_is_drawn():
         "norm of delta",
         "norm of dW",
         "norm of the update over that of W",
-        "share of dead relu units",
-        "share of saturated outputs of sigmoid and tanh",
+        "fraction of dead relu units",
+        "fraction of saturated outputs of sigmoid and tanh",
     ]
     expected = {"delta": 4, "dW": 4, "update": 4, "dead": 1, "saturated": 2}
     for axes, (name, count) in zip(figure.axes, expected.items(), strict=True):

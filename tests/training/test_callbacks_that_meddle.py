@@ -194,9 +194,9 @@ def test_a_loss_that_uses_its_network_is_told(use):
 
     net = make(loss=loss)
     before = net.parameters.copy()
-    with pytest.raises(RuntimeError, match="in use by the step that asks its loss"):
+    with pytest.raises(RuntimeError, match="in use by the step that calls its loss"):
         net.train_step(X, Y)
-    with pytest.raises(RuntimeError, match="in use by the step that asks its loss"):
+    with pytest.raises(RuntimeError, match="in use by the step that calls its loss"):
         net.evaluate(np.tile(X, (10, 1)), np.tile(Y, (10, 1)))
     assert len(asked) == 2  # not asked again once it has failed
     assert np.array_equal(net.parameters, before)

@@ -87,7 +87,7 @@ def as_class_weights(
             f"class_weight needs targets that are classes; not so for {loss.name}"
         )
     several = design.target_kind.several and n_out > 1
-    if several and design.asks:
+    if several and design.custom_loss:
         raise ValueError(
             "class_weight weighs each output of several labels by itself, which a "
             f"loss function cannot, as it gives one value per sample; got "

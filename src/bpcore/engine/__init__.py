@@ -1,1 +1,1 @@
-"""The engine: which kernels run, and the order in which they are called."""
+"""The engine: the order of the kernels, and the choice of their build."""

@@ -1,8 +1,8 @@
-"""Arrays of Python, as far as they can be used where they lie."""
+"""Pointers into NumPy arrays that need no conversion."""
 
 
 cdef char *address(object array, int flags=PyBUF_SIMPLE) except? NULL:
-    """Where the data of a C-contiguous array begins; the caller keeps it alive."""
+    """The address of the data of a C-contiguous array; the caller keeps it alive."""
     cdef Py_buffer view
     PyObject_GetBuffer(array, &view, flags)
     cdef char *start = <char *>view.buf
@@ -11,7 +11,8 @@ cdef char *address(object array, int flags=PyBUF_SIMPLE) except? NULL:
 
 
 cdef char *whole(str name, array, dtype, shape) except? NULL:
-    """Where a writable C-contiguous array of that dtype and shape begins."""
+    """The address of a writable C-contiguous array; raises for another dtype or shape.
+    """
     if type(array) is not np.ndarray or array.dtype != dtype:
         raise TypeError(f"{name} must be an array of dtype {dtype}; got {array!r:.80}")
     if array.shape != shape or not array.flags.c_contiguous:
@@ -20,13 +21,13 @@ cdef char *whole(str name, array, dtype, shape) except? NULL:
 
 
 cdef inline char *part(char *start, Py_ssize_t *at, Py_ssize_t size) noexcept nogil:
-    """The next `size` bytes from `start`; `at` moves to the cache line after them."""
+    """The next `size` bytes after `start` + `at`; `at` moves on to a cache line."""
     cdef char *here = start + at[0] if start != NULL else NULL
     at[0] += (size + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
     return here
 
 
-# What an array is, as far as it can be used where it lies; ndim 0: it cannot.
+# An array that needs no conversion; ndim is 0 for any other object.
 cdef struct plain_t:
     char *at
     int ndim
@@ -40,11 +41,11 @@ cdef const PyTypeObject *NDARRAY = <PyTypeObject *>np.ndarray
 
 
 cdef plain_t plain(object array) noexcept:
-    """What a C-contiguous, aligned ndarray of float32, float64 or int64 is."""
+    """Describe a C-contiguous, aligned ndarray of float32, float64 or int64."""
     cdef plain_t it
     cdef Py_buffer view
     memset(&it, 0, sizeof(plain_t))
-    if Py_TYPE(array) != NDARRAY:  # a subclass may mean something else by its data
+    if Py_TYPE(array) != NDARRAY:  # the data of a subclass may have another meaning
         return it
     try:
         PyObject_GetBuffer(array, &view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT)
@@ -62,7 +63,7 @@ cdef plain_t plain(object array) noexcept:
     return it
 
 
-# What a target of one number may be.
+# Types of a target that is one number.
 cdef tuple WHOLE = (int, np.integer)
 cdef tuple NUMBER = (float, int, np.floating, np.integer)
 

@@ -1,8 +1,11 @@
-"""Mini-batches that need no conversion, straight from Python."""
+"""Steps and predictions of arrays that need no conversion, checked in C.
+
+Each function returns None for arguments that must be checked or converted in Python.
+"""
 
 
 cdef bint usable_rows(Engine engine, const plain_t *X) noexcept:
-    """Whether X is rows of finite numbers."""
+    """Whether X is rows of finite numbers that a kernel can read."""
     net = &engine.net
     return (
         X.kind == engine.kind
@@ -14,7 +17,7 @@ cdef bint usable_rows(Engine engine, const plain_t *X) noexcept:
 
 
 cdef bint outside(Engine engine, const plain_t *it) noexcept:
-    """Whether it shares no memory with the parameters, which a step changes."""
+    """Whether an array shares no memory with the parameters."""
     cdef Py_ssize_t size = it.n * it.width * (
         sizeof(int64_t) if it.kind == LABEL else engine.net.k.itemsize
     )
@@ -23,7 +26,7 @@ cdef bint outside(Engine engine, const plain_t *it) noexcept:
 
 
 cdef bint usable_targets(Engine engine, const plain_t *y, Py_ssize_t n) noexcept:
-    """Whether y is labels, or targets, of n samples that the loss can take."""
+    """Whether y is valid labels or targets of n rows for the loss."""
     cdef Py_ssize_t i, n_out = engine.net.layers[engine.net.L - 1].n_out
     cdef bint fits = True
     if y.n != n or not outside(engine, y):

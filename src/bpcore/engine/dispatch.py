@@ -1,8 +1,8 @@
-"""Choice of the build of the kernels: the one file that knows that CPUs differ.
+"""Choice of the build of the kernels by the instruction sets of the CPU.
 
 ``csrc/kernels.c`` is compiled once per instruction set, and all that were built are
 linked into ``bpcore._kernels``.  At import the best one that the processor and the
-operating system allow is put to use; ``BPCORE_ISA`` names another.  Every build with a
+operating system support is used; ``BPCORE_ISA`` names another.  Every build with a
 fused multiply-add (all but ``x86_64_v2``) gives the same bits.
 """
 
@@ -16,8 +16,8 @@ from typing import Any
 
 from bpcore.engine.cpu import supported
 
-#: The compiled module.  Imported by its name in a string: tools that read imports from
-#: the source see no module in its place.
+#: The compiled module.  Imported by its name in a string, since tools that analyse
+#: imports find no source of it.
 kernels: Any = importlib.import_module("bpcore._kernels")
 
 #: Instruction sets whose kernels are built and run here, the best first.

@@ -1,31 +1,23 @@
 from collections.abc import Callable, Sequence
-from types import ModuleType, TracebackType
+from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore.model.design import Design
-from bpcore.model.state import State
-
 _Array = NDArray[Any]
 
 class Engine:
     runs_epochs: bool
-    state: State
+    state: Any
     scheduled: bool
     capacity: int
     gathers: bool
     n_threads: int
     accumulate: int
     lr: float
-    def __init__(
-        self,
-        kernels: ModuleType,
-        dtype: str,
-        design: Design,
-        state: State,
-    ) -> None: ...
+    # A Design and a State of bpcore.model, which stands above the engine.
+    def __init__(self, design: Any, state: Any) -> None: ...
     def __enter__(self) -> Self: ...
     @staticmethod
     def shuffle(order: NDArray[np.int64], words: NDArray[np.uint64]) -> None: ...
@@ -35,7 +27,7 @@ class Engine:
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None: ...
-    def use(self, state: State) -> None: ...
+    def use(self, state: Any) -> None: ...
     def step_at_once(self, X: object, y: object) -> float | None: ...
     def learn_one_at_once(self, x: object, y: object) -> float | None: ...
     def predict_at_once(self, X: object) -> _Array | None: ...

@@ -1,11 +1,11 @@
 """The engine: one mini-batch forward, backward and updated, without the GIL.
 
-An ``Engine`` is the order in which kernels are called, over raw pointers into
-``Network``'s parameters and optimizer state and into scratch memory of its own.  It
-checks nothing but that it is not entered from two threads at once: arrays come
-C-contiguous, of the network's dtype and of matching shapes (labels int64, weights
-float64).  Only ``step_at_once`` and ``predict_at_once`` check what they are given, to
-spare a small net the way through Python.  ``reference.Engine`` is its twin in NumPy.
+An ``Engine`` calls the kernels in order, over raw pointers into the arrays of a State
+and into scratch memory of its own.  Its only check is that no two threads use it at
+once: arrays must be C-contiguous, of the network's dtype and of matching shapes (labels
+int64, weights float64).  The methods named ``..._at_once`` check their arguments in C,
+since for a small network the checks in Python take longer than the step.
+``reference.Engine`` is its twin in NumPy.
 
 The buffers, with n the capacity in rows::
 
@@ -14,29 +14,29 @@ The buffers, with n the capacity in rows::
     workspace                      for each layer a, and where it is needed f(z), z,
                                    hat, inverse and moments; two deltas (n, widest),
                                    the losses E (n,), gathered rows of X, partial sums
-                                   of a norm, and a room per worker
-    tape                           what is kept of one mini-batch, in its own array
+                                   of a norm, and scratch memory for each worker
+    tape                           the same for one mini-batch, in an array of its own
 
-Every method that uses the workspace or the blocks first makes them large enough, once
-it has entered the engine.  Methods that may take long run for a slice of time without
-the GIL, then handle signals, and so on: an interrupt comes between two mini-batches.
+Every method that uses the workspace or the blocks takes the lock, then makes them large
+enough.  Methods that may take long work for a slice of time without the GIL, then
+handle signals, and so on: an interrupt comes between two mini-batches.
 
-Every function that takes a worker is run by all workers of a task at once, each
-doing its share of every kernel.  Between kernels all meet, so that each may read what
-the others wrote.
+Every function with an argument ``worker`` is run by all workers of a task at once, each
+on its part of every kernel's work.  All workers meet between two kernels, so that each
+may read what the others wrote.
 
 The parts, included below, one idea each::
 
     net         a network, its mini-batches and its tasks, as C structs
-    arrays      arrays of Python, as far as they can be used where they lie
-    workspace   where everything lies in the workspace
+    arrays      pointers into NumPy arrays that need no conversion
+    workspace   the places of all arrays in the workspace
     step        one mini-batch: forward, loss, backward, update
-    stored      steps from stored gradients, and gradients that wait for a step
-    tasks       what the workers of a task do: train, predict, evaluate, record
+    stored      steps from stored gradients, and accumulated gradients
+    tasks       the work of each worker: train, predict, evaluate, record
     random      the order of the rows, the keys of noise
     epochs      epochs one after the other, without Python in between
     loss        a loss that is a Python function
-    direct      mini-batches that need no conversion, straight from Python
+    direct      steps and predictions of arrays that need no conversion
 """
 
 from cpython.buffer cimport (
@@ -59,7 +59,7 @@ from libc.string cimport memcpy, memset
 
 import numpy as np
 
-from bpcore import interrupts
+from bpcore import _kernels as kernels, interrupts
 from bpcore.engine.memory import aligned_zeros
 
 from bpcore._kernels cimport (
@@ -77,10 +77,10 @@ from bpcore._kernels cimport (
     loss_t,
     meet,
     normalisation_t,
+    optimizer_of,
     optimizer_t,
     share,
     targets_t,
-    told as optimizer_of,
     worker_t,
 )
 
@@ -127,48 +127,46 @@ cdef class Engine:
 
     Parameters
     ----------
-    kernels : module ``bpcore._kernels``, whose build in use is taken
-    dtype : "float32" or "float64"
-    design : Design, what the network is made of
-    state : State, what is trained
+    design : Design
+    state : State, which is trained; its parameters have the dtype of all its arrays
+
+    The build of the kernels is the one that is in use when the engine is made.
     """
 
     cdef net_t net
-    cdef object kernels, folded, workspace, custom_loss, failure
+    cdef object folded, workspace, custom_loss, failure
     cdef list blocks
     cdef object dtype, layout
     cdef char kind
     cdef bint direct, at_once, labels_allowed, in_custom_loss
     cdef double least_target, most_target
     cdef readonly object state
-    cdef readonly bint scheduled  # whether the learning rate of its optimizer changes
+    cdef readonly bint scheduled  # whether the learning rate follows a schedule
     cdef readonly Py_ssize_t capacity
     cdef readonly bint gathers
     cdef lock_t lock  # owner thread and depth: the owner may enter again
 
-    #: Whether it can go through several epochs at a time.
+    #: Whether one call can run several epochs.
     runs_epochs = True
 
     @staticmethod
     def shuffle(order, words):
-        """`order` in place in a random order, from one random word a place."""
+        """Shuffle `order` in place, by one random word for each element."""
         shuffle(order, words)
 
-    def __cinit__(self, kernels, dtype, design, state):
+    def __cinit__(self, design, state):
         net, loss = &self.net, design.loss
-        describe(net, kernels, dtype, design)
-        if design.asks:
+        self.dtype, self.layout = state.parameters.dtype, design.layout
+        describe(net, self.dtype, design)
+        if design.custom_loss:
             net.custom_loss, self.custom_loss = <void *>self, loss
-        self.kernels, self.layout = kernels, design.layout
-        self.dtype = np.dtype(dtype)
         self.kind = ord(self.dtype.char)
         if net.batch_norm:
             self.folded = aligned_zeros(net.size, self.dtype)
             net.folded = address(self.folded, PyBUF_WRITABLE)
-        # Whether a mini-batch may be used where it lies, with its targets in these
-        # bounds.
+        # Whether mini-batches can be checked in C, and the bounds of their targets.
         self.direct = design.trains and not (
-            net.batch_norm or design.asks or loss.signs
+            net.batch_norm or design.custom_loss or loss.signs
         )
         self.labels_allowed = loss.labels
         self.least_target = max(loss.least, -net.largest)
@@ -185,7 +183,7 @@ cdef class Engine:
     # --- the lock ---------------------------------------------------------------------
 
     cdef int enter(self) except -1:
-        """Take the lock, or raise; every method that reads or writes buffers does."""
+        """Take the lock, or raise; every method that uses the buffers calls it."""
         if not enter_lock(&self.lock, PyThread_get_thread_ident()):
             raise RuntimeError(
                 "this network is in use by another thread; "
@@ -193,7 +191,7 @@ cdef class Engine:
             )
         if self.in_custom_loss:
             leave_lock(&self.lock)
-            raise RuntimeError("this network is in use by the step that asks its loss")
+            raise RuntimeError("this network is in use by the step that calls its loss")
         return 0
 
     cdef void leave(self) noexcept:
@@ -209,14 +207,14 @@ cdef class Engine:
     # --- settings ---------------------------------------------------------------------
 
     def use(self, state):
-        """Train this state from here on, by its optimizer and its frozen layers.
+        """Replace the state, with its optimizer, factors and frozen layers.
 
-        All that can fail comes first: if it raises, nothing has changed.
+        Everything that can fail comes first: if it raises, nothing has changed.
 
         Raises
         ------
         ValueError, TypeError
-            If an array has not the dtype and the size that the design gives it.
+            If an array does not have the dtype and the shape of the design.
         """
         cdef Py_ssize_t i
         cdef optimizer_t *groups = NULL
@@ -239,10 +237,9 @@ cdef class Engine:
         elif optimizer.states:
             raise ValueError(f"optimizer arrays must be there for {optimizer}")
         with self:
-            if optimizer.rule in self.kernels.RULES:
-                groups = new_groups(net, self.kernels.RULES, optimizer, state.factors,
-                                    layout.state_stride)
-            # From here on nothing fails, and no Python code runs.
+            if optimizer.rule in kernels.RULES:
+                groups = new_groups(net, optimizer, state.factors, layout.state_stride)
+            # From here on nothing can fail, and no Python code runs.
             self.at_once = self.direct and groups != NULL
             if groups != NULL:
                 use_groups(net, groups)
@@ -258,18 +255,19 @@ cdef class Engine:
 
     @property
     def accumulate(self):
-        """Mini-batches of `run` that make one step; gradients that wait are forgotten
-        when it is assigned.
+        """Mini-batches that make one step of `run`; assigning it drops gradients that
+        wait for a step.
         """
         return self.net.accumulate
 
     @accumulate.setter
     def accumulate(self, Py_ssize_t mini_batches):
         net = &self.net
-        if mini_batches != net.accumulate:
-            self.blocks = []
-        net.accumulate = mini_batches
-        memset(&net.sums, 0, sizeof(sums_t))
+        with self:
+            if mini_batches != net.accumulate:
+                self.blocks = []
+            net.accumulate = mini_batches
+            memset(&net.sums, 0, sizeof(sums_t))
 
     @property
     def lr(self):
@@ -278,7 +276,9 @@ cdef class Engine:
 
     @lr.setter
     def lr(self, double lr):
+        self.enter()
         self.net.lr = lr
+        self.leave()
 
     @property
     def n_threads(self):
@@ -286,9 +286,10 @@ cdef class Engine:
         return self.net.n_threads
 
     def use_threads(self, int n_threads, Py_ssize_t work=WORK):
-        """Up to so many, one for every so many multiply-adds of a step."""
-        self.net.n_threads, self.net.work = n_threads, work
-        self.drop_workspace()  # it has room for each
+        """At most `n_threads`, and one for every `work` multiply-adds of a step."""
+        with self:
+            self.net.n_threads, self.net.work = n_threads, work
+            self.drop_workspace()  # its size depends on the number of threads
 
     # --- scratch memory ---------------------------------------------------------------
 
@@ -298,9 +299,9 @@ cdef class Engine:
         self.workspace = None
 
     cdef inline int reserve(self, Py_ssize_t n, bint gathers=False) except -1:
-        """A workspace for mini-batches of n rows, kept until a larger one is needed.
+        """Make the workspace large enough for mini-batches of n rows.
 
-        `gathers` asks for room to copy rows of X together.
+        With `gathers` it has memory for copies of the rows of X, in another order.
         """
         gathers |= self.net.input_noise > 0
         if n > self.capacity or (gathers and not self.gathers):
@@ -308,9 +309,9 @@ cdef class Engine:
         return 0
 
     cdef int grow_workspace(self, Py_ssize_t n, bint gathers) except -1:
-        """Another workspace; none, if there is no memory for it.
+        """Allocate a larger workspace; after a MemoryError there is none.
 
-        The old one goes first: both together may be too large.
+        The old one is released first: both together may be too large.
         """
         self.drop_workspace()
         workspace = aligned_zeros(carve(&self.net, NULL, n, gathers), np.uint8)
@@ -319,7 +320,7 @@ cdef class Engine:
         return 0
 
     cdef int reserve_blocks(self, Py_ssize_t batches) except -1:
-        """Memory for the gradients that are stored in so many more mini-batches."""
+        """Allocate the blocks that the next `batches` mini-batches store into."""
         net = &self.net
         cdef Py_ssize_t count = 0, last = net.accumulate
         if net.accumulate > 1:
@@ -335,9 +336,9 @@ cdef class Engine:
         return 0
 
     def tape_size(self, Py_ssize_t n, bint everything=False):
-        """Bytes of a tape's memory, and for each layer where what begins in it."""
+        """Bytes of a tape's memory, and the offsets of each layer's arrays in it."""
         cdef Py_ssize_t l, size
-        cdef size_t start = ALIGNMENT  # any place but NULL
+        cdef size_t start = ALIGNMENT  # any address but NULL
         cdef memory_t *tape = <memory_t *>PyMem_Calloc(self.net.L, sizeof(memory_t))
         if tape == NULL:
             raise MemoryError()
@@ -350,7 +351,7 @@ cdef class Engine:
     cdef memory_t *new_tape(
         self, memory, Py_ssize_t n, bint everything=False,
     ) except NULL:
-        """Where the parts of a tape lie, and else of the workspace; to be freed."""
+        """Pointers into a tape, and into the workspace for the rest; to be freed."""
         self.reserve(n)
         cdef Py_ssize_t size = self.net.L * sizeof(memory_t)
         cdef char *start = address(memory, PyBUF_WRITABLE)
@@ -379,7 +380,7 @@ cdef class Engine:
         return task
 
     cdef int run_task(self, job_t job, task_t *task) except -1:
-        """Have the job done by as many workers as it is worth."""
+        """Run a job by as many workers as its work pays for."""
         net = &self.net
         cdef bint many = task.data.n - task.first > task.rows
         cdef int workers = worker_count(
@@ -397,8 +398,8 @@ cdef class Engine:
     cdef int run_slices(self, task_t *task, progress=None) except -1:
         """`walk` in slices of time to the end, or until a loss or X is not finite.
 
-        Before each slice signals are handled, and after each ``progress(rows done)`` is
-        called: both may raise, and use this engine.
+        Signals are handled before each slice, and ``progress(rows done)`` is called
+        after each: both may raise, and may use this engine.
         """
         net = &self.net
         cdef Py_ssize_t most = task.most
@@ -410,7 +411,7 @@ cdef class Engine:
             self.reserve(most_rows(task), gathers)
             if task.what == TRAIN:
                 total, divisor = task.sums.total, task.sums.divisor
-                task.sums = net.sums  # with the gradients that wait
+                task.sums = net.sums  # with the accumulated gradients
                 task.sums.total, task.sums.divisor = total, divisor
                 task.sums.accumulate, task.sums.steps = net.accumulate, 0
                 self.reserve_blocks((task.data.n - task.first - 1) // task.rows + 1)
@@ -429,14 +430,14 @@ cdef class Engine:
                 return 0
 
     cdef int raise_failure(self) except -1:
-        """Raise what a loss in Python has raised."""
+        """Raise the error of a loss in Python, if there was one."""
         if self.failure is not None:
             failure, self.failure, self.net.failed = self.failure, None, False
             raise failure
         return 0
 
     cdef task_t whole_task(self) except *:
-        """Of all parameters, without a mini-batch."""
+        """A task on all parameters, without a mini-batch."""
         cdef task_t task
         memset(&task, 0, sizeof(task_t))
         task.net, task.what = &self.net, TRAIN
@@ -449,7 +450,7 @@ cdef class Engine:
     def predict(self, X, out, bint checks_X):
         """out = a[L] for a[0] = X.
 
-        False, with `out` half written, where X is checked and not finite.
+        Returns False, with `out` half written, if X is checked and not finite.
         """
         cdef task_t task = self.new_task(PREDICT, X)
         task.checks_X = checks_X
@@ -460,7 +461,7 @@ cdef class Engine:
         return bool(task.finite)
 
     def evaluate(self, X, y, weight):
-        """The sum of w E, and that of w, which its mean is over."""
+        """sum(w E) and sum(w); their quotient is the mean loss."""
         cdef task_t task = self.new_task(EVALUATE, X, y, weight)
         task.rows = AT_ONCE
         with self:
@@ -475,7 +476,7 @@ cdef class Engine:
         return mean_loss(&task)
 
     cdef int run_step(self, task_t *task) except -1:
-        """One step of a mini-batch; gradients that wait go on waiting."""
+        """One step from a mini-batch alone; accumulated gradients are kept."""
         task.ends = True
         task.sums.waiting = self.net.sums.waiting
         self.reserve(task.rows)
@@ -493,11 +494,11 @@ cdef class Engine:
         Parameters
         ----------
         order : int64 array (n,), or None for the rows as they lie
-        total, divisor : the sum of w E so far, and what its mean is over
-        most : mini-batches, 0 for any number
-        ends : whether gradients that wait at the last row make a step
-        rates : learning rate of every step from here on, or None for `lr`
-        progress : called with the rows done after every slice of time, if not None
+        total, divisor : the sum of w E so far, and the divisor of its mean
+        most : number of mini-batches, 0 for all that there are
+        ends : whether accumulated gradients make a step after the last row
+        rates : learning rate of each step from here on, or None for `lr`
+        progress : called with the number of rows done after each slice of time
 
         Returns
         -------
@@ -521,23 +522,23 @@ cdef class Engine:
         self, X, y, weight, bits, Py_ssize_t batch_size, double[::1] losses,
         double[::1] seconds, const double[::1] rates, arrays,
     ):
-        """Epoch after epoch, with nothing done in between, for about a slice of time.
+        """Epochs one after the other in C, for about a slice of time.
 
         Parameters
         ----------
-        bits : NumPy bit generator that shuffles the rows, used by nothing else
+        bits : NumPy bit generator for the order of the rows, used by nothing else
             meanwhile, or None for the rows as they lie
-        losses, seconds : array (epochs,), overwritten by each epoch's
-        rates : learning rate of every step from here on, or None for `lr`
-        arrays : what training changes
+        losses, seconds : array (epochs,), overwritten by those of each epoch
+        rates : learning rate of each step from here on, or None for `lr`
+        arrays : the arrays that training changes and that must stay finite
 
         Returns
         -------
         epochs, batch
-            How many epochs were finished, at least one; and the mini-batch, from 1 on,
-            at which the next one ended in a loss that was not finite, -1, -2, ... if
-            only the first, second, ... of the arrays was not, else 0.  Arrays and
-            counters are then as they were before that epoch.
+            The number of finished epochs, and why the next one failed: the number of
+            the mini-batch, from 1 on, whose loss was not finite; -1, -2, ... if the
+            first, second, ... of the arrays was not finite; else 0.  A failed epoch is
+            undone.
         """
         cdef task_t task = self.new_task(TRAIN, X, y, weight)
         cdef epochs_t epochs
@@ -579,7 +580,7 @@ cdef class Engine:
         return epochs.done, epochs.batch
 
     def flush(self):
-        """A step from the gradients that wait, if any."""
+        """A step from the accumulated gradients, if there are any."""
         cdef task_t task
         with self:
             if self.net.sums.present:
@@ -592,8 +593,8 @@ cdef class Engine:
     def apply(self, gradient, moments, Py_ssize_t n):
         """One optimizer step on all parameters from a stored gradient.
 
-        It is scaled in place where its norm is to be clipped.  `moments` are those of
-        the n rows it came from, or None.
+        It is scaled in place if its norm is clipped.  `moments` are those of its n
+        rows, or None.
         """
         cdef task_t task
         cdef char *gradient_at = address(gradient)
@@ -609,9 +610,10 @@ cdef class Engine:
     # --- derivatives ------------------------------------------------------------------
 
     def gradients(self, X, y, weight, gradient, dX, moments):
-        """The loss; its gradient by the parameters, and by X unless dX is None.
+        """The loss of a mini-batch, and its gradient by the parameters and by X.
 
-        The moments of batch norm go into `moments` unless it is None.
+        dX may be None.  The moments of the mini-batch for batch norm are written into
+        `moments` unless it is None.
         """
         cdef task_t task = self.new_task(DIFFERENTIATE, X, y, weight)
         task.gradient = address(gradient, PyBUF_WRITABLE)
@@ -620,16 +622,13 @@ cdef class Engine:
         return mean_loss(&task)
 
     def training_loss(self, X, y, weight, moments):
-        """The loss that `gradients` returns, without the derivatives.
-
-        The moments of batch norm go into `moments` unless it is None.
-        """
+        """The loss of `gradients`, without the derivatives; `moments` as there."""
         cdef task_t task = self.new_task(TRAINING_LOSS, X, y, weight)
         self.run_once(&task, moments)
         return mean_loss(&task)
 
     cdef int run_once(self, task_t *task, moments) except -1:
-        """`walk` through a single mini-batch, which leaves its moments."""
+        """`walk` through a single mini-batch; its moments are copied."""
         with self:
             self.reserve(task.rows)
             self.run_task(walk, task)
@@ -637,7 +636,7 @@ cdef class Engine:
         return 0
 
     def forward(self, X, memory):
-        """The forward pass, kept in this memory; X may get noise."""
+        """The forward pass, stored in this memory; noise is added to X in place."""
         cdef task_t task = self.new_task(PREDICT, X)
         address(X, PyBUF_WRITABLE)  # raises if it is not
         with self:
@@ -651,7 +650,7 @@ cdef class Engine:
     def backward(self, X, memory, int64_t seen, d_output, gradient, dX, moments):
         """The gradient by the parameters and by X, from dE/da[L] and a tape.
 
-        `seen` is the number of mini-batches before that of the tape.
+        `seen` is the number of mini-batches used before that of the tape.
         """
         cdef task_t task = self.new_task(DIFFERENTIATE, X)
         cdef const char *d_output_at = address(d_output)
@@ -670,11 +669,11 @@ cdef class Engine:
     def record(
         self, X, y, weight, gradient, dX, moments, memory, losses, d_output,
     ):
-        """`gradients`, with both passes kept in a tape of that size.
+        """`gradients`, with both passes stored in the memory of a tape.
 
-        X may get noise; w E of each sample goes into `losses`, float64 (n,), and the
-        derivative by what the loss takes, a[L] or z[L-1], into `d_output` (n, n_L).
-        Returns the loss, NaN if it is not finite.
+        Noise is added to X in place.  w E of each sample is written into `losses`,
+        float64 (n,), and the derivative by the loss's argument, a[L] or z[L-1], into
+        `d_output` (n, n_L).  Returns the loss, NaN if it is not finite.
         """
         cdef task_t task = self.new_task(DIFFERENTIATE, X, y, weight)
         cdef Py_ssize_t n = task.data.n
@@ -695,9 +694,9 @@ cdef class Engine:
         return mean_loss(&task)
 
     def losses(self, a, y, weight):
-        """w E of rows whose outputs and targets lie in arrays, from the loss function.
+        """w E of each row, from the loss function, given outputs and targets.
 
-        The function is called once, for a loss need not be a mean over its rows.
+        The function is called once: a loss need not be a mean over its rows.
         """
         with self:
             self.in_custom_loss = True
@@ -706,12 +705,12 @@ cdef class Engine:
             finally:
                 self.in_custom_loss = False
 
-    # --- arrays that need no conversion -----------------------------------------------
+    # --- arguments checked in C -------------------------------------------------------
 
     def step_at_once(self, X, y):
-        """`train_step` on arrays that can be used where they lie, else None.
+        """`train_step` of arrays that need no conversion.
 
-        None says only that the long way must be taken: it converts, or raises.
+        None for any others: they must be checked and converted in Python.
         """
         self.enter()
         try:
@@ -720,7 +719,7 @@ cdef class Engine:
             self.leave()
 
     def learn_one_at_once(self, x, y):
-        """`step_at_once` on a single row, with its label, its target or its targets."""
+        """`step_at_once` of a single row, with its label, its target or its targets."""
         self.enter()
         try:
             return learn_if_plain(self, x, y)
@@ -728,7 +727,7 @@ cdef class Engine:
             self.leave()
 
     def predict_at_once(self, X):
-        """The outputs for an array that can be used where it lies, else None."""
+        """The outputs of an array that needs no conversion, None for any other."""
         self.enter()
         try:
             return predict_if_plain(self, X)
@@ -736,7 +735,7 @@ cdef class Engine:
             self.leave()
 
     def predict_one_at_once(self, x, out):
-        """The outputs of a single row in `out`, of their size, else None."""
+        """`predict_at_once` of a single row, written into `out` (n_L,)."""
         self.enter()
         try:
             return predict_one_if_plain(self, x, out)

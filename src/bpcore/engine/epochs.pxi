@@ -1,4 +1,4 @@
-"""Epochs that run one after the other, without Python in between."""
+"""Epochs one after the other, without Python in between."""
 
 
 # NumPy's interface of bit generators for C (numpy/random/bitgen.h).
@@ -18,24 +18,24 @@ cdef struct copy_t:
 
 
 cdef struct epochs_t:
-    Py_ssize_t count                # at most
-    Py_ssize_t done
-    Py_ssize_t batch                # that diverged, or -1 - array that is not finite
+    Py_ssize_t count                # most epochs
+    Py_ssize_t done                 # finished epochs
+    Py_ssize_t batch                # see diverged()
     double *losses
     double *seconds
     double deadline
     int workers
-    bitgen_t *random                # NULL: in order
+    bitgen_t *random                # NULL: the rows are not shuffled
     int64_t *order                  # of the rows
-    uint64_t *words                 # random ones, of which the order is made
-    Py_ssize_t pairs
-    copy_t kept[3]                  # what training changes, as it was
+    uint64_t *words                 # random words for the order
+    Py_ssize_t pairs                # number of arrays that are copied
+    copy_t kept[3]                  # copies of them before the epoch
 
 
 cdef Py_ssize_t carve_epochs(
     char *start, epochs_t *epochs, Py_ssize_t n,
 ) noexcept nogil:
-    """Point every part into the memory at `start`; returns its size."""
+    """Set all pointers into memory at `start`; returns its size in bytes."""
     cdef Py_ssize_t i, at = 0
     if epochs.random != NULL:
         epochs.order = <int64_t *>part(start, &at, n * sizeof(int64_t))
@@ -46,7 +46,7 @@ cdef Py_ssize_t carve_epochs(
 
 
 cdef void walk_epochs(task_t *task, epochs_t *epochs) noexcept nogil:
-    """Epoch after epoch, until the time is over or one diverges."""
+    """Epochs one after the other, until the time ends or one diverges."""
     net = task.net
     cdef double start = seconds_now(), end
     cdef int64_t seen
@@ -77,7 +77,7 @@ cdef void walk_epochs(task_t *task, epochs_t *epochs) noexcept nogil:
 
 
 cdef Py_ssize_t diverged(const task_t *task, const epochs_t *epochs) noexcept nogil:
-    """The mini-batch whose loss was not finite, else -1 - array that is not, or 0."""
+    """Number of the mini-batch whose loss is not finite, or -1 - array, or 0."""
     cdef Py_ssize_t i
     net = task.net
     if not task.finite:
@@ -103,7 +103,7 @@ cdef void restore(const epochs_t *epochs) noexcept nogil:
 
 
 cdef void shuffle_rows(const epochs_t *epochs, Py_ssize_t n) noexcept nogil:
-    """A new order of the rows, if they have one."""
+    """Shuffle the rows, unless they are used as they lie."""
     cdef Py_ssize_t i
     if epochs.random != NULL:
         for i in range(n):

@@ -4,11 +4,11 @@
 cdef void evaluate_custom_loss(
     Engine engine, const batch_t *batch, const char *out, char *delta, double scale,
 ) noexcept:
-    """E and delta of a mini-batch from the loss function; NaN where it fails."""
+    """E and delta of a mini-batch from the loss function; E is NaN if it raises."""
     cdef Py_ssize_t i
     engine.in_custom_loss = True
     try:
-        answer(engine, batch, out, delta, scale)
+        call_custom_loss(engine, batch, out, delta, scale)
     except BaseException as error:
         engine.failure = error
         engine.net.failed = True
@@ -18,7 +18,7 @@ cdef void evaluate_custom_loss(
         engine.in_custom_loss = False
 
 
-cdef int answer(
+cdef int call_custom_loss(
     Engine engine, const batch_t *batch, const char *out, char *delta, double scale,
 ) except -1:
     net = &engine.net
@@ -48,7 +48,7 @@ cdef int answer(
 
 
 cdef object rows_of(const char *start, dtype, shape):
-    """A copy of what lies there: it may be kept."""
+    """A new array with a copy of the numbers at `start`; the caller may keep it."""
     size = int(np.prod(shape)) * dtype.itemsize
-    seen = PyMemoryView_FromMemory(<char *>start, size, PyBUF_SIMPLE)
-    return np.frombuffer(seen, dtype).reshape(shape).copy()
+    memory = PyMemoryView_FromMemory(<char *>start, size, PyBUF_SIMPLE)
+    return np.frombuffer(memory, dtype).reshape(shape).copy()

@@ -1,4 +1,4 @@
-"""Memory for arrays: where they begin, and their parts."""
+"""Memory for arrays: its alignment, and parts of it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-#: Bytes from which on it matters where an array begins.
+#: Bytes above which the position of an array relative to others matters.
 LARGE = 1 << 18
 
 
 def aligned_zeros(size: int, dtype: DTypeLike, at: int = 0) -> NDArray[Any]:
     """`size` zeros that begin on a cache line (64 bytes).
 
-    Large arrays begin `at` bytes past a multiple of 4096: the update walks through
-    weights and state at the same pace, which must not meet in the same cache sets.
+    Large arrays begin `at` bytes past a multiple of 4096: the update reads weights and
+    state at the same pace, and they must not lie in the same cache sets.
     """
     dtype = np.dtype(dtype)
     n_bytes = size * dtype.itemsize

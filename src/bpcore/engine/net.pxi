@@ -3,17 +3,18 @@
 
 cdef enum:
     ALIGNMENT = 64
-    # Multiply-adds of a step, for each worker, from which another one pays; and so many
-    # times that where it must be woken for this step alone (docs/decisions.md).
+    # Multiply-adds of a step for each worker: with less work another worker costs more
+    # than it gains; WAKING times that if it is woken for one step only
+    # (docs/decisions.md).
     WORK = 1_000_000
     WAKING = 8
-    # Multiply-adds of a pass: tasks of fewer keep the GIL, since releasing it takes
-    # longer; runs of such steps read the clock every CLOCK_EVERY-th time.
+    # Multiply-adds of a task below which it keeps the GIL, since releasing it takes
+    # longer; such small steps read the clock every CLOCK_EVERY-th time only.
     QUICK = 20_000
     CLOCK_EVERY = 16
-    # Rows that are predicted or evaluated at a time.
+    # Rows of a mini-batch for predictions and evaluations.
     AT_ONCE = 256
-    # Bits of the number of mini-batches that make one step together.
+    # Most blocks of accumulated gradients: the bits of a number of mini-batches.
     MOST_BLOCKS = 64
 
 
@@ -23,8 +24,8 @@ cdef struct layer_t:
     activation_t f
     normalisation_t norm
     double dropout
-    bint needs_z         # whether f' is read from z, else from f(z),
-    bint keeps_f         # and whether that is another array than a
+    bint needs_z         # whether f' is computed from z, else from f(z)
+    bint keeps_f         # whether f(z) is another array than a
     bint frozen
     Py_ssize_t W_at      # bytes from the start of a parameter-sized buffer
     Py_ssize_t b_at
@@ -32,15 +33,15 @@ cdef struct layer_t:
     Py_ssize_t running_at
 
 
-# What is kept of a layer and one mini-batch.
+# Arrays of one layer for one mini-batch.
 cdef struct memory_t:
     char *a              # (n, n_out)
-    char *f              # f(z) before units drop out: a itself, or another array
-    char *z              # NULL where it is not needed
+    char *f              # f(z) before dropout: a itself, or another array
+    char *z              # NULL if it is not needed
     char *hat            # normalised (n, n_out)
     char *inverse        # 1 / sqrt(variance + eps), (max(n, n_out),)
     char *moments        # mean and variance of the mini-batch, (2, n_out)
-    char *delta          # dE/dz, and in its place then dE/du of a normalised layer
+    char *delta          # dE/dz, overwritten by dE/du in a normalised layer
 
 
 # One mini-batch: X (n, n_0) and its targets.
@@ -54,25 +55,25 @@ cdef struct batch_t:
 cdef struct sums_t:
     double total                    # sum of w E, whose mean is total / divisor
     double divisor                  # rows, or the sum of w
-    Py_ssize_t waiting              # mini-batches whose gradients wait for a step,
-    double waiting_divisor          # the divisor of their mean,
+    Py_ssize_t waiting              # mini-batches whose gradients wait for a step
+    double waiting_divisor          # the divisor of their mean
     uint64_t present                # bit b: net.blocks[b] holds a sum of them
-    int64_t steps                   # made
-    Py_ssize_t accumulate           # mini-batches for a step
+    int64_t steps                   # steps made
+    Py_ssize_t accumulate           # mini-batches that make one step
 
 
-# A network as the workers see it: nothing of Python but `custom_loss`.
+# A network as the workers use it: no Python object but `custom_loss`.
 cdef struct net_t:
     const kernel_table *k
-    Py_ssize_t L, widest, size      # layers, units of the widest, parameters
+    Py_ssize_t L, widest, size      # layers, units of the widest layer, parameters
     layer_t *layers
     loss_t loss
     double loss_setting
     bint loss_takes_z
-    activation_t f_last             # what the loss takes is f_last(z[L-1])
-    void *custom_loss               # the Engine, where the loss is a Python function
-    bint failed                     # which raised an error
-    double largest                  # finite number of the dtype
+    activation_t f_last             # the loss is computed from f_last(z[L-1])
+    void *custom_loss               # the Engine if the loss is a Python function
+    bint failed                     # whether that function raised an error
+    double largest                  # largest finite number of the dtype
     char *parameters
     char *state
     char *folded                    # parameters without batch norm
@@ -80,31 +81,31 @@ cdef struct net_t:
     # Training.
     optimizer_t *groups             # of W[0], b[0], W[1], b[1], ...
     double lr, prepared_lr
-    bint timed                      # whether a step depends on its number
-    double max_norm, clip_norm      # 0: none
-    Py_ssize_t lowest               # layer that is not frozen
-    Py_ssize_t accumulate           # mini-batches for a step
-    bint by_weights                 # a mini-batch's divisor is its sum of w, not rows
-    bint batch_norm                 # of a layer: no mini-batch is a row alone
-    int64_t *steps                  # made by the optimizer,
-    int64_t *seen                   # mini-batches used,
-    int64_t *layer_steps            # steps made on each layer
-    uint64_t seed                   # of what is random while training
+    bint timed                      # whether a step depends on its number, as Adam's
+    double max_norm, clip_norm      # 0: no limit
+    Py_ssize_t lowest               # the lowest layer that is not frozen
+    Py_ssize_t accumulate           # mini-batches that make one step
+    bint by_weights                 # the divisor of a mean loss is sum(w), not rows
+    bint batch_norm                 # in any layer: then a mini-batch has two rows
+    int64_t *steps                  # number of steps of the optimizer
+    int64_t *seen                   # number of mini-batches used
+    int64_t *layer_steps            # number of steps of each layer
+    uint64_t seed                   # of dropout and noise
     double input_noise
-    bint draws                      # whether anything is random while training
+    bint draws                      # whether there is dropout or noise
     sums_t sums
     # The workspace.
-    memory_t *memory                # whose layers take turns at two deltas
+    memory_t *memory                # layer by layer; two deltas serve all layers
     char *dshift
     char *dgain
     double *E
-    char *gathered                  # rows of X
+    char *gathered                  # rows of X in their order
     double *squares                 # partial sums of a norm
-    char *rooms
-    Py_ssize_t room_size
-    Py_ssize_t n_threads            # workers at most, one for every
-    Py_ssize_t work                 # multiply-adds of a step
-    # Stored gradients, of blocks of mini-batches while they wait for a step.
+    char *rooms                     # scratch memory of every worker
+    Py_ssize_t room_size            # its bytes for one worker
+    Py_ssize_t n_threads            # most workers
+    Py_ssize_t work                 # multiply-adds of a step for each worker
+    # Stored gradients: sums of accumulated mini-batches, see stored.pxi.
     char *blocks[MOST_BLOCKS]
 
 
@@ -121,31 +122,31 @@ cdef struct task_t:
     net_t *net
     what_t what
     batch_t data
-    Py_ssize_t first                # row to go on from
-    Py_ssize_t rows                 # of a mini-batch
-    Py_ssize_t most                 # mini-batches, 0 for any number
+    Py_ssize_t first                # the row to go on from
+    Py_ssize_t rows                 # rows of a mini-batch
+    Py_ssize_t most                 # number of mini-batches, 0 for all that there are
     double deadline
-    Py_ssize_t batches              # mini-batches that were made
-    bint ends                       # whether gradients that wait at the end are used
-    const double *rates             # learning rate of every step, or NULL
+    Py_ssize_t batches              # number of mini-batches done
+    bint ends                       # whether accumulated gradients make a last step
+    const double *rates             # learning rate of each step, or NULL
     Py_ssize_t n_rates
     sums_t sums
-    uint64_t key                    # of this mini-batch
-    bint finite                     # every loss, and X where it is checked
-    bint checks_X                   # whether predictions stop where X is not finite
+    uint64_t key                    # of dropout and noise of this mini-batch
+    bint finite                     # whether every loss was, and X if it is checked
+    bint checks_X                   # whether X must be finite
     bint out_of_time
     bint X_not_finite
-    char *out                       # where predictions go
-    char *gradient                  # where derivatives go
-    char *dX
+    char *out                       # for predictions
+    char *gradient                  # for derivatives by the parameters
+    char *dX                        # for derivatives by X
     memory_t *tape
 
 
-cdef int describe(net_t *net, kernels, dtype, design) except -1:
-    """Fill in what a Design says, with the offsets of its Layout in bytes."""
+cdef int describe(net_t *net, dtype, design) except -1:
+    """Fill in the fields of a Design, with the offsets of its Layout in bytes."""
     cdef Py_ssize_t l, size
     net.k = <const kernel_table *>PyCapsule_GetPointer(
-        kernels.table(dtype), "bpcore.kernel_table"
+        kernels.table(dtype.name), "bpcore.kernel_table"
     )
     net.L, size = len(design.sizes) - 1, net.k.itemsize
     net.layers = <layer_t *>PyMem_Calloc(net.L, sizeof(layer_t))
@@ -159,7 +160,7 @@ cdef int describe(net_t *net, kernels, dtype, design) except -1:
         layer.f = <activation_t><int>kernels.ACTIVATIONS[design.activations[l]]
         layer.norm = <normalisation_t><int>kernels.NORMALISATIONS[design.norms[l]]
         layer.dropout = design.dropout[l]
-        layer.needs_z, layer.keeps_f = design.of_z[l], design.keeps_f[l]
+        layer.needs_z, layer.keeps_f = design.needs_z[l], design.keeps_f[l]
         offsets = design.layout.offsets[l]
         layer.W_at, layer.b_at = offsets.W * size, offsets.b * size
         layer.gain_at, layer.running_at = offsets.gain * size, offsets.moments * size
@@ -169,7 +170,7 @@ cdef int describe(net_t *net, kernels, dtype, design) except -1:
     net.largest = np.finfo(dtype).max
     net.loss_takes_z = design.loss_takes_z
     net.f_last = IDENTITY if design.loss_takes_z else net.layers[net.L - 1].f
-    if not design.asks:
+    if not design.custom_loss:
         net.loss = <loss_t><int>kernels.LOSSES[design.loss_kernel]
         net.loss_setting = design.loss_setting
     net.input_noise, net.seed = design.input_noise, design.seed
@@ -179,11 +180,11 @@ cdef int describe(net_t *net, kernels, dtype, design) except -1:
 
 
 cdef optimizer_t *new_groups(
-    const net_t *net, rules, optimizer, lr_factors, Py_ssize_t state_apart,
+    const net_t *net, optimizer, lr_factors, Py_ssize_t state_apart,
 ) except NULL:
     """The settings of every parameter group; a layer whose factor is 0 is frozen."""
     cdef Py_ssize_t i
-    cdef dict known_rules = rules
+    cdef dict rules = kernels.RULES
     settings = optimizer.groups()
     factors = [float(factor) for factor in lr_factors]
     if len(factors) != net.L or len(settings) != 2:
@@ -196,7 +197,7 @@ cdef optimizer_t *new_groups(
         raise MemoryError()
     try:
         for i in range(2 * net.L):
-            groups[i] = optimizer_of(settings[i % 2], known_rules)
+            groups[i] = optimizer_of(settings[i % 2], rules)
             groups[i].lr_factor *= <double>factors[i // 2]
             groups[i].state_apart = state_apart
             carry_powers(&groups[i], &net.groups[i])
@@ -207,7 +208,7 @@ cdef optimizer_t *new_groups(
 
 
 cdef void use_groups(net_t *net, optimizer_t *groups) noexcept:
-    """Take the place of the groups before, with the layers that they freeze."""
+    """Replace the parameter groups, and with them the flags of frozen layers."""
     cdef Py_ssize_t l, i
     PyMem_Free(net.groups)
     net.groups, net.timed, net.lowest = groups, False, net.L

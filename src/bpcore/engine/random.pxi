@@ -1,4 +1,4 @@
-"""What is random: the order of the rows, and the keys of noise."""
+"""Random numbers: the order of the rows, and the keys of noise."""
 
 
 cdef inline uint64_t high_product(uint64_t a, uint64_t b) noexcept nogil:
@@ -19,7 +19,7 @@ cdef void swap_places(
 
 
 def shuffle(int64_t[::1] order, const uint64_t[::1] words):
-    """Fisher and Yates's shuffle of `order` in place, from one random word a place.
+    """Fisher and Yates's shuffle of `order` in place, by a random word per element.
 
     For i = n-1 .. 1: swap order[i] and order[j], j = words[i] * (i + 1) / 2^64.
 
@@ -45,8 +45,8 @@ def shuffle(int64_t[::1] order, const uint64_t[::1] words):
 def noise_key(uint64_t key, uint64_t i):
     """The key of item i of the random stream `key`.
 
-    A mini-batch is an item of the network's seed, and what drops out of layer l the
-    item l + 1 of that; its input noise is item 0.
+    A mini-batch is an item of the network's seed; the input noise of a mini-batch is
+    item 0 of its key, and the dropout of layer l is item l + 1.
 
     Examples
     --------

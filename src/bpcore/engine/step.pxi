@@ -2,7 +2,7 @@
 
 
 cdef inline char *within(char *start, Py_ssize_t at) noexcept nogil:
-    """A place in a buffer that may be missing."""
+    """The address `at` bytes into a buffer, NULL if there is no buffer."""
     return start + at if start != NULL else NULL
 
 
@@ -12,8 +12,8 @@ cdef void forward_pass(
 ) noexcept nogil:
     """a[l+1] = drop(f[l](norm(a[l] @ W[l]) + b[l])), the last of them in `out`
 
-    While training, batch norm takes the moments of the mini-batch and units drop out;
-    otherwise W[l] and b[l] are the folded ones.  The last f is given.
+    In training, batch norm uses the moments of the mini-batch and there is dropout;
+    otherwise W[l] and b[l] are the folded ones.  `f_last` is the last f.
     """
     cdef Py_ssize_t l
     cdef char *here
@@ -26,7 +26,7 @@ cdef void forward_pass(
         layer = &net.layers[l]
         here = out if l == net.L - 1 else memory[l].a
         f = f_last if l == net.L - 1 else layer.f
-        # Where z goes, if it is kept, and where f(z) goes before units drop out.
+        # The places of z, if it is stored, and of f(z) before dropout.
         z = memory[l].z if training and memory[l].z != here else NULL
         fz = memory[l].f if training and memory[l].f != memory[l].a else here
         if layer.norm == NOT_NORMALISED or (layer.norm == BATCH_NORM and not training):
@@ -52,7 +52,7 @@ cdef void forward_pass(
 
 
 cdef void fold_pass(const net_t *net, const worker_t *worker) noexcept nogil:
-    """Weights and biases that need no batch norm any more."""
+    """Fold batch norm into copies of the weights and biases, for predictions."""
     cdef Py_ssize_t l
     for l in range(net.L):
         layer = &net.layers[l]
@@ -67,7 +67,7 @@ cdef void fold_pass(const net_t *net, const worker_t *worker) noexcept nogil:
 cdef void follow_pass(
     const net_t *net, const worker_t *worker, const memory_t *memory, Py_ssize_t n,
 ) noexcept nogil:
-    """The running moments follow those of the mini-batch."""
+    """Update the running moments by those of the mini-batch."""
     cdef Py_ssize_t l
     if not net.batch_norm:
         return
@@ -87,8 +87,8 @@ cdef void backward_pass(
         delta[l-1] = (delta[l] @ W[l].T) * f'[l-1](z[l-1])    from the old W[l],
         W[l], b[l] updated in place, or dW[l], db[l] stored in `gradient`
 
-    and dX = delta[0] @ W[0].T where dX is asked for.  What `trains` leaves frozen
-    layers out, and ends with the last that is not.
+    and dX = delta[0] @ W[0].T unless dX is NULL.  If `trains`, frozen layers have no
+    gradient, and the pass ends at the lowest layer that is not frozen.
     """
     cdef Py_ssize_t l, lowest = net.lowest if trains else 0
     cdef bint stores
@@ -142,7 +142,7 @@ cdef void propagate_pass(
 ) noexcept nogil:
     """delta[l-1] = drop(delta[l] @ W[l].T) * f'[l-1](z[l-1])
 
-    Dropping commutes with every f' but softmax's, which is no product.
+    Dropout commutes with every f' but softmax's, which is no product by element.
     """
     layer = &net.layers[l]
     below = &net.layers[l - 1]
@@ -155,7 +155,7 @@ cdef void propagate_pass(
         meet(worker)
         net.k.drop(worker, here.delta, here.delta, key_of(key, l), below.dropout, n,
                    layer.n_in)
-    if apart:  # of the same rows: no need to meet
+    if apart:  # each worker has the same rows in both: no need to meet
         times_derivative_pass(net, worker, memory, l - 1, n)
 
 
@@ -188,7 +188,7 @@ cdef void descend_vectors(
 cdef void limit_pass(
     const net_t *net, const worker_t *worker, Py_ssize_t l,
 ) noexcept nogil:
-    """No unit of layer l has longer weights than max_norm, if there is one."""
+    """Limit the norm of each unit's weights in layer l to max_norm, if it is set."""
     if net.max_norm > 0:
         layer = &net.layers[l]
         meet(worker)
@@ -197,7 +197,7 @@ cdef void limit_pass(
 
 
 cdef double weight_sum(const net_t *net, const batch_t *batch) noexcept nogil:
-    """sum(w) of the rows, w the mean where each output has a weight of its own"""
+    """sum(w) of the rows; w is the mean if each output has a weight of its own"""
     cdef Py_ssize_t i, j, at, m = batch.targets.weights
     cdef double row, total = 0
     targets = &batch.targets
@@ -215,7 +215,7 @@ cdef double weight_sum(const net_t *net, const batch_t *batch) noexcept nogil:
 cdef double mean_divisor(
     const net_t *net, const batch_t *batch, double weight,
 ) noexcept nogil:
-    """What sum(w E) of a mini-batch is divided by: its rows, or sum(w)"""
+    """The divisor of sum(w E) in the mean loss: rows, or sum(w)"""
     return weight if net.by_weights else batch.n
 
 
@@ -224,9 +224,9 @@ cdef void loss_pass(
     const batch_t *batch, const char *out, bint training, double divisor,
     double *total,
 ) noexcept nogil:
-    """total += sum(w E);  delta[L-1] is that of sum(w E) / divisor
+    """total += sum(w E);  delta[L-1] is the derivative of sum(w E) / divisor
 
-    `out` is what the loss takes.
+    `out` is the argument of the loss: a[L], or z[L-1] if it includes the activation.
     """
     cdef Py_ssize_t i, n = batch.n
     cdef double scale = 1 / divisor if divisor > 0 else 0
@@ -239,7 +239,7 @@ cdef void loss_pass(
     else:
         net.k.loss(worker, net.E, delta, out, &batch.targets, scale, n, last.n_out,
                    net.loss, net.loss_setting)
-    if training and not net.loss_takes_z:  # of the same rows: no need to meet
+    if training and not net.loss_takes_z:  # on each worker's same rows: no meeting
         times_derivative_pass(net, worker, memory, net.L - 1, n)
     meet(worker)
     for i in range(n):
@@ -249,16 +249,13 @@ cdef void loss_pass(
 cdef void custom_loss_pass(
     const net_t *net, const batch_t *batch, const char *out, char *delta, double scale,
 ) noexcept nogil:
-    """E and delta from a Python function."""
+    """E and delta from a loss that is a Python function."""
     with gil:
         evaluate_custom_loss(<Engine>net.custom_loss, batch, out, delta, scale)
 
 
 cdef bint moments_fit(const net_t *net) noexcept nogil:
-    """Whether the moments of the mini-batch can be followed.
-
-    They must be finite, and so must the variance times n / (n - 1).
-    """
+    """Whether the moments of the mini-batch, and variance n / (n - 1), are finite."""
     cdef Py_ssize_t l
     if not net.batch_norm:
         return True
@@ -275,11 +272,11 @@ cdef bint step(
     net_t *net, const worker_t *worker, const batch_t *batch, uint64_t key,
     sums_t *sums, bint ends,
 ) noexcept nogil:
-    """One mini-batch of training; false, and nothing changed, if it diverges.
+    """Train on one mini-batch; false, with nothing changed, if it diverges.
 
-    It does where its loss, or a moment of batch norm, is not finite.  It is a fused
-    step, or its gradient is stored and waits for that of others.  Rows that all have
-    weight 0 make no step.
+    It diverges if its loss or a moment of batch norm is not finite.  The update is
+    fused into the backward pass, or the gradient is stored for clipping or
+    accumulation.  A mini-batch whose weights are all 0 makes no step.
     """
     cdef double loss = 0, weight = weight_sum(net, batch)
     cdef double divisor = mean_divisor(net, batch, weight)
@@ -318,7 +315,7 @@ cdef batch_t rows(
     const net_t *net, const worker_t *worker, const batch_t *data, Py_ssize_t first,
     Py_ssize_t n,
 ) noexcept nogil:
-    """n rows from `first` on; where they have an order, X is copied together."""
+    """n rows from `first` on; rows of X in another order are copied together."""
     cdef Py_ssize_t i, start, end, size = net.layers[0].n_in * net.k.itemsize
     cdef batch_t batch = data[0]
     batch.n = n
@@ -345,7 +342,7 @@ cdef batch_t rows(
 cdef void add_noise(
     const net_t *net, const worker_t *worker, batch_t *batch, uint64_t key,
 ) noexcept nogil:
-    """X with gaussian noise, in a place of its own."""
+    """X plus gaussian noise, in another array."""
     net.k.add_noise(worker, net.gathered, batch.X, key_of(key, 0), net.input_noise,
                     batch.n, net.layers[0].n_in)
     batch.X = net.gathered

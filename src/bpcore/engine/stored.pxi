@@ -1,4 +1,4 @@
-"""Steps from stored gradients: of one mini-batch, or of those that wait for one."""
+"""Steps from stored gradients: of one mini-batch, or accumulated over several."""
 
 
 cdef void clip_pass(
@@ -38,14 +38,14 @@ cdef void step_from_stored(
     const net_t *net, const worker_t *worker, char *gradient, double scale,
     sums_t *sums,
 ) noexcept nogil:
-    """A step from `scale` times a stored gradient, clipped."""
+    """A step from a stored gradient times `scale`, clipped by norm."""
     clip_pass(net, worker, gradient, scale)
     descend_pass(net, worker, gradient)
     sums.steps += 1
 
 
 cdef void clear_frozen(const net_t *net, char *gradient) noexcept nogil:
-    """Zeros for the frozen layers, whose gradient is not computed."""
+    """Set the gradient of the frozen layers to 0: it is not computed."""
     cdef Py_ssize_t l, end
     for l in range(net.L):
         if net.layers[l].frozen:
@@ -55,7 +55,7 @@ cdef void clear_frozen(const net_t *net, char *gradient) noexcept nogil:
             memset(gradient + net.layers[l].W_at, 0, end - net.layers[l].W_at)
 
 
-# --- gradients that wait --------------------------------------------------------------
+# --- accumulated gradients ------------------------------------------------------------
 #
 # The gradient of a step of m mini-batches is the sum of theirs, as a binary tree over
 # their numbers 0 .. m-1:
@@ -63,14 +63,14 @@ cdef void clear_frozen(const net_t *net, char *gradient) noexcept nogil:
 #     S(0, i) = gradient of mini-batch i
 #     S(j, i) = S(j-1, 2i) + S(j-1, 2i+1)      of mini-batches i 2^j .. (i+1) 2^j - 1
 #
-# in which what is missing adds nothing: mini-batches from m on, and those whose weights
-# are all 0.  After i mini-batches the blocks that wait are those of the ones in i, from
-# the highest on: a binary counter.  They lie one after the other in net.blocks, where a
-# sum takes the place of its left half.
+# where missing terms add nothing: mini-batches from m on, and those whose weights are
+# all 0.  After i mini-batches there is one partial sum for each bit 1 of i, the highest
+# bit first, as in a binary counter.  They lie one after the other in net.blocks; a sum
+# overwrites its left half.
 
 
 cdef inline int ones(uint64_t i) noexcept nogil:
-    """How many bits of i are set."""
+    """The number of bits 1 in i."""
     cdef int count = 0
     while i:
         i &= i - 1
@@ -79,7 +79,7 @@ cdef inline int ones(uint64_t i) noexcept nogil:
 
 
 cdef inline int bit_length(uint64_t i) noexcept nogil:
-    """The number of the highest bit of i that is set, from 1; 0 of 0."""
+    """The number of bits of i without leading zeros; 0 for 0."""
     cdef int count = 0
     while i >> count:
         count += 1
@@ -89,9 +89,9 @@ cdef inline int bit_length(uint64_t i) noexcept nogil:
 cdef void join_blocks(
     const net_t *net, const worker_t *worker, sums_t *sums, int right,
 ) noexcept nogil:
-    """blocks[right - 1] += blocks[right], of which either may be missing.
+    """blocks[right - 1] += blocks[right], where a missing block counts as 0.
 
-    Each worker adds the same elements every time: no need to meet in between.
+    Each worker adds the same elements in every call, so they need not meet in between.
     """
     cdef Py_ssize_t first, end, size = net.k.itemsize
     cdef uint64_t has_left = <uint64_t>1 << (right - 1), has_right = has_left << 1
@@ -108,11 +108,11 @@ cdef void join_blocks(
 cdef void wait_pass(
     const net_t *net, const worker_t *worker, sums_t *sums, int block, bint present,
 ) noexcept nogil:
-    """One more mini-batch, whose gradient lies in `block`, waits for a step."""
+    """Accumulate one more mini-batch; its gradient lies in `block` if `present`."""
     cdef Py_ssize_t i = sums.waiting
     if present:
         sums.present |= <uint64_t>1 << block
-    while i & 1:  # it ends a block: the one before it is the left half
+    while i & 1:  # the last block is complete: add it to its left half
         join_blocks(net, worker, sums, block)
         block -= 1
         i >>= 1
@@ -123,7 +123,7 @@ cdef void wait_pass(
 cdef void flush_pass(
     const net_t *net, const worker_t *worker, sums_t *sums,
 ) noexcept nogil:
-    """A step from all gradients that wait, if there are any."""
+    """A step from the accumulated gradients, if there are any."""
     cdef int block
     for block in range(ones(sums.waiting) - 1, 0, -1):
         join_blocks(net, worker, sums, block)

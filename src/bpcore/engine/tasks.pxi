@@ -1,10 +1,10 @@
-"""What the workers of a task do, each its share of every kernel."""
+"""The work of each worker of a task; a worker does its part of every kernel's work."""
 
 
 cdef inline void prepare(
     net_t *net, const task_t *task, int64_t steps,
 ) noexcept nogil:
-    """Prepare the optimizer for the step after so many of this task."""
+    """Prepare the optimizer for the next step, after `steps` steps of this task."""
     cdef double lr = net.lr
     if task.rates != NULL:
         lr = task.rates[min(steps, task.n_rates - 1)]
@@ -13,7 +13,7 @@ cdef inline void prepare(
 
 
 cdef void prepare_groups(net_t *net, double lr, int64_t steps) noexcept nogil:
-    """Every group's numbers for that learning rate and step."""
+    """Compute the numbers of every parameter group that depend on rate and step."""
     cdef Py_ssize_t i
     for i in range(2 * net.L):
         if not net.layers[i // 2].frozen:
@@ -22,7 +22,7 @@ cdef void prepare_groups(net_t *net, double lr, int64_t steps) noexcept nogil:
 
 
 cdef void count_steps(net_t *net, int64_t steps) noexcept nogil:
-    """The optimizer has made so many more steps on every layer that is not frozen."""
+    """Add to the counts of steps: of all, and of every layer that is not frozen."""
     cdef Py_ssize_t l
     net.steps[0] += steps
     for l in range(net.L):
@@ -31,7 +31,7 @@ cdef void count_steps(net_t *net, int64_t steps) noexcept nogil:
 
 
 cdef Py_ssize_t batch_rows(const task_t *task, Py_ssize_t first) noexcept nogil:
-    """Rows of the mini-batch that begins at row `first`."""
+    """The number of rows of the mini-batch that begins at row `first`."""
     cdef Py_ssize_t left = task.data.n - first
     if task.what == TRAIN and task.net.batch_norm and left == task.rows + 1:
         return left
@@ -39,7 +39,7 @@ cdef Py_ssize_t batch_rows(const task_t *task, Py_ssize_t first) noexcept nogil:
 
 
 cdef Py_ssize_t most_rows(const task_t *task) noexcept nogil:
-    """Rows of the largest mini-batch."""
+    """The number of rows of the largest mini-batch."""
     cdef bint joined = task.what == TRAIN and task.net.batch_norm
     return min(task.rows, task.data.n - joined) + joined
 
@@ -47,8 +47,8 @@ cdef Py_ssize_t most_rows(const task_t *task) noexcept nogil:
 cdef void walk(void *task_, const worker_t *worker) noexcept nogil:
     """Mini-batch after mini-batch from row `first` on, until the rows or the time end.
 
-    The sums are one chain of additions each, which every worker does for itself: no bit
-    depends on when the time was used up.
+    Each sum is one chain of additions, which every worker computes for itself, so that
+    no bit depends on when the time ended.
     """
     task = <task_t *>task_
     net = task.net
@@ -118,7 +118,7 @@ cdef void walk(void *task_, const worker_t *worker) noexcept nogil:
 cdef void check_X(
     task_t *task, const worker_t *worker, const batch_t *batch,
 ) noexcept nogil:
-    """Note if X is not finite, a mini-batch at a time: it is in a near cache then."""
+    """Set X_not_finite if X is not; called for each mini-batch, just before its use."""
     net = task.net
     cdef Py_ssize_t first, end, n_in = net.layers[0].n_in
     share(worker, batch.n, 1, &first, &end)
@@ -135,7 +135,7 @@ cdef double mean_loss(const task_t *task) noexcept nogil:
 
 
 cdef void tape_forward(void *task_, const worker_t *worker) noexcept nogil:
-    """The forward pass, with all of it kept in the tape; X may get noise."""
+    """The forward pass, stored in the tape; noise is added to X in place."""
     task = <task_t *>task_
     net = task.net
     last = &net.layers[net.L - 1]
@@ -145,7 +145,7 @@ cdef void tape_forward(void *task_, const worker_t *worker) noexcept nogil:
 
 
 cdef void tape_backward(void *task_, const worker_t *worker) noexcept nogil:
-    """All derivatives from dE/da[L], which lies in the last delta, and the tape."""
+    """All derivatives, from the tape and dE/da[L], which lies in its last delta."""
     task = <task_t *>task_
     net = task.net
     times_derivative_pass(net, worker, task.tape, net.L - 1, task.data.n)
@@ -155,7 +155,7 @@ cdef void tape_backward(void *task_, const worker_t *worker) noexcept nogil:
 
 
 cdef void record(void *task_, const worker_t *worker) noexcept nogil:
-    """Both passes, with all of it kept in the tape; X may get noise."""
+    """Both passes, stored in the tape; noise is added to X in place."""
     task = <task_t *>task_
     net = task.net
     last = &net.layers[net.L - 1]
@@ -183,7 +183,7 @@ cdef void record(void *task_, const worker_t *worker) noexcept nogil:
 
 
 cdef void add_noise_in_place(task_t *task, const worker_t *worker) noexcept nogil:
-    """X, which is the caller's to write, as training sees it."""
+    """Add the noise of training to X in place."""
     net = task.net
     if net.input_noise > 0:
         net.k.add_noise(worker, <char *>task.data.X, task.data.X, key_of(task.key, 0),
@@ -203,7 +203,7 @@ cdef void descend(void *task_, const worker_t *worker) noexcept nogil:
 
 
 cdef void flush_waiting(void *task_, const worker_t *worker) noexcept nogil:
-    """A step from the gradients that wait."""
+    """A step from the accumulated gradients."""
     task = <task_t *>task_
     net = task.net
     cdef sums_t sums = task.sums
@@ -214,7 +214,7 @@ cdef void flush_waiting(void *task_, const worker_t *worker) noexcept nogil:
 
 
 cdef void follow_stored(net_t *net, const char *moments, Py_ssize_t n) noexcept:
-    """The running moments follow stored ones of n rows."""
+    """Update the running moments by stored moments of n rows."""
     cdef Py_ssize_t l
     cdef worker_t alone
     memset(&alone, 0, sizeof(worker_t))
@@ -227,7 +227,7 @@ cdef void follow_stored(net_t *net, const char *moments, Py_ssize_t n) noexcept:
 
 
 cdef int copy_moments(net_t *net, const memory_t *memory, moments) except -1:
-    """The moments of a mini-batch into an array, unless that is None."""
+    """Copy the moments of a mini-batch into an array, unless it is None."""
     cdef Py_ssize_t l
     if moments is None:
         return 0

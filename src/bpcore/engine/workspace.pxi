@@ -1,10 +1,10 @@
-"""Where everything lies in the workspace of a network and in a tape."""
+"""The places of all arrays in the workspace of a network and in a tape."""
 
 
 cdef int worker_count(
     const net_t *net, what_t what, Py_ssize_t rows, bint many,
 ) noexcept nogil:
-    """How many workers mini-batches of so many rows are worth, one or many."""
+    """The number of workers for one mini-batch, or `many`, of that number of rows."""
     cdef Py_ssize_t products = 3 if what in (TRAIN, DIFFERENTIATE) else 1
     cdef Py_ssize_t least = net.work if many else WAKING * net.work
     cdef Py_ssize_t work = products * rows * net.size
@@ -14,7 +14,7 @@ cdef int worker_count(
 cdef Py_ssize_t carve(
     net_t *net, char *start, Py_ssize_t n, bint gathers,
 ) noexcept nogil:
-    """Point every part into the workspace at `start`; returns its size."""
+    """Set all pointers into a workspace at `start`; returns its size in bytes."""
     cdef Py_ssize_t l, size = net.k.itemsize, room
     cdef Py_ssize_t at = carve_memory(net, net.memory, start, n, False)
     cdef char *deltas[2]
@@ -42,8 +42,7 @@ cdef Py_ssize_t carve(
 cdef Py_ssize_t carve_memory(
     const net_t *net, memory_t *memory, char *start, Py_ssize_t n, bint everything,
 ) noexcept nogil:
-    """The part of it for one mini-batch: what backpropagation reads, or everything.
-    """
+    """Set the pointers of each layer: all arrays, or those that training needs."""
     cdef Py_ssize_t l, at = 0, size = net.k.itemsize, rows
     for l in range(net.L):
         layer = &net.layers[l]
@@ -64,7 +63,7 @@ cdef Py_ssize_t carve_memory(
 
 
 cdef dict places(const memory_t *memory, size_t start):
-    """Where each part of a layer that there is begins, in bytes from `start`."""
+    """The offsets of a layer's arrays from `start` in bytes, by name."""
     found = {
         "a": <size_t>memory.a, "f": <size_t>memory.f, "z": <size_t>memory.z,
         "hat": <size_t>memory.hat, "inverse": <size_t>memory.inverse,

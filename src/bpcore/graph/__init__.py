@@ -12,8 +12,8 @@ it too: ``np.exp(a)`` is ``graph.exp(a)``.  Each `Edge` has its local derivative
 network is a node as well: ``net.node(x)`` runs its kernels forward and backward, and
 stores the gradients by its parameters in ``net.stored_gradients``.
 
-It is for reading, for losses of one's own, and as a check that shares no line with the
-kernels; not for speed.  In the source, each file importing only from those below it::
+It is meant for learning, for custom losses, and as a check that shares no code with the
+kernels; it is slow.  Each file of the source imports only from those below it::
 
     network           a network as an operation
     functions         exp, sum, ...: of variables, arrays and numbers
@@ -25,7 +25,7 @@ kernels; not for speed.  In the source, each file importing only from those belo
     evaluate          operations on variables, arrays and numbers
     numpy_functions   NumPy's functions that are operations
     operations        the table of operations: value and derivatives, arrays in and out
-    base              Node, one array and how it was computed, and Operation
+    base              Node, an array with its operation and operands; Operation
 """
 
 from bpcore.graph.edge import Edge

@@ -1,4 +1,4 @@
-"""The backward pass: from a result back to everything it was computed from."""
+"""The backward pass: from a result back to all variables that it depends on."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from bpcore.graph.base import Array, V
 
 
 def in_order(J: V, left_out: Callable[[V], bool] | None = None) -> list[V]:
-    """Everything J was computed from, and J, each after its operands.
+    """J and all variables that it depends on, each after its operands.
 
-    Variables that are `left_out` are not among them, nor is what only they were
-    computed from.
+    Variables for which ``left_out`` is true are omitted, as are those that only they
+    depend on.
 
     Examples
     --------
@@ -49,7 +49,7 @@ def sources(x: V) -> list[V]:
 
 @own_errstate
 def backpropagate(J: V, seed: Array) -> None:
-    """dJ by everything it was computed from into ``grad``; the seed is that by J.
+    """Set ``grad`` of J and all variables that it depends on; `seed` is that of J.
 
     Networks get their stored gradients.  Nothing changes if an operation raises.
     """
@@ -72,6 +72,6 @@ def backpropagate(J: V, seed: Array) -> None:
         kind.finish([each for each in operations if type(each) is kind], loss)
     J.node.began = object()
     for x, g in gradients.items():
-        # An array of its own: g may be a view of another, or of one repeated number.
+        # Copied, since g may be a view of another array, or of one repeated number.
         x.node.grad = np.array(g)
         x.node.reached_by = J.node.began

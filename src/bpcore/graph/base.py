@@ -1,4 +1,4 @@
-"""Node and Operation: what the files of this package share."""
+"""Node and Operation: the classes on which this package is built."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Operation(ABC):
     Attributes
     ----------
     written : str
-        How the result is written: a format with a place for each operand, and one
-        for the options.
+        The notation: a format string with a place for each operand, and one for the
+        options.
     value : callable
-        The result, of the operands and the options.
+        Computes the result from the operands and the options.
     is_network : bool
         Whether the result is the output of a network.
     """
@@ -41,7 +41,10 @@ class Operation(ABC):
 
     @staticmethod
     def finish(operations: Sequence[Any], loss: float | None) -> None:
-        """End a backward pass that began at `loss`, for all operations of one class."""
+        """Called at the end of a backward pass, with all operations of this class.
+
+        `loss` is the value at which the pass began, if that is one number.
+        """
 
     def derivative_shape(self, v: Array, x: Array) -> tuple[int, ...]:
         """The shape of `derivative` by operand x."""
@@ -60,26 +63,26 @@ class Operation(ABC):
 
 @dataclass(eq=False, repr=False, slots=True)
 class Node:
-    """One array of a graph, and how it was computed: an open record.
+    """One array of a graph, with the operation and the operands that gave it.
 
     Attributes
     ----------
     value : array
     name : str or None
     operation : Operation or None
-        What computed the value; None of a leaf.
+        The operation that computed the value; None for a leaf.
     operands : tuple
-        What it was computed from: variables, and arrays that are constants.
+        Variables, and arrays that are constants.
     values : tuple of arrays
-        The operands' values at that time.
+        The values of the operands at that time.
     options : dict
         Axes, an index, a shape.
     grad : array or None
         dJ by the value, of the last backward pass that reached it.
     began, reached_by : object
-        Tokens of backward passes: the last that began here, and the one of `grad`.
+        Identity of the last backward pass that began here, and of that of `grad`.
     record : callable or None
-        A weak reference to the `Record` that the node is pickled in.
+        A weak reference to the `Record` in which the node is being pickled.
     """
 
     value: Array
@@ -95,10 +98,10 @@ class Node:
 
 
 class Vertex:
-    """What has a node: the base class of `Variable`.
+    """Base class of `Variable`: an object with a node.
 
-    Nodes refer to variables and not to each other, so that a variable stays the same
-    object wherever it is met in a graph.
+    The operands of a node are variables and not nodes, so that a variable is the same
+    object everywhere in a graph.
     """
 
     __slots__ = ("node",)

@@ -1,9 +1,9 @@
 """Copies and pickles of a graph of any depth, without recursion.
 
-``copy.deepcopy`` and ``pickle`` go from an object into what it refers to, so a chain of
-thousands of variables, each referring to the one before, would exceed the interpreter's
-stack.  Here the variables of a graph are first put in order, each after its operands;
-then they are copied or written one after the other.
+``copy.deepcopy`` and ``pickle`` recurse into the objects that an object refers to, so a
+chain of thousands of variables would exceed the interpreter's stack.  Here the
+variables of a graph are first put in order, each after its operands, then copied or
+written one after the other.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ Contents = tuple[dict[str, Any], dict[str, Any]]
 
 
 class Record:
-    """Variables as they are pickled: in order, operands by their position in it.
+    """The variables of a pickle in order; operands are positions in that order.
 
     A variable is pickled as ``recorded(record, position)``.  In one call of
-    ``pickle.dump`` all variables of a graph share a record, however many of them are
-    pickled and whichever comes first: a record lives as long as the pickler, and a node
-    refers to the living record that has it.  What is computed from variables of one
-    record gets another record, that refers to those.
+    ``pickle.dump`` all variables of a graph share a record, in whatever order they are
+    pickled: a record exists as long as the pickler, and its nodes refer to it by weak
+    references.  Variables computed from those of one record get another record, which
+    refers to the first.
     """
 
     positions: dict[Vertex, int]
@@ -57,7 +57,7 @@ class Record:
 
 
 def record_of(x: Vertex) -> Record:
-    """The living record that has x, or a new one of x and what it came from."""
+    """The existing record of x, or a new one of x and all that it depends on."""
     record = living_record(x)
     if record is None:
         record = Record(())
@@ -70,18 +70,18 @@ def record_of(x: Vertex) -> Record:
 
 
 def living_record(x: Vertex) -> Record | None:
-    """The record that has x, while something is being pickled."""
+    """The record of x while it is being pickled, else None."""
     return None if x.node.record is None else x.node.record()
 
 
 def reduced(x: Vertex) -> tuple[Any, ...]:
-    """What ``__reduce__`` of a variable returns."""
+    """The value of ``Variable.__reduce__``."""
     record = record_of(x)
     return recorded, (record, record.positions[x])
 
 
 def recorded(record: Record, position: int) -> Vertex:
-    """One variable of a record, where it is unpickled."""
+    """One variable of a record, when it is unpickled."""
     return record.variables[position]
 
 
@@ -104,7 +104,7 @@ def fill(x: Vertex, node: Node, attributes: dict[str, Any]) -> None:
 
 
 def shallow_copy(x: V) -> V:
-    """Another variable with the same attributes."""
+    """A new variable with the same attributes."""
     other = type(x).__new__(type(x))
     node, attributes = contents_of(x)
     fill(other, Node(**node), attributes)
@@ -112,7 +112,7 @@ def shallow_copy(x: V) -> V:
 
 
 def deep_copy(x: V, memo: dict[int, Any]) -> V:
-    """A copy of x and of everything it was computed from; `memo` has those made."""
+    """A copy of x and all that it depends on; `memo` has the copies made before."""
     order = in_order(x, lambda other: id(other) in memo)
     for each in order:
         memo[id(each)] = type(each).__new__(type(each))

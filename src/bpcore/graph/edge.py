@@ -1,4 +1,4 @@
-"""Edge: what one variable contributes to another directly."""
+"""Edge: the local derivative of an operation by one of its operands."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bpcore.graph.base import Array, Operation, V
 
 @dataclass(frozen=True, eq=False)
 class Edge(Generic[V]):
-    """What one variable contributes to another directly.
+    """The connection of a result with one of its operands.
 
     Attributes
     ----------
@@ -30,7 +30,7 @@ class Edge(Generic[V]):
 
     source: V
     target: V
-    #: Which operand it is.
+    #: Index of the operand.
     position: int = field(default=0, repr=False)
 
     @property
@@ -38,10 +38,10 @@ class Edge(Generic[V]):
     def derivative(self) -> Array:
         """The local derivative d target / d source.
 
-        For an elementwise operation that of each element, in the shape of the target.
-        For the others (products, reductions, indexing, networks) the whole Jacobian,
-        ``target.shape + source.shape``: computed anew each time by one backward pass of
-        the operation for each element of the target.
+        For an elementwise operation it has the derivative of each element, in the shape
+        of the target.  For the others (products, reductions, indexing, networks) it is
+        the whole Jacobian, ``target.shape + source.shape``, computed anew in each call
+        by one backward pass of the operation for each element of the target.
 
         Raises
         ------
@@ -56,7 +56,7 @@ class Edge(Generic[V]):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of `derivative`, which is not computed for it."""
+        """The shape of `derivative`, without computing it."""
         node = self.target.node
         return self._operation.derivative_shape(node.value, node.values[self.position])
 
@@ -68,7 +68,7 @@ class Edge(Generic[V]):
 
 
 def edges(target: V) -> tuple[Edge[V], ...]:
-    """An edge from each variable that the target was computed from.
+    """An edge from each operand of the target that is a variable.
 
     Examples
     --------

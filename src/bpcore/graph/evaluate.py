@@ -1,4 +1,4 @@
-"""Operations on variables, arrays and numbers: their results, as nodes."""
+"""Evaluation of operations on variables, arrays and numbers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bpcore.warn import warn
 def evaluate(
     operation: Operation, operands: Sequence[Any], options: dict[str, Any]
 ) -> Node:
-    """The result of an operation.
+    """The node of the result of an operation.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def compare(function: Callable[[Any, Any], Any], x: Any, y: Any) -> Any:
 
 
 def value_of(x: Any) -> Any:
-    """The value of a variable; anything else as it is."""
+    """The value of a variable; any other object itself."""
     return x.node.value if isinstance(x, Vertex) else x
 
 
@@ -80,7 +80,10 @@ def as_value(name: str, value: ArrayLike) -> Array:
 
 
 def constant(value: Any, dtype: np.dtype[Any]) -> Array:
-    """An operand that is no variable; numbers and integers are cast to the dtype."""
+    """An operand that is not a variable, as an array.
+
+    Numbers, and arrays of other dtypes than float32 and float64, are cast to `dtype`.
+    """
     array = arrays.as_array("operand", value)
     keeps = array.ndim and array.dtype in (np.float32, np.float64)
     return array if keeps else arrays.cast(array, dtype)
@@ -89,8 +92,7 @@ def constant(value: Any, dtype: np.dtype[Any]) -> Array:
 def warn_of_pairs(operands: Sequence[Any], result: Array) -> None:
     """Warn where outputs (n, 1) of a network and targets (n,) broadcast to (n, n).
 
-    Every output is then paired with the target of every row: nothing can be learned
-    from that.
+    Every output is then paired with the target of every row, which is never intended.
     """
     for x in operands:
         if isinstance(x, Vertex) and x.node.operation and x.node.operation.is_network:

@@ -1,4 +1,4 @@
-"""A network as an operation of a graph, on the kernels that train it."""
+"""A network as an operation of a graph, computed by its kernels."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bpcore.model.state import State
 
 
 class Learner(Protocol):
-    """What a graph uses of the learner of a network."""
+    """The methods of a network's learner that a graph uses."""
 
     design: Design
 
@@ -37,7 +37,7 @@ class Learner(Protocol):
 
 
 class Network(Protocol):
-    """What a graph uses of a network."""
+    """The methods of a network that a graph uses."""
 
     @property
     def learner(self) -> Learner: ...
@@ -65,12 +65,12 @@ def network_output(network: Network, x: Variable | ArrayLike) -> Variable:
 
 
 class NetworkOperation(Operation):
-    """One forward pass of a network, with the tape that it left.
+    """One forward pass of a network, with its tape.
 
     Attributes
     ----------
     gradients : Gradients
-        Of the latest `pull`.
+        Those of the last `pull`.
     """
 
     is_network = True
@@ -132,11 +132,11 @@ def pooled_moments(layout: Layout, parts: Sequence[Gradients]) -> Array | None:
         return None
     pooled = np.empty_like(flat[0])
     moments = [layout.moments(each) for each in flat]
-    shares = np.array([len(part.input) for part in parts])
-    shares = (shares / shares.sum()).astype(pooled.dtype)[:, None]
+    rows = np.array([len(part.input) for part in parts])
+    fractions = (rows / rows.sum()).astype(pooled.dtype)[:, None]
     for out, *layer in zip(layout.moments(pooled), *moments, strict=True):
         if out is not None:
             means, variances = np.stack(layer, axis=1)
-            out[0] = (shares * means).sum(axis=0)
-            out[1] = (shares * (variances + (means - out[0]) ** 2)).sum(axis=0)
+            out[0] = (fractions * means).sum(axis=0)
+            out[1] = (fractions * (variances + (means - out[0]) ** 2)).sum(axis=0)
     return pooled

@@ -6,7 +6,7 @@ import numpy as np
 
 from bpcore.graph.operations import OPERATIONS
 
-#: Elementwise functions, by which each operation is called.
+#: Elementwise functions, and the operation of each.
 UFUNCS = {
     getattr(np, name): name
     for name in OPERATIONS

@@ -1,6 +1,6 @@
-"""The table of operations: value, how it is written, derivative by each operand.
+"""The table of operations: notation, value, and derivative by each operand.
 
-Arrays in, arrays out.  An elementwise operation has its local derivatives, element by
+They take and return arrays.  An elementwise operation has local derivatives, element by
 element::
 
     (result, *operands) -> d result / d operand
@@ -37,7 +37,7 @@ class Tabled(Operation):
     derivatives: tuple[Function, ...]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """By its name: an operation is one of a table, never another."""
+        """Pickled by its name, so that it is the operation of the table again."""
         names = (name for name, each in OPERATIONS.items() if each is self)
         return operation_named, (next(names),)
 
@@ -49,14 +49,14 @@ class Elementwise(Tabled):
         return summed_back(g * self.local(i, v, operands), operands[i].shape)
 
     def local(self, i: int, v: Array, operands: Any) -> Array:
-        """The derivative element by element, of a shape that broadcasts to v's."""
+        """The derivative of each element, in a shape that broadcasts to that of v."""
         return np.asarray(self.derivatives[i](v, *operands), v.dtype)
 
     def derivative_shape(self, v: Array, x: Array) -> tuple[int, ...]:
         return v.shape
 
     def derivative(self, i: int, v: Array, operands: Any, options: Any) -> Array:
-        """Of each element of v by the element of x that it is made of."""
+        """The derivative of each element of v by the element of x that gave it."""
         local = np.broadcast_to(self.local(i, v, operands), v.shape)
         return local.astype(operands[i].dtype)
 
@@ -97,7 +97,7 @@ def power_by_exponent(v: Array, a: Array, b: Array) -> Array:
 
 
 def extreme_derivative(v: Array, x: Array, other: Array) -> Array:
-    """1 where x is the result, 1/2 where the other is equal."""
+    """1 where x is the result, 1/2 where both operands are"""
     return np.where(x == v, np.where(other == v, 0.5, 1), 0)
 
 
@@ -155,7 +155,7 @@ def mean_back(g: Array, v: Array, x: Array, axis: Any, keepdims: bool) -> Array:
 
 
 def extreme_back(g: Array, v: Array, x: Array, axis: Any, keepdims: bool) -> Array:
-    """g for the extreme element; if there are several, each has an equal share"""
+    """g for the extreme element, divided equally if there are several"""
     extreme = x == with_axes(v, x, axis)
     shared = extreme.sum(axis=axis, keepdims=True, dtype=x.dtype)
     return np.where(extreme, with_axes(g, x, axis) / shared, 0)
@@ -189,7 +189,7 @@ def take_back(g: Array, v: Array, x: Array, index: Any) -> Array:
 
 
 def _is_basic(part: Any) -> bool:
-    """Whether this part of an index is basic: it takes no element twice."""
+    """Whether this part of an index is basic, so that no element is taken twice."""
     whole = isinstance(part, int | np.integer) and not isinstance(part, bool)
     return whole or part is None or isinstance(part, slice | EllipsisType)
 

@@ -17,7 +17,7 @@ from bpcore.show.table import ROWS, ends
 
 #: Arrays of more elements are shown as shape and norm.
 LARGEST = 8
-#: Nodes of a drawing; of more there are the first and the last.
+#: Most nodes of a drawing; of more variables it has the first and the last.
 NODES = 200
 
 
@@ -50,7 +50,7 @@ def local(edge: Edge[Any]) -> str:
 
 
 def names(order: list[V]) -> dict[V, str]:
-    """A name for each: its own, v1, v2, ..., or J for the last; none of them twice."""
+    """A unique name for each: its own, v1, v2, ..., or J for the last."""
     taken = {x.node.name for x in order}
     numbered = (name for i in itertools.count(1) if (name := f"v{i}") not in taken)
     given: dict[V, str] = {}
@@ -72,7 +72,7 @@ def names(order: list[V]) -> dict[V, str]:
 
 
 def written(x: V, name: dict[V, str]) -> str:
-    """How x was computed, by the names of its operands; empty if it was not."""
+    """The operation of x with the names of its operands; empty for a leaf."""
     node = x.node
     if node.operation is None:
         return ""
@@ -113,8 +113,8 @@ def rows(
 ) -> tuple[list[tuple[V, list[str]]], int, dict[V, str]]:
     """A row for each variable: name, value, operation and dJ, "" where there is none.
 
-    If there are more than `most` only the first and the last have one.  Then follow the
-    index of the first row after those left out, 0 if none is, and the names of all.
+    Of more than `most` variables the first and the last have a row.  Also returned are
+    the index of the first row after the gap, 0 without a gap, and all names.
     """
     J, name = order[-1], names(order)
     found = []
@@ -129,7 +129,7 @@ def rows(
 
 @own_errstate
 def table(order: list[V], most: float = ROWS) -> str:
-    """The variables in order, each with a row; of many the first and the last."""
+    """The variables in order, one row each; of many the first and the last."""
     found, gap, name = rows(order, most)
     J = name[order[-1]]
     lines = [["name", "value", "operation", "local derivatives", f"d{J}/d(name)"]]
@@ -156,7 +156,7 @@ def table(order: list[V], most: float = ROWS) -> str:
 
 
 def left_out(order: list[V], found: Sized) -> str:
-    """How many variables have no row, or no node."""
+    """The line for variables that have no row or node."""
     return f"... {len(order) - len(found):,} more variables ..."
 
 

@@ -1,4 +1,4 @@
-"""Variable: an array, and how it was computed."""
+"""Variable: an array of a computation graph."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Axis = int | tuple[int, ...] | None
 
 
 class Variable(Vertex):
-    """An array, and how it was computed.
+    """An array, with the operation and the operands that gave it.
 
     Operators + - * / ** @ with variables, arrays and numbers on either side, the
     methods, the functions of ``bpcore.graph`` and indexing give new variables.  Shapes
@@ -66,13 +66,13 @@ class Variable(Vertex):
         self.node = Node(as_value("value", value))
         self.name = name
 
-    # --- what it is -------------------------------------------------------------------
+    # --- the array --------------------------------------------------------------------
 
     @property
     def value(self) -> Array:
         """The array; assign another of the same shape where it is not computed.
 
-        What has been computed from the variable stays as it was.
+        Results computed from the variable before do not change.
         """
         return self.node.value
 
@@ -80,7 +80,7 @@ class Variable(Vertex):
     def value(self, value: ArrayLike) -> None:
         if self.node.operation is not None:
             raise ValueError(
-                f"value must stay what it was computed to be; got one for {self!r}"
+                f"value must not be assigned to a computed variable; got {self!r}"
             )
         array = as_value("value", value)
         if array.shape != self.shape:
@@ -203,19 +203,19 @@ class Variable(Vertex):
     # --- derivatives ------------------------------------------------------------------
 
     def backward(self, gradient: ArrayLike | None = None) -> None:
-        """Backpropagation: dJ/dx of everything that J was computed from, into ``grad``.
+        """Backpropagation: set ``grad`` to dJ/dx of every variable that J depends on.
 
         From J back to the leaves, with v the result of an operation on x::
 
             dJ/dx = sum over all v that x is an operand of:  dJ/dv dv/dx
 
-        Every call begins anew: nothing is added to what an earlier one left.  Networks
-        in the graph get their ``stored_gradients`` too.
+        Every call begins anew: it does not add to earlier gradients.  Networks in the
+        graph get their ``stored_gradients`` too.
 
         Parameters
         ----------
         gradient : array-like of J's shape, optional
-            dE/dJ of whatever E comes after J; then all are derivatives of E.
+            dE/dJ, for a scalar E that depends on J; all gradients are then those of E.
 
         Raises
         ------
@@ -249,16 +249,16 @@ class Variable(Vertex):
 
     @property
     def edges(self) -> tuple[Edge[Variable], ...]:
-        """An `Edge` from each variable that this one was computed from."""
+        """An `Edge` from each operand that is a variable."""
         return edges(self)
 
     def show(self, file: TextIO | None = None, *, all: bool = False) -> None:
         """Print the graph as a table, in the order of its evaluation.
 
         Each row has a variable's name, value, operation, the derivatives of its value
-        by those it was computed from, and dJ by it if `backward` was called.  Small
-        arrays are shown whole, others as shape and norm.  Variables without a name are
-        v1, v2, ...; the last is J.  Of more than 40 there are the first and the last.
+        by its operands, and dJ by it if `backward` was called.  Small arrays are shown
+        whole, others as shape and norm.  Variables without a name are v1, v2, ...; the
+        last is J.  Of more than 40 variables the first and the last are shown.
 
         Parameters
         ----------
@@ -290,8 +290,8 @@ class Variable(Vertex):
         r"""The graph in Graphviz's language, for ``dot -Tsvg``.
 
         Nodes have name, operation, value, and dJ by them if `backward` was called;
-        edges have the local derivatives.  Of more than 200 variables there are the
-        first and the last, and one node that stands for all others.
+        edges have the local derivatives.  Of more than 200 variables the first and the
+        last are shown, and one node for all others.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""The way back: a network's state as it was, to be put in place again."""
+"""Checkpoint: a copy of a State, to be restored later."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from bpcore.model.state import State
 class Checkpoint:
     """A copy of a State, in memory, or in a temporary file if it is large.
 
-    What a callback may put in place of it, such as another optimizer with arrays of its
-    own, is undone too.
+    Restoring also undoes other arrays and settings that a callback has put in their
+    place, such as those of another optimizer.
 
     Examples
     --------
@@ -38,15 +38,15 @@ class Checkpoint:
         self._snapshot.__exit__(*exception)
 
     def take(self, state: State) -> None:
-        """Copy it, in place of what was copied before."""
+        """Copy a state, in place of the copy before."""
         self._state, self._bits = dataclasses.replace(state), state.bits.state
         self._arrays: list[Any] = [state.counters, *state.numbers().values()]
         self._snapshot.take(self._arrays)
 
     def restored(self, *, bits: bool = True) -> State:
-        """The state as it was, in its own arrays; for ``Learner.use``.
+        """The state as it was copied, in its own arrays, for ``Learner.use``.
 
-        `bits` tells whether its random words are put back too.
+        Its generator of random numbers is set back too if `bits`.
         """
         self._snapshot.restore(self._arrays)
         state = dataclasses.replace(self._state)

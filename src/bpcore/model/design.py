@@ -1,4 +1,4 @@
-"""What a network is made of: the arguments of ``Network``, checked, and defaults."""
+"""Design: the arguments of ``Network``, checked, with their defaults."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from bpcore.losses import (
 from bpcore.model.layout import Layout, parameter_count
 from bpcore.optimizers import Optimizer
 
-#: What may stand between a layer's product and its activation.
+#: Kinds of normalisation.
 NORMS = ("batch", "layer")
 
 
@@ -61,7 +61,7 @@ def real_dtype(dtype: DTypeLike) -> np.dtype[Any]:
 
 
 def known_optimizer(optimizer: Optimizer) -> Optimizer:
-    """The settings of an optimizer, themselves."""
+    """The optimizer itself, if it is one that the kernels or `fit` can use."""
     if not isinstance(optimizer, Optimizer):
         raise TypeError(
             "optimizer must be settings such as bpcore.SGD(lr=0.1) or bpcore.Adam(); "
@@ -73,16 +73,16 @@ def known_optimizer(optimizer: Optimizer) -> Optimizer:
         )
     schedule = optimizer.schedule
     if schedule is not None and schedule.plateau is None:
-        schedule(0)  # raises where the first rate is none
+        schedule(0)  # raises if the first rate is not valid
     return optimizer
 
 
 def per_hidden_layer(name: str, value: Any, hidden: int) -> tuple[Any, ...]:
-    """`value` for every hidden layer, or one for each where it is a sequence."""
+    """`value` repeated for every hidden layer, or a sequence with one for each."""
     if isinstance(value, np.ndarray) and value.ndim == 1:
         value = value.tolist()
     if isinstance(value, str) or not isinstance(value, Sequence):
-        return (value,) * max(hidden, 1)  # one to look at, where there are none
+        return (value,) * max(hidden, 1)  # at least one, so that it is checked
     if len(value) != hidden:
         raise ValueError(
             f"{name} must be one value or one for each of the {hidden} hidden "
@@ -120,7 +120,7 @@ def hidden_norms(norm: Any, hidden: int) -> tuple[str | None, ...]:
 
 
 def hidden_dropout(dropout: Any, hidden: int) -> tuple[float, ...]:
-    """The share of each hidden layer's units that drop out."""
+    """The dropout probability of each hidden layer."""
     shares = per_hidden_layer("dropout", dropout, hidden)
     checked = [checks.number("dropout", p, least=0.0, below=1.0) for p in shares]
     return tuple(checked[:hidden])
@@ -129,7 +129,7 @@ def hidden_dropout(dropout: Any, hidden: int) -> tuple[float, ...]:
 def output_and_loss(
     output: str | None, loss: str | Loss | LossFunction | None
 ) -> tuple[str, Loss]:
-    """Both, each found from the other where it is not given."""
+    """Output activation and loss, each from the other where it is not given."""
     if output is not None:
         checks.one_of("output", output, ACTIVATIONS)
     if loss is None:
@@ -192,11 +192,11 @@ def _one_for_each(name: str, kind: str, values: Any, n_layers: int) -> Sequence[
 
 @dataclass(frozen=True)
 class Design:
-    """What a network is made of, beside its parameters: all that an engine asks for.
+    """The architecture of a network: everything that training does not change.
 
     `activations`, `norms` and `dropout` have an entry for every layer of weights.
     `by_weights` is an internal option: the loss of a mini-batch is then sum w E / sum w
-    in place of sum w E / rows, as scikit-learn's.
+    in place of sum w E / rows, as in scikit-learn.
     """
 
     sizes: tuple[int, ...]
@@ -236,14 +236,14 @@ class Design:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """What it is made of, by name; the loss as it is."""
+        """Its fields by name; the loss is the object itself."""
         return {
             field.name: getattr(self, field.name) for field in dataclasses.fields(self)
         }
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Design:
-        """The design of what `to_dict` gave, everything checked.
+        """The design of a dict as `to_dict` returns it, everything checked.
 
         Raises
         ------
@@ -311,15 +311,15 @@ class Design:
         return [*shown, f"dtype={dtype.name!r}"]
 
     @property
-    def of_z(self) -> tuple[bool, ...]:
-        """Whether f' of a layer is written in terms of z."""
+    def needs_z(self) -> tuple[bool, ...]:
+        """Whether f' of each layer is computed from z, else from f(z)."""
         return tuple(ACTIVATIONS[f].of_z for f in self.activations)
 
     @property
     def keeps_f(self) -> tuple[bool, ...]:
-        """Whether f' of a layer is read from f(z) as it was before units dropped out.
+        """Whether each layer keeps f(z) beside a, for f' after units dropped out.
 
-        Not so for relu, whose a > 0 tells as much.
+        relu does not need it: a > 0 only where z > 0.
         """
         return tuple(
             p > 0 and not ACTIVATIONS[f].of_z and f not in ("relu", "identity")
@@ -327,13 +327,13 @@ class Design:
         )
 
     @property
-    def asks(self) -> bool:
+    def custom_loss(self) -> bool:
         """Whether the loss is a Python function."""
         return isinstance(self.loss, CustomLoss)
 
     @property
     def loss_kernel(self) -> str:
-        """The kernels' name for the loss."""
+        """The name of the loss in the kernels."""
         return self.loss.kernel(self.activations[-1])
 
     @property
@@ -343,42 +343,42 @@ class Design:
 
     @property
     def loss_takes_z(self) -> bool:
-        """Whether the last activation is within the loss."""
+        """Whether the loss includes the last activation and is computed from z."""
         return self.loss.takes_z(self.activations[-1])
 
     @property
     def joins_last(self) -> bool:
-        """Whether a last row alone joins the mini-batch before it, for batch norm."""
+        """Whether a single last row joins the mini-batch before it, for batch norm."""
         return "batch" in self.norms
 
     @property
     def diverging(self) -> str:
-        """What is not finite where a step of training is not made."""
+        """Which numbers, if not finite, prevent a step; for messages."""
         return "the loss or a moment of batch norm" if self.joins_last else "the loss"
 
     @property
     def target_kind(self) -> TargetKind:
-        """What the targets mean."""
+        """The kind of the targets: labels, numbers, ..."""
         return self.loss.target_kind(self.activations[-1])
 
     @property
     def trains(self) -> bool:
-        """Whether every activation has a derivative to descend by."""
+        """Whether every activation has a derivative."""
         return all(ACTIVATIONS[f].trains for f in self.activations)
 
     @property
     def random(self) -> bool:
-        """Whether anything is drawn for every mini-batch of training."""
+        """Whether training draws random numbers for every mini-batch."""
         return self.input_noise > 0 or any(p > 0 for p in self.dropout)
 
     @cached_property
     def layout(self) -> Layout:
-        """Where each layer's numbers lie in flat arrays."""
+        """The places of each layer's parameters and moments in flat arrays."""
         return Layout(self.sizes, self.norms)
 
 
 def bit_generator(rng: object) -> np.random.PCG64:
-    """The network's own stream of 64-bit words."""
+    """The bit generator of a network, seeded from the argument `rng`."""
     if rng is None:
         return np.random.PCG64()
     if isinstance(rng, np.random.Generator):
@@ -391,5 +391,5 @@ def bit_generator(rng: object) -> np.random.PCG64:
 
 
 def training_seed(bits: np.random.PCG64) -> int:
-    """The key of what is random while training: of a stream far from that of `bits`."""
+    """The key of dropout and noise: from a stream far from that of `bits`."""
     return int(bits.jumped().random_raw())

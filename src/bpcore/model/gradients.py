@@ -1,4 +1,4 @@
-"""What a network hands out of a mini-batch: its derivatives, and its tape."""
+"""Gradients and Tape: the derivatives and the intermediate values of a mini-batch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bpcore.model.layout import layers_in_words
 
 @dataclass(frozen=True, repr=False)
 class Gradients:
-    """Derivatives of a scalar E by everything it depends on.
+    """Derivatives of a scalar E by the parameters and the input.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class Gradients:
     biases: tuple[Real, ...]
     gains: tuple[Real | None, ...]
     input: Real
-    #: The moments of the mini-batch, which batch norm follows when they are applied.
+    #: Moments of the mini-batch, by which ``apply`` updates the running moments.
     moments: Real | None = None
     #: Whether a row had a weight above 0: else `apply` makes no step.
     weighs: bool = True
@@ -55,7 +55,7 @@ class Gradients:
 
 @dataclass(frozen=True, repr=False)
 class Tape:
-    """What one forward pass of training computed.
+    """The intermediate values of one forward pass of training.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ class Tape:
     activations: tuple[Real, ...]
     #: Everything that backpropagation reads, the activations among it.
     memory: NDArray[np.uint8]
-    #: Mini-batches that the network had been trained on: what dropped out.
+    #: Number of mini-batches used before it, on which dropout and noise depend.
     seen: int
 
     def __repr__(self) -> str:

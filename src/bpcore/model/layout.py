@@ -1,4 +1,4 @@
-"""Where the weights, biases and gains of each layer lie in a flat array."""
+"""Layout: the places of each layer's weights, biases and gains in a flat array."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bpcore.arrays import Real
 
 @dataclass(frozen=True, repr=False)
 class Views:
-    """The parts of W[0] b[0] gain[0] W[1] b[1] ..., in an array laid out like that.
+    """Views of W[0], b[0], gain[0], W[1], b[1], ... in a flat array of them.
 
     Attributes
     ----------
@@ -33,18 +33,18 @@ class Views:
 
     @property
     def contents(self) -> str:
-        """How many layers and numbers there are, in words."""
+        """The number of layers and of elements, in words."""
         arrays = [*self.weights, *self.biases, *self.gains]
         count = sum(array.size for array in arrays if array is not None)
         return f"{layers_in_words(self.weights)}, {count:,} numbers"
 
 
 class LayerOffsets(NamedTuple):
-    """Where the arrays of one layer begin, in elements.
+    """The first element of each array of one layer.
 
     ``W``, ``b`` and ``gain`` in an array of parameters; ``moments`` in an array of
-    running moments.  ``gain`` and ``moments`` are where they would begin if the layer
-    had none.
+    running moments.  A layer without gain or moments has the offsets at which they
+    would begin.
     """
 
     W: int
@@ -86,7 +86,7 @@ class Layout:
 
     @cached_property
     def offsets(self) -> tuple[LayerOffsets, ...]:
-        """Of each layer, and in the end where all of them end."""
+        """The offsets of each layer, and one more entry with the ends of all arrays."""
         found, at, moments_at = [], 0, 0
         shapes = itertools.pairwise(self.sizes)
         for (n_in, n_out), norm in zip(shapes, self.norms, strict=True):
@@ -140,10 +140,10 @@ class Layout:
 
 
 def layers_in_words(arrays: Sequence[Any]) -> str:
-    """How many layers these are, in words: "1 layer", "2 layers"."""
+    """The number of layers in words: "1 layer", "2 layers"."""
     return f"{len(arrays)} layer" + "s" * (len(arrays) != 1)
 
 
 def parameter_count(sizes: Sequence[int]) -> int:
-    """The sum of (n_in + 1) n_out, of sizes that may be larger than any machine."""
+    """The sum of (n_in + 1) n_out, as an integer of any size."""
     return sum((n_in + 1) * n_out for n_in, n_out in itertools.pairwise(sizes))

@@ -1,4 +1,4 @@
-"""Reading a stored state: every array checked before anything is made of it."""
+"""Strict reading of a stored state: every array is checked before it is used."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from bpcore.schedules import Plateau
 
-#: Bounds of what a stored state may count.
+#: Bounds of the counters of a stored state.
 MOST_STEPS = 1 << 40
 MOST_EPOCHS = 1 << 40
 
 
 class Reader:
-    """Takes arrays by name, checked; in the end none may be left."""
+    """Returns arrays by name, checked; `finish` raises if some were not read."""
 
     def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         self.left = dict(arrays)
@@ -63,7 +63,7 @@ _LOW_WORD = (1 << 64) - 1
 
 
 def words_of(bits: np.random.PCG64) -> NDArray[np.uint64]:
-    """The generator as 6 words: state and increment, high and low, and what is kept."""
+    """The generator as 6 words: state and increment, high and low, and a spare half."""
     found: Any = bits.state
     state, inc = found["state"]["state"], found["state"]["inc"]
     rest = found["has_uint32"], found["uinteger"]
@@ -72,7 +72,7 @@ def words_of(bits: np.random.PCG64) -> NDArray[np.uint64]:
 
 
 def generator_of(words: NDArray[Any]) -> np.random.PCG64:
-    """The generator whose words these are."""
+    """The generator of these words, as `words_of` returns them."""
     state_high, state_low, inc_high, inc_low, has_uint32, uinteger = words.tolist()
     if inc_low % 2 == 0 or has_uint32 > 1 or uinteger >= 1 << 32:
         raise ValueError("bits must be the words of a PCG64")
@@ -90,7 +90,7 @@ def generator_of(words: NDArray[Any]) -> np.random.PCG64:
 
 
 def plateau_of(numbers: NDArray[Any]) -> Plateau:
-    """The plateau whose four numbers these are."""
+    """The plateau of four numbers: rate, best value, epochs waited, cooldown."""
     lr, best, wait, cooldown = numbers.tolist()
     counts = [wait, cooldown]
     if (

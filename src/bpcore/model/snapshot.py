@@ -1,4 +1,4 @@
-"""The way back for a fit that diverges: a copy of everything that training changes."""
+"""Snapshot: a copy of arrays, in memory or in a temporary file if they are large."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-#: Copies of more bytes than this do not lie in memory.
+#: Copies of more bytes than this lie in a temporary file.
 IN_MEMORY = 1 << 20
 
 
 class Snapshot:
-    """A copy of some arrays, taken again and again.
+    """A copy of some arrays, which may be taken again and again.
 
-    A copy of parameters and optimizer state would double the memory of a large
-    network, so it lies in a temporary file there.  Where no file can be written it lies
-    in memory all the same.
+    In memory it would double what a large network takes, so above 1 MiB it lies in a
+    temporary file, or in memory if no file can be written.
 
     Examples
     --------
@@ -45,7 +44,7 @@ class Snapshot:
         self._open.close()
 
     def take(self, arrays: Sequence[NDArray[Any]]) -> None:
-        """Copy C-contiguous arrays, in place of what was copied before."""
+        """Copy C-contiguous arrays, in place of the copy before."""
         if sum(array.nbytes for array in arrays) > IN_MEMORY and self._write(arrays):
             self._copies = []
             return
@@ -55,7 +54,7 @@ class Snapshot:
             copy[...] = array
 
     def restore(self, arrays: Sequence[NDArray[Any]]) -> None:
-        """Write into the arrays what was taken of them last."""
+        """Write the copy back into the arrays."""
         if self._copies:
             for array, copy in zip(arrays, self._copies, strict=True):
                 array[...] = copy
@@ -74,7 +73,7 @@ class Snapshot:
         """Whether the arrays could be written to the file."""
         try:
             if self._file is None:
-                import tempfile  # not at every import: most networks are small
+                import tempfile  # only here: most networks are small
 
                 file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
                 self._file = self._open.enter_context(file)

@@ -1,7 +1,8 @@
-"""All that training changes of a network."""
+"""State: everything that training changes."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -32,7 +33,7 @@ OPTIMIZER_AT = 2112
 
 
 class Quantity(NamedTuple):
-    """What a plateau follows from fit to fit."""
+    """The quantity that a plateau follows, from fit to fit."""
 
     name: str
     """A column of the history."""
@@ -60,20 +61,20 @@ class Quantity(NamedTuple):
 
 
 class ScheduleState(NamedTuple):
-    """How far a schedule of the learning rate has come."""
+    """The progress of a schedule of the learning rate."""
 
     steps: int
     """Steps of the optimizer at which it began."""
     epochs: int
     """Epochs after which it began."""
     plateau: Plateau | None = None
-    """Where the schedule follows a quantity: its best value and the rate."""
+    """The best value and the rate, if the schedule follows a quantity."""
     quantity: Quantity | None = None
-    """What ``plateau.best`` is a value of."""
+    """The quantity of ``plateau.best``."""
 
     @classmethod
     def begun(cls, optimizer: Optimizer, steps: int, epochs: int) -> ScheduleState:
-        """That of an optimizer's schedule, counting from these steps and epochs."""
+        """At the start of an optimizer's schedule, after these steps and epochs."""
         schedule = optimizer.schedule
         reducer = None if schedule is None else schedule.plateau
         return cls(steps, epochs, reducer.initial() if reducer else None)
@@ -97,9 +98,10 @@ class State:
     counters : int64 array (2 + L,)
         Steps made, mini-batches used, and the steps made on each layer.
     lr_factors, frozen : tuple of L
-        Each layer's share of the learning rate, and whether it is left as it is.
+        Each layer's factor of the learning rate, and whether training leaves it
+        unchanged.
     bits : PCG64
-        The random words for the order of rows.
+        The random numbers for the order of rows.
     epochs : int
         Epochs of training so far.
     schedule : ScheduleState
@@ -121,22 +123,22 @@ class State:
 
     @property
     def steps(self) -> int:
-        """How many steps the optimizer has made."""
+        """Number of steps that the optimizer has made."""
         return int(self.counters[0])
 
     @property
     def seen(self) -> int:
-        """How many mini-batches it was trained on: what is random depends on it."""
+        """Number of mini-batches used; dropout and noise depend on it."""
         return int(self.counters[1])
 
     @property
     def layer_steps(self) -> NDArray[np.int64]:
-        """How many steps each layer has made: fewer where it was frozen; a view."""
+        """Number of steps made on each layer, fewer where it was frozen; a view."""
         return self.counters[2:]
 
     @property
     def factors(self) -> tuple[float, ...]:
-        """Each layer's share of the learning rate; 0 where it is frozen."""
+        """Each layer's factor of the learning rate; 0 where it is frozen."""
         pairs = zip(self.lr_factors, self.frozen, strict=True)
         return tuple(0.0 if frozen else factor for factor, frozen in pairs)
 
@@ -153,7 +155,7 @@ class State:
         return schedule(self._time(schedule))
 
     def rates(self, count: int) -> NDArray[np.float64] | None:
-        """The rates of so many steps from here on, None if they are all `lr`."""
+        """The learning rates of the next `count` steps, None if they are all `lr`."""
         schedule = self.optimizer.schedule
         if schedule is None or schedule.per != "step" or self.schedule.plateau:
             return None
@@ -168,7 +170,7 @@ class State:
     # --- its arrays -------------------------------------------------------------------
 
     def numbers(self) -> dict[str, Real]:
-        """The arrays that must stay finite, by what a message calls them.
+        """The arrays that must stay finite, by their names in messages.
 
         Examples
         --------
@@ -188,12 +190,37 @@ class State:
             if array is not None and array.size
         }
 
-    def copy(self, design: Design, dtype: np.dtype[Any]) -> State:
-        """The same in arrays of its own, of a dtype."""
-        return State.from_arrays(design, dtype, self.optimizer, self.arrays())
+    @own_errstate
+    def copy(self, dtype: np.dtype[Any]) -> State:
+        """A copy with arrays of its own, in a dtype.
+
+        Examples
+        --------
+        >>> import numpy as np, bpcore as bp
+        >>> copy = bp.Network([2, 1]).learner.state.copy(np.dtype("float64"))
+        >>> copy.parameters.dtype
+        dtype('float64')
+        """
+        optimizer_arrays = self.optimizer_arrays
+        if optimizer_arrays is not None:
+            flat = aligned_zeros(optimizer_arrays.size, dtype, at=OPTIMIZER_AT)
+            optimizer_arrays = flat.reshape(optimizer_arrays.shape)
+            optimizer_arrays[...] = self.optimizer_arrays
+        parameters = aligned_zeros(self.parameters.size, dtype)
+        parameters[...] = self.parameters
+        bits = np.random.PCG64(0)
+        bits.state = self.bits.state
+        return dataclasses.replace(
+            self,
+            parameters=parameters,
+            moments=self.moments.astype(dtype),
+            optimizer_arrays=optimizer_arrays,
+            counters=self.counters.copy(),
+            bits=bits,
+        )
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """All of it but the optimizer's settings, as arrays: copies.
+        """Copies of all but the optimizer's settings, each as an array by its name.
 
         Examples
         --------
@@ -205,7 +232,7 @@ class State:
         return {name: array.copy() for name, array in self.arrays().items()}
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """What `to_arrays` copies: the arrays themselves, and the rest as arrays.
+        """`to_arrays` without copying: the arrays themselves, and the rest as arrays.
 
         Examples
         --------
@@ -247,7 +274,7 @@ class State:
         optimizer: Optimizer,
         arrays: Mapping[str, NDArray[Any]],
     ) -> State:
-        """A state from what `to_arrays` gave, in the dtype of a network.
+        """A state from arrays as `to_arrays` returns them, in the dtype of a network.
 
         Everything is checked: names, kinds, shapes and bounds.  Real numbers may be of
         another dtype, and are converted.
@@ -345,17 +372,17 @@ def initial_state(
 def optimizer_arrays(
     optimizer: Optimizer, layout: Layout, dtype: np.dtype[Any]
 ) -> Real | None:
-    """An optimizer's arrays as they are before the first step, None if it has none."""
+    """An optimizer's arrays before the first step, None if it has none."""
     if not optimizer.states:
         return None
     stride = layout.state_stride
     flat = aligned_zeros(len(optimizer.states) * stride, dtype, at=OPTIMIZER_AT)
     arrays = flat.reshape(-1, stride)
-    of_weights, of_biases = optimizer.both()
+    for_weights, for_biases = optimizer.both()
     for name, array in zip(optimizer.states, arrays, strict=True):
         parts = layout.views(array)
         for W, b, gain in zip(parts.weights, parts.biases, parts.gains, strict=True):
-            W[...], b[...] = of_weights.start(name), of_biases.start(name)
+            W[...], b[...] = for_weights.start(name), for_biases.start(name)
             if gain is not None:
-                gain[...] = of_biases.start(name)
+                gain[...] = for_biases.start(name)
     return arrays

@@ -1,4 +1,4 @@
-"""A network as plain values, for pickles and copies, and the strict way back."""
+"""A network as plain values, for pickles and copies, and the strict reading of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAMES = ("design", "dtype", "optimizer", "state", "n_threads")
 def stored_network(
     design: Design, state: State, dtype: np.dtype[Any], n_threads: int | str
 ) -> dict[str, Any]:
-    """All that makes a network: dicts, numbers, texts, arrays, loss and optimizer.
+    """A network as dicts of numbers, texts, arrays, its loss and its optimizer.
 
     Examples
     --------
@@ -39,7 +39,7 @@ def stored_network(
 
 
 def read_network(stored: Any) -> tuple[Design, State, int | str]:
-    """Design, state and number of threads of what `stored_network` gave, checked.
+    """Design, state and number of threads of a dict as `stored_network` returns it.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""How many threads "auto" means: what the process may use, and what it was told to."""
+"""The number of threads: of the cores that the process may use, or by a setting."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 
 from bpcore import checks
 
-#: More than any machine has; a limit only so that nobody asks for a million.
+#: Upper bound of n_threads, more than any machine has cores.
 MOST = 4096
 
 
 def n_threads(value: int | str) -> int:
-    """The number of threads that `value`, "auto" or a number, stands for."""
+    """The number of threads of the argument n_threads, "auto" or a number."""
     if isinstance(value, str) and value == "auto":
         return automatic()
     number = checks.integer("n_threads", value, 1, ', or "auto"')
@@ -27,7 +27,7 @@ def automatic() -> int:
     """The cores this process may use, or fewer if the environment says so.
 
     The CPU affinity and the quota of its control group limit it; then
-    BPCORE_NUM_THREADS where set, else OMP_NUM_THREADS.
+    BPCORE_NUM_THREADS if set, else OMP_NUM_THREADS.
 
     Raises
     ------
@@ -39,25 +39,25 @@ def automatic() -> int:
         cores = len(os.sched_getaffinity(0))
     else:
         cores = os.cpu_count() or 1
-    return int(max(1, min(cores, _quota(), _told())))
+    return int(max(1, min(cores, _quota(), _from_environment())))
 
 
-def _told() -> float:
-    """What the environment says, infinity if nothing."""
+def _from_environment() -> float:
+    """The limit by BPCORE_NUM_THREADS or OMP_NUM_THREADS, infinity without one."""
     if own := os.environ.get("BPCORE_NUM_THREADS", "").strip():
         if not own.isdecimal() or int(own) < 1:
             raise ValueError(
                 f"BPCORE_NUM_THREADS must be a whole number of at least 1; got {own!r}"
             )
         return int(own)
-    # One number for each level of nesting: the first is ours.
+    # One number for each level of nesting, of which the first counts here.
     first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
     return int(first) if first.isdecimal() and int(first) > 0 else math.inf
 
 
 @cache
 def _quota(root: Path = Path("/sys/fs/cgroup"), proc: str = "/proc/self") -> float:
-    """Cores' worth of time that the control group grants, infinity without a limit."""
+    """CPU quota of the control group, in cores; infinity without one."""
     try:
         lines = Path(proc, "cgroup").read_text().splitlines()
     except OSError:
@@ -67,8 +67,8 @@ def _quota(root: Path = Path("/sys/fs/cgroup"), proc: str = "/proc/self") -> flo
         _, controllers, path = line.split(":", 2)
         if controllers not in ("", "cpu", "cpu,cpuacct", "cpuacct,cpu"):
             continue
-        # The group's own limit, and those of all that it is part of.  Within a
-        # container the path may be one that only the host can see: the root remains.
+        # The limits of the group and of all groups that contain it.  Inside a container
+        # the path may exist on the host only: then the root is read.
         top = root / controllers
         group = top / path.lstrip("/")
         for folder in (group, *group.parents):

@@ -65,13 +65,7 @@ class Engine:
     shuffle = staticmethod(shuffle)
     capacity = 0  # NumPy needs no workspace
 
-    def __init__(
-        self,
-        kernels: object,
-        dtype: str,
-        design: Design,
-        state: State,
-    ) -> None:
+    def __init__(self, design: Design, state: State) -> None:
         self.design, self.layers = design, range(len(design.sizes) - 1)
         #: Gradients of mini-batches that wait; None where all weights are 0.
         self.waiting: list[Array | None] = []
@@ -130,9 +124,6 @@ class Engine:
     def use_threads(self, n_threads: int) -> None:
         """Only kept: NumPy's threads are its own."""
         self.n_threads = n_threads
-
-    def accept(self, at_once: bool, labels: bool, least: float, most: float) -> None:
-        pass
 
     def step_at_once(self, X: object, y: object) -> None:
         """No short way here: every mini-batch is checked in full."""

@@ -1,25 +1,25 @@
-"""What a training step does, number by number: ``bpcore.trace``.
+"""Tracing: all numbers of one training step, ``bpcore.trace``.
 
 ::
 
     flow                GradientFlow: norms, dead and saturated units over the epochs
       flow_picture        drawn over the epochs
-      flow_columns        what each record has
-    record              one step, with everything that it computes kept: trace
+      flow_columns        the quantities of each record
+    record              trace: one step, with all its numbers stored
     traced              Trace: the step, to be printed, plotted and read
     picture             the network with its activations, deltas and changes
     path_sum            PathSum: one derivative along all paths, and layer by layer
       path_text           both written out
       paths               the paths, and the product along each of them
-      counts              what each of the two costs
-    text, html          the derivation, to be read
+      counts              the number of multiplications of both
+    text, html          the derivation as text and as HTML
     derivation          every equation of the step beside its numbers
-      rules               those of the update
+      rules               the equations of the update
       weighting           how weights of samples and classes enter the loss
       section             lines and sections
     step                Step: the numbers, by the names of the equations
-    parameters          what the step changes, before and after it
-    memory              a warning before much memory is taken
+    parameters          parameters and optimizer state before and after the step
+    memory              a warning before much memory is used
 
 Each file imports only from those below it and from those indented under it.
 """

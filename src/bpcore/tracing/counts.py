@@ -1,4 +1,4 @@
-"""How many paths there are, and the multiplications of both forms of a derivative."""
+"""The number of paths, and of multiplications of both forms of a derivative."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bpcore.model.design import Design
 
 
 def joins(design: Design, m: int) -> bool:
-    """Whether f[m] joins all units of its layer, and is not within the loss."""
+    """Whether f[m] is a softmax, which joins all units, and not part of the loss."""
     last = len(design.activations) - 1
     return design.activations[m] == "softmax" and not (
         m == last and design.loss_takes_z
@@ -17,7 +17,7 @@ def joins(design: Design, m: int) -> bool:
 
 
 def n_paths(design: Design, l: int) -> int:
-    """The product of the widths above, twice that of a softmax layer."""
+    """The product of the widths above; that of a softmax layer counts twice."""
     widths = design.sizes[l + 2 :]
     softmax = (
         design.sizes[m + 1]
@@ -28,7 +28,7 @@ def n_paths(design: Design, l: int) -> int:
 
 
 def n_factors(design: Design, l: int) -> int:
-    """a, then W and f' of every layer above, and dE/da or dE/dz."""
+    """The number of factors: a, W and f' of every layer above, and dE/da or dE/dz."""
     slopes = len(design.activations) - l - design.loss_takes_z
     return 2 + slopes + len(design.activations) - l - 1
 

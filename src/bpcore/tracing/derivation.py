@@ -1,4 +1,4 @@
-"""Every equation of a training step beside its numbers: what text and HTML show."""
+"""The derivation: every equation of a training step beside its numbers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bpcore.tracing.step import Step, activation_derivative
 
 
 def derivation(step: Step, whole: bool, most: float = LAYERS) -> list[Section]:
-    """The step in the order in which it is made.
+    """The sections of a step in the order of computation.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def derivation(step: Step, whole: bool, most: float = LAYERS) -> list[Section]:
     whole : bool
         Whether arrays are shown whole, or in short.
     most : float
-        Layers that are shown at most: the first and the last.
+        Most layers that are shown; of more the first and the last.
     """
     first, last = ends(step.n_layers, most)
     left_out = []
@@ -54,7 +54,7 @@ def derivation(step: Step, whole: bool, most: float = LAYERS) -> list[Section]:
 
 
 def head(step: Step, whole: bool) -> Section:
-    """What the step was given: data, weights and settings."""
+    """The arguments of the step: data, weights and settings."""
     design = step.design
     lines = [
         Line("network", f"{in_a_line(step.sizes, '-')}, {step.X.dtype.name}"),
@@ -83,7 +83,7 @@ def in_a_line(values: Sequence[Any], between: str) -> str:
 
 
 def by_row(values: Any, whole: bool) -> Any:
-    """One number a sample, a line each where all are shown."""
+    """One number a sample; if all are shown, each on a line of its own."""
     return values[:, None] if values.ndim == 1 and whole else values
 
 
@@ -120,7 +120,7 @@ def forward_layer(step: Step, l: int, defined: set[str]) -> Section:
 
 
 def once(definition: str, defined: set[str]) -> list[Line]:
-    """A line for a definition that has none yet."""
+    """A line for a definition, unless it has one already."""
     new = definition not in defined
     defined.add(definition)
     return [Line(definition)] if new else []
@@ -156,7 +156,7 @@ def loss(step: Step, whole: bool) -> Section:
 
 
 def class_weight_line(step: Step, name: str, formula: str, whole: bool) -> Line:
-    """What the class weights make of targets or weights, beside its numbers."""
+    """The formula of targets or weights with class weights, beside its numbers."""
     if name == "y'":
         return Line(f"{name} = {formula}", by_row(step.targets, whole))
     if name != "w":
@@ -178,9 +178,9 @@ def backward_layer(step: Step, l: int, whole: bool, defined: set[str]) -> Sectio
         for formula in design.loss.derivatives(f)
     )
     if step.targets.ndim == 1 or np.allclose(step.targets.sum(axis=1), 1):
-        by_z = re.sub(r"a \* sum\(y'?\)", "a", by_z)  # classes, or their shares
+        by_z = re.sub(r"a \* sum\(y'?\)", "a", by_z)  # labels, or probabilities
     kept = f" * kept[{l}]" if design.dropout[l] else ""
-    # What f(z) is called: a, or f where units drop out of it.
+    # The name of f(z): a, or f with dropout.
     output, at = ("f", f"f[{l}]") if kept else ("a", f"a[{l + 1}]")
     lines = once("delta[l] = dE/dz[l] of every layer l", defined)
     if last:
@@ -194,10 +194,10 @@ def backward_layer(step: Step, l: int, whole: bool, defined: set[str]) -> Sectio
     lines += once(f"{slope} = {ACTIVATIONS[f].derivative_of(output)}", defined)
     if f != "softmax":
         lines.append(Line(f"{f}'(z[{l}])", activation_derivative(step, l)))
-    elif whole:  # else it is a large matrix for every row
+    elif whole:  # it is a large matrix for every row otherwise
         lines.append(Line(f"d{at}_j/dz[{l}]_k", step.derivatives[l]))
     if last and design.loss_takes_z:
-        lines.append(Line("the product of these two, which the step takes at once:"))
+        lines.append(Line("the product of these two, which the step computes at once:"))
         product = f"({by_z}){share}"
     elif f == "softmax":
         times_kept = f"{kept}_j *" if kept else ""

@@ -1,4 +1,4 @@
-"""Gradient flow: what reaches each layer, epoch after epoch."""
+"""GradientFlow: norms of gradients and saturation of each layer over the epochs."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from bpcore.training.inputs import checked_batch
 class GradientFlow:
     """A callback that records how gradients flow through the layers.
 
-    After every epoch one training step on X and y is traced, and not made; of each
-    layer l it keeps::
+    After every epoch one training step on X and y is traced, without changing the
+    network; for each layer l it records::
 
         delta[l]      ||delta[l]||, of the mean loss
         dW[l]         ||dW[l]||
         update[l]     ||W[l] after - W[l] before|| / ||W[l] before||
-        dead[l]       share of the units of relu that are 0 for every row of X
-        saturated[l]  share of the outputs of sigmoid outside of 0.01 .. 0.99, or of
+        dead[l]       fraction of the relu units that are 0 for every row of X
+        saturated[l]  fraction of the outputs of sigmoid outside of 0.01 .. 0.99, or of
                       tanh outside of -0.98 .. 0.98
 
-    with the norms of Frobenius, and NaN where a layer has no such units, the optimizer
-    makes no steps (LBFGS), or the loss of X is not finite.
+    with Frobenius norms, and NaN if a layer has no such units, the optimizer makes no
+    steps (LBFGS), or the loss of X is not finite.
 
     Parameters
     ----------
@@ -50,8 +50,8 @@ class GradientFlow:
         The epochs recorded, counted from 1 in each fit.
     delta, dW, update, dead, saturated : array (records, L)
     seconds : array (records,)
-        What every record has cost: about as much as three or four training steps with
-        len(X) rows, and at least a third of a millisecond.
+        The time of each record: about that of three or four training steps with
+        len(X) rows, and at least half a millisecond.
 
     Examples
     --------
@@ -82,11 +82,11 @@ class GradientFlow:
             if sample_weight is None
             else arrays.as_array("sample_weight", sample_weight).copy()
         )
-        #: The epoch, what it cost, and the columns: appended at once, by any thread.
+        #: The epoch, its time and its columns: one append, safe from any thread.
         self._records: list[tuple[int, float, dict[str, list[float]]]] = []
 
     def __call__(self, network: Network, history: History) -> None:
-        """Record an epoch: what ``Network.fit`` calls."""
+        """Record an epoch; called by ``Network.fit``."""
         if len(history) % self.every == 0:
             self.record(network, len(history))
 
@@ -233,7 +233,7 @@ class GradientFlow:
 
 
 def _cells(name: str, column: NDArray[Any]) -> list[str]:
-    """A column of the table; "-" of a layer that has no such units."""
+    """A column of the table, with "-" for a layer without such units."""
     if name.startswith(("dead", "saturated")) and np.isnan(column).all():
         return ["-"] * len(column)
     return [f"{x:d}" if name == "epoch" else f"{x:.4g}" for x in column]

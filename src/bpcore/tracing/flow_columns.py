@@ -1,4 +1,4 @@
-"""What is recorded of each step of gradient flow: norms, dead and saturated units."""
+"""The quantities of gradient flow: norms, dead and saturated units."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from bpcore.arrays import norm
 from bpcore.errstate import own_errstate
 from bpcore.tracing.step import Step
 
-#: A sigmoid is saturated outside of these, where its slope is below a 25th of the
-#: largest; tanh likewise, outside of -0.98 .. 0.98.
+#: A sigmoid is saturated outside of this range, where its slope is below a 25th of the
+#: largest; tanh outside of -0.98 .. 0.98.
 SATURATED = 0.01, 0.99
 
-#: What is recorded, with its title.
+#: The quantities and their titles.
 COLUMNS = {
     "delta": "norm of delta",
     "dW": "norm of dW",
     "update": "norm of the update over that of W",
-    "dead": "share of dead relu units",
-    "saturated": "share of saturated outputs of sigmoid and tanh",
+    "dead": "fraction of dead relu units",
+    "saturated": "fraction of saturated outputs of sigmoid and tanh",
 }
 
 
@@ -59,14 +59,14 @@ def flow_columns(step: Step) -> dict[str, list[float]]:
 
 
 def _dead(f: NDArray[Any], activation: str) -> float:
-    """Share of the units that are 0 for every row."""
+    """Fraction of the units that are 0 for every row."""
     if activation != "relu":
         return math.nan
     return float((f == 0).all(axis=0).mean())
 
 
 def _saturated(f: NDArray[Any], activation: str) -> float:
-    """Share of the outputs that are near the ends of their range."""
+    """Fraction of the outputs that are near the ends of their range."""
     if activation not in ("sigmoid", "tanh"):
         return math.nan
     low, high = SATURATED

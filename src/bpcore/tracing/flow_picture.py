@@ -20,7 +20,7 @@ LEGEND = 12
 
 @own_errstate
 def draw_flow(epochs: NDArray[Any], columns: dict[str, NDArray[Any]]) -> Figure:
-    """A panel for every column that has numbers, one line for each layer."""
+    """A panel for every quantity that has numbers, with a line for each layer."""
     from bpcore.show.figure import (
         colormaps,
         new_figure,
@@ -46,8 +46,7 @@ def draw_flow(epochs: NDArray[Any], columns: dict[str, NDArray[Any]]) -> Figure:
                     color=colormaps["viridis"](0.9 * l / max(1, n_layers - 1)),
                     label=f"layer {l}",
                 )
-        share = name in ("dead", "saturated")
-        if share:
+        if name in ("dead", "saturated"):
             axes.set_ylim(-0.03, 1.03)
         elif np.nanmin(values) > 0:
             use_log_scale(axes, values[np.isfinite(values)])

@@ -1,4 +1,4 @@
-"""A warning before much memory is taken."""
+"""A warning before much memory is used."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ MUCH = 10**9
 
 
 def warn_of_memory(what: str, size: int) -> None:
-    """Warn, at the line that called the library, if so many bytes are much.
+    """Warn if `size` bytes are above 1 GB, at the line that called the library.
 
     Examples
     --------

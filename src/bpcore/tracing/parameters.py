@@ -1,4 +1,4 @@
-"""Parameters: what a training step changes, as it was at one moment."""
+"""Parameters: parameters and optimizer state before or after a step."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from bpcore.model.state import State
 
 @dataclass(frozen=True, repr=False)
 class Parameters:
-    """What a training step changes, as it was at one moment.
+    """Parameters and optimizer state before or after a training step.
 
     Attributes
     ----------
     weights, biases, gains : tuple of arrays
         W[l], (n_in, n_out); b[l], (n_out,); the gains of normalised layers, else None.
     state : dict of str to Views
-        What the optimizer keeps, by its name: ``state["velocity"].weights[l]``.
+        The arrays of the optimizer by name: ``state["velocity"].weights[l]``.
     running_moments : tuple of arrays
         Running mean and variance (2, n_out) of layers with batch norm, else None.
     """

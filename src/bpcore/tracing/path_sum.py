@@ -1,4 +1,4 @@
-"""PathSum: one derivative along all paths, and as backpropagation computes it."""
+"""PathSum: one derivative along all paths, and computed by backpropagation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bpcore.tracing.text import number
 class PathSum(Paths):
     """dE/dW[l][i, j] in two forms that agree.
 
-    ``print`` writes out both, and what each costs; see `text`.
+    ``print`` shows both, and the cost of each; see `text`.
 
     Attributes
     ----------
@@ -30,15 +30,15 @@ class PathSum(Paths):
     n_terms : int
         Paths times the rows of the mini-batch.
     layer_by_layer : float
-        The element of dW[l], as backpropagation computed it.
+        The element of dW[l] that backpropagation computed.
     expanded : float or None
-        The sum of the products along all paths, in float64; None if there are more than
-        100,000, which only ``text(all=True)`` adds up.
+        The sum of the products along all paths, in float64; None for more than 100,000
+        terms, which only ``text(all=True)`` adds up.
     multiplications : tuple of int
-        Of the expanded form, and of the layer-by-layer form, for this one weight; f'
-        and dE/da are given.
+        Those of the expanded form and of the layer-by-layer form, for this one weight,
+        given f' and dE/da.
     of_all_parameters : tuple of int
-        Likewise for all weights and biases of the network; None if a layer is
+        The same for all weights and biases of the network; None if a layer is
         normalised.
     """
 
@@ -52,10 +52,10 @@ class PathSum(Paths):
         return self.text()
 
     def text(self, all: bool = False) -> str:
-        """Both forms and their costs, written out: what ``print`` shows.
+        """Both forms and their costs, as ``print`` shows them.
 
-        Of more than 40 terms there are the first and the last, and how many are left
-        out; deltas are shown whole up to 8 rows and units.
+        Of more than 40 terms the first and the last are shown, and the number of the
+        others; deltas are shown whole up to 8 rows and units.
 
         Parameters
         ----------
@@ -66,7 +66,7 @@ class PathSum(Paths):
         Warns
         -----
         UserWarning
-            If the text takes more than 1 GB, before it takes it.
+            If the text takes more than 1 GB of memory, before it is made.
 
         Examples
         --------

@@ -23,13 +23,13 @@ CELL = 14
 
 @own_errstate
 def text(path: Paths, all: bool = False) -> str:
-    """Along all paths, layer by layer, and what each costs."""
+    """The sum along all paths, the layer-by-layer form, and the costs of both."""
     parts = all_paths(path, all), layer_by_layer(path, all), costs(path)
     return "\n\n".join("\n".join(lines) for lines in parts)
 
 
 def all_paths(path: Paths, all: bool = False) -> list[str]:
-    """The terms, a line each, of many the first and the last."""
+    """The terms, one line each; of many the first and the last."""
     symbols = [factor.symbol for factor in path.factors]
     units = path_units(path.factors)[1:]
     named = units if all else [*narrow([units])[0]]
@@ -67,7 +67,7 @@ def all_paths(path: Paths, all: bool = False) -> list[str]:
 def term_rows(
     path: Paths, arrays: list[Real], at: Iterable[int]
 ) -> tuple[list[list[str]], Real]:
-    """The terms of these numbers as rows of a table, and their products."""
+    """The terms with the numbers `at` as rows of a table, and their products."""
     kind: Any = np.int64 if path.n_terms < 2**63 else object
     places, factors = terms(path.factors, arrays, np.array([*at], kind))
     products = factors.prod(axis=0)

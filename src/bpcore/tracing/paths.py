@@ -12,25 +12,25 @@ from numpy.typing import NDArray
 from bpcore.arrays import Real
 from bpcore.tracing.step import Step, activation_derivative
 
-#: Terms that are added up at once; of more only ``text(all=True)`` has the sum.
+#: Most terms that are added up at once; of more only ``text(all=True)`` has the sum.
 MOST = 100_000
 
 
 @dataclass(frozen=True)
 class Factor:
-    """One factor of every term, and where in the step it is found.
+    """One factor of every term, and its place in the arrays of the step.
 
     Attributes
     ----------
     symbol : str
     units : tuple of str
-        The letters of the units it joins, or the number of one that is given.
+        The letters of the units that it connects, or the number of a given one.
     kind : str
-        Which array: "a", "W", "slope", "delta" or "da".
+        The array: "a", "W", "slope", "delta" or "da".
     m : int
         The layer.
     those : slice or int
-        The rows or columns of the array that the units stand for.
+        The rows or columns of the array for these units.
     """
 
     symbol: str
@@ -68,7 +68,7 @@ class Paths:
 
     @property
     def difference(self) -> float | None:
-        """|expanded - layer_by_layer|, None where there is no expanded form."""
+        """|expanded - layer_by_layer|, None without an expanded form."""
         if self.expanded is None:
             return None
         return abs(self.expanded - self.layer_by_layer)
@@ -113,7 +113,7 @@ def slope(step: Step, m: int) -> Real:
         kept = None if kept is None else kept[:, None, :]
     if kept is None:
         return slopes
-    return np.where(kept == 0, 0, slopes * kept)  # what drops out may be infinite
+    return np.where(kept == 0, 0, slopes * kept)  # slopes may be infinite where 0
 
 
 def path_units(factors: tuple[Factor, ...]) -> tuple[str, ...]:
@@ -129,7 +129,7 @@ def factor_arrays(step: Step, factors: tuple[Factor, ...]) -> list[Real]:
 def terms(
     factors: tuple[Factor, ...], arrays: list[Real], at: NDArray[Any]
 ) -> tuple[list[NDArray[np.intp]], Real]:
-    """The terms of these numbers: their row and units, and their factors.
+    """Row, units and factors of the terms with the numbers `at`.
 
     Terms are numbered with the row changing slowest and the unit of the last layer
     fastest.  Numbers beyond int64 are in an array of objects.  The factors have the

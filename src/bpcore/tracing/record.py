@@ -1,4 +1,4 @@
-"""One training step, with everything that it computes kept."""
+"""trace: one training step, with all its numbers stored."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ def trace(
 ) -> Trace:
     """Every number of one training step, layer by layer.
 
-    The step is ``network.train_step(X, y)`` by the same kernels: what is shown has the
-    bits of what happens there, the weights after it too.
+    The step is ``network.train_step(X, y)`` by the same kernels: all numbers have the
+    bits of that call, the weights after it too.
 
     Parameters
     ----------
     network : Network
-        Left as it is, unless `apply`.
+        Not changed, unless `apply`.
     X, y, sample_weight, class_weight
         As for ``Network.fit``, one mini-batch.
     apply : bool
-        Whether the network makes the step; otherwise a copy of it does.
+        Whether the network itself makes the step; by default a copy of it does.
 
     Returns
     -------
@@ -59,12 +59,12 @@ def trace(
     Warns
     -----
     UserWarning
-        If the trace takes more than 1 GB, before it takes it.
+        If the trace takes more than 1 GB of memory, before it is allocated.
 
     Notes
     -----
-    For a large network it takes the time of two to three steps with stored gradients,
-    for a small one about a quarter of a millisecond; and memory for X twice, for a, z
+    A trace of a large network takes the time of two to three steps with stored
+    gradients, of a small one about half a millisecond; and memory for X twice, for a, z
     and delta of every layer, for parameters and optimizer state twice, and for the
     gradients.
 
@@ -100,18 +100,18 @@ def record(
     apply: bool,
     by_caller: tuple[Real, Real | None, Real | None] | None = None,
 ) -> Trace:
-    """The trace of a mini-batch that has been checked; the caller holds the engine.
+    """The trace of a checked mini-batch; the caller holds the engine's lock.
 
-    Where class weights are worked into the targets and weights, `by_caller` are those
-    before, and the class weights.  Where the optimizer makes no steps, the parameters
-    after it are those before.
+    If class weights have changed targets and weights, `by_caller` are those before, and
+    the class weights.  If the optimizer makes no steps, the parameters after the step
+    are those before it.
     """
     learner = network.learner
     engine, state, n = learner.engine, learner.state, len(batch)
     X, targets, weights = batch.X, batch.y, batch.weight
     size, places = engine.tape_size(n, True)
     y, weight, class_weight = by_caller or (targets, weights, None)
-    # Each array once: without class weights those of the caller are those of the step.
+    # Each array once: without class weights those of the caller are used in the step.
     several = (y, weight, targets, weights)
     given = {id(array): array for array in several if array is not None}
     warn_of_memory(
@@ -160,14 +160,14 @@ def record(
 def _step(
     learner: Learner, gradients: Gradients, apply: bool
 ) -> tuple[Parameters, Parameters]:
-    """What the step changes, before it and after, by the learner or by a copy."""
+    """The parameters before and after the step of the learner, or of a copy of it."""
     design, dtype = learner.design, learner.dtype
-    before = parameters_of(design, learner.state.copy(design, dtype))
+    before = parameters_of(design, learner.state.copy(dtype))
     if not learner.makes_steps:
         return before, before
     stepper = learner if apply else learner.copy()
     stepper.apply(gradients)
-    state = stepper.state.copy(design, dtype) if apply else stepper.state
+    state = stepper.state.copy(dtype) if apply else stepper.state
     return before, parameters_of(design, state)
 
 
@@ -197,20 +197,20 @@ def _layers(
 def _bytes(
     learner: Learner, X: Real, others: list[Real], tape: int, apply: bool
 ) -> int:
-    """The memory of a trace.
+    """The memory of a trace in bytes.
 
-    Copies of X and of the other arrays given, dX, losses and their derivatives; the
-    tape; parameters, optimizer state and gradients.  And a workspace, where the network
-    has none yet that is large enough.
+    Copies of X and of the other arguments, dX, losses and their derivatives; the tape;
+    parameters, optimizer state and gradients; and a workspace, if the network does not
+    have one that is large enough.
     """
     state, design, n = learner.state, learner.design, len(X)
     arrays = state.optimizer_arrays
     optimizer = 0 if arrays is None else arrays.nbytes
     copies = 3  # before, after, gradients
-    if not apply:  # the copy that makes the step
-        if state.optimizer.clip_norm:  # it scales a copy of the gradient
+    if not apply:  # a copy of the network makes the step
+        if state.optimizer.clip_norm:  # and scales a copy of the gradient
             copies += 1
-        if state.moments.size:  # has room for folded weights
+        if state.moments.size:  # its engine has memory for folded weights
             copies += 1
     size = sum(array.nbytes for array in others) + 2 * X.nbytes
     size += n * (8 + design.sizes[-1] * learner.dtype.itemsize)

@@ -1,4 +1,4 @@
-"""The update: the equations of the optimizer, and what they change."""
+"""The update: the equations of the optimizer, and the numbers that they change."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bpcore.tracing.step import Step
 
 
 def update_rule(step: Step) -> tuple[Line, ...]:
-    """The equations of every weight, and of the biases where these have others."""
+    """The equations of the weights, and of the biases if they differ."""
     weights, biases = step.optimizer.both()
     others = "b[l][j]" + " or gain[l][j]" * any(step.design.norms)
     equations = equations_of_step(weights, step_numbers(step))
@@ -30,7 +30,7 @@ def update_rule(step: Step) -> tuple[Line, ...]:
 
 
 def step_numbers(step: Step) -> str:
-    """t of the layers that learn: they differ where one was frozen before."""
+    """t of the layers that are not frozen; they differ if one was frozen before."""
     numbers = {l: t for l, t in enumerate(step.layer_steps) if not step.frozen[l]}
     if len(set(numbers.values())) > 1:
         return ", ".join(f"{t} of layer {l}" for l, t in numbers.items())
@@ -38,7 +38,7 @@ def step_numbers(step: Step) -> str:
 
 
 def equations_of_step(optimizer: Optimizer, step: str) -> list[str]:
-    """Clipping, penalties and rule, then what their letters and settings are."""
+    """Clipping, penalties and rule, then the meaning of symbols and the settings."""
     equations = [*optimizer.equations_before, *optimizer.equations]
     lines = list(equations)
     words = re.findall(r"\w+'?", " ".join(equations))
@@ -55,7 +55,7 @@ def equations_of_step(optimizer: Optimizer, step: str) -> list[str]:
 
 
 def update_layer(step: Step, l: int) -> Section:
-    """W[l] and b[l], and what the optimizer keeps of them, before and after."""
+    """W[l] and b[l], and the optimizer's arrays of them, before and after."""
     if step.frozen[l]:
         return Section(f"update, layer {l}", (Line("frozen: nothing changes"),))
     before, after = step.before, step.after

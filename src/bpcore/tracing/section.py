@@ -1,4 +1,4 @@
-"""Line and Section: what the derivation of a step is made of."""
+"""Line and Section: the parts of the derivation of a step."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any
 
 from bpcore.tracing.step import Step
 
-#: Rows and units up to which every number of a step is shown.
+#: Most rows and units for which every number of a step is shown.
 SMALL = 8
-#: Layers up to which all are shown: of more, the first and the last.
+#: Most layers that are shown; of more the first and the last.
 LAYERS = 8
 
 
 @dataclass(frozen=True)
 class Line:
-    """An equation and what it gives: an array, a number, words or, if None, nothing."""
+    """An equation and its value: an array, a number, a text, or None for no value."""
 
     equation: str
     value: Any = None

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from bpcore.activations import ACTIVATIONS
 from bpcore.arrays import Real
 from bpcore.engine.dispatch import kernels
 from bpcore.engine.engine import noise_key
@@ -28,8 +27,8 @@ Layers = tuple[Any, ...]
 class Step:
     """The numbers of one training step; `Trace` documents each of them.
 
-    The fields are what the step was given and left in memory.  Everything else is a
-    view of them, or computed when first used, by the kernels of the step.
+    The fields are the arguments of the step and the arrays that it left in memory.  All
+    other numbers are views of them, or computed when first used, by the same kernels.
     """
 
     network: str
@@ -54,7 +53,7 @@ class Step:
     gradients: Gradients
     before: Parameters
     after: Parameters
-    #: By layer: what `activation_derivative` has computed.
+    #: The results of `activation_derivative` by layer.
     computed_derivatives: dict[int, Real] = field(
         default_factory=dict, init=False, repr=False
     )
@@ -66,7 +65,7 @@ class Step:
 
     @property
     def n_layers(self) -> int:
-        """L, the layers of weights."""
+        """L, the number of layers of weights."""
         return len(self.layers)
 
     # --- forward ----------------------------------------------------------------------
@@ -78,12 +77,12 @@ class Step:
 
     @property
     def z(self) -> tuple[Real, ...]:
-        """z[l], (n, n_{l+1}): what the activation is taken of."""
+        """z[l], (n, n_{l+1}): the arguments of the activations."""
         return tuple(layer["z"] for layer in self.layers)
 
     @property
     def f(self) -> tuple[Real, ...]:
-        """f(z[l]), (n, n_{l+1}): a[l+1], before units drop out of it."""
+        """f(z[l]), (n, n_{l+1}): a[l+1] before dropout."""
         return tuple(layer["f"] for layer in self.layers)
 
     @cached_property
@@ -182,10 +181,10 @@ class Step:
         """dE/dgain[l] of normalised layers, (n_{l+1},), else None."""
         return self.gradients.gains
 
-    # --- the same again by the kernels ------------------------------------------------
+    # --- computed again by the kernels ------------------------------------------------
 
     def _drop(self, x: Real, l: int) -> Real:
-        """x where layer l keeps units, divided by their share."""
+        """Dropout of layer l applied to x in place."""
         if self.design.dropout[l]:
             key = noise_key(noise_key(self.design.seed, self.seen), l + 1)
             kernels.drop(x.copy(), x, key, self.design.dropout[l])
@@ -199,7 +198,7 @@ class Step:
 
     @cached_property
     def _before_norm(self) -> dict[int, Real]:
-        """dE/dz of the normalised layers: the step overwrote it by dE/du."""
+        """dE/dz of the normalised layers, which the step overwrote by dE/du."""
         found = {}
         for l, norm in enumerate(self.design.norms):
             if norm:
@@ -216,17 +215,17 @@ class Step:
     @cached_property
     @own_errstate
     def _by_output(self) -> Real:
-        """dE/da[L]; by formula where the loss has its output activation within."""
+        """dE/da[L]; by its formula if the loss includes the output activation."""
         if not self.design.loss_takes_z:
             return self.d_output
         a = self.a[-1]
         w = np.ones(len(a)) if self.weights is None else self.weights
-        share = w.reshape(len(a), -1) / len(a)
+        factor = w.reshape(len(a), -1) / len(a)
         loss = self.design.loss
-        if isinstance(loss, CrossEntropy) and w.ndim == 2:  # targets that are smoothed
+        if isinstance(loss, CrossEntropy) and w.ndim == 2:  # targets already smoothed
             loss = CrossEntropy()
         by_a = loss.by_outputs(a, self.targets)
-        return np.where(share == 0, 0, by_a * share).astype(a.dtype)
+        return np.where(factor == 0, 0, by_a * factor).astype(a.dtype)
 
 
 def activation_derivative(step: Step, l: int) -> Real:
@@ -257,9 +256,9 @@ def _derivative(step: Step, l: int) -> Real:
 
 
 def _source(step: Step, l: int) -> Real:
-    """What f' is computed from: z, or f(z)."""
+    """The array from which f' is computed: z, or f(z)."""
     layer = step.layers[l]
-    return layer["z" if ACTIVATIONS[step.design.activations[l]].of_z else "f"]
+    return layer["z" if step.design.needs_z[l] else "f"]
 
 
 @own_errstate

@@ -13,7 +13,7 @@ from bpcore.tracing.derivation import derivation
 from bpcore.tracing.section import LAYERS, Line, is_small
 from bpcore.tracing.step import Step
 
-#: Columns for the equations; longer ones have their numbers below.
+#: Columns for the equations; the numbers of longer ones stand below.
 EQUATION = 48
 #: Significant digits.
 DIGITS = 6
@@ -63,22 +63,22 @@ def shown(value: Any, whole: bool, digits: int = DIGITS) -> list[str]:
 
 
 def aligned(matrix: Real, digits: int) -> list[list[str]]:
-    """Numbers as strings with equally many decimals, where that can show them all."""
+    """Numbers as strings, with equally many decimals if that can show them all."""
     decimals = decimals_of(matrix, digits)
     if decimals is None:
         return [[number(x, digits) for x in row] for row in matrix]
     printed = [f"{x:.{decimals}f}" for x in matrix.flat if x and math.isfinite(x)]
     zeros = min((len(x) - len(x.rstrip("0")) for x in printed), default=decimals)
     decimals -= min(zeros, decimals)
-    # A plain 0, with its point where those of the others are.
+    # A plain 0, aligned with the decimal points of the others.
     zero = "0" + " " * (decimals + (decimals > 0))
     return [[f"{x:.{decimals}f}" if x else zero for x in row] for row in matrix]
 
 
 def decimals_of(matrix: Real, digits: int) -> int | None:
-    """Decimals that show so many digits of the largest, and two less of any other.
+    """Decimals that show `digits` of the largest number, and two less of any other.
 
-    None where numbers are too large, too small or too different for that.
+    None if numbers are too large, too small or too different for that.
     """
     sizes = np.abs(matrix[np.isfinite(matrix) & (matrix != 0)])
     if sizes.size == 0:
@@ -90,7 +90,7 @@ def decimals_of(matrix: Real, digits: int) -> int | None:
 
 
 def number(x: Any, digits: int = DIGITS) -> str:
-    """A number to some digits, whole ones without a point."""
+    """A number to some digits; whole ones without a decimal point."""
     return f"{x:.{digits}g}" if x else "0"
 
 

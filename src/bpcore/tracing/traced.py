@@ -1,4 +1,4 @@
-"""Trace: one training step, to be printed, plotted and read."""
+"""Trace: all numbers of one training step, with methods to print and plot them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bpcore.tracing.text import text
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-#: The numbers of a trace that have an array for each layer.
+#: The attributes of a trace that have an array for each layer.
 FORWARD = ("a", "u", "hat", "inverse", "moments", "z", "f", "kept")
 BACKWARD = ("derivatives", "da", "delta", "du", "dW", "db", "dgain")
 
@@ -36,58 +36,59 @@ class Trace(Step):
         delta[l] = dE/dz[l] = da[l+1] * derivatives[l]
         dW[l] = a[l].T @ delta[l],  db[l] = delta[l].sum(0)
 
-    where units of layer l drop out::
+    with dropout of layer l::
 
         a[l+1] = f[l] * kept[l],  delta[l] = da[l+1] * derivatives[l] * kept[l]
 
-    and where it is normalised, with dhat = delta[l] * gain[l]::
+    and in a normalised layer, with dhat = delta[l] * gain[l]::
 
         u[l] = a[l] @ W[l],  hat[l] = (u[l] - mean) * inverse[l]
         z[l] = gain[l] hat[l] + b[l]
         du[l] = inverse[l] (dhat - mean(dhat) - hat[l] mean(dhat hat[l]))
-        dgain[l] = (delta[l] * hat[l]).sum(0)       dW[l] and da[l] are of du[l]
+        dgain[l] = (delta[l] * hat[l]).sum(0)       dW[l] and da[l] are from du[l]
 
-    ``print(trace)`` writes them out beside their numbers (`text`), `plot` draws them,
-    `path` follows one derivative along all its paths, `to_dict` is for other tools.
+    ``print(trace)`` shows the equations beside their numbers (`text`), `plot` draws
+    them, `path` expands one derivative along all its paths, `to_dict` is for other
+    tools.
 
     Attributes
     ----------
     network : str
-        What the network was.
+        The network, as ``repr`` shows it.
     optimizer : Optimizer
     lr : float
         Its learning rate in this step.
     step : int
         The number of the step, from 1 on.
     layer_steps : tuple of int
-        The same of each layer, t of the optimizer's equations: smaller where the layer
-        was frozen for some steps.
+        The number of the step of each layer, t of the optimizer's equations: smaller
+        if the layer was frozen for some steps.
     lr_factors, frozen : tuple
-        Each layer's share of the rate, and whether it is left as it is.
+        Each layer's factor of the learning rate, and whether the layer is frozen.
     X : array (n, n_0)
-        The input, with noise where the network adds it.
+        The input, with the noise that the network adds to it.
     y : array (n, n_L), or labels (n,)
         The targets as given, in the network's dtype or as labels.
     weight : array (n,) or None
         The weights of the samples as given.
     class_weight : array or None
-        c, the weight of each class, or of each output's label where a sample may have
+        c, the weight of each class, or of each output's label if a sample may have
         several.
     targets, weights : arrays
-        What the loss is computed of: y' and w, (n,) or (n, n_L), where class weights
-        are worked in, which ``print`` has the formulas of; else `y` and `weight`.
+        The arguments of the loss.  With class weights they are y' and w, (n,) or
+        (n, n_L), whose formulas ``print`` shows; else they are `y` and `weight`.
     loss : float
-        E = sum(w * E_i) / n, the mean of E_i where no weights are given, or where each
-        output has one, which is then within E_i.
+        E = sum(w * E_i) / n.  It is the mean of E_i without weights, or if each output
+        has a weight of its own, which is then included in E_i.
     losses : array (n,)
-        w * E_i of every sample, or such an E_i.
+        w * E_i of every sample, or E_i with the weights included.
     gradients : Gradients
-        What ``Network.gradients`` returns: `dW` and `db` are its arrays.
+        As ``Network.gradients`` returns them; `dW` and `db` are its arrays.
     before, after : Parameters
         Parameters and optimizer state before the step and after it.
     design, seen, layers, d_output
-        What the network was made of, the number of the mini-batch, and what the step
-        left in memory, of which the other arrays are views.
+        The architecture, the number of mini-batches used before, and the arrays that
+        the step left in memory, of which the others are views.
 
     Examples
     --------
@@ -101,8 +102,8 @@ class Trace(Step):
     def path(self, l: int, i: int, j: int) -> PathSum:
         """dE/dW[l][i, j] along all paths from the weight to the loss.
 
-        Written out, the chain rule is a sum over every row and every path through the
-        units above; layer by layer it is what backpropagation computes.
+        The chain rule expanded is a sum over every row and every path through the units
+        above; computed layer by layer it is backpropagation.
 
         Parameters
         ----------
@@ -112,10 +113,10 @@ class Trace(Step):
         Returns
         -------
         PathSum
-            Both values, the terms, and how many multiplications each takes;
-            ``print`` writes them out, of many terms the first and the last, and
+            Both values, the terms, and the number of multiplications of each.
+            ``print`` shows them, of many terms the first and the last, and
             ``text(all=True)`` every term.  More than 100,000 terms are added up by
-            ``text(all=True)`` alone.
+            ``text(all=True)`` only.
 
         Raises
         ------
@@ -142,19 +143,19 @@ class Trace(Step):
     ) -> Any:
         """Draw the step: nodes and edges of a small network, heat maps of a large one.
 
-        Of more than 8 layers there are heat maps, of the first and the last layers.
+        More than 8 layers are drawn as heat maps, the first and the last of them.
 
         Parameters
         ----------
         row : int, optional
             Show this sample's activations and deltas; by default the mean activation
-            of all and the sum of their deltas, which is db.
+            of all rows and the sum of their deltas, which is db.
         axes : matplotlib Axes, optional
             Where to draw a network of up to 8 layers of up to 8 units; a new figure by
             default.
         limit : float, optional
-            The activation of the strongest colour, the same in several pictures; by
-            default the largest.  For such networks too.
+            The activation of the strongest colour, to compare several pictures of
+            networks of that size; by default the largest one.
 
         Returns
         -------
@@ -233,10 +234,10 @@ class Trace(Step):
         return self.text()
 
     def text(self, digits: int = 6, all: bool = False) -> str:
-        """The derivation, each equation beside its numbers: what ``print`` shows.
+        """The derivation, each equation beside its numbers, as ``print`` shows it.
 
-        Up to 8 rows and units every number is there, else shapes, norms and extremes;
-        of more than 8 layers there are the first and the last.
+        Up to 8 rows and units every number is shown, else shapes, norms and extremes;
+        of more than 8 layers the first and the last.
 
         Parameters
         ----------
@@ -261,7 +262,7 @@ class Trace(Step):
 
 
 def _as_lists(value: Any) -> Any:
-    """Every array within as nested lists."""
+    """The same value with nested lists in place of arrays."""
     if isinstance(value, dict):
         return {name: _as_lists(part) for name, part in value.items()}
     if isinstance(value, list):

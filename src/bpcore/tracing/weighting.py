@@ -47,32 +47,32 @@ def class_equations(step: Step) -> dict[str, str]:
 
 
 def has_labels(step: Step) -> bool:
-    """Whether each output is a label that a sample may have besides others."""
+    """Whether a sample may have several labels, one for each output."""
     return step.design.loss.target_kind(step.design.activations[-1]).several
 
 
 def is_within(step: Step) -> bool:
-    """Whether each output's part of the loss has a weight of its own."""
+    """Whether each output's term of the loss has a weight of its own."""
     weights = step.weights
     return weights is not None and weights.ndim == 2 and has_labels(step)
 
 
 def factor(step: Step) -> str:
-    """The symbol of a sample's weight in the loss, "" if it has none."""
+    """The symbol of a sample's weight in the loss, "" without weights."""
     if step.weights is None:
         return ""
     return "weight" if step.class_weight is None else "w"
 
 
 def with_new_targets(formula: str, step: Step) -> str:
-    """A formula of the loss, with y' for y where class weights change the targets."""
+    """A formula of the loss, with y' for y if class weights change the targets."""
     if step.class_weight is None or "y'" not in class_equations(step):
         return formula
     return re.sub(r"\by\b(?!')", "y'", formula)
 
 
 def weighted(formula: str) -> str:
-    """A sum or mean over the outputs with their weights within.
+    """A sum or mean over the outputs, with their weights inside.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The arguments of ``Network.fit``, checked before anything has changed."""
+"""The arguments of ``Network.fit``, checked before anything changes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ BATCH_SIZE = 32
 
 @dataclass(frozen=True)
 class Arguments:
-    """What a fit is given, checked.
+    """The arguments of ``Network.fit``, checked and converted.
 
     Attributes
     ----------
@@ -47,13 +47,13 @@ class Arguments:
     held_back : Batch or None
         Validation data.
     measured : Batch or None
-        The data that metrics are of, with the caller's targets.
+        The data for metrics, with the caller's targets.
     watch : Watch
-        Of the quantity that patience and the best epoch follow.
+        Of the quantity for patience and the best epoch.
     plateau : (Quantity, ReduceOnPlateau) or None
-        What a schedule follows.
+        The quantity that the schedule follows, and its settings.
     differences : Differences or None
-        What makes the steps in place of backpropagation.
+        The stepper of ``gradient="numerical"``.
     """
 
     data: Batch | Stream
@@ -81,10 +81,10 @@ def checked_arguments(
     given: Mapping[str, Any],
     whole: bool,
 ) -> Arguments:
-    """The data and options of ``Network.fit``, checked before anything has changed.
+    """Check the data and options of ``Network.fit``; nothing is changed.
 
-    `network` is handed to callbacks that check it.  `whole` tells whether X and y are
-    all data there are: then the weights are scaled to mean 1.
+    `network` is the argument of the callbacks' method ``check``.  If X and y are the
+    `whole` data, the weights are scaled to mean 1.
     """
     options = complete_options("Network.fit", given)
     validation, class_weight = options["validation"], options["class_weight"]
@@ -188,7 +188,7 @@ def checked_arguments(
 
 
 def _probe(learner: Learner, data: Batch) -> None:
-    """Raise if a loss of the user's cannot weigh samples as these are weighed."""
+    """Raise if a custom loss cannot use these weights; it is called with two rows."""
     weight, loss = data.weight, learner.design.loss
     if isinstance(loss, CustomLoss) and weight is not None and np.ptp(weight):
         two = [int(weight.argmin()), int(weight.argmax())]
@@ -198,7 +198,7 @@ def _probe(learner: Learner, data: Batch) -> None:
 def _split(
     learner: Learner, data: Batch, validation: Any
 ) -> tuple[Batch, Batch | None, NDArray[np.bool_] | None]:
-    """The data, what is held back of them where validation is a share, and its rows."""
+    """The training data; for a float also the held-back data and their mask."""
     if isinstance(validation, bool) or not isinstance(validation, numbers.Real):
         return data, None, None
     fraction = checks.number("validation", validation, above=0.0, below=1.0)
@@ -215,9 +215,9 @@ def _split(
 def _measured(
     learner: Learner, data: Batch, y: Any, mask: NDArray[np.bool_] | None
 ) -> Batch:
-    """The data that metrics are of: with the caller's targets y, of rows of the mask.
+    """The data for metrics, with the caller's targets y, not rounded to the dtype.
 
-    Nothing of the targets is lost to the network's dtype.
+    Of y the rows of the mask are taken.
     """
     return Batch(data.X, exact_targets(learner, y, data.y, mask), data.weight)
 
@@ -225,7 +225,7 @@ def _measured(
 def _monitored(
     metrics: tuple[Metric, ...], monitor: Any, reducer: ReduceOnPlateau | None
 ) -> tuple[Metric, ...]:
-    """The metrics that are only to be watched."""
+    """The metrics that are only monitored."""
     more: tuple[Metric, ...] = ()
     for name in (monitor, reducer.monitor if reducer else None):
         if isinstance(name, str) and is_name(name):

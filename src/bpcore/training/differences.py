@@ -1,4 +1,4 @@
-"""Training without backpropagation: the gradient of the loss by central differences."""
+"""Differences: training without backpropagation, by central differences of the loss."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from bpcore.training.learner import Learner
 class Differences:
     """Numerical derivatives of a learner's training loss, in a float64 copy of it.
 
-    The loss is that of the network's next step: with what drops out in it, its noise
-    and its mini-batch's moments.
+    The loss is that of the network's next step, with its dropout, its noise and the
+    moments of its mini-batch.
 
     Parameters
     ----------
     learner : Learner
-        Left as it is, but by `run`.
+        Changed by `run` only.
     """
 
     def __init__(self, learner: Learner) -> None:
@@ -35,9 +35,9 @@ class Differences:
     def by_parameters(
         self, batch: Batch, eps: float = CENTRAL_STEP, *, frozen: bool = True
     ) -> NDArray[np.float64]:
-        """dE/dw of all parameters, or zero for the `frozen` ones if they are left out.
+        """dE/dw of all parameters, with E the mean loss of the mini-batch.
 
-        E is the mean loss of the mini-batch.
+        Unless `frozen`, it is 0 for frozen layers, without computing it.
         """
         learner, twin = self.learner, self.twin
         self._follow()
@@ -57,7 +57,7 @@ class Differences:
         return gradient
 
     def by_input(self, batch: Batch, eps: float = CENTRAL_STEP) -> NDArray[np.float64]:
-        """dE/dX, of the same."""
+        """dE/dX, with E the mean loss of the mini-batch."""
         self._follow()
         batch = batch.astype(np.float64)
 
@@ -67,12 +67,12 @@ class Differences:
         return numerical_gradient(loss, batch.X, eps, scaled=True)
 
     def _follow(self) -> None:
-        """Let the copy be what the learner is now."""
+        """Copy the learner's parameters and counters into the float64 copy."""
         state, twin = self.learner.state, self.twin.state
         if not arrays.all_finite(state.parameters):
-            raise DivergenceError("the parameters are not finite: no step aside")
+            raise DivergenceError("the parameters are not finite: no differences")
         twin.parameters[...] = state.parameters
-        twin.counters[...] = state.counters  # of which dropout and noise are made
+        twin.counters[...] = state.counters  # dropout and noise depend on them
 
     def run(
         self,
@@ -89,9 +89,9 @@ class Differences:
         rates: NDArray[np.float64] | None,
         progress: Callable[[int], object] | None = None,
     ) -> tuple[int, float, float, bool]:
-        """Steps of the network, as the engine's `run` makes them.
+        """Steps of the network; see `Stepper`.
 
-        Every mini-batch is a step, so `ends` has no say.
+        Every mini-batch makes a step, so `ends` has no effect.
         """
         learner, state = self.learner, self.learner.state
         data, before, made, begun = Batch(X, y, weight), state.steps, 0, 0
@@ -113,7 +113,7 @@ class Differences:
         return first, total, divisor, True
 
     def _step(self, batch: Batch, rate: float | None) -> float:
-        """One step; returns the loss before it, 0 where all weights are 0: no step."""
+        """One step; returns the loss before it.  No step, and 0, if no row weighs."""
         learner = self.learner
         if not batch.weighs:
             learner.state.counters[1] += 1
@@ -131,7 +131,7 @@ class Differences:
 
 
 def _finite(loss: float) -> float:
-    """The loss itself, if there is one to take a difference of."""
+    """The loss itself if it is finite; raises otherwise."""
     if not np.isfinite(loss):
         raise DivergenceError(f"the loss of this mini-batch is not finite: {loss}")
     return loss

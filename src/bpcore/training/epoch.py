@@ -20,13 +20,14 @@ from bpcore.training.arguments import Arguments
 from bpcore.training.inputs import checked_stream_batch
 from bpcore.training.learner import Learner
 from bpcore.training.progress import Progress
+from bpcore.training.stepper import Stepper
 
 #: The most epochs that run in one call of the engine.
 MOST_EPOCHS = 4096
 
 
 class Epoch(NamedTuple):
-    """What comes of an epoch: its mean loss, last learning rate and duration."""
+    """The results of an epoch: its mean loss, last learning rate and duration."""
 
     loss: float
     lr: float
@@ -35,15 +36,16 @@ class Epoch(NamedTuple):
 
 @dataclass(frozen=True)
 class Run:
-    """What the epochs of a fit have in common.
+    """The arguments and objects that all epochs of a fit use.
 
     Attributes
     ----------
     network : object
-        What callbacks are handed.
+        The argument of callbacks.
     bar : Progress
     fall_back : callable
-        Undoes an epoch that diverged; returns what the network is then, in words.
+        Undoes an epoch that diverged; returns the state of the network after it in
+        words.
     """
 
     learner: Learner
@@ -53,18 +55,18 @@ class Run:
     fall_back: Callable[[], str]
 
     def diverged(self, what: str, epoch: int, batch: int | None) -> NoReturn:
-        """Go back to the beginning of the epoch or to the best one, and raise."""
+        """Undo the epoch, and raise DivergenceError."""
         lr = self.learner.engine.lr
         raise_divergence(what, epoch, batch, lr, self.fall_back())
 
 
 class Epochs(ABC):
-    """Goes through the training data once for each epoch.
+    """Makes epochs, each one pass over the training data.
 
     Attributes
     ----------
     at_a_time : int
-        Epochs that one call of `train` may make.
+        Most epochs of one call of `train`.
     stopped : bool
         Whether a callback for mini-batches has returned True.
     """
@@ -78,17 +80,17 @@ class Epochs(ABC):
     def train(
         self, number: int, count: int, record: Callable[[list[Epoch]], None]
     ) -> None:
-        """Make up to `count` epochs, the first of this number, and record them.
+        """Make up to `count` epochs, from epoch `number` on, and record them.
 
-        None are recorded where an iterator has ended.
+        None is recorded if an iterator has ended.
         """
 
 
 class EpochsInEngine(Epochs):
-    """Epochs over arrays that the engine makes in one go, without Python in between.
+    """Epochs over arrays in one call of the engine, without Python in between.
 
-    For small networks what Python does between two epochs takes longer than an epoch,
-    and several networks in several threads would wait for each other's Python.
+    For small networks the Python code between two epochs takes longer than an epoch,
+    and networks in several threads would wait for each other's Python code.
     """
 
     at_a_time = MOST_EPOCHS
@@ -106,7 +108,7 @@ class EpochsInEngine(Epochs):
     ) -> None:
         learner, given, data = self.run.learner, self.run.given, self.data
         state, numbers = learner.state, learner.state.numbers()
-        if learner.scheduled:  # no more rates than twice what a call could use
+        if learner.scheduled:  # rates for twice the epochs of the last call
             count = min(count, 2 * self.last)
         rates = learner.rates(count * self.steps)
         losses, seconds, seen = np.empty(count), np.empty(count), state.seen
@@ -132,9 +134,9 @@ class EpochsInEngine(Epochs):
         seconds: NDArray[np.float64],
         rates: NDArray[np.float64] | None,
     ) -> None:
-        """Record what was made; the engine's rate is that of the last step.
+        """Record the finished epochs, and set the engine's rate to that of the last.
 
-        `seen` mini-batches had been used before.
+        `seen` is the number of mini-batches used before them.
         """
         engine = self.run.learner.engine
         self.last = n = (self.run.learner.state.seen - seen) // self.batches
@@ -166,15 +168,15 @@ class SingleEpochs(Epochs):
 
     @abstractmethod
     def go_through(self) -> None:
-        """Use all of the data once."""
+        """One pass over the data."""
 
     def step(self, data: Batch, order: Any, size: int, first: int, **how: Any) -> int:
-        """Mini-batches from row `first` on; returns the row to go on from."""
+        """Make steps from row `first` on; returns the row to go on from."""
         raise_if_stopped()
         run, given, learner = self.run, self.run.given, self.run.learner
         before, seen = (self.total, self.divisor), learner.state.seen
         most = 1 if given.batch_callbacks else 0
-        stepper = given.differences or learner.engine
+        stepper: Stepper = given.differences or learner.engine
         after, self.total, self.divisor, finite = stepper.run(
             data.X, data.y, data.weight, order, size, first, *before, most, **how
         )
@@ -184,16 +186,16 @@ class SingleEpochs(Epochs):
         if given.batch_callbacks:
             divisor = self.divisor - before[1]
             loss = (self.total - before[0]) / divisor if divisor else 0.0
-            answers = [
+            stops = [
                 is_true(call(run.network, self.number, self.batches, loss))
                 for call in given.batch_callbacks
             ]
-            self.stopped = any(answers)
+            self.stopped = any(stops)
         return int(after)
 
 
 class ArrayEpochs(SingleEpochs):
-    """Epochs over arrays, in an order or as they lie."""
+    """Epochs over arrays, shuffled or not."""
 
     def __init__(self, run: Run, data: Batch) -> None:
         super().__init__(run)
@@ -211,7 +213,7 @@ class ArrayEpochs(SingleEpochs):
             order[:] = np.arange(n)
             learner.engine.shuffle(order, state.bits.random_raw(n))
         while first < n and not self.stopped:
-            if given.batch_callbacks:  # which may make steps, and change the rate
+            if given.batch_callbacks:  # they may make steps and change the rate
                 rates = learner.rates(1)
             first = self.step(
                 *(self.data, order, given.batch_size, first),
@@ -257,7 +259,7 @@ def raise_divergence(
     lr: float,
     state: str = "before that epoch",
 ) -> NoReturn:
-    """Raise for a network that has been given back what it was in some state."""
+    """Raise DivergenceError; the network was set back to its state ``before ...``."""
     where = f"in epoch {epoch}, mini-batch {batch}" if batch else f"after epoch {epoch}"
     advice = f"try an lr below {lr}"
     if (epoch, batch) == (1, 1):  # no step was made
@@ -269,6 +271,6 @@ def raise_divergence(
     )
 
 
-def is_true(answer: object) -> bool:
-    """Whether a callback's answer is True itself, Python's or NumPy's."""
-    return isinstance(answer, bool | np.bool_) and bool(answer)
+def is_true(result: object) -> bool:
+    """Whether the result of a callback is True itself, Python's or NumPy's."""
+    return isinstance(result, bool | np.bool_) and bool(result)

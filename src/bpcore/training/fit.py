@@ -1,4 +1,4 @@
-"""One call of ``Network.fit``: epochs, and what happens between them."""
+"""One call of ``Network.fit``: the epochs, and everything between them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from bpcore.training.record import Record
 from bpcore.training.watch import plateau_watch
 from bpcore.warn import warn
 
-#: The most rows, and rows times parameters, of an epoch that surely takes less than a
+#: Most rows, and rows times parameters, of an epoch that certainly takes less than a
 #: slice of time.
 SHORT_ROWS = 1 << 16
 SHORT_WORK = 1 << 26
@@ -48,15 +48,15 @@ def prepare(
     options: Mapping[str, Any],
     whole: bool = True,
 ) -> Fit:
-    """A fit whose arguments have been checked; nothing has changed yet."""
+    """Check the arguments of a fit; nothing is changed before ``run()``."""
     checked = checked_arguments(learner, network, X, y, options, whole)
     return Fit(learner, network, checked)
 
 
 class Fit:
-    """One call of ``Network.fit``, its arguments checked.
+    """One call of ``Network.fit`` with checked arguments.
 
-    `network` is what callbacks are handed.
+    `network` is the argument of callbacks.
     """
 
     def __init__(self, learner: Learner, network: object, given: Arguments) -> None:
@@ -64,22 +64,21 @@ class Fit:
         self.watch, self.plateau = given.watch, given.plateau
 
     def run(self) -> History:
-        """Train; the network keeps what it has learnt whenever this ends.
+        """Train.  Finished steps are kept if an error or an interrupt ends it.
 
-        With `restore_best` it is as of the best epoch then, after an error too.
+        With `restore_best` the best epoch is restored, after an error too.
         """
         learner, given = self.learner, self.given
         self.record = Record()
         self.history = History(self.record)
         self.reducer, self.warned = learner.reducer, set[str]()
         self.loss_before = math.inf
-        #: The best epoch, and whether `best` is a copy of it.  Until it is, the network
-        #: itself is as after that epoch.
+        #: The best epoch, and whether `best` is a copy of it; if not, the network is in
+        #: the state after that epoch.
         self.best_epoch: tuple[int, bool] | None = None
         self.is_trained = self.is_over = self.is_stopped = False
         rows = None if isinstance(given.data, Stream) else len(given.data)
-        # A plain `with`: an interrupt must find no gap in which the network stays
-        # locked.
+        # A plain `with`, so that no interrupt can leave the network locked.
         with (
             learner.engine,
             Checkpoint() as self.before,
@@ -90,8 +89,8 @@ class Fit:
             last.callback(learner.accumulate_over, learner.accumulate)
             learner.history = self.history
             learner.accumulate_over(given.accumulate)
-            # `end` stands three times: an interrupt may come just before the first, and
-            # another one just before the second.
+            # `end` is called in three places: an interrupt may come just before the
+            # first, and another one just before the second.
             last.callback(complete, self.end)
             try:
                 try:
@@ -106,7 +105,7 @@ class Fit:
         return self.history
 
     def train(self) -> None:
-        """All epochs, or as many as there are until something stops them."""
+        """All epochs, or fewer if something stops them."""
         if self.given.restore_best:
             self.begin_search()
         if isinstance(self.learner.state.optimizer, LBFGS):
@@ -116,11 +115,11 @@ class Fit:
         self.is_trained = True
 
     def end(self) -> None:
-        """Put the best epoch in place, if there is one; may be called again."""
+        """Restore the best epoch, if there is one; may be called again."""
         if self.is_over:
             return
         history = self.history
-        self.learner.history = history  # a callback's fit has one of its own
+        self.learner.history = history  # a fit within a callback has replaced it
         if self.best_epoch is not None:
             epoch, copied = self.best_epoch
             if copied and not (self.is_trained and epoch == len(history)):
@@ -131,11 +130,11 @@ class Fit:
     # --- the best epoch ---------------------------------------------------------------
 
     def begin_search(self) -> None:
-        """Let the network as it is be epoch 0 of the search for the best epoch.
+        """Take the network before the fit as epoch 0 of the search for the best epoch.
 
-        The loss of an epoch is measured within it, with what drops out, so for epoch 0
-        there is none to compare with it.  The loss of the training data before the
-        first epoch is compared with that after a best one instead (`is_below_start`).
+        The training loss of an epoch is measured during it, with dropout, so epoch 0
+        has none.  Instead the loss of the training data before the first epoch is
+        compared with that after a better epoch (`is_below_start`).
         """
         given = self.given
         learner, name = self.learner, self.watch.monitor
@@ -152,7 +151,7 @@ class Fit:
             metrics = [metric for metric in given.metrics if metric.name == name]
             value = learner.measure(given.measured, metrics)[name]
         if math.isnan(value):
-            if name != "loss":  # of which a step tells
+            if name != "loss":  # for which the first step raises
                 self.warn_of_nan(name, value)
             self.loss_before = math.inf
             return
@@ -161,9 +160,9 @@ class Fit:
         self.keep()
 
     def training_loss(self) -> float | None:
-        """Loss of all training data, as of `evaluate`; None of an iterable.
+        """Loss of all training data, as `evaluate` computes it; None for an iterable.
 
-        Of a sequence of mini-batches it is their mean, weighted by the sums of their
+        For a sequence of mini-batches it is their mean, weighted by the sums of their
         weights.
         """
         learner, data = self.learner, self.given.data
@@ -183,8 +182,8 @@ class Fit:
         largest = max(weights, default=0.0)
         if not largest:
             return None
-        shares = [weight / largest for weight in weights]
-        return sum(map(operator.mul, shares, losses)) / sum(shares)
+        factors = [weight / largest for weight in weights]
+        return sum(map(operator.mul, factors, losses)) / sum(factors)
 
     def is_below_start(self) -> bool:
         """Whether the loss of the training data is below that before the fit."""
@@ -202,13 +201,13 @@ class Fit:
         self.history.best_epoch = epoch
 
     def put_back(self, checkpoint: Checkpoint, *, bits: bool = True) -> None:
-        """Put the state of a checkpoint in place, its random words too if `bits`."""
+        """Restore a checkpoint, with its generator of random numbers if `bits`."""
         self.learner.use(checkpoint.restored(bits=bits))
         if bits:
             self.learner.stored_gradients = None
 
     def fall_back(self) -> str:
-        """Undo an epoch that diverged; says what the network is then."""
+        """Undo an epoch that diverged; returns the network's new state in words."""
         if self.best_epoch is None:
             complete(partial(self.put_back, self.before, bits=False))
             return "before that epoch"
@@ -226,22 +225,25 @@ class Fit:
                 "are never the best, and count neither for patience nor for a plateau"
             )
 
-    # --- the ways to descend ----------------------------------------------------------
+    # --- epochs -----------------------------------------------------------------------
 
     @property
     def needs_python_between_epochs(self) -> bool:
-        """Whether more than recording happens between two epochs, or may take long."""
+        """Whether Python code other than recording runs between two epochs.
+
+        It is also true for epochs that may take long.
+        """
         given, data, learner = self.given, self.given.data, self.learner
         if isinstance(data, Stream) or not learner.engine.runs_epochs:
             return True
         schedule = learner.state.optimizer.schedule
         steady = schedule is None or (schedule.per == "step" and not schedule.plateau)
-        calls = given.callbacks or given.batch_callbacks or learner.design.asks
+        calls = given.callbacks or given.batch_callbacks or learner.design.custom_loss
         measures = given.held_back or given.metrics
         stops = given.restore_best or self.watch.patience is not None
         numbers = learner.state.numbers()
         small = sum(array.nbytes for array in numbers.values()) <= IN_MEMORY
-        # Where every mini-batch makes a step, the rates of the steps can be counted.
+        # If every mini-batch makes a step, the number of rates is known.
         counted = data.weight is None or bool(data.weight.all())
         work = len(data) * learner.state.parameters.size
         short = len(data) <= SHORT_ROWS and work <= SHORT_WORK
@@ -249,7 +251,7 @@ class Fit:
         return bool(calls or measures or stops or given.differences) or not in_engine
 
     def epochs(self) -> Epochs:
-        """What goes through the training data."""
+        """The object that makes the epochs."""
         data, given = self.given.data, self.given
         run = Run(self.learner, self.network, given, self.bar, self.fall_back)
         if isinstance(data, Stream):
@@ -282,9 +284,9 @@ class Fit:
                 return
 
     def end_epochs(self, number: int) -> Callable[[list[Epoch]], None]:
-        """A function that records epochs from that number on, and nothing else.
+        """A function that only records epochs, from epoch `number` on.
 
-        It may be called again: after an interrupt it begins anew.
+        It may be called again after an interrupt, and then begins anew.
         """
         record, history, learner = self.record, self.history, self.learner
         before = learner.state.epochs, self.watch.best, history.best_epoch
@@ -303,12 +305,12 @@ class Fit:
         return end
 
     def end_single_epoch(self, epochs: list[Epoch]) -> None:
-        """Record an epoch, and do all that is to be done after it."""
+        """End an epoch, and note whether to stop."""
         (epoch,) = epochs
         self.is_stopped = self.end_epoch(epoch.loss, epoch.seconds)
 
     def descend_by_curvature(self) -> None:
-        """Iteration after iteration of L-BFGS."""
+        """Iterations of L-BFGS."""
         learner, given = self.learner, self.given
         assert not isinstance(given.data, Stream)
         self.before.take(learner.state)
@@ -325,7 +327,7 @@ class Fit:
             self.history.stopped = "converged"
 
     def end_epoch(self, loss: float, seconds: float) -> bool:
-        """Record an epoch; whether to stop."""
+        """Validate, record the epoch, call callbacks; returns whether to stop."""
         learner, given, history = self.learner, self.given, self.history
         learner.state.epochs += 1
         values: dict[str, float | None] = {"loss": loss, "lr": learner.engine.lr}
@@ -345,10 +347,10 @@ class Fit:
         self.warn_of_nan(self.watch.monitor, self.record.last(self.watch.monitor))
         self.bar.end_epoch(self.record)
         # Every callback is called, also after one that stops.
-        answers = [is_true(call(self.network, history)) for call in given.callbacks]
+        stops = [is_true(call(self.network, history)) for call in given.callbacks]
         if better and given.restore_best and given.callbacks:
-            self.keep()  # what they changed belongs to this epoch
-        if any(answers):
+            self.keep()  # with the changes that callbacks have made
+        if any(stops):
             history.stopped = "callback"
             return True
         if self.watch.is_over:
@@ -357,9 +359,9 @@ class Fit:
         return False
 
     def follow_plateau(self) -> None:
-        """Let a schedule that follows a quantity have the last epoch's value."""
+        """Pass the last epoch's value to a schedule that follows a quantity."""
         learner = self.learner
-        if learner.reducer is not self.reducer:  # a callback's optimizer has another
+        if learner.reducer is not self.reducer:  # a callback has changed the optimizer
             self.reducer = learner.reducer
             validates = self.given.held_back is not None
             self.plateau = plateau_watch(self.reducer, self.given.metrics, validates)

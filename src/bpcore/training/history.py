@@ -1,4 +1,4 @@
-"""History: what happened in each epoch of a fit, as arrays, a table or a picture."""
+"""History: the losses and metrics of each epoch, as arrays, a table or a picture."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class History:
-    """What happened in each epoch of a fit.
+    """The losses and metrics of each epoch of a fit.
 
     ``history["accuracy"]`` is a column by its name, ``print(history)`` a table,
     ``history.plot()`` a picture.
@@ -36,15 +36,15 @@ class History:
     seconds : array (epochs,)
         Wall time of each epoch, shuffling included, validation and metrics not.
     stopped : str
-        Why training ended: "epochs", "patience", "callback", "data" (an iterator had
-        no more), "converged" (LBFGS), or "error" (any exception, an interrupt too: then
-        it is the network's ``history``).
+        Why training ended: "epochs", "patience", "callback", "data" (an iterator
+        ended), "converged" (LBFGS), or "error" (any exception or interrupt; this
+        History is then ``Network.history``).
     best_epoch : int
-        The epoch, from 1 on, in which what was monitored was best; 0 if never.
+        The epoch, from 1 on, with the best value of the monitored quantity; 0 if none.
     restored : int or None
-        With ``restore_best`` the epoch that the network is as after, which is
-        `best_epoch`; 0 is before the fit.  None where no epoch was put in place:
-        without ``restore_best``, and where no value was ever the best (all NaN).
+        With ``restore_best`` the epoch that was restored, equal to `best_epoch`; 0 is
+        the network before the fit.  None if no epoch was restored: without
+        ``restore_best``, or if all values were NaN.
 
     Examples
     --------
@@ -162,12 +162,12 @@ class History:
 
     @own_errstate
     def plot(self, axes: Axes | None = None) -> Any:
-        """Draw the losses, and below each metric and the rate where it changes.
+        """Draw the losses, and below them metrics, and the learning rate if it varies.
 
         Parameters
         ----------
         axes : matplotlib Axes, optional
-            Where to draw the losses alone.
+            Axes for the losses alone; a new figure by default.
 
         Returns
         -------

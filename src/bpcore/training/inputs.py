@@ -1,4 +1,4 @@
-"""What callers hand to a network, checked against its learner and converted."""
+"""Argument checks: each returns the argument as a Learner takes it, or raises."""
 
 from __future__ import annotations
 
@@ -26,23 +26,43 @@ def checked_batch(
     *,
     some: bool = True,
 ) -> Batch:
-    """A mini-batch or data set, checked; `some` weights must be above 0."""
+    """A mini-batch or data set, checked; if `some`, a weight must be above 0."""
     design, dtype, state = learner.design, learner.dtype, learner.state
     batch = as_batch(design, dtype, X, y, sample_weight, prefix, some=some)
     return batch.apart_from(state.parameters, state.moments)
 
 
-def weighted_batch(
+def differentiable_batch(
     learner: Learner,
     X: ArrayLike,
     y: ArrayLike | None,
     sample_weight: ArrayLike | None,
     class_weight: ClassWeight | None,
 ) -> Batch:
-    """A mini-batch with both kinds of weights as they are given, perhaps all 0."""
+    """A mini-batch for derivatives, with both kinds of weights as given, perhaps all 0.
+
+    Raises if an activation has no derivative.
+    """
+    learner.require_derivatives()
     batch = checked_batch(learner, X, y, sample_weight, some=False)
     weights = checked_class_weights(learner, class_weight, batch.y, whole=False)
     return batch.times(weights, learner.design, some=False)
+
+
+def step_batch(
+    learner: Learner,
+    X: ArrayLike,
+    y: ArrayLike | None,
+    sample_weight: ArrayLike | None,
+    class_weight: ClassWeight | None,
+) -> Batch:
+    """`differentiable_batch` for a step.
+
+    Raises if the optimizer cannot make a step from a mini-batch.
+    """
+    learner.require_derivatives()
+    learner.require_steps()
+    return differentiable_batch(learner, X, y, sample_weight, class_weight)
 
 
 def checked_class_weights(
@@ -52,7 +72,7 @@ def checked_class_weights(
     *,
     whole: bool = True,
 ) -> Weights | None:
-    """The weight of each class; "balanced" counts these, the `whole`, targets."""
+    """The weight of each class; "balanced" needs the `whole` targets."""
     if class_weight is None:
         return None
     return as_class_weights(class_weight, targets, learner.design, whole=whole)
@@ -61,7 +81,7 @@ def checked_class_weights(
 def checked_stream_batch(
     learner: Learner, item: Any, number: int, weights: Weights | None
 ) -> Batch:
-    """A mini-batch as an iterable yields it, checked, with the weights of classes."""
+    """A mini-batch from an iterable, checked, with class weights applied."""
     batch = stream_batch(learner.design, learner.dtype, item, number, weights)
     return batch.apart_from(learner.state.parameters, learner.state.moments)
 
@@ -69,9 +89,9 @@ def checked_stream_batch(
 def exact_targets(
     learner: Learner, y: ArrayLike, targets: Any, mask: NDArray[np.bool_] | None = None
 ) -> NDArray[Any]:
-    """The caller's targets for metrics, those of the rows of a mask if any.
+    """The caller's targets for metrics, those of the rows of a mask if it is given.
 
-    Integer labels, as `targets` are then, else float64 in the shape of y.
+    They are integer labels if `targets` are, else float64 in the shape of y.
     """
     if targets.ndim == 1:
         return np.asarray(targets)
@@ -84,9 +104,25 @@ def exact_targets(
     return np.asarray(exact)
 
 
-def checked_row(learner: Learner, x: ArrayLike) -> Real:
-    """A single row, checked."""
+def one_row_batch(
+    learner: Learner, x: ArrayLike, y: ArrayLike
+) -> tuple[Real, NDArray[Any]]:
+    """A single row and its target as a mini-batch, checked in shape."""
+    return checked_row(learner, x)[None, :], checked_target(learner, y)[None, ...]
+
+
+def rows_to_pass(learner: Learner, X: ArrayLike) -> Real:
+    """A copy of the rows (n, n_0) of a mini-batch, checked."""
+    return arrays.as_rows("X", X, learner.design.sizes[0], learner.dtype).copy()
+
+
+def checked_row(
+    learner: Learner, x: ArrayLike, apart: NDArray[Any] | None = None
+) -> Real:
+    """A single row, checked; copied if it shares memory with the array `apart`."""
     row = arrays.as_finite("x", x, learner.dtype)
+    if apart is not None and np.may_share_memory(row, apart):
+        row = row.copy()
     n_in = learner.design.sizes[0]
     if row.shape != (n_in,):
         raise ValueError(f"x must have shape ({n_in},); got {row.shape}")
@@ -108,31 +144,8 @@ def checked_target(learner: Learner, y: ArrayLike) -> NDArray[Any]:
     return target
 
 
-def rows_to_predict(learner: Learner, X: ArrayLike) -> tuple[Real, bool]:
-    """Rows (n, n_0) to predict, and whether a single one (n_0,) was given."""
-    rows, n_0 = arrays.as_contiguous("X", X, learner.dtype), learner.design.sizes[0]
-    single = rows.ndim == 1
-    if single:
-        rows = rows.reshape(1, -1)
-    if rows.ndim != 2 or rows.shape[1] != n_0 or len(rows) == 0:
-        raise ValueError(
-            f"X must have shape (n, {n_0}) with n at least 1, or ({n_0},) for a "
-            f"single row; got {rows.shape[1:] if single else rows.shape}"
-        )
-    return rows, single
-
-
-def array_for_outputs(learner: Learner, out: Any, rows: Real, single: bool) -> Real:
-    """The caller's array for the outputs of these rows, checked, or a new one."""
-    n_out = learner.design.sizes[-1]
-    shape = (n_out,) if single else (len(rows), n_out)
-    if out is None:
-        return np.empty(shape, learner.dtype)
-    return arrays.as_out(out, shape, learner.dtype, rows, learner.state.parameters)
-
-
 def checked_gradients(learner: Learner, gradients: Gradients | None) -> Gradients:
-    """These gradients, or else the stored ones; raises if they do not fit."""
+    """The gradients, by default the stored ones; raises if they do not fit."""
     if gradients is None:
         gradients = learner.stored_gradients
         if gradients is None:
@@ -156,15 +169,27 @@ def checked_gradients(learner: Learner, gradients: Gradients | None) -> Gradient
 
 
 def _like(learner: Learner, name: str, array: Any, own: Real) -> Real:
-    """The numbers in this network's dtype, as many as its own."""
+    """An array in the network's dtype; raises unless it has the shape of `own`."""
     numbers = arrays.as_finite(name, array, learner.dtype)
     if numbers.shape != own.shape:
         raise ValueError(f"{name} must have shape {own.shape}; got {numbers.shape}")
     return numbers
 
 
+def checked_derivative(learner: Learner, tape: Tape, d_output: ArrayLike) -> Real:
+    """The derivative by the output, for `backward` through a tape, both checked."""
+    learner.require_derivatives()
+    n, n_out = require_tape(learner, tape), learner.design.sizes[-1]
+    checked = arrays.as_rows("d_output", d_output, n_out, learner.dtype)
+    if len(checked) != n:
+        raise ValueError(
+            f"d_output must have shape ({n}, {n_out}); got {checked.shape}"
+        )
+    return checked
+
+
 def require_tape(learner: Learner, tape: Tape) -> int:
-    """Raise if a tape is not of a network like this one; returns its rows."""
+    """The number of rows of a tape; raises if it is not of a network like this one."""
     checks.instance("tape", tape, Tape)
     dtype, sizes = np.asarray(tape.output).dtype, learner.design.sizes
     if dtype != learner.dtype:

@@ -1,4 +1,4 @@
-"""L-BFGS over the flat parameters, by SciPy."""
+"""L-BFGS over the flat parameters, by SciPy's implementation."""
 
 from __future__ import annotations
 
@@ -18,40 +18,40 @@ from bpcore.optimizers import LBFGS
 from bpcore.training.learner import Learner
 from bpcore.training.record import Record
 
-#: Rows that are differentiated at a time.
+#: Most rows of one pass.
 ROWS_AT_A_TIME = 1024
 
 
 class _Callers(Exception):
-    """An error that must not be taken for SciPy's own."""
+    """Carries a StopIteration of a callback past SciPy, which would catch it."""
 
 
 def penalty(learner: Learner) -> NDArray[np.float64]:
     """The weight decay of every parameter."""
     decay = np.zeros(learner.state.parameters.size)
     parts = learner.design.layout.views(decay)
-    of_weights, of_biases = learner.state.optimizer.both()
+    for_weights, for_biases = learner.state.optimizer.both()
     for W, b, gain in zip(parts.weights, parts.biases, parts.gains, strict=True):
-        W[...], b[...] = of_weights.weight_decay, of_biases.weight_decay
+        W[...], b[...] = for_weights.weight_decay, for_biases.weight_decay
         if gain is not None:
-            gain[...] = of_biases.weight_decay
+            gain[...] = for_biases.weight_decay
     return decay
 
 
 def loss_and_gradient(
     learner: Learner, data: Batch, moments: Real | None = None
 ) -> tuple[float, NDArray[np.float64]]:
-    """Mean loss of all rows and its gradient, as many rows at a time as fit a cache.
+    """Mean loss of all rows and its gradient, computed in parts that fit a cache.
 
-    The moments that batch norm finds go into `moments`.
+    The moments of the rows for batch norm are written into `moments`.
     """
     engine, total = learner.engine, 0.0
     sums, part = (
         np.zeros(learner.state.parameters.size),
         np.empty_like(learner.state.parameters),
     )
-    # Batch norm takes the moments of all rows, and a loss function need be no mean.
-    whole = learner.design.joins_last or learner.design.asks
+    # Batch norm needs the moments of all rows, and a custom loss may couple them.
+    whole = learner.design.joins_last or learner.design.custom_loss
     n = len(data)
     at_a_time = n if whole else min(ROWS_AT_A_TIME, n)
     for first in range(0, n, at_a_time):
@@ -64,14 +64,15 @@ def loss_and_gradient(
 
 
 def take_moments(learner: Learner, data: Batch) -> None:
-    """Let the running moments be those of all rows."""
+    """Set the running moments to those of all rows."""
     if learner.state.moments.size:
         moments, n = np.empty_like(learner.state.moments), len(data)
         loss_and_gradient(learner, data, moments)
-        found = learner.design.layout.moments(moments)
-        for running, of_data in zip(learner.moments, found, strict=True):
+        exact = learner.design.layout.moments(moments)
+        for running, of_rows in zip(learner.moments, exact, strict=True):
             if running is not None:
-                running[...] = of_data[0], of_data[1] * n / (n - 1)
+                mean, variance = of_rows
+                running[...] = mean, variance * n / (n - 1)
 
 
 def minimizer() -> Any:
@@ -93,11 +94,11 @@ def fit(
     record: Record,
     end_epoch: Callable[[float, float], bool],
 ) -> bool:
-    """Up to so many iterations; returns whether it has converged.
+    """Up to `epochs` iterations; returns whether they have converged.
 
     ``end_epoch(loss, seconds)`` is called after each, with the loss before it, and
-    appends it to the history.  However the fit ends, an interrupt amid a line search
-    too, the network is as after the last epoch in the history.
+    records it.  However the fit ends, by an interrupt within a line search too, the
+    network is in its state after the last recorded epoch.
     """
     minimize = minimizer()
     settings = learner.state.optimizer
@@ -105,7 +106,7 @@ def fit(
     decay = penalty(learner)
     free = ~learner.design.layout.per_parameter(learner.state.frozen)
     parameters = learner.state.parameters
-    losses: dict[bytes, float] = {}  # at the points of this iteration
+    losses: dict[bytes, float] = {}  # by the points of this iteration
 
     def objective(x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         parameters[free] = x
@@ -119,15 +120,15 @@ def fit(
         return parameters[free], learner.state.moments.copy(), learner.state.steps
 
     def put_back() -> None:
-        """Set the network to the point that it had after the last epoch."""
+        """Set the network to its state after the last recorded epoch."""
         parameters[free], learner.state.moments[...], steps = reached[len(record)]
         learner.state.counters[0] = steps
         learner.state.epochs = epochs_before + len(record)
 
     start = parameters[free].astype(np.float64)
     epochs_before = learner.state.epochs - len(record)
-    #: Points by the length of the history: the last one, and while an epoch is
-    #: recorded the next.
+    #: Points by the number of recorded epochs: the last one, and the next one while an
+    #: epoch is recorded.
     reached = {len(record): point()}
     before, clock = loss_and_gradient(learner, data)[0], time.perf_counter()
     if not np.isfinite(before):
@@ -146,7 +147,7 @@ def fit(
             seconds = time.perf_counter() - clock
             with callers_errstate():
                 stop = end_epoch(before, seconds)
-        except StopIteration as error:  # the caller's, which SciPy would swallow
+        except StopIteration as error:  # of a callback; SciPy would catch it
             raise _Callers(error) from None
         before, clock = losses.get(x.tobytes(), before), time.perf_counter()
         losses.clear()

@@ -1,11 +1,11 @@
-"""The learner of a network: its state, and the engine that changes it."""
+"""Learner: the design, the state and the engine of a network, and what they compute."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -17,6 +17,7 @@ from bpcore.arrays import Real
 from bpcore.batches.batch import Batch
 from bpcore.batches.weights import scaled_to_normal
 from bpcore.engine.dispatch import kernels
+from bpcore.engine.engine import Engine
 from bpcore.engine.memory import aligned_zeros, part
 from bpcore.errors import DivergenceError
 from bpcore.losses import CustomLoss
@@ -34,36 +35,41 @@ from bpcore.optimizers import Optimizer
 from bpcore.schedules import ReduceOnPlateau
 from bpcore.training.history import History
 
-#: Rows that a loss function is tried with before it gets all of them.
+#: Rows of the first call of a loss function, before that with all rows.
 FEW_ROWS = 256
 
 
 class Learner:
-    """Everything that a network does, on arguments that have been checked.
+    """Training steps, losses and predictions, from arguments that have been checked.
 
     Attributes
     ----------
     design : Design
-    engine
-        What holds the state, and makes its steps and predictions.
+    engine : Engine
+        Trains and runs the state; it holds the state.
     views : Views
-        The weights, biases and gains inside the parameters.
+        The weights, biases and gains, views of the parameters.
     moments : tuple
         The running mean and variance of each layer, or None.
     history : History or None
         Of the last fit.
     stored_gradients : Gradients or None
         Of the last ``backward()`` through a node of the network.
+    stored_at : int
+        ``state.seen`` when they were stored.
     """
 
     def __init__(
-        self, design: Design, state: State, engine_class: Any, n_threads: int
+        self,
+        design: Design,
+        state: State,
+        new_engine: Callable[[Design, State], Engine],
+        n_threads: int,
     ) -> None:
         self.design = design
         self.views = design.layout.views(state.parameters)
         self.moments = design.layout.moments(state.moments)
-        dtype = state.parameters.dtype.name
-        self.engine = engine_class(kernels, dtype, design, state)
+        self.engine = new_engine(design, state)
         self.engine.use_threads(n_threads)
         self.history: History | None = None
         self.stored_gradients: Gradients | None = None
@@ -72,7 +78,7 @@ class Learner:
 
     @property
     def state(self) -> State:
-        """What is trained."""
+        """Everything that training changes."""
         state: State = self.engine.state
         return state
 
@@ -84,7 +90,7 @@ class Learner:
     # --- settings ---------------------------------------------------------------------
 
     def use(self, state: State) -> None:
-        """Put a state of the same parameters in place, or change nothing."""
+        """Replace the state by one with the same parameter arrays, or raise."""
         own = self.state
         if state.parameters is not own.parameters or state.moments is not own.moments:
             raise ValueError("state must be of the same parameters and moments")
@@ -93,11 +99,10 @@ class Learner:
     @property
     def scheduled(self) -> bool:
         """Whether the learning rate changes from step to step or epoch to epoch."""
-        scheduled: bool = self.engine.scheduled
-        return scheduled
+        return self.engine.scheduled
 
     def use_optimizer(self, optimizer: Optimizer) -> None:
-        """Another optimizer, which goes on with the arrays if it keeps the same ones.
+        """Replace the optimizer.  Its arrays are kept if they have the same meaning.
 
         Otherwise its arrays and steps begin anew, and so does the schedule of the
         learning rate if it is another object.
@@ -128,17 +133,17 @@ class Learner:
             )
 
     def use_lr_factors(self, factors: Sequence[float]) -> None:
-        """Each layer's share of the learning rate."""
+        """Replace each layer's factor of the learning rate."""
         with self.engine:
             self.use(dataclasses.replace(self.state, lr_factors=tuple(factors)))
 
     def use_frozen(self, frozen: Sequence[bool]) -> None:
-        """Whether each layer is left as it is."""
+        """Replace the flags of layers that training leaves unchanged."""
         with self.engine:
             self.use(dataclasses.replace(self.state, frozen=tuple(frozen)))
 
     def accumulate_over(self, mini_batches: int) -> None:
-        """Make one step of so many mini-batches from now on; forget those that wait."""
+        """Make one step of so many mini-batches; gradients that wait are dropped."""
         self._accumulate = min(mini_batches, sys.maxsize)
         self.engine.accumulate = self._accumulate
 
@@ -149,7 +154,7 @@ class Learner:
 
     @contextmanager
     def single_thread(self) -> Iterator[None]:
-        """Context: one thread for each step."""
+        """Use one thread within a ``with`` block."""
         n_threads = self.engine.n_threads
         self.engine.use_threads(1)
         try:
@@ -160,7 +165,7 @@ class Learner:
     # --- learning rate ----------------------------------------------------------------
 
     def set_lr(self) -> None:
-        """Tell the engine the rate of the next step."""
+        """Set the engine's learning rate to that of the next step."""
         self.engine.lr = self.state.lr
 
     @property
@@ -169,22 +174,22 @@ class Learner:
         return self.state.lr
 
     def rates(self, count: int) -> NDArray[np.float64] | None:
-        """The rates of so many steps from here on, None if they are all `lr`."""
+        """The learning rates of the next `count` steps, None if they are all `lr`."""
         self.set_lr()
         return self.state.rates(count)
 
     @property
     def reducer(self) -> ReduceOnPlateau | None:
-        """The schedule that follows a quantity, if there is one."""
+        """The ReduceOnPlateau in the schedule of the learning rate, if there is one."""
         schedule = self.state.optimizer.schedule
         return None if schedule is None else schedule.plateau
 
     def follow_plateau(
         self, quantity: Quantity, reducer: ReduceOnPlateau, value: float
     ) -> None:
-        """Let the plateau follow the value of one more epoch.
+        """Update the plateau by the value of one more epoch.
 
-        It begins anew, but for its rate, where it followed another quantity before.
+        Its best value begins anew if it is of another quantity than before.
         """
         schedule = self.state.schedule
         if (plateau := schedule.plateau) is None:
@@ -199,7 +204,7 @@ class Learner:
     # --- requirements -----------------------------------------------------------------
 
     def require_derivatives(self) -> None:
-        """Raise if there is no way to train this network."""
+        """Raise if an activation has no derivative."""
         if not self.design.trains:
             raise ValueError(
                 "activation must have a derivative to train by; step has none: it is "
@@ -208,11 +213,11 @@ class Learner:
 
     @property
     def makes_steps(self) -> bool:
-        """Whether the optimizer makes steps of single mini-batches."""
+        """Whether the optimizer can make a step from a single mini-batch."""
         return self.state.optimizer.rule in kernels.RULES
 
     def require_steps(self) -> None:
-        """Raise if the optimizer makes no steps of single mini-batches."""
+        """Raise if the optimizer needs all of the data for a step."""
         if not self.makes_steps:
             raise ValueError(
                 f"{type(self.state.optimizer).__name__} trains by fit only, from all "
@@ -227,7 +232,7 @@ class Learner:
             )
 
     def not_finite(self) -> str | None:
-        """Which of the arrays that training changes is not finite, if any."""
+        """The first array of the state that is not finite, for messages, or None."""
         for name, array in self.state.numbers().items():
             if not arrays.all_finite(array):
                 return name
@@ -240,11 +245,10 @@ class Learner:
         self.require_derivatives()
         self.require_steps()
         self.require_rows(len(batch))
-        loss: float = self.engine.train_step(batch.X, batch.y, batch.weight)
-        return loss
+        return self.engine.train_step(batch.X, batch.y, batch.weight)
 
     def raise_divergence(self) -> NoReturn:
-        """Raise for a mini-batch that has changed nothing."""
+        """Raise DivergenceError for a mini-batch that made no step."""
         raise DivergenceError(
             f"{self.design.diverging} of this mini-batch is not finite; nothing "
             "has changed"
@@ -260,15 +264,14 @@ class Learner:
         return self.as_gradients(loss, flat, dX, moments, batch.weighs)
 
     def training_loss(self, batch: Batch, moments: Real | None = None) -> float:
-        """The loss that `gradients` has of a mini-batch, without the way back.
+        """The loss of `gradients`, without the backward pass.
 
-        The moments that batch norm finds go into `moments`.
+        The moments of the mini-batch for batch norm are written into `moments`.
         """
-        loss: float = self.engine.training_loss(batch.X, batch.y, batch.weight, moments)
-        return loss
+        return self.engine.training_loss(batch.X, batch.y, batch.weight, moments)
 
     def new_moments(self) -> Real | None:
-        """Room for the moments of a mini-batch, None without batch norm."""
+        """An array for the moments of a mini-batch, None without batch norm."""
         return np.empty_like(self.state.moments) if self.state.moments.size else None
 
     def as_gradients(
@@ -279,14 +282,14 @@ class Learner:
         moments: Real | None,
         weighs: bool = True,
     ) -> Gradients:
-        """The derivatives in a flat array, by layer."""
+        """Gradients of the derivatives in a flat array, with views by layer."""
         parts = self.design.layout.views(flat)
         return Gradients(
             loss, flat, parts.weights, parts.biases, parts.gains, dX, moments, weighs
         )
 
     def store(self, gradients: Gradients) -> None:
-        """Keep the gradients of an expression's ``backward()`` for `apply`."""
+        """Store the gradients of an expression's ``backward()`` for `apply`."""
         self.stored_at, self.stored_gradients = self.state.seen, gradients
 
     def apply(self, gradients: Gradients) -> None:
@@ -299,7 +302,7 @@ class Learner:
             flat = flat.copy()  # it is scaled in place
             offsets = self.design.layout.offsets
             for l, factor in enumerate(self.state.factors):
-                if factor == 0:  # frozen layers have no part in the norm
+                if factor == 0:  # the norm is that of the layers that are not frozen
                     flat[offsets[l].W : offsets[l + 1].W] = 0
         self.set_lr()
         self.engine.apply(flat, gradients.moments, len(gradients.input))
@@ -307,15 +310,14 @@ class Learner:
     # --- predictions and losses -------------------------------------------------------
 
     def outputs(self, rows: Real) -> Real:
-        """The outputs (n, n_L) of rows that have been checked."""
+        """The outputs (n, n_L) of checked rows."""
         out = np.empty((len(rows), self.design.sizes[-1]), self.dtype)
         self.write_outputs(rows, out)
         return out
 
     def write_outputs(self, rows: Real, out: Real, checks_X: bool = False) -> bool:
         """Write the outputs; False, with `out` half written, if X is not finite."""
-        finite: bool = self.engine.predict(rows, out, checks_X)
-        return finite
+        return self.engine.predict(rows, out, checks_X)
 
     def measure(self, data: Batch, metrics: Sequence[Metric]) -> dict[str, float]:
         """The metrics, with the weights of samples but not of classes."""
@@ -334,10 +336,10 @@ class Learner:
         return total / divisor if divisor else 0.0
 
     def _mean_of_function(self, data: Batch) -> float:
-        """`mean_loss` of a loss function, of all rows at once: it may couple them.
+        """`mean_loss` of a loss function, called with all rows: they may be coupled.
 
-        It is called with a few rows first: an error in it shows before the outputs of
-        all are computed.
+        It is called with a few rows first, so that an error in it is raised before the
+        outputs of all rows are computed.
         """
         weight = np.ones(len(data)) if data.weight is None else data.weight
         for n in sorted({min(FEW_ROWS, len(data)), len(data)}):
@@ -348,7 +350,7 @@ class Learner:
     # --- forward and backward apart ---------------------------------------------------
 
     def forward(self, rows: Real) -> Tape:
-        """The forward pass of training, of rows that may be changed."""
+        """The forward pass of training; noise is added to `rows` in place."""
         n = len(rows)
         self.require_rows(n)
         size, places = self.engine.tape_size(n)
@@ -361,7 +363,7 @@ class Learner:
         return Tape(tuple(activations), memory, seen)
 
     def backward(self, tape: Tape, d_output: Real) -> Gradients:
-        """The gradients by a derivative by the output, both checked."""
+        """The gradients from the derivative by the output, after `forward`."""
         X = tape.activations[0]
         flat, dX = np.empty_like(self.state.parameters), np.empty_like(X)
         moments = self.new_moments()
@@ -391,10 +393,10 @@ class Learner:
         return design, state
 
     def copy(self) -> Learner:
-        """The same with a state and an engine of its own."""
+        """A copy with a state and an engine of its own."""
         return self.astype(self.dtype)
 
     def astype(self, dtype: np.dtype[Any]) -> Learner:
         """A copy in another dtype."""
-        state = self.state.copy(self.design, dtype)
+        state = self.state.copy(dtype)
         return Learner(self.design, state, type(self.engine), self.engine.n_threads)

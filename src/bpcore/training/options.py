@@ -1,4 +1,4 @@
-"""The arguments of ``Network.fit`` beside the data, and their defaults: once."""
+"""Options: the arguments of ``Network.fit`` other than the data, and their defaults."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Options(TypedDict, total=False):
-    """How to train: each argument of ``Network.fit`` with its type and its default."""
+    """The arguments of ``Network.fit``, each with its type and its default."""
 
     epochs: Annotated[int, 10]
     batch_size: Annotated[int | None, None]
@@ -102,7 +102,7 @@ def with_options(function: Function) -> Function:
 
 
 def _annotation(name: str) -> str:
-    """The type of an option as it is written above."""
+    """The type of an option, as written in `Options`."""
     written: Any = Options.__annotations__[name]
     text = getattr(written, "__forward_arg__", str(written))
     return str(text)[len("Annotated[") : text.rindex(",")]

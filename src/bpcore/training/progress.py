@@ -1,4 +1,4 @@
-"""How training shows itself: a bar where tqdm is installed, else lines, or nothing."""
+"""Progress of training: a bar if tqdm is installed, else lines of text, or nothing."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """Told how far training is; this one says nothing.
+    """Base class: shows nothing.
 
     Parameters
     ----------
     epochs : int
-        How many there will be.
-    n : int, or None where nobody knows
-        Rows of an epoch.
+        The number of epochs of the fit.
+    n : int or None
+        Rows of an epoch, None if unknown.
     """
 
     def __init__(self, epochs: int, n: int | None) -> None:
@@ -38,7 +38,7 @@ class Progress:
         """An epoch is over."""
 
     def close(self) -> None:
-        """Show the last epoch, and nothing afterwards."""
+        """Show the last epoch, and end."""
 
     def __enter__(self) -> Self:
         return self
@@ -79,7 +79,7 @@ class Bar(Progress):
 
     def end_epoch(self, record: Record) -> None:
         self.epoch, self.before = len(record), self.bar.n
-        # The bar redraws at its own pace: an epoch may take a microsecond.
+        # The bar limits its own rate of redrawing: an epoch may take a microsecond.
         self.describe(min(self.epoch + 1, self.epochs))
         self.bar.set_postfix_str(summary(record), refresh=False)
 
@@ -95,7 +95,7 @@ class Bar(Progress):
 
 
 class Lines(Progress):
-    """A line an epoch on standard error, at most about one a second."""
+    """Lines on standard error, one for an epoch, at most about one a second."""
 
     def __init__(self, epochs: int, n: int | None) -> None:
         super().__init__(epochs, n)
@@ -116,11 +116,11 @@ class Lines(Progress):
         self.print_line()
 
 
-class UntilItFails(Progress):
-    """Another way of showing progress, and silence from its first error on.
+class WithoutErrors(Progress):
+    """Shows progress by another object, and nothing after its first error.
 
-    So no training ends because its progress cannot be written (standard error closed, a
-    broken pipe, an encoding without the bar's characters) or because tqdm fails.
+    Training must not end because its progress cannot be written (standard error closed,
+    a broken pipe, an encoding without the bar's characters) or because tqdm fails.
     """
 
     def __init__(
@@ -138,32 +138,32 @@ class UntilItFails(Progress):
         try:
             self.shown.advance(row)
         except Exception:
-            self.fall_silent()
+            self.show_nothing()
 
     def end_epoch(self, record: Record) -> None:
         try:
             self.shown.end_epoch(record)
         except Exception:
-            self.fall_silent()
+            self.show_nothing()
 
     def close(self) -> None:
         with contextlib.suppress(Exception):
             self.shown.close()
 
-    def fall_silent(self) -> None:
+    def show_nothing(self) -> None:
         self.close()
         self.shown = Progress(self.epochs, self.n)
 
 
 def progress(show: bool, epochs: int, n: int | None) -> Progress:
-    """The best way of showing progress that is installed, or silence."""
+    """A bar if tqdm is installed, else lines; nothing unless `show`."""
     if not show or _stderr() is None:
         return Progress(epochs, n)
-    return UntilItFails(epochs, n, _bar_or_lines)
+    return WithoutErrors(epochs, n, _bar_or_lines)
 
 
 def _stderr() -> Any:
-    """Standard error, None where there is none: a program may have deleted it."""
+    """Standard error, None if a program has deleted it."""
     return getattr(sys, "stderr", None)
 
 
@@ -179,7 +179,7 @@ def _bar_or_lines(epochs: int, n: int | None) -> Progress:
         def refresh(self, nolock: bool = False, lock_args: Any = None) -> Any:
             if nolock:
                 return super().refresh(nolock=True)
-            # After an error tqdm itself would hold its lock for ever.
+            # After an error tqdm itself would never release its lock.
             with tqdm.get_lock():  # type: ignore[no-untyped-call]
                 return super().refresh(nolock=True)
 

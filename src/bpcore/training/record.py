@@ -1,4 +1,4 @@
-"""The numbers of each epoch of a fit, as they are appended."""
+"""Record: the numbers of each epoch of a fit."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class Record:
 
     @property
     def names(self) -> list[str]:
-        """The columns with a value, "lr" and "seconds" last, however late others came.
+        """The names of columns, "lr" and "seconds" always last.
 
-        An interrupt within the first `append` may leave columns without one.
+        Only "loss" before the first `append` is complete.
         """
         last = ("lr", "seconds")
         names = [name for name in self._columns if name not in last]
@@ -51,7 +51,7 @@ class Record:
         return self._columns[name][self._length - 1]
 
     def append(self, **values: float | None) -> None:
-        """One more epoch, what is None left out; all of it or, interrupted, nothing."""
+        """Append an epoch, without values that are None; no effect if interrupted."""
         length, columns, count = self._length, self._columns, 0
         for name, value in values.items():
             if value is not None:
@@ -69,11 +69,11 @@ class Record:
         self._length = length + 1
 
     def shorten(self, length: int) -> None:
-        """Forget the epochs after so many."""
+        """Remove all epochs but the first `length`."""
         self._length = min(self._length, length)
 
 
 def _fit(column: list[float], length: int) -> None:
-    """Cut what an interrupted row left; NaN for epochs that the column is not of."""
+    """Give a column this length: cut an interrupted row, or add NaN."""
     column[length:] = []
     column += [math.nan] * (length - len(column))

@@ -1,4 +1,4 @@
-"""When training ends early: by the value of a monitored quantity."""
+"""Watch: the best value of a monitored quantity, and early stopping."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ from bpcore.training.record import Record
 
 
 class Watch:
-    """Follows one column of the history.
+    """Follows one column of the record.
 
     Parameters
     ----------
     monitor : str, optional
-        The name of the column; the validation loss where there is one, else the loss.
+        The name of the column; by default the validation loss if there is one, else the
+        loss.
     mode : "auto", "min" or "max"
-        Whether small values are good, as of losses, or large ones; "auto" knows of all
-        metrics but a user's.
+        Whether smaller or larger values are better; "auto" is for losses and built-in
+        metrics.
     patience : int, optional
         Epochs without a better value after which to stop; those with NaN do not count.
     min_delta : float
-        What is better is so by more than this.
+        A better value differs by more than this.
     of : str
-        Whose settings these are, for messages.
+        The owner of these settings, for messages.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class Watch:
         self.best, self.waited = math.inf, 0
 
     def begin(self, value: float) -> None:
-        """Take a value of before the first epoch as the best one so far."""
+        """Set the best value so far to that before the first epoch."""
         self.best = self.sign * value
 
     def better(
@@ -77,13 +78,13 @@ class Watch:
     ) -> bool:
         """Whether the last epoch was the best one so far.
 
-        NaN never is, nor is it waited for.  ``confirmed()`` is a further condition,
-        evaluated where the value fulfils the first.
+        An epoch with NaN is not, and does not count for patience.  ``confirmed()`` is a
+        further condition, evaluated if the value is better.
         """
         value = self.sign * record.last(self.monitor)
         if math.isnan(value):
             return False
-        # The first finite value is, whatever min_delta says.
+        # The first finite value is better whatever min_delta is.
         margin = self.min_delta if self.best < math.inf else 0.0
         if value < self.best - margin and confirmed():
             self.best, self.waited = value, 0
@@ -98,8 +99,8 @@ class Watch:
 
 
 def _reject_monitor(of: str, monitor: object, columns: Sequence[str]) -> NoReturn:
-    """Raise for a name that is no column, with the one that may be meant."""
-    import difflib  # only to be helpful
+    """Raise for a name that is not a column, suggesting a similar one."""
+    import difflib  # needed for this message only
 
     known = [*dict.fromkeys((*columns, "validation_loss", *METRICS, *ALIASES))]
     near = ""
@@ -131,7 +132,7 @@ def _reject_monitor(of: str, monitor: object, columns: Sequence[str]) -> NoRetur
 def plateau_watch(
     reducer: ReduceOnPlateau | None, metrics: Sequence[Metric], validates: bool
 ) -> tuple[Quantity, ReduceOnPlateau] | None:
-    """The quantity that a schedule has to follow in a fit, and how it does so."""
+    """The quantity that a schedule follows in a fit, and its settings."""
     if reducer is None:
         return None
     owner = "ReduceOnPlateau's "

@@ -1,0 +1,168 @@
+"""Assigning settings or a state is one switch: an interrupt finds no half of it."""
+
+import contextvars
+import copy
+import dataclasses
+import itertools
+import sys
+
+import numpy as np
+import pytest
+
+import bpcore as bp
+from bpcore import schedules
+from helpers import everything
+
+X = np.random.default_rng(0).normal(size=(12, 3))
+Y = X[:, :2] * 2
+
+
+def make():
+    net = bp.Network(
+        [3, 4, 2], norm="batch", optimizer=bp.Adam(0.01), rng=0, dtype="float64"
+    )
+    net.fit(X, Y, epochs=2, progress=False)
+    return net
+
+
+def use_same_arrays(net):
+    net.optimizer = bp.Adam(schedules.StepDecay(0.02, every=50))
+
+
+def use_more_arrays(net):
+    net.optimizer = bp.AMSGrad(0.02, clip_norm=1.0)
+
+
+def use_no_arrays(net):
+    net.optimizer = bp.SGD(schedules.ReduceOnPlateau(0.1))
+
+
+def use_lbfgs(net):
+    net.optimizer = bp.LBFGS()
+
+
+def freeze(net):
+    net.frozen = [True, False]
+
+
+def use_factors(net):
+    net.lr_factors = [0.0, 2.0]
+
+
+def use_state(net):
+    """A state with other counters, optimizer and arrays, but the same parameters."""
+    other = make()
+    other.optimizer = bp.RMSprop(0.03)
+    own = net.learner.state
+    net.learner.use(
+        dataclasses.replace(
+            other.learner.state, parameters=own.parameters, moments=own.moments
+        )
+    )
+
+
+def take_the_content_of_another(net):
+    """What unpickling does, onto a network that is in use."""
+    other = bp.Network([3, 5, 4], loss="cross_entropy", rng=3, n_threads=1)
+    type(net).__setstate__(net, other.__getstate__())
+
+
+SWITCHES = [
+    use_same_arrays,
+    use_more_arrays,
+    use_no_arrays,
+    use_lbfgs,
+    freeze,
+    use_factors,
+    use_state,
+    take_the_content_of_another,
+]
+
+
+class InterruptAtLine:
+    """A trace function that raises at line `number` of bpcore's code."""
+
+    def __init__(self, number):
+        self.left = number
+
+    def __call__(self, frame, event, argument):
+        if not frame.f_globals.get("__name__", "").startswith("bpcore"):
+            return None
+        if event == "line":
+            self.left -= 1
+            if self.left == 0:
+                raise KeyboardInterrupt
+        return self
+
+
+def interrupted(action, net, number):
+    """Whether an action was interrupted at that line, or ended before it."""
+    before, context = sys.gettrace(), contextvars.copy_context()
+    sys.settrace(InterruptAtLine(number))
+    try:
+        # In its own context, for an interrupt may leave np.errstate changed.
+        context.run(action, net)
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+def results_of_steps(net):
+    """Numbers that depend on every array that a step reads."""
+    y = Y if net.sizes[-1] == 2 else np.arange(12) % 4
+    gradients = net.gradients(X, y)
+    if net.learner.makes_steps:
+        net.apply(gradients)
+        net.train_step(X, y)
+    net.fit(X, y, epochs=2, progress=False)
+    row = np.ascontiguousarray(X[0], net.dtype)
+    return everything(net), net.predict(X).tobytes(), net.predict_one(row).tobytes()
+
+
+@pytest.mark.parametrize("switch", SWITCHES, ids=lambda switch: switch.__name__)
+def test_an_interrupt_at_any_line_leaves_a_whole_network(switch):
+    start, new = make(), make()
+    switch(new)
+    whole = {everything(start), everything(new)}
+    results = {
+        everything(net): results_of_steps(copy.deepcopy(net)) for net in (start, new)
+    }
+    assert len(whole) == 2
+    found = set()
+    for number in itertools.count(1):
+        net = copy.deepcopy(start)
+        goes_on = interrupted(switch, net, number)
+        state = everything(net)
+        assert state in whole, f"half a switch after an interrupt at line {number}"
+        if state not in found or number % 5 == 0:
+            assert results_of_steps(net) == results[state]  # it is not locked either
+        found.add(state)
+        if not goes_on:
+            break
+    assert number > 5 and found == whole
+
+
+BAD = {
+    "design": ("design", "sizes", (3, 0, 2)),
+    "parameters": ("state", "parameters", np.zeros(3)),
+    "counters": ("state", "counters", np.full(4, 1 << 62)),
+    "optimizer": (None, "optimizer", "adam"),
+    "n_threads": (None, "n_threads", -1),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_content_does_not_change_a_living_network(name):
+    part, entry, value = BAD[name]
+    net = make()
+    state = bp.Network([3, 5, 2], rng=3).__getstate__()
+    (key,) = state
+    (state[key][part] if part else state[key])[entry] = value
+    before, views = everything(net), net.weights
+    with pytest.raises((ValueError, TypeError)):
+        net.__setstate__(state)
+    assert everything(net) == before
+    assert all(a is b for a, b in zip(net.weights, views, strict=True))
+    assert results_of_steps(net) == results_of_steps(make())
