@@ -599,8 +599,6 @@ class Network:
         (2.0, 0.0)
         """
         loss: float | None = None
-        if self._engine.scheduled:
-            self._learner.set_lr()
         if sample_weight is None and class_weight is None:
             loss = self._engine.step_at_once(X, y)
         if loss is None:
@@ -642,8 +640,6 @@ class Network:
         >>> net.learn_one(x, 1) < first
         True
         """
-        if self._engine.scheduled:
-            self._learner.set_lr()
         loss: float | None = self._engine.learn_one_at_once(x, y)
         if loss is None:
             return Network.train_step(self, *inputs.one_row_batch(self._learner, x, y))

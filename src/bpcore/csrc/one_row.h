@@ -28,9 +28,12 @@ BPCORE_INLINE void T(one_row_chain)(T(vec) *sum, const int blocks, const REAL *d
 }
 
 /* out[j] = sum over k of delta[k] W[j, k] for this worker's j, first .. end.
- * delta (n_out,)  W (n_in, n_out)  out (n_in,) */
-static void T(propagate_one_row)(REAL *out, const REAL *delta, const REAL *W,
-                                 ptrdiff_t first, ptrdiff_t end, ptrdiff_t n_out) {
+ * delta (n_out,)  W (n_in, n_out)  out (n_in,)
+ * Inlined into its caller it would have too few registers: 17 per cent more
+ * instructions in float64. */
+BPCORE_NOINLINE static void T(propagate_one_row)(REAL *out, const REAL *delta,
+                                                 const REAL *W, ptrdiff_t first,
+                                                 ptrdiff_t end, ptrdiff_t n_out) {
     enum { BLOCKS = 4, ROWS = BLOCKS * T(LANES) }; /* sums that need not wait */
     for (ptrdiff_t j = first; j < end; j += ROWS) {
         const ptrdiff_t rows = bpcore_least(ROWS, end - j);

@@ -280,6 +280,12 @@ cdef class Engine:
         self.net.lr = lr
         self.leave()
 
+    cdef inline int follow_schedule(self) except -1:
+        """Set the learning rate to that of the next step, if there is a schedule."""
+        if self.scheduled:
+            self.net.lr = self.state.lr
+        return 0
+
     @property
     def n_threads(self):
         """The most threads that a step or a prediction uses."""
@@ -714,6 +720,7 @@ cdef class Engine:
         """
         self.enter()
         try:
+            self.follow_schedule()
             return step_if_plain(self, X, y)
         finally:
             self.leave()
@@ -722,6 +729,7 @@ cdef class Engine:
         """`step_at_once` of a single row, with its label, its target or its targets."""
         self.enter()
         try:
+            self.follow_schedule()
             return learn_if_plain(self, x, y)
         finally:
             self.leave()

@@ -245,6 +245,7 @@ class Learner:
         self.require_derivatives()
         self.require_steps()
         self.require_rows(len(batch))
+        self.set_lr()
         return self.engine.train_step(batch.X, batch.y, batch.weight)
 
     def raise_divergence(self) -> NoReturn:
