@@ -1,9 +1,9 @@
-# make demo [MNIST=DIR]   train on digits (or MNIST), in a virtual environment of its own
-# make test               everything, in a fresh virtual environment
+# make demo [MNIST=DIR]   train on digits (or MNIST), in its own virtual environment
+# make test               all tests, in a new virtual environment
 # make lint               ruff, cython-lint, import-linter and mypy, in the tests' environment
-# make bench              every benchmark against every peer: bench/results, in 10 minutes
-# make sanitize           kernels and threads under the address and undefined sanitizers
-# make clean              remove what the others made
+# make bench              all benchmarks with all peers: bench/results, in 10 minutes
+# make sanitize           tests with the address and undefined-behaviour sanitizers
+# make clean              remove the files made by the others
 
 PYTHON ?= python3
 SOURCES := pyproject.toml setup.py $(shell find src -name '*.py' -o -name '*.p[yx][xdi]' -o -name '*.[ch]')
@@ -17,7 +17,7 @@ demo: .venv/installed
 	@.venv/bin/bpcore demo $(if $(MNIST),--mnist "$(MNIST)")
 
 .venv/installed: $(SOURCES)
-	@echo "building bpcore into .venv, once: about two minutes on one core"
+	@echo "building bpcore into .venv (once): about two minutes on one core"
 	@$(PYTHON) -m venv .venv
 	@.venv/bin/python -m pip install --quiet ".[demo]"
 	@touch $@
@@ -47,7 +47,7 @@ bench:
 	$(BENCH).step --dtype float64 --peers by_hand reference \
 		--json $(RESULTS)/step_float64.json
 	-$(BENCH).step 784-1024-1024-10 --batch 128 --isa x86_64_v3 --peers bpcore \
-		--json $(RESULTS)/step_x86_64_v3.json  # not every CPU has it
+		--json $(RESULTS)/step_x86_64_v3.json  # fails on CPUs without it
 	$(BENCH).predict --json $(RESULTS)/predict.json
 	$(BENCH).training --json $(RESULTS)/training.json
 	$(BENCH).tracing --json $(RESULTS)/tracing.json

@@ -1,8 +1,8 @@
-"""Builds the compiled modules, and the kernels in C once per instruction set.
+"""Builds the compiled modules; the kernels in C once per instruction set.
 
 ``csrc/kernels.c`` is compiled several times with different target flags, each time into
-an object file of its own; all of them are linked into ``bpcore._kernels``, and
-``bpcore/engine/dispatch.py`` picks one at import.
+a separate object file.  All are linked into ``bpcore._kernels``, and
+``bpcore/engine/dispatch.py`` chooses one at import.
 
 Environment: ``BPCORE_WERROR=1`` turns compiler warnings into errors (the project's own
 builds), ``BPCORE_DEBUG=1`` checks bounds and adds the address and undefined-behaviour
@@ -27,8 +27,8 @@ from setuptools.modified import newer_group
 DEBUG = os.environ.get("BPCORE_DEBUG") == "1"
 WERROR = os.environ.get("BPCORE_WERROR") == "1"
 
-# instruction set: (the machines that have it, flags that allow it), the best first.
-# Features by name, since compilers older than the names of the levels know them.
+# instruction set: (processor family, compiler flags), the best first.  The flags name
+# features, since older compilers do not have the levels' names.
 X86_64_V2 = ["-O3", "-msse4.2", "-mpopcnt"]
 X86_64_V3 = [*X86_64_V2, "-mavx2", "-mfma", "-mbmi", "-mbmi2"]
 X86_64_V4 = [*X86_64_V3, "-mavx512f", "-mavx512bw", "-mavx512cd", "-mavx512dq"]
@@ -41,11 +41,11 @@ INSTRUCTION_SETS = {
 }
 MACHINES = {"amd64": "x86_64", "x86_64": "x86_64", "arm64": "arm64", "aarch64": "arm64"}
 
-# The bits are decided here, whatever CFLAGS says: no reordering, and only a fused
-# multiply-add that is written out is one.
+# Flags that fix the bits, whatever CFLAGS has: no reordering, and only the fused
+# multiply-adds written in the source.
 BITS = ["-fno-fast-math", "-ffp-contract=off"]
-# A user's flags for fast arithmetic reach the linker too, where they would turn off
-# denormal numbers for the whole process that imports us.
+# Fast-math flags in a user's CFLAGS reach the linker too, where they would turn off
+# subnormal numbers for the whole process.
 LINK_FLAGS = ["-O3", "-pthread", "-fno-fast-math", "-fno-unsafe-math-optimizations"]
 GNU_FLAGS = ["-std=gnu11", "-fno-strict-aliasing", "-pthread", "-g0", *BITS]
 MSVC_FLAGS = ["/O2", "/std:c11", "/fp:precise"]
@@ -61,18 +61,18 @@ DIRECTIVES = {
     "freethreading_compatible": True,
 }
 
-# Kernels are built for one machine at a time; python.org's Python would ask for two.
+# Kernels are built for one architecture; python.org's Python would build for two.
 if sys.platform == "darwin":
     os.environ.setdefault("ARCHFLAGS", f"-arch {platform.machine()}")
 
 KERNELS = "bpcore._kernels"
 CSRC = Path("src/bpcore/csrc")
-# Whatever a module may include: if one of them changes, it is built anew.
+# Files that a module may include: if one changes, the module is rebuilt.
 INCLUDED = [*CSRC.glob("*.[ch]"), *Path("src/bpcore").rglob("*.p[x][di]")]
 
 
 class BuildExt(build_ext):
-    """Gives modules their flags, and the kernels every build that the compiler can."""
+    """Adds compiler flags, and compiles the kernels for each instruction set."""
 
     def build_extensions(self):
         self.gnu = self.compiler.compiler_type != "msvc"
@@ -87,14 +87,14 @@ class BuildExt(build_ext):
         super().build_extensions()
 
     def flags(self, *more):
-        """The compiler's flags: more of them, where it is like GCC."""
+        """Compiler flags; `more` is for GCC and Clang only."""
         if not self.gnu:
             return MSVC_FLAGS
         warnings = [*WARNINGS, "-Werror"] if WERROR else []
         return [*more, *GNU_FLAGS, *warnings, *(SANITIZERS if DEBUG else [])]
 
     def possible_builds(self):
-        """{instruction set: flags} of the kernels that can be built here."""
+        """{instruction set: flags} of the builds that this compiler can make."""
         machine = MACHINES.get(platform.machine().lower())
         builds = {}
         for isa, (needs, flags) in INSTRUCTION_SETS.items():
@@ -102,8 +102,8 @@ class BuildExt(build_ext):
                 if self.gnu and self.compiles(machine, flags):
                     builds[isa] = flags
                 else:
-                    self.warn(f"no kernels for {isa}: this compiler cannot")
-        # Beside others the scalar ones are for the oldest processors: small is enough.
+                    self.warn(f"no kernels for {isa}: not supported by this compiler")
+        # Besides others, the scalar build is for the oldest processors: small code.
         return builds | {"scalar": ["-Os"] if builds else ["-O3"]}
 
     def build_extension(self, module):
@@ -116,7 +116,7 @@ class BuildExt(build_ext):
         super().build_extension(module)
 
     def compile_kernels(self, isa):
-        """The kernels for an instruction set: an object file in a folder of its own."""
+        """Compile the kernels for an instruction set; returns the object files."""
         flags = self.flags(*self.builds[isa])
         return self.compiler.compile(
             [str(CSRC / "kernels.c")],
@@ -130,7 +130,7 @@ class BuildExt(build_ext):
         )
 
     def compiles(self, machine, flags):
-        """Whether the compiler takes the flags and has vector types and intrinsics."""
+        """Whether the compiler has the flags, vector types and intrinsics."""
         header = {"x86_64": "immintrin.h", "arm64": "arm_neon.h"}[machine]
         with tempfile.TemporaryDirectory() as folder:
             probe = Path(folder, "probe.c")
@@ -162,7 +162,7 @@ class BuildExt(build_ext):
 
 
 def extension(name):
-    """One compiled module."""
+    """A compiled module."""
     source = f"src/{name.replace('.', '/')}.pyx"
     included = sorted(map(str, INCLUDED))
     return Extension(name, [source], include_dirs=["src/bpcore"], depends=included)

@@ -1,4 +1,4 @@
-"""Several networks trained at once, each in a Python thread of its own, against one."""
+"""Several networks trained at the same time, each in its own Python thread."""
 
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
@@ -10,14 +10,14 @@ from .timing import Spread, interleave
 
 CASE = Case("784-128-10", 32)
 
-#: Mini-batches in the data of a network, and how often one call of ``fit`` sees them:
-#: long enough that what it costs to wake a Python thread is lost.
+#: Mini-batches in the data of a network, and epochs of one call of ``fit``: so long
+#: that the time to wake a Python thread is negligible.
 BATCHES = 64
 EPOCHS = 4
 
 
 def measure(counts, seconds):
-    """Train so many networks at once, compare their bits with one's, then time them.
+    """Train so many networks, compare the bits with one trained alone, then time.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def measure(counts, seconds):
     Returns
     -------
     list of dict
-        The figures of each number but 1, ready for JSON but for their spreads.
+        The figures of each number except 1, as JSON data except for the spreads.
     """
     with ThreadPoolExecutor(max(counts)) as pool:
         peers = [Peer() for _ in range(max(counts))]
@@ -63,7 +63,7 @@ def table(results):
 
 
 class Peer(bpcore.Peer):
-    """A network that stays on the thread that trains it."""
+    """A network with one thread."""
 
     def __init__(self):
         super().__init__(CASE, n_threads=1)
@@ -79,7 +79,7 @@ class Peer(bpcore.Peer):
 
 
 def _train(pool, peers):
-    """One ``fit`` of each, all at once."""
+    """One ``fit`` of each, at the same time."""
     fits = [pool.submit(peer.fit) for peer in peers]
     wait(fits)
     for fit in fits:

@@ -1,4 +1,4 @@
-"""A net, a batch and a dtype: what a command measures, with its data and weights."""
+"""Case: a network, a batch size and a dtype to measure, with data and weights."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,8 +8,8 @@ import numpy as np
 LEARNING_RATE = 0.01
 MOMENTUM = 0.9
 
-#: The nets and batches whose speed the project states: from a control loop to the
-#: widest net that a patient user trains on a CPU.
+#: The networks and batch sizes whose speed the project states: from control loops to
+#: the widest networks that one would train on a CPU.
 TABLE = (
     ("2-16-2", 1),
     ("4-64-64-2", 1),
@@ -26,12 +26,12 @@ TABLE = (
 class Case:
     """One line of a table.
 
-    The net has ReLU hidden layers, softmax outputs and cross-entropy loss, and learns
-    by gradient descent with momentum from integer labels.
+    The network has ReLU hidden layers, softmax outputs and cross-entropy loss, and is
+    trained by gradient descent with momentum from integer labels.
 
-    Its numbers are chosen so that no unit dies, however long it trains. The velocity of
-    a unit that does fades into denormal numbers and stays there, and the clock would
-    show how the CPU likes those instead of how good a library is.
+    Its numbers are chosen so that no unit dies, however long it is trained. The
+    velocity of a dead unit becomes subnormal and stays so, and the times would depend
+    on the CPU's speed with subnormal numbers.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class Case:
 
     @cached_property
     def X(self):
-        """Inputs, (batch, n_0), in rows about 2 long."""
+        """Inputs, (batch, n_0), rows of norm about 2."""
         X = np.random.default_rng(1).standard_normal((self.batch, self.sizes[0]))
         return self._cast(X * 2 / np.sqrt(self.sizes[0]))
 
@@ -73,7 +73,7 @@ class Case:
 
     @cached_property
     def weights(self):
-        """Initial W of every layer, (n_in, n_out), too small to switch a unit."""
+        """Initial W of every layer, (n_in, n_out), so small that no unit switches."""
         rng = np.random.default_rng(3)
         return [
             self._cast(rng.standard_normal(shape) * 0.4 / np.sqrt(max(shape)))
@@ -84,7 +84,7 @@ class Case:
     def biases(self):
         """Initial b of every layer, (n_out,); they switch half of the hidden units off.
 
-        Hidden activations are about 6 long, for which the learning rate is stable.
+        Hidden activations have norm about 6, for which the learning rate is stable.
         """
         rng = np.random.default_rng(4)
         hidden = [8 * rng.choice((-1, 1), n) / np.sqrt(n) for n in self.sizes[1:-1]]
@@ -98,9 +98,9 @@ class Case:
 
     @property
     def parameter_bytes(self):
-        """What all weights and biases take up."""
+        """Bytes of all weights and biases."""
         return sum(array.nbytes for array in self.parameters)
 
     def _cast(self, array):
-        """Rounded to float32 first: the same case in float64 has the same numbers."""
+        """The array in the dtype, rounded to float32 first: the same in float64."""
         return array.astype(np.float32).astype(self.dtype)

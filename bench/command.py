@@ -1,4 +1,4 @@
-"""The command line of a comparison: at which nets, against whom, written where."""
+"""The command line of a comparison: networks, peers, output."""
 
 import argparse
 import re
@@ -9,13 +9,13 @@ from .compare import measure
 
 
 def command(task, table=TABLE):
-    """Obey the command line: measure, print, write.
+    """Run the command line: measure, print, write.
 
     Parameters
     ----------
     task : Task
     table : sequence of (str, int)
-        The nets and batches to measure where none are asked for.
+        The networks and batch sizes to measure by default.
     """
     options = _parser(task).parse_args()
     pinning.settle(isa=options.isa)
@@ -24,7 +24,7 @@ def command(task, table=TABLE):
 
 
 def run(task, cases, contenders, options):
-    """Measure all cases, print as each is done, and write what was found.
+    """Measure all cases, print each result, and write all.
 
     Parameters
     ----------
@@ -33,12 +33,12 @@ def run(task, cases, contenders, options):
     contenders : dict of str to callable
         As `measure` takes them.
     options : Namespace
-        Of the command line: ``seconds`` and ``json``.
+        Options of the command line: ``seconds`` and ``json``.
 
     Returns
     -------
     dict
-        What was written.
+        The record written.
     """
     where = machine.describe()
     print(machine.headline(where))
@@ -47,7 +47,7 @@ def run(task, cases, contenders, options):
         results.append(measure(task, case, contenders, options.seconds))
         print(f"\n{tables.details(results[-1])}", flush=True)
     if len(results) > 1:
-        print(f"\n{task.name}: microseconds, and times bpcore's\n")
+        print(f"\n{task.name}: microseconds, and ratio to bpcore\n")
         print(tables.summary(results))
     print(f"\n{tables.losses(results)}")
     print(report.disturbance(results))
@@ -60,12 +60,12 @@ def run(task, cases, contenders, options):
 
 def add_settings(add, seconds):
     """The options that every command has, given a parser's ``add_argument``."""
-    add("--seconds", type=float, default=seconds, help="about, per measurement")
-    add("--json", metavar="FILE", help="write all figures, and the machine, there")
+    add("--seconds", type=float, default=seconds, help="per measurement, about")
+    add("--json", metavar="FILE", help="file for all figures and the machine")
 
 
 def net_name(text):
-    """`text`, if it can be the sizes of a net."""
+    """`text`, checked to be the sizes of a network."""
     if not re.fullmatch(r"[1-9]\d*(-[1-9]\d*)+", text):
         raise argparse.ArgumentTypeError(f"write as in 784-128-10; got {text}")
     return text
@@ -74,7 +74,7 @@ def net_name(text):
 def _parser(task):
     parser = argparse.ArgumentParser(
         prog=f"python -m bench.{task.method}",
-        description=f"Time one {task.name} against the floor and what else there is.",
+        description=f"Time one {task.name}, compared with the floor and peers.",
     )
     add = parser.add_argument
     add("nets", nargs="*", type=net_name, metavar="NET", help="the whole table if none")
@@ -94,7 +94,7 @@ def _parser(task):
 
 
 def _cases(options, table):
-    """The nets asked for, at the batches asked for; or those of the table."""
+    """The networks and batch sizes of the options, or those of the table."""
     if not options.nets and not options.batch:
         return [Case(net, batch, options.dtype) for net, batch in table]
     nets = options.nets or dict(table)
@@ -103,7 +103,7 @@ def _cases(options, table):
 
 
 def _installed(names):
-    """The classes of those peers whose packages are here, each once."""
+    """The classes of the peers whose packages are installed, each once."""
     found = {name: peers.load(name) for name in dict.fromkeys(names)}
     if missing := [name for name, Peer in found.items() if Peer is None]:
         print(f"not installed, left out: {', '.join(missing)}")

@@ -1,4 +1,4 @@
-"""The library against the floor and against its peers, at one net and batch."""
+"""One case of the library, compared with the floor and with its peers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,22 +11,22 @@ from .timing import Spread, interleave
 
 @dataclass(frozen=True)
 class Task:
-    """What a peer is asked to do.
+    """The computation that is timed.
 
     Parameters
     ----------
     name : str
-        As a heading says it.
+        Name in headings.
     method : str
-        The method of a peer that does it; a peer without it is left out.
+        The peers' method to be timed; peers without it are left out.
     check : callable
-        Takes a case, gives a function from a peer to its error.
+        ``check(case)`` returns a function from a peer to its error.
     tolerance : dict of str to float
-        By dtype, the largest error with which a peer is still timed.
+        By dtype, the largest error of a peer that is timed.
     floor : callable
-        Takes a case, gives its `Floor`.
+        ``floor(case)`` returns its `Floor`.
     per_call : int
-        How often one call of the method does it; times are those of once.
+        Computations per call of the method; times are divided by it.
     """
 
     name: str
@@ -52,7 +52,7 @@ def measure(task, case, contenders, seconds):
     Returns
     -------
     dict
-        The figures of one case, ready for JSON but for their spreads.
+        The figures of one case, as JSON data except for the spreads.
     """
     made = {name: make(case) for name, make in contenders.items()}
     able = {name: peer for name, peer in made.items() if hasattr(peer, task.method)}
@@ -64,7 +64,7 @@ def measure(task, case, contenders, seconds):
         if not error <= task.tolerance[case.dtype]
     }
     if "bpcore" in refused:
-        raise SystemExit(f"{case}: bpcore {tables.strays(refused['bpcore'])}")
+        raise SystemExit(f"{case}: bpcore {tables.deviation(refused['bpcore'])}")
 
     floor = task.floor(case)
     actions = {name: getattr(peer, task.method) for name, peer in able.items()}

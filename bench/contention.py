@@ -1,4 +1,4 @@
-"""A clock that runs only while other work has the cores that this process wants."""
+"""Time that this process was ready to run but waited for a core."""
 
 import contextlib
 import os
@@ -7,18 +7,17 @@ from time import perf_counter, process_time
 
 _TASKS = Path("/proc/self/task")
 
-#: Linux says for every thread how long it was ready to run and had to wait.
-_TELLS = Path("/proc/self/schedstat").exists()
+#: On Linux, the time that each thread was ready to run and waited is in its schedstat.
+_HAS_SCHEDSTAT = Path("/proc/self/schedstat").exists()
 
 
 def lost():
     """Seconds that threads of this process have waited for a core, all together.
 
-    Elsewhere than on Linux the time off the core is taken instead, which is the same
-    for one busy thread; several busy threads make it run backwards, and what they lose
-    goes unnoticed.
+    On other systems the time not on a core is used instead, which is the same for one
+    busy thread; with several busy threads it is negative, and lost time is not seen.
     """
-    if not _TELLS:
+    if not _HAS_SCHEDSTAT:
         return perf_counter() - process_time()
     waited = 0
     for task in os.listdir(_TASKS):

@@ -1,9 +1,9 @@
-"""Time training sample by sample, inside one call of ``fit``, against FANN's.
+"""Time training sample by sample, inside one call of ``fit``, and that of FANN.
 
 python -m bench.fann 4-64-64-2 --json fann.json
 
 FANN (Fast Artificial Neural Network Library) trains one sample at a time in plain C.
-Debian has it as libfann-dev; where it or a C compiler is missing, nothing is timed.
+In Debian it is libfann-dev; without it or a C compiler nothing is timed.
 """
 
 import argparse
@@ -28,7 +28,7 @@ FIT = Task(
 
 
 def main():
-    """Obey the command line: measure, print, write."""
+    """Run the command line: measure, print, write."""
     options = _parser().parse_args()
     pinning.settle(isa=options.isa)
     with tempfile.TemporaryDirectory() as folder:
@@ -48,7 +48,7 @@ def main():
 def _parser():
     parser = argparse.ArgumentParser(
         prog="python -m bench.fann",
-        description="Time training one sample at a time, inside fit, against FANN.",
+        description="Time training one sample at a time, inside fit, and FANN.",
     )
     add = parser.add_argument
     add(

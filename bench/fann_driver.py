@@ -1,4 +1,4 @@
-"""FANN, in a process of its own that a small C program keeps going."""
+"""FANN, run by a small C program in a separate process."""
 
 import subprocess
 import tempfile
@@ -14,16 +14,16 @@ _SOURCE = Path(__file__).with_suffix(".c")
 
 
 class Unavailable(Exception):
-    """There is no FANN here, or no compiler; the message says what was missing."""
+    """FANN or a C compiler is missing; the message says which."""
 
 
 def build(folder):
-    """Compile the driver with the system's compiler; gives the program's path.
+    """Compile the driver with the system's compiler; returns the program's path.
 
     Raises
     ------
     Unavailable
-        If that fails.
+        If this fails.
     """
     program = Path(folder) / "fann_driver"
     command = ["cc", "-O2", str(_SOURCE), "-o", str(program), "-lfloatfann", "-lm"]
@@ -32,10 +32,10 @@ def build(folder):
     except FileNotFoundError:
         raise Unavailable("there is no C compiler (cc)") from None
     except subprocess.CalledProcessError as error:
-        complaint = next(
+        message = next(
             (line for line in error.stderr.splitlines() if "error" in line), "cc failed"
         )
-        raise Unavailable(complaint) from None
+        raise Unavailable(message) from None
     return program
 
 
@@ -46,31 +46,31 @@ class Driver:
     ----------
     program : Path
     file : Path
-        What the program reads: see its source.
+        Input of the program: see its source.
     """
 
     def __init__(self, program, file):
         self._process = subprocess.Popen(
             [program, file], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        # It ends with its input, and then must be waited for.
+        # It ends at the end of its input, and then must be waited for.
         weakref.finalize(self, self._process.communicate)
 
     def __call__(self):
         """One pass."""
-        self._ask("train 1")
+        self._call("train 1")
 
     def time(self, calls):
-        """Seconds that so many passes took, and those lost to other work."""
-        taken, on_core = self._ask(f"train {calls}")
+        """Seconds of so many passes, and of these the seconds not on the core."""
+        taken, on_core = self._call(f"train {calls}")
         return taken, taken - on_core
 
     def weights(self):
         """All weights, in FANN's order."""
-        return self._ask("weights")
+        return self._call("weights")
 
-    def _ask(self, command):
-        """The numbers that the program answers."""
+    def _call(self, command):
+        """The numbers that the program returns."""
         self._process.stdin.write(f"{command}\n")
         self._process.stdin.flush()
         return np.array(self._process.stdout.readline().split(), float)
@@ -93,7 +93,7 @@ class Peer:
         with tempfile.NamedTemporaryFile() as file:
             _write(file, case)
             self.step = Driver(program, file.name)
-            # It has read the file, and will not again, once it answers.
+            # The program has read the file when it answers, and does not need it later.
             self.step.weights()
 
     def parameters(self):
@@ -108,7 +108,7 @@ class Peer:
 
 
 def _write(file, case):
-    """The case as the driver reads it."""
+    """Write the case in the driver's format."""
     counts = [len(case.sizes), len(case.X), *case.sizes]
     file.write(np.array(counts, np.uint32).tobytes())
     file.write(np.array([LEARNING_RATE, MOMENTUM], np.float32).tobytes())

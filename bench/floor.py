@@ -1,14 +1,14 @@
-"""The least time that a case can take on this machine, measured in the same rounds.
+"""The floor: the least time of a case on this machine, measured in the same rounds.
 
-Two limits, of which the larger binds. Arithmetic: the multiply-adds of the case at the
-rate at which the library's own kernel module runs multiply-adds in registers alone.
-Memory: the bytes that parameters and optimizer state must move, at the rate of a copy
-between arrays of their size, and so at the rate of the cache level that they live in.
+It is the larger of two limits. Arithmetic: the multiply-adds of the case at the rate
+of multiply-adds in registers, measured with the library's kernel module. Memory: the
+bytes of parameters and optimizer state that must be read and written, at the rate of a
+copy between arrays of their size, and so at the rate of their cache level.
 
-Both rates are timed like contenders, in every round, so that the floor and what stands
-on it share one clock. Inputs, activations and deltas are left out of the bytes. The
-first limit cannot be passed; the second can, by a little, where weights are changed in
-place: a copy also fetches the lines that it overwrites.
+Both rates are timed in every round, as the contenders are, so that changes of the clock
+rate affect both. Inputs, activations and deltas are not counted as bytes. No code can
+be below the first limit; an update in place can be slightly below the second, since a
+copy also fetches the cache lines that it overwrites.
 """
 
 import numpy as np
@@ -20,7 +20,7 @@ from .yardsticks import Copy, Peak
 
 
 class Floor:
-    """The work of a case, and the yardsticks that it is laid against.
+    """The work of a case, and the measurements of the machine's rates.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class Floor:
     products : sequence of int
         Matrix products that each layer needs.
     passes : int
-        How often each parameter, or its optimizer state, is read or written.
+        Reads and writes of each parameter and of its optimizer state.
     """
 
     def __init__(self, case, products, passes):
@@ -44,9 +44,9 @@ class Floor:
     def of_step(cls, case):
         """Three products a layer, but two in the first, whose input needs no delta.
 
-        Parameters and velocity are read and written once each: four passes. That
-        backward reads the parameters after forward did is not counted, because a
-        small enough layer is still in a nearer cache.
+        Parameters and velocity are read and written once each: four passes. The
+        backward pass reads the parameters again, which is not counted, since a small
+        layer is still in a nearer cache.
         """
         return cls(case, [2] + [3] * (len(case.layers) - 1), passes=4)
 
@@ -57,7 +57,7 @@ class Floor:
 
     @property
     def actions(self):
-        """What must be timed in the rounds of the contenders to know the floor."""
+        """Actions to be timed in the rounds of the contenders."""
         return {
             "peak": self._peak.run,
             "copy": self._copy.run,
@@ -69,7 +69,7 @@ class Floor:
         return np.maximum(*self._limits(samples))
 
     def describe(self, samples):
-        """The floor, both its rates and the one that binds, for the record."""
+        """The floor, both rates and the limit that applies, for the record."""
         arithmetic, memory = map(np.median, self._limits(samples))
         return {
             "seconds": Spread.of(self.seconds(samples)),

@@ -1,4 +1,4 @@
-"""What a training run needs in memory, and what it takes, in a process of its own."""
+"""Memory of a training run in a separate process, and its minimum."""
 
 import multiprocessing
 
@@ -9,7 +9,7 @@ import bpcore
 from . import gauges
 from .case import LEARNING_RATE, MOMENTUM
 
-#: Mini-batches in the data: many, so that a copy of all rows could not be overlooked.
+#: Mini-batches in the data: so many that a copy of all rows would be visible.
 BATCHES = 16
 
 GAUGES = {"allocated": gauges.Allocated, "resident": gauges.Resident}
@@ -38,7 +38,7 @@ PATHS = {
 
 
 def needed(case, path):
-    """Bytes that no way around can save.
+    """Bytes that every implementation needs.
 
     Parameters, velocity, the activations a[0] to a[L] of one mini-batch, two deltas of
     the widest layer; for stored gradients, an array as large as the parameters.
@@ -51,18 +51,18 @@ def needed(case, path):
 
 
 def taken(case, path, gauge):
-    """Bytes at the highest mark of a training run, its data not counted.
+    """Peak bytes of a training run, without its data.
 
     Parameters
     ----------
     case : Case
-        Says the net, the batch and the dtype; not asked for data.
+        Network, batch size and dtype; its data are not used.
     path : str
         One of `PATHS`.
     gauge : str
         One of `GAUGES`.
     """
-    # A spawned process starts from nothing; a forked one would have all of this one's.
+    # A spawned process starts empty; a forked one would have this one's memory.
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(_measure, (case.sizes, case.batch, case.dtype, path, gauge))
 

@@ -1,4 +1,4 @@
-"""Two ways to see how much memory a piece of code takes at most, from a fresh start."""
+"""Two measurements of peak memory."""
 
 import contextlib
 import ctypes
@@ -12,36 +12,36 @@ _CLEAR = Path("/proc/self/clear_refs")
 
 
 class Allocated:
-    """Bytes allocated through Python, which are those of all of NumPy's arrays."""
+    """Bytes allocated through Python, which include all NumPy arrays."""
 
     def __init__(self):
         tracemalloc.start()
 
     def peak(self):
-        """The most that was allocated at one time since the gauge was made."""
+        """Peak of allocated bytes since the gauge was made."""
         return tracemalloc.get_traced_memory()[1]
 
 
 class Resident:
-    """Growth of the memory that the system has given, whoever in the process asked."""
+    """Growth of the resident memory of the process."""
 
     def __init__(self):
         with contextlib.suppress(OSError, AttributeError):
-            # What was freed and kept for later would be used again without growth.
+            # Otherwise freed memory would be used again, without visible growth.
             ctypes.CDLL(None).malloc_trim(0)
         with contextlib.suppress(OSError):
-            _CLEAR.write_text("5")  # the highest mark starts again from here
+            _CLEAR.write_text("5")  # resets the peak (VmHWM)
         self._before = _resident("VmRSS")
 
     def peak(self):
-        """The most that was resident at one time, beyond that at the beginning."""
+        """Peak of resident bytes, minus those at the beginning."""
         return _resident("VmHWM") - self._before
 
 
 def _resident(field):
-    """A field of the status of this process; elsewhere than on Linux, its highest mark.
+    """A field of the status of this process; on other systems than Linux its peak.
 
-    That mark may lie above what is resident at the beginning and hide some growth.
+    That peak may be above the resident memory at the beginning, and hide some growth.
     """
     if _STATUS.exists():
         for line in _STATUS.read_text().splitlines():

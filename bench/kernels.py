@@ -1,11 +1,11 @@
-"""The kernels alone, on every instruction set of this CPU, against NumPy.
+"""Time each kernel, on every instruction set of this CPU, and NumPy.
 
 python -m bench.kernels 32x784x128 128x1024x1024 --json kernels.json
 
-A layer n x n_in x n_out is multiplied forward, backward and into its own update, each
-as one call on plain arrays. NumPy uses the widest kernels that its BLAS has for this
-CPU, whatever the instruction set beside it. What a CPU with AVX2 and no more would show
-is seen with ``--blas-core Haswell``, which holds OpenBLAS to AVX2.
+The products of a layer n x n_in x n_out are forward pass, propagation and update, each
+one call on plain arrays. NumPy uses the best kernels that its BLAS has for this CPU,
+for every instruction set of bpcore. ``--blas-core Haswell`` limits OpenBLAS to AVX2,
+as on a CPU without AVX-512.
 """
 
 import argparse
@@ -24,9 +24,9 @@ from .timing import Spread, Within, interleave
 from .verify import RESULT, largest_error
 from .yardsticks import Peak
 
-#: The first is the one that must beat NumPy; then its neighbours in batch and width, an
-#: edge in every dimension, rows that lie 4096 bytes apart and so meet in one cache set,
-#: nearly the same without that, and what outgrows the second-level cache.
+#: The first has a target; then other batch sizes and widths, one with tails in every
+#: dimension, one with a row stride of 4096 bytes, so that rows share cache sets, one
+#: without that, and one larger than the second-level cache.
 LAYERS = (
     "32x784x128",
     "1x784x128",
@@ -42,7 +42,7 @@ LAYERS = (
 
 
 def main():
-    """Obey the command line: measure, print, write."""
+    """Run the command line: measure, print, write."""
     options = _parser().parse_args()
     pinning.settle(blas_core=options.blas_core)
     builds = {
@@ -79,7 +79,7 @@ def measure(operation, layer, builds, seconds):
     Returns
     -------
     dict
-        The figures, ready for JSON but for their spreads.
+        The figures, as JSON data except for the spreads.
     """
     calls = {}
     print(f"timing {operation.__name__} {layer}", file=sys.stderr)
@@ -143,7 +143,7 @@ def table(results):
 
 
 def shares(results):
-    """One line a layer, one column a kernel: its share of the peak of each set."""
+    """One line per layer, one column per kernel: fractions of the peak, per build."""
     found = {(result["layer"], result["operation"]): result for result in results}
     columns = [operation.__name__ for operation in operations.ALL]
     rows = [("layer", *columns)]
@@ -167,14 +167,14 @@ def _verified(operation, kernels, layer):
 
 
 def _layer(text):
-    """`text`, if it can be the sizes of a layer."""
+    """`text`, checked to be the sizes of a layer."""
     if not re.fullmatch(r"[1-9]\d*(x[1-9]\d*){2}", text):
         raise argparse.ArgumentTypeError(f"write as in 32x784x128; got {text}")
     return text
 
 
 def _vector_sets():
-    """All that run here but the scalar one, which is there to be right, not fast."""
+    """The instruction sets available here, except scalar, which is not for speed."""
     return [name for name in bpcore.config()["available"] if name != "scalar"]
 
 
@@ -195,8 +195,8 @@ def _parser():
     add("--dtype", choices=("float32", "float64"), default="float32")
     add("--isa", nargs="+", metavar="NAME", help="all but scalar if not given")
     add("--blas-core", metavar="NAME", help="kernels for OpenBLAS, as in Haswell")
-    add("--seconds", type=float, default=1.0, help="about, per layer and kernel")
-    add("--json", metavar="FILE", help="write all figures, and the machine, there")
+    add("--seconds", type=float, default=1.0, help="per layer and kernel, about")
+    add("--json", metavar="FILE", help="file for all figures and the machine")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""One weight layer with everything that the kernels read."""
+"""One layer with the arrays that the kernels read."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,15 +31,15 @@ class Layer:
 
     @property
     def multiply_adds(self):
-        """Of one matrix product, and so of each kernel."""
+        """Multiply-adds of one matrix product, and so of each kernel."""
         return self.n * self.n_in * self.n_out
 
     @cached_property
     def a(self):
-        """Activations of either sign, which is all that the derivative of ReLU reads.
+        """Activations of both signs; the derivative of ReLU depends on the sign only.
 
-        The zeros that ReLU makes would give no gradient, and velocity would fade into
-        denormal numbers, whose slowness is not that of the kernels.
+        With the zeros of a ReLU the gradient would be 0, and the velocity would become
+        subnormal, which is slow for other reasons than the kernels.
         """
         return self._normal(1, self.n, self.n_in)
 
@@ -56,6 +56,6 @@ class Layer:
         return self._normal(4, self.n, self.n_out)
 
     def _normal(self, seed, *shape):
-        """Rounded to float32 first: the same layer in float64 has the same numbers."""
+        """Normal numbers, rounded to float32 first, so that float64 has the same."""
         normal = np.random.default_rng(seed).standard_normal(shape)
         return normal.astype(np.float32).astype(self.dtype)

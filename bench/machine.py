@@ -1,4 +1,4 @@
-"""Where the figures were taken: processor, compiler, BLAS, versions, settings."""
+"""The machine and software of a measurement: processor, compiler, BLAS, versions."""
 
 import platform
 import sys
@@ -16,7 +16,7 @@ _PACKAGES = ("bpcore", "numpy", "scipy", "scikit-learn", "torch", "jax", "onnxru
 
 
 def describe():
-    """Everything that a figure depends on and that can be found out, for the record."""
+    """All properties of machine and software that affect figures, for the record."""
     return {
         "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "command": sys.orig_argv[1:],
@@ -32,7 +32,7 @@ def describe():
 
 
 def headline(machine):
-    """The same in two lines, for people."""
+    """The same in two lines of text."""
     bp, packages = machine["bpcore"], machine["packages"]
     blas = machine["blas"]
     return (
@@ -43,7 +43,7 @@ def headline(machine):
 
 
 def _processor():
-    """The name of the CPU, which only Linux and macOS tell in any useful form."""
+    """The name of the CPU; on Linux the model name."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         for line in cpuinfo.read_text().splitlines():
@@ -53,7 +53,7 @@ def _processor():
 
 
 def _caches():
-    """(name, size) of the caches of the first core, where Linux tells them."""
+    """(name, size) of the data caches of the first core, on Linux."""
     for cache in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
         level, kind, size = (
             (cache / field).read_text().strip() for field in ("level", "type", "size")
@@ -63,7 +63,7 @@ def _caches():
 
 
 def _blas():
-    """NumPy's BLAS and, where threadpoolctl can tell, the kernels that it chose."""
+    """NumPy's BLAS and, if threadpoolctl is installed, its processor type."""
     built = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     name = f"{built['name']} {built['version']}"
     try:
@@ -77,7 +77,7 @@ def _blas():
 
 
 def _versions():
-    """(name, version) of those packages that are installed."""
+    """(name, version) of the installed packages."""
     for name in _PACKAGES:
         try:
             yield name, metadata.version(name)

@@ -1,4 +1,4 @@
-"""Many small networks by ``fit_many``: on several cores at once, against one."""
+"""Many small networks by ``fit_many`` on several cores, compared with one core."""
 
 from functools import partial
 
@@ -15,7 +15,7 @@ ROWS, EPOCHS = 1000, 20
 
 
 def measure(counts, seconds):
-    """Train the networks on so many cores, compare the bits, then time them.
+    """Train the networks on so many cores, compare their bits, then time them.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def measure(counts, seconds):
     Returns
     -------
     list of dict
-        The figures of each number but 1, ready for JSON but for their spreads.
+        The figures of each number except 1, as JSON data except for the spreads.
     """
     X = np.random.default_rng(0).standard_normal((ROWS, SIZES[0])).astype(np.float32)
     y = (X[:, :1] * X[:, 1:2]).astype(np.float32)

@@ -1,10 +1,10 @@
-"""The peak memory of a training run, beside what it needs at least.
+"""The peak memory of a training run, compared with its minimum.
 
 python -m bench.memory 784-128-10 --batch 128 --json memory.json
 
-Each run has a process of its own, twice: once to add up what it allocates, and once to
-see by how much the memory grows that the system has given it. The run begins with an
-empty hand but for its data, and so includes the making of the network.
+Each run is made twice, each time in its own process: once to measure allocated memory,
+and once to measure the growth of resident memory. The measurement starts after the data
+are made and before the network is, and so includes the network.
 """
 
 import argparse
@@ -17,7 +17,7 @@ TABLE = tuple(dict.fromkeys((t.at["net"], t.at["batch"]) for t in targets.of("me
 
 
 def main():
-    """Obey the command line: measure, print, write."""
+    """Run the command line: measure, print, write."""
     options = _parser().parse_args()
     pinning.settle()
     where = machine.describe()
@@ -36,7 +36,7 @@ def main():
 
 
 def measure(case, path):
-    """Bytes that one way of training needs and takes, ready for JSON."""
+    """Minimum and measured bytes of one way of training, as JSON data."""
     needed = footprint.needed(case, path)
     taken = {gauge: footprint.taken(case, path, gauge) for gauge in footprint.GAUGES}
     return {
@@ -70,7 +70,7 @@ def _parser():
     add("nets", nargs="*", type=net_name, metavar="NET", help="the whole table if none")
     add("--batch", type=int, default=32, metavar="N", help="rows, for a net given")
     add("--dtype", choices=("float32", "float64"), default="float32")
-    add("--json", metavar="FILE", help="write all figures, and the machine, there")
+    add("--json", metavar="FILE", help="file for all figures and the machine")
     return parser
 
 

@@ -1,9 +1,9 @@
-"""Time a gradient by backpropagation against the same by central differences.
+"""Time a gradient by backpropagation, and the same by central differences.
 
 python -m bench.numerical --json numerical.json
 
-From a net of 17 weights to one of 20,000: what grows with their number, and what with
-its square.
+From a network of 17 weights to one of 20,000: the time of the first grows with their
+number, that of the second with its square.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import numpy as np
 
 import bpcore
 from bpcore.training.differences import Differences
+from bpcore.training.inputs import differentiable_batch
 
 from . import machine, pinning, records, report
 from .command import add_settings
@@ -29,12 +30,12 @@ NETS = (
 )
 BATCH = 32
 
-#: How far both gradients may be apart, relative to the largest element.
-_CLOSE = 1e-6
+#: Largest difference of the gradients, relative to the largest element.
+_TOLERANCE = 1e-6
 
 
 def main():
-    """Obey the command line: verify, measure, print, write."""
+    """Run the command line: verify, measure, print, write."""
     options = _parser().parse_args()
     pinning.settle()
     where = machine.describe()
@@ -48,25 +49,26 @@ def main():
 
 
 def measure(name, seconds):
-    """Compare both gradients of one net, then time them in turn.
+    """Compare both gradients of one network, then time them.
 
     Returns
     -------
     dict
-        The figures of one net, ready for JSON but for their spreads.
+        The figures of one network, as JSON data except for the spreads.
     """
     sizes = [int(size) for size in name.split("-")]
     net = bpcore.Network(sizes, activation="tanh", dtype="float64", rng=0, n_threads=1)
     rng = np.random.default_rng(0)
     X, y = (rng.standard_normal((BATCH, size)) for size in (sizes[0], sizes[-1]))
+    batch = differentiable_batch(net.learner, X, y, None, None)
     actions = {
         "backpropagation": partial(net.gradients, X, y),
-        "numerical": partial(Differences(net).by_parameters, (X, y, None)),
+        "numerical": partial(Differences(net.learner).by_parameters, batch),
     }
     exact, numerical = net.gradients(X, y).flat, actions["numerical"]()
     error = float(np.abs(exact - numerical).max() / np.abs(exact).max())
-    if not error <= _CLOSE:
-        raise SystemExit(f"{name}: the gradients are apart by {error:.1e}")
+    if not error <= _TOLERANCE:
+        raise SystemExit(f"{name}: the gradients differ by {error:.1e}")
     samples, robbed = interleave(actions, seconds)
     return {
         "net": name,
@@ -84,11 +86,12 @@ def measure(name, seconds):
 
 
 def exponents(results):
-    """With which power of the number of weights either gradient's time grows.
+    """The powers of the number of weights with which both times grow.
 
-    One way through the net takes c + k weights^p, c being what a call takes besides.
-    Backpropagation goes there and back once, so it grows with weights^p; differences go
-    there twice for every weight, and grow with weights^(1 + p).
+    One pass through the network takes c + k weights^p, where c is the overhead of a
+    call. Backpropagation makes one forward and one backward pass, so its time grows
+    with weights^p; differences make two passes per weight, and grow with
+    weights^(1 + p).
     """
     weights = [result["weights"] for result in results]
     once = [result["backpropagation"].median for result in results]
@@ -100,7 +103,7 @@ def exponents(results):
 
 
 def _power(weights, times):
-    """The p of c + k weights^p that comes closest to the times, relative to them."""
+    """The p of c + k weights^p with the least relative error."""
     times = np.array(times)
 
     def distance(p):
@@ -112,7 +115,7 @@ def _power(weights, times):
 
 
 def table(results):
-    """One line for each net, and how both times grow."""
+    """One line for each network, and the powers of both times."""
     head = ("backprop us", "quartiles", "numerical us", "quartiles", "ratio")
     rows = [("net", "weights", "evaluations", *head, "quartiles")]
     for result in results:
@@ -129,16 +132,16 @@ def table(results):
     powers = exponents(results)
     return (
         f"{report.table(rows)}\n\n"
-        "Beside what a call takes anyway, backpropagation grows with the number of\n"
-        f"weights to the power {powers['backpropagation']:.2f}, central differences "
-        f"with its power {powers['numerical']:.2f}."
+        "Without the overhead of a call, the time of backpropagation grows with the\n"
+        f"number of weights to the power {powers['backpropagation']:.2f}, that of "
+        f"central differences to the power {powers['numerical']:.2f}."
     )
 
 
 def _parser():
     parser = argparse.ArgumentParser(
         prog="python -m bench.numerical",
-        description="Time a gradient by backpropagation against central differences.",
+        description="Time a gradient by backpropagation and by central differences.",
     )
     add_settings(parser.add_argument, 1.0)
     return parser

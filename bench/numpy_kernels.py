@@ -1,6 +1,6 @@
-"""bpcore's kernels in NumPy, with the same signatures: the rival, and the oracle.
+"""bpcore's kernels in NumPy, with the same signatures: a peer, and the oracle.
 
-Each is what one writes for speed: results go where they belong and scratch is kept.
+They are written for speed, with ``out=`` and scratch arrays that are used again.
 """
 
 from functools import cache
@@ -28,7 +28,7 @@ def update(W, b, a, delta, optimizer, velocity_W, velocity_b):
     assert optimizer.rule == "plain_momentum"
     lr, momentum = optimizer.lr, optimizer.momentum
     dW, db = _scratch(W.shape, W.dtype), _scratch(b.shape, b.dtype)
-    # Of one row, matmul makes a slow loop of its own; broadcasting is the fast way.
+    # For one row matmul uses a slow loop; broadcasting is faster.
     (np.multiply if len(a) == 1 else np.matmul)(a.T, delta, out=dW)
     np.sum(delta, axis=0, out=db)
     _descend(W, velocity_W[0], dW, lr, momentum)
@@ -36,7 +36,7 @@ def update(W, b, a, delta, optimizer, velocity_W, velocity_b):
 
 
 def _descend(parameter, velocity, gradient, lr, momentum):
-    """v = momentum v + g, then p = p - lr v; the gradient is scratch afterwards."""
+    """v = momentum v + g, then p = p - lr v; overwrites the gradient."""
     velocity *= momentum
     velocity += gradient
     np.multiply(velocity, lr, out=gradient)

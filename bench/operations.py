@@ -1,7 +1,7 @@
 """The three products of a training step, each bound to a layer and a kernel module.
 
-Each function takes a module with bpcore's kernel signatures and a `Layer`, and gives
-the call to be timed with the arrays that it overwrites.
+Each function takes a module with bpcore's kernel signatures and a `Layer`, and returns
+the call to be timed and the arrays that it overwrites.
 """
 
 from functools import partial

@@ -1,4 +1,4 @@
-"""Training on one row after another inside ``fit``: no Python between two steps."""
+"""Training on one row after another inside ``fit``, without Python between steps."""
 
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -10,29 +10,29 @@ from bpcore import SGD
 from .case import MOMENTUM, Case
 from .peers import bpcore, reference
 
-#: So large, and the weights below, that each parameter moves by much more than its
-#: rounding: what moves less says nothing about who is right.
+#: So large, as the weights below, that each parameter changes by much more than its
+#: rounding error, and can be compared.
 LEARNING_RATE = 0.1
 
-#: Rows of one pass: enough that what a call of ``fit`` costs is lost among them.
+#: Rows of one pass: so many that the overhead of a call of ``fit`` is negligible.
 ROWS = 2000
 
 
 @dataclass(frozen=True)
 class Rows(Case):
-    """A case of batch size 1 that has many rows, each a training step of its own.
+    """A case of batch size 1 with many rows, each a training step.
 
-    The net has sigmoid units and half the squared error: all of it is in FANN too. FANN
-    takes the derivative of a sigmoid as if its value were within 0.01 .. 0.99; inputs,
-    weights and targets are such that it is. Both then follow the reference to a
-    relative 1e-4 or so of the movement of each parameter, which is rounding.
+    The network has sigmoid units and half the squared error, which FANN has too. For
+    the derivative FANN clips the sigmoid to 0.01 .. 0.99; inputs, weights and targets
+    are such that this has no effect. Both then agree with the reference to about 1e-4
+    of the change of each parameter, which is rounding.
     """
 
     batch: int = 1
 
     @cached_property
     def X(self):
-        """Inputs, (ROWS, n_0), in rows about half a unit long."""
+        """Inputs, (ROWS, n_0), rows of norm about 0.5."""
         return Case(self.net, ROWS, self.dtype).X / 4
 
     @cached_property
@@ -52,13 +52,13 @@ class Rows(Case):
 
     @cached_property
     def y(self):
-        """Targets, (ROWS, n_L), not so far out that a sigmoid saturates."""
+        """Targets, (ROWS, n_L), in a range where a sigmoid does not saturate."""
         rng = np.random.default_rng(2)
         return self._cast(rng.uniform(0.3, 0.7, (ROWS, self.sizes[-1])))
 
 
 class Peer(bpcore.Peer):
-    """``fit``, row by row in the order given; a step of it is one pass."""
+    """``fit``, row by row in the given order; its `step` is one pass."""
 
     def __init__(self, case):
         super().__init__(
@@ -79,7 +79,7 @@ class Peer(bpcore.Peer):
 
 
 class Reference(Peer):
-    """The same by the reference, the oracle."""
+    """The same by the reference, as oracle."""
 
     title = reference.Peer.title
     network = reference.Peer.network

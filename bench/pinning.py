@@ -1,8 +1,8 @@
-"""Cores, threads, instruction set: settled before any library loads.
+"""Cores, threads and instruction set, set before any library is loaded.
 
 BLAS, OpenMP and XLA read their thread counts from the environment when they are
-loaded, and bpcore its instruction set, so a running command can no longer change
-them. It restarts itself instead, under the environment that it wants.
+loaded, and bpcore its instruction set, so a running command cannot change them. It
+restarts itself instead, with the environment that it needs.
 """
 
 import os
@@ -19,10 +19,10 @@ _THREAD_COUNTS = (
     "VECLIB_MAXIMUM_THREADS",
 )
 
-#: What holds a library below the best that it would choose for this CPU. Sandboxes
-#: and continuous integration set some of them so that results repeat; a rival timed
-#: under them runs in fetters.
-_FETTERS = (
+#: Variables that prevent a library from using its best code for this CPU. Sandboxes
+#: and continuous integration set some of them for repeatable results; they would make
+#: the comparison unfair.
+_LIMITS = (
     "OPENBLAS_CORETYPE",
     "OPENBLAS_L2_SIZE",
     "MKL_ENABLE_INSTRUCTIONS",
@@ -36,24 +36,24 @@ _FETTERS = (
 def settle(cores=1, isa=None, blas_core=None):
     """Restart this command on `cores` cores, with as many threads per library.
 
-    Returns only in the process that is already settled.
+    Returns only in the restarted process.
 
     Parameters
     ----------
     cores : int
-        The process is bound to the last ones it may use: the first takes interrupts.
+        The process is bound to the last ones, since the first handles interrupts.
     isa : str, optional
-        Instruction set that bpcore shall use; None leaves the choice to bpcore.
+        Instruction set for bpcore; None leaves the choice to bpcore.
     blas_core : str, optional
-        Processor whose kernels OpenBLAS shall use, as in ``"Haswell"``, which has
-        AVX2 and no more; None leaves the choice to OpenBLAS.
+        Processor whose kernels OpenBLAS uses, such as ``"Haswell"``, which has AVX2
+        but not AVX-512; None leaves the choice to OpenBLAS.
     """
     if _SETTLED in os.environ:
         return
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-cores:])
     os.environ.update(dict.fromkeys(_THREAD_COUNTS, str(cores)))
-    for name in _FETTERS:
+    for name in _LIMITS:
         if name in os.environ:
             print(f"ignored for a fair timing: {name}={os.environ.pop(name)}")
     os.environ.update({_SETTLED: "1", "JAX_PLATFORMS": "cpu"})
@@ -65,14 +65,14 @@ def settle(cores=1, isa=None, blas_core=None):
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
-def lent():
-    """How many cores this process may use."""
+def allowed_cores():
+    """Number of cores that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count()
 
 
 def settings():
-    """The cores and the environment that this process was given, for the record."""
+    """The cores and the environment of this process, for the record."""
     names = (*_THREAD_COUNTS, "BPCORE_ISA", "OPENBLAS_CORETYPE")
     affinity = getattr(os, "sched_getaffinity", None)
     return {

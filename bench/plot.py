@@ -1,10 +1,10 @@
-"""The pictures: how far above the floor each library is; what a gradient costs."""
+"""Plots: the time of each library over the floor; the time of a gradient."""
 
 from matplotlib.figure import Figure
 
 from . import report
 
-#: A colour for each peer, distinct to the colour-blind too (after Okabe and Ito).
+#: A colour for each peer, distinct for colour-blind readers (after Okabe and Ito).
 _COLOURS = {
     "bpcore": "#000000",
     "reference": "#999999",
@@ -21,9 +21,9 @@ def draw(results, path):
     Parameters
     ----------
     results : list of dict
-        What `bench.step` found.
+        Results of `bench.step`.
     path : Path
-        Where the picture goes.
+        File of the plot.
     """
     results = sorted(results, key=_work)
     work = [_work(result) for result in results]
@@ -41,7 +41,7 @@ def draw(results, path):
     axes.annotate("the floor", (work[0], 1), (0, 4), textcoords="offset points")
     axes.set(xscale="log", yscale="log")
     axes.margins(x=0.12)  # for the names of the largest
-    axes.set_xlabel("multiply-adds of one training step (net, batch size above)")
+    axes.set_xlabel("multiply-adds of one training step (network, mini-batch above)")
     axes.set_ylabel("time over the floor")
     axes.yaxis.set_major_formatter("{x:g}x")
     axes.grid(alpha=0.3)
@@ -54,22 +54,22 @@ def draw(results, path):
 
 
 def growth(results, exponents, path):
-    """Plot the time of a gradient against the weights, by backpropagation and without.
+    """Plot the times of gradients, by backpropagation and numerical, over the weights.
 
     Parameters
     ----------
     results : list of dict
-        What `bench.numerical` found.
+        Results of `bench.numerical`.
     exponents : dict of str to float
-        The power of the weights that either time grows with.
+        The powers of the number of weights with which both times grow.
     path : Path
-        Where the picture goes.
+        File of the plot.
     """
     weights = [result["weights"] for result in results]
     figure = Figure(figsize=(10, 6), layout="constrained")
     axes = figure.subplots()
     ways = {
-        "numerical": ("central differences:\ntwo calls a weight", _COLOURS["torch"]),
+        "numerical": ("central differences:\ntwo calls per weight", _COLOURS["torch"]),
         "backpropagation": ("backpropagation:\none call", _COLOURS["bpcore"]),
     }
     for way, (title, colour) in ways.items():
@@ -108,8 +108,8 @@ def growth(results, exponents, path):
             va="center",
         )
     axes.set(xscale="log", yscale="log")
-    axes.set_xlim(weights[0] / 1.5, weights[-1] * 11)  # for what is said of the lines
-    axes.set_xlabel("weights of the net (its layers above)")
+    axes.set_xlim(weights[0] / 1.5, weights[-1] * 11)  # space for annotations
+    axes.set_xlabel("weights of the network (its layers above)")
     axes.set_ylabel("time of one gradient, 32 rows (us)")
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.yaxis.set_major_formatter("{x:,.0f}")
@@ -124,7 +124,7 @@ def growth(results, exponents, path):
 
 
 def _line(axes, points, colour, bold):
-    """One library: medians, and bars from quartile to quartile."""
+    """One library: medians, with bars between the quartiles."""
     work, peers = zip(*points, strict=True)
     over = [peer["over_floor"] for peer in peers]
     middle = [spread.median for spread in over]

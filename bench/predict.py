@@ -16,7 +16,7 @@ PREDICT = Task(
     floor=Floor.of_prediction,
 )
 
-#: One row is what a control loop asks for; 1024 rows are a table scored at once.
+#: One row, as in a control loop, up to 1024 rows, as for a table.
 TABLE = (
     ("2-16-2", 1),
     ("4-64-64-2", 1),

@@ -1,4 +1,4 @@
-"""Figures in files, as JSON: for later, for plots, and to see what a change changed."""
+"""Figures in JSON files, for plots and for comparisons with other runs."""
 
 import json
 from dataclasses import asdict, fields
@@ -10,7 +10,7 @@ _SPREAD = {field.name for field in fields(Spread)}
 
 
 def write(path, record):
-    """Write a record, a line for each of its results; a spread becomes an object.
+    """Write a record, one line per result; a spread becomes an object.
 
     Parameters
     ----------
@@ -32,12 +32,12 @@ def write(path, record):
 
 
 def read(path):
-    """The record in a file, its spreads as they were."""
+    """The record in a file, with its spreads."""
     return json.loads(Path(path).read_text(), object_hook=_spread)
 
 
 def _plain(spread):
-    """The fields of a spread, its times no more exact than they mean anything."""
+    """The fields of a spread, rounded to four digits."""
     return {
         name: float(f"{value:.4g}") if isinstance(value, float) else value
         for name, value in asdict(spread).items()
@@ -45,5 +45,5 @@ def _plain(spread):
 
 
 def _spread(found):
-    """The spread with these fields; other objects as they are."""
+    """The spread with these fields; other objects unchanged."""
     return Spread(**found) if found.keys() == _SPREAD else found

@@ -1,8 +1,8 @@
-"""Figures as people read them: numbers with few digits, aligned tables, Markdown."""
+"""Figures as text: rounded numbers, aligned tables, Markdown."""
 
 
 def table(rows):
-    """Rows of strings as aligned lines: names to the left, figures to the right."""
+    """Rows of strings as aligned lines: names left-aligned, figures right-aligned."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(
@@ -47,6 +47,6 @@ def quartiles(spread, unit=1):
 
 
 def disturbance(results):
-    """How much of all this was measured while something else used the core."""
+    """The fraction of blocks measured while other processes used the core."""
     worst = max(result["robbed"] for result in results)
-    return f"Blocks that had to wait for a core at every try: up to {worst:.0%}."
+    return f"Blocks that waited for a core at every try: up to {worst:.0%}."

@@ -1,9 +1,9 @@
-"""All that the other commands have found, as one page and its plots.
+"""The results of all commands, as one page and its plots.
 
 python -m bench.summary
 
 Reads the JSON files in ``bench/results`` and writes ``README.md``, ``speed.png`` and
-``numerical.png`` beside them. A file that is not there leaves its targets unmeasured.
+``numerical.png`` there. Targets of missing files are shown as not measured.
 """
 
 from pathlib import Path
@@ -26,11 +26,11 @@ from . import (
 FOLDER = Path(__file__).with_name("results")
 
 _HEAD = """\
-# How fast it is
+# Benchmark results
 
-Written by `make bench` from the JSON files beside this page, which have every figure.
-Each time is a median of rounds in which all contenders ran in turn; ratios are medians
-of the ratios within a round. Beside them are the quartiles.
+Written by `make bench` from the JSON files in this folder, which have all figures. Each
+time is a median over rounds in which all contenders ran in random order; ratios are
+medians of the ratios within a round. Both are given with their quartiles.
 """
 
 _PLOT = """\
@@ -42,7 +42,7 @@ def main():
     """Read, render, write."""
     found = {path.stem: records.read(path) for path in sorted(FOLDER.glob("*.json"))}
     if "step" not in found:
-        raise SystemExit(f"nothing to tell of without {FOLDER.name}/step.json")
+        raise SystemExit(f"the summary needs {FOLDER.name}/step.json, which is missing")
     (FOLDER / "README.md").write_text(document(found))
     plot.draw(found["step"]["results"], FOLDER / "speed.png")
     if "numerical" in found:
@@ -53,7 +53,7 @@ def main():
 
 
 def document(found):
-    """The page, from records by the names of their files."""
+    """The page, from the records by file name."""
     parts = [_HEAD, *_machine(found["step"]), _PLOT]
     parts += ["## Targets\n", verdicts.count(found) + "\n", verdicts.markdown(found)]
     parts += ["\n## Where a peer is faster\n", *_losses(found)]
@@ -65,7 +65,7 @@ def document(found):
 
 
 def _machine(record):
-    """What the figures were taken on."""
+    """The machine and versions of the measurement."""
     caches = ", ".join(f"{name} {size}" for name, size in record["caches"].items())
     peak = max(result["floor"]["gigaflops"] for result in record["results"])
     bpcore, packages = record["bpcore"], record["packages"]
@@ -80,7 +80,7 @@ def _machine(record):
 
 
 def _losses(found):
-    """What is lost to whom, for each command that has peers."""
+    """The cases in which a peer is faster, for each command that has peers."""
     for name, title in _COMPARISONS.items():
         if name in found:
             yield _block(f"{title}: {tables.losses(found[name]['results'])}")
@@ -106,25 +106,25 @@ _COMPARISONS = {
     "fann": "Training sample by sample",
 }
 
-_OVERVIEW = "microseconds, and times bpcore's"
+_OVERVIEW = "microseconds, and ratio to bpcore"
 
-#: Files, what they are about, and the tables of the commands that wrote them.
+#: Files, headings, and the tables of the commands that wrote them.
 _SECTIONS = (
     *(
         (name, f"{title}: {_OVERVIEW}", tables.summary)
         for name, title in _COMPARISONS.items()
     ),
     ("step_x86_64_v3", f"Training step with AVX2: {_OVERVIEW}", tables.summary),
-    ("training", "What training may be told besides", training.both_tables),
+    ("training", "Training with other settings", training.both_tables),
     ("tracing", "A traced step over one with stored gradients", tracing.table),
     ("numerical", "A gradient without backpropagation", numerical.table),
     ("threads", "Threads", _threads),
-    ("memory", "Memory at its peak", memory.table),
-    ("kernels", "Kernels, float32: share of the peak", kernels.shares),
-    ("kernels_float64", "Kernels, float64: share of the peak", kernels.shares),
+    ("memory", "Peak memory", memory.table),
+    ("kernels", "Kernels, float32: fraction of the peak", kernels.shares),
+    ("kernels_float64", "Kernels, float64: fraction of the peak", kernels.shares),
 )
 
-#: What stands below a table.
+#: Lines after a table.
 _PICTURES = {
     "numerical": ["\n![Time of one gradient against the weights](numerical.png)"],
 }

@@ -1,10 +1,10 @@
-"""What a comparison found, as text: every spread, one line a net, and every loss."""
+"""Results of a comparison as text: all spreads, a summary, cases with faster peers."""
 
 from . import report
 
 
 def details(result):
-    """Everything about one case: every contender with its spread."""
+    """All figures of one case: every contender with its spread."""
     rows = [("", "us", "quartiles", "over floor", "over bpcore", "quartiles")]
     for name, peer in result["peers"].items():
         over_floor, _ = report.ratio(peer["over_floor"])
@@ -13,13 +13,15 @@ def details(result):
         )
         times = report.microseconds(peer["seconds"])
         rows.append((peer["title"], *times, over_floor, *over_bpcore))
-    refused = [f"{peer['title']} {strays(peer)}" for peer in result["refused"].values()]
+    refused = [
+        f"{peer['title']} {deviation(peer)}" for peer in result["refused"].values()
+    ]
     heading = f"{result['net']}, batch {result['batch']}, {result['dtype']}"
     return "\n".join([heading, _floor(result["floor"]), report.table(rows), *refused])
 
 
 def summary(results):
-    """One line a case, one column a peer: its time, and that over bpcore's."""
+    """One line per case, one column per peer: its time, and its ratio to bpcore."""
     titles = {
         name: peer["title"]
         for result in results
@@ -38,20 +40,20 @@ def summary(results):
 
 
 def losses(results):
-    """Where a peer is faster, said in so many words."""
+    """The cases in which a peer is faster, as text."""
     lost = [
-        f"  {result['net']}, batch {result['batch']}, to {peer['title']}, which takes "
-        "{} of its time ({})".format(*report.ratio(peer["over_bpcore"]))
+        f"  {result['net']}, batch {result['batch']}: {peer['title']}, "
+        "{} of the time of bpcore ({})".format(*report.ratio(peer["over_bpcore"]))
         for result in results
         for peer in result["peers"].values()
         if peer["over_bpcore"].median < 1
     ]
-    return "\n".join(["bpcore loses at", *lost]) if lost else "No peer is faster."
+    return "\n".join(["a peer is faster at", *lost]) if lost else "No peer is faster."
 
 
-def strays(refused):
-    """Why a contender is not timed."""
-    return f"strays {refused['error']:.1e} from the reference and is not timed"
+def deviation(refused):
+    """The reason why a contender is not timed."""
+    return f"differs by {refused['error']:.1e} from the reference and is not timed"
 
 
 def _floor(floor):
@@ -64,7 +66,7 @@ def _floor(floor):
 
 
 def _cell(peer):
-    """Time and ratio of a peer in the summary; a dash for one that was refused."""
+    """Time and ratio of a peer in the summary; a dash if it was not timed."""
     if peer is None:
         return "-"
     time, _ = report.microseconds(peer["seconds"])

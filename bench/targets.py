@@ -1,7 +1,7 @@
-"""How fast the library shall be, as data: every number that it is held to.
+"""Performance targets of the library, as data.
 
-They hold for one thread (but where threads are counted) on a CPU with AVX-512, float32,
-gradient descent with momentum, arrays of the network's dtype.
+They are for one thread (except those of threads) on a CPU with AVX-512, float32,
+gradient descent with momentum, and arrays of the network's dtype.
 """
 
 from dataclasses import dataclass
@@ -16,18 +16,18 @@ class Target:
     Parameters
     ----------
     record : str
-        The command, or the file under ``bench/results``, that the figure comes from.
+        Name of the command, and of the file in ``bench/results``, with the figure.
     title : str
-        What is measured.
+        Name of the measurement.
     at : dict
-        What tells the result apart from others of the record.
+        Items that identify the result in the record.
     figure : str
-        The way to the figure within the result, parts joined by dots.
+        Path of the figure in the result, keys joined by dots.
     least, most : float, optional
-        The limit, from one side; seconds, bytes or a ratio.
+        Lower or upper limit, one of them; seconds, bytes or a ratio.
     tie : bool
-        Whether it is enough to reach the limit within the quartiles, three per cent
-        below it at most.
+        Whether it suffices that the limit is within the quartiles, and the median at
+        most three per cent below it.
     """
 
     record: str
@@ -47,8 +47,8 @@ _PEERS = {
     "onnxruntime": "onnxruntime",
 }
 
-#: Net, batch; the most that a step may take, in all or over the floor; and how many
-#: times that the peers shall take: NumPy by hand, PyTorch, JAX, scikit-learn.
+#: Network, batch size; limit of a step's time, absolute or over the floor; and least
+#: ratios of peers' times to it: NumPy by hand, PyTorch, JAX, scikit-learn.
 _STEPS = (
     ("2-16-2", 1, {"seconds": 1.5e-6}, (15, 100, 15, 80)),
     ("4-64-64-2", 1, {"seconds": 2.5e-6}, (20, 110, 20, 80)),
@@ -60,7 +60,7 @@ _STEPS = (
     ("2048-2048-2048-2048", 256, {"over_floor": 1.2}, (1.65, 1.5, 1.65, 2.3)),
 )
 
-#: The share of NumPy's ratios that float64 shall keep.
+#: Factor of NumPy's ratios for float64.
 _FLOAT64 = 0.9
 
 
@@ -86,7 +86,7 @@ def _steps():
     for net, batch, _, (by_hand, *_) in _STEPS:
         least = round(_FLOAT64 * by_hand, 3)
         yield _over("step_float64", "step in float64", net, batch, "by_hand", least)
-    # At least 80 % of the peak: the arithmetic is what binds this net.
+    # At least 80 % of the peak, since arithmetic limits this network.
     yield _own(
         "step_x86_64_v3",
         "step with AVX2: bpcore over the floor",

@@ -1,10 +1,10 @@
-"""Time several threads against one: within a training step, and between networks.
+"""Time several threads and one: in a training step, and for several networks.
 
 python -m bench.threads 784-1024-1024-10 --batch 128 --json threads.json
 
-A step is made by 1, 2, 4, ... threads, up to a core each, and by as many as "auto"
-takes. Then several networks are trained at once, each in a Python thread of its own,
-and many small ones by ``fit_many``.
+A step uses 1, 2, 4, ... threads, up to one per core, and the number that "auto"
+chooses. Then several networks are trained at the same time, each in its own Python
+thread, and many small ones by ``fit_many``.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from .timing import Spread, interleave
 
 
 def main():
-    """Obey the command line: measure, print, write."""
+    """Run the command line: measure, print, write."""
     options = _parser().parse_args()
     pinning.settle(cores=options.cores)
     where = machine.describe()
@@ -42,7 +42,7 @@ def main():
 
 
 def measure(case, counts, seconds):
-    """Verify a step at each number of threads, then time them all.
+    """Verify a step with each number of threads, then time them all.
 
     Parameters
     ----------
@@ -55,15 +55,15 @@ def measure(case, counts, seconds):
     Returns
     -------
     dict
-        The figures of one case, ready for JSON but for their spreads.
+        The figures of one case, as JSON data except for the spreads.
     """
     made = {str(n): bpcore.Peer(case, n_threads=n) for n in (*counts, "auto")}
     error_of = verify.training(case)
     for name, peer in made.items():
         error = error_of(peer)
         if not error <= verify.MOVEMENT[case.dtype]:
-            strays = tables.strays({"error": error})
-            raise SystemExit(f"{case}: bpcore with n_threads={name} {strays}")
+            deviation = tables.deviation({"error": error})
+            raise SystemExit(f"{case}: bpcore with n_threads={name} {deviation}")
     for name, peer in made.items():
         if not verify.same_bits(peer, made["1"]):
             raise SystemExit(f"{case}: n_threads={name} gives other bits than 1")
@@ -109,13 +109,14 @@ def _counts(cores):
 def _parser():
     parser = argparse.ArgumentParser(
         prog="python -m bench.threads",
-        description="Time training steps by several threads against one.",
+        description="Time training steps with several threads and with one.",
     )
     add = parser.add_argument
     add("nets", nargs="*", type=net_name, metavar="NET", help="the whole table if none")
     add("--batch", type=int, default=32, metavar="N", help="rows, for a net given")
     add("--dtype", choices=("float32", "float64"), default="float32")
-    add("--cores", type=int, default=pinning.lent(), help="at most; all if not given")
+    cores = pinning.allowed_cores()
+    add("--cores", type=int, default=cores, help="at most; all if not given")
     add_settings(add, 3.0)
     return parser
 

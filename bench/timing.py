@@ -1,12 +1,12 @@
-"""Time several actions against each other, so that what disturbs one disturbs all.
+"""Time several actions interleaved, so that disturbances affect all of them.
 
-The clock of a CPU drifts with heat and neighbours, by tens of per cent within a
-minute. So contenders are not timed one after the other: in every round each runs one
-short block, in an order drawn anew, and a ratio is taken within a round. The median of
-those ratios holds where the ratio of two medians does not.
+The clock rate of a CPU changes with temperature and other load, by tens of per cent
+within a minute. So contenders are not timed one after the other: in every round each
+runs one short block, in random order, and ratios are taken within a round. The median
+of these ratios is reliable when the ratio of two medians is not.
 
-What shares the core is worse than drift: it takes it away for as long as a block lasts.
-A block that was robbed of time is run again.
+Other processes on the core disturb more: they may use it for the whole time of a block.
+A block that waited for the core is run again.
 """
 
 import contextlib
@@ -20,20 +20,20 @@ import numpy as np
 from .contention import lost
 
 #: Length of a block in seconds: thousands of times the resolution of the clock, and
-#: short beside the seconds over which clock rates drift.
+#: short compared with the seconds in which clock rates change.
 BLOCK = 2e-3
 
-#: Share of its time that a block may wait for a core, and how often it is tried.
+#: Largest fraction of its time that a block may wait for a core; most tries of a block.
 ROBBED = 0.02
 TRIES = 4
 
-#: Quartiles of fewer rounds say nothing, so slow actions overrun their seconds.
+#: Least rounds for useful quartiles; slow actions exceed their seconds for them.
 FEWEST_ROUNDS = 7
 
 
 @dataclass(frozen=True)
 class Spread:
-    """The middle of many samples, and how far they scatter."""
+    """Median and quartiles of many samples."""
 
     median: float
     lower: float
@@ -43,7 +43,7 @@ class Spread:
 
     @classmethod
     def of(cls, samples):
-        """Median, quartiles and smallest of `samples`, one value a round."""
+        """Median, quartiles and minimum of `samples`, one value per round."""
         lower, median, upper = np.quantile(samples, (0.25, 0.5, 0.75))
         return cls(
             float(median),
@@ -60,18 +60,18 @@ def interleave(actions, seconds):
     Parameters
     ----------
     actions : dict of str to callable
-        Called without arguments, very often. One that has its own clock, because what
-        it calls is another process, has a method ``time(calls)`` that returns the
-        seconds which so many calls took and how many of them were lost to other work.
+        Called without arguments, many times. An action with its own clock, for another
+        process, has a method ``time(calls)`` that returns the seconds of so many calls,
+        and of these the seconds that it waited for a core.
     seconds : float
-        About how long all rounds together shall take.
+        Approximate time of all rounds together.
 
     Returns
     -------
     samples : dict of str to ndarray
         Arrays of one length; entries at one index were timed next to each other.
     robbed : float
-        Share of the blocks that lost their core at every try: of a busy machine.
+        Fraction of the blocks that waited for a core at every try, on a busy machine.
     """
     calls = {name: _calls_per_block(action) for name, action in actions.items()}
     samples = {name: [] for name in actions}
@@ -83,9 +83,9 @@ def interleave(actions, seconds):
         while rounds < FEWEST_ROUNDS or perf_counter() < end:
             shuffle(order)
             for name in order:
-                taken, share_lost = _undisturbed(actions[name], calls[name])
+                taken, fraction_lost = _undisturbed(actions[name], calls[name])
                 samples[name].append(taken / calls[name])
-                robbed += share_lost > ROBBED
+                robbed += fraction_lost > ROBBED
             rounds += 1
     arrays = {name: np.array(times) for name, times in samples.items()}
     return arrays, robbed / (rounds * len(order))
@@ -112,10 +112,10 @@ class Within:
 
 
 def _undisturbed(action, calls):
-    """Seconds for so many calls, and the share of them lost to other work.
+    """Seconds of so many calls, and the fraction of them spent waiting for a core.
 
-    Each try warms up first: the block before has emptied the caches and trained the
-    branch predictor on something else, and a user's loop would find neither.
+    Each try warms up caches and branch predictor first, which the previous block has
+    used for other code, as in a user's loop.
     """
     least = (0.0, np.inf)
     for _ in range(TRIES):
@@ -128,7 +128,7 @@ def _undisturbed(action, calls):
 
 
 def _calls_per_block(action):
-    """How many calls fill a block, not counting the first, which may compile."""
+    """Calls per block, measured after a first call, which may compile."""
     _time(action, 1)
     calls = 1
     while (taken := _time(action, calls)[0]) < BLOCK / 2:
@@ -137,9 +137,9 @@ def _calls_per_block(action):
 
 
 def _time(action, calls):
-    """Seconds for so many calls, and how many of them were lost to other work.
+    """Seconds of so many calls, and of these the seconds waiting for a core.
 
-    The loop itself adds some 10 ns to each call.
+    The loop itself adds about 10 ns per call.
     """
     if hasattr(action, "time"):
         return action.time(calls)
@@ -153,7 +153,7 @@ def _time(action, calls):
 
 @contextlib.contextmanager
 def _no_garbage_collection():
-    """A collection set off by one contender would be billed to another."""
+    """Disable garbage collection, whose time could be counted for another contender."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

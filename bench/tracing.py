@@ -1,10 +1,10 @@
-"""Time a traced step, and a record of gradient flow, against a stored-gradient step.
+"""Time a traced step, a record of gradient flow, and a stored-gradient step.
 
 python -m bench.tracing --json tracing.json
 
 The stored-gradient step is ``net.apply(net.gradients(X, y))``: the same arithmetic, and
-one array of gradients. A trace keeps everything else as well, and leaves the network as
-it was.
+one array of gradients. A trace stores all other arrays too, and does not change the
+network.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from .timing import Spread, interleave
 NETS = (("2-16-2", 1), ("4-64-64-2", 32), ("784-128-10", 128))
 NETS += (("784-1024-1024-10", 128),)
 
-#: By name; each with as many threads as there are cores, and with one.
+#: Optimizers by name; each with one thread and with one thread per core.
 OPTIMIZERS = {
     "SGD": bpcore.SGD(LEARNING_RATE, momentum=MOMENTUM),
     "Adam": bpcore.Adam(1e-4),
@@ -28,7 +28,7 @@ OPTIMIZERS = {
 
 
 def main():
-    """Obey the command line: measure, print, write."""
+    """Run the command line: measure, print, write."""
     options = _parser().parse_args()
     pinning.settle(cores=options.cores)
     where = machine.describe()
@@ -54,7 +54,7 @@ def measure(case, optimizer, threads, seconds):
     Returns
     -------
     dict
-        The figures of one case, ready for JSON but for their spreads.
+        The figures of one case, as JSON data except for the spreads.
     """
     peer = own.Peer(case, optimizer=OPTIMIZERS[optimizer], n_threads=threads)
     net, X, y = peer._net, case.X, case.y
@@ -113,10 +113,11 @@ def table(results):
 def _parser():
     parser = argparse.ArgumentParser(
         prog="python -m bench.tracing",
-        description="Time a traced step against a stored-gradient step.",
+        description="Time a traced step and a stored-gradient step.",
     )
     add = parser.add_argument
-    add("--cores", type=int, default=pinning.lent(), help="at most; all if not given")
+    cores = pinning.allowed_cores()
+    add("--cores", type=int, default=cores, help="at most; all if not given")
     add_settings(add, 1.0)
     return parser
 

@@ -1,9 +1,9 @@
-"""Time what training may be told besides, against a plain step; and single rows.
+"""Time training steps with other settings, and a plain step; and single rows.
 
 python -m bench.training 784-128-10 --batch 128 --json training.json
 
 The plain step is SGD with momentum on relu units. Each variant differs from it in one
-thing, is compared with the reference first, and timed in turn with it.
+setting, is first compared with the reference, and then timed interleaved with it.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from .timing import Spread, interleave
 
 _MOMENTUM = {"lr": LEARNING_RATE, "momentum": MOMENTUM}
 
-#: What is different, by name. Rates are such that no unit dies.
+#: Different settings, by name. Learning rates are such that no unit dies.
 VARIANTS = {
     "plain": {},
     "Adam": {"optimizer": bpcore.Adam(1e-4)},
@@ -41,17 +41,17 @@ VARIANTS = {
     "silu": {"activation": "silu"},
 }
 
-#: Where noise is made by another function than the reference's, or a sign decides.
+#: Tolerances where noise has another quantile function, or a step depends on a sign.
 _LOOSE = {"input noise": 1e-2, "Lion": 2e-2}
 
 NETS = (("784-128-10", 1), ("784-128-10", 32), ("784-128-10", 128))
 
-#: Nets that learn and predict one row at a time.
+#: Networks for `learn_one` and `predict_one`.
 SINGLE = ("2-16-2", "4-64-64-2", "784-128-10")
 
 
 def main():
-    """Obey the command line: measure, print, write."""
+    """Run the command line: measure, print, write."""
     options = _parser().parse_args()
     pinning.settle(isa=options.isa)
     where = machine.describe()
@@ -81,7 +81,7 @@ def variants(case, seconds):
     Returns
     -------
     dict
-        The figures of one case, ready for JSON but for their spreads.
+        The figures of one case, as JSON data except for the spreads.
     """
     chosen = {
         name: settings
@@ -94,7 +94,9 @@ def variants(case, seconds):
         peer = own.Peer(case, n_threads=1, **settings)
         error = error_of(peer)
         if not error <= _LOOSE.get(name, verify.MOVEMENT[case.dtype]):
-            raise SystemExit(f"{case}: {name} strays from the reference by {error:.1e}")
+            raise SystemExit(
+                f"{case}: {name} differs by {error:.1e} from the reference"
+            )
         steps[name] = peer.step
     samples, robbed = interleave(steps, seconds * len(steps) / 2)
     return {
@@ -130,12 +132,12 @@ def table(results):
 
 
 def single(case, seconds):
-    """Time `learn_one` against `train_step`, and `predict_one` against `predict`.
+    """Time `learn_one` and `train_step`, and `predict_one` and `predict`.
 
     Returns
     -------
     dict
-        The figures of one net, ready for JSON but for their spreads.
+        The figures of one network, as JSON data except for the spreads.
     """
     peers = [own.Peer(case, n_threads=1) for _ in range(2)]
     nets = [peer._net for peer in peers]
@@ -184,7 +186,7 @@ def single_table(results):
 
 
 def both_tables(results):
-    """All that this command has found."""
+    """Both tables of this command."""
     steps = [result for result in results if "variants" in result]
     singles = [result for result in results if "single" in result]
     return f"{table(steps)}\n\n{single_table(singles)}"
@@ -193,7 +195,7 @@ def both_tables(results):
 def _parser():
     parser = argparse.ArgumentParser(
         prog="python -m bench.training",
-        description="Time optimizers, dropout and the like against a plain step.",
+        description="Time optimizers, dropout and others, and a plain step.",
     )
     add = parser.add_argument
     add("nets", nargs="*", type=net_name, metavar="NET", help="the whole table if none")

@@ -1,4 +1,4 @@
-"""Which targets are met: the figure reached beside each, and how far it scatters."""
+"""Targets, the figures reached with their quartiles, and whether they are met."""
 
 from . import report
 from .targets import TARGETS, of
@@ -8,9 +8,9 @@ _HEAD = ("what", "net", "batch", "wanted", "reached", "quartiles", "met")
 
 
 def table(name, record):
-    """The targets of one record as text, those left out that it did not measure."""
+    """The targets of one record that it measured, as text."""
     rows = [row(target, record) for target in of(name) if found(target, record)]
-    return report.table([_HEAD, *rows]) if rows else "No target is set for these."
+    return report.table([_HEAD, *rows]) if rows else "There are no targets for these."
 
 
 def markdown(records):
@@ -20,7 +20,7 @@ def markdown(records):
 
 
 def count(records):
-    """How many targets are met, and how many there are."""
+    """The number of targets met, and of targets, as text."""
     measured = [
         target for target in TARGETS if found(target, records.get(target.record))
     ]
@@ -40,13 +40,13 @@ def row(target, record):
     figure = found(target, record)
     if figure is None:
         return (target.title, net, batch, wanted, "not measured", "", "")
-    middle, scatter = figure, ""
+    middle, spread = figure, ""
     if isinstance(figure, Spread):
         middle = figure.median
         unit, _ = _unit(target)
-        scatter = report.quartiles(figure, unit)
+        spread = report.quartiles(figure, unit)
     met = "yes" if is_met(target, record) else "**no**"
-    return (target.title, net, batch, wanted, _written(target, middle), scatter, met)
+    return (target.title, net, batch, wanted, _written(target, middle), spread, met)
 
 
 def is_met(target, record):
@@ -55,7 +55,7 @@ def is_met(target, record):
     if figure is None:
         return False
     if isinstance(figure, Spread) and target.tie:
-        # Of two equals one is the slower in half of all rounds.
+        # If two are equal, each is slower in half of all rounds.
         return figure.upper >= target.least and figure.median >= 0.97 * target.least
     if isinstance(figure, Spread):
         figure = figure.median
@@ -80,7 +80,7 @@ def _written(target, value):
 
 
 def _unit(target):
-    """What to multiply a figure by, and the symbol of its unit."""
+    """The factor of a figure, and the symbol of its unit."""
     if target.figure.endswith("seconds"):
         return 1e6, " us"
     if target.figure.endswith("beyond"):

@@ -1,8 +1,8 @@
-"""Nothing is timed that does not agree with the reference.
+"""Comparison with the reference: only what agrees with it is timed.
 
-The oracle is the reference in float64, on the same numbers. Weights are compared by how
-they *moved*: a small learning rate leaves even those of a step that does nothing close
-to the right ones.
+The oracle is the reference in float64, on the same numbers. Of weights, the *changes*
+are compared: with a small learning rate the weights would be nearly right even if a
+step did nothing.
 """
 
 from dataclasses import replace
@@ -11,28 +11,28 @@ import numpy as np
 
 from .peers import reference
 
-#: Momentum shows from the second step on; more let the movement outgrow its rounding.
+#: Momentum has an effect from the second step on; more steps reduce relative rounding.
 STEPS = 5
 
-#: Largest error of a result, relative to its norm; peers show a hundredth of it.
+#: Largest error of a result, relative to its norm; peers have a hundredth of it.
 RESULT = {"float32": 1e-5, "float64": 1e-13}
 
-#: The same for the movement of weights, which is some thousand times smaller than the
-#: weights and loses as many digits to their rounding. A learning rate or a momentum
-#: that is wrong by one per cent shows as 7e-3 and more.
+#: The same for changes of weights, which are about a thousand times smaller than the
+#: weights and have three digits less. A learning rate or momentum that is wrong by one
+#: per cent gives an error of 7e-3 or more.
 MOVEMENT = {"float32": 2e-3, "float64": 1e-9}
 
 
 def training(case, oracle=reference.Peer, steps=STEPS):
-    """A function that trains a peer for a few steps and tells how far it strayed.
+    """A function that trains a peer for a few steps and returns its error.
 
     Parameters
     ----------
     case : Case
     oracle : callable
-        Makes the peer that is right, from the case in float64.
+        Makes the reference peer from the case in float64.
     steps : int
-        How often each peer's `step` is called.
+        Calls of each peer's `step`.
     """
     expected = _movement(oracle(_exact(case)), case, steps)
 
@@ -43,7 +43,7 @@ def training(case, oracle=reference.Peer, steps=STEPS):
 
 
 def prediction(case):
-    """A function that tells how far off the predictions of a peer are."""
+    """A function that returns the error of a peer's predictions."""
     expected = reference.Peer(_exact(case)).predict()
 
     def error(peer):
@@ -63,7 +63,7 @@ def _exact(case):
 
 
 def _movement(peer, case, steps):
-    """What a few steps added to each parameter."""
+    """The changes of each parameter in a few steps."""
     for _ in range(steps):
         peer.step()
     return [
@@ -73,7 +73,7 @@ def _movement(peer, case, steps):
 
 
 def largest_error(results, expected):
-    """Error relative to the norm of what was expected; NaN if any is not a number."""
+    """Largest error relative to the norm of the expected array; NaN if any is NaN."""
     errors = [
         np.linalg.norm(got - right) / np.linalg.norm(right)
         for got, right in zip(results, expected, strict=True)

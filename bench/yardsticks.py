@@ -1,4 +1,4 @@
-"""What this machine can do at most: multiply-adds in registers, bytes copied."""
+"""Peak rates of this machine: multiply-adds in registers, bytes copied."""
 
 from functools import partial
 
@@ -6,17 +6,17 @@ import numpy as np
 
 _ITERATIONS = 10_000
 
-#: A smaller copy lives in the first-level cache all the same, and is mostly the call.
+#: Smaller copies are in the first-level cache too, and mostly the call's overhead.
 _SMALLEST_COPY = 8192
 
 
 class Peak:
-    """Multiply-adds at the rate of the vector units, with no memory in the way.
+    """Multiply-adds at the rate of the vector units, without memory accesses.
 
     Parameters
     ----------
     kernels : module
-        Its build in use runs, and must be in use again whenever `run` is called.
+        Its build in use now must be in use whenever `run` is called.
     dtype : str
     """
 
@@ -25,7 +25,7 @@ class Peak:
         self._multiply_adds = self.run()
 
     def rate(self, seconds):
-        """Multiply-adds per second, from the seconds that one run took."""
+        """Multiply-adds per second, from the seconds of one run."""
         return self._multiply_adds / seconds
 
 
@@ -47,5 +47,5 @@ class Copy:
         self._moved = source.nbytes + target.nbytes
 
     def rate(self, seconds, seconds_empty):
-        """Bytes read and written per second, net of what calling a copy costs."""
+        """Bytes read and written per second, without the overhead of the call."""
         return self._moved / (seconds - seconds_empty)

@@ -1,8 +1,8 @@
-"""Writes backpropagation.md, every number of it from one traced step.
+"""Writes backpropagation.md, with all numbers from one traced step.
 
 python docs/make_backpropagation.py
 
-A test writes it again and compares, so that the page cannot drift from the library.
+A test compares the page with the output of this script, so that it stays correct.
 """
 
 import tracemalloc
@@ -23,10 +23,10 @@ net = bp.Network([2, 2, 2, 1], activation="tanh", output="sigmoid",
                  loss="squared_error", optimizer=bp.SGD(lr=0.5, momentum=0.9),
                  dtype="float64", rng=3)
 X, y = [[0.5, -1.0], [1.0, 2.0]], [1.0, 0.0]
-net.train_step(X, y)            # so that momentum has something to go on
+net.train_step(X, y)            # so that the velocities are not 0
 t = bp.trace(net, X, y)         # the second step, with all its numbers"""
 
-#: All of it for tanh units, a sigmoid output, half squared error and momentum.
+#: The algorithm for tanh units, a sigmoid output, half squared error and momentum.
 ALGORITHM = """\
 import numpy as np
 
@@ -85,28 +85,28 @@ def code(text, language="text"):
 
 
 def shown(*equations):
-    """Equations beside their numbers."""
+    """Equations with their numbers."""
     lines = [line for pair in equations for line in beside(Line(*pair), whole=True)]
     return code("\n".join(line.removeprefix("  ") for line in lines))
 
 
 TITLE = """
-# Backpropagation, number by number
+# Backpropagation with numbers
 
 How exactly is a weight in the middle of a network changed? Do hidden layers use the
-same gradient as the output layer? What is it that travels back? And why is all this
-faster than to try out what a small change of each weight does?
+same gradient as the output layer? What is propagated from layer to layer? And why is
+this faster than trying out a small change of each weight?
 
 This page answers with the numbers of one training step of a small network. It is
 written by `docs/make_backpropagation.py` from `bpcore.trace`, which runs the kernels
-that train networks in earnest: these are the numbers of that step, not of an imitation.
+that train networks: these are exactly the numbers of that step.
 """
 
 GIVEN = """
 Two inputs, two hidden layers of two units, one output, and a mini-batch of n = 2 rows.
-Layers count from 0: `a[0]` is the input, layer l leads from `a[l]` to `a[l+1]` by the
-weights `W[l]`, (n_in, n_out), and the biases `b[l]`. `@` is the product of matrices,
-`*` that of elements.
+Layers are numbered from 0: `a[0]` is the input, layer l computes `a[l+1]` from `a[l]`
+with the weights `W[l]`, (n_in, n_out), and the biases `b[l]`. `@` is the matrix
+product, `*` the product of elements.
 """
 
 
@@ -122,16 +122,16 @@ def forward(t):
             (f"a[{l + 1}] = {f}(z[{l}])", t.a[l + 1]),
         ]
     return f"""
-## Forward
+## Forward pass
 
-Each unit adds up what comes in, times its weights, and passes on f of that sum. Rows
-are the samples, columns the units.
+Each unit adds up its inputs times its weights and its bias; its output is f of that
+sum. Rows are samples, columns are units.
 
 {shown(*pairs)}
 
-The loss measures how far `a[3]` is from the targets: half the square of the difference
-for each row, and E, their mean. E is one number, and everything below is about how it
-depends on the weights.
+The loss measures the difference between `a[3]` and the targets: half its square for
+each row, and E, the mean over the rows. E is one number; everything below is about its
+derivatives by the weights.
 
 {
         shown(
@@ -144,23 +144,23 @@ depends on the weights.
 
 
 def chain_rule(t):
-    """One weight along all its paths."""
+    """The derivative by one weight, along all its paths."""
     path = t.path(0, 0, 1)
     all_paths = str(path).split("\n\n")[0]
     return f"""
 ## The chain rule, written out
 
-Take one weight: `W[0][0, 1]`, from input 0 to unit 1 of the first hidden layer. It acts
-on E only through `z[0][s, 1]`, and from there through every unit of the second hidden
-layer. The chain rule multiplies the derivatives along each such path, and adds up the
-paths of all rows s:
+Take one weight: `W[0][0, 1]`, from input 0 to unit 1 of the first hidden layer. E
+depends on it only through `z[0][s, 1]`, and on that through every unit of the second
+hidden layer. The chain rule multiplies the derivatives along each such path, and adds
+up the paths of all rows s:
 
 {code(all_paths)}
 
-(Python: `print(t.path(0, 0, 1))`.) This is all there is to the derivative. But in each
-row the number of paths is the product of the widths of all layers above: here two; in a
-network of four hidden layers of 100 units and one output, each weight of the first
-layer has a million.
+(Python: `print(t.path(0, 0, 1))`.) This is the complete derivative. But in each row the
+number of paths is the product of the widths of all layers above: here two; in a network
+of four hidden layers of 100 units and one output, each weight of the first layer has a
+million paths.
 """
 
 
@@ -180,31 +180,31 @@ def delta(t):
             (f"delta[{l}] = dE/da[{l + 1}] * tanh'(z[{l}])", t.delta[l]),
         ]
     return f"""
-## What travels back: delta
+## Backward pass: delta
 
-The terms above share most of their factors: what comes after `z[1][s, k1]` is the same
-for whichever weight the path came from. Backpropagation computes that common part once
-for each unit and row, and calls it delta:
+The terms above have most of their factors in common: those after `z[1][s, k1]` are the
+same for all weights whose paths go through it. Backpropagation computes that common
+factor once for each unit and row, and calls it delta:
 
     delta[l] = dE/dz[l]                                        (n, units of a[l+1])
 
-At the output the loss gives its derivative by the activations, and f' leads through the
-activation to z:
+At the output it is the derivative of the loss by the activations, times f' for the
+derivative by z:
 
 {output}
 
-Below it, the derivative by `a[l]` is collected from all units that `a[l]` goes to, over
-the same weights as on the way forward, and again f' leads to z:
+Below, the derivative by `a[l]` is a sum over all units that have `a[l]` as input, with
+the same weights as in the forward pass; times f' it is again the derivative by z:
 
 {shown(*hidden)}
 
-So hidden layers do not have a gradient of another kind: delta is the derivative of the
-same E, by their own z. Only where `dE/da` comes from differs: at the output from the
-loss, elsewhere from the layer above. What travels from layer to layer is this array of
-one number for each unit and row. No weights travel, and no gradient by weights.
+So hidden layers do not have another kind of gradient: delta is the derivative of the
+same E by their own z. Only the source of `dE/da` differs: at the output the loss,
+elsewhere the layer above. What is propagated from layer to layer is this array of one
+number for each unit and row, not weights, and not the gradient by weights.
 
-Where the output is softmax with cross-entropy, or a sigmoid with binary cross-entropy,
-the two factors at the output collapse into `delta = (a - y) / n`.
+For softmax with cross-entropy, and for sigmoid with binary cross-entropy, the product
+of the two factors at the output is simply `delta = (a - y) / n`.
 """
 
 
@@ -229,44 +229,44 @@ def gradients(t, net, X, y):
     return f"""
 ## The gradient of every weight
 
-In each row a weight acts on E through one z only: `z[l][s, j]` has the term
-`a[l][s, i] W[l][i, j]`. Its derivative is what came in times what comes back, summed
-over the rows:
+In each row, E depends on a weight through one z only: `z[l][s, j]` has the term
+`a[l][s, i] W[l][i, j]`. So the derivative is the weight's input times the delta of its
+unit, summed over the rows:
 
     dW[l][i, j] = sum_s a[l][s, i] delta[l][s, j]
 
-That is the same for every layer, the middle ones too:
+That holds for every layer, the middle ones too:
 
 {shown(*pairs)}
 
-`dW[0][0, 1]` is {number(path.layer_by_layer)}, which is what the paths added up to.
+`dW[0][0, 1]` is {number(path.layer_by_layer)}, the same as the sum over the paths.
 
 ### Why db is a sum
 
-`b[l][j]` is added to the z of every row, and `dz/db` is 1 in each of them. It acts on E
-through all rows, so its derivative is the sum of their deltas. It is no other rule than
-that of the weights: a bias is the weight of an input that is 1 in every row.
+`b[l][j]` is added to z in every row, and `dz/db` is 1 in each of them. E depends on it
+through all rows, so its derivative is the sum of their deltas. The rule is that of the
+weights: a bias is the weight of an input that is 1 in every row.
 
 {sums}
 
-Nor is it a mean: E is a mean over the rows, and its 1 / n is already in each delta.
+It is not a mean: E is a mean over the rows, and its 1 / n is already in each delta.
 
-### What dE/dX is for
+### Uses of dE/dX
 
-One step further back, the same rule gives the derivative by the input:
+In the first layer, the same rule gives the derivative by the input:
 
 {shown(("dE/dX = delta[0] @ W[0].T", t.da[0]))}
 
-Training does not need it, and `train_step` does not compute it. But it tells how E
-depends on each input, with the weights as they are. It gives
+Training does not need it, and `train_step` does not compute it. It is the derivative of
+E by each input, with constant weights, and has these uses:
 
-- the inputs that an answer rests on: those with large derivatives;
-- the derivative for whatever computed X. If X is the output of another network, or of
-  a formula with parameters, its backpropagation begins with dE/dX. So networks are
-  chained: `net.backward(net.forward(X), d_output).input`, or `net.node(X)` in
-  `bpcore.graph`;
-- an input with a wanted output, by descending along dE/dX: for X - 0.5 dE/dX in place
-  of X, E is {number(moved)} in place of {number(t.loss)}, with the same weights.
+- it shows which inputs a prediction depends on most: those with large derivatives;
+- it continues backpropagation into the computation of X. If X is the output of another
+  network, or of a formula with parameters, their backpropagation starts with dE/dX. So
+  networks can be chained: `net.backward(net.forward(X), d_output).input`, or
+  `net.node(X)` in `bpcore.graph`;
+- it finds inputs with a smaller loss, by gradient descent: for X - 0.5 dE/dX instead of
+  X, E is {number(moved)} instead of {number(t.loss)}, with the same weights.
 """
 
 
@@ -296,8 +296,8 @@ def update(t, net, X, y):
     return f"""
 ## The update, in place
 
-The optimizer turns the gradient g of each weight w into a step. Gradient descent with
-momentum keeps a velocity v, as large as the weights:
+The optimizer computes a step from the gradient g of each weight w. Gradient descent
+with momentum has a velocity v for each weight:
 
 {code(rule)}
 
@@ -306,12 +306,11 @@ For the layer in the middle, with momentum 0.9 and lr 0.5:
 {shown(*pairs)}
 
 (Python: the velocities of the weights are `t.before.state["velocity"].weights` and
-`t.after.state["velocity"].weights`, an array for each layer, those of the biases
+`t.after.state["velocity"].weights`, one array per layer, and those of the biases
 `.biases`.)
 
-The order matters. `delta[0]` needs `W[1]` as it was on the way forward. Were `W[1]`
-updated first, the layer below would be given the derivative of a network that nobody
-has run:
+The order matters. `delta[0]` needs `W[1]` as it was in the forward pass. If `W[1]` were
+updated first, the layer below would get the derivative of a different network:
 
 {
         shown(
@@ -320,21 +319,21 @@ has run:
         )
     }
 
-The mistake is easy to make and hard to see, since the network learns all the same. It
-is in print: the results at the end of Matt Mazur's "A Step by Step Backpropagation
-Example" (2015) come from it. After one step its loss is 0.291027924; from the old
-weights it is 0.291027774. `examples/steps/step3_by_hand.py` computes both.
+This mistake is easy to make and hard to notice, since the network learns nevertheless.
+It has been published: the final results of Matt Mazur's "A Step by Step Backpropagation
+Example" (2015) contain it. The loss given there after one step is 0.291027924; with the
+old weights it is 0.291027774. `examples/steps/step3_by_hand.py` computes both.
 
 So for l = L-1, ..., 0 the library computes `delta[l-1]` first, and then updates `W[l]`
 and `b[l]` in place, each tile of `dW[l]` while it is still in the processor's
-registers: no gradient is ever stored. E was {number(loss_before)} before this step, and
-is {number(loss_after)} after all layers were updated so. `t.after` has the bits of what
-`net.train_step(X, y)` makes of the network.
+registers: no gradient is stored. E was {number(loss_before)} before this step, and is
+{number(loss_after)} after it. `t.after` has the same bits as the network after
+`net.train_step(X, y)`.
 """
 
 
 def momentum(X, y):
-    """What becomes of a weight by the sum of changes, and by their product."""
+    """A weight updated by the sum of changes, and by their product."""
     lr, alpha = 0.5, 0.9
     net = bp.Network(
         [2, 2, 2, 1],
@@ -357,7 +356,7 @@ def momentum(X, y):
         assert np.isclose(w, t.after.weights[1][0, 1], rtol=1e-14)
         assert np.isclose(change, t.after.state["change"].weights[1][0, 1], rtol=1e-14)
         if step == 1:
-            first = g  # which stays as it is where nothing moves
+            first = g  # constant, if no weight changes
         product["momentum"] *= -lr * first * alpha
         product["w"] += product["momentum"]
         rows.append(
@@ -368,33 +367,33 @@ def momentum(X, y):
     return f"""
 ## Momentum is a sum
 
-A line of pseudo-code that goes wrong:
+A common mistake in pseudo-code:
 
     weight += change * alpha * momentum         # wrong
 
-with `change` the step along the gradient, and `momentum` the change of the step before.
-Before the first step there is none: momentum is 0, the product is 0, and the weight
-does not move. That 0 is the momentum of the next step, so nothing ever moves. It would
-be no better begun from another number: the product of two changes is positive also if
-both are negative, which moves the weight uphill, and far too small where both are
-small. (If `momentum` is a constant such as 0.9, the line is gradient descent with a
-smaller learning rate, and there is no momentum at all.)
+with `change` the step along the gradient, and `momentum` the previous change. Before
+the first step momentum is 0, so the product is 0 and the weight does not change. That 0
+is the momentum of the next step, so the weight never changes. Another initial value
+does not help: the product of two negative changes is positive, and so in the wrong
+direction, and the product of two small changes is much too small. (If `momentum` is a
+constant such as 0.9, the line is gradient descent with a smaller learning rate, without
+momentum.)
 
-The change of the step before is *added*, and multiplied by a constant below 1:
+The previous change is *added*, multiplied by a constant below 1:
 
     change = alpha * change - lr * gradient
     weight += change
 
-That is `bp.Momentum`. The velocity v of `bp.SGD(momentum=...)` above is the same but
-for the learning rate, by which it is multiplied at the end: v = -change / lr. Here is
-`W[1][0, 1]` by either line, with lr {lr} and alpha {alpha}, in the first three steps:
+That is `bp.Momentum`. The velocity v of `bp.SGD(momentum=...)` above is the same except
+for the learning rate, a factor that is applied later: v = -change / lr. Here is
+`W[1][0, 1]` with either line, lr {lr} and alpha {alpha}, in the first three steps:
 
 {code(table)}
 """
 
 
 def algorithm(t, X, y):
-    """All of it in NumPy, with the numbers of the trace."""
+    """The algorithm in NumPy, compared with the trace."""
     names = {}
     exec(ALGORITHM, names)
     W, b = ([x.copy() for x in p] for p in (t.before.weights, t.before.biases))
@@ -407,17 +406,17 @@ def algorithm(t, X, y):
     lines = len(ALGORITHM.split("\n\n", 1)[1].splitlines())
     assert lines <= 20
     return f"""
-## All of it in {lines} lines of NumPy
+## The algorithm in {lines} lines of NumPy
 
-Everything above, for this kind of network, with the names of the equations:
+For this kind of network, with the names of the equations above:
 
 {code(ALGORITHM, "python")}
 
-From the weights, biases and velocities before the step (`t.before`) it makes those
-after it (`t.after`), none of them further off than 1e-15. `da` is taken from the old
-`W[l]`, before `W[l]` changes. For other networks change the two lines with the
-activations, and `error`, `E` and `da` for another loss; `bp.trace` and
-`bp.check_gradients` tell whether it is still right.
+From the weights, biases and velocities before the step (`t.before`) it computes those
+after it (`t.after`), with differences below 1e-15. `da` is computed from the old
+`W[l]`, before `W[l]` changes. For other activations change the two lines with them, and
+for another loss `error`, `E` and `da`; then compare with `bp.trace` and
+`bp.check_gradients`.
 """
 
 
@@ -434,60 +433,60 @@ def memory():
     def fused():
         net.train_step(X, y)
 
-    taken = []
+    peaks = []
     for step in (fused, stored):
-        step()  # what is kept from step to step
+        step()  # allocates memory that is used again in every step
         tracemalloc.start()
         before = tracemalloc.get_traced_memory()[0]
         step()
-        taken.append((tracemalloc.get_traced_memory()[1] - before) / 1e6)
+        peaks.append((tracemalloc.get_traced_memory()[1] - before) / 1e6)
         tracemalloc.stop()
     own, gradient, input = (x.nbytes / 1e6 for x in (net.parameters,) * 2 + (X,))
-    assert taken[0] < 0.05 and abs(taken[1] - gradient - input) < 0.05
+    assert peaks[0] < 0.05 and abs(peaks[1] - gradient - input) < 0.05
     return f"""
-## What is saved by storing no gradient
+## Memory saved by not storing the gradient
 
 A network of {"-".join(map(str, sizes))} in float32 has {net.parameters.size:,}
-weights and biases, {own:.1f} MB. A gradient is as large again. Measured by Python's
-`tracemalloc`, for mini-batches of {rows} rows, a step takes in addition to what the
-network keeps:
+weights and biases, {own:.1f} MB. A gradient has the same size. Measured by Python's
+`tracemalloc`, for mini-batches of {rows} rows, a step needs in addition to the
+network's own memory:
 
 ```text
-net.train_step(X, y)                {taken[0]:.1f} MB
-net.apply(net.gradients(X, y))      {taken[1]:.1f} MB: {gradient:.1f} for dW and db, \
+net.train_step(X, y)                {peaks[0]:.1f} MB
+net.apply(net.gradients(X, y))      {peaks[1]:.1f} MB: {gradient:.1f} for dW and db, \
 {input:.1f} for dE/dX
 ```
 
-Time is saved too: a stored gradient is written to memory and read again in every step,
-where the update in place has it in registers.
+It also saves time: a stored gradient is written to memory and read again in every step,
+whereas the update in place has it in registers.
 """
 
 
 def costs(t, net, X, y):
-    """Multiplications, and what differences would cost."""
+    """Multiplications of backpropagation, of paths and of differences."""
     path = t.path(0, 0, 1)
     table = str(path).split("\n\n")[-1]
     check = bp.check_gradients(net, X, y)
     assert check.largest < 1e-6
     wide = bp.Network([50, 100, 100, 100, 10], rng=0)
-    of_all = bp.trace(wide, np.ones((1, 50)), np.ones((1, 10))).path(0, 0, 0)
-    expanded, layered = of_all.of_all_parameters
+    wide_path = bp.trace(wide, np.ones((1, 50)), np.ones((1, 10))).path(0, 0, 0)
+    expanded, layered = wide_path.of_all_parameters
     evaluations = 2 * net.parameters.size
     return f"""
 ## Why it is fast
 
 {code(table)}
 
-Even here sharing the deltas pays. For a network of 50-100-100-100-10 and one row it is
-{expanded:,} multiplications against {layered:,}.
+Even here common deltas save work. For a network of 50-100-100-100-10 and one row it is
+{expanded:,} multiplications by paths and {layered:,} layer by layer.
 
-The third way is to try: change one parameter by h, look at E, change it by -h, look
-again. That is `(E(w + h) - E(w - h)) / 2h`, a good check of the other two
+A third method is a central difference: evaluate E with one parameter changed by h and
+by -h. `(E(w + h) - E(w - h)) / 2h` is a good check of the other two
 (`bp.check_gradients(net, X, y)` finds a relative error below 1e-6 here). But it takes
-two evaluations of the network for each of its parameters, {evaluations} for these
-{net.parameters.size}. Backpropagation takes one pass forward, and one back that costs
-about twice as much, for all parameters together: with a million of them, the work of
-three passes in place of two million.
+two evaluations of the network per parameter, {evaluations} for these
+{net.parameters.size}. Backpropagation takes one forward pass and one backward pass of
+about twice its cost for all parameters together: with a million parameters, the work of
+three passes instead of two million.
 """
 
 

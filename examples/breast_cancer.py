@@ -1,11 +1,11 @@
-"""What class weights do: fewer missed tumours, more false alarms.
+"""The effect of class weights: fewer missed tumours, more false alarms.
 
-Breast cancer (Wisconsin), which comes with scikit-learn: 569 tumours, 30 measures of
-each.  scikit-learn calls malignant 0; here it is 1, the class that recall is about and
-whose probability a net with one output learns.  Five stratified splits put each tumour
-into the test once.  The heavier malignant ones weigh in training, the fewer are missed
-and the more benign ones raise an alarm; the AUC, which knows no threshold, hardly
-changes.
+Breast cancer (Wisconsin), a data set of scikit-learn: 569 tumours with 30 features.  In
+scikit-learn malignant is class 0; here it is class 1, of which recall is computed and
+whose probability a network with one output learns.  With five stratified splits each
+tumour is in a test set once.  The larger the weight of malignant tumours in training,
+the fewer are missed, and the more benign ones are false alarms; the AUC, which does not
+depend on a threshold, hardly changes.
 
     python examples/breast_cancer.py
 """
@@ -28,18 +28,18 @@ WEIGHTS = (None, "balanced", {MALIGNANT: 5}, {MALIGNANT: 20}, {MALIGNANT: 50})
 
 
 def load() -> tuple[NDArray[Any], NDArray[Any]]:
-    """The measures of each tumour, and whether it is malignant, 1 or 0."""
+    """The features of each tumour, and its class: 1 malignant, 0 benign."""
     data = load_breast_cancer()
     return data.data, np.where(data.target_names[data.target] == "malignant", 1, 0)
 
 
 def missed(y: NDArray[Any], a: NDArray[Any]) -> int:
-    """A metric of one's own: malignant tumours that were taken for benign."""
+    """A user's metric: malignant tumours that were predicted benign."""
     return int(((y == MALIGNANT) & (a <= 0.5)).sum())
 
 
 def alarms(y: NDArray[Any], a: NDArray[Any]) -> int:
-    """Benign tumours that were taken for malignant."""
+    """Benign tumours that were predicted malignant."""
     return int(((y == BENIGN) & (a > 0.5)).sum())
 
 
@@ -49,7 +49,7 @@ METRICS = ("accuracy", "recall", "auc", missed, alarms)
 def cross_validate(
     class_weight: str | Mapping[int, float] | None, folds: int = 5
 ) -> dict[str, float]:
-    """The metrics of the tests: counts summed over the folds, all else their mean."""
+    """The metrics of the test sets: counts summed over the folds, others averaged."""
     X, y = load()
     splits = StratifiedKFold(folds, shuffle=True, random_state=0).split(X, y)
     results = []
@@ -59,7 +59,8 @@ def cross_validate(
             [X.shape[1], 16, 1],
             activation="tanh",
             loss="binary_cross_entropy",
-            # Without decay the net separates what it is shown, and weights say little.
+            # Without weight decay the network fits all training rows, and class
+            # weights have little effect.
             optimizer=bp.Adam(3e-3, weight_decay=0.03),
             rng=0,
         )

@@ -1,8 +1,8 @@
 """MNIST to about 98.6 % in a few seconds: AdamW, one cycle, dropout, batch norm, noise.
 
-A net 784-256-128-10 of 235,530 parameters learns from the 60,000 training images.  The
-learning rate rises and falls once; dropout and noise on the pixels keep the net from
-learning them by heart, batch norm lets the rate be high.
+A network 784-256-128-10 with 235,530 parameters is trained on the 60,000 training
+images.  The learning rate rises and falls once; dropout and input noise reduce
+overfitting, batch norm allows a high learning rate.
 
 Run it on a folder with the four IDX files of MNIST, plain or ``.gz``::
 
@@ -25,7 +25,7 @@ BATCH = 100
 
 
 def build(steps: int, seed: int = 0) -> bp.Network:
-    """The net, with a learning rate that is planned for so many steps."""
+    """The network, with a learning-rate schedule for so many steps."""
     return bp.Network(
         [784, 256, 128, 10],
         activation="relu",
@@ -46,7 +46,7 @@ def train(
     seed: int = 0,
     progress: bool = False,
 ) -> tuple[bp.Network, bp.History]:
-    """Train on X and y; the test images are only watched, they decide nothing."""
+    """Train on X and y; the test set is evaluated, but does not affect training."""
     net = build(epochs * math.ceil(len(X) / BATCH), seed)
     history = net.fit(
         X,
@@ -61,7 +61,7 @@ def train(
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Train, and print the epochs and what came of them."""
+    """Train, and print the epochs and the test accuracy."""
     parser = argparse.ArgumentParser(description="MNIST with AdamW.")
     parser.add_argument("folder", metavar="DIR", help="the four IDX files of MNIST")
     parser.add_argument("--epochs", type=int, default=20, help="20 by default")

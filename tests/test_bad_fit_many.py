@@ -78,7 +78,7 @@ BY_FIVE = {"batch_size": 5}
 BAD_SECOND = {
     "sizes": ({"sizes": (5, 4)}, {}, "X must have shape (n, 5) ...; got (6, 3)"),
     "loss": ({"loss": "huber"}, {}, "y must have shape (6, 2) ...; got (6,)"),
-    "classes": ({"loss": "huber"}, BALANCED, "class_weight needs targets that are ..."),
+    "classes": ({"loss": "huber"}, BALANCED, "class_weight needs a loss whose ..."),
     "step": ({"activation": "step"}, {}, "activation must have a derivative ..."),
     "batch norm": ({"norm": "batch"}, {"batch_size": 1}, BATCHES.format(6, 1)),
     "Rprop": ({"optimizer": bp.Rprop()}, BY_FIVE, "batch_size must be all 6 rows ..."),

@@ -1,16 +1,16 @@
-"""What a user would pick instead, each as a good user of it would write it.
+"""Peers: what a user could choose instead, each written as for production use.
 
 A peer is a class, in a file of its own name, with
 
-    title          how tables call it
+    title          name in tables
     Peer(case)     an instance at the weights of the case, ready to run
     step()         one training step on the data of the case, if it can train
     predict()      output activations for the data of the case
     parameters()   every W (n_in, n_out), then every b (n_out,), as NumPy arrays
 
-Peers do the least that trains. Data is handed over, in the form that each library likes
-best, before the clock starts; the loss is computed only where the library insists; and
-whatever makes a peer faster on one core is switched on.
+Peers do the least work for training. Data is converted to the form that each library
+prefers before the timing starts; the loss is computed only if the library always does;
+and settings that make a peer faster on one core are used.
 """
 
 from importlib import import_module
@@ -20,7 +20,7 @@ NAMES = ("bpcore", "reference", "by_hand", "sklearn", "torch", "jax", "onnxrunti
 
 
 def load(name):
-    """The class of a peer, or None where a package that it needs is not installed."""
+    """The class of a peer, or None if a package that it needs is not installed."""
     try:
         return import_module(f"{__name__}.{name}").Peer
     except ModuleNotFoundError:

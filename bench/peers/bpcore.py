@@ -8,13 +8,13 @@ from ..case import LEARNING_RATE, MOMENTUM
 
 
 class Peer:
-    """``bpcore.Network``, fed arrays of its own dtype.
+    """``bpcore.Network``, with arrays of its dtype.
 
     Parameters
     ----------
     case : Case
     settings
-        What the network is told differently, or besides, as in ``n_threads=2``.
+        Other or additional arguments of the network, such as ``n_threads=2``.
     """
 
     title = "bpcore"

@@ -1,4 +1,4 @@
-"""A training step as a good NumPy user writes it by hand: in place, buffers kept."""
+"""A training step in NumPy by hand, optimized: in place, with buffers used again."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from ..case import LEARNING_RATE, MOMENTUM
 
 
 class Peer:
-    """Forward, backward and momentum, with ``out=`` wherever NumPy offers it."""
+    """Forward pass, backward pass and momentum, with ``out=`` wherever possible."""
 
     title = "NumPy by hand"
 
@@ -44,7 +44,7 @@ class Peer:
         for layer in reversed(range(len(self._W))):
             a, W, b = self._a[layer], self._W[layer], self._b[layer]
             dW, db = self._dW[layer], self._db[layer]
-            # Of one row, matmul makes a slow loop of its own; broadcasting is fast.
+            # For one row matmul uses a slow loop; broadcasting is faster.
             (np.multiply if len(a) == 1 else np.matmul)(a.T, delta, out=dW)
             np.sum(delta, axis=0, out=db)
             if layer > 0:
@@ -55,7 +55,7 @@ class Peer:
 
 
 def _descend(parameter, velocity, gradient):
-    """v = momentum v + g, then p = p - lr v; the gradient is scratch afterwards."""
+    """v = momentum v + g, then p = p - lr v; overwrites the gradient."""
     velocity *= MOMENTUM
     velocity += gradient
     np.multiply(velocity, LEARNING_RATE, out=gradient)

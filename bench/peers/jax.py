@@ -7,7 +7,7 @@ import numpy as np
 from ..case import LEARNING_RATE, MOMENTUM
 
 jax.config.update("jax_enable_x64", True)
-# On one core a dispatch to another thread only adds the switch between them.
+# On one core a dispatch to another thread only adds a context switch.
 jax.config.update("jax_cpu_enable_async_dispatch", False)
 
 

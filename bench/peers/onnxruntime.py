@@ -1,4 +1,4 @@
-"""onnxruntime, which predicts and does not train."""
+"""onnxruntime, for predictions only."""
 
 from functools import partial
 
@@ -32,7 +32,7 @@ class Peer:
 
 
 def _model(case):
-    """The net of the case as an ONNX model."""
+    """The network of the case as an ONNX model."""
     nodes, constants = [], []
     last = len(case.layers)
     for layer, (W, b) in enumerate(zip(case.weights, case.biases, strict=True), 1):

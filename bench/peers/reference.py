@@ -1,4 +1,4 @@
-"""The library's twin in plain NumPy, written to be read: the oracle of each command."""
+"""The library in plain NumPy (``bpcore.reference``), the oracle of each command."""
 
 from bpcore.reference import Network
 

@@ -14,9 +14,9 @@ set_config(assume_finite=True, skip_parameter_validation=True)
 class Peer:
     """``MLPClassifier.partial_fit`` on one mini-batch, and ``predict_proba``.
 
-    It has no way to be given weights, so a first fit builds the net and the weights
-    are written over it. Of two classes it would make one logistic output; told that
-    they are two labels, it builds two outputs, which are then made a softmax.
+    Initial weights cannot be passed, so a first fit builds the network, and its weights
+    are overwritten. For two classes it would use one logistic output; with targets of
+    two labels it has two outputs, which are then changed to softmax.
     """
 
     title = "scikit-learn"

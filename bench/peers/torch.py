@@ -7,7 +7,7 @@ from ..case import LEARNING_RATE, MOMENTUM
 
 
 class Peer:
-    """``nn.Sequential`` with the fused SGD, which beats the other two on a CPU."""
+    """``nn.Sequential`` with fused SGD, the fastest of the three on a CPU."""
 
     title = "PyTorch"
 

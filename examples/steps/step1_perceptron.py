@@ -1,12 +1,12 @@
 """A single perceptron: it learns AND, and cannot learn XOR.
 
-One unit with a step, a = 1 where x w + b > 0 and else 0, and Rosenblatt's rule (1958):
-after every sample
+One unit with a step activation, a = 1 where x w + b > 0 and else 0, and Rosenblatt's
+rule (1958): after every sample
 
     w = w + lr (t - a) x,     b = b + lr (t - a)
 
-The network predicts; its weights are changed through the views that it hands out.  No
-derivative is needed, and none exists: a step has no slope to follow.
+The network predicts; its weights are changed through the views `net.weights` and
+`net.biases`.  No derivative is needed: that of a step is 0.
 
     python examples/steps/step1_perceptron.py
 """
@@ -37,7 +37,7 @@ def perceptron() -> bp.Network:
 
 
 def learn_sample(net: bp.Network, x: NDArray[Any], t: float, lr: float = 1.0) -> bool:
-    """Rosenblatt's rule for one sample; whether it was wrong before."""
+    """Apply Rosenblatt's rule to a sample; return whether the prediction was wrong."""
     error = t - net.predict(x)
     net.weights[0][...] += lr * np.outer(x, error)
     net.biases[0][...] += lr * error
@@ -47,10 +47,10 @@ def learn_sample(net: bp.Network, x: NDArray[Any], t: float, lr: float = 1.0) ->
 def learn(
     net: bp.Network, t: NDArray[Any], epochs: int = 100
 ) -> list[tuple[NDArray[Any], int]]:
-    """w1, w2, b after every epoch, with its errors.
+    """w1, w2, b after every epoch, with its number of errors.
 
-    It ends after an epoch without an error, or one that ends with weights seen before:
-    from there on everything repeats, for the rule knows nothing but the weights.
+    Training ends after an epoch without errors, or when the weights are equal to those
+    after an earlier epoch: since the rule depends on nothing else, the epochs repeat.
     """
     history = [(net.parameters.copy(), len(X))]
     for _ in range(epochs):
@@ -74,7 +74,7 @@ def report(name: str, t: NDArray[Any]) -> tuple[bp.Network, list[NDArray[Any]]]:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """AND until there is no error, XOR until the weights come back."""
+    """Train AND until there is no error, XOR until weights repeat."""
     net, _ = report("AND", AND)
     w1, w2, b = net.parameters
     print(f"(1, 1) is alone above the line {w1:g} x1 {w2:+g} x2 {b:+g} = 0.\n")

@@ -1,10 +1,10 @@
-"""A hidden layer solves XOR: one step of it in full, then all of them.
+"""A hidden layer solves XOR: one training step in full, then the training.
 
-Two units of tanh before the output bend what no line separates.  The trace shows a
-training step before the first: each equation of backpropagation beside its numbers.  A
-path shows one weight of the hidden layer, whose gradient is a sum over every way from
-it to the loss.  Then the network is trained, and the table shows where the hidden layer
-puts the four inputs: there a line does separate them.
+XOR is not linearly separable, but two tanh units before the output can map it to points
+that are.  The trace shows the first training step: each equation of backpropagation
+with its numbers.  A path shows the gradient of one weight of the hidden layer, a sum
+over all paths from it to the loss.  Then the network is trained, and the table shows
+the outputs of the hidden layer for the four inputs: a line separates these.
 
     python examples/steps/step2_xor.py
 """
@@ -22,7 +22,7 @@ XOR = np.array([0, 1, 1, 0])
 
 
 def build(seed: int = 0, hidden: int = 2) -> bp.Network:
-    """A net 2-hidden-1 with half squared error, E = mean of 1/2 (a - t)^2."""
+    """A network 2-hidden-1 with half squared error, E = mean of 1/2 (a - t)^2."""
     return bp.Network(
         [2, hidden, 1],
         activation="tanh",
@@ -35,12 +35,12 @@ def build(seed: int = 0, hidden: int = 2) -> bp.Network:
 
 
 def train(net: bp.Network, epochs: int = 1000) -> bp.History:
-    """Every step sees all four samples."""
+    """Train; each mini-batch has all four samples."""
     return net.fit(X, XOR, epochs=epochs, batch_size=4, progress=False)
 
 
 def show_space(net: bp.Network) -> None:
-    """What the hidden layer makes of the inputs, and the output of that."""
+    """Print the outputs of the hidden layer and of the network for the four inputs."""
     _, hidden, a = net.forward(X).activations
     print("  x1  x2     a[1]              a[2]   t")
     for x, (h1, h2), out, t in zip(X, hidden, a[:, 0], XOR, strict=True):
@@ -50,9 +50,9 @@ def show_space(net: bp.Network) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """The trace, a path, the training and what it has found."""
+    """Print the trace, a path, the losses of the training and its result."""
     net = build()
-    trace = bp.trace(net, X, XOR)  # net itself makes no step here
+    trace = bp.trace(net, X, XOR)  # does not change net
     print(trace, end="\n\n\n")
     print(trace.path(0, 0, 1), end="\n\n\n")
 

@@ -3,14 +3,14 @@
 The network is that of Matt Mazur's article "A Step by Step Backpropagation Example"
 (2015): two inputs, two hidden units, two outputs, half squared error, learning rate
 0.5.  ``by_hand`` computes the step with plain floats, weight by weight, without bpcore.
-The article leaves the biases as they are; so does lr_factor 0 here.
+The article does not update the biases; here their lr_factor is 0.
 
 All numbers of the article's step are right, also w1 .. w4, which it computes from the
-old w5 .. w8.  But what it gives at its end, the loss after this step and the outputs
-after 10,000 steps, comes from a program that updates w5 .. w8 first, and then takes the
+old w5 .. w8.  But the results at its end, the loss after this step and the outputs
+after 10,000 steps, are from a program that updates w5 .. w8 first and then computes the
 deltas of the hidden units from the *updated* weights.  These are not the derivatives of
-the loss.  The mistake is easy to make in a backpropagation of one's own, and hard to
-see: the network learns all the same.  ``main`` computes both.
+the loss.  This mistake is easy to make in an own implementation, and hard to notice,
+since the network learns nevertheless.  ``main`` computes both.
 
     python examples/steps/step3_by_hand.py
 """
@@ -23,11 +23,11 @@ from math import exp
 import bpcore as bp
 
 X, Y, LR = (0.05, 0.10), (0.01, 0.99), 0.5
-# w1 .. w4 lead into the hidden units, w5 .. w8 into the outputs, two into each.
+# w1 .. w4 are the weights of the hidden units, w5 .. w8 of the outputs, two of each.
 W_HIDDEN, B_HIDDEN = (0.15, 0.20, 0.25, 0.30), 0.35
 W_OUTPUT, B_OUTPUT = (0.40, 0.45, 0.50, 0.55), 0.60
 
-#: What the article gives at its end.
+#: The results at the end of the article.
 ARTICLE = {
     "E after 1 step": 0.291027924,
     "E after 10,000 steps": 0.0000351085,
@@ -42,7 +42,7 @@ def sigmoid(z: float) -> float:
 
 
 def forward(w: Sequence[float]) -> dict[str, float]:
-    """The outputs of all units, and E, by the names of the article."""
+    """The outputs of all units, and E, with the article's names."""
     (i1, i2), (t1, t2) = X, Y
     w1, w2, w3, w4, w5, w6, w7, w8 = w
     h1 = sigmoid(w1 * i1 + w2 * i2 + B_HIDDEN)
@@ -58,8 +58,8 @@ def by_hand(
 ) -> dict[str, float]:
     """Every number of the step.
 
-    With `updated_first` the hidden units get their deltas from the updated w5 .. w8:
-    wrong, but what the results at the article's end are made with.
+    With `updated_first` the deltas of the hidden units are computed from the updated
+    w5 .. w8, which is wrong, but as in the results at the end of the article.
     """
     (i1, i2), (t1, t2) = X, Y
     w1, w2, w3, w4, w5, w6, w7, w8 = w
@@ -70,7 +70,7 @@ def by_hand(
     d_o2 = (o2 - t2) * o2 * (1 - o2)
     after = w5 - LR * d_o1 * h1, w6 - LR * d_o1 * h2
     after += w7 - LR * d_o2 * h1, w8 - LR * d_o2 * h2
-    # then of each hidden unit, from w5 .. w8 as they were on the way forward
+    # then dE/dz of each hidden unit, from w5 .. w8 of the forward pass
     if updated_first:
         w5, w6, w7, w8 = after
     d_h1 = (d_o1 * w5 + d_o2 * w7) * h1 * (1 - h1)
@@ -82,7 +82,7 @@ def by_hand(
 
 
 def results(updated_first: bool = False) -> dict[str, float]:
-    """The loss after one step, and loss and outputs after 10,000, by plain floats."""
+    """The loss after one step, and loss and outputs after 10,000, with plain floats."""
     w, found = W_HIDDEN + W_OUTPUT, {}
     for step in range(1, 10_001):
         numbers = by_hand(w, updated_first)
@@ -95,7 +95,7 @@ def results(updated_first: bool = False) -> dict[str, float]:
 
 
 def build() -> bp.Network:
-    """The same network: W[l][i, j] leads from unit i to unit j."""
+    """The same network in bpcore; W[l][i, j] is the weight from unit i to unit j."""
     net = bp.Network(
         [2, 2, 2],
         activation="sigmoid",
@@ -111,7 +111,7 @@ def build() -> bp.Network:
 
 
 def by_trace(trace: bp.Trace) -> dict[str, float]:
-    """The same numbers, where a trace has them."""
+    """The same numbers, from a trace."""
     V, W = trace.after.weights
     named = {"out h": trace.a[1], "out o": trace.a[2]}
     named |= {"delta o": trace.delta[1], "delta h": trace.delta[0]}
@@ -121,7 +121,7 @@ def by_trace(trace: bp.Trace) -> dict[str, float]:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Both, side by side, and where 10,000 steps lead by either order."""
+    """Print both side by side, and the results of both orders after 10,000 steps."""
     net = build()
     trace = bp.trace(net, [X], [Y], apply=True)
     traced = by_trace(trace)

@@ -1,15 +1,15 @@
 """Softmax with cross-entropy: why the output delta is a - y.
 
-The long way round is through dE/da = -y / a and the Jacobian of softmax, in which every
-output depends on every z:
+The chain rule uses dE/da = -y / a and the Jacobian of softmax, in which every output
+depends on every z:
 
     da_j/dz_k = a_j (1 - a_j) where j = k, else -a_j a_k
     delta_k = sum_j dE/da_j da_j/dz_k
             = -y_k (1 - a_k) + sum_{j != k} y_j a_k
             = a_k sum_j y_j - y_k = a_k - y_k
 
-The a_j has cancelled: nothing is divided by an output that is nearly 0, nor multiplied
-by a slope that is, and what is wrong with certainty is corrected with force.
+a_j cancels: there is no division by outputs near 0, and no factor near 0.  So delta is
+large for outputs that are wrong with high probability.
 
     python examples/steps/step4_softmax.py
 """
@@ -26,11 +26,11 @@ import bpcore as bp
 
 X = np.array([[1.0, 0.5], [-0.5, 2.0]])
 LABELS = np.array([0, 2])
-Y = np.eye(3)[LABELS]  # as rows of 0 and 1
+Y = np.eye(3)[LABELS]  # one-hot rows
 
 
 def build(loss: str = "cross_entropy") -> bp.Network:
-    """A net 2-4-3 with softmax outputs."""
+    """A network 2-4-3 with softmax outputs."""
     return bp.Network(
         [2, 4, 3],
         activation="tanh",
@@ -47,13 +47,13 @@ def jacobian(a: NDArray[Any]) -> NDArray[Any]:
 
 
 def delta_by_jacobian(a: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
-    """dE/dz of the mean cross-entropy, the long way round."""
+    """dE/dz of the mean cross-entropy, by dE/da and the Jacobian."""
     by_a = -y / a / len(a)
     return np.array([d @ jacobian(row) for d, row in zip(by_a, a, strict=True)])
 
 
 def wrong_with_certainty(loss: str, sure: float) -> NDArray[Any]:
-    """Delta of a net that puts z[2] above the right class, z[0], by `sure`."""
+    """Delta of a network with z[2] - z[0] = `sure`, where class 0 is right."""
     net = bp.Network([1, 3], output="softmax", loss=loss, init="zeros", dtype="float64")
     net.biases[0][2] = sure
     return bp.trace(net, [[0.0]], [[1, 0, 0]]).delta[0][0]
@@ -61,7 +61,7 @@ def wrong_with_certainty(loss: str, sure: float) -> NDArray[Any]:
 
 @np.printoptions(precision=6, suppress=True)
 def main(argv: Sequence[str] | None = None) -> None:
-    """Delta three times, and what it is worth."""
+    """Print delta, computed in three ways, and compare it with squared error."""
     trace = bp.trace(build(), X, LABELS)
     a, n = trace.a[-1], len(X)
     print(f"y, labels {LABELS} as rows\n{Y}")

@@ -1,15 +1,16 @@
 """Momentum in a narrow valley, and its first steps by hand.
 
-A linear net with half squared error has a quadratic loss, whose Hessian is X.T @ X / n.
-With inputs of unequal scale it is a valley: steep across, nearly level along.  The
-steep side bounds the learning rate, lr < 2 / h: a step multiplies the error along an
-axis of curvature h by 1 - lr h, which along the floor is nearly 1.  Momentum adds up
-the past gradients,
+A linear network with half squared error has a quadratic loss, whose Hessian is
+X.T @ X / n.  With inputs of unequal scale the loss is a narrow valley: steep across,
+nearly level along.  A step multiplies the error along an axis of curvature h by
+1 - lr h, so the steep axis bounds the learning rate, lr < 2 / h, with which the factor
+along the valley is nearly 1.  Momentum adds up the past gradients,
 
     v = mu v + g,     w = w - lr v
 
-so that those along the floor, which agree, grow to 1 / (1 - mu) times their size, and
-those across it, which alternate, cancel.  Too much of it overshoots.
+so that gradients along the valley, which have the same sign, add up to 1 / (1 - mu)
+times their size, and those across it, which alternate, cancel.  With too large mu the
+steps overshoot.
 
     python examples/steps/step5_momentum.py
 """
@@ -25,12 +26,12 @@ from numpy.typing import NDArray
 import bpcore as bp
 
 X = np.random.default_rng(0).normal(size=(50, 2)) * [1.0, 0.05]
-Y = X @ [[1.0], [1.0]]  # both weights are to become 1
+Y = X @ [[1.0], [1.0]]  # the minimum is at w = (1, 1)
 LR = 2.0
 
 
 def build(mu: float) -> bp.Network:
-    """A linear unit at w = (-1, -1), its bias kept at 0: a landscape of two weights."""
+    """A linear unit at w = (-1, -1), with a constant bias of 0."""
     net = bp.Network(
         [2, 1],
         optimizer=bp.SGD(LR, momentum=mu, biases={"lr_factor": 0.0}),
@@ -63,7 +64,7 @@ def by_hand(mu: float, steps: int) -> list[tuple[NDArray[Any], ...]]:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """The valley, the steps that momentum saves, three steps by hand."""
+    """Print the curvatures, the steps for several mu, and three steps by hand."""
     print("         curvature h   1 - lr h")
     low, high = np.linalg.eigvalsh(X.T @ X / len(X))
     for name, h in (("across", high), ("along", low)):

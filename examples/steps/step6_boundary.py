@@ -1,10 +1,10 @@
-"""A network learning two moons, as PNG frames: what it is, and what it decides.
+"""A network learning two moons, as PNG frames: the network and its decision boundary.
 
-Each frame shows the network as it is after some epochs.  On the left the next step is
-traced (``trace.plot()``), with the activations and deltas of one sample; on the right
-that sample is ringed.  There the plane is coloured by the output, with the boundary
-where it is 1/2, and a dotted line for each hidden unit, where its z is 0.  The hidden
-units cut the plane by lines; the output bends one boundary out of them.
+Each frame shows the network after some epochs.  On the left is a trace of the next step
+(``trace.plot()``), with the activations and deltas of one sample; on the right that
+sample is marked by a ring.  There the plane is coloured by the output, with the
+decision boundary, where it is 1/2, and a dotted line for each hidden unit, where its z
+is 0.
 
 It needs matplotlib, and no display::
 
@@ -25,11 +25,11 @@ from numpy.typing import NDArray
 
 import bpcore as bp
 
-ROW = 3  # the sample that is followed, at the tip of its moon
+ROW = 3  # the marked sample, at the tip of its moon
 
 
 def moons(n: int = 200, noise: float = 0.15) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Two half circles, one the other way up and moved into it; which one it is."""
+    """Points on two interleaved half circles with noise, and their labels."""
     rng = np.random.default_rng(0)
     y = np.arange(n) % 2
     angle = np.pi * (rng.random(n) + y)
@@ -38,7 +38,7 @@ def moons(n: int = 200, noise: float = 0.15) -> tuple[NDArray[Any], NDArray[Any]
 
 
 def build(seed: int = 0, hidden: int = 4) -> bp.Network:
-    """A net 2-hidden-1 that gives the probability of the second moon."""
+    """A network 2-hidden-1 for the probability of the second moon."""
     return bp.Network(
         [2, hidden, 1],
         activation="tanh",
@@ -53,7 +53,7 @@ def draw_plane(axes: Axes, net: bp.Network, X: NDArray[Any], y: NDArray[Any]) ->
     u, v = np.meshgrid(np.linspace(-2, 2, 160), np.linspace(-1.7, 1.7, 136))
     plane = np.column_stack([u.ravel(), v.ravel()])
     a = net.predict(plane).reshape(u.shape)
-    # Paler than the samples, which go from 0 to 1 in the same colours.
+    # Paler than the samples, which have the same colour map.
     pale = {"cmap": "RdBu_r", "vmin": -0.7, "vmax": 1.7, "interpolation": "bilinear"}
     axes.imshow(a, origin="lower", extent=(-2, 2, -1.7, 1.7), **pale)
     for z in (plane @ net.weights[0] + net.biases[0]).T:
@@ -67,7 +67,7 @@ def draw_plane(axes: Axes, net: bp.Network, X: NDArray[Any], y: NDArray[Any]) ->
 def frames(
     net: bp.Network, epochs: int, every: int, folder: Path
 ) -> Iterator[tuple[int, float, float]]:
-    """Train, and write a frame each some epochs; the epoch, accuracy and loss of it."""
+    """Train, write a frame every some epochs, and yield epoch, accuracy and loss."""
     X, y = moons()
     folder.mkdir(parents=True, exist_ok=True)
     for epoch in range(0, epochs + 1, every):
@@ -84,7 +84,7 @@ def frames(
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Write the frames, and print the accuracy of each and where they are."""
+    """Write the frames, and print their accuracies and folder."""
     parser = argparse.ArgumentParser(description="A decision boundary in frames.")
     parser.add_argument("folder", metavar="DIR", nargs="?", default="frames", type=Path)
     parser.add_argument("--epochs", type=int, default=60, help="60 by default")

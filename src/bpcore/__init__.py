@@ -5,64 +5,64 @@
     net.fit(X, y, epochs=20)
     net.predict(X)
 
-What a user needs::
+The public interface::
 
     Network          the network: fit, train_step, predict, evaluate, gradients, ...
     SGD, Adam, ...   settings of the optimizers
-    Huber, ...       losses with a setting of their own; the others go by their names
-    schedules        learning rates that change
+    Huber, ...       losses with a setting; the others are given by name
+    schedules        learning-rate schedules
     metrics          accuracy, r2, auc, ... by name
     History          what fit returns
     fit_many         many networks at once
     trace            every number of one training step
-    GradientFlow     norms, dead and saturated units, epoch after epoch
-    graph            derivatives of any expression, networks among it
-    check_gradients  backpropagation against central differences
+    GradientFlow     norms, dead and saturated units, for each epoch
+    graph            derivatives of expressions, which may contain networks
+    check_gradients  backpropagation compared with central differences
     numerical_gradient
-                     the derivatives of any function, from its values alone
-    reference        all of it again in plain NumPy: the specification
-    kernels          every piece of arithmetic, callable alone
-    show_config      what this installation is made of and what it runs on
+                     the derivatives of a function, from its values only
+    reference        the library in plain NumPy: the specification
+    kernels          the kernels as functions
+    show_config      versions, instruction sets and build settings
 
-and, imported by its own name, ``bpcore.datasets``: the digits set shipped with the
-package, and IDX files.
+``bpcore.datasets``, to be imported separately, has the digits shipped with the package
+and reads IDX files.
 
-Pages to read, in the repository and in the source distribution (``docs``,
+Documentation, in the repository and in the source distribution (``docs``,
 ``examples``)::
 
-    backpropagation, number by number: from the chain rule to the update in place
+    backpropagation with numbers, from the chain rule to the update in place
         https://github.com/bpcore/bpcore/blob/main/docs/backpropagation.md
     a course in six scripts, from a perceptron to a decision boundary
         https://github.com/bpcore/bpcore/tree/main/examples/steps
     examples on real data
         https://github.com/bpcore/bpcore/tree/main/examples
-    the arrangement of the source, and what to open to add something
+    architecture of the source, and the files to change to add something
         https://github.com/bpcore/bpcore/blob/main/docs/architecture.md
-    what was measured for every choice
+    decisions and their measurements
         https://github.com/bpcore/bpcore/blob/main/docs/decisions.md
 
-The source, from the caller down; imports run down this list only
-(``docs/architecture.md`` follows a call through it)::
+The source, in layers from the caller down; a module imports only from below
+(``docs/architecture.md`` follows a call through them)::
 
     cli, datasets           the `bpcore` command; digits, MNIST, IDX files
-    many, gradient_check    many networks at once; derivatives compared with differences
-    tracing                 one step with every number of it, to be read and drawn
+    many, gradient_check    many networks at once; gradients compared with differences
+    tracing                 every number of one training step, as text and pictures
     reference               the library in plain NumPy
-    network                 Network: a check, a call, a return
+    network                 Network: methods check arguments and call what is below
     training                the learner of a network; fit and its epochs
     batches, graph          mini-batches and weights; derivatives of expressions
     show                    tables, HTML, figures
-    model                   what a network is: design, layout, state
+    model                   design, layout and state of a network
     optimizers, losses, schedules, metrics, activations, initializers
                             settings and formulas, one idea a file
-    checks, arrays          what callers hand in, checked and converted
-    engine                  one mini-batch forward, backward, updated; without the GIL
-    _kernels, csrc          the arithmetic in C, once per instruction set: bp.kernels
+    checks, arrays          arguments, checked and converted
+    engine                  forward pass, backward pass and update, without the GIL
+    _kernels, csrc          the arithmetic in C, built per instruction set: bp.kernels
 
-Two things hold it together.  Every output element of a matrix product is one
-accumulator with one fixed order of fused multiply-adds, so tiles, batches, threads and
-instruction sets give the same bits.  And an update is applied to each tile of dW while
-it is in registers, so that training stores no gradient unless asked for one.
+Two rules hold everywhere.  Each element of a matrix product is one accumulator with a
+fixed order of fused multiply-adds, so that no bit depends on tiles, mini-batch sizes,
+threads or instruction sets.  And updates are applied to each tile of dW while it is in
+registers, so that training stores a gradient only where it is needed as an array.
 """
 
 import importlib
@@ -103,8 +103,9 @@ if TYPE_CHECKING:
 
 __version__ = VERSION
 
-#: What is loaded when it is first asked for, and where it is; most programs never ask.
-_LATER = dict.fromkeys(("GradientFlow", "Trace", "trace"), "tracing") | {"graph": ""}
+#: Attributes imported at their first use, since most programs do not use them, and
+#: their modules.
+_LAZY = dict.fromkeys(("GradientFlow", "Trace", "trace"), "tracing") | {"graph": ""}
 
 __all__ = [
     "ACTIVATIONS",
@@ -151,16 +152,16 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LATER:
+    if name not in _LAZY:
         raise AttributeError(f"module 'bpcore' has no attribute {name!r}")
-    module = importlib.import_module(f"bpcore.{_LATER[name] or name}")
+    module = importlib.import_module(f"bpcore.{_LAZY[name] or name}")
     globals()[name] = getattr(module, name, module)
     return globals()[name]
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER})
+    return sorted({*globals(), *_LAZY})
 
 
-# A loss may be an expression of the graph, which stands above the losses.
+# A custom loss may be an expression of the graph, which imports the losses.
 CustomLoss.variable_class = lambda: __getattr__("graph").Variable

@@ -47,18 +47,19 @@ cdef extern from "csrc/types.h" nogil:
 
 
 cdef extern from "csrc/worker.h" nogil:
-    ctypedef struct gate_t "bpcore_gate":
+    ctypedef struct gate_t "bpcore_barrier":
         pass
 
     ctypedef struct worker_t "bpcore_worker":
         int index
         int count
         char *room
-        gate_t *gate
+        gate_t *barrier
 
-    void share "bpcore_share"(const worker_t *worker, Py_ssize_t size, Py_ssize_t unit,
-                              Py_ssize_t *first, Py_ssize_t *end)
-    void meet "bpcore_meet"(const worker_t *worker)
+    void share "bpcore_worker_range"(const worker_t *worker, Py_ssize_t size,
+                                     Py_ssize_t unit, Py_ssize_t *first,
+                                     Py_ssize_t *end)
+    void meet "bpcore_barrier_wait"(const worker_t *worker)
 
 
 # Arrays are void because one engine serves every dtype; each table has the kernels of
@@ -92,7 +93,8 @@ cdef extern from "csrc/table.h" nogil:
         void (*update)(
             const worker_t *worker, void *W, void *b, void *state_W, void *state_b,
             const void *a, const void *delta, Py_ssize_t n, Py_ssize_t n_in,
-            Py_ssize_t n_out, const optimizer_t *of_W, const optimizer_t *of_b,
+            Py_ssize_t n_out, const optimizer_t *optimizer_W,
+            const optimizer_t *optimizer_b,
         ) noexcept nogil
         void (*descend)(
             const worker_t *worker, void *w, void *state, const void *g,

@@ -1,8 +1,8 @@
-"""Activations by name: what each computes and how its layer is best initialised.
+"""Activations by name: formulas, and the default initialiser of their layers.
 
-The arithmetic is in the kernels (``csrc/activations.h``) and, readable, in
-``reference.activations``; derivatives are written in terms of the output a = f(z)
-wherever they can be, so that no z need be kept.
+The arithmetic is in the kernels (``csrc/activations.h``) and in NumPy in
+``reference.activations``.  Derivatives are in terms of the output a = f(z) where
+possible, so that z need not be stored.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ class Activation:
     ----------
     name : str
     formula, derivative : str
-        f(z), and f'(z) in terms of a = f(z) or, if `of_z`, of z; of softmax, of the
-        units j and k: da_j/dz_k.  What else is in them stands behind, after a comma:
+        f(z), and f'(z) in terms of a = f(z) or, if `of_z`, of z; for softmax da_j/dz_k
+        of units j and k.  Other functions in them are defined after a comma:
         "z sigmoid(z), sigmoid(z) = 1 / (1 + exp(-z))".
     init : str
-        The initialiser of the weights that lead into it, chosen by ``init="auto"``.
+        The initialiser of the layer's weights with ``init="auto"``.
     source : str
-        Who defined it so, beyond the textbooks.
+        Paper or function with the same definition, if no textbook has it.
     of_z : bool
-        Whether the derivative needs z.
+        Whether the derivative is in terms of z.
     trains : bool
-        Whether the derivative tells anything to descend by.
+        Whether the derivative is not 0 everywhere, so that training works.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Activation:
     trains: bool = True
 
     def derivative_of(self, output: str) -> str:
-        """`derivative` where f(z) has another name than a.
+        """`derivative` with another name for a = f(z).
 
         Examples
         --------

@@ -1,8 +1,8 @@
-"""Conversion of what callers hand in to arrays that the kernels can read.
+"""Conversion of arguments to arrays for the kernels.
 
-A list, an array of any library, a table or a column of one becomes a C-contiguous NumPy
-array of float32 or float64; an array that is one already is used in place.  Each
-function returns the array or raises an error, which names the argument.
+A list, an array of any library, a table or a column becomes a C-contiguous NumPy array
+of float32 or float64; an array that is so already is used in place.  Each function
+returns the array, or raises an error that names the argument.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def all_finite(array: Real) -> bool:
 
 
 def all_between(array: Real, least: float, most: float) -> bool:
-    """Whether all of a C-contiguous array is finite and in least .. most.
+    """Whether all elements of a C-contiguous array are finite and in least .. most.
 
     Examples
     --------
@@ -90,7 +90,7 @@ def as_array(name: str, value: ArrayLike) -> NDArray[Any]:
 
 
 def as_contiguous(name: str, value: ArrayLike, dtype: np.dtype[Any]) -> Real:
-    """`value` as a C-contiguous array of the dtype, itself if it is one.
+    """`value` as a C-contiguous array of the dtype; `value` itself if it is one.
 
     Examples
     --------
@@ -112,7 +112,7 @@ def as_contiguous(name: str, value: ArrayLike, dtype: np.dtype[Any]) -> Real:
 
 
 def as_finite(name: str, value: ArrayLike, dtype: np.dtype[Any]) -> Real:
-    """`value` as a C-contiguous array of the dtype, itself if it is one, all finite.
+    """`as_contiguous`, with all elements checked to be finite.
 
     Examples
     --------
@@ -132,7 +132,7 @@ def as_finite(name: str, value: ArrayLike, dtype: np.dtype[Any]) -> Real:
 
 
 def raise_not_finite(name: str, value: ArrayLike, array: Real) -> NoReturn:
-    """Raise for the first entry of `value`, now `array`, that is not finite.
+    """Raise for the first element of `array`, converted from `value`, not finite.
 
     Examples
     --------
@@ -155,7 +155,7 @@ def raise_not_finite(name: str, value: ArrayLike, array: Real) -> NoReturn:
 def cast(
     array: NDArray[Any], dtype: np.dtype[Any], layout: Sequence[Literal["C", "A"]] = ()
 ) -> NDArray[Any]:
-    """The array in a dtype, itself if it has it; numbers beyond its range are infinite.
+    """The array converted to a dtype; numbers beyond its range become infinite.
 
     Examples
     --------
@@ -262,7 +262,7 @@ def check_weights(
             f"{name} must not be negative {'nor all zero' if some else 'anywhere'}; "
             f"got values from {least} to {largest}"
         )
-    # Sums of them must be finite once the largest is scaled to 1.
+    # Their sums must be finite when the largest is scaled to 1.
     flat = weights.reshape(-1)
     if not all_between(flat, largest / LARGEST_RATIO, largest):
         least = float(flat[flat > 0].min(initial=math.inf))
@@ -274,7 +274,7 @@ def check_weights(
 
 
 def as_out(out: object, shape: tuple[int, ...], dtype: Any, *inputs: Real) -> Real:
-    """`out`, if results of this shape can be written into it and no input overlaps it.
+    """`out`, checked: writable, of this shape and dtype, sharing no input's memory.
 
     Examples
     --------
@@ -304,7 +304,7 @@ def as_out(out: object, shape: tuple[int, ...], dtype: Any, *inputs: Real) -> Re
 
 
 def has_keys(value: object) -> bool:
-    """Whether values are found by their labels: in a mapping, or a Series of pandas.
+    """Whether it has labels and values, as a mapping or a pandas Series.
 
     Examples
     --------
@@ -315,12 +315,9 @@ def has_keys(value: object) -> bool:
     return hasattr(value, "keys") and hasattr(value, "items")
 
 
-# --- from lists, tables, columns and arrays of other libraries ------------------------
-
-
 @own_errstate
 def norm(array: NDArray[Any]) -> float:
-    """The Frobenius norm, in float64: no square overflows or vanishes.
+    """The Frobenius norm in float64, without overflow or underflow of squares.
 
     Examples
     --------
@@ -334,8 +331,11 @@ def norm(array: NDArray[Any]) -> float:
     exponent = math.frexp(largest)[1]
     if abs(exponent) > 500 and math.isfinite(largest):
         return float(np.ldexp(norm(np.ldexp(flat, -exponent)), exponent))
-    # A conversion of float32 before the squares would take longer.
+    # einsum converts float32 by blocks, which is faster than to convert all first.
     return float(np.sqrt(np.einsum("i,i->", flat, flat, dtype=np.float64)))
+
+
+# --- from lists, tables, columns and arrays of other libraries ------------------------
 
 
 def _from_any(name: str, value: Any) -> NDArray[Any]:
@@ -364,18 +364,18 @@ def _from_any(name: str, value: Any) -> NDArray[Any]:
             ) from error
         failure = ValueError if isinstance(error, ValueError) else TypeError
         raise failure(
-            f"{name} must hold real numbers; got a {kind} that cannot be made an "
-            f"array: {error}"
+            f"{name} must hold real numbers; got a {kind} that cannot be converted "
+            f"to an array: {error}"
         ) from error
 
 
 def _has(value: object, method: str) -> bool:
-    """Whether its class has the attribute; a property may take long to compute."""
+    """Whether its class has the attribute; properties are not evaluated."""
     return hasattr(type(value), method)
 
 
 def _is_masked(value: object) -> bool:
-    """Whether it is a masked array, or a list with one; numpy.ma is not imported."""
+    """Whether it is a masked array, or a list with one, without importing numpy.ma."""
     masked: Any = getattr(sys.modules.get("numpy.ma"), "MaskedArray", ())
     if isinstance(value, list | tuple):
         kinds = set(map(type, value)) if masked else ()
@@ -384,10 +384,10 @@ def _is_masked(value: object) -> bool:
 
 
 def _reject_times(name: str, value: Any) -> None:
-    """Raise for a table of polars with dates or times, or what has its interface.
+    """Raise for a table or column of polars with dates or times.
 
-    Its `__array__` converts them to numbers, beside columns of numbers.  polars is
-    not imported.
+    Its `__array__` would convert them to numbers, if other columns are numbers.  Only
+    its interface is used: polars is not imported.
     """
     columns: dict[Any, Any] = {}
     if _has(value, "schema") and not _has(value, "collect"):
@@ -404,7 +404,7 @@ def _reject_times(name: str, value: Any) -> None:
 
 
 def _holds_times(dtype: Any) -> bool:
-    """Whether a dtype of polars is of dates or times, or a part of it is."""
+    """Whether a dtype of polars, or a part of it, is one of dates or times."""
     if not hasattr(dtype, "is_temporal"):
         return False
     parts = [field.dtype for field in getattr(dtype, "fields", ())]  # of a Struct
@@ -413,14 +413,14 @@ def _holds_times(dtype: Any) -> bool:
 
 
 def _is_pandas(value: object) -> bool:
-    """Whether it is of pandas, or has its interface; pandas is not imported."""
+    """Whether it has the interface of pandas, without importing pandas."""
     return _has(value, "isna") and _has(value, "to_numpy")
 
 
 def _pandas_dtype(name: str, value: Any) -> np.dtype[Any]:
-    """The dtype of an array that holds all columns, nullable and sparse ones too.
+    """The dtype of an array for all columns, including nullable and sparse ones.
 
-    Columns may have the same name, so they are taken by position.
+    Columns are taken by position, since several may have the same name.
     """
     columns = [(name, getattr(value, "dtype", None))]
     if getattr(value, "ndim", 1) == 2:
@@ -447,9 +447,9 @@ def _from_objects(name: str, value: Any, array: NDArray[Any]) -> NDArray[Any]:
     if array.shape == () and not _is_real(array.item()):
         advice = ""
         if _has(value, "collect"):
-            advice = ", which is not computed yet: hand in what its collect() returns"
+            advice = ", which is lazy: pass the result of its collect()"
         elif _has(value, "toarray"):
-            advice = ", which is sparse: hand in its toarray()"
+            advice = ", which is sparse: pass the result of its toarray()"
         raise TypeError(
             f"{name} must hold real numbers; got {type(value).__name__}{advice}"
         )
@@ -471,14 +471,14 @@ def _from_objects(name: str, value: Any, array: NDArray[Any]) -> NDArray[Any]:
     except Exception as error:
         failure = ValueError if isinstance(error, ValueError) else TypeError
         raise failure(
-            f"{name} must hold real numbers; got an object that cannot be made one: "
+            f"{name} must hold real numbers; got an object that cannot be converted: "
             f"{error}"
         ) from error
     return floats.reshape(array.shape)
 
 
 def _column_names(value: Any) -> Sequence[Any]:
-    """The names of the columns of a table, of any library; none of an array."""
+    """The names of the columns of a table of any library; none for an array."""
     for names in ("column_names", "columns"):
         if _has(value, names):
             return list(getattr(value, names))
@@ -488,14 +488,14 @@ def _column_names(value: Any) -> Sequence[Any]:
 def _is_real(number: object) -> bool:
     """Whether an object is one real number: a number of Python, or a Decimal."""
     if isinstance(number, numbers.Real | np.bool_):
-        return not isinstance(number, np.timedelta64)  # NumPy has it as an integer
+        return not isinstance(number, np.timedelta64)  # a subclass of integers in NumPy
     return _has(number, "__float__") and not (
         isinstance(number, numbers.Complex | np.generic) or _has(number, "__array__")
     )
 
 
 def _as_float(number: Any) -> float:
-    """The nearest float; infinity beyond the largest."""
+    """The nearest float; infinity beyond the largest float."""
     try:
         return float(number)
     except OverflowError:

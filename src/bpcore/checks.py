@@ -1,7 +1,7 @@
 """Argument checks: each returns the value converted, or raises naming the argument.
 
-Messages say what was expected and what came: "epochs must be a whole number of at least
-1; got 0".  Arrays are checked in ``arrays``.
+Messages have the form "epochs must be a whole number of at least 1; got 0".  Arrays are
+checked in ``arrays``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Collection
 
 import numpy as np
 
-#: Names that other libraries use: name, and the name of it here.
+#: Names in other libraries: {name there: name here}.
 ALIASES = {
     "mae": "mean_absolute_error",
     "l1": "mean_absolute_error",
@@ -67,7 +67,7 @@ def one_of(name: str, value: object, choices: Collection[str]) -> str:
     if isinstance(value, str) and value in choices:
         return value
     lower = str(value).lower()
-    import difflib  # slow to import, and needed for the message only
+    import difflib  # slow to import; needed for the message only
 
     near = [ALIASES[lower]] if ALIASES.get(lower) in choices else []
     near += difflib.get_close_matches(lower, choices, n=1)
@@ -81,7 +81,7 @@ def integer(name: str, value: object, least: int, others: str = "") -> int:
     Parameters
     ----------
     others : str
-        What else the argument may be, for the message: ', or "auto"'.
+        Other allowed values, for the message: ', or "auto"'.
 
     Examples
     --------
@@ -132,14 +132,14 @@ def number(
     below: float | None = None,
     most: float | None = None,
 ) -> float:
-    """`value` as a finite float within the bounds given, all of them in the message.
+    """`value` as a finite float within bounds.
 
     Parameters
     ----------
     least, above : float, optional
-        Lower bound, itself allowed or not.
+        Lower bound, inclusive or exclusive.
     below, most : float, optional
-        Upper bound, itself not allowed or allowed.
+        Upper bound, exclusive or inclusive.
 
     Examples
     --------
@@ -175,7 +175,7 @@ def number(
 
 
 def boolean(name: str, value: object) -> bool:
-    """`value` as a bool, if it is one of Python's or NumPy's.
+    """`value`, a bool of Python or NumPy, as a bool.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What this installation is made of and what it runs on."""
+"""Versions, instruction sets and build settings of this installation."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ def config() -> dict[str, Any]:
     -------
     dict
         "bpcore", "numpy", "python", "machine": versions and processor family; "isa":
-        the instruction set in use; "available": all that are built and run here, the
-        best first; "compiler", "flags", "tile_rows", "tile_columns", "chain",
-        "k_block", "pack_from", "fetch_from": of the kernels in use.
+        the instruction set in use; "available": instruction sets that are built and
+        that the processor has, the best first; "compiler", "flags", "tile_rows",
+        "tile_columns", "chain", "k_block", "pack_from", "fetch_from": compiler and
+        constants (``csrc/types.h``) of the kernels in use.
 
     Examples
     --------
@@ -43,7 +44,7 @@ def config() -> dict[str, Any]:
 
 
 def show_config() -> None:
-    """Print `config`, one setting a line.
+    """Print `config`, one entry per line.
 
     Examples
     --------

@@ -4,17 +4,17 @@
 class DivergenceError(ArithmeticError):
     """Training produced a loss or a parameter that is not finite.
 
-    ``train_step`` raises it before it changes anything, ``fit`` after giving the
-    network back the parameters and optimizer state of the last finite epoch; or, with
-    ``restore_best``, all of its state after the best epoch, or before the fit if no
-    epoch was better.  The message says which of them, and ``network.history`` has the
-    epochs before.
+    ``train_step`` raises it before it changes anything.  ``fit`` raises it after it has
+    restored the parameters and optimizer state of the last finite epoch; or, with
+    ``restore_best``, all state of the best epoch, or the state before the fit if no
+    epoch was better.  The message names that epoch; ``network.history`` has the epochs
+    before.
 
     Attributes
     ----------
     epoch, batch : int or None
-        Where it happened, counted from 1.  `batch` is None where only the parameters
-        at the end of the epoch showed it, both are None outside ``fit``.
+        Epoch and mini-batch where it happened, from 1.  `batch` is None if it was found
+        in the parameters at the end of the epoch; both are None outside ``fit``.
 
     Examples
     --------

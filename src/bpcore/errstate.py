@@ -1,18 +1,17 @@
 """Floating-point errors: the library's own arithmetic does not depend on np.errstate.
 
-``np.errstate`` and ``np.seterr`` say what NumPy does at an overflow, an underflow, a
-division by zero or an invalid operation: nothing, a warning, an exception, a call.
-Where the library computes with NumPy it takes NumPy's value (0, infinity, NaN) and
-checks it where that matters, so none of these settings may raise, warn or change a
-result in it.  Two things do that::
+``np.errstate`` and ``np.seterr`` select what NumPy does at an overflow, an underflow, a
+division by zero or an invalid operation: nothing, a warning, an exception or a call.
+The library uses NumPy's value (0, infinity, NaN), and checks it where that matters, so
+these settings must not raise, warn or change results in it::
 
-    @own_errstate               a function of the library: nothing is reported within
-    with callers_errstate():    a call of the user's function: as the caller set it
+    @own_errstate               in a function of the library no error is reported
+    with callers_errstate():    for a call of a user's function: the caller's settings
 
-What the user's function sets itself (``np.seterr``, ``np.seterrcall``) holds for the
-further calls of it and stays set afterwards, as without the library in between.
+Settings made by a user's function (``np.seterr``, ``np.seterrcall``) hold for its later
+calls and remain afterwards, as if the library had not been in between.
 
-Calls within calls cost next to nothing: only the outermost sets anything.
+Only the outermost call changes settings; nested calls cost almost nothing.
 """
 
 from __future__ import annotations
@@ -29,20 +28,20 @@ P = ParamSpec("P")
 R = TypeVar("R")
 Class = TypeVar("Class", bound=type)
 
-#: How NumPy reports each kind of error, and the function or object that "call" and
-#: "log" use.
+#: NumPy's settings: the report of each kind of error, and the function or object that
+#: "call" and "log" use.
 Settings = tuple[Any, Any]
 
-#: The context of the caller of the outermost function of the library, with its
-#: settings; None outside of one.
+#: Context of the caller of the library's outermost function, with the caller's
+#: settings; None outside of such a call.
 _callers: ContextVar[Context | None] = ContextVar("bpcore_callers", default=None)
 
-#: In that context only: the settings that a function of the user's has left.
+#: In that context only: settings changed by a user's function.
 _left: ContextVar[Settings | None] = ContextVar("bpcore_errstate_left", default=None)
 
 
 def own_errstate(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorator: NumPy reports no floating-point errors while the function runs.
+    """Decorator: NumPy reports no floating-point errors during a call.
 
     Examples
     --------
@@ -82,7 +81,7 @@ def methods_own_errstate(cls: Class) -> Class:
 
 
 class callers_errstate:
-    """Context: the settings of the caller, for a call of the caller's function.
+    """Context manager: the caller's settings, for a call of the caller's function.
 
     Examples
     --------
@@ -117,12 +116,12 @@ class callers_errstate:
 
 
 def _settings() -> Settings:
-    """How NumPy reports errors now, and what it calls."""
+    """NumPy's current settings."""
     return np.geterr(), np.geterrcall()
 
 
 def _set(settings: Settings) -> None:
-    """Let NumPy report errors so."""
-    how, call = settings
-    np.seterr(**how)
+    """Set NumPy's settings."""
+    reports, call = settings
+    np.seterr(**reports)
     np.seterrcall(call)

@@ -1,7 +1,7 @@
-"""Fields of frozen dataclasses that check the values they are given.
+"""Fields of frozen dataclasses with checks of their values.
 
-The settings of losses, optimizers and schedules are such dataclasses.  A field has its
-check in its metadata, ``lr: float = field(metadata=NON_NEGATIVE)``, and the
+The settings of losses, optimizers and schedules are such dataclasses.  A field's check
+is in its metadata, ``lr: float = field(metadata=NON_NEGATIVE)``, and the
 ``__post_init__`` of the class calls `check_fields`.
 """
 
@@ -32,9 +32,9 @@ BOOLEAN = checked(checks.boolean)
 
 
 def check_fields(settings: Any) -> None:
-    """Convert each field of a frozen dataclass by its check, if it has one.
+    """Check and convert each field of a frozen dataclass that has a check.
 
-    None is allowed where it is the default.
+    None is allowed if it is the default.
 
     Examples
     --------
@@ -60,7 +60,7 @@ def check_fields(settings: Any) -> None:
 
 
 def stored_fields(settings: Any) -> dict[str, Any]:
-    """Attributes of a frozen dataclass for its pickle, without cached properties."""
+    """Attributes of a frozen dataclass for its pickle, except cached properties."""
     cached = {
         name
         for kind in type(settings).__mro__

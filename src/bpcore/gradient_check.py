@@ -1,4 +1,4 @@
-"""Are the gradients right?  Backpropagation against central differences."""
+"""Gradient check: backpropagation compared with central differences."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from bpcore.training.inputs import differentiable_batch
 
 @dataclass(frozen=True)
 class Worst:
-    """The derivative that is furthest from its central difference.
+    """The derivative with the largest error.
 
     Attributes
     ----------
     name : str
-        By what, ``W[1][3, 2]``.
+        Its parameter, such as ``W[1][3, 2]``, or element of X.
     backpropagation, numerical : float
-        The derivative by either way.
+        The derivative by backpropagation and by central difference.
     error : float
         Their difference, relative to the largest element of the array.
     """
@@ -39,17 +39,17 @@ class Worst:
 
 @dataclass(frozen=True)
 class GradientCheck:
-    """How far gradients are from central differences.
+    """Errors of gradients, compared with central differences.
 
     Attributes
     ----------
     errors : dict of str to float
         For W[0], b[0], gain[0], ... and X: the largest difference of an element,
-        relative to the largest element of the array.
+        relative to the largest element of that array.
     zero : tuple of str
-        The arrays whose gradient is zero throughout, of which the check says nothing.
+        The arrays whose gradient is all zero, so that nothing was checked.
     worst : Worst or None
-        The one element with the largest of the errors; None where all is zero.
+        The element with the largest error; None if all gradients are zero.
 
     Examples
     --------
@@ -71,9 +71,9 @@ class GradientCheck:
 
     def __repr__(self) -> str:
         lines = [f"{name:>8}  {error:.1e}" for name, error in self.errors.items()]
-        lines += [f"{name:>8}  zero throughout: nothing checked" for name in self.zero]
+        lines += [f"{name:>8}  all zero: nothing checked" for name in self.zero]
         first, last = ends(len(lines), ROWS)
-        if last:  # of a deep network
+        if last:  # many arrays, in a deep network
             lines[first.stop : last.start] = [f"{'...':>8}"]
         if worst := self.worst:
             lines += [
@@ -95,31 +95,31 @@ def check_gradients(
 ) -> GradientCheck:
     """Compare a network's gradients with central differences of its loss.
 
-    The loss is that of the next training step: with what drops out in it, its noise and
-    its mini-batch's moments.
+    The loss is that of the next training step: with its dropout and input noise, and
+    the moments of the mini-batch.
 
     Parameters
     ----------
     network : Network
-        Left as it is; the differences are taken in a float64 copy of it.
+        Not changed; the differences are computed with a float64 copy.
     X, y, sample_weight, class_weight
-        One mini-batch, as for ``Network.train_step``; each parameter, and each element
-        of X, costs two evaluations of its loss.
+        One mini-batch, as for ``Network.train_step``.  Each parameter and each element
+        of X costs two evaluations of the loss.
     step : float
-        h of a central difference, for parameters of size 1 or less; relative above.
+        Step h of a central difference; relative for parameters larger than 1.
 
     Returns
     -------
     GradientCheck
-        The relative error of every parameter array and of the input's gradient, and
-        the worst of their elements.
+        The relative error of the gradient of each parameter array and of X, and the
+        element with the largest error.
 
     Raises
     ------
     ValueError, TypeError
         If an argument is not as described.
     DivergenceError
-        If the loss is infinite or NaN, here or a step aside.
+        If the loss is not finite, for these parameters or with one changed by a step.
 
     Examples
     --------
@@ -159,7 +159,7 @@ def check_gradients(
 
 
 def _largest(found: list[Worst]) -> Worst | None:
-    """The worst of all; an error that is NaN counts as the largest."""
+    """The largest error; NaN counts as the largest."""
     if not found:
         return None
     return found[int(np.argmax([worst.error for worst in found]))]
@@ -167,7 +167,7 @@ def _largest(found: list[Worst]) -> Worst | None:
 
 @own_errstate
 def _worst(name: str, exact: NDArray[Any], numerical: NDArray[np.float64]) -> Worst:
-    """The element of one array that is furthest off."""
+    """The element of one array with the largest error."""
     scale = np.fmax(np.abs(exact), np.abs(numerical)).max()
     errors = np.abs(exact - numerical) / scale  # NaN where one is not finite
     at = np.unravel_index(np.argmax(errors), errors.shape)

@@ -1,7 +1,7 @@
-"""Initial weights by name, from raw random words, with the same bits on every machine.
+"""Initial weights by name, from random 64-bit words, with the same bits everywhere.
 
-Only exact operations (+, -, *, /, sqrt, frexp) are used on the way from 64-bit words to
-weights, so no library's exp, log or cos has a say in them.
+Weights are computed from the words by correctly rounded operations only (+, -, *, /,
+sqrt, frexp), so they do not depend on a library's exp, log or cos.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from bpcore.errstate import own_errstate
 
-#: Where the 64-bit words come from.
+#: Random number generator: words(n) returns the next n random 64-bit words.
 Words = Callable[[int], NDArray[np.uint64]]
 
 
 def uniform(words: Words, size: int) -> NDArray[np.float64]:
-    """Numbers uniform in [-1, 1), multiples of 2^-52, one from each word."""
+    """Uniform random numbers in [-1, 1), multiples of 2^-52, one from each word."""
     return (words(size) >> np.uint64(11)).astype(np.float64) * 2.0**-52 - 1.0
 
 
@@ -35,7 +35,7 @@ def log(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def normal(words: Words, size: int) -> NDArray[np.float64]:
-    """Standard normal numbers by Marsaglia's polar method, two from each accepted pair.
+    """Standard normal numbers by Marsaglia's polar method, two per accepted pair.
 
     u, v uniform in [-1, 1) with 0 < s = u^2 + v^2 < 1 give u t and v t,
     t = sqrt(-2 log(s) / s).
@@ -68,22 +68,22 @@ INITIALIZERS: dict[
 }
 
 
-#: Numbers drawn at a time: in float64 they would be twice the weights' size or more.
+#: Random numbers per block, to bound their memory: they are float64.
 AT_A_TIME = 1 << 15
 
 
 @own_errstate
 def initialize(name: str, W: NDArray[np.floating], words: Words) -> None:
-    """Fill W (n_in, n_out) by the initialiser of that name.
+    """Fill W (n_in, n_out) with initial weights.
 
     Parameters
     ----------
     name
         A key of ``INITIALIZERS``.
     W
-        C-contiguous, overwritten; its dtype rounds the float64 numbers drawn.
+        C-contiguous, overwritten; the float64 random numbers are rounded to its dtype.
     words
-        ``words(n)`` gives the next n random 64-bit words.
+        ``words(n)`` returns the next n random 64-bit words.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Many networks at once, each on a thread of its own."""
+"""Training many networks at the same time, each on one thread."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from bpcore.training.fit import prepare
 from bpcore.training.history import History
 from bpcore.training.options import defaults
 
-#: Seconds after an interrupt within which another one is ignored: threads stop by then,
-#: unless a callback goes on.
+#: Seconds after an interrupt in which another one is ignored: threads are stopping, and
+#: only a callback can take longer.
 PATIENCE = 1.0
 
-#: Networks that a message names.
+#: Most networks named in a message.
 SHOWN = 10
 
 
 class Fitted(NamedTuple):
-    """One of many networks.
+    """Result of `fit_many` for one network.
 
     Attributes
     ----------
     network : Network
     history : History or None
-        What its fit returned, or the epochs before an error; None where it diverged
-        (``network.history`` has the epochs before) or did not begin.
+        The result of its fit, or the epochs before an error; None if it diverged
+        (``network.history`` has the epochs before) or did not start.
     error : BaseException or None
-        What ended its fit, if anything: a DivergenceError, or what a callback raised.
+        The error that ended its fit: a DivergenceError, or one raised by a callback.
     """
 
     network: Network
@@ -49,15 +49,15 @@ class Fitted(NamedTuple):
 
 
 class BaseFitErrors(BaseExceptionGroup[BaseException]):
-    """Errors of some networks, with what has come of all; made by `fit_many`.
+    """Errors of some networks, with the results of all; raised by `fit_many`.
 
-    It is a `FitErrors`, so an ExceptionGroup, where all of them are Exceptions.
+    If all errors are Exceptions, it is a `FitErrors`, and so an ExceptionGroup.
 
     Attributes
     ----------
     fitted : list of Fitted
-        What `fit_many` would have returned.  What ``except*``, ``split`` and
-        ``subgroup`` make of the group has it too.
+        The list that `fit_many` would have returned.  Groups made by ``except*``,
+        ``split`` and ``subgroup`` have it too.
 
     Examples
     --------
@@ -80,14 +80,14 @@ class BaseFitErrors(BaseExceptionGroup[BaseException]):
         return super().__new__(FitErrors if exceptions else cls, message, errors)
 
     def derive(self, errors: Sequence[BaseException]) -> BaseFitErrors:  # type: ignore[override]
-        """The same with some of the errors."""
+        """A group of some of the errors, with the same `fitted`."""
         group = BaseFitErrors(self.message, errors)
         group.fitted = self.fitted
         return group
 
 
 class FitErrors(BaseFitErrors, ExceptionGroup[Exception]):
-    """Of Exceptions only."""
+    """A `BaseFitErrors` of Exceptions only."""
 
 
 def fit_many(
@@ -99,48 +99,49 @@ def fit_many(
     n_threads: int | str = "auto",
     **settings: Any,
 ) -> list[Fitted]:
-    """Train many networks on the same data, as many at a time as there are cores.
+    """Train many networks on the same data, one per core at the same time.
 
-    Each network works on one thread, without the interpreter's lock, and has the same
-    bits afterwards as if it had been trained alone.
+    Each network is trained on one thread without the GIL, and has the same bits as if
+    it were trained alone.
 
     Parameters
     ----------
     networks : sequence of Network, or a function
-        Different networks; or ``make(value)``, which makes one for each of `values`.
+        Different networks; or ``make(value)``, which returns one for each of `values`.
     X, y
-        As for ``Network.fit``; X is converted once for all networks of a dtype.
+        As for ``Network.fit``; X is converted once per dtype of the networks.
     values : iterable, optional
-        One for each network, where `networks` is a function: learning rates, seeds,
-        dicts of settings.
+        If `networks` is a function, its arguments, one for each network: learning
+        rates, seeds, dicts of settings.
     n_threads : int or "auto"
-        How many networks train at a time.
+        Number of networks trained at the same time.
     **settings
-        As for ``Network.fit``: epochs, batch_size, validation, callbacks, ...; but
-        progress, which is off.  Callbacks are called from threads made for the fits,
-        several at a time where n_threads is above 1.
+        As for ``Network.fit``: epochs, batch_size, validation, callbacks, ..., except
+        progress, which is off.  Callbacks are called from the threads of the fits, at
+        the same time if n_threads is above 1.
 
     Returns
     -------
     list of Fitted
-        ``(network, history, error)`` for each, in the order given.  One that diverges
-        has an error and no history; the others go on.
+        ``(network, history, error)`` for each network, in order.  A network that
+        diverges has an error and no history; the others are trained to the end.
 
     Raises
     ------
     ValueError, TypeError
-        Before anything has changed, if an argument is not as described.
+        If an argument is not as described; nothing has changed then.
     ExceptionGroup
-        Of all errors but DivergenceError that callbacks, metrics or losses raise, after
-        all other networks have been trained: whatever they raise ends the fit of one
-        network only.  Its attribute ``fitted`` is the list that would have been
-        returned, with the ``error`` of each.  A BaseExceptionGroup, if one is no
-        Exception (a KeyboardInterrupt or SystemExit raised by a callback).
+        If callbacks, metrics or losses raise errors (other than DivergenceError).  Such
+        an error ends the fit of one network only; the group of all errors is raised
+        after the other networks are trained.  Its attribute ``fitted`` is the list that
+        would have been returned, with the ``error`` of each network.  It is a
+        BaseExceptionGroup if one is not an Exception (a KeyboardInterrupt or SystemExit
+        raised by a callback).
     KeyboardInterrupt
-        At an interrupt (Ctrl-C) all networks stop, each between two mini-batches: after
-        the one being computed, or after a twentieth of a second, whichever is longer.
-        They keep what they have learnt, as after an interrupt of ``Network.fit``, and
-        no thread goes on.  A callback is waited for.
+        At an interrupt (Ctrl-C) all networks stop between two mini-batches, within a
+        twentieth of a second or after the current mini-batch, if that takes longer.
+        They keep their parameters, as after an interrupt of ``Network.fit``.  A
+        callback that is running is waited for; then no thread is left.
 
     Examples
     --------
@@ -166,7 +167,7 @@ def fit_many(
             settings[name] = tuple(settings[name])
     shared = {dtype: _converted(nets, dtype, X, y) for dtype in {n.dtype for n in nets}}
 
-    # Nothing changes in any before all is known to be right.
+    # No network changes before all arguments are checked.
     for network in _one_of_each_kind(nets):
         prepare(network.learner, network, *shared[network.dtype], settings)
     for network in nets:
@@ -174,7 +175,7 @@ def fit_many(
             raise ValueError("every network's parameters must be finite")
 
     fitted: dict[int, Fitted] = {}
-    left = iter(enumerate(nets))
+    remaining = iter(enumerate(nets))
     stop = threading.Event()
 
     def train(network: Network) -> History:
@@ -182,9 +183,9 @@ def fit_many(
             return network.fit(*shared[network.dtype], **settings)
 
     def work() -> None:
-        """Train one after the other of those that are left."""
+        """Train remaining networks, one after another."""
         with contextlib.suppress(Stopped), stopped_by(stop):
-            for i, network in left:
+            for i, network in remaining:
                 raise_if_stopped()
                 before = network.learner.history
                 try:
@@ -195,12 +196,12 @@ def fit_many(
                     fitted[i] = Fitted(network, None, error)
                 except BaseException as error:
                     history = network.learner.history
-                    begun = history is not before
-                    fitted[i] = Fitted(network, history if begun else None, error)
+                    started = history is not before
+                    fitted[i] = Fitted(network, history if started else None, error)
 
-    # One job for each thread, not for each network: none waits in between.  A single
-    # thread is another one than the caller's too: an interrupt (Ctrl-C) comes to the
-    # main thread, so one that a fit raises is a callback's, for any number of threads.
+    # Each thread takes the next network, so that none is idle.  Even a single thread is
+    # not the caller's: Ctrl-C interrupts the main thread only, so a KeyboardInterrupt
+    # in a fit was raised by a callback.
     _run_in_threads(work, threads, stop)
     return _results([fitted[i] for i in range(len(nets))])
 
@@ -208,8 +209,8 @@ def fit_many(
 def _run_in_threads(
     work: Callable[[], None], count: int, stop: threading.Event
 ) -> None:
-    """Run in so many threads; if interrupted, set `stop` and wait for them."""
-    # Not by Thread.join alone: an interrupt of it may take a thread for ended.
+    """Call `work` in `count` threads; if interrupted, set `stop` and wait for them."""
+    # Thread.join alone is not enough: if interrupted, it may mark a thread as ended.
     finished = [threading.Event() for _ in range(count)]
 
     def run(own: threading.Event) -> None:
@@ -226,7 +227,7 @@ def _run_in_threads(
             try:
                 for i in range(len(threads), 0 if errors else count):
                     thread = threading.Thread(
-                        # Callbacks see the caller's context, np.errstate too.
+                        # Callbacks run in the caller's context, with its np.errstate.
                         target=contextvars.copy_context().run,
                         args=(run, finished[i]),
                         name=f"bpcore_{i}",
@@ -237,7 +238,7 @@ def _run_in_threads(
                     stop.set()
                     end = min(end, time.monotonic() + PATIENCE)
                 for thread, own in zip(threads, finished, strict=False):
-                    # Without an ident it has not begun; if it does, it finds `stop`.
+                    # Without an ident it has not started; if it does, `stop` is set.
                     while thread.ident is not None and not own.wait(SLICE):
                         if not errors:
                             raise_if_stopped()
@@ -255,7 +256,7 @@ def _run_in_threads(
 
 
 def _results(fitted: list[Fitted]) -> list[Fitted]:
-    """These, or an ExceptionGroup of all errors that are not divergence."""
+    """Return the results, or raise a group of all errors except divergence."""
     errors = {
         i: fit.error
         for i, fit in enumerate(fitted)
@@ -266,7 +267,7 @@ def _results(fitted: list[Fitted]) -> list[Fitted]:
         more = ", ..." if len(errors) > SHOWN else ""
         group = BaseFitErrors(
             f"{len(errors)} of {len(fitted)} networks ended in an error, at index "
-            f"{which}{more}; `fitted` has what has come of each",
+            f"{which}{more}; `fitted` has the result of each",
             [*errors.values()],
         )
         group.fitted = fitted
@@ -275,8 +276,8 @@ def _results(fitted: list[Fitted]) -> list[Fitted]:
 
 
 def _reject_setting(name: str) -> NoReturn:
-    """Raise for what ``Network.fit`` does not take."""
-    import difflib  # only to be helpful
+    """Raise for a setting that ``Network.fit`` does not have."""
+    import difflib  # slow to import; needed for the message only
 
     names = (*defaults(), "values", "n_threads")
     near = difflib.get_close_matches(name.lower(), names, n=1)
@@ -285,19 +286,19 @@ def _reject_setting(name: str) -> NoReturn:
 
 
 def _one_of_each_kind(nets: Sequence[Network]) -> list[Network]:
-    """One network of each kind; each one of which the settings cannot be hashed."""
+    """One network of each kind, and every network whose kind cannot be hashed."""
     kinds: dict[Any, Network] = {}
     for network in nets:
         kind: Any = _kind(network)
         try:
             kinds[kind] = network
-        except TypeError:  # a loss of the caller's, say
+        except TypeError:  # for example because of a custom loss
             kinds[id(network)] = network
     return [*kinds.values()]
 
 
 def _kind(network: Network) -> tuple[Any, ...]:
-    """What decides which settings of a fit a network can take."""
+    """The properties of a network that settings of a fit are checked against."""
     optimizer, design = network.optimizer, network.learner.design
     return (
         dataclasses.replace(design, seed=0),
@@ -310,14 +311,16 @@ def _kind(network: Network) -> tuple[Any, ...]:
 def _networks(
     networks: Sequence[Network] | Callable[[Any], Network], values: Iterable[Any] | None
 ) -> list[Network]:
-    """The networks, every one of them another."""
+    """The networks as a list, checked to be different objects."""
     if callable(networks) and not isinstance(networks, Network):
         if values is None:
             raise TypeError(
                 "values must be given where networks is a function; got None"
             )
         if not isinstance(values, Iterable):
-            raise TypeError(f"values must be iterable, one for each; got {values!r}")
+            raise TypeError(
+                f"values must be iterable, one for each network; got {values!r}"
+            )
         made = [networks(value) for value in values]
     elif isinstance(networks, Sequence):
         if values is not None:
@@ -325,8 +328,8 @@ def _networks(
         made = list(networks)
     else:
         raise TypeError(
-            "networks must be a sequence of networks, or a function that makes one of "
-            f"a value; got {type(networks).__name__}"
+            "networks must be a sequence of networks, or a function that returns one "
+            f"for a value; got {type(networks).__name__}"
         )
     for network in made:
         checks.instance("each of networks", network, Network)
@@ -340,8 +343,8 @@ def _networks(
 def _converted(
     nets: Sequence[Network], dtype: Any, X: ArrayLike, y: ArrayLike
 ) -> tuple[Any, Any]:
-    """X as the networks of this dtype can use it where it lies, and y as an array.
+    """X as an array that networks of this dtype use in place, and y as an array.
 
-    Metrics are of the targets as they were given, in no network's dtype.
+    y is not converted to the dtype, since metrics need the targets as given.
     """
     return arrays.as_contiguous("X", X, dtype), arrays.as_array("y", y)

@@ -1,4 +1,4 @@
-"""Derivatives without calculus: central differences and the complex step."""
+"""Numerical derivatives: central differences and the complex step."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from bpcore import arrays, checks
 from bpcore.errstate import own_errstate
 
-#: h of a central difference where nobody said how large.
+#: Default step h of a central difference.
 CENTRAL_STEP = 1e-6
 
-#: h of the complex step: h^2 is nothing beside 1, in float64.
+#: Default step h of the complex step: in float64 the error h^2 is negligible.
 COMPLEX_STEP = 1e-20
 
 METHODS = ("central", "complex")
@@ -28,38 +28,38 @@ def numerical_gradient(
     scaled: bool = False,
     method: str = "central",
 ) -> NDArray[np.float64]:
-    """The derivatives of f by every element of x, from values of f alone.
+    """The derivatives of f by each element of x, from values of f only.
 
     With e_i the unit vector of element i and h its step::
 
         central    df/dx_i = (f(x + h e_i) - f(x - h e_i)) / 2h + O(h^2)
         complex    df/dx_i = Im f(x + i h e_i) / h + O(h^2)
 
-    The central difference is divided by the distance of the two arguments as they are
-    once rounded, not by 2h.  Its error has two parts: what Taylor's series leaves out,
-    h^2 f''' / 6, and the rounding of f, about its relative error times f / h.  The
-    smaller the one, the larger the other; they are alike near the cube root of the
-    machine epsilon, 6e-6 in float64 and 5e-3 in float32.  The complex step subtracts
-    nothing, so h can be so small that the result is exact to rounding.
+    The central difference is divided by the distance between the two rounded arguments,
+    not by 2h.  Its error has two parts: the truncation error h^2 f''' / 6, and the
+    rounding error, the relative error of f times f / h.  A smaller h decreases the
+    first and increases the second; they are about equal near the cube root of the
+    machine epsilon, 6e-6 in float64 and 5e-3 in float32.  The complex step has no
+    subtraction, so h can be so small that the result is exact to rounding.
 
-    So for float32 take ``scaled=True``: a step of 1e-6 leaves one or two digits of the
-    default difference there.
+    For float32 use ``scaled=True``: there the default step of 1e-6 gives only one or
+    two correct digits.
 
     Parameters
     ----------
     f : callable
-        Takes an array shaped like x, a new one every time, and returns a number.
+        Called with an array of the shape of x, a new one each time; returns a number.
     x : array-like of any shape
-        Where to differentiate; left as it is.  float32 and float64 are kept for the
-        central difference, anything else becomes float64.
+        Point at which to differentiate; not changed.  The central difference computes
+        in float32 if x has that dtype, else in float64.
     eps : float, optional
         The step h.  By default 1e-6 for the central difference, or with `scaled` the
         cube root of the machine epsilon of x's dtype; 1e-20 for the complex step.
     scaled : bool
-        Let the step of each element grow with it: h = eps max(1, abs(x_i)).
+        Whether the step is relative for large elements: h = eps max(1, abs(x_i)).
     method : "central" or "complex"
-        The complex step hands f a complex128 array.  It is for an f that is analytic
-        and made of operations that take complex numbers: no abs, max, or comparison.
+        For the complex step f is called with a complex128 array.  It must be analytic,
+        and use only operations defined for complex numbers: no abs, max or comparison.
 
     Returns
     -------
@@ -68,15 +68,15 @@ def numerical_gradient(
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as described; if f returns anything but one finite number,
-        for the complex step a complex one; or if a step vanishes beside an element of x
-        because eps is too small for its dtype.
+        If an argument is not as described; if f does not return one finite number, for
+        the complex step a complex one; or if eps is so small for the dtype of x that
+        adding a step does not change an element.
 
     Notes
     -----
-    It costs two evaluations of f for every element of x, with the complex step one.
-    Backpropagation gives all the derivatives of a network's loss for the cost of about
-    three evaluations, however many parameters there are.
+    It costs two evaluations of f per element of x, or one with the complex step.
+    Backpropagation computes all derivatives of a network's loss in the time of about
+    three evaluations, for any number of parameters.
 
     References
     ----------
@@ -96,7 +96,7 @@ def numerical_gradient(
         raise TypeError(f"f must be callable; got {type(f).__name__}")
     array = arrays.as_array("x", x)
     dtype = np.dtype(np.float32 if array.dtype == np.float32 else np.float64)
-    array = arrays.as_finite("x", array, dtype).copy()  # x may be what f writes to
+    array = arrays.as_finite("x", array, dtype).copy()  # f may write to x
     method = checks.one_of("method", method, METHODS)
     scaled = checks.boolean("scaled", scaled)
     if eps is not None:
@@ -108,7 +108,7 @@ def numerical_gradient(
 def _central(
     f: Callable[[NDArray[Any]], Any], x: NDArray[Any], eps: float | None, scaled: bool
 ) -> NDArray[np.float64]:
-    """(f(x + h e_i) - f(x - h e_i)) / (their distance) for every i."""
+    """(f(x + h e_i) - f(x - h e_i)) / (distance of the arguments) for every i."""
     if eps is None:
         eps = float(np.finfo(x.dtype).eps) ** (1 / 3) if scaled else CENTRAL_STEP
     above, below = _two_sides(x, eps, scaled)
@@ -150,7 +150,7 @@ def _steps(x: NDArray[Any], eps: float, scaled: bool) -> NDArray[np.float64]:
 def _two_sides(
     x: NDArray[Any], eps: float, scaled: bool
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """x + h and x - h; raises if rounding leaves an element nothing on either side."""
+    """x + h and x - h; raises if either is x after rounding."""
     h = _steps(x, eps, scaled)
     above, below = (x + h).astype(x.dtype), (x - h).astype(x.dtype)
     vanishes = (above == x) | (below == x)
@@ -158,8 +158,8 @@ def _two_sides(
         at = _first(vanishes)
         advice = "take a larger eps" if scaled else "take a larger eps, or scaled=True"
         raise ValueError(
-            f"eps must not vanish beside x: {eps:g} changes nothing in {x[at]:g} at "
-            f"{list(at)} in {x.dtype.name}; {advice}"
+            f"eps must not be lost by rounding: adding {eps:g} does not change "
+            f"{x[at]:g} at {list(at)} in {x.dtype.name}; {advice}"
         )
     beyond = ~np.isfinite(above.astype(np.float64) - below)
     if beyond.any():
@@ -179,7 +179,7 @@ def _first(mask: NDArray[np.bool_]) -> tuple[int, ...]:
 def _value(
     f: Callable[[NDArray[Any]], Any], x: NDArray[Any], i: tuple[int, ...], x_i: Any
 ) -> Any:
-    """f(x) with another element i, as one finite number."""
+    """f(x) with element i replaced by x_i, checked to be one finite number."""
     point = x.copy()
     point[i] = x_i
     value = np.asarray(f(point))

@@ -10,13 +10,13 @@ WITHIN = "bpcore.", "scipy."
 
 
 def warn(message: str) -> None:
-    """Give a UserWarning; nothing happens where standard error cannot be written."""
+    """Give a UserWarning; errors of writing to standard error are ignored."""
     level, frame = 1, inspect.currentframe()
     while frame and frame.f_globals.get("__name__", "").startswith(WITHIN):
         level, frame = level + 1, frame.f_back
     try:
         warnings.warn(message, stacklevel=level)
-    except Warning:  # where filters make it an error
+    except Warning:  # a filter turns warnings into errors
         raise
-    except Exception:  # standard error is closed, or fails in a way of its own
+    except Exception:  # standard error is closed or cannot be written
         return

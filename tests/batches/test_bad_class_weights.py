@@ -82,7 +82,7 @@ def test_bad_class_weight_of_a_hinge(Network, name, bad):
 @pytest.mark.parametrize("weight", ["balanced", [1.0, 2.0], {0: 2.0}], ids=str)
 def test_class_weight_of_what_are_no_classes(Network, name, loss, weight):
     net = made(Network, loss)
-    refusal = VALUE(f"class_weight needs targets that are classes...{loss}...")
+    refusal = VALUE(f"class_weight needs a loss whose targets are classes...{loss}...")
     refusal.of(lambda: WEIGHS[name](net, TARGETS, weight), net)
 
 

@@ -140,7 +140,7 @@ def test_classes_of_a_loss_function(Network):
     given = net.gradients(X, y, class_weight=c)
     assert given.loss == pytest.approx((c[labels] * E).mean())
     several = Network([3, 3], output="sigmoid", loss=loss, rng=0)
-    with pytest.raises(ValueError, match="class_weight weighs each output"):
+    with pytest.raises(ValueError, match="class_weight with several labels"):
         several.train_step(X, y, class_weight=c)
 
 

@@ -199,7 +199,7 @@ def test_demo_says_when_numpy_is_not_held_to_one_thread(tmp_path, monkeypatch, c
     monkeypatch.setitem(sys.modules, "threadpoolctl", None)
     demo.run(epochs=1, picture=tmp_path / "demo.png")
     out = capsys.readouterr().out
-    assert "in plain NumPy, on as many threads as it takes: " in out
+    assert "in plain NumPy, on the threads of its BLAS: " in out
 
 
 @pytest.mark.parametrize("sizes", [(64, 64, 10), (64, 10), (64, 20, 30, 10)])

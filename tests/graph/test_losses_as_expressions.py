@@ -299,7 +299,7 @@ def test_both_failures_are_told(Network):
     with pytest.raises(AttributeError) as caught:
         net.train_step(X, T)
     assert "numpy.ndarray" in str(caught.value.__cause__)
-    assert any("asked with arrays first" in note for note in caught.value.__notes__)
+    assert any("called with arrays first" in note for note in caught.value.__notes__)
     net = made(Network, loss=lambda a, y: np.cumsum((a - y) ** 2, axis=1))
     with pytest.raises(TypeError) as caught:
         net.train_step(X, T)

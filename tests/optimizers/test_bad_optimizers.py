@@ -107,7 +107,7 @@ def test_bad_flag_of_an_optimizer(optimizer, bad, refusal):
 #: Two settings that do not go together, and those that there are not.
 NO_MOMENTUM = "nesterov=True needs momentum above 0; got momentum=0.0"
 DAMPENED = "nesterov=True needs dampening=0.0; got dampening=0.5"
-ONCE = "lr of Rprop must be a number: it is used once, at first..."
+ONCE = "lr of Rprop must be a number: it is only the initial step size..."
 BAD_TOGETHER = [
     (bp.SGD, {"nesterov": True}, VALUE(NO_MOMENTUM)),
     (bp.SGD, {"nesterov": True, "momentum": 0.9, "dampening": 0.5}, VALUE(DAMPENED)),

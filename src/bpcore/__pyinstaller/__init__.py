@@ -1,4 +1,4 @@
-"""For PyInstaller, which finds it by the entry point ``pyinstaller40``."""
+"""The hook for PyInstaller, found by the entry point ``pyinstaller40``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def get_hook_dirs() -> list[str]:
-    """Where the hook is.
+    """The folder of the hook.
 
     Examples
     --------

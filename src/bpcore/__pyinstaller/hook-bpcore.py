@@ -1,8 +1,8 @@
-"""What PyInstaller cannot see in the source of bpcore.
+"""Modules and data of bpcore that PyInstaller does not find in its source.
 
-What is loaded when it is first used is imported by computed names, and compiled modules
-import others.  So every module of the package is named here, but for its commands, and
-with them the data that it reads.
+Modules loaded at first use are imported by computed names, and compiled modules import
+others.  So all modules of the package are listed, except its commands, and the data
+files.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-#: What only the command `bpcore` needs; a program that imports them has them.
+#: Modules of the command `bpcore`, included only if a program imports them.
 COMMANDS = ("bpcore.__main__", "bpcore.cli", "bpcore.__pyinstaller")
 
 
 def modules(folder: Path, package: str) -> Iterator[str]:
-    """The package and the modules in it, found in its folder without importing any."""
+    """The package and its modules, found in its folder without importing them."""
     yield package
     for module in pkgutil.iter_modules([str(folder)]):
         name = f"{package}.{module.name}"
@@ -29,7 +29,7 @@ def modules(folder: Path, package: str) -> Iterator[str]:
             yield name
 
 
-# Not imported: that would need NumPy and the kernels where a program is only built.
+# Found without an import, which would need NumPy and the kernels.
 spec = find_spec("bpcore")
 assert spec is not None and spec.submodule_search_locations
 folder = Path(spec.submodule_search_locations[0])

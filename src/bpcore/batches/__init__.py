@@ -1,1 +1,1 @@
-"""Where mini-batches come from: arrays, iterables, and the weights of their rows."""
+"""Mini-batches from arrays and iterables, and the weights of their rows."""

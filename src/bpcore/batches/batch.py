@@ -1,4 +1,4 @@
-"""One mini-batch or data set, as the kernels read it."""
+"""Batch: one mini-batch or data set, converted for the kernels."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from bpcore.model.design import Design
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Batch:
-    """Rows, their targets and their weights, checked once against a `Design`.
+    """Rows, targets and weights of rows, checked once against a `Design`.
 
     Attributes
     ----------
     X : array (n, n_0)
     y : array (n, n_L), or labels int64 (n,)
-    weight : float64 array (n,) or (n, n_L), or None for 1
+    weight : float64 array (n,) or (n, n_L), or None if all are 1
     """
 
     X: Real
@@ -38,7 +38,7 @@ class Batch:
 
     @property
     def weighs(self) -> bool:
-        """Whether a row has a weight above 0."""
+        """Whether any row has a weight above 0."""
         return self.weight is None or bool(self.weight.any())
 
     def rows(self, at: Any) -> Batch:
@@ -47,24 +47,24 @@ class Batch:
         return Batch(self.X[at], self.y[at], weight)
 
     def copy(self) -> Batch:
-        """The same in arrays of its own."""
+        """A copy with its own arrays."""
         weight = None if self.weight is None else self.weight.copy()
         return Batch(self.X.copy(), self.y.copy(), weight)
 
     def astype(self, dtype: DTypeLike) -> Batch:
-        """The same for a network of that dtype; labels stay what they are."""
+        """A copy for a network of that dtype; labels keep theirs."""
         y = self.y if self.y.ndim == 1 else self.y.astype(dtype)
         return Batch(self.X.astype(dtype), y, self.weight)
 
     def apart_from(self, *arrays: Real) -> Batch:
-        """The same, copied where it shares memory with arrays that will change."""
+        """The same; its arrays are copied if they share memory with `arrays`."""
 
-        def apart(own: Any) -> Any:
+        def unshared(own: Any) -> Any:
             if own is not None and any(np.may_share_memory(own, a) for a in arrays):
                 return own.copy()
             return own
 
-        return Batch(apart(self.X), apart(self.y), apart(self.weight))
+        return Batch(unshared(self.X), unshared(self.y), unshared(self.weight))
 
     def times(
         self,
@@ -74,9 +74,9 @@ class Batch:
         *,
         some: bool = True,
     ) -> Batch:
-        """The same with the weights of the classes times those of the rows.
+        """The same, with the weights of the rows times those of their classes.
 
-        `some` tells whether a weight must be above 0.
+        With `some`, at least one weight must be above 0.
         """
         if class_weights is None:
             return self
@@ -97,9 +97,9 @@ def as_batch(
     *,
     some: bool = True,
 ) -> Batch:
-    """What a caller hands in, checked and converted.
+    """A `Batch` from a caller's arguments, checked and converted.
 
-    `some` tells whether a weight must be above 0.
+    With `some`, at least one weight must be above 0.
 
     Examples
     --------
@@ -121,7 +121,7 @@ def as_batch(
 
 
 def joined(*batches: Batch) -> Batch:
-    """One mini-batch of the rows of all."""
+    """The mini-batches, concatenated to one."""
     weights: list[Any] = [batch.weight for batch in batches]
     weight = None
     if any(each is not None for each in weights):

@@ -1,4 +1,4 @@
-"""Holding back a share of the rows for validation."""
+"""Splitting off a fraction of the rows for validation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bpcore.model.design import Design
 
 
 def held_back(n: int, fraction: float) -> int:
-    """How many of n rows this share of them is."""
+    """Number of rows for validation: this fraction of n rows, rounded."""
     held = round(fraction * n)
     if not 1 <= held < n:
         raise ValueError(
@@ -24,7 +24,7 @@ def held_back(n: int, fraction: float) -> int:
 
 
 def strata(y: NDArray[Any], targets: TargetKind) -> NDArray[Any]:
-    """The number of each sample's class, or of its combination of labels."""
+    """The stratum of each sample: its class, or the number of its set of labels."""
     if not targets.several or y.ndim == 1 or y.shape[1] == 1:
         return targets.classes(y)
     present = y > targets.threshold
@@ -37,11 +37,11 @@ def split(
     design: Design,
     shuffle: Callable[[NDArray[np.int64], NDArray[np.uint64]], None],
 ) -> tuple[Batch, Batch, NDArray[np.bool_]]:
-    """The data without a random share of it, that share, and a mask of its rows.
+    """Training rows, validation rows, and the mask of the validation rows.
 
-    Classes are held back in proportion, and so are combinations of labels where a
-    sample may have several.  The same rows again in another fit to as many, or they
-    would be learnt after all.
+    The split is random and stratified by class, or by the set of labels where a sample
+    may have several.  It depends only on the network's seed and the data, so that
+    another fit to the same data does not train on the validation rows.
     """
     n, held = len(batch), held_back(len(batch), fraction)
     order = np.arange(n)
@@ -49,7 +49,7 @@ def split(
     if design.loss.classes:
         groups = strata(batch.y, design.target_kind)
         order = order[np.argsort(groups[order], kind="stable")]
-    # Evenly spread over the order, so over the classes too.
+    # Positions at equal distances in the order, and so in every class.
     at = ((np.arange(held) + 0.5) * n / held).astype(np.int64)
     mask = np.zeros(n, bool)
     mask[order[at]] = True

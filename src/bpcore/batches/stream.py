@@ -1,4 +1,4 @@
-"""Mini-batches from an iterable, and how many rows make."""
+"""Mini-batches from an iterable, and the number of mini-batches."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from bpcore.model.design import Design
 
 
 def is_stream(X: object, y: object) -> bool:
-    """Whether X is mini-batches rather than rows: no array or table, nothing for y."""
+    """Whether X is an iterable of mini-batches: no array or table, and y is None."""
     return y is None and isinstance(X, Iterable) and not _is_data(X)
 
 
-#: What arrays, tables and columns of other libraries have.
+#: Attributes of arrays, tables and columns of other libraries.
 ARRAYS = (
     "__array__",
     "__array_interface__",
@@ -32,7 +32,7 @@ ARRAYS = (
 
 
 def _is_data(X: object) -> bool:
-    """Whether it is one array, column or table: no mini-batches."""
+    """Whether X is one array, column or table."""
     if hasattr(X, "shape"):
         return True
     try:
@@ -45,8 +45,8 @@ def _is_data(X: object) -> bool:
 class Stream:
     """Mini-batches (X, y) or (X, y, sample_weight) from an iterable.
 
-    An iterator is used up once; anything else that can be iterated over, such as a
-    list, is gone through again in every epoch.
+    An iterator is consumed once.  Any other iterable, such as a list, is iterated over
+    again in every epoch.
     """
 
     def __init__(
@@ -61,38 +61,39 @@ class Stream:
         self.batches, self.limit = batches, steps_per_epoch
         self.class_weights = class_weights
         self.is_iterator = isinstance(batches, Iterator)
-        #: Whether they can be gone through at any time, all in every epoch.
+        #: Whether each epoch consists of all its mini-batches, which can be repeated.
         self.is_sequence = isinstance(batches, Sequence) and steps_per_epoch is None
-        self.going: Iterator[Any] | None = None
+        self.iterator: Iterator[Any] | None = None
 
     def epoch(self) -> Iterator[Any]:
-        """The mini-batches of one epoch; it may be shorter where an iterator ends."""
-        if self.going is None or (not self.is_iterator and self.limit is None):
-            self.going = iter(self.batches)
+        """The mini-batches of one epoch, fewer if an iterator ends."""
+        if self.iterator is None or (not self.is_iterator and self.limit is None):
+            self.iterator = iter(self.batches)
         if self.limit is None:
-            yield from self.going
+            yield from self.iterator
             return
         count = 0
         while count < self.limit:
             before = count
-            for batch in itertools.islice(self.going, self.limit - count):
+            for batch in itertools.islice(self.iterator, self.limit - count):
                 count += 1
                 yield batch
             if count == self.limit or self.is_iterator or count == before:
                 return
-            self.going = iter(self.batches)  # from its beginning again
+            self.iterator = iter(self.batches)  # start again
 
 
 def batch_count(n: int, size: int, joins_last: bool) -> int:
-    """How many mini-batches n rows make, where a last row alone may join another."""
+    """Number of mini-batches of n rows; `joins_last` joins a single last row."""
     return -(-n // size) - (joins_last and n > size and n % size == 1)
 
 
 def without_single_rows(batches: Iterable[Batch]) -> Iterator[Batch]:
-    """Mini-batches of at least two rows, if there are so many.
+    """Mini-batches of at least two rows, if there are so many rows.
 
-    One of a single row joins the next, or, where it is the last, the one before it.
-    They are copies, since up to two wait while the next is made.
+    A single row is joined to the next mini-batch, or if it is the last, to the previous
+    one.  The mini-batches are copies, since up to two are stored while the iterable
+    makes the next.
     """
     before: Batch | None = None
     held: Batch | None = None
@@ -119,7 +120,7 @@ def stream_batch(
     number: int,
     class_weights: NDArray[np.float64] | None,
 ) -> Batch:
-    """A mini-batch as an iterable yields it, its weights as they are given."""
+    """A `Batch` from an item of an iterable, with its weights unscaled."""
     prefix = f"mini-batch {number}: "
     expected = f"{prefix}it must be (X, y) or (X, y, sample_weight)"
     if not isinstance(item, tuple | list):

@@ -1,12 +1,12 @@
-"""Weights of samples and classes: how much each row has of the mean loss.
+"""Weights of samples and classes: factors of the rows' losses in the mean loss.
 
 With E_i the loss of row i and w_i its weight, sample weight times class weight, the
 loss of a mini-batch is::
 
     E = 1/n sum_i w_i E_i
 
-`fit` scales the weights once, to mean 1 over its training rows.  A row may also have a
-weight for each output's part of the loss, w (n, n_L).
+`fit` scales the weights once, to mean 1 over its training rows.  Where the loss is a
+sum or mean over outputs, a row may have one weight per output, w (n, n_L).
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from bpcore.model.design import Design
 
 Weights = NDArray[np.float64]
 
-#: Weights of classes as a caller gives them: by label, in order, or "balanced".
+#: Class weights given by a caller: by label, in order of labels, or "balanced".
 ClassWeight = Mapping[int, float] | ArrayLike | str
 
 
 @own_errstate
 def scaled_to_mean_1(weights: Weights) -> Weights:
-    """The weights over their mean, whose sum is exact but for its last rounding.
+    """The weights divided by their mean, of which the sum is rounded once only.
 
     Examples
     --------
@@ -41,15 +41,15 @@ def scaled_to_mean_1(weights: Weights) -> Weights:
     array([0.5, 1.5])
     """
     exponent = math.frexp(float(weights.max()))[1]
-    weights = np.ldexp(weights, -exponent)  # sums of them are finite
+    weights = np.ldexp(weights, -exponent)  # so that their sum is finite
     return weights * (weights.size / math.fsum(weights.ravel().tolist()))
 
 
 @own_errstate
 def scaled_to_normal(weights: Weights) -> Weights:
-    """The weights times a power of two where sums of w E might not be finite.
+    """The weights, very large or small ones scaled by a power of two.
 
-    The mean loss sum(w E) / sum(w) does not depend on it.
+    So sum(w E) stays finite; the mean loss sum(w E) / sum(w) does not change.
     """
     exponent = math.frexp(float(weights.max()))[1]
     return np.ldexp(weights, -exponent) if abs(exponent) > 300 else weights
@@ -65,17 +65,17 @@ def as_class_weights(
     *,
     whole: bool = True,
 ) -> Weights:
-    """The weight of each class, or of each output's positives.
+    """The weight of each class, or of the positives of each output.
 
     Parameters
     ----------
     class_weight
-        A mapping or anything else with labels, such as a Series of pandas: by its
-        labels; a sequence: in order; or "balanced".
+        A mapping {label: weight}, or another object with labels, such as a pandas
+        Series; a sequence in order of the labels; or "balanced".
     targets : array (n,) of labels, or (n, n_out)
-        What "balanced" counts.
+        Targets, counted for "balanced".
     whole : bool
-        Whether these are the targets of all data, which "balanced" needs.
+        Whether these are the targets of all data, as "balanced" requires.
 
     Returns
     -------
@@ -84,14 +84,14 @@ def as_class_weights(
     loss, n_out = design.loss, design.sizes[-1]
     if not loss.classes:
         raise ValueError(
-            f"class_weight needs targets that are classes; not so for {loss.name}"
+            f"class_weight needs a loss whose targets are classes; got {loss.name}"
         )
     several = design.target_kind.several and n_out > 1
     if several and design.custom_loss:
         raise ValueError(
-            "class_weight weighs each output of several labels by itself, which a "
-            f"loss function cannot, as it gives one value per sample; got "
-            f"{n_out} outputs of {design.activations[-1]}"
+            "class_weight with several labels per sample needs a loss per output, but "
+            f"a loss function returns one value per sample; got {n_out} outputs of "
+            f"{design.activations[-1]}"
         )
     count = n_out if several else max(n_out, 2)
     if isinstance(class_weight, str):
@@ -103,7 +103,7 @@ def as_class_weights(
         if not whole:
             raise ValueError(
                 "class_weight='balanced' needs the labels of all data, and must be "
-                "given to fit; got a part of them: give the weights of the classes"
+                "given to fit; got one mini-batch: give a weight for each class"
             )
         return _balanced(targets, design.target_kind, n_out)
     in_order: Any = class_weight
@@ -123,7 +123,7 @@ def as_class_weights(
 
 
 def _by_label(class_weight: Any, count: int, signs: bool) -> Weights:
-    """The weights of a mapping's labels, 1 for those it leaves out."""
+    """The weights of a mapping in order of the labels, 1 for missing ones."""
     weights, seen = np.ones(count), set()
     for key, weight in class_weight.items():
         label = 0 if signs and key == -1 else key
@@ -143,25 +143,27 @@ def _by_label(class_weight: Any, count: int, signs: bool) -> Weights:
 
 @own_errstate
 def _balanced(targets: NDArray[Any], kind: TargetKind, n_out: int) -> Weights:
-    """n / (number of classes x samples of the class): all classes weigh alike.
+    """n / (number of classes x samples of the class): equal total weights of classes.
 
-    Of several labels: negatives / positives of each output, so that both weigh alike.
+    With several labels per sample: negatives / positives of each output, so that their
+    total weights are equal.
     """
-    shares = class_shares(targets, kind, n_out)
-    n, counts = len(shares), np.array([math.fsum(column) for column in shares.T])
+    members = class_membership(targets, kind, n_out)
+    n, counts = len(members), np.array([math.fsum(column) for column in members.T])
     if kind.several and n_out > 1:
         both = (counts > 0) & (counts < n)
         return np.where(both, (n - counts) / np.where(both, counts, 1), 1.0)
-    occurs = counts > 0  # a class without samples has no say
+    occurs = counts > 0  # classes without samples are not counted
     return n / (np.count_nonzero(occurs) * np.where(occurs, counts, 1))
 
 
-def class_shares(
+def class_membership(
     targets: NDArray[Any], kind: TargetKind, n_out: int
 ) -> NDArray[np.float64]:
-    """How much each sample is of each class, (n, max(n_out, 2)).
+    """The probability that each sample is of each class, (n, max(n_out, 2)).
 
-    Of several labels: how much it has each, (n, n_out).
+    With several labels per sample: the probability of each label, (n, n_out).  0 or 1
+    unless targets are probabilities.
     """
     if targets.ndim == 1:
         return np.eye(n_out)[targets]
@@ -174,7 +176,7 @@ def class_shares(
 
 
 def _sum_over(y: NDArray[np.float64], c: Weights) -> Weights:
-    """sum_j c_j y_j of each row, in one order whatever NumPy does with a product."""
+    """sum_j c_j y_j of each row, added in order of j (a matrix product may differ)."""
     total = np.zeros(len(y))
     for j, factor in enumerate(c):
         total += factor * y[:, j]
@@ -191,9 +193,9 @@ def with_class_weights(
     *,
     ratios: bool,
 ) -> tuple[NDArray[Any], Weights]:
-    """Targets y' and weights w with which the loss is that of weighted classes.
+    """Targets y' and weights w for which w E(y') is the loss with class weights c.
 
-    The weights are times those of the samples, where these are given::
+    These are then multiplied by the weights of the samples, if given::
 
         cross_entropy          -sum_j c_j y_j log(a_j) = w E(y'),
                                w = sum c y / sum y,  y' = c y / w
@@ -201,11 +203,12 @@ def with_class_weights(
                                w = c_1 y + c_0 (1 - y),  y' = c_1 y / w
         others                 w = c of the sample's class,  y' = y
 
-    as ``torch.nn.CrossEntropyLoss(weight=c)`` of probabilities and, of several labels
-    (then w is (n, n_L) and c_0 is 1), ``torch.nn.BCEWithLogitsLoss(pos_weight=c)``.
-    Where the cross-entropy smooths its targets y is smoothed, and w (n, n_L), equal
-    for all outputs: so the kernels do not smooth y' again.  Where only the `ratios` of
-    the weights count those of the samples are scaled, so that no product overflows.
+    as ``torch.nn.CrossEntropyLoss(weight=c)`` with probabilities and, with several
+    labels per sample, ``torch.nn.BCEWithLogitsLoss(pos_weight=c)``: w is (n, n_L) then,
+    and c_0 is 1.  If the cross-entropy has label smoothing, y is smoothed here; w is
+    (n, n_L) with equal columns, so that the kernels do not smooth y' again.
+    With `ratios`, only ratios of the weights matter: those of the samples are scaled,
+    so that no product overflows.
     """
     targets, w = _weighted_classes(targets, c, design, dtype)
     if weight is None:
@@ -218,12 +221,12 @@ def with_class_weights(
 def _weighted_classes(
     targets: NDArray[Any], c: Weights, design: Design, dtype: np.dtype[Any]
 ) -> tuple[NDArray[Any], Weights]:
-    """`with_class_weights`, of samples that all weigh 1."""
+    """`with_class_weights` for samples of weight 1."""
     loss, kind, n_out = design.loss, design.target_kind, design.sizes[-1]
     smoothing = loss.setting if isinstance(loss, CrossEntropy) else 0.0
     if targets.ndim == 1 and not smoothing:
         return targets, c[targets]
-    y = class_shares(targets, kind, n_out)
+    y = class_membership(targets, kind, n_out)
     if isinstance(loss, CrossEntropy):
         y = (1 - smoothing) * y + smoothing / n_out
         total = _sum_over(y, np.ones(n_out))

@@ -1,4 +1,4 @@
-"""The command `bpcore`; each of its commands is a file of this package."""
+"""The command line `bpcore`; each of its commands is a module of this package."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _OK, _FAILED, _MISUSED, _INTERRUPTED = 0, 1, 2, 130
 
 #: The commands, each a module of this package with `add_options` and `execute`.
 COMMANDS = {
-    "demo": "train a digit classifier, time it beside NumPy, draw the result",
-    "config": "show what the library is built for and what it runs on",
+    "demo": "train a digit classifier, compare its time with NumPy, draw the result",
+    "config": "show versions, instruction sets and build settings",
 }
 
 
@@ -33,8 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 for success; 2 for an error of the user's, reported in one line on stderr; 130
-        when interrupted; 1 when the reader of the output has closed it.
+        0 for success; 1 if the output was closed by its reader (a broken pipe); 2 for
+        an error reported in one line on stderr; 130 if interrupted.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
-        # Otherwise the interpreter would flush again at exit, and report an error.
+        # Otherwise the interpreter would flush again at exit, and print an error.
         with open(os.devnull, "w") as null:
             os.dup2(null.fileno(), sys.stdout.fileno())
         return _FAILED
@@ -74,10 +74,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser(argv: Sequence[str]) -> _Parser:
-    """The parser, with the options of the command that the arguments name.
-
-    The other commands are not imported.
-    """
+    """The parser; of the commands, only the one in the arguments is imported."""
     parser = _Parser(prog="bpcore", description="Train multilayer perceptrons, fast.")
     version = f"bpcore {bpcore.__version__}"
     parser.add_argument("--version", action="version", version=version)
@@ -95,7 +92,7 @@ def _parser(argv: Sequence[str]) -> _Parser:
 
 
 def _command(name: str) -> ModuleType:
-    """The module of a command, imported by a name that PyInstaller can see."""
+    """The module of a command; its name in an import statement is for PyInstaller."""
     if name == "demo":
         from bpcore.cli import demo
 

@@ -1,4 +1,4 @@
-"""`bpcore config`: what the library is built for and what it runs on."""
+"""`bpcore config`: versions, instruction sets and build settings."""
 
 from __future__ import annotations
 

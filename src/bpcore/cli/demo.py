@@ -1,8 +1,8 @@
-"""The demo: train a digit classifier, time it beside NumPy, draw what came of it.
+"""The demo: train a digit classifier, compare its time with NumPy, draw the result.
 
-It is also an example: everything is done through the public interface.  It is compared
-with `numpy_epoch`, the same training in plain NumPy as one writes it by hand.
-(`bpcore.reference`, the specification in NumPy, does more and takes longer.)
+It is also an example, and uses the public interface only.  `numpy_epoch` is the same
+training in plain NumPy, as one would write it by hand.  (`bpcore.reference`, the
+specification in NumPy, does more and takes longer.)
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ _MISSING = "none: matplotlib is not installed; pip install matplotlib"
 
 @dataclass(frozen=True)
 class _Task:
-    """What is trained on what."""
+    """Data, layer sizes and settings of the training."""
 
     title: str
-    data: tuple[Images, Labels, Images, Labels]  # to train on, then to test with
-    sizes: tuple[int, ...]  # of the layers, the input first
+    data: tuple[Images, Labels, Images, Labels]  # training set, then test set
+    sizes: tuple[int, ...]  # units per layer, the input first
     epochs: int
-    numpy_epochs: int  # plain NumPy is only there to be timed
+    numpy_epochs: int  # epochs of which plain NumPy is timed
     batch_size: int = 32
     lr: float = 0.1
     momentum: float = 0.9
@@ -66,13 +66,13 @@ def add_options(parser: ArgumentParser) -> None:
         metavar="N",
         type=int,
         default=0,
-        help="of the initial weights and of the shuffling (default: %(default)s)",
+        help="seed of the initial weights and of the shuffling (default: %(default)s)",
     )
     parser.add_argument(
         "--picture",
         metavar="FILE",
         default="bpcore-demo.png",
-        help="where to draw; the ending tells the format (default: %(default)s)",
+        help="file to draw into; its suffix is the format (default: %(default)s)",
     )
 
 
@@ -81,49 +81,49 @@ def execute(options: Namespace) -> None:
     run(options.mnist, options.epochs, options.seed, options.picture)
 
 
-@np.errstate(all="ignore")  # whatever the caller has set
+@np.errstate(all="ignore")  # independent of the caller's setting
 def run(
     mnist: FilePath | None = None,
     epochs: int | None = None,
     seed: int = 0,
     picture: FilePath = "bpcore-demo.png",
 ) -> tuple[bpcore.Network, bpcore.History]:
-    """Train a digit classifier and show how well and how fast it learns.
+    """Train a digit classifier and show its accuracy and speed.
 
-    Prints the test accuracy and the time of an epoch, the latter beside the same
-    training in 18 lines of plain NumPy (`numpy_epoch`), and draws the loss curves, the
-    confusion matrix and the weights of the first layer.
+    Prints the test accuracy, the time of an epoch and the time of the same training in
+    18 lines of plain NumPy (`numpy_epoch`), and draws the loss curves, the confusion
+    matrix and the weights of the first layer.
 
     Parameters
     ----------
     mnist : str or path-like, optional
-        A folder with the MNIST files (see `bpcore.datasets.load_mnist`): a net
-        784-128-10 is trained on them. By default a net 64-64-10 is trained on the
-        digits shipped with the package, of which every third is held back for the test.
+        A folder with the MNIST files (see `bpcore.datasets.load_mnist`), on which a
+        network 784-128-10 is trained. By default a network 64-64-10 is trained on the
+        digits shipped with the package, of which every third is in the test set.
         Pixels are centred on their training mean, and those of MNIST halved.
     epochs : int, optional
         Passes through the training data, at least 1; by default 30 for the shipped
         digits and 10 for MNIST.
     seed : int
-        Of the initial weights and of the shuffling, at least 0.
+        Seed of the initial weights and of the shuffling, at least 0.
     picture : str or path-like
-        The file to draw into; its ending sets the format. Without matplotlib there is
-        no picture.
+        The file to draw into; its suffix is the format. Without matplotlib there is no
+        picture.
 
     Returns
     -------
     net : bpcore.Network
         The trained network.
     history : bpcore.History
-        Its losses and seconds, epoch by epoch.
+        Its losses and seconds per epoch.
 
     Raises
     ------
     OSError
-        If a file cannot be read, or the picture could not be written. The latter is
-        checked before training.
+        If a file cannot be read, or the picture cannot be written, which is checked
+        before training.
     ValueError
-        If an argument or a file is not what it should be.
+        If an argument or a file is invalid.
 
     Examples
     --------
@@ -166,7 +166,7 @@ def _digits_task(epochs: int | None) -> _Task:
 
 
 def _mnist_task(directory: FilePath, epochs: int | None) -> _Task:
-    # Halved pixels keep this learning rate and momentum stable; whole ones do not.
+    # With unscaled pixels this learning rate and momentum are unstable.
     data = _centred(*load_mnist(directory), scale=0.5)
     return _Task(
         title="handwritten digits of 28 x 28 pixels (MNIST)",
@@ -195,7 +195,7 @@ def _network(task: _Task, seed: int) -> bpcore.Network:
         loss="cross_entropy",
         optimizer=bpcore.SGD(lr=task.lr, momentum=task.momentum),
         rng=seed,
-        n_threads=1,  # as many as NumPy is held to
+        n_threads=1,  # as NumPy
     )
 
 
@@ -232,14 +232,14 @@ def numpy_epoch(
     Parameters
     ----------
     W, b : sequences of arrays (n_in, n_out) and (n_out,)
-        Of each layer.
+        Weights and biases, one of each per layer.
     velocity : sequence of arrays
-        Of each W, then of each b.
+        Velocities of each W, then of each b.
     X : array (n, n_in)
     y : array (n,)
         Labels 0, 1, ...
     order : array (n,)
-        The order in which rows are taken.
+        Permutation of the rows.
     batch_size : int
     lr, momentum : float
 
@@ -275,15 +275,15 @@ def numpy_epoch(
 
 
 def _time_numpy(task: _Task, seed: int) -> tuple[float, str]:
-    """Seconds of an epoch of `numpy_epoch`, and on how many threads it ran, in words.
+    """Median seconds of `numpy_epoch`, and the number of threads used, as text.
 
-    On one thread, as bpcore, where threadpoolctl is there to limit NumPy to it.
+    NumPy is limited to one thread, as bpcore is, if threadpoolctl is installed.
     """
     limit: AbstractContextManager[Any]
     try:
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
     except ImportError:
-        limit, threads = nullcontext(), "on as many threads as it takes"
+        limit, threads = nullcontext(), "on the threads of its BLAS"
     else:
         limit, threads = threadpool_limits(limits=1), "on one thread"
     X, y, _, _ = task.data
@@ -301,15 +301,15 @@ def _time_numpy(task: _Task, seed: int) -> tuple[float, str]:
 
 
 def _confusion(net: bpcore.Network, task: _Task) -> Counts:
-    """Count the test images, one row per digit shown, one column per digit answered."""
+    """The confusion matrix of the test set, (digits, predictions)."""
     _, _, X_test, y_test = task.data
     n_classes = task.sizes[-1]
-    answers = net.predict(X_test).argmax(axis=1)
-    counts = np.bincount(y_test * n_classes + answers, minlength=n_classes**2)
+    predictions = net.predict(X_test).argmax(axis=1)
+    counts = np.bincount(y_test * n_classes + predictions, minlength=n_classes**2)
     return counts.reshape(n_classes, n_classes)
 
 
-# --- words ---
+# --- text ---
 
 
 def _announce(task: _Task) -> None:

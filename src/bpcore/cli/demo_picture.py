@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
     from bpcore.datasets.idx import FilePath
 
-Counts = NDArray[np.int64]  # (digits, answers)
+Counts = NDArray[np.int64]  # a confusion matrix (digits, predictions)
 
-# Blue and vermilion of Okabe and Ito: distinct to the colour-blind, and in grey.
+# Blue and vermilion of Okabe and Ito: distinct for colour-blind readers and in grey.
 TRAINING, VALIDATION = "#0072B2", "#D55E00"
-STEPS = [1, 2, 5, 10]  # between ticks, times a power of ten
+STEPS = [1, 2, 5, 10]  # distances of ticks, times a power of ten
 
 
 def blank_figure(picture: FilePath) -> Figure | None:
-    """Return an empty figure that the file can take, or None without matplotlib."""
+    """Return an empty figure, None without matplotlib; raise if the file is invalid."""
     path = Path(picture)
     folder = path.resolve().parent
     if not folder.is_dir():
@@ -33,7 +33,7 @@ def blank_figure(picture: FilePath) -> Figure | None:
     if path.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
         raise PermissionError(f"cannot write the picture to {path}")
     try:
-        # Not pyplot, which would look for a display.
+        # Not pyplot, which would need a display.
         from matplotlib.figure import Figure
     except ImportError:
         return None
@@ -87,13 +87,13 @@ def _draw_losses(ax: Axes, history: bpcore.History) -> None:
 
 
 def _draw_confusion(ax: Axes, confusion: Counts) -> None:
-    # On a linear scale the diagonal would drown the few errors that matter.
+    # With a linear colour scale the few errors would be invisible.
     shade = np.log1p(confusion)
     ax.imshow(shade, cmap="Blues")
-    for (digit, answer), count in np.ndenumerate(confusion):
-        dark = shade[digit, answer] > 0.6 * shade.max()
+    for (digit, predicted), count in np.ndenumerate(confusion):
+        dark = shade[digit, predicted] > 0.6 * shade.max()
         ax.text(
-            answer,
+            predicted,
             digit,
             f"{count}" if count else "",
             ha="center",
@@ -102,8 +102,8 @@ def _draw_confusion(ax: Axes, confusion: Counts) -> None:
         )
     right, total = confusion.trace(), confusion.sum()
     ax.set_title(f"Test accuracy {percent(confusion)}: {right:,} of {total:,} right")
-    ax.set_xlabel("answer")
-    ax.set_ylabel("digit shown")
+    ax.set_xlabel("prediction")
+    ax.set_ylabel("digit")
     ax.set_xticks(range(len(confusion)))
     ax.set_yticks(range(len(confusion)))
     ax.tick_params(length=0)
@@ -111,19 +111,19 @@ def _draw_confusion(ax: Axes, confusion: Counts) -> None:
 
 
 def _draw_weights(ax: Axes, W: NDArray[np.floating]) -> None:
-    limit = np.quantile(np.abs(W), 0.995)  # the maximum would leave all else pale
+    limit = np.quantile(np.abs(W), 0.995)  # with the maximum most would be pale
     image = ax.imshow(mosaic(W), cmap="RdBu", vmin=-limit, vmax=limit)
     n_units = W.shape[1]
-    ax.set_title(f"First-layer weights: what each of {n_units} hidden units looks for")
+    ax.set_title(f"Weights of the first layer, into each of {n_units} hidden units")
     ax.set_axis_off()
     ax.figure.colorbar(image, ax=ax, pad=0.01, label="weight", extend="both")
 
 
 def mosaic(W: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Lay the columns of `W` out as square images, one empty pixel between them."""
+    """Arrange the columns of `W` as square images, one empty pixel apart."""
     n_in, n_out = W.shape
     side = round(n_in**0.5)
-    columns = round((8 * n_out) ** 0.5)  # eight times as wide as high
+    columns = round((8 * n_out) ** 0.5)  # eight times as many columns as rows
     rows = -(-n_out // columns)
     tiles = np.full((rows * columns, side + 1, side + 1), np.nan)
     tiles[:n_out, :side, :side] = W.T.reshape(n_out, side, side)
@@ -132,5 +132,5 @@ def mosaic(W: NDArray[np.floating]) -> NDArray[np.floating]:
 
 
 def percent(confusion: Counts) -> str:
-    """The part of the images that was classified correctly, as text."""
+    """The accuracy, as text."""
     return f"{confusion.trace() / confusion.sum():.1%}".replace("%", " %")

@@ -1,4 +1,4 @@
-/* Activations and their derivatives over (n, width) arrays, row after row. */
+/* Activations and their derivatives, over the rows of (n, width) arrays. */
 
 #define CONSTANT(x) T(broadcast)((REAL)(x))
 #define ONE CONSTANT(1)
@@ -10,7 +10,8 @@
 #define SELU CONSTANT(1.0507009873554804934193349852946)
 #define SELU_ALPHA CONSTANT(1.7580993408473768599402175208123)
 
-/* z where it may be a factor of what is 0 far below, or far on either side */
+/* z as a factor of a function that is 0 far below 0, or on both sides: bounded, since
+ * infinity times 0 would be NaN */
 #define ABOVE(z) T(at_least)(z, -1000)
 #define WITHIN(z) T(at_most)(ABOVE(z), 1000)
 #define FINITE(z) T(at_most)(T(at_least)(z, -LARGEST), LARGEST)
@@ -53,7 +54,7 @@ static inline T(vec) T(x_times_silu_derivative)(T(vec) x, T(vec) z, T(vec) c) {
     (void)c;
     return x * s * T(fma)(WITHIN(z), 1 - s, ONE);
 }
-/* (1 + t) / 2 + z / 2 (1 - t^2) dt/dz of the inside */
+/* (1 + t) / 2 + z / 2 (1 - t^2) d(gelu_inner)/dz, t = tanh(gelu_inner(z)) */
 static inline T(vec) T(x_times_gelu_tanh_derivative)(T(vec) x, T(vec) z, T(vec) c) {
     z = T(at_most)(T(at_least)(z, -20), 20); /* where t is -1 or 1, and inner finite */
     const T(vec) t = T(tanh)(T(gelu_inner)(z)), half = CONSTANT(0.5);
@@ -93,7 +94,7 @@ static void T(activate_rows)(bpcore_activation f, REAL *out, const REAL *z, ptrd
 }
 
 /* d = d * f'(z), given a = f(z) (z itself for gelu, gelu_tanh and silu); for softmax
- * the product with its Jacobian.  step has no derivative that would tell anything. */
+ * the product with its Jacobian.  The derivative of step is 0. */
 static void T(times_derivative_rows)(bpcore_activation f, REAL *d, const REAL *a,
                                      ptrdiff_t n, ptrdiff_t width) {
 #define CASE(NAME, name) \

@@ -1,4 +1,4 @@
-/* Element by element over flat arrays. */
+/* Elementwise functions of flat arrays. */
 
 /* out[i] = f(x[i]);  out may be x. */
 BPCORE_INLINE void T(map)(T(vec) (*f)(T(vec)), REAL *out, const REAL *x,
@@ -11,7 +11,7 @@ BPCORE_INLINE void T(map)(T(vec) (*f)(T(vec)), REAL *out, const REAL *x,
     }
 }
 
-/* out[i] = the named function of x[i] */
+/* out[i] = f(x[i]) for an elementary function f */
 static void T(elementary)(bpcore_elementary f, void *out, const void *x,
                           ptrdiff_t size) {
     switch (f) {
@@ -36,7 +36,7 @@ BPCORE_INLINE void T(combine)(T(vec) (*f)(T(vec), T(vec), T(vec)), REAL *out,
     }
 }
 
-/* Whether least <= x[i] <= most for every i; false if any is NaN. */
+/* Whether least <= x[i] <= most for all i; false if one is NaN. */
 static int T(all_between)(const void *array, ptrdiff_t size, double least,
                           double most) {
     const REAL *x = array, low = (REAL)least, high = (REAL)most;
@@ -55,11 +55,11 @@ static int T(all_between)(const void *array, ptrdiff_t size, double least,
     return every != 0;
 }
 
-/* Runs iterations x 10 independent vector multiply-adds in registers; out takes one
- * element of their sum.  Returns how many scalar multiply-adds that is. */
+/* Measures peak speed: iterations x 10 independent vector multiply-adds in registers.
+ * One element of their sum is stored in out.  Returns the scalar multiply-adds made. */
 static ptrdiff_t T(fma_loop)(void *array, ptrdiff_t iterations) {
     REAL *out = array;
-    enum { CHAINS = 10 }; /* 2 a cycle, each waiting 4: at least 8, of 16 registers */
+    enum { CHAINS = 10 }; /* 2 per cycle, latency 4: at least 8; 16 registers */
     T(vec) sum[CHAINS];
     const T(vec) a = T(broadcast)((REAL)0.999), b = T(broadcast)(out[0]);
     for (int i = 0; i < CHAINS; i++) sum[i] = T(broadcast)((REAL)i);

@@ -1,5 +1,5 @@
-/* The builds of the kernels that are linked: setup.py sets BPCORE_BUILDS to X(isa)
- * X(isa) ..., the best first and scalar last. */
+/* The linked builds of the kernels: setup.py defines BPCORE_BUILDS as X(isa) X(isa)
+ * ..., the best first and scalar last. */
 
 #ifndef BPCORE_BUILDS_H
 #define BPCORE_BUILDS_H

@@ -1,4 +1,4 @@
-/* Seconds of a clock that nobody sets, from any start. */
+/* Monotonic clock: seconds since an arbitrary start. */
 
 #ifndef BPCORE_CLOCK_H
 #define BPCORE_CLOCK_H

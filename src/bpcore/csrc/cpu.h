@@ -1,6 +1,7 @@
-/* Instruction sets that the processor and the operating system allow.  CPUID tells what
- * the processor has, XCR0 which registers the system saves when it switches tasks.
- * (Compilers have a builtin for this, but with some runtimes it always answers no.) */
+/* Instruction sets that the processor and the operating system support.  CPUID reports
+ * the processor's features, XCR0 the registers that the system saves at context
+ * switches. (__builtin_cpu_supports does this too, but with some runtimes it always
+ * returns 0.) */
 
 #ifndef BPCORE_CPU_H
 #define BPCORE_CPU_H
@@ -19,7 +20,7 @@ static bpcore_cpuid_t bpcore_cpuid(uint32_t leaf) {
     return r;
 }
 
-/* Bits by their numbers in the manuals, and whether all of some are set. */
+/* Bit n, and whether all of `bits` are set; numbers as in the processors' manuals. */
 #define BIT(n) (UINT32_C(1) << (n))
 #define ALL(given, bits) (((given) & (bits)) == (bits))
 
@@ -27,7 +28,8 @@ static int bpcore_has_x86_64_v2(void) { /* SSE4.2, POPCNT */
     return ALL(bpcore_cpuid(1).c, BIT(20) | BIT(23));
 }
 
-/* Whether the system saves registers: bits of XCR0, readable where OSXSAVE is set. */
+/* Whether the system saves these registers: bits of XCR0, readable if OSXSAVE is
+ * set. */
 static int bpcore_saves(uint32_t registers) {
     uint32_t low, high;
     if (!ALL(bpcore_cpuid(1).c, BIT(27))) return 0;
@@ -55,7 +57,7 @@ static int bpcore_has_x86_64_v3(void) { return 0; }
 static int bpcore_has_x86_64_v4(void) { return 0; }
 #endif
 
-static int bpcore_has_arm64(void) { /* NEON with FMA is in every one */
+static int bpcore_has_arm64(void) { /* every arm64 has NEON with FMA */
 #if defined(__aarch64__)
     return 1;
 #else

@@ -1,11 +1,11 @@
-/* One step of an optimizer on the weights at w, from their gradient g.  The formulas
- * stand in bpcore/optimizers; what depends on the number of the step only is made
- * ready by `prepare`. */
+/* One optimizer step on the weights at w, from their gradient g.  The formulas are in
+ * bpcore/optimizers; values that depend on the step's number only come from
+ * `prepare`. */
 
 typedef struct {
-    REAL rate, momentum, add_l2; /* all that the plain rules need */
-    REAL add_l1, take_l2, take_l1, clip_value;
-    REAL beta1, rest1, beta2, rest2, eps, take, look, root;
+    REAL rate, momentum, add_l2; /* the plain rules use these only */
+    REAL add_l1, decay_l2, decay_l1, clip_value;
+    REAL beta1, rest1, beta2, rest2, eps, g_factor, lookahead, root;
     REAL shrink, grow, least, most;
     int nesterov, centered, adapts;
     ptrdiff_t apart;
@@ -16,11 +16,11 @@ static inline T(rates) T(make_rates)(const bpcore_optimizer *o) {
                       .add_l2 = (REAL)o->add_l2};
     if (o->rule < BPCORE_SGD) return rates;
     rates.add_l1 = (REAL)o->add_l1, rates.clip_value = (REAL)o->clip_value;
-    rates.take_l2 = (REAL)o->take_l2, rates.take_l1 = (REAL)o->take_l1;
+    rates.decay_l2 = (REAL)o->decay_l2, rates.decay_l1 = (REAL)o->decay_l1;
     rates.beta1 = (REAL)o->beta1, rates.rest1 = (REAL)(1 - o->beta1);
     rates.beta2 = (REAL)o->beta2, rates.rest2 = (REAL)(1 - o->beta2);
     rates.eps = (REAL)o->eps, rates.root = (REAL)o->root;
-    rates.take = (REAL)o->take, rates.look = (REAL)o->look;
+    rates.g_factor = (REAL)o->g_factor, rates.lookahead = (REAL)o->lookahead;
     rates.shrink = (REAL)o->shrink, rates.grow = (REAL)o->grow;
     rates.least = (REAL)o->least, rates.most = (REAL)o->most;
     rates.nesterov = o->nesterov, rates.centered = o->centered;
@@ -31,18 +31,19 @@ static inline T(rates) T(make_rates)(const bpcore_optimizer *o) {
 
 #define B(x) T(broadcast)(rates.x)
 #define STATE(i) T(load_part)(s_at + (i) * rates.apart, whole, tail)
-#define KEEP(i, value) T(store_part)(s_at + (i) * rates.apart, value, whole, tail)
-/* A mean that decays ends as 0, not just above it. */
+#define SET_STATE(i, value) T(store_part)(s_at + (i) * rates.apart, value, whole, tail)
+/* Decaying means become 0 instead of subnormal numbers, which are slow. */
 #define DECAYED(value) T(flush)(value)
 
-/* Rates by value, or the compiler would read them again after every store. */
+/* Rates are passed by value: from a pointer they would be reloaded after every
+ * store. */
 BPCORE_INLINE void T(descend_plain)(bpcore_rule rule, const T(rates) rates, REAL *w_at,
                                     REAL *s_at, T(vec) g, int whole, T(tail) tail) {
     T(vec) w = T(load_part)(w_at, whole, tail);
     g = T(fma)(B(add_l2), w, g);
     if (rule != BPCORE_PLAIN) {
         const T(vec) v = T(fma)(B(momentum), STATE(0), g);
-        KEEP(0, v);
+        SET_STATE(0, v);
         g = rule == BPCORE_PLAIN_NESTEROV ? T(fma)(B(momentum), v, g) : v;
     }
     w = T(fma)(-B(rate), g, w);
@@ -59,72 +60,72 @@ BPCORE_INLINE void T(descend_other)(bpcore_rule rule, const T(rates) rates, REAL
     T(vec) w = T(load_part)(w_at, whole, tail), sign = T(sign)(w);
     g = T(min)(B(clip_value), T(max)(-B(clip_value), g));
     g = T(fma)(B(add_l2), w, T(fma)(B(add_l1), sign, g));
-    w = T(fma)(-B(take_l2), w, T(fma)(-B(take_l1), sign, w));
+    w = T(fma)(-B(decay_l2), w, T(fma)(-B(decay_l1), sign, w));
     T(vec) change = g, m, s, v;
     switch (rule) {
     case BPCORE_SGD:
         if (rates.momentum == 0) break;
-        v = T(fma)(B(momentum), STATE(0), B(take) * g);
-        KEEP(0, v);
+        v = T(fma)(B(momentum), STATE(0), B(g_factor) * g);
+        SET_STATE(0, v);
         change = rates.nesterov ? T(fma)(B(momentum), v, g) : v;
         break;
-    case BPCORE_MOMENTUM: /* the rate is in what is kept */
-        v = T(fma)(-B(take), g, B(momentum) * STATE(0));
-        KEEP(0, v);
+    case BPCORE_MOMENTUM: /* the state holds the rate times the gradient */
+        v = T(fma)(-B(g_factor), g, B(momentum) * STATE(0));
+        SET_STATE(0, v);
         change = -v;
         break;
     case BPCORE_RMSPROP:
         s = DECAYED(T(fma)(B(rest2) * g, g, B(beta2) * STATE(0)));
-        KEEP(0, s);
+        SET_STATE(0, s);
         if (rates.centered) {
             m = DECAYED(T(toward)(STATE(2), g, rates.rest2));
-            KEEP(2, m);
-            s = T(at_least)(T(fma)(-m, m, s), 0); /* no variance is less */
+            SET_STATE(2, m);
+            s = T(at_least)(T(fma)(-m, m, s), 0); /* a variance is never below 0 */
         }
         change = g / (T(sqrt)(s) + B(eps));
         if (rates.momentum == 0) break;
         change = T(fma)(B(momentum), STATE(1), change);
-        KEEP(1, change);
+        SET_STATE(1, change);
         break;
     case BPCORE_ADAGRAD:
         s = T(fma)(g, g, STATE(0));
-        KEEP(0, s);
+        SET_STATE(0, s);
         change = g / (T(sqrt)(s) + B(eps));
         break;
     case BPCORE_ADAMAX:
         m = DECAYED(T(toward)(STATE(0), g, rates.rest1));
         s = T(max)(B(beta2) * STATE(1), T(abs)(g) + B(eps));
-        KEEP(0, m);
-        KEEP(1, s);
+        SET_STATE(0, m);
+        SET_STATE(1, s);
         change = m / s;
         break;
     case BPCORE_LION:
         m = STATE(0);
         change = T(sign)(T(toward)(m, g, rates.rest1));
-        KEEP(0, T(toward)(m, g, rates.rest2));
+        SET_STATE(0, T(toward)(m, g, rates.rest2));
         break;
     case BPCORE_RPROP: {
         const T(vec) turn = T(sign)(g) * T(sign)(STATE(0)), step = STATE(1);
-        const T(ivec) back = T(less)(turn, (T(vec)){0});
-        const T(ivec) on = T(less)((T(vec)){0}, turn);
-        s = T(select)(on, step * B(grow), T(select)(back, step * B(shrink), step));
+        const T(ivec) turned = T(less)(turn, (T(vec)){0});
+        const T(ivec) same = T(less)((T(vec)){0}, turn);
+        s = T(select)(same, step * B(grow), T(select)(turned, step * B(shrink), step));
         s = T(min)(B(most), T(max)(B(least), s));
-        g = T(select)(back, (T(vec)){0}, g);
-        KEEP(0, g);
-        KEEP(1, s);
+        g = T(select)(turned, (T(vec)){0}, g);
+        SET_STATE(0, g);
+        SET_STATE(1, s);
         change = T(sign)(g) * s;
         break;
     }
-    default: /* the family of Adam */
+    default: /* Adam and its variants */
         m = DECAYED(T(toward)(STATE(0), g, rates.rest1));
         s = DECAYED(T(fma)(B(rest2) * g, g, B(beta2) * STATE(1)));
-        KEEP(0, m);
-        KEEP(1, s);
+        SET_STATE(0, m);
+        SET_STATE(1, s);
         if (rule == BPCORE_AMSGRAD) {
             s = T(max)(STATE(2), s);
-            KEEP(2, s);
+            SET_STATE(2, s);
         }
-        change = rule == BPCORE_NADAM ? T(fma)(B(look), g, m) : m;
+        change = rule == BPCORE_NADAM ? T(fma)(B(lookahead), g, m) : m;
         if (rule != BPCORE_RADAM || rates.adapts)
             change = change / T(fma)(T(sqrt)(s), B(root), B(eps));
     }
@@ -132,7 +133,7 @@ BPCORE_INLINE void T(descend_other)(bpcore_rule rule, const T(rates) rates, REAL
     T(store_part)(w_at, w, whole, tail);
 }
 
-/* One rule of descent over a flat array. */
+/* A rule over a flat array. */
 #define DESCEND_ARRAY(kind)                                                           \
     BPCORE_INLINE void T(descend_##kind##_array)(                                     \
         bpcore_rule rule, const T(rates) rates, REAL *w, REAL *s, const REAL *g,      \
@@ -149,8 +150,8 @@ DESCEND_ARRAY(plain)
 DESCEND_ARRAY(other)
 #undef DESCEND_ARRAY
 
-/* One step on `rows` rows of w from the gradients at g; rows of g follow each other, of
- * w (and its state) they are w_row apart. */
+/* One step on `rows` rows of w from the gradients at g.  w_row and g_row are the
+ * strides between rows, of w and its state, and of g. */
 BPCORE_NOINLINE static void T(descend_rows)(bpcore_rule rule, const T(rates) *rates,
                                             REAL *w, REAL *s, ptrdiff_t w_row,
                                             const REAL *g, ptrdiff_t g_row,
@@ -172,7 +173,7 @@ BPCORE_NOINLINE static void T(descend_rows)(bpcore_rule rule, const T(rates) *ra
     }
 }
 
-/* w = one optimizer step from w by the stored gradient g. */
+/* One optimizer step on w from the stored gradient g. */
 static void T(descend_array)(const bpcore_optimizer *optimizer, REAL *w, REAL *state,
                              const REAL *g, ptrdiff_t size) {
     const T(rates) rates = T(make_rates)(optimizer);
@@ -181,5 +182,5 @@ static void T(descend_array)(const bpcore_optimizer *optimizer, REAL *w, REAL *s
 
 #undef B
 #undef STATE
-#undef KEEP
+#undef SET_STATE
 #undef DECAYED

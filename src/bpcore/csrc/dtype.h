@@ -1,4 +1,4 @@
-/* One dtype, from the vocabulary up; dtypes.h sets its names, this ends them. */
+/* All code of one dtype.  dtypes.h defines its macros, this file undefines them. */
 
 #include "vec.h"
 #include "elementary.h"

@@ -16,8 +16,8 @@
 #include "types.h"
 #include "worker.h"
 
-/* One row per instruction set: name, register width, rows of the register tile.  The
- * tile holds TILE_ROWS x 2 vectors of sums, two of B and one of A:
+/* Per instruction set: name, register width, rows of the register tile.  The tile uses
+ * TILE_ROWS x 2 vectors for sums, two for B and one for A:
  *     x86_64_v4, arm64   16 + 2 + 1 of 32 registers
  *     x86_64_v3, _v2     12 + 2 + 1 of 16 registers
  * (12 and 14 rows were no faster on x86_64_v4, see docs/decisions.md). */
@@ -60,8 +60,8 @@
 #define BPCORE_EACH_TILE_ROWS BPCORE_ROWS_TO_4
 #endif
 
-/* Only GCC needs telling to unroll short constant loops before it allocates
- * registers, and only GCC-like compilers to inline what is called once per shape. */
+/* GCC unrolls short constant loops before it allocates registers only with a pragma;
+ * GCC and Clang inline the tile into every shape only with an attribute. */
 #if defined(__GNUC__) && !defined(__clang__)
 #define BPCORE_UNROLL _Pragma("GCC unroll 16")
 #else
@@ -77,7 +77,7 @@
 #define BPCORE_PREFETCH(at) ((void)(at))
 #endif
 
-/* One for both dtypes, in float64 (prepare.h). */
+/* Shared by both dtypes, in float64 (prepare.h). */
 static void bpcore_prepare(bpcore_optimizer *o, double lr, int64_t t);
 
 #define REAL float

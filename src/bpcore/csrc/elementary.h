@@ -1,8 +1,9 @@
-/* exp, expm1, log, log1p, tanh, sigmoid and more of the library's own, never libm's, so that every
- * build with a fused multiply-add gives the same bits (NaN payloads aside).
+/* Elementary functions of the library's own: exp, expm1, log, log1p, tanh, sigmoid and
+ * others.  libm is never used, so that every build with a fused multiply-add gives the
+ * same bits (except NaN payloads).
  *
  * Largest errors found, in ulp, x86_64_v2 in brackets (float32: every input; float64:
- * 16 million, random and about the critical points, against 113 and 64 bit libraries):
+ * 16 million, random and near the critical points, against 113 and 64 bit libraries):
  *
  *               exp          log          log1p        tanh         sigmoid
  *     float32   0.92 (1.20)  0.84 (0.84)  0.84 (0.87)  1.75 (1.81)  1.65 (1.98)
@@ -83,7 +84,7 @@ static const double T(NORMAL_TAIL)[] = { /* error 2^-61.2 */
 
 #define EXPONENT_FIELD (2 * EXPONENT_BIAS + 1) /* all ones */
 #define MANTISSA_FIELD (((INT)1 << MANTISSA_BITS) - 1)
-/* A number so large that adding it rounds to an integer, left in the low bits. */
+/* Adding this number rounds to an integer, which is then in the low bits. */
 #define ROUNDER ((REAL)((INT)3 << (MANTISSA_BITS - 1)))
 #define POLYNOMIAL(c, x) T(polynomial)(c, (int)(sizeof(c) / sizeof(REAL)), x)
 
@@ -95,8 +96,9 @@ static inline T(vec) T(horner)(const REAL *c, int count, int step, T(vec) x) {
     return sum;
 }
 
-/* c[0] + c[1] x + c[2] x^2 + ..., even and odd powers apart where one chain would be
- * long: tanh gains 7 % with the 10 terms of float64, would lose with 5 of float32. */
+/* c[0] + c[1] x + c[2] x^2 + ..., from 8 terms on as two shorter chains, of even and
+ * odd powers: 7 % faster for the 10 terms of tanh in float64, slower for the 5 in
+ * float32. */
 static inline T(vec) T(polynomial)(const REAL *c, int count, T(vec) x) {
     if (count < 8) return T(horner)(c, count, 1, x);
     T(vec) even = T(horner)(c, (count + 1) / 2, 2, x * x);
@@ -136,8 +138,8 @@ static inline T(vec) T(exp_in_range)(T(vec) x) {
     return y * first * second;
 }
 
-/* x, and 0 for what is smaller than the least normal number: in a root or a quotient
- * that may take a processor a hundred times as long. */
+/* x, with subnormal numbers replaced by 0: in a square root or a quotient they can take
+ * a processor a hundred times as long. */
 static inline T(vec) T(flush)(T(vec) x) {
     const T(ivec) tiny = T(less)(T(abs)(x), T(broadcast)(LEAST_NORMAL));
     return T(from_bits)(~tiny & T(bits)(x));
@@ -150,7 +152,7 @@ static inline T(vec) T(exp)(T(vec) x) {
 
 /* log(u) + c = e ln(2) + log(1+f) + c, where u = 2^e (1+f), sqrt(1/2) <= 1+f < sqrt(2);
  * log(1+f) = f - (f^2/2 - s (f^2/2 + s^2 LOG(s^2))) with s = f / (2+f), in which all
- * that is rounded is small beside f. */
+ * rounded terms are small compared with f. */
 static inline T(vec) T(log_plus)(T(vec) u, T(vec) c) {
     T(vec) zero = T(broadcast)(0), infinity = T(broadcast)((REAL)INFINITY);
     T(ivec) subnormal = T(less)(u, T(broadcast)(LEAST_NORMAL));
@@ -195,13 +197,13 @@ static inline T(vec) T(expm1_in_range)(T(vec) x, int halvings) {
     return T(fma)(power, low, T(fma)(power, r_high, power - one));
 }
 
-/* e^x - 1 for x <= 0, which is -1 from far below on, and 0 for x > 0 */
+/* e^x - 1 for x <= 0 (-1 for very negative x), 0 for x > 0 */
 static inline T(vec) T(expm1)(T(vec) x) {
     return T(expm1_in_range)(T(at_most)(T(at_least)(x, -2 * TANH_IS_ONE), 0), 0);
 }
 
 /* tanh(x) = h / (1+h) = w - w (w / (1+h)) with h = (e^(2|x|) - 1) / 2, w = min(h, 1):
- * the roundings of a quotient count less once it is multiplied and subtracted. */
+ * the rounding errors of the quotient are smaller in this form. */
 static inline T(vec) T(tanh)(T(vec) x) {
     T(vec) y = T(at_most)(T(abs)(x), TANH_IS_ONE);
     T(vec) h = T(expm1_in_range)(y + y, 1);
@@ -217,9 +219,9 @@ static inline T(vec) T(sigmoid)(T(vec) x) {
     return T(fma)(-w, y / (one + y), w);
 }
 
-/* log(cosh(d)) = x/2 + x^2 LOG_COSH(x) with x = d^2 up to |d| = 1, where x + rest is d^2
- * before rounding; then (|d| - ln(2)) + log(1 + e^(-2|d|)), whose two differences are
- * exact or small. */
+/* log(cosh(d)) = x/2 + x^2 LOG_COSH(x) with x = d^2 up to |d| = 1, where x + rest is
+ * d^2 before rounding; then (|d| - ln(2)) + log(1 + e^(-2|d|)), whose two differences
+ * are exact or small. */
 static inline T(vec) T(log_cosh)(T(vec) d) {
     T(vec) y = T(abs)(d), half = T(broadcast)((REAL)0.5);
     T(vec) x = y * y, rest = T(fma)(y, y, -x);
@@ -229,9 +231,10 @@ static inline T(vec) T(log_cosh)(T(vec) d) {
     return T(select)(T(less)(y, T(broadcast)(1)), near, far);
 }
 
-/* The share of a standard normal distribution below x: 1/2 + x CENTRE(x^2) up to |x| =
- * 1, then e^(-x^2/2) TAIL(v) or what that leaves of 1, where 1 / (|x| + 4) is mapped to
- * v = -1 .. 1.  Beyond END it is less than any sum with 1 would notice. */
+/* The distribution function of the standard normal: 1/2 + x CENTRE(x^2) up to |x| = 1,
+ * then e^(-x^2/2) TAIL(v) for x < 0 and 1 minus that for x > 0, where 1 / (|x| + 4) is
+ * mapped to v = -1 .. 1.  Beyond END the tail is 0: added to 1 it would change no
+ * bit. */
 static inline T(vec) T(normal_cdf)(T(vec) x) {
     const REAL half = (REAL)0.5, end = NORMAL_TAIL_END;
     const REAL most = (REAL)1 / 5, least = 1 / (end + 4);
@@ -245,9 +248,9 @@ static inline T(vec) T(normal_cdf)(T(vec) x) {
     return T(select)(T(less)(y, T(broadcast)(1)), centre, tail);
 }
 
-/* The x below which a share of 1/2 + q of it lies, where the smaller share, 1/2 - |q|,
- * is `rest`; error at most 4e-7: q CENTRE(q^2) up to |q| = 0.425, then, mapped to u =
- * -1 .. 1, TAIL(sqrt(-log(rest))) down to rest = 2^-33. */
+/* The quantile of the standard normal for probability 1/2 + q, with rest = 1/2 - |q|;
+ * error at most 4e-7.  q CENTRE(q^2) up to |q| = 0.425, then TAIL(u), where
+ * sqrt(-log(rest)) is mapped to u = -1 .. 1, down to rest = 2^-33. */
 static const REAL T(QUANTILE_CENTRE)[] = {
     (REAL)0x1.40d932p+1,  (REAL)0x1.50006ap+1,  (REAL)0x1.70251cp+2,
     (REAL)0x1.1b73c4p+4,  (REAL)-0x1.d516d0p+5, (REAL)0x1.9f345ep+11,

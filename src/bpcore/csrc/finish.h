@@ -1,7 +1,7 @@
-/* What becomes of an element once its sum is complete: an activation, or the product
- * with an activation's derivative (csrc/descent.h has the optimizer's step). */
+/* Epilogues of a product, applied to each element once its sum is complete: an
+ * activation, or an activation's derivative (the optimizer's step is in descent.h). */
 
-/* The whole vector at p, or a part of it. */
+/* The whole vector at p, or its tail. */
 static inline T(vec) T(load_part)(const REAL *p, int whole, T(tail) tail) {
     return whole ? T(load)(p) : T(load_tail)(p, tail);
 }
@@ -12,7 +12,7 @@ static inline void T(store_part)(REAL *p, T(vec) a, int whole, T(tail) tail) {
         T(store_tail)(p, a, tail);
 }
 
-/* relu(z) = 0 if z < 0 else z; a NaN stays one. */
+/* relu(z) = 0 if z < 0 else z; NaN for NaN. */
 static inline T(vec) T(relu)(T(vec) z) { return T(max)((T(vec)){0}, z); }
 
 /* d * f'(z), from the activation a = f(z) alone. */

@@ -1,5 +1,5 @@
-/* The kernels of both dtypes, built for one instruction set: BPCORE_ISA_... (vec.h), by
- * whose flags setup.py compiles this file, once for each. */
+/* The kernels of both dtypes for one instruction set, BPCORE_ISA_... (vec.h): setup.py
+ * compiles this file once for each, with its flags. */
 
 #include "dtypes.h"
 #include "table.h"

@@ -1,9 +1,9 @@
-/* The kernels of one dtype: a layer forward, backward and updated, and all else that
- * the engine calls.
+/* The kernels of one dtype: forward pass, backward pass and update of a layer, and the
+ * other kernels that the engine calls.
  *
- * Each opens with its equation and the shapes of its arrays, and does one worker's
- * share of the work (worker.h).  It may read what the kernel before it wrote once all
- * workers have met. */
+ * Each comment gives the equation and the shapes of the arrays.  A kernel does one
+ * worker's part of the work (worker.h); it may read the results of the kernel before it
+ * after a barrier. */
 
 /* --- activations --- */
 
@@ -11,7 +11,7 @@
 static void T(activate)(const bpcore_worker *worker, void *out, const void *z,
                         ptrdiff_t n, ptrdiff_t n_out, bpcore_activation f) {
     ptrdiff_t first, end;
-    bpcore_share(worker, n, 1, &first, &end);
+    bpcore_worker_range(worker, n, 1, &first, &end);
     T(activate_rows)(f, (REAL *)out + first * n_out, (const REAL *)z + first * n_out,
                      end - first, n_out);
 }
@@ -22,7 +22,7 @@ static void T(activate)(const bpcore_worker *worker, void *out, const void *z,
 static void T(times_derivative)(const bpcore_worker *worker, void *delta, const void *a,
                                 ptrdiff_t n, ptrdiff_t n_out, bpcore_activation f) {
     ptrdiff_t first, end;
-    bpcore_share(worker, n, 1, &first, &end);
+    bpcore_worker_range(worker, n, 1, &first, &end);
     T(times_derivative_rows)(f, (REAL *)delta + first * n_out,
                              (const REAL *)a + first * n_out, end - first, n_out);
 }
@@ -31,7 +31,7 @@ static void T(times_derivative)(const bpcore_worker *worker, void *delta, const 
 
 /* z = a @ W + b,  out = f(z)     a (n, n_in)  W (n_in, n_out)  out, z (n, n_out)
  *
- * b (n_out,) may be NULL for zeros, z may be NULL where it need not be kept. */
+ * b (n_out,) may be NULL for zeros; z may be NULL if it is not stored. */
 static void T(forward)(const bpcore_worker *worker, void *out, void *z, const void *a,
                        const void *W, const void *b, ptrdiff_t n, ptrdiff_t n_in,
                        ptrdiff_t n_out, bpcore_activation f) {
@@ -40,26 +40,26 @@ static void T(forward)(const bpcore_worker *worker, void *out, void *z, const vo
     p.finish = f == BPCORE_RELU && !z ? BPCORE_STORE_RELU : BPCORE_STORE;
     T(multiply)(worker, &p);
     if (z || (f != BPCORE_RELU && f != BPCORE_IDENTITY)) {
-        bpcore_meet(worker);
+        bpcore_barrier_wait(worker);
         T(activate)(worker, out, p.C, n, n_out, f);
     }
 }
 
-/* `propagate` of one row */
+/* `propagate` for a mini-batch of one row */
 static void T(propagate_alone)(const bpcore_worker *worker, REAL *out,
                                const REAL *delta, const REAL *W, const REAL *a,
                                ptrdiff_t n_in, ptrdiff_t n_out, bpcore_activation f) {
     ptrdiff_t first, end;
-    bpcore_share(worker, n_in, 64, &first, &end);
+    bpcore_worker_range(worker, n_in, 64, &first, &end);
     T(propagate_one_row)(out, delta, W, first, end, n_out);
-    if (f != BPCORE_IDENTITY) /* which has no a */
+    if (f != BPCORE_IDENTITY) /* identity reads no a */
         T(times_derivative_rows)(f, out + first, a + first, 1, end - first);
 }
 
 /* out = (delta @ W.T) * f'(z)    delta (n, n_out)  W (n_in, n_out)  out (n, n_in)
  *
- * f'(z) is written in terms of a = f(z), (n, n_in), or a = z for gelu, gelu_tanh and
- * silu; identity reads none of it. */
+ * f'(z) is computed from a = f(z), (n, n_in), for gelu, gelu_tanh and silu from a = z;
+ * for identity a is not read. */
 static void T(propagate)(const bpcore_worker *worker, void *out, const void *delta,
                          const void *W, const void *a, ptrdiff_t n, ptrdiff_t n_in,
                          ptrdiff_t n_out, bpcore_activation f) {
@@ -67,7 +67,7 @@ static void T(propagate)(const bpcore_worker *worker, void *out, const void *del
         T(propagate_alone)(worker, out, delta, W, a, n_in, n_out, f);
         return;
     }
-    bpcore_product p = bpcore_back(delta, W, n, n_in, n_out);
+    bpcore_product p = bpcore_delta_product(delta, W, n, n_in, n_out);
     p.C = out, p.a = a;
     p.finish = f == BPCORE_RELU      ? BPCORE_TIMES_RELU_DERIVATIVE
                : f == BPCORE_SIGMOID ? BPCORE_TIMES_SIGMOID_DERIVATIVE
@@ -75,7 +75,7 @@ static void T(propagate)(const bpcore_worker *worker, void *out, const void *del
                                      : BPCORE_STORE;
     T(multiply)(worker, &p);
     if (p.finish == BPCORE_STORE && f != BPCORE_IDENTITY) {
-        bpcore_meet(worker);
+        bpcore_barrier_wait(worker);
         T(times_derivative)(worker, out, a, n, n_in, f);
     }
 }
@@ -95,38 +95,41 @@ static void T(gradient)(const bpcore_worker *worker, void *dW, void *db, const v
     }
 }
 
-/* W, b = one optimizer step by dW = a.T @ delta, db = delta.sum(0), in place
+/* One optimizer step on W and b, by dW = a.T @ delta and db = delta.sum(0), in place
  *
- * dW and db are never stored: each tile is applied while it is in registers, or in the
- * nearest cache.  b may be NULL.
+ * dW and db are never stored: each tile is applied while it is in registers or in the
+ * first-level cache.  b may be NULL.
  * a (n, n_in)  delta (n, n_out)  W (n_in, n_out)  b (n_out,) */
 static void T(update)(const bpcore_worker *worker, void *W, void *b, void *state_W,
                       void *state_b, const void *a, const void *delta, ptrdiff_t n,
-                      ptrdiff_t n_in, ptrdiff_t n_out, const bpcore_optimizer *of_W,
-                      const bpcore_optimizer *of_b) {
+                      ptrdiff_t n_in, ptrdiff_t n_out,
+                      const bpcore_optimizer *optimizer_W,
+                      const bpcore_optimizer *optimizer_b) {
     const REAL one = 1;
-    if (!state_W) state_W = W, state_b = b; /* none is kept, any address will do */
+    if (!state_W) state_W = W, state_b = b; /* no state: a valid address, never read */
     if (n == 1) {
-        T(descend_rank_one)(worker, of_W, W, state_W, a, delta, n_in, n_out);
-        if (b) T(descend_rank_one)(worker, of_b, b, state_b, &one, delta, 1, n_out);
+        T(descend_rank_one)(worker, optimizer_W, W, state_W, a, delta, n_in, n_out);
+        if (b)
+            T(descend_rank_one)(worker, optimizer_b, b, state_b, &one, delta, 1, n_out);
         return;
     }
     bpcore_product p = bpcore_weight_gradient(a, delta, n, n_in, n_out);
-    p.finish = BPCORE_DESCEND, p.optimizer = of_W, p.C = W, p.state = state_W;
+    p.finish = BPCORE_DESCEND, p.optimizer = optimizer_W, p.C = W, p.state = state_W;
     T(multiply)(worker, &p);
     if (b) {
         p = bpcore_bias_gradient(&one, delta, n, n_out);
-        p.finish = BPCORE_DESCEND, p.optimizer = of_b, p.C = b, p.state = state_b;
+        p.finish = BPCORE_DESCEND, p.optimizer = optimizer_b;
+        p.C = b, p.state = state_b;
         T(multiply)(worker, &p);
     }
 }
 
-/* The most bytes of room that a product of a layer takes on n rows: no more than `room`
- * tells, of so many rows or more (a test's question). */
+/* Largest scratch memory of the products of a layer on n rows, in bytes.  For tests: at
+ * most `room` of n or more rows. */
 static ptrdiff_t T(taken)(ptrdiff_t n, ptrdiff_t n_in, ptrdiff_t n_out) {
     bpcore_product products[] = {
         bpcore_affine(NULL, NULL, n, n_in, n_out),
-        bpcore_back(NULL, NULL, n, n_in, n_out),
+        bpcore_delta_product(NULL, NULL, n, n_in, n_out),
         bpcore_weight_gradient(NULL, NULL, n, n_in, n_out),
         bpcore_bias_gradient(NULL, NULL, n, n_out),
         bpcore_weight_gradient(NULL, NULL, n, n_in, n_out),
@@ -141,13 +144,13 @@ static ptrdiff_t T(taken)(ptrdiff_t n, ptrdiff_t n_in, ptrdiff_t n_out) {
     return most;
 }
 
-/* --- steps by a stored gradient, and on weights --- */
+/* --- steps from stored gradients, and limits of weights --- */
 
-/* w = one optimizer step from w by the stored gradient g     all (size,) */
+/* One optimizer step on w from the stored gradient g     both (size,) */
 static void T(descend)(const bpcore_worker *worker, void *w, void *state, const void *g,
                        ptrdiff_t size, const bpcore_optimizer *optimizer) {
     ptrdiff_t first, end;
-    bpcore_share(worker, size, 64, &first, &end);
+    bpcore_worker_range(worker, size, 64, &first, &end);
     if (!state) state = w; /* as in `update` */
     T(descend_array)(optimizer, (REAL *)w + first, (REAL *)state + first,
                      (const REAL *)g + first, end - first);
@@ -157,7 +160,7 @@ static void T(descend)(const bpcore_worker *worker, void *w, void *state, const 
 static void T(limit_norms)(const bpcore_worker *worker, void *W, double most,
                            ptrdiff_t n_in, ptrdiff_t n_out) {
     ptrdiff_t first, end;
-    bpcore_share(worker, n_out, 16, &first, &end);
+    bpcore_worker_range(worker, n_out, 16, &first, &end);
     T(limit_norms_columns)(W, (REAL)most, n_in, n_out, first, end);
 }
 
@@ -165,7 +168,7 @@ static void T(limit_norms)(const bpcore_worker *worker, void *W, double most,
 static void T(add)(const bpcore_worker *worker, void *total, const void *g,
                    ptrdiff_t size) {
     ptrdiff_t first, end;
-    bpcore_share(worker, size, 64, &first, &end);
+    bpcore_worker_range(worker, size, 64, &first, &end);
     T(add_array)((REAL *)total + first, (const REAL *)g + first, end - first);
 }
 
@@ -173,53 +176,53 @@ static void T(add)(const bpcore_worker *worker, void *total, const void *g,
 static void T(scale)(const bpcore_worker *worker, void *g, double factor,
                      ptrdiff_t size) {
     ptrdiff_t first, end;
-    bpcore_share(worker, size, 64, &first, &end);
+    bpcore_worker_range(worker, size, 64, &first, &end);
     T(scale_array)((REAL *)g + first, factor, end - first);
 }
 
-/* blocks[i] = sum of (scale g[j])^2 over j = i SQUARES .. (i + 1) SQUARES; returns the
- * sum of all blocks, once all workers have met. */
+/* blocks[i] = sum of (scale g[j])^2 over j = i SQUARES .. (i + 1) SQUARES; after a
+ * barrier, returns the sum of all blocks. */
 static double T(sum_of_blocks)(const bpcore_worker *worker, double *blocks,
                                const REAL *g, double scale, ptrdiff_t size) {
     const ptrdiff_t count = (size + BPCORE_SQUARES - 1) / BPCORE_SQUARES;
     ptrdiff_t first, end;
     double total = 0;
-    bpcore_share(worker, count, 1, &first, &end);
+    bpcore_worker_range(worker, count, 1, &first, &end);
     for (ptrdiff_t i = first; i < end; i++)
         blocks[i] = T(sum_of_squares)(
             g + i * BPCORE_SQUARES, (REAL)scale,
-            bpcore_least(BPCORE_SQUARES, size - i * BPCORE_SQUARES));
-    bpcore_meet(worker);
+            bpcore_min(BPCORE_SQUARES, size - i * BPCORE_SQUARES));
+    bpcore_barrier_wait(worker);
     for (ptrdiff_t i = 0; i < count; i++) total += blocks[i];
     return total;
 }
 
-/* blocks[i] = max |g[j]| over the same j; returns the largest of all. */
+/* blocks[i] = max |g[j]| over the same j; after a barrier, returns their maximum. */
 static double T(largest_of_blocks)(const bpcore_worker *worker, double *blocks,
                                    const REAL *g, ptrdiff_t size) {
     const ptrdiff_t count = (size + BPCORE_SQUARES - 1) / BPCORE_SQUARES;
     ptrdiff_t first, end;
     double most = 0;
-    bpcore_share(worker, count, 1, &first, &end);
+    bpcore_worker_range(worker, count, 1, &first, &end);
     for (ptrdiff_t i = first; i < end; i++)
         blocks[i] = T(largest)(g + i * BPCORE_SQUARES,
-                               bpcore_least(BPCORE_SQUARES, size - i * BPCORE_SQUARES));
-    bpcore_meet(worker);
+                               bpcore_min(BPCORE_SQUARES, size - i * BPCORE_SQUARES));
+    bpcore_barrier_wait(worker);
     for (ptrdiff_t i = 0; i < count; i++) most = blocks[i] > most ? blocks[i] : most;
     return most;
 }
 
-/* ||g||, in double     g (size,)  blocks: a place for every SQUARES elements
+/* ||g||, in double     g (size,)  blocks: one element per SQUARES elements of g
  *
- * All workers have to meet before g or `blocks` changes. */
+ * A barrier must follow before g or `blocks` changes. */
 static double T(norm)(const bpcore_worker *worker, double *blocks, const void *g,
                       ptrdiff_t size) {
     double total = T(sum_of_blocks)(worker, blocks, g, 1, size);
     if (bpcore_squares_fit(total, sizeof(REAL))) return sqrt(total);
-    bpcore_meet(worker);
+    bpcore_barrier_wait(worker);
     const double largest = T(largest_of_blocks)(worker, blocks, g, size);
     const int e = bpcore_exponent(largest, sizeof(REAL));
-    bpcore_meet(worker);
+    bpcore_barrier_wait(worker);
     total = T(sum_of_blocks)(worker, blocks, g, ldexp(1, -e), size);
     return ldexp(sqrt(total), e);
 }
@@ -228,14 +231,14 @@ static double T(norm)(const bpcore_worker *worker, double *blocks, const void *g
 
 /* E[i] = w[i] E(z[i], y[i]),  delta[i] = scale w[i] dE(z[i], y[i])/dz[i]
  *
- * z, delta (n, n_out)  E (n,)  scale = 1 / n for a mean over rows.  The
- * cross-entropies, the divergence and poisson_of_log take the values before their
- * softmax, sigmoid or exp for z, the others activations. */
+ * z, delta (n, n_out)  E (n,)  scale = 1 / n for a mean over rows.  For the
+ * cross-entropies, kl_divergence and poisson_of_log, z are the values before softmax,
+ * sigmoid or exp; for the others z are the outputs a. */
 static void T(loss)(const bpcore_worker *worker, double *E, void *delta, const void *z,
                     const bpcore_targets *targets, double scale, ptrdiff_t n,
                     ptrdiff_t n_out, bpcore_loss kind, double setting) {
     ptrdiff_t first, end;
-    bpcore_share(worker, n, 1, &first, &end);
+    bpcore_worker_range(worker, n, 1, &first, &end);
     T(loss_rows)(kind, setting, E, delta, z, targets, scale, first, end, n_out);
 }
 
@@ -243,15 +246,16 @@ static void T(loss)(const bpcore_worker *worker, double *E, void *delta, const v
 
 /* hat = (u - mean) / sqrt(variance + EPS),  y = gain hat + shift
  *
- * hat (n, n_out) holds u before; y is another array.  inverse is 1 / sqrt(...) of each
- * column (n_out,), for layer norm of each row (n,).  moments (2, n_out) takes mean and
- * variance of batch norm. */
+ * hat (n, n_out) contains u on entry; y is another array.  inverse is 1 / sqrt(...) of
+ * each column (n_out,), for layer norm of each row (n,).  Batch norm stores mean and
+ * variance in moments (2, n_out). */
 static void T(normalise)(const bpcore_worker *worker, void *y, void *hat, void *inverse,
                          void *moments, const void *gain, const void *shift,
                          ptrdiff_t n, ptrdiff_t n_out, bpcore_normalisation kind) {
     REAL *const mean = moments;
     ptrdiff_t first, end;
-    bpcore_share(worker, kind == BPCORE_BATCH_NORM ? n_out : n, 16, &first, &end);
+    bpcore_worker_range(worker, kind == BPCORE_BATCH_NORM ? n_out : n, 16, &first,
+                        &end);
     if (kind == BPCORE_BATCH_NORM)
         T(batch_normalise)(y, hat, inverse, mean, mean + n_out, gain, shift,
                            (REAL)BPCORE_EPS, n, n_out, first, end);
@@ -266,64 +270,65 @@ static void T(normalise_back)(const bpcore_worker *worker, void *delta, void *dg
                               const void *gain, ptrdiff_t n, ptrdiff_t n_out,
                               bpcore_normalisation kind) {
     ptrdiff_t first, end;
-    bpcore_share(worker, n_out, 16, &first, &end);
+    bpcore_worker_range(worker, n_out, 16, &first, &end);
     if (kind == BPCORE_BATCH_NORM) {
         T(batch_normalise_back)(delta, dgain, dshift, hat, inverse, gain, n, n_out,
                                 first, end);
         return;
     }
     T(layer_normalise_sums)(dgain, dshift, delta, hat, n, n_out, first, end);
-    bpcore_meet(worker);
-    bpcore_share(worker, n, 16, &first, &end);
+    bpcore_barrier_wait(worker);
+    bpcore_worker_range(worker, n, 16, &first, &end);
     T(layer_normalise_back)(delta, hat, inverse, gain, n_out, first, end);
 }
 
-/* running = running + RUNNING_SHARE (moments - running)     both (2, n_out)
+/* running = running + RUNNING_MOMENTUM (moments - running)     both (2, n_out)
  *
- * The variance followed is that of n - 1 degrees of freedom. */
+ * The variance is first made unbiased: times n / (n - 1). */
 static void T(follow)(const bpcore_worker *worker, void *running, const void *moments,
                       ptrdiff_t n, ptrdiff_t n_out) {
     const double unbiased = n > 1 ? (double)n / (double)(n - 1) : 1;
-    const REAL share = (REAL)BPCORE_RUNNING_SHARE, *const mean = moments;
+    const REAL momentum = (REAL)BPCORE_RUNNING_MOMENTUM, *const mean = moments;
     REAL *const means = running;
     ptrdiff_t first, end;
-    bpcore_share(worker, n_out, 16, &first, &end);
-    T(follow_columns)(means, mean, 1, share, first, end);
-    T(follow_columns)(means + n_out, mean + n_out, (REAL)unbiased, share, first, end);
+    bpcore_worker_range(worker, n_out, 16, &first, &end);
+    T(follow_columns)(means, mean, 1, momentum, first, end);
+    T(follow_columns)(means + n_out, mean + n_out, (REAL)unbiased, momentum, first,
+                      end);
 }
 
 /* W_folded = W s,  b_folded = shift - mean s,  s = gain / sqrt(variance + EPS)
  *
- * W (n_in, n_out)  running (2, n_out) holds mean and variance */
+ * W (n_in, n_out)  running (2, n_out): mean and variance */
 static void T(fold)(const bpcore_worker *worker, void *W_folded, void *b_folded,
                     const void *W, const void *shift, const void *gain,
                     const void *running, ptrdiff_t n_in, ptrdiff_t n_out) {
     const REAL *const mean = running;
     ptrdiff_t first, end;
-    bpcore_share(worker, n_out, 16, &first, &end);
+    bpcore_worker_range(worker, n_out, 16, &first, &end);
     T(fold_columns)(W_folded, b_folded, W, shift, gain, mean, mean + n_out,
                     (REAL)BPCORE_EPS, n_in, n_out, first, end);
 }
 
 /* --- noise --- */
 
-/* out = x / (1 - p), or 0 with probability p     out, x (n, width), may be one */
+/* out = x / (1 - p), or 0 with probability p     out, x (n, width), may be the same */
 static void T(drop)(const bpcore_worker *worker, void *out, const void *x, uint64_t key,
                     double p, ptrdiff_t n, ptrdiff_t width) {
     ptrdiff_t first, end;
-    bpcore_share(worker, n, 1, &first, &end);
+    bpcore_worker_range(worker, n, 1, &first, &end);
     T(drop_rows)(out, x, key, p, width, first, end);
 }
 
-/* out = x + size N(0, 1)     out, x (n, width), may be one */
+/* out = x + size N(0, 1)     out, x (n, width), may be the same */
 static void T(add_noise)(const bpcore_worker *worker, void *out, const void *x,
                          uint64_t key, double size, ptrdiff_t n, ptrdiff_t width) {
     ptrdiff_t first, end;
-    bpcore_share(worker, n, 1, &first, &end);
+    bpcore_worker_range(worker, n, 1, &first, &end);
     T(add_noise_rows)(out, x, key, size, width, first, end);
 }
 
-/* --- the table of them --- */
+/* --- the table of kernels --- */
 
 static const bpcore_table T(table) = {
     .itemsize = sizeof(REAL),

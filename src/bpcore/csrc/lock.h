@@ -1,5 +1,6 @@
-/* A lock that is refused, not waited for: it holds its owner thread and how often that
- * has entered.  Entering is one compare-and-swap, with and without Python's GIL. */
+/* Non-blocking reentrant lock: its owner thread and how often that has entered.
+ * Entering fails instead of waiting, and is one compare-and-swap, so that it needs no
+ * GIL. */
 
 #ifndef BPCORE_LOCK_H
 #define BPCORE_LOCK_H
@@ -11,8 +12,8 @@
 #endif
 
 typedef struct {
-    uintptr_t owner; /* its thread's number, 0 while it is free */
-    int depth;       /* read and written by the owner only */
+    uintptr_t owner; /* number of the owner thread, 0 if the lock is free */
+    int depth;       /* entries so far; read and written by the owner only */
 } bpcore_lock;
 
 #if defined(_MSC_VER)
@@ -31,8 +32,8 @@ static inline uintptr_t bpcore_owner(bpcore_lock *lock) {
     return __atomic_load_n(&lock->owner, __ATOMIC_RELAXED);
 }
 static inline int bpcore_acquire(bpcore_lock *lock, uintptr_t thread) {
-    uintptr_t nobody = 0;
-    return __atomic_compare_exchange_n(&lock->owner, &nobody, thread, 0,
+    uintptr_t unowned = 0;
+    return __atomic_compare_exchange_n(&lock->owner, &unowned, thread, 0,
                                        __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 static inline void bpcore_release(bpcore_lock *lock) {
@@ -40,8 +41,8 @@ static inline void bpcore_release(bpcore_lock *lock) {
 }
 #endif
 
-/* Whether the thread has entered: it may, again and again, until it has left as often;
- * any other may not. */
+/* Enters, and returns 1; returns 0 if another thread is the owner.  The owner may enter
+ * again; the lock is free once it has left as often as it entered. */
 static inline int bpcore_enter(bpcore_lock *lock, uintptr_t thread) {
     if (bpcore_owner(lock) != thread && !bpcore_acquire(lock, thread)) return 0;
     lock->depth++;

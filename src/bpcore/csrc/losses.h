@@ -1,12 +1,13 @@
-/* One sample's loss and its output delta, already times `scale` (the sample's share
- * of the mini-batch mean).  z or a, y and delta are rows of n; delta may be neither. */
+/* One sample's loss and its output delta, already times `scale` (1 / n for the mean
+ * over a mini-batch).  x, y and delta are rows of n elements; delta shares no memory
+ * with x and y. */
 
 TERM(squared_difference, (x - y) * (x - y))
 TERM(difference_times_c, (x - y) * c)
 /* y (c - x), and 0 for y = 0 even where c - x is infinite */
-TERM(cross_entropy_of, T(select)(T(equal)(y, (T(vec)){0}), y, y * (c - x)))
+TERM(cross_entropy_term, T(select)(T(equal)(y, (T(vec)){0}), y, y * (c - x)))
 /* max(x, 0) - x y + log(1 + e^-|x|), and its limit where x is infinite */
-static inline T(vec) T(binary_cross_entropy_of)(T(vec) x, T(vec) y, T(vec) c) {
+static inline T(vec) T(binary_cross_entropy_term)(T(vec) x, T(vec) y, T(vec) c) {
     const T(vec) infinity = T(broadcast)((REAL)INFINITY);
     const T(vec) finite = T(at_most)(T(at_least)(x, -LARGEST), LARGEST);
     const T(vec) linear = T(relu)(finite) - finite * y;
@@ -19,7 +20,8 @@ TERM(exp_times_c, T(exp)(x) * c)
 TERM(x_minus_y_times_c, x - y * c)
 TERM(y_log_y, T(select)(T(equal)(y, (T(vec)){0}), y, y * T(log)(y)))
 
-/* Of one output each; c is the loss's own setting. */
+/* Losses that are means over outputs: value and derivative of one output; c is the
+ * loss's setting. */
 #define EACH_SIMPLE_LOSS(X)                                                            \
     X(MEAN_ABSOLUTE_ERROR, absolute_error, T(abs)(x - y), T(sign)(x - y))               \
     X(HUBER, huber,                                                                     \
@@ -41,22 +43,22 @@ TERM(y_log_y, T(select)(T(equal)(y, (T(vec)){0}), y, y * T(log)(y)))
 EACH_SIMPLE_LOSS(TERMS)
 #undef TERMS
 
-/* factor * sum (x - y)^2, in double where the squares are no normal numbers: those of
- * (x - y) / 2^e are summed then.  `room` takes x - y. */
-static double T(times_squares)(REAL *room, const REAL *x, const REAL *y, REAL factor,
+/* factor * sum (x - y)^2, also where the squares overflow or underflow: then those of
+ * (x - y) / 2^e are summed.  `scratch` receives x - y. */
+static double T(times_squares)(REAL *scratch, const REAL *x, const REAL *y, REAL factor,
                                ptrdiff_t n) {
     REAL sum = T(row_sum)(T(squared_difference), x, y, 0, n);
     if (bpcore_squares_fit(sum, sizeof(REAL))) return factor * sum;
-    T(combine)(T(x_minus_y), room, x, y, 0, n);
-    const int e = bpcore_exponent(T(largest)(room, n), sizeof(REAL));
-    sum = (REAL)T(sum_of_squares)(room, (REAL)ldexp(1, -e), n);
+    T(combine)(T(x_minus_y), scratch, x, y, 0, n);
+    const int e = bpcore_exponent(T(largest)(scratch, n), sizeof(REAL));
+    sum = (REAL)T(sum_of_squares)(scratch, (REAL)ldexp(1, -e), n);
     return ldexp(factor * sum, 2 * e);
 }
 
 /* E = mean e(x, y, c)              delta = e'(x, y, c) / n
  *
- * Losses that are d^2 / 2 near 0 are computed as that where it vanishes: of all d with
- * |d| <= c, log_cosh of any. */
+ * huber with all |d| <= c, and log_cosh near 0, are d^2 / 2 with d = x - y: computed so
+ * where E is tiny and its terms may underflow. */
 #define SIMPLE(KIND, name, value, derivative)                                          \
     static double T(name##_row)(REAL *delta, const REAL *x, const REAL *y, REAL c,      \
                                 REAL scale, ptrdiff_t n) {                              \
@@ -83,15 +85,15 @@ static double T(squared_error_row)(REAL *delta, const REAL *a, const REAL *y,
     return E;
 }
 
-static REAL T(log_of)(REAL x) { return T(first_lane)(T(log)(T(broadcast)(x))); }
+static REAL T(scalar_log)(REAL x) { return T(first_lane)(T(log)(T(broadcast)(x))); }
 
 /* E = -sum y log softmax(z)        delta = softmax(z) * sum y - y */
 static REAL T(cross_entropy_row)(REAL *delta, const REAL *z, const REAL *y, REAL scale,
                                  ptrdiff_t n) {
     T(combine)(T(x_below_c), delta, z, z, T(row_max)(z, n), n);
     const REAL sum = T(row_sum)(T(exp_of_x), delta, delta, 0, n);
-    const REAL loss = T(row_sum)(T(cross_entropy_of), delta, y, T(log_of)(sum), n);
-    const REAL total = T(row_sum)(T(x_of), y, y, 0, n);
+    const REAL loss = T(row_sum)(T(cross_entropy_term), delta, y, T(scalar_log)(sum), n);
+    const REAL total = T(row_sum)(T(x_alone), y, y, 0, n);
     T(map)(T(exp), delta, delta, n);
     T(combine)(T(x_times_c), delta, delta, delta, total / sum, n);
     T(combine)(T(difference_times_c), delta, delta, y, scale, n);
@@ -100,8 +102,8 @@ static REAL T(cross_entropy_row)(REAL *delta, const REAL *z, const REAL *y, REAL
 
 /* The same for y = 1 at `label` and 0 elsewhere, bit for bit.
  *
- * The caller's labels are used in place, and may have changed since they were checked:
- * that gives a loss of NaN, and must not read or write elsewhere. */
+ * The caller's labels are used in place and may have changed since they were checked: a
+ * label out of range gives the loss NaN, and no access outside the arrays. */
 static REAL T(cross_entropy_label_row)(REAL *delta, const REAL *z, int64_t label,
                                        REAL scale, ptrdiff_t n) {
     if (label < 0 || label >= n) return (REAL)NAN;
@@ -109,23 +111,23 @@ static REAL T(cross_entropy_label_row)(REAL *delta, const REAL *z, int64_t label
     if (n <= T(LANES)) {
         const T(tail) tail = T(make_tail)(n);
         const T(vec) e = T(narrow_exp)(z, tail, &highest, &sum);
-        const T(vec) a = e * T(broadcast)(1 / sum), share = T(broadcast)(scale);
-        const T(vec) d = T(select)(T(only)(label), (a - 1) * share, a * share);
+        const T(vec) a = e * T(broadcast)(1 / sum), scales = T(broadcast)(scale);
+        const T(vec) d = T(select)(T(lane_mask)(label), (a - 1) * scales, a * scales);
         T(store_tail)(delta, d, tail);
     } else {
         highest = T(row_max)(z, n);
         T(combine)(T(exp_of_x_below_c), delta, z, z, highest, n);
-        sum = T(row_sum)(T(x_of), delta, delta, 0, n);
+        sum = T(row_sum)(T(x_alone), delta, delta, 0, n);
         const REAL at_label = (delta[label] * (1 / sum) - 1) * scale;
         T(combine)(T(x_times_c), delta, delta, delta, 1 / sum, n);
         T(combine)(T(x_times_c), delta, delta, delta, scale, n);
         delta[label] = at_label;
     }
-    return T(log_of)(sum) - (z[label] == highest ? 0 : z[label] - highest);
+    return T(scalar_log)(sum) - (z[label] == highest ? 0 : z[label] - highest);
 }
 
-/* The cross-entropy with targets (1 - smoothing) y + smoothing / n.  `y` may be NULL:
- * then it is 1 at `label`. */
+/* The cross-entropy with targets (1 - smoothing) y + smoothing / n.  If `y` is NULL, it
+ * is 1 at `label` and 0 elsewhere. */
 static REAL T(smoothed_cross_entropy_row)(REAL *delta, const REAL *z, const REAL *y,
                                           int64_t label, REAL smoothing, REAL scale,
                                           ptrdiff_t n) {
@@ -133,11 +135,11 @@ static REAL T(smoothed_cross_entropy_row)(REAL *delta, const REAL *z, const REAL
     const REAL rest = 1 - smoothing, each = smoothing / (REAL)n;
     T(combine)(T(x_below_c), delta, z, z, T(row_max)(z, n), n);
     const REAL sum = T(row_sum)(T(exp_of_x), delta, delta, 0, n);
-    const REAL log_sum = T(log_of)(sum);
-    const REAL all = (REAL)n * log_sum - T(row_sum)(T(x_of), delta, delta, 0, n);
-    const REAL own = y ? T(row_sum)(T(cross_entropy_of), delta, y, log_sum, n)
+    const REAL log_sum = T(scalar_log)(sum);
+    const REAL all = (REAL)n * log_sum - T(row_sum)(T(x_alone), delta, delta, 0, n);
+    const REAL own = y ? T(row_sum)(T(cross_entropy_term), delta, y, log_sum, n)
                        : log_sum - delta[label];
-    const REAL total = y ? rest * T(row_sum)(T(x_of), y, y, 0, n) + smoothing : 1;
+    const REAL total = y ? rest * T(row_sum)(T(x_alone), y, y, 0, n) + smoothing : 1;
     T(combine)(T(exp_times_c), delta, delta, delta, total / sum, n);
     T(combine)(T(x_minus_c), delta, delta, delta, each, n);
     if (y)
@@ -148,8 +150,8 @@ static REAL T(smoothed_cross_entropy_row)(REAL *delta, const REAL *z, const REAL
     return rest * own + each * all;
 }
 
-/* The same for up to LANES rows no wider than that; label[i] and E[i] are those of row
- * i. */
+/* `cross_entropy_label_row` for up to LANES rows of width up to LANES; label[i] and
+ * E[i] belong to row i. */
 static void T(cross_entropy_label_columns)(REAL *E, REAL *delta, const REAL *z,
                                            const int64_t *label, REAL scale,
                                            ptrdiff_t rows, ptrdiff_t width) {
@@ -162,11 +164,11 @@ static void T(cross_entropy_label_columns)(REAL *E, REAL *delta, const REAL *z,
     }
     T(load_columns)(col, z, rows, width);
     const T(vec) sum = T(exp_of_columns)(col, &highest, width);
-    const T(vec) share = T(broadcast)(scale);
+    const T(vec) scales = T(broadcast)(scale);
     for (int j = 0; j < width; j++) {
         const T(vec) a = col[j] * (1 / sum);
         const T(ivec) right = T(equal)(T(load)(labels), T(broadcast)((REAL)j));
-        col[j] = T(select)(right, (a - 1) * share, a * share);
+        col[j] = T(select)(right, (a - 1) * scales, a * scales);
     }
     T(store_columns)(delta, col, rows, width);
     T(store)(E, T(log)(sum) - T(below)(T(load)(z_at_label), highest));
@@ -175,12 +177,13 @@ static void T(cross_entropy_label_columns)(REAL *E, REAL *delta, const REAL *z,
 /* E = sum max(z, 0) - z y + log(1 + exp(-|z|))      delta = sigmoid(z) - y */
 static REAL T(binary_cross_entropy_row)(REAL *delta, const REAL *z, const REAL *y,
                                         REAL scale, ptrdiff_t n) {
-    const REAL loss = T(row_sum)(T(binary_cross_entropy_of), z, y, 0, n);
+    const REAL loss = T(row_sum)(T(binary_cross_entropy_term), z, y, 0, n);
     T(combine)(T(sigmoid_difference_times_c), delta, z, y, scale, n);
     return loss;
 }
-/* One row of any loss: targets in y, or (cross-entropy only, y NULL) in `label`.
- * `setting` is the loss's own: see bpcore/losses. */
+
+/* One row of any loss.  The target is y, or for cross-entropy with y NULL `label`;
+ * `setting` is the loss's setting (bpcore/losses). */
 static double T(loss_row)(bpcore_loss kind, REAL setting, REAL *delta, const REAL *z,
                           const REAL *y, int64_t label, REAL scale, ptrdiff_t n) {
     switch (kind) {
@@ -207,33 +210,33 @@ static double T(loss_row)(bpcore_loss kind, REAL setting, REAL *delta, const REA
 }
 #undef EACH_SIMPLE_LOSS
 
-/* E = sum w[j] e(z[j], y[j]) and delta[j] = share w[j] de/dz[j], of the losses in which
- * every output has a part e of its own, which their E is the sum or the mean of. */
-static double T(loss_of_weighted_outputs)(bpcore_loss kind, REAL setting, REAL *delta,
-                                          const REAL *z, const REAL *y, const double *w,
-                                          double share, ptrdiff_t n) {
+/* E = sum w[j] e(z[j], y[j]) and delta[j] = scale w[j] de/dz[j], with a weight per
+ * output, for the losses that are sums or means of a term e of each output. */
+static double T(weighted_outputs_row)(bpcore_loss kind, REAL setting, REAL *delta,
+                                      const REAL *z, const REAL *y, const double *w,
+                                      double scale, ptrdiff_t n) {
     const int sums = kind == BPCORE_BINARY_CROSS_ENTROPY || kind == BPCORE_SQUARED_ERROR;
-    const double parts = sums ? 1 : (double)n;
+    const double divisor = sums ? 1 : (double)n;
     double E = 0;
     for (ptrdiff_t j = 0; j < n; j++) {
         delta[j] = 0;
         if (w[j] == 0) continue; /* its loss may be infinite */
-        E += w[j] / parts * T(loss_row)(kind, setting, delta + j, z + j, y + j, 0,
-                                        (REAL)(share * w[j] / parts), 1);
+        E += w[j] / divisor * T(loss_row)(kind, setting, delta + j, z + j, y + j, 0,
+                                        (REAL)(scale * w[j] / divisor), 1);
     }
     return E;
 }
 
 /* E[i] = E(z[i], label) and delta[i] = scale dE/dz[i] by the plain cross-entropy, rows
  * first .. end of a mini-batch, the label of row i at order[i] where there is an order.
- * Narrow rows are turned into columns, if there is more than one. */
+ * Rows of up to LANES elements are transposed, if there is more than one. */
 static void T(cross_entropy_label_rows)(double *E, REAL *delta, const REAL *z,
                                         const int64_t *labels, const int64_t *order,
                                         REAL scale, ptrdiff_t first, ptrdiff_t end,
                                         ptrdiff_t width) {
     ptrdiff_t i = first;
     for (; width <= T(LANES) && end - i > 1; i += T(LANES)) {
-        const ptrdiff_t rows = bpcore_least(end - i, T(LANES));
+        const ptrdiff_t rows = bpcore_min(end - i, T(LANES));
         REAL losses[T(LANES)];
         int64_t label[T(LANES)];
         for (ptrdiff_t r = 0; r < rows; r++)
@@ -247,14 +250,14 @@ static void T(cross_entropy_label_rows)(double *E, REAL *delta, const REAL *z,
                                           labels[order ? order[i] : i], scale, width);
 }
 
-/* E[i] = w[i] E(z[i], y[i]) and delta[i] = share w[i] dE/dz[i], rows first .. end of a
+/* E[i] = w[i] E(z[i], y[i]) and delta[i] = scale w[i] dE/dz[i], rows first .. end of a
  * mini-batch. */
 static void T(loss_rows)(bpcore_loss kind, double setting, double *E, REAL *delta,
-                         const REAL *z, const bpcore_targets *targets, double share,
+                         const REAL *z, const bpcore_targets *targets, double scale,
                          ptrdiff_t first, ptrdiff_t end, ptrdiff_t width) {
     const int64_t *order = targets->order, *labels = targets->labels;
     if (labels && !targets->weight && setting == 0) {
-        T(cross_entropy_label_rows)(E, delta, z, labels, order, (REAL)share, first, end,
+        T(cross_entropy_label_rows)(E, delta, z, labels, order, (REAL)scale, first, end,
                                     width);
         return;
     }
@@ -263,19 +266,19 @@ static void T(loss_rows)(bpcore_loss kind, double setting, double *E, REAL *delt
         const REAL *y = targets->y ? (const REAL *)targets->y + at * width : NULL;
         const int each = targets->weight && targets->weights > 1;
         if (each && kind != BPCORE_CROSS_ENTROPY) {
-            E[i] = T(loss_of_weighted_outputs)(
+            E[i] = T(weighted_outputs_row)(
                 kind, (REAL)setting, delta + i * width, z + i * width, y,
-                targets->weight + at * targets->weights, share, width);
+                targets->weight + at * targets->weights, scale, width);
             continue;
         }
         const double w = targets->weight ? targets->weight[at * targets->weights] : 1;
-        if (w == 0) { /* a row that does not count may have any loss, infinite too */
+        if (w == 0) { /* its loss may be infinite */
             memset(delta + i * width, 0, (size_t)width * sizeof(REAL));
             E[i] = 0;
         } else {
             E[i] = w * T(loss_row)(kind, each ? 0 : (REAL)setting, delta + i * width,
                                    z + i * width, y, labels ? labels[at] : 0,
-                                   (REAL)(share * w), width);
+                                   (REAL)(scale * w), width);
         }
     }
 }

@@ -1,5 +1,5 @@
-/* Names in Python that are small integers in C: each list is written once, as
- * X(INTEGER, name), in the order of the integers and of the names in messages. */
+/* Names in Python and their integers in C.  Each list is written once, as
+ * X(INTEGER, name), in the order of the integers; messages list the names in it too. */
 
 #ifndef BPCORE_NAMES_H
 #define BPCORE_NAMES_H
@@ -21,8 +21,8 @@
 /* Kinds of normalisation; 0 is none. */
 #define BPCORE_EACH_NORMALISATION(X) X(BATCH_NORM, batch) X(LAYER_NORM, layer)
 
-/* Optimizers' rules.  The plain ones are made while a gradient is in registers, the
- * others from a tile of it in memory. */
+/* Update rules of the optimizers.  The plain rules are applied while the gradient is in
+ * registers, the others from a tile of it in memory. */
 #define BPCORE_EACH_PLAIN_RULE(X)                                                     \
     X(PLAIN, plain) X(PLAIN_MOMENTUM, plain_momentum) X(PLAIN_NESTEROV, plain_nesterov)
 #define BPCORE_EACH_OTHER_RULE(X)                                                     \
@@ -49,7 +49,7 @@ typedef enum { BPCORE_EACH_RULE(BPCORE_INTEGER) } bpcore_rule;
 typedef enum { BPCORE_EACH_ELEMENTARY(BPCORE_INTEGER) } bpcore_elementary;
 #undef BPCORE_INTEGER
 
-/* The names of a list, for Python: one string with spaces between them. */
+/* The names of each list in one string, separated by spaces, for Python. */
 #define BPCORE_WORD(INTEGER, name) #name " "
 #define BPCORE_ACTIVATIONS BPCORE_EACH_ACTIVATION(BPCORE_WORD)
 #define BPCORE_LOSSES BPCORE_EACH_LOSS(BPCORE_WORD)

@@ -1,12 +1,12 @@
-/* Normalisation of u = a @ W before the activation, and other work on columns:
+/* Normalisation of u = a @ W before the activation, and other operations on columns:
  *
  *     hat = (u - mean) / sqrt(variance + eps)        y = gain hat + shift
  *
- * with mean and variance of each column over the rows of the mini-batch (batch) or of
- * each row over its columns (layer).  Sums over rows are chains like those of a product
- * (tile.h), sums along a row are those of rows.h. */
+ * with mean and variance of each column over the rows of the mini-batch (batch norm) or
+ * of each row over its columns (layer norm).  Sums over rows are chains like those of a
+ * product (tile.h), sums along a row are those of rows.h. */
 
-/* For each block of columns, up to LANES from j on, of first .. end. */
+/* Loop over columns first .. end in blocks of up to LANES columns, from j on. */
 #define EACH_COLUMNS                                                             \
     for (ptrdiff_t j = first; j < end; j += T(LANES)) {                          \
         const int whole = end - j >= T(LANES);                                   \
@@ -15,13 +15,13 @@
 #define LOAD(p) T(load_part)(p, whole, tail)
 #define STORE(p, value) T(store_part)(p, value, whole, tail)
 
-/* The sum over i of s x[i] s y[i], or of s x[i] where y is NULL, n rows of one block of
+/* Sum over n rows of s x[i] s y[i], or of s x[i] if y is NULL, for a block of
  * columns. */
 BPCORE_INLINE T(vec) T(column_sum)(const REAL *x, const REAL *y, T(vec) s, ptrdiff_t n,
                                    ptrdiff_t width, int whole, T(tail) tail) {
     T(vec) total = {0};
     for (ptrdiff_t k0 = 0; k0 < n; k0 += BPCORE_CHAIN) {
-        const ptrdiff_t k1 = bpcore_least(k0 + BPCORE_CHAIN, n);
+        const ptrdiff_t k1 = bpcore_min(k0 + BPCORE_CHAIN, n);
         T(vec) sum = {0};
         for (ptrdiff_t k = k0; k < k1; k++)
             sum = T(fma)(LOAD(x + k * width) * s,
@@ -31,7 +31,7 @@ BPCORE_INLINE T(vec) T(column_sum)(const REAL *x, const REAL *y, T(vec) s, ptrdi
     return total;
 }
 
-/* max |x[i]| over n rows of one block of columns, NaN left out */
+/* max |x[i]| over n rows for a block of columns, NaN ignored */
 BPCORE_INLINE T(vec) T(column_largest)(const REAL *x, ptrdiff_t n, ptrdiff_t width,
                                        int whole, T(tail) tail) {
     T(vec) most = {0};
@@ -39,13 +39,13 @@ BPCORE_INLINE T(vec) T(column_largest)(const REAL *x, ptrdiff_t n, ptrdiff_t wid
     return most;
 }
 
-/* hat holds u at first, and may be y; inverse = 1 / sqrt(variance + eps). */
+/* hat contains u on entry, and may be y; inverse = 1 / sqrt(variance + eps). */
 static void T(batch_normalise)(REAL *y, REAL *hat, REAL *inverse, REAL *mean,
                                REAL *variance, const REAL *gain, const REAL *shift,
                                REAL eps, ptrdiff_t n, ptrdiff_t width, ptrdiff_t first,
                                ptrdiff_t end) {
     EACH_COLUMNS
-        /* All of it for c u: c is 1, or a power of two where squares would overflow. */
+        /* Computed for c u; c is 1, or a power of two where squares would overflow. */
         const T(vec) most = T(column_largest)(hat + j, n, width, whole, tail);
         const T(vec) c = T(at_most)(T(unit_scale)(most), 1), one = T(broadcast)(1);
         const T(vec) m = T(column_sum)(hat + j, NULL, c, n, width, whole, tail) / (REAL)n;
@@ -87,7 +87,7 @@ static void T(batch_normalise_back)(REAL *delta, REAL *dgain, REAL *dshift,
     END_COLUMNS
 }
 
-/* The same along rows; inverse[i] is that of row i. */
+/* Layer norm: the same along rows; inverse[i] belongs to row i. */
 static void T(layer_normalise)(REAL *y, REAL *hat, REAL *inverse, const REAL *gain,
                                const REAL *shift, REAL eps, ptrdiff_t width,
                                ptrdiff_t first, ptrdiff_t end) {
@@ -96,7 +96,7 @@ static void T(layer_normalise)(REAL *y, REAL *hat, REAL *inverse, const REAL *ga
         const T(vec) most = T(broadcast)(T(largest)(h, width));
         const REAL c = T(first_lane)(T(at_most)(T(unit_scale)(most), 1));
         if (c != 1) T(combine)(T(x_times_c), h, h, h, c, width);
-        const REAL mean = T(row_sum)(T(x_of), h, h, 0, width) / (REAL)width;
+        const REAL mean = T(row_sum)(T(x_alone), h, h, 0, width) / (REAL)width;
         T(combine)(T(x_minus_c), h, h, h, mean, width);
         const REAL variance = T(row_sum)(T(x_times_y), h, h, 0, width) / (REAL)width;
         const REAL inv = 1 / T(first_lane)(T(sqrt)(T(broadcast)(variance + c * c * eps)));
@@ -125,24 +125,24 @@ static void T(layer_normalise_back)(REAL *delta, const REAL *hat, const REAL *in
         REAL *const d = delta + i * width;
         const REAL *const h = hat + i * width;
         T(combine)(T(x_times_y), d, d, gain, 0, width);
-        const REAL mean = T(row_sum)(T(x_of), d, d, 0, width) / (REAL)width;
-        const REAL share = T(row_sum)(T(x_times_y), d, h, 0, width) / (REAL)width;
+        const REAL mean = T(row_sum)(T(x_alone), d, d, 0, width) / (REAL)width;
+        const REAL mean_dh = T(row_sum)(T(x_times_y), d, h, 0, width) / (REAL)width;
         T(combine)(T(x_minus_c), d, d, d, mean, width);
-        T(combine)(T(x_minus_y_times_c), d, d, h, share, width);
+        T(combine)(T(x_minus_y_times_c), d, d, h, mean_dh, width);
         T(combine)(T(x_times_c), d, d, d, inverse[i], width);
     }
 }
 
-/* running = running + share (factor batch - running) */
-static void T(follow_columns)(REAL *running, const REAL *batch, REAL factor, REAL share,
-                              ptrdiff_t first, ptrdiff_t end) {
+/* running = running + momentum (factor batch - running) */
+static void T(follow_columns)(REAL *running, const REAL *batch, REAL factor,
+                              REAL momentum, ptrdiff_t first, ptrdiff_t end) {
     EACH_COLUMNS
         const T(vec) r = LOAD(running + j);
-        STORE(running + j, T(toward)(r, LOAD(batch + j) * factor, share));
+        STORE(running + j, T(toward)(r, LOAD(batch + j) * factor, momentum));
     END_COLUMNS
 }
 
-/* Weights and biases that give y from a at once, with mean and variance fixed:
+/* Batch norm with constant mean and variance, folded into weights and biases:
  * scale = gain / sqrt(variance + eps),  W' = W scale,  b' = shift - mean scale */
 static void T(fold_columns)(REAL *W_folded, REAL *b_folded, const REAL *W,
                             const REAL *shift, const REAL *gain, const REAL *mean,
@@ -160,7 +160,7 @@ static void T(fold_columns)(REAL *W_folded, REAL *b_folded, const REAL *W,
 static void T(limit_norms_columns)(REAL *W, REAL most, ptrdiff_t n_in, ptrdiff_t n_out,
                                    ptrdiff_t first, ptrdiff_t end) {
     EACH_COLUMNS
-        /* The norm of c W: c is 1, or a power of two where squares do not fit. */
+        /* The norm of c W; c is 1, or a power of two where squares do not fit. */
         const T(vec) largest = T(column_largest)(W + j, n_in, n_out, whole, tail);
         const T(vec) c = T(unit_scale)(largest), limit = T(broadcast)(most);
         const T(vec) norm =

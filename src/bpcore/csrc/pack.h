@@ -1,6 +1,6 @@
-/* Copies of A and B that the register tile reads as one stream, terms k0 .. k1. */
+/* Packing: contiguous copies of A and B for the register tile, terms k0 .. k1. */
 
-/* panel[k - k0, c] = B[k, j + c], rows NR apart */
+/* panel[k - k0, c] = B[k, j + c], with row stride NR */
 static void T(pack)(REAL *panel, const REAL *B, ptrdiff_t b_row, ptrdiff_t k0,
                     ptrdiff_t k1, ptrdiff_t j, ptrdiff_t cols) {
     B += k0 * b_row + j;
@@ -34,10 +34,10 @@ static void T(pack_transposed)(REAL *panel, const REAL *W, ptrdiff_t w_row,
         }
 }
 
-/* panel[k - k0, r] = a[k, i + r], rows `rows` apart: rows of A = a transposed */
+/* panel[k - k0, r] = a[k, i + r], with row stride `rows`, for A = a transposed */
 static void T(pack_rows)(REAL *panel, const REAL *a, ptrdiff_t a_col, ptrdiff_t k0,
                          ptrdiff_t k1, ptrdiff_t i, ptrdiff_t rows) {
-    if (rows == BPCORE_TILE_ROWS) /* a copy of constant size is a load and a store */
+    if (rows == BPCORE_TILE_ROWS) /* constant size: compiled to loads and stores */
         for (ptrdiff_t k = k0; k < k1; k++, panel += BPCORE_TILE_ROWS)
             memcpy(panel, a + k * a_col + i, BPCORE_TILE_ROWS * sizeof(REAL));
     else
@@ -45,8 +45,9 @@ static void T(pack_rows)(REAL *panel, const REAL *a, ptrdiff_t a_col, ptrdiff_t 
             memcpy(panel, a + k * a_col + i, (size_t)rows * sizeof(REAL));
 }
 
-/* Ask for `part` of `parts` of some rows, each `length` long, to come into the
- * second-level cache.  (Inline, since GCC drops calls of functions that only ask.) */
+/* Prefetches part number `part` of `parts` of some rows of `length` elements into the
+ * second-level cache.  (Inline, since GCC removes calls of functions that only
+ * prefetch.) */
 BPCORE_INLINE void T(prefetch)(const REAL *at, ptrdiff_t row, ptrdiff_t rows,
                                ptrdiff_t length, ptrdiff_t part, ptrdiff_t parts) {
     const ptrdiff_t line = 64 / (ptrdiff_t)sizeof(REAL);

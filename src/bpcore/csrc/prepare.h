@@ -1,48 +1,48 @@
-/* What a step needs of an optimizer's settings beside the gradients: everything that
- * depends on the number of the step only, in double for every dtype. */
+/* Coefficients of an optimizer step that depend on the settings and on the step's
+ * number only: bias corrections, rates, decays.  In double for every dtype. */
 
-/* momentum of step t of Nadam, beta1 (1 - 0.96^(t decay) / 2) */
+/* Nadam's momentum of step t: beta1 (1 - 0.96^(t decay) / 2) */
 static double bpcore_nadam_momentum(const bpcore_optimizer *o, double t) {
     const double log_of_0_96 = -0.04082199452025510;
     const vec_f64 power = exp_f64(broadcast_f64(t * o->decay * log_of_0_96));
     return o->beta1 * (1 - first_lane_f64(power) / 2);
 }
 
-/* The powers for step t, from those of the step before where they are at hand: always
- * the same chain of products.  Powers below 2^-200 are 0 to every formula, and are not
- * multiplied on. */
-static void bpcore_count_to(bpcore_optimizer *o, int64_t t) {
-    const double none = 0x1p-200;
+/* Computes the powers for step t, from those of an earlier step if there are any:
+ * always by the same chain of products, so with the same bits.  Powers below 2^-200
+ * have no effect in any formula, and are not multiplied further. */
+static void bpcore_advance_powers(bpcore_optimizer *o, int64_t t) {
+    const double negligible = 0x1p-200;
     if (o->step <= 0 || o->step > t) {
         o->step = 0;
         o->power1 = o->power2 = o->momentums = 1;
     }
-    while (o->step < t && (o->power1 > none || o->power2 > none)) {
+    while (o->step < t && (o->power1 > negligible || o->power2 > negligible)) {
         o->step++;
-        if (o->power1 > none) o->power1 *= o->beta1;
-        if (o->power2 > none) o->power2 *= o->beta2;
-        if (o->rule == BPCORE_NADAM && o->momentums > none)
+        if (o->power1 > negligible) o->power1 *= o->beta1;
+        if (o->power2 > negligible) o->power2 *= o->beta2;
+        if (o->rule == BPCORE_NADAM && o->momentums > negligible)
             o->momentums *= bpcore_nadam_momentum(o, (double)o->step);
     }
     o->step = t;
 }
 
-/* Make ready for step t = 1, 2, ... at the learning rate lr. */
+/* Computes the coefficients of step t = 1, 2, ... at learning rate lr. */
 static void bpcore_prepare(bpcore_optimizer *o, double lr, int64_t t) {
     lr *= o->lr_factor;
-    o->rate = lr, o->take = 1, o->root = 1, o->look = 0, o->adapts = 1;
+    o->rate = lr, o->g_factor = 1, o->root = 1, o->lookahead = 0, o->adapts = 1;
     o->add_l2 = o->decoupled ? 0 : o->weight_decay;
     o->add_l1 = o->decoupled ? 0 : o->l1;
-    o->take_l2 = o->decoupled ? lr * o->weight_decay : 0;
-    o->take_l1 = o->decoupled ? lr * o->l1 : 0;
-    bpcore_count_to(o, t);
+    o->decay_l2 = o->decoupled ? lr * o->weight_decay : 0;
+    o->decay_l1 = o->decoupled ? lr * o->l1 : 0;
+    bpcore_advance_powers(o, t);
     const double correction1 = 1 - o->power1, correction2 = 1 - o->power2;
     switch (o->rule) {
     case BPCORE_SGD:
-        if (t > 1) o->take = 1 - o->dampening;
+        if (t > 1) o->g_factor = 1 - o->dampening;
         break;
     case BPCORE_MOMENTUM:
-        o->take = lr, o->rate = 1;
+        o->g_factor = lr, o->rate = 1;
         break;
     case BPCORE_ADAGRAD:
         o->rate = lr / (1 + (double)(t - 1) * o->decay);
@@ -57,9 +57,9 @@ static void bpcore_prepare(bpcore_optimizer *o, double lr, int64_t t) {
     case BPCORE_NADAM: {
         const double now = bpcore_nadam_momentum(o, (double)t);
         const double next = bpcore_nadam_momentum(o, (double)(t + 1));
-        const double of_m = next / (1 - o->momentums * next);
-        o->rate = lr * of_m, o->root = 1 / sqrt(correction2);
-        o->look = (1 - now) / (1 - o->momentums) / of_m;
+        const double m_factor = next / (1 - o->momentums * next);
+        o->rate = lr * m_factor, o->root = 1 / sqrt(correction2);
+        o->lookahead = (1 - now) / (1 - o->momentums) / m_factor;
         break;
     }
     case BPCORE_RADAM: {
@@ -71,7 +71,7 @@ static void bpcore_prepare(bpcore_optimizer *o, double lr, int64_t t) {
                             ((r_end - 4) * (r_end - 2) * r));
         break;
     }
-    case BPCORE_RPROP: /* the rate is in the steps that are kept */
+    case BPCORE_RPROP: /* the state holds the step sizes, at first the rate */
         o->rate = o->lr_factor;
         break;
     default:

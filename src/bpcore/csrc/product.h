@@ -1,4 +1,4 @@
-/* A matrix product as data, and the products of a layer: a (n, n_in), delta (n, n_out),
+/* Descriptors of matrix products, and those of a layer: a (n, n_in), delta (n, n_out),
  * W (n_in, n_out). */
 
 #ifndef BPCORE_PRODUCT_H
@@ -6,7 +6,7 @@
 
 #include "types.h"
 
-/* What becomes of an element of a product when its sum is complete. */
+/* Epilogue: the operation on an element of a product once its sum is complete. */
 typedef enum {
     BPCORE_STORE,
     BPCORE_STORE_RELU,
@@ -18,8 +18,8 @@ typedef enum {
 
 /* C = finish(start + A @ B)      A (m, k)   B (k, n)   C (m, n)
  *
- * Strides count elements.  B's rows are contiguous, or its columns are: then
- * b_transposed is set and b_row is the distance between columns. */
+ * Strides are in elements.  Either B's rows are contiguous, or its columns: then
+ * b_transposed is set and b_row is the stride between columns. */
 typedef struct {
     ptrdiff_t m, n, k;
     const void *A;
@@ -31,9 +31,9 @@ typedef struct {
     ptrdiff_t c_row;
     const void *start;                 /* (n,) or NULL for zeros */
     bpcore_finish finish;
-    const void *a;                     /* like C: the activations that give f'(a) */
-    const bpcore_optimizer *optimizer; /* for BPCORE_DESCEND, */
-    void *state;                       /* with its state, like C */
+    const void *a;                     /* shape of C: activations, for f' */
+    const bpcore_optimizer *optimizer; /* for BPCORE_DESCEND */
+    void *state;                       /* its state, shape of C */
 } bpcore_product;
 
 /* a @ W     (n, n_out) */
@@ -44,8 +44,9 @@ static inline bpcore_product bpcore_affine(const void *a, const void *W, ptrdiff
 }
 
 /* delta @ W.T     (n, n_in) */
-static inline bpcore_product bpcore_back(const void *delta, const void *W, ptrdiff_t n,
-                                         ptrdiff_t n_in, ptrdiff_t n_out) {
+static inline bpcore_product bpcore_delta_product(const void *delta, const void *W,
+                                                  ptrdiff_t n, ptrdiff_t n_in,
+                                                  ptrdiff_t n_out) {
     return (bpcore_product){.m = n, .n = n_in, .k = n_out, .A = delta, .a_row = n_out,
                             .a_col = 1, .B = W, .b_row = n_out, .b_transposed = 1,
                             .c_row = n_in};

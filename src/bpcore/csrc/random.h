@@ -1,5 +1,5 @@
-/* Random bits by place rather than in turn: element (i, j) of a mini-batch has those of
- * its stream's key, its row and its column, whoever computes them and when. */
+/* Counter-based random bits: those of element (i, j) of a mini-batch are a function of
+ * the stream's key, the row and the column, not of the order of evaluation. */
 
 #ifndef BPCORE_RANDOM_H
 #define BPCORE_RANDOM_H
@@ -13,12 +13,12 @@ static inline uint64_t bpcore_mix64(uint64_t x) {
     return x ^ (x >> 31);
 }
 
-/* A key of its own for item i of the stream `key`. */
+/* The key of item i of the stream `key`. */
 static inline uint64_t bpcore_key(uint64_t key, uint64_t i) {
     return bpcore_mix64(key + (i + 1) * UINT64_C(0x9e3779b97f4a7c15));
 }
 
-/* A mixer of 32 bits of low bias (Wellons 2018). */
+/* A 32-bit mixing function with low bias (Wellons 2018). */
 static inline uint32_t bpcore_mix32(uint32_t x) {
     x = (x ^ (x >> 16)) * UINT32_C(0x7feb352d);
     x = (x ^ (x >> 15)) * UINT32_C(0x846ca68b);

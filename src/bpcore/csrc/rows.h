@@ -1,5 +1,6 @@
-/* Sums along one row, in one fixed order for every register width: VIRTUAL running
- * sums, number i taking elements i, i + VIRTUAL, ... in turn, then folded in halves. */
+/* Sums along one row, in the same order for every register width: VIRTUAL running sums,
+ * of which number i adds elements i, i + VIRTUAL, ... in order, then reduced in
+ * halves. */
 
 enum { T(VIRTUAL) = 64 / sizeof(REAL), T(PARTS) = T(VIRTUAL) / T(LANES) };
 
@@ -25,7 +26,7 @@ BPCORE_INLINE REAL T(row_sum)(T(vec) (*term)(T(vec), T(vec), T(vec)), const REAL
     return T(sum_of_lanes)(part[0]);
 }
 
-/* max over j of z[j]: the same in any order, but for NaN, which spoils any row. */
+/* max over j of z[j]; any order gives the same, except for rows with NaN. */
 static REAL T(row_max)(const REAL *z, ptrdiff_t n) {
     const T(vec) first = T(broadcast)(z[0]);
     T(vec) highest = first;
@@ -43,7 +44,7 @@ static REAL T(row_max)(const REAL *z, ptrdiff_t n) {
         (void)x, (void)y, (void)c;                                         \
         return expression;                                                 \
     }
-/* x - highest, and 0 where they are equal, also where both are infinite */
+/* x - highest, and 0 where they are equal, even if both are infinite */
 static inline T(vec) T(below)(T(vec) x, T(vec) highest) {
     return T(from_bits)(~T(equal)(x, highest) & T(bits)(x - highest));
 }
@@ -51,7 +52,7 @@ static inline T(vec) T(below)(T(vec) x, T(vec) highest) {
 TERM(x_minus_c, x - c)
 TERM(x_below_c, T(below)(x, c))
 TERM(x_times_c, x * c)
-TERM(x_of, x)
+TERM(x_alone, x)
 TERM(x_times_y, x * y)
 TERM(x_plus_y, x + y)
 TERM(x_minus_y, x - y)
@@ -62,12 +63,12 @@ TERM(x_times_relu_derivative, T(times_relu_derivative)(x, y))
 TERM(x_times_sigmoid_derivative, T(times_sigmoid_derivative)(x, y))
 TERM(x_times_tanh_derivative, T(times_tanh_derivative)(x, y))
 
-/* total = total + g,  g = factor g,  and the sum of g^2, over flat arrays */
+/* Flat arrays: total = total + g, g = factor g, and the sum of (scale g)^2 */
 static void T(add_array)(REAL *total, const REAL *g, ptrdiff_t size) {
     T(combine)(T(x_plus_y), total, total, g, 0, size);
 }
 static void T(scale_array)(REAL *g, double factor, ptrdiff_t size) {
-    if (factor < 0x1p-100) { /* perhaps no normal number: g is large, so in two steps */
+    if (factor < 0x1p-100) { /* may be subnormal, and g is large: two factors */
         T(combine)(T(x_times_c), g, g, g, (REAL)0x1p-60, size);
         factor *= 0x1p60;
     }
@@ -77,7 +78,7 @@ static double T(sum_of_squares)(const REAL *g, REAL scale, ptrdiff_t size) {
     return T(row_sum)(T(square_of_x_times_c), g, g, scale, size);
 }
 
-/* max |x[i]|, NaN left out */
+/* max |x[i]|, NaN ignored */
 static REAL T(largest)(const REAL *x, ptrdiff_t size) {
     const ptrdiff_t rest = size % T(LANES), whole = size - rest;
     T(vec) most = {0};
@@ -87,22 +88,22 @@ static REAL T(largest)(const REAL *x, ptrdiff_t size) {
     return T(max_of_lanes)(most);
 }
 
-/* Scale for norms: 1, and where `largest` is so far from 1 that squares may not fit, a
- * power of two that brings it near. */
+/* Scale for norms: 1, or, if squares of `largest` may overflow or underflow, a power of
+ * two near 1 / largest. */
 static inline T(vec) T(unit_scale)(T(vec) largest) {
     const REAL far = REAL_BITS == 32 ? (REAL)0x1p48 : (REAL)0x1p480;
     const T(vec) infinity = T(broadcast)((REAL)INFINITY), zero = {0};
     const T(ivec) above = T(less)(T(broadcast)(far), largest) & T(less)(largest, infinity);
     const T(ivec) under = T(less)(zero, largest) & T(less)(largest, T(broadcast)(1 / far));
     const T(vec) bounded = T(at_least)(largest, REAL_BITS == 32 ? 0x1p-120f : (REAL)0x1p-1016);
-    /* the power of two below it */
+    /* the largest power of two that is not larger */
     const T(vec) power = T(from_bits)(T(bits)(bounded) & T(bits)(infinity));
     return T(select)(above | under, 1 / (power * T(broadcast)((REAL)0.25)),
                      T(broadcast)(1));
 }
 
-/* exp(z - max z) of a row no wider than a register, for n lanes; `sum` of them.  It is
- * kept there, since what a masked store wrote is slow to read back. */
+/* exp(z - max z) of a row of up to LANES elements, and their sum.  The row stays in a
+ * register, since loading what a masked store wrote is slow. */
 static inline T(vec) T(narrow_exp)(const REAL *z, T(tail) tail, REAL *highest,
                                    REAL *sum) {
     const T(vec) row = T(load_tail)(z, tail);
@@ -112,7 +113,8 @@ static inline T(vec) T(narrow_exp)(const REAL *z, T(tail) tail, REAL *highest,
     return e;
 }
 
-/* a = exp(z - max z) / sum exp(z - max z);  a may be z.  Infinite z share 1. */
+/* a = exp(z - max z) / sum exp(z - max z);  a may be z.  If some z are +infinity, each
+ * of them gets an equal part of 1. */
 static void T(softmax_row)(REAL *a, const REAL *z, ptrdiff_t n) {
     if (n <= T(LANES)) {
         const T(tail) tail = T(make_tail)(n);
@@ -122,10 +124,10 @@ static void T(softmax_row)(REAL *a, const REAL *z, ptrdiff_t n) {
         return;
     }
     T(combine)(T(exp_of_x_below_c), a, z, z, T(row_max)(z, n), n);
-    T(combine)(T(x_times_c), a, a, a, 1 / T(row_sum)(T(x_of), a, a, 0, n), n);
+    T(combine)(T(x_times_c), a, a, a, 1 / T(row_sum)(T(x_alone), a, a, 0, n), n);
 }
 
-/* --- many such rows, LANES at a time: one lane for each row, with the same bits --- */
+/* --- narrow rows, LANES at a time with one lane per row; same bits as above --- */
 
 /* col[j] = column j of `rows` rows of `width`; lanes without a row repeat the first. */
 static inline void T(load_columns)(T(vec) *col, const REAL *z, ptrdiff_t rows,
@@ -163,16 +165,16 @@ static void T(softmax_rows)(REAL *a, const REAL *z, ptrdiff_t n, ptrdiff_t width
         return;
     }
     for (ptrdiff_t i = 0; i < n; i += T(LANES)) {
-        const ptrdiff_t rows = bpcore_least(n - i, T(LANES));
+        const ptrdiff_t rows = bpcore_min(n - i, T(LANES));
         T(vec) col[T(LANES)], highest;
         T(load_columns)(col, z + i * width, rows, width);
-        const T(vec) share = 1 / T(exp_of_columns)(col, &highest, width);
-        for (int j = 0; j < width; j++) col[j] = col[j] * share;
+        const T(vec) inverse = 1 / T(exp_of_columns)(col, &highest, width);
+        for (int j = 0; j < width; j++) col[j] = col[j] * inverse;
         T(store_columns)(a + i * width, col, rows, width);
     }
 }
 
-/* d = a * (d - sum_j d[j] a[j]): the derivative of softmax, applied. */
+/* d = a * (d - sum_j d[j] a[j]): the product with the Jacobian of softmax. */
 static void T(times_softmax_derivative_row)(REAL *d, const REAL *a, ptrdiff_t n) {
     const REAL dot = T(row_sum)(T(x_times_y), d, a, 0, n);
     T(combine)(T(x_minus_c), d, d, d, dot, n);

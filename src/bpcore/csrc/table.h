@@ -1,7 +1,7 @@
-/* The table of kernels of one build: all that is known of it outside.
+/* The table of kernels of one build, its only interface.
  *
- * Equations and shapes stand beside the kernels, in layer.h.  Arrays are void, since
- * one engine serves every dtype. */
+ * Equations and shapes are with the kernels, in layer.h.  Arrays are void, since one
+ * engine serves every dtype. */
 
 #ifndef BPCORE_TABLE_H
 #define BPCORE_TABLE_H
@@ -27,8 +27,9 @@ typedef struct {
                      const void *delta, ptrdiff_t n, ptrdiff_t n_in, ptrdiff_t n_out);
     void (*update)(const bpcore_worker *worker, void *W, void *b, void *state_W,
                    void *state_b, const void *a, const void *delta, ptrdiff_t n,
-                   ptrdiff_t n_in, ptrdiff_t n_out, const bpcore_optimizer *of_W,
-                   const bpcore_optimizer *of_b);
+                   ptrdiff_t n_in, ptrdiff_t n_out,
+                   const bpcore_optimizer *optimizer_W,
+                   const bpcore_optimizer *optimizer_b);
     void (*descend)(const bpcore_worker *worker, void *w, void *state, const void *g,
                     ptrdiff_t size, const bpcore_optimizer *optimizer);
     void (*limit_norms)(const bpcore_worker *worker, void *W, double most,
@@ -78,8 +79,8 @@ typedef struct {
     const bpcore_table *f32, *f64;
 } bpcore_kernels;
 
-/* Of an instruction set's object file this name alone is seen by the others, and by no
- * other module. */
+/* The only symbol that the object file of an instruction set exports: visible to the
+ * other object files of this module, not to other modules. */
 #define BPCORE_KERNELS(isa) BPCORE_KERNELS_OF(isa)
 #define BPCORE_KERNELS_OF(isa) bpcore_kernels_##isa
 #if defined(__GNUC__) && !defined(_WIN32)

@@ -1,10 +1,10 @@
 /* The thread team: threads of this process that sleep until there is a task, then run
- * it beside the thread that brought it.
+ * it together with the calling thread.
  *
- * They are started on first need.  The team takes one task at a time: who finds it
- * taken works alone, and so does everybody for a while where sharing did not pay, since
- * other programs have the cores.  A child of fork has no threads and starts its own.
- * Without POSIX threads every task is run alone. */
+ * Threads are started when first needed.  The team runs one task at a time.  A caller
+ * runs its task alone if the team is busy, or for some time after the team has gained
+ * nothing because other programs use the cores.  After a fork the child starts its own
+ * threads.  Without POSIX threads every task is run alone. */
 
 #ifndef BPCORE_TEAM_H
 #define BPCORE_TEAM_H
@@ -14,7 +14,7 @@
 
 #include "worker.h"
 
-/* Does one worker's share of a task; all workers of it meet equally often. */
+/* One worker's part of a task; all its workers reach the same barriers. */
 typedef void (*bpcore_job)(void *task, const bpcore_worker *worker);
 
 static void bpcore_run_alone(char *rooms, bpcore_job job, void *task) {
@@ -25,36 +25,37 @@ static void bpcore_run_alone(char *rooms, bpcore_job job, void *task) {
 #if defined(BPCORE_THREADS)
 #include <signal.h>
 
-/* `taken` is held by who uses the team, `lock` to read or write what comes after it. */
+/* `busy` is held while a caller uses the team, `lock` to access the fields below. */
 static struct {
-    pthread_mutex_t taken, lock;
+    pthread_mutex_t busy, lock;
     pthread_cond_t new_task;
-    int members;     /* threads that exist: workers 1, 2, ... of any task */
-    uint64_t number; /* of tasks so far */
+    int members;     /* threads that exist: workers 1, 2, ... of a task */
+    uint64_t number; /* tasks so far */
     bpcore_job job;  /* NULL between tasks */
     void *task;
     int count;
     char *rooms;
     ptrdiff_t room_size;
-    bpcore_gate gate;
-    int rest, alone; /* tasks not shared after the last that was, and those to come */
+    bpcore_barrier barrier;
+    int rest, alone; /* tasks to run alone: decided last, and still to come */
 } bpcore_team;
 
-static void bpcore_forget_team(void) {
+static void bpcore_reset_team(void) {
     memset(&bpcore_team, 0, sizeof(bpcore_team));
-    pthread_mutex_init(&bpcore_team.taken, NULL);
+    pthread_mutex_init(&bpcore_team.busy, NULL);
     pthread_mutex_init(&bpcore_team.lock, NULL);
     pthread_cond_init(&bpcore_team.new_task, NULL);
-    pthread_mutex_init(&bpcore_team.gate.lock, NULL);
-    pthread_cond_init(&bpcore_team.gate.opened, NULL);
+    pthread_mutex_init(&bpcore_team.barrier.lock, NULL);
+    pthread_cond_init(&bpcore_team.barrier.released, NULL);
 }
 
-/* Threads inside bpcore_run: a core for each of them comes before a second for one. */
+/* Threads inside bpcore_run.  The cores are divided among them. */
 static int bpcore_callers;
 
-/* The life of worker `index`. */
+/* The thread of worker `index`. */
 static void *bpcore_member(void *index) {
-    bpcore_worker worker = {.index = (int)(ptrdiff_t)index, .gate = &bpcore_team.gate};
+    bpcore_worker worker = {.index = (int)(ptrdiff_t)index,
+                            .barrier = &bpcore_team.barrier};
     uint64_t done = 0;
     pthread_mutex_lock(&bpcore_team.lock);
     for (;;) {
@@ -68,15 +69,15 @@ static void *bpcore_member(void *index) {
         worker.room = bpcore_team.rooms + worker.index * bpcore_team.room_size;
         pthread_mutex_unlock(&bpcore_team.lock);
         job(task, &worker);
-        bpcore_meet(&worker);
+        bpcore_barrier_wait(&worker);
         pthread_mutex_lock(&bpcore_team.lock);
     }
     return NULL;
 }
 
-/* Starts members until there are `members`; returns how many there are. */
-static int bpcore_enlist(int members) {
-    /* Signals go to the threads of the program, never to these. */
+/* Starts threads until there are `members`; returns their number, at most that. */
+static int bpcore_start_members(int members) {
+    /* Signals are delivered to the program's own threads, never to these. */
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -91,44 +92,44 @@ static int bpcore_enlist(int members) {
     }
     pthread_attr_destroy(&detached);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return bpcore_least(bpcore_team.members, members);
+    return bpcore_min(bpcore_team.members, members);
 }
 
-/* The longest that tasks are not shared after one for which that did not pay. */
-#define BPCORE_MOST_ALONE 64
+/* Most tasks in a row that are run alone after a shared task that gained nothing. */
+#define BPCORE_MAX_ALONE 64
 
-/* Whether the next task is to be shared, given how the last one went: if its workers
- * slept most of the time, other programs have the cores, and tasks are run alone for a
- * while, longer every time. */
-static void bpcore_judge(double seconds, int count) {
-    bpcore_gate *gate = &bpcore_team.gate;
-    pthread_mutex_lock(&gate->lock);
-    const int crowded = gate->slept > 0.6 * seconds * (count - 1);
-    gate->slept = 0; /* who sleeps still, at the last gate, will count for the next */
-    pthread_mutex_unlock(&gate->lock);
+/* Exponential back-off: if the workers of the last task slept most of the time, other
+ * programs use the cores, and the next tasks are run alone, each time twice as many. */
+static void bpcore_back_off(double seconds, int count) {
+    bpcore_barrier *barrier = &bpcore_team.barrier;
+    pthread_mutex_lock(&barrier->lock);
+    const int crowded = barrier->slept > 0.6 * seconds * (count - 1);
+    barrier->slept = 0; /* sleep at the last barrier may count for the next task */
+    pthread_mutex_unlock(&barrier->lock);
     bpcore_team.rest = crowded ? bpcore_team.rest ? 2 * bpcore_team.rest : 4 : 0;
-    bpcore_team.rest = bpcore_least(bpcore_team.rest, BPCORE_MOST_ALONE);
+    bpcore_team.rest = bpcore_min(bpcore_team.rest, BPCORE_MAX_ALONE);
     bpcore_team.alone = bpcore_team.rest;
 }
 
-/* Takes the team for a task, unless another has it or it is not to be shared. */
-static int bpcore_take_team(void) {
-    if (pthread_mutex_trylock(&bpcore_team.taken)) return 0;
+/* Locks the team for a task; returns 0 if it is busy or the task is to be run alone. */
+static int bpcore_try_team(void) {
+    if (pthread_mutex_trylock(&bpcore_team.busy)) return 0;
     if (bpcore_team.alone == 0) return 1;
     bpcore_team.alone--;
-    pthread_mutex_unlock(&bpcore_team.taken);
+    pthread_mutex_unlock(&bpcore_team.busy);
     return 0;
 }
 
-/* Runs the job with up to `count` workers, whose rooms lie room_size bytes apart. */
+/* Runs the job with up to `count` workers; `rooms` is their scratch memory, room_size
+ * bytes each. */
 static void bpcore_run(int count, char *rooms, ptrdiff_t room_size, bpcore_job job,
                        void *task) {
     const int callers = __atomic_add_fetch(&bpcore_callers, 1, __ATOMIC_RELAXED);
     count /= callers;
-    if (count > 1 && bpcore_take_team()) {
+    if (count > 1 && bpcore_try_team()) {
         const double start = bpcore_seconds();
         pthread_mutex_lock(&bpcore_team.lock);
-        count = 1 + bpcore_enlist(count - 1);
+        count = 1 + bpcore_start_members(count - 1);
         bpcore_team.number++;
         bpcore_team.job = job;
         bpcore_team.task = task;
@@ -137,14 +138,14 @@ static void bpcore_run(int count, char *rooms, ptrdiff_t room_size, bpcore_job j
         bpcore_team.room_size = room_size;
         pthread_cond_broadcast(&bpcore_team.new_task);
         pthread_mutex_unlock(&bpcore_team.lock);
-        const bpcore_worker worker = {0, count, rooms, &bpcore_team.gate};
+        const bpcore_worker worker = {0, count, rooms, &bpcore_team.barrier};
         job(task, &worker);
-        bpcore_meet(&worker);
+        bpcore_barrier_wait(&worker);
         pthread_mutex_lock(&bpcore_team.lock);
         bpcore_team.job = NULL;
         pthread_mutex_unlock(&bpcore_team.lock);
-        bpcore_judge(bpcore_seconds() - start, count);
-        pthread_mutex_unlock(&bpcore_team.taken);
+        bpcore_back_off(bpcore_seconds() - start, count);
+        pthread_mutex_unlock(&bpcore_team.busy);
     } else {
         bpcore_run_alone(rooms, job, task);
     }
@@ -152,13 +153,13 @@ static void bpcore_run(int count, char *rooms, ptrdiff_t room_size, bpcore_job j
 }
 
 static void bpcore_after_fork(void) {
-    bpcore_forget_team();
+    bpcore_reset_team();
     bpcore_callers = 0;
 }
 
 /* To be called once, before any task. */
-static void bpcore_found_team(void) {
-    bpcore_forget_team();
+static void bpcore_init_team(void) {
+    bpcore_reset_team();
     pthread_atfork(NULL, NULL, bpcore_after_fork);
 }
 
@@ -169,7 +170,7 @@ static void bpcore_run(int count, char *rooms, ptrdiff_t room_size, bpcore_job j
     bpcore_run_alone(rooms, job, task);
 }
 
-static void bpcore_found_team(void) {}
+static void bpcore_init_team(void) {}
 #endif
 
 #endif

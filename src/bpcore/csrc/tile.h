@@ -1,33 +1,33 @@
 /* The register tile: up to TILE_ROWS x NR elements of a product (see types.h), held
- * in registers while k runs.  Each element is one accumulator that takes one fused
+ * in registers during the loop over k.  Each element is one accumulator with one fused
  * multiply-add per k in ascending order, in chains of BPCORE_CHAIN terms: the first
- * begins with `start`, the others with 0, and each is added to those before it.  It
- * then meets `finish` once.  So its bits do not depend on the tile it fell into.
- * C is written, never read, except where a sum resumes or a weight is updated. */
+ * starts at `start`, the others at 0, and each is added to the sum of those before it.
+ * Then `finish` is applied once.  So no bit depends on the tile an element is in.
+ * C is only written, except where a sum is continued or a weight is updated. */
 
-/* Which elements, C[i:, j:], which terms, k0 .. k1, and where they are read: A at row i
- * and B at column j, both at term k0, in place or copied.  `waiting` is where the sums
- * of these elements wait for further terms. */
+/* Elements C[i:, j:] and terms k0 .. k1 of a product.  A points to row i and B to
+ * column j, both at term k0, in place or in a copy.  `partial` points to the partial
+ * sums of these elements, with row stride w_row. */
 typedef struct {
     ptrdiff_t i, j, k0, k1;
     const REAL *A;
     ptrdiff_t a_row, a_col;
     const REAL *B;
     ptrdiff_t b_row;
-    REAL *waiting;
+    REAL *partial;
     ptrdiff_t w_row;
-    ptrdiff_t cols; /* of this tile */
+    ptrdiff_t cols; /* columns of this tile */
     T(rates) rates;
 } T(block);
 
-/* `rows` rows of the block, by nv vectors, all whole or (for nv = 1) a tail; one chain
- * of terms. */
+/* One chain of terms of `rows` rows of the block by nv vectors, whole or (only if nv is
+ * 1) a tail. */
 BPCORE_INLINE void T(tile)(const bpcore_product *p, const T(block) *block,
                            const int rows, const int nv, const int whole,
                            T(tail) tail) {
     const ptrdiff_t a_row = block->a_row, a_col = block->a_col, b_row = block->b_row;
     const ptrdiff_t c_row = p->c_row, corner = block->i * c_row + block->j;
-    /* Rows of A by two pointers and two distances, for want of registers. */
+    /* Rows of A are addressed by two pointers and two strides, to save registers. */
     const REAL *A = block->A, *A4 = A + 4 * a_row, *B = block->B;
     const ptrdiff_t a_3rows = 3 * a_row;
     T(vec) sum[BPCORE_TILE_ROWS][8];
@@ -57,11 +57,11 @@ BPCORE_INLINE void T(tile)(const bpcore_product *p, const T(block) *block,
         }
         A += a_col, A4 += a_col, B += b_row;
     }
-    REAL *waiting = block->waiting;
+    REAL *partial = block->partial;
     if (block->k0 > 0)
-        EACH_VECTOR(block->w_row, sum[r][v] += T(load_part)(waiting + at, whole, tail))
+        EACH_VECTOR(block->w_row, sum[r][v] += T(load_part)(partial + at, whole, tail))
     if (block->k1 < p->k) {
-        EACH_VECTOR(block->w_row, T(store_part)(waiting + at, sum[r][v], whole, tail))
+        EACH_VECTOR(block->w_row, T(store_part)(partial + at, sum[r][v], whole, tail))
         return;
     }
 
@@ -81,9 +81,9 @@ BPCORE_INLINE void T(tile)(const bpcore_product *p, const T(block) *block,
     case BPCORE_DESCEND: {
         REAL *state = (REAL *)p->state + corner;
         const bpcore_rule rule = p->optimizer->rule;
-        /* Rows narrower than a vector follow each other without a gap: as one array
-         * they are loaded in whole vectors, where a masked load would wait for the
-         * masked store beside it. */
+        /* Rows narrower than a vector are contiguous: as one array they are loaded as
+         * whole vectors, whereas a masked load would wait for the masked store next to
+         * it. */
         const int narrow = !whole && c_row < T(LANES), other = rule >= BPCORE_SGD;
         const ptrdiff_t g_row = narrow ? c_row : nv * T(LANES);
         REAL g[BPCORE_TILE_ROWS * 8 * T(LANES)];
@@ -118,8 +118,8 @@ BPCORE_INLINE void T(tile)(const bpcore_product *p, const T(block) *block,
 #undef TIMES
 }
 
-/* Every shape of tile is a function of its own, with its loops unrolled into registers:
- * compiled into one, they would take registers from each other. */
+/* Each tile shape is a function of its own, with its loops unrolled into registers: in
+ * a common function the compiler would allocate registers worse. */
 typedef void T(shape)(const bpcore_product *p, const T(block) *block, T(tail) tail);
 #define SHAPE(name, rows, nv, whole)                                                  \
     BPCORE_NOINLINE static void T(name)(const bpcore_product *p, const T(block) *b,   \
@@ -136,23 +136,23 @@ SHAPE(tile_1_by_8, 1, 8, 1)
 #undef ROWS
 #undef SHAPE
 
-/* All terms of the block, chain after chain.  (Nowhere is a block copied: a copy of
- * fields just written would wait until they have reached the cache.) */
+/* All terms of the block, one chain at a time.  (The block is never copied: reading
+ * fields just written in wider pieces would stall.) */
 static void T(chains)(T(shape) *tile, const bpcore_product *p, T(block) *b,
                       T(tail) tail) {
     const ptrdiff_t k0 = b->k0, k1 = b->k1;
     const REAL *const A = b->A, *const B = b->B;
     for (; b->k0 < k1; b->k0 = b->k1) {
-        b->k1 = bpcore_least(b->k0 + BPCORE_CHAIN, k1);
+        b->k1 = bpcore_min(b->k0 + BPCORE_CHAIN, k1);
         tile(p, b, tail);
         b->A += BPCORE_CHAIN * b->a_col, b->B += BPCORE_CHAIN * b->b_row;
     }
     b->k0 = k0, b->k1 = k1, b->A = A, b->B = B;
 }
 
-/* The same for any size: `rows` up to TILE_ROWS by any `cols`; leaves j, B and waiting
- * behind the last tile.  A single row takes WIDE columns at a time, since each of its
- * sums waits for the one before. */
+/* The same for `rows` up to TILE_ROWS and any `cols`; advances j, B and partial past
+ * the whole tiles.  A single row uses tiles of WIDE columns, since each of its sums
+ * depends on the multiply-add before. */
 static void T(any_tile)(const bpcore_product *p, T(block) *b, ptrdiff_t rows,
                         ptrdiff_t cols) {
 #define BY_2(r) T(tile_##r##_by_2),
@@ -168,7 +168,7 @@ static void T(any_tile)(const bpcore_product *p, T(block) *b, ptrdiff_t rows,
 #define EACH(columns)                                                       \
     for (b->cols = (columns); cols >= (columns);                            \
          cols -= (columns), b->j += (columns), b->B += (columns),           \
-        b->waiting += (columns))
+        b->partial += (columns))
     if (rows == 1) {
         EACH(T(WIDE)) T(chains)(T(tile_1_by_8), p, b, none);
         EACH(T(WIDE) / 2) T(chains)(T(tile_1_by_4), p, b, none);

@@ -1,5 +1,5 @@
-/* Vector vocabulary: the few operations in which instruction sets differ, and
- * the plain ones built from them.  Included once per dtype by dtypes.h with
+/* Vector operations: the few in which instruction sets differ, and those built from
+ * them.  Included once per dtype by dtypes.h with
  *
  *     REAL  float or double     INT  the signed integer of the same width
  *     T(x)  x_f32 or x_f64
@@ -21,7 +21,7 @@ typedef REAL T(vec_unaligned) __attribute__((
     vector_size(BPCORE_VECTOR_BYTES), aligned(sizeof(REAL)), may_alias));
 #endif
 
-/* Lanes of a register, columns of a register tile, columns taken for a single row. */
+/* Lanes per register, columns per register tile, columns per tile of a single row. */
 enum {
     T(LANES) = sizeof(T(vec)) / sizeof(REAL),
     T(NR) = 2 * T(LANES),
@@ -69,8 +69,8 @@ static inline T(ivec) T(equal)(T(vec) a, T(vec) b) {
 #endif
 }
 
-/* Lane i of all ones, all zeros elsewhere. */
-static inline T(ivec) T(only)(int64_t i) {
+/* A mask of lane i: all ones there, all zeros elsewhere. */
+static inline T(ivec) T(lane_mask)(int64_t i) {
 #if defined(BPCORE_ISA_SCALAR)
     return -(INT)(i == 0);
 #else
@@ -93,7 +93,8 @@ static inline T(vec) T(copysign)(T(vec) a, T(vec) b) {
     return T(select)(T(broadcast_int)(INT_SIGN_BIT), b, a);
 }
 
-/* a if a < b else b, and a if a > b else b: so b where either is NaN or both are 0. */
+/* a if a < b else b, and a if a > b else b; hence b where either is NaN or both are
+ * 0. */
 static inline T(vec) T(min)(T(vec) a, T(vec) b) {
 #if defined(BPCORE_ISA_X86_64_V4)
     return X86(_mm512_min_p)(a, b);
@@ -132,7 +133,7 @@ static inline T(vec) T(sqrt)(T(vec) a) {
 #endif
 }
 
-/* 1 above 0, -1 below; either zero and NaN stay what they are. */
+/* 1 above 0, -1 below; zeros of both signs and NaN are returned unchanged. */
 static inline T(vec) T(sign)(T(vec) a) {
     const T(ivec) nonzero = T(less)((T(vec)){0}, T(abs)(a));
     return T(select)(nonzero, T(copysign)(T(broadcast)(1), a), a);
@@ -153,8 +154,8 @@ static inline T(vec) T(fma)(T(vec) a, T(vec) b, T(vec) c) {
 #endif
 }
 
-/* --- the first `count` lanes, 0 < count <= LANES; other lanes read as zero.
- * `join` takes those others from b --- */
+/* --- tails: the first `count` lanes, 0 < count <= LANES.  Loads set the other lanes to
+ * zero; `join` takes them from b --- */
 
 #if defined(BPCORE_ISA_X86_64_V4)
 typedef MASK512 T(tail);
@@ -185,7 +186,7 @@ static inline void T(store_tail)(REAL *p, T(vec) a, T(tail) tail) {
 static inline T(vec) T(join)(T(tail) tail, T(vec) a, T(vec) b) {
     return T(select)((T(ivec))tail, a, b);
 }
-#elif defined(BPCORE_ISA_SCALAR) /* one lane, so all of them */
+#elif defined(BPCORE_ISA_SCALAR) /* its one lane is always whole */
 typedef int T(tail);
 static inline T(tail) T(make_tail)(ptrdiff_t count) { return (void)count, 1; }
 static inline T(vec) T(load_tail)(const REAL *p, T(tail) tail) { return (void)tail, *p; }
@@ -214,22 +215,22 @@ static inline T(vec) T(join)(T(tail) tail, T(vec) a, T(vec) b) {
 }
 #endif
 
-/* --- shuffles, the same lanes for every build --- */
+/* --- shuffles, with the same order of lanes in every build --- */
 
 #if defined(BPCORE_ISA_SCALAR)
 #define FOLD(combine, a) ((void)0)
 static inline void T(transpose)(T(vec) *rows) { (void)rows; }
 #else
-/* GCC learnt Clang's name for it in version 12. */
+/* GCC has Clang's name for it since version 12. */
 #if defined(__clang__) || __GNUC__ >= 12
 #define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #else
 #define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (T(ivec)){__VA_ARGS__})
 #endif
 
-/* ZIP: the lower or upper halves of two vectors by turns.
- * FOLD: every lane of `a` combined with the one half a vector away, then with the one a
- * quarter away, and so on: the first lane ends as all lanes folded in halves. */
+/* ZIP: the lower or upper halves of two vectors, interleaved. FOLD: a reduction of the
+ * lanes of `a` in halves.  Each lane is combined with the lane half a vector away, then
+ * a quarter away, and so on; the result is in the first lane. */
 #define SWAP(combine, a, ...) a = combine(a, SHUFFLE(a, a, __VA_ARGS__))
 #if BPCORE_VECTOR_BYTES * 8 / REAL_BITS == 16
 #define ZIP_LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
@@ -258,7 +259,7 @@ static inline void T(transpose)(T(vec) *rows) { (void)rows; }
 #define FOLD(combine, a) SWAP(combine, a, 1, 0)
 #endif
 
-/* LANES x LANES transposed, by log2(LANES) perfect shuffles of the rows. */
+/* Transposes LANES x LANES elements by log2(LANES) perfect shuffles of the rows. */
 static inline void T(transpose)(T(vec) *rows) {
     T(vec) zipped[T(LANES)];
     BPCORE_UNROLL for (int length = 1; length < T(LANES); length *= 2) {
@@ -272,7 +273,7 @@ static inline void T(transpose)(T(vec) *rows) {
 }
 #endif
 
-/* The lanes folded in halves. */
+/* The sum and the maximum of all lanes, reduced in halves. */
 static inline T(vec) T(plus)(T(vec) a, T(vec) b) { return a + b; }
 static inline REAL T(sum_of_lanes)(T(vec) a) {
     FOLD(T(plus), a);

@@ -1,5 +1,5 @@
-/* A worker: one of the threads that run the same kernel at the same time, each on
- * tiles, rows or elements of its own.  No bit depends on how many there are. */
+/* A worker: one of the threads that run the same kernel at the same time, each on its
+ * own tiles, rows or elements.  No bit depends on the number of workers. */
 
 #ifndef BPCORE_WORKER_H
 #define BPCORE_WORKER_H
@@ -13,77 +13,77 @@
 #include <pthread.h>
 #endif
 
-/* Where the workers of one task wait for each other. */
+/* Barrier: every worker of a task waits here until all have arrived. */
 typedef struct {
     int arrived;
     unsigned round;
 #if defined(BPCORE_THREADS)
     int sleepers;
-    pthread_mutex_t lock; /* of what follows */
-    pthread_cond_t opened;
-    double slept; /* seconds, by all workers together */
+    pthread_mutex_t lock; /* for the fields below */
+    pthread_cond_t released;
+    double slept; /* seconds, summed over workers */
 #endif
-} bpcore_gate;
+} bpcore_barrier;
 
 typedef struct {
     int index, count;  /* this is worker `index` of `count` */
-    char *room;        /* its own, for copies: 64-byte aligned */
-    bpcore_gate *gate; /* theirs; not used where count is 1 */
+    char *room;        /* its scratch memory: 64-byte aligned */
+    bpcore_barrier *barrier; /* not used if count is 1 */
 } bpcore_worker;
 
-static inline ptrdiff_t bpcore_least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
+static inline ptrdiff_t bpcore_min(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 
-/* This worker's part, from .. to, of `size` things that are dealt out by `unit`s. */
-static inline void bpcore_share(const bpcore_worker *worker, ptrdiff_t size,
+/* This worker's range, from .. to, of `size` items that are divided in units. */
+static inline void bpcore_worker_range(const bpcore_worker *worker, ptrdiff_t size,
                                 ptrdiff_t unit, ptrdiff_t *from, ptrdiff_t *to) {
     const ptrdiff_t units = (size + unit - 1) / unit;
-    *from = bpcore_least(worker->index * units / worker->count * unit, size);
-    *to = bpcore_least((worker->index + 1) * units / worker->count * unit, size);
+    *from = bpcore_min(worker->index * units / worker->count * unit, size);
+    *to = bpcore_min((worker->index + 1) * units / worker->count * unit, size);
 }
 
 #if defined(BPCORE_THREADS)
-/* Looks at the gate, about 20 microseconds, before a worker sleeps. */
+/* Iterations of spinning before a worker sleeps: about 20 microseconds. */
 #define BPCORE_SPINS 1024
 
-/* Sleep until the round is over: another program has the core of a worker. */
-static void bpcore_sleep(bpcore_gate *gate, unsigned round) {
+/* Sleeps until the round is over: another program uses the core of a worker. */
+static void bpcore_sleep(bpcore_barrier *barrier, unsigned round) {
     const double start = bpcore_seconds();
-    pthread_mutex_lock(&gate->lock);
-    __atomic_add_fetch(&gate->sleepers, 1, __ATOMIC_SEQ_CST);
-    while (__atomic_load_n(&gate->round, __ATOMIC_SEQ_CST) == round)
-        pthread_cond_wait(&gate->opened, &gate->lock);
-    __atomic_sub_fetch(&gate->sleepers, 1, __ATOMIC_SEQ_CST);
-    gate->slept += bpcore_seconds() - start;
-    pthread_mutex_unlock(&gate->lock);
+    pthread_mutex_lock(&barrier->lock);
+    __atomic_add_fetch(&barrier->sleepers, 1, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&barrier->round, __ATOMIC_SEQ_CST) == round)
+        pthread_cond_wait(&barrier->released, &barrier->lock);
+    __atomic_sub_fetch(&barrier->sleepers, 1, __ATOMIC_SEQ_CST);
+    barrier->slept += bpcore_seconds() - start;
+    pthread_mutex_unlock(&barrier->lock);
 }
 #endif
 
-/* Wait until every worker of the task is here.  A step meets every few microseconds, so
- * a worker spins first. */
-static inline void bpcore_meet(const bpcore_worker *worker) {
+/* Waits until every worker of the task has arrived.  A step has a barrier every few
+ * microseconds, so a worker spins before it sleeps. */
+static inline void bpcore_barrier_wait(const bpcore_worker *worker) {
 #if defined(BPCORE_THREADS)
     if (worker->count == 1) return;
-    bpcore_gate *gate = worker->gate;
-    const unsigned round = __atomic_load_n(&gate->round, __ATOMIC_RELAXED);
-    if (__atomic_add_fetch(&gate->arrived, 1, __ATOMIC_ACQ_REL) == worker->count) {
-        __atomic_store_n(&gate->arrived, 0, __ATOMIC_RELAXED);
-        __atomic_store_n(&gate->round, round + 1, __ATOMIC_SEQ_CST);
-        if (__atomic_load_n(&gate->sleepers, __ATOMIC_SEQ_CST)) {
-            pthread_mutex_lock(&gate->lock);
-            pthread_cond_broadcast(&gate->opened);
-            pthread_mutex_unlock(&gate->lock);
+    bpcore_barrier *barrier = worker->barrier;
+    const unsigned round = __atomic_load_n(&barrier->round, __ATOMIC_RELAXED);
+    if (__atomic_add_fetch(&barrier->arrived, 1, __ATOMIC_ACQ_REL) == worker->count) {
+        __atomic_store_n(&barrier->arrived, 0, __ATOMIC_RELAXED);
+        __atomic_store_n(&barrier->round, round + 1, __ATOMIC_SEQ_CST);
+        if (__atomic_load_n(&barrier->sleepers, __ATOMIC_SEQ_CST)) {
+            pthread_mutex_lock(&barrier->lock);
+            pthread_cond_broadcast(&barrier->released);
+            pthread_mutex_unlock(&barrier->lock);
         }
         return;
     }
     for (int spins = 0; spins < BPCORE_SPINS; spins++) {
-        if (__atomic_load_n(&gate->round, __ATOMIC_ACQUIRE) != round) return;
+        if (__atomic_load_n(&barrier->round, __ATOMIC_ACQUIRE) != round) return;
 #if defined(__x86_64__)
         __builtin_ia32_pause();
 #elif defined(__aarch64__)
         __asm__ volatile("isb");
 #endif
     }
-    bpcore_sleep(gate, round);
+    bpcore_sleep(barrier, round);
 #else
     (void)worker;
 #endif

@@ -1,7 +1,7 @@
-"""Data sets in the form `Network.fit` takes: rows of floats and integer labels.
+"""Data sets as `Network.fit` takes them: rows of floats and integer labels.
 
-`load_digits` needs nothing but the package; `load_mnist` and `load_idx` read files of
-the user's.
+`load_digits` reads a file of the package; `load_mnist` and `load_idx` read the user's
+files.
 """
 
 from bpcore.datasets.digits import load_digits

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 FilePath = str | PathLike[str]
 
-# The third byte of an IDX file names the type of its values. There is no 0x0A.
+# Type codes, the third byte of an IDX file. There is no 0x0A.
 DTYPES: dict[int, np.dtype[Any]] = {
     0x08: np.dtype(">u1"),
     0x09: np.dtype(">i1"),
@@ -52,8 +52,8 @@ def load_idx(path: FilePath) -> NDArray[Any]:
     OSError
         If the file cannot be read.
     ValueError
-        If it is not an IDX file, or holds fewer or more values than it declares. The
-        message names the file, what was expected and what came.
+        If it is not an IDX file, or has fewer or more values than it declares. The
+        message names the file, what was expected and what was found.
 
     Examples
     --------

@@ -26,23 +26,23 @@ def load_mnist(
     directory : str or path-like
         The folder that holds ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``,
         ``t10k-images-idx3-ubyte`` and ``t10k-labels-idx1-ubyte``. Each may end in
-        ``.gz``, and ``.idx`` may stand for ``-idx``.
+        ``.gz``, and ``-idx`` may be ``.idx``.
 
     Returns
     -------
     X_train, y_train, X_test, y_test : tuple of ndarray
         `X` is float32 of shape (n, 784), one image of 28 x 28 pixels per row:
         ``X = grey / 255``. `y` is int64 of shape (n,), 0 to 9. MNIST has 60,000 images
-        for training and 10,000 for the test.
+        for training and 10,000 for testing.
 
     Raises
     ------
     FileNotFoundError
-        If a file is missing. The message names the folder and the names looked for.
+        If a file is missing. The message names the folder and the possible file names.
     OSError
         If a file cannot be read.
     ValueError
-        If a file is not what its name says: not IDX, not bytes, not 28 x 28, a label
+        If a file is not as expected: not IDX, not bytes, not 28 x 28 pixels, a label
         above 9, or not as many labels as images.
 
     Examples
@@ -53,7 +53,7 @@ def load_mnist(
     ((60000, 784), (10000,))
     """
     folder = Path(directory)
-    # All four are located before the first is read: a missing one shows at once.
+    # All four are located before the first is read, so that a missing one raises early.
     train, test = (
         (_find(folder, part, "images-idx3"), _find(folder, part, "labels-idx1"))
         for part in ("train", "t10k")
@@ -62,7 +62,7 @@ def load_mnist(
 
 
 def _find(folder: Path, part: str, kind: str) -> Path:
-    """Return the path of one MNIST file under whichever of its names is there."""
+    """Return the path of one MNIST file, by the first of its names that exists."""
     stems = (f"{part}-{kind}-ubyte", f"{part}-{kind.replace('-', '.')}-ubyte")
     names = [stem + suffix for stem in stems for suffix in ("", ".gz")]
     for name in names:

@@ -104,7 +104,7 @@ cdef extern from "csrc/team.h" nogil:
     ctypedef void (*job_t "bpcore_job")(
         void *task, const worker_t *worker,
     ) noexcept nogil
-    void found_team "bpcore_found_team"()
+    void found_team "bpcore_init_team"()
     void run_job "bpcore_run"(int count, char *rooms, Py_ssize_t room_size, job_t job,
                               void *task)
 

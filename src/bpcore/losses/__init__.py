@@ -1,15 +1,15 @@
-"""Losses by name: what each measures and which outputs and targets it goes with.
+"""Losses by name: their formulas, and the outputs and targets that they need.
 
-A loss is given by its name, by an object such as ``Huber(delta=0.5)`` where its setting
-is another than the default, or as any callable ``loss(a, y)`` that returns the values
-of the samples, (n,), and their derivatives by the outputs, (n, n_L), or the values
-alone as an expression of ``bpcore.graph``.  In the source::
+A loss is given by its name; by an object such as ``Huber(delta=0.5)`` for a setting
+other than the default; or as a callable ``loss(a, y)`` that returns the values of the
+samples, (n,), and their derivatives by the outputs, (n, n_L), or only the values as an
+expression of ``bpcore.graph``.  In the source::
 
     base             Loss: the base class of all losses
     regression       losses of numbers
     classification   losses of classes and labels
-    custom           a function of the user's
-    target_kind      what targets mean: classes or labels
+    custom           a user's function
+    target_kind      meaning of targets: classes or labels
     targets          targets of samples, checked against a loss
 """
 

@@ -1,9 +1,9 @@
 """Loss: the base class of all losses.
 
-Every loss is one number E_i per sample.  That of a mini-batch is their mean over its
+A loss is one number E_i per sample.  The loss of a mini-batch is their mean over its
 rows, sum(E_i) / n, or with weights (``sample_weight`` times ``class_weight``)
-sum(weight * E_i) / n.  The arithmetic is in ``csrc/losses.h`` and, readable, in
-``reference.losses``; the formulas are with each loss (`Loss.formula`).
+sum(weight * E_i) / n.  The arithmetic is in ``csrc/losses.h`` and in NumPy in
+``reference.losses``; each loss has its formulas (`Loss.formula`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from bpcore.losses.target_kind import TargetKind
 
 Array = NDArray[Any]
 
-#: Activations whose outputs lie around 0.
+#: Activations whose outputs are between -1 and 1.
 SIGNED = ("tanh", "hard_tanh", "softsign")
 
 
@@ -33,13 +33,13 @@ class Loss:
     ----------
     name : str
     output : str
-        The activation of the output layer that goes with it by default.
+        Default activation of the output layer.
     outputs : tuple of str, or None
-        The output activations it is defined for; None for any.
+        The output activations that it is defined for; None for any.
     labels : bool
-        Whether integer class labels are taken for targets.
+        Whether targets may be integer class labels.
     classes : bool
-        Whether targets are classes, which may have weights.
+        Whether targets are classes, so that ``class_weight`` is allowed.
     least, most : float
         Bounds of the targets.
     signs : bool
@@ -52,9 +52,9 @@ class Loss:
     by_z : str
         dE_i/dz, where the output activation is part of the loss.
     symbols : dict of str to str
-        Settings in these formulas: symbol, and name of the setting.
+        Settings in these formulas: {symbol: name of the setting}.
     definitions : dict of str to str
-        Other symbols in them, and their formulas.
+        Other symbols in these formulas: {symbol: formula}.
 
     Examples
     --------
@@ -91,7 +91,7 @@ class Loss:
         restore_fields(self, stored)
 
     def target_kind(self, output: str) -> TargetKind:
-        """What the targets mean with this output activation."""
+        """Meaning of the targets with this output activation."""
         return TargetKind(threshold=0.0 if output in SIGNED else 0.5)
 
     def value(self, output: str) -> str:
@@ -114,15 +114,15 @@ class Loss:
 
     @own_errstate
     def by_outputs(self, a: Array, y: Array) -> Array:
-        """dE/da (n, n_L) of a loss that is computed from z; a limit at outputs 0 and 1.
+        """dE/da (n, n_L), for losses computed from z; a limit at outputs 0 and 1.
 
-        The kernels have it for all other losses.
+        For the other losses the kernels compute it.
         """
         return -quotient(y, a)
 
     @property
     def setting(self) -> float:
-        """The number that the kernel takes as the setting, 0 if there is none."""
+        """The kernel's argument `setting`, 0 if the loss has none."""
         return 0.0
 
     def kernel(self, output: str) -> str:
@@ -130,7 +130,7 @@ class Loss:
         return self.name
 
     def takes_z(self, output: str) -> bool:
-        """Whether it is computed from z, the output activation being part of it."""
+        """Whether it is computed from z, and includes the output activation."""
         return self.outputs is not None
 
 

@@ -18,7 +18,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class CrossEntropy(Loss):
-    """-sum(y' log(a)) of softmax outputs, of smoothed targets y'.
+    """-sum(y' log(a)) for softmax outputs a and smoothed targets y'.
 
     ::
 
@@ -27,7 +27,7 @@ class CrossEntropy(Loss):
     Parameters
     ----------
     label_smoothing : float
-        At least 0 and below 1: the part of the target that is spread over all n_L
+        At least 0 and below 1: the fraction of the target that is spread over all n_L
         classes (Szegedy et al. 2016), as in ``torch.nn.CrossEntropyLoss``.
 
     Examples
@@ -76,8 +76,8 @@ class CrossEntropy(Loss):
     def by_outputs(self, a: Array, y: Array) -> Array:
         if y.ndim == 1:
             y = np.eye(a.shape[1], dtype=a.dtype)[y]
-        part = self.label_smoothing
-        return -quotient((1 - part) * y + part / a.shape[1], a)
+        smoothing = self.label_smoothing
+        return -quotient((1 - smoothing) * y + smoothing / a.shape[1], a)
 
     @property
     def setting(self) -> float:
@@ -85,7 +85,7 @@ class CrossEntropy(Loss):
 
 
 class BinaryCrossEntropy(Loss):
-    """-sum (y log(a) + (1 - y) log(1 - a)) of sigmoid outputs."""
+    """-sum (y log(a) + (1 - y) log(1 - a)) for sigmoid outputs a."""
 
     name = "binary_cross_entropy"
     output = "sigmoid"
@@ -105,9 +105,9 @@ class BinaryCrossEntropy(Loss):
 
 
 class KLDivergence(Loss):
-    """Sum of y (log(y) - log(a)) of softmax outputs, as ``torch.nn.KLDivLoss``.
+    """Sum of y (log(y) - log(a)) for softmax outputs a, as ``torch.nn.KLDivLoss``.
 
-    Where y is 0, so is its term.
+    The term of y = 0 is 0.
     """
 
     name = "kl_divergence"

@@ -1,4 +1,4 @@
-"""CustomLoss: a function of the user's as a loss."""
+"""CustomLoss: a user's function as a loss."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from bpcore.losses.target_kind import TargetKind
 
 Array = NDArray[Any]
 
-#: loss(a, y) -> the values of the samples and their derivatives by a, or a Variable.
+#: loss(a, y) returns the values of the samples and their derivatives, or a Variable.
 LossFunction = Callable[[Any, Array], Any]
 
 
 class Expression(Protocol):
-    """A ``Variable`` of ``bpcore.graph``, as far as a loss uses it."""
+    """The interface of ``bpcore.graph.Variable`` that a loss uses."""
 
     def __init__(self, value: Array) -> None: ...
 
@@ -38,26 +38,27 @@ class Expression(Protocol):
 
 @dataclass(frozen=True)
 class CustomLoss(Loss):
-    """A function of the user's.
+    """A user's function as a loss.
 
     Parameters
     ----------
     function : callable
-        ``function(a, y)`` gets outputs (n, n_L), and targets as the network took them,
-        (n, n_L) or integer labels (n,); it returns the values (n,) and their
-        derivatives by a, (n, n_L).  Or it is an expression of ``bpcore.graph``: it gets
-        the outputs as a ``Variable``, and returns one of shape (n,), or one number, the
+        ``function(a, y)``, with outputs a (n, n_L) and the converted targets y,
+        (n, n_L) or integer labels (n,).  It returns the values (n,) and their
+        derivatives by a, (n, n_L).  Or it is an expression of ``bpcore.graph``: a is a
+        ``Variable``, and it returns a ``Variable`` of shape (n,), or of one number, the
         mean over the rows.
 
     Notes
     -----
-    The first call, with arrays, shows which kind it is.  If the function does not
+    The first call, with arrays, finds out which kind the function is.  If it does not
     return a pair, or raises TypeError or AttributeError, it is called again, with a
     ``Variable``.
 
-    A value may depend on other rows too (a root mean square depends on all of them),
-    so ``Network.evaluate``, validation and LBFGS compute the values of all rows in one
-    call; steps that accumulate take the mean of the gradients of their mini-batches.
+    A value may depend on other rows (a root mean square depends on all of them), so
+    ``Network.evaluate``, validation and LBFGS compute the values of all rows in one
+    call; with gradient accumulation, a step uses the mean of the gradients of its
+    mini-batches.
     """
 
     name = "custom"
@@ -65,12 +66,12 @@ class CustomLoss(Loss):
     by_a = "dE_i/da by the user's function"
     labels = True
     classes = True
-    #: Returns the class ``Variable``.  ``bpcore`` sets it: the graph stands above this
-    #: package, and is imported only when a loss needs it.
+    #: Returns the class ``Variable``.  ``bpcore`` sets it, since the graph imports this
+    #: package and is loaded only when a loss needs it.
     variable_class: ClassVar[Callable[[], type[Expression]]]
 
     function: LossFunction
-    #: Whether it is an expression of the graph, once that is known.
+    #: Whether it is an expression of the graph; None before the first call.
     is_graph: bool | None = field(default=None, init=False, repr=False, compare=False)
 
     def value(self, output: str) -> str:
@@ -90,7 +91,7 @@ class CustomLoss(Loss):
         Parameters
         ----------
         weight : array (n,)
-            w of each row; a row of weight 0 may have any value, infinity and NaN too.
+            w of each row; the value of a row of weight 0 may be infinite or NaN.
         scale : float
             1 / n for the mean over a mini-batch.
         """
@@ -102,7 +103,7 @@ class CustomLoss(Loss):
             return self.function(a, y)
 
     def _evaluate(self, a: Array, y: Array) -> tuple[Expression | None, Any]:
-        """The outputs as a variable, None where arrays are taken; and the result."""
+        """The outputs as a variable, None for a function of arrays; and the result."""
         if self.is_graph is False:
             return None, self._call(a, y)
         reason: Exception | None = None
@@ -123,7 +124,7 @@ class CustomLoss(Loss):
             result = self._call(outputs, y)
         except Exception as error:
             if got:
-                error.add_note(f"loss(a, y) was asked with arrays first, and {got}")
+                error.add_note(f"loss(a, y) was called with arrays first, and {got}")
             if reason is not None:
                 raise error from reason
             raise
@@ -148,15 +149,15 @@ def _weighted(
         delta = np.where(counts[:, None], d, 0) * factors
     else:
         E, d = _differentiated(result, outputs, weight, scale)
-        # A row of weight 0 may give 0 times infinity; what is finite there is part of
-        # the derivative of the other rows.
+        # In a row of weight 0, 0 times infinity is NaN; finite elements are derivatives
+        # of the values of other rows.
         delta = np.where(counts[:, None] | np.isfinite(d), d, 0)
     E = np.where(counts, np.where(counts, E, 0) * weight, 0.0)
     return E, np.ascontiguousarray(delta, a.dtype)
 
 
 def _pair(result: Any, a: Array) -> tuple[Array, Array]:
-    """The values and derivatives that a function returned, checked."""
+    """The values and derivatives that the function returned, checked."""
     if not isinstance(result, tuple) or len(result) != 2:
         raise TypeError(
             "loss(a, y) must return (values per sample, d value / d a); "
@@ -176,8 +177,8 @@ def _differentiated(
 ) -> tuple[Array, Array]:
     """The value of every sample, and d (scale sum w J) / da, through the graph of J.
 
-    The weights are in the seed of the backward pass, which is right also where J
-    couples rows.
+    The weights are in the seed of the backward pass, which is also correct if a value
+    of J depends on several rows.
     """
     n = len(a.value)
     if J.shape not in ((n,), ()):
@@ -198,7 +199,7 @@ def _differentiated(
 
 
 def _numbers(result: Any, dtype: Any) -> Array:
-    """What a function returned, as an array of real numbers."""
+    """The function's result as an array of real numbers."""
     try:
         array = np.asarray(result)
     except ValueError:

@@ -42,12 +42,12 @@ class MeanAbsoluteError(Loss):
 class Huber(Loss):
     """Mean of d^2 / 2 where |d| <= c, else c (|d| - c / 2), with d = a - y.
 
-    `formula` calls the setting c, since delta is the name of dE/dz.
+    In `formula` the setting is c, since delta means dE/dz.
 
     Parameters
     ----------
     delta : float
-        c, the distance from which on the loss grows linearly, above 0.
+        c, above 0; for |a - y| > c the loss is linear.
 
     Notes
     -----
@@ -74,7 +74,7 @@ class Huber(Loss):
 
 @dataclass(frozen=True)
 class Quantile(Loss):
-    """Mean of max(q d, (q - 1) d) with d = y - a: a then estimates the quantile q of y.
+    """Mean of max(q d, (q - 1) d) with d = y - a, so that a estimates the quantile q.
 
     Parameters
     ----------
@@ -115,9 +115,9 @@ class LogCosh(Loss):
 class Poisson(Loss):
     """Mean of a - y log(a), a the rate of a Poisson distribution and y a count.
 
-    With the output "exp" that is the log link: exp(z) - y z.  With others, which must
-    stay positive (softplus), it is the identity link, with log(a + 1e-8).  As
-    ``torch.nn.PoissonNLLLoss``.
+    With the output activation "exp" this is the log link, exp(z) - y z.  With other
+    activations, whose outputs must be positive (softplus), it is the identity link,
+    with log(a + 1e-8).  As ``torch.nn.PoissonNLLLoss``.
     """
 
     name = "poisson"

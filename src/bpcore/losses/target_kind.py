@@ -1,4 +1,4 @@
-"""TargetKind: what the targets of a loss mean, classes or labels."""
+"""TargetKind: the meaning of a loss's targets, classes or labels."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class TargetKind:
-    """What the targets of a sample mean, for class metrics, class weights and splits.
+    """The meaning of a sample's targets, for class metrics, class weights and splits.
 
     Attributes
     ----------
     several : bool
-        Whether each of several outputs is a label of its own, which a sample has or has
-        not.  Else a sample has one class: the index of its largest target.
+        Whether each of several outputs is a label that a sample has or does not have
+        (multilabel).  Else a sample has one class: the index of its largest target.
     threshold : float
-        A label, or class 1 of one output, is present where a target or an output is
-        above this.
+        A label is present, or the class of one output is 1, where a target or an output
+        is above this.
     soft : bool
         Whether a target between 0 and 1 is the probability of a class, or of a
         label.
@@ -33,10 +33,11 @@ class TargetKind:
     soft: bool = False
 
     def classes(self, rows: Array) -> NDArray[np.int64]:
-        """The class of each sample, of targets or outputs (n, n_L), or of labels (n,).
+        """The class of each sample, from targets or outputs (n, n_L) or labels (n,).
 
-        Labels as they are; of one output 1 above the threshold and else 0; of several
-        the index of the largest, the first of equals.
+        Labels are returned unchanged.  With one output the class is 1 above the
+        threshold and else 0; with several it is the index of the largest, the first if
+        several are equal.
         """
         if rows.ndim == 1:
             return rows

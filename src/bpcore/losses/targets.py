@@ -17,7 +17,7 @@ Array = NDArray[Any]
 def as_targets(
     name: str, value: ArrayLike, n: int, n_out: int, loss: Loss, dtype: np.dtype[Any]
 ) -> Array | NDArray[np.int64]:
-    """Targets of n samples: labels (n,) where the loss takes them, or (n, n_out).
+    """Targets of n samples: labels (n,) if the loss allows them, or (n, n_out).
 
     Examples
     --------

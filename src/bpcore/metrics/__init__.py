@@ -1,22 +1,22 @@
-"""Metrics by name: how good the outputs of a network are, in plain NumPy.
+"""Metrics by name: measures of the outputs' quality, in plain NumPy.
 
-A metric is one number of the targets ``y``, the outputs ``a`` and the sample weights,
-computed in float64.  The definitions are those of scikit-learn.
+A metric is one number, computed in float64 from the targets ``y``, the outputs ``a``
+and the sample weights.  The definitions are those of scikit-learn.
 
-What the targets mean is a fourth argument, a ``TargetKind``, which a network takes from
-its loss, never from the data:
+A fourth argument, a ``TargetKind``, is the meaning of the targets.  A network takes it
+from its loss, never from the data:
 
 * *One class per sample* (cross_entropy and most others).  Integer labels mean the same
-  as their one-hot rows.  With two or more outputs the class of a sample is the index of
-  the largest target of its row, so that of probabilities the largest one counts, and
-  the answer is the index of the largest output, the first of equals.  With one
-  output, class and answer are 1 above the threshold and else 0.
+  as their one-hot rows.  With two or more outputs, the class of a sample is the index
+  of its largest target, also for probabilities, and the predicted class is the index of
+  its largest output, the first if several are equal.  With one output, both are 1 above
+  the threshold and else 0.
 * *Several labels per sample* (binary_cross_entropy and hinge with two or more outputs).
-  Each output is a label that a sample has or has not: present in the targets, and in
-  the answer, above the threshold.
+  Each output is a label that a sample has or does not have.  A label is present where
+  the target, and predicted where the output, is above the threshold.
 
-The threshold is 0.5, and 0 for hinge and for outputs around 0 such as tanh.  A sample
-of weight 0 counts as absent.  A metric of outputs that hold a NaN is NaN.
+The threshold is 0.5, and 0 for hinge and for outputs in -1 .. 1 such as tanh.  Samples
+of weight 0 are left out.  A metric of outputs with a NaN is NaN.
 
 In the source::
 
@@ -24,7 +24,7 @@ In the source::
     classes          metrics of classes
     probabilities    log loss and Brier score
     regression       metrics of numbers
-    scaled           columns scaled by powers of two
+    scaled           sums of columns without overflow or underflow
     names            the metrics by name
 """
 

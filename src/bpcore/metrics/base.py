@@ -20,32 +20,32 @@ Weights = NDArray[np.float64] | None
 
 @dataclass(frozen=True)
 class Metric:
-    """One metric; called, it gives a float, NaN where it is undefined.
+    """One metric, a callable that returns a float, NaN where it is undefined.
 
     Attributes
     ----------
     name : str
     function : callable
-        The number, of targets, outputs and sample weights (n,) or None.  The targets
-        are integer labels (n,), or (n, n_out), or (n,) of one output; the outputs are
-        (n, n_out), but (n,) where the targets of one output are, so that the two can be
+        A function of targets, outputs and sample weights (n,) or None.  The targets are
+        integer labels (n,), or (n, n_out), or (n,) for one output.  The outputs are
+        (n, n_out), but (n,) if the targets of one output are, so that the two can be
         compared without broadcasting to (n, n).
     higher_is_better : bool, or None
-        None if unknown, as of a function of the caller's.
+        None if unknown, as for a caller's function.
     formula : str
 
     Notes
     -----
     It is called as ``metric(y, a, weight=None, targets=CLASSES)``; `targets`, a
-    ``bpcore.losses.TargetKind``, says what the targets mean.  Where an output of a
-    sample that counts is NaN the answer is NaN, and the function is not called.
+    ``bpcore.losses.TargetKind``, is the meaning of the targets.  If an output of a
+    sample of weight above 0 is NaN, the result is NaN and the function is not called.
 
     Raises
     ------
     TypeError
         When called, if the function does not return a number.
     ValueError
-        When called, if the targets are none that the metric is defined of.
+        When called, if the metric is not defined for the targets.
 
     Examples
     --------
@@ -56,7 +56,7 @@ class Metric:
     >>> METRICS["accuracy"](np.array([0, 1, 1]), outputs, np.array([1.0, 2.0, 1.0]))
     0.75
 
-    Samples that may have several labels are right where all of them are:
+    With several labels per sample, a sample is right if all its labels are:
 
     >>> y, outputs = np.array([[1, 1], [0, 0]]), np.array([[0.9, 0.8], [0.1, 0.7]])
     >>> METRICS["accuracy"](y, outputs, None, TargetKind(several=True))
@@ -86,7 +86,7 @@ class Metric:
         if np.isnan(a).any():
             return math.nan
         y = y.view()
-        y.flags.writeable = False  # it may be the caller's
+        y.flags.writeable = False  # y may be the caller's array
         value = self._value(y, a, weight, targets)
         if _is_number(value):
             return float(value)
@@ -95,7 +95,7 @@ class Metric:
         )
 
     def check(self, y: Array, n_out: int, targets: TargetKind) -> None:
-        """Raise ValueError if it is not defined of these targets."""
+        """Raise ValueError if the metric is not defined for these targets."""
 
     def _value(self, y: Array, a: Array, weight: Weights, targets: TargetKind) -> Any:
         if y.ndim == 1 and a.ndim == 2 and a.shape[1] == 1:
@@ -104,25 +104,25 @@ class Metric:
 
 
 def _is_number(value: Any) -> bool:
-    """Whether a metric's value is one real number; a span of time is none."""
+    """Whether a metric's value is one real number; a timedelta64 is not."""
     number = hasattr(value, "__float__") and not isinstance(value, np.timedelta64)
     return number and np.ndim(value) == 0 and np.isrealobj(value)
 
 
 @dataclass(frozen=True)
 class BuiltIn(Metric):
-    """A metric of this library: its function also takes what the targets mean.
+    """A metric of this library: its function also takes a `TargetKind`.
 
     Attributes
     ----------
     requirement : callable, or None
-        ``requirement(name, y, n_out, targets)`` raises where it is not defined.
+        ``requirement(name, y, n_out, targets)`` raises if the metric is not defined.
     """
 
     requirement: Callable[[str, Array, int, TargetKind], None] | None = None
 
     def check(self, y: Array, n_out: int, targets: TargetKind) -> None:
-        """Raise ValueError if it is not defined of these targets."""
+        """Raise ValueError if the metric is not defined for these targets."""
         if self.requirement is not None:
             self.requirement(self.name, y, n_out, targets)
 
@@ -143,7 +143,7 @@ class BuiltIn(Metric):
         elif y.ndim == 1:
             y = y.astype(np.intp, copy=False)
         if weight is not None:
-            # Only ratios count; a power of two changes no digit of them.
+            # Only ratios of the weights matter; a power of two does not change them.
             weight = np.asarray(weight, np.float64)
             weight = np.ldexp(weight, -np.frexp(weight.max())[1])
         return self.function(y, a, weight, targets)

@@ -1,4 +1,4 @@
-"""Metrics by name: those of the library, and functions of the caller's."""
+"""Metrics by name: those of the library, and the caller's functions."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from bpcore.errstate import callers_errstate
 from bpcore.metrics import classes, probabilities, regression
 from bpcore.metrics.base import Array, Metric, Weights
 
-#: Every metric by name; top_k is not among them, as there is one for every k.
+#: The metrics by name, except top_k, of which there is one for every k.
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (*classes.METRICS, *probabilities.METRICS, *regression.METRICS)
 }
 
-#: Names that other libraries use: name, and the name of it here.
+#: Names in other libraries: {name there: name here}.
 ALIASES: dict[str, str] = {
     "acc": "accuracy",
     "brier_score": "brier",
@@ -31,10 +31,10 @@ ALIASES: dict[str, str] = {
     "root_mean_squared_error": "rmse",
 }
 
-#: Names of the metrics that count k answers.
+#: Names of the top-k metrics.
 TOP_K = re.compile("top_([1-9][0-9]*)")
 
-#: Names under which a fit records what it measures itself.
+#: Names of the columns that a fit records by itself.
 RESERVED = ("loss", "validation_loss", "lr", "seconds", "epoch")
 
 #: A name, a function of targets and outputs, or a metric.
@@ -42,51 +42,53 @@ MetricLike = str | Callable[[Array, Array], Any] | Metric
 
 
 def as_metrics(metrics: MetricLike | Iterable[MetricLike] | None) -> tuple[Metric, ...]:
-    """The metrics meant by names and functions.
+    """Metrics from names and functions.
 
-    Where samples may have several labels (binary_cross_entropy or hinge with two or
-    more outputs), all metrics of classes and of probabilities but ``accuracy`` are
-    means over the labels, each taken as a single output.
+    With several labels per sample (binary_cross_entropy or hinge with two or more
+    outputs), all metrics of classes and of probabilities except ``accuracy`` are means
+    over the labels, each as a single output.
 
     ``accuracy``
-        Fraction of the samples whose answer is their class; of several labels, whose
-        answer is right in all of them.
+        Fraction of the samples whose class is predicted; with several labels per
+        sample, of those with all labels right.
     ``balanced_accuracy``
-        Mean, over the classes that occur, of the fraction answered rightly.
+        Mean over the classes with samples of the fraction predicted right.
     ``top_1``, ``top_2``, ... ``top_k``
         Fraction of the samples whose class is among the k largest outputs.  Of equal
-        outputs the last counts as the largest, as in scikit-learn, for ``accuracy`` the
-        first: where outputs are equal ``top_1`` may differ from it.  With one output
-        ``top_1`` is ``accuracy`` and all others are 1.  Not of several labels.
+        outputs the last counts as the largest, as in scikit-learn, whereas for
+        ``accuracy`` it is the first; then ``top_1`` may differ from it.  With one
+        output ``top_1`` is ``accuracy`` and all others are 1.  Not for several labels
+        per sample.
     ``precision``, ``recall``, ``f1``
-        Of class 1 of two classes; of more, the mean over those that occur or are
-        answered.  0 where undefined.
+        With two classes those of class 1; with more, the mean over the classes that
+        have samples or predictions.  0 where undefined.
     ``auc``
-        Area under the ROC curve, of class 1 of two; of more, the mean over all of each
-        against the rest.  NaN if a class has no sample, or every one.
+        Area under the ROC curve: with two classes that of class 1; with more, the mean
+        over the classes, each against the rest.  NaN if a class has no samples or all.
     ``log_loss``, ``brier``
-        Of probabilities.  Logarithms are taken of outputs at least the machine epsilon
-        from 0 and 1.  ``brier`` is the mean of the sum of (a - y)^2 over the classes;
-        where there are two it is half of that, the mean of (p - y)^2 with p the
-        probability of class 1, as the score of two classes is usually defined.
+        For probabilities.  ``log_loss`` clips outputs to at least the machine epsilon
+        from 0 and 1.  ``brier`` is the mean over samples of the sum of (a - y)^2 over
+        classes; with two classes half of that, the usual score (p - y)^2 with p the
+        probability of class 1.
     ``r2``, ``explained_variance``
-        Mean over the outputs.  Where the targets of one are constant: 1 if nothing is
-        left unexplained, and else 0.  ``r2`` of a single sample is NaN.
+        Mean over the outputs.  If the targets of an output are constant: 1 if the
+        residuals (for the latter, their variance) are 0, and else 0.  ``r2`` of a
+        single sample is NaN.
     ``mae``, ``mse``, ``rmse``, ``mape``
-        Mean over the outputs, ``rmse`` that of their roots.  ``mape`` divides by at
-        least the machine epsilon of float64.
+        Mean over the outputs; ``rmse`` is the mean of their roots.  ``mape`` divides by
+        at least the machine epsilon of float64.
     ``max_error``
-        Largest of all samples and outputs.
+        Maximum over samples and outputs.
 
     Parameters
     ----------
     metrics : str, callable, Metric, sequence of them, or None
         A function is called with the targets and the outputs, without sample weights,
-        and returns a number; it goes by its ``__name__``, a lambda by "metric".  The
-        targets are the caller's, in their shape: integer labels (n,), else float64
-        (n, n_out), or (n,) of one output.  The outputs are (n, n_out), but (n,) where
-        the targets of one output are (n,).  Names of other libraries in ``ALIASES`` are
-        taken for the metrics they mean.
+        and returns a number.  Its name is ``__name__``, that of a lambda "metric".  The
+        targets have the shape that the caller gave: integer labels (n,), else float64
+        (n, n_out), or (n,) for one output.  The outputs are (n, n_out), but (n,) if the
+        targets of one output are (n,).  Names of other libraries are translated by
+        ``ALIASES``.
 
     Returns
     -------
@@ -97,13 +99,13 @@ def as_metrics(metrics: MetricLike | Iterable[MetricLike] | None) -> tuple[Metri
     TypeError
         If one is neither a name nor a function.
     ValueError
-        If a name is unknown, comes twice, or is in ``RESERVED``.
+        If a name is unknown, occurs twice, or is in ``RESERVED``.
 
     Notes
     -----
-    Each agrees with the function of ``sklearn.metrics`` that has its name in full; of
-    several labels with ``average="macro"`` and ``zero_division=0`` where there are
-    such arguments.  scikit-learn has no balanced accuracy, log loss or Brier score of
+    Each agrees with the function of its full name in ``sklearn.metrics``, for several
+    labels per sample with ``average="macro"`` and ``zero_division=0`` if there are
+    such arguments.  scikit-learn has no balanced accuracy, log loss or Brier score for
     several labels: here they are the mean over the labels.
 
     Examples
@@ -114,16 +116,16 @@ def as_metrics(metrics: MetricLike | Iterable[MetricLike] | None) -> tuple[Metri
     >>> [metric.name for metric in as_metrics(["roc_auc", "top_3", missed])]
     ['auc', 'top_3', 'missed']
 
-    Called by hand, a metric takes each row of the targets for one class, the index of
-    its largest entry.  ``target_kind`` of a loss says that a sample may have
-    several labels:
+    Called without `targets`, a metric assumes one class per sample, the index of its
+    largest target.  ``target_kind`` of a loss gives other meanings, such as several
+    labels per sample:
 
     >>> import numpy as np
     >>> from bpcore import LOSSES
     >>> accuracy, = as_metrics("accuracy")
     >>> y = np.array([[1, 1, 0], [0, 0, 0]])
     >>> a = np.array([[0.9, 0.8, 0.1], [0.1, 0.2, 0.3]])
-    >>> accuracy(y, a)  # class 0 of both rows, against answers 0 and 2
+    >>> accuracy(y, a)  # class 0 in both rows, predicted classes 0 and 2
     0.5
     >>> accuracy(y, a, targets=LOSSES["binary_cross_entropy"].target_kind("sigmoid"))
     1.0
@@ -138,8 +140,8 @@ def as_metrics(metrics: MetricLike | Iterable[MetricLike] | None) -> tuple[Metri
     for metric in map(_as_metric, metrics):
         if metric.name in RESERVED:
             raise ValueError(
-                f"metrics must not be named {', '.join(RESERVED)}, which a fit "
-                f"measures itself; got {metric.name!r}"
+                f"metrics must not be named {', '.join(RESERVED)}, which are columns "
+                f"of every fit; got {metric.name!r}"
             )
         if metric.name in chosen:
             unnamed = "; name functions by def, or set their __name__"

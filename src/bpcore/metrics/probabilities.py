@@ -13,7 +13,7 @@ from bpcore.metrics.scaled import as_rows, mean
 
 
 def _needs_probabilities(name: str, y: Array, n_out: int, targets: TargetKind) -> None:
-    """Raise for targets below 0 or above 1 by more than float32 rounds off."""
+    """Raise for targets below 0, or above 1 by more than the epsilon of float32."""
     if y.ndim == 1 and n_out > 1:
         return
     low, high = y.min(), y.max()
@@ -25,7 +25,7 @@ def _needs_probabilities(name: str, y: Array, n_out: int, targets: TargetKind) -
 
 
 def _probabilities(y: Array, a: Array) -> tuple[Array, Array]:
-    """Targets and outputs over two classes or more; one output p as 1 - p and p."""
+    """Targets and outputs for two or more classes; one output p becomes 1 - p and p."""
     expected, outputs = as_rows(y, a.shape[1]), a.astype(np.float64)
     if outputs.min() < 0 or outputs.max() > 1:
         raise ValueError(
@@ -46,7 +46,7 @@ def _log_loss(y: Array, a: Array, weight: Weights, targets: TargetKind) -> Any:
 
 @mean_over_labels
 def _brier(y: Array, a: Array, weight: Weights, targets: TargetKind) -> Any:
-    """Brier (1950); by custom, half of his number where there are two classes."""
+    """Brier (1950); with two classes half of that, as is usual."""
     expected, outputs = _probabilities(y, a)
     score = mean(((outputs - expected) ** 2).sum(1), weight)
     return score / 2 if a.shape[1] <= 2 else score

@@ -34,13 +34,13 @@ def _variance(x: Scaled, weight: Weights) -> Scaled:
     return _mean_square((shifted - mean(shifted, weight), x[1]), weight)
 
 
-def _explained(left: Scaled, variance: Scaled) -> Any:
-    """1 - left / variance: 1 where nothing is left, else 0 where the variance is 0."""
+def _explained(residual: Scaled, variance: Scaled) -> Any:
+    """1 - residual / variance; 1 if residual is 0, else 0 if the variance is 0."""
     ratio = np.divide(
-        left[0], variance[0], out=np.ones_like(left[0]), where=variance[0] > 0
+        residual[0], variance[0], out=np.ones_like(residual[0]), where=variance[0] > 0
     )
-    exponent = np.where(variance[0] > 0, 2 * (left[1] - variance[1]), 0)
-    return mean(1 - np.where(left[0] == 0, 0, np.ldexp(ratio, exponent)))
+    exponent = np.where(variance[0] > 0, 2 * (residual[1] - variance[1]), 0)
+    return mean(1 - np.where(residual[0] == 0, 0, np.ldexp(ratio, exponent)))
 
 
 def _target_variance(y: Array, n_out: int, weight: Weights) -> Scaled:
@@ -50,15 +50,15 @@ def _target_variance(y: Array, n_out: int, weight: Weights) -> Scaled:
 def _r2(y: Array, a: Array, weight: Weights, targets: TargetKind) -> Any:
     if len(a) < 2:
         return math.nan
-    left = _mean_square(_errors(y, a), weight)
-    return _explained(left, _target_variance(y, a.shape[1], weight))
+    residual = _mean_square(_errors(y, a), weight)
+    return _explained(residual, _target_variance(y, a.shape[1], weight))
 
 
 def _explained_variance(
     y: Array, a: Array, weight: Weights, targets: TargetKind
 ) -> Any:
-    left = _variance(_errors(y, a), weight)
-    return _explained(left, _target_variance(y, a.shape[1], weight))
+    residual = _variance(_errors(y, a), weight)
+    return _explained(residual, _target_variance(y, a.shape[1], weight))
 
 
 def _mae(y: Array, a: Array, weight: Weights, targets: TargetKind) -> Any:

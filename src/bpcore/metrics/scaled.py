@@ -1,6 +1,6 @@
 """Columns scaled by powers of two, so that squares and sums do not over- or underflow.
 
-A power of two changes no digit: a result that is representable is as exact as without.
+Such a scale adds no rounding error to a result that is a normal number.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from bpcore.metrics.base import Array, Weights
 
-#: Numbers m and exponents e that mean m 2^e, or m 2^(2 e) of squares.
+#: Numbers m and exponents e of the values m 2^e, for squares m 2^(2 e).
 Scaled = tuple[NDArray[np.float64], NDArray[np.intc]]
 
 
 def scale(x: NDArray[np.float64]) -> Scaled:
-    """x 2^-e and e of each output, the largest entry then in 1/2 .. 1."""
+    """x 2^-e and e of each output; the largest element is then in 1/2 .. 1."""
     exponent = np.frexp(abs(x).max(0))[1]
     return np.ldexp(x, -exponent), exponent
 

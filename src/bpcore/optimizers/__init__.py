@@ -1,8 +1,8 @@
-"""Optimizers: immutable settings.  The network that uses them owns their state.
+"""Optimizers: immutable settings.  Their state belongs to the network that uses them.
 
-The formulas are per parameter w with gradient g, and t = 1, 2, ... is the number of the
-step.  The arithmetic is in ``csrc/descent.h`` and, readable, in
-``reference.optimizers``.  `Optimizer`, in ``base``, has what they have in common.
+The formulas are for each parameter w with gradient g; t = 1, 2, ... is the number of
+the step.  The arithmetic is in ``csrc/descent.h`` and in NumPy in
+``reference.optimizers``.  `Optimizer`, in ``base``, has the settings common to all.
 """
 
 from bpcore.optimizers.adagrad import Adagrad

@@ -1,4 +1,4 @@
-"""Adagrad: gradient over the root of the sum of its squares."""
+"""Adagrad: gradient divided by the root of the sum of its squares."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bpcore.schedules import Schedule
 
 @dataclass(frozen=True, repr=False)
 class Adagrad(Optimizer):
-    r"""Gradient over the root of the sum of all squares so far.
+    r"""Gradient divided by the root of the sum of all its squares so far.
 
     With s the sum of the squares of g::
 
@@ -25,7 +25,7 @@ class Adagrad(Optimizer):
     lr : float, Schedule or callable
         Learning rate.
     lr_decay : float
-        At least 0.
+        Decay of the learning rate, at least 0.
     initial_accumulator : float
         Initial value of s, at least 0.
     eps : float
@@ -55,7 +55,7 @@ class Adagrad(Optimizer):
 
     @property
     def decay(self) -> float:
-        """`lr_decay`, under its name in the kernels."""
+        """`lr_decay`, by its name in the kernels."""
         return self.lr_decay
 
     @property

@@ -16,7 +16,7 @@ ADAM_MEANS = ("m = beta1 m + (1 - beta1) g", "s = beta2 s + (1 - beta2) g^2")
 
 @dataclass(frozen=True, repr=False)
 class Adam(Optimizer):
-    r"""Running mean of the gradient over the root of that of its square.
+    r"""Running mean of the gradient divided by the root of that of its square.
 
     With m the running mean of g, and s that of its square::
 
@@ -29,11 +29,11 @@ class Adam(Optimizer):
     lr : float, Schedule or callable
         Learning rate.
     beta1, beta2 : float
-        Of the running means, at least 0 and below 1.
+        Decay factors of the running means, at least 0 and below 1.
     eps : float
         Above 0.
     weight_decay, ...
-        See `Optimizer`; `AdamW` has it decoupled.
+        See `Optimizer`; in `AdamW` weight decay is decoupled.
 
     Notes
     -----
@@ -131,9 +131,9 @@ class AMSGrad(Adam):
 
 @dataclass(frozen=True, repr=False)
 class Nadam(Adam):
-    r"""`Adam` with Nesterov's look ahead.
+    r"""`Adam` with Nesterov momentum.
 
-    With h the mean as it will be after the next step::
+    With h an estimate of the mean after the next step::
 
         mu(t) = beta1 (1 - 0.96^(t momentum_decay) / 2)
         M(t) = mu(1) mu(2) ... mu(t)
@@ -147,7 +147,7 @@ class Nadam(Adam):
     lr, beta1, beta2, eps, weight_decay, ...
         As for `Adam`.
     momentum_decay : float
-        At least 0.
+        Rate at which the momentum grows to beta1, at least 0.
 
     Notes
     -----
@@ -169,7 +169,7 @@ class Nadam(Adam):
 
     @property
     def decay(self) -> float:
-        """`momentum_decay`, under its name in the kernels."""
+        """`momentum_decay`, by its name in the kernels."""
         return self.momentum_decay
 
     @property
@@ -185,9 +185,9 @@ class Nadam(Adam):
 
 @dataclass(frozen=True, repr=False)
 class Adamax(Adam):
-    r"""`Adam` by the largest gradient in place of the mean square.
+    r"""`Adam` with a decaying maximum of |g| instead of the mean square.
 
-    With h the largest size of g, which decays::
+    With h that maximum::
 
         m = beta1 m + (1 - beta1) g
         h = max(beta2 h, |g| + eps)
@@ -231,7 +231,7 @@ class Adamax(Adam):
 
 @dataclass(frozen=True, repr=False)
 class RAdam(Adam):
-    r"""`Adam` that waits until its mean square can be trusted.
+    r"""`Adam` that divides by the mean square only once its variance is small enough.
 
     ::
 

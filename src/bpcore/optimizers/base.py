@@ -1,4 +1,4 @@
-"""Optimizer: the base class of all optimizers, with the settings common to all."""
+"""Optimizer: the base class of all optimizers, with their common settings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from bpcore.schedules import Schedule, as_schedule
 if TYPE_CHECKING:
     from typing import Self
 
-#: Settings of a rule of the kernels, besides the learning rate (csrc/types.h).
+#: Settings of the kernels' update rules, besides the learning rate (csrc/types.h).
 NUMBERS = (
     "weight_decay",
     "l1",
@@ -43,7 +43,7 @@ FLAGS = ("decoupled", "nesterov", "centered")
 
 @dataclass(frozen=True)
 class StateArray:
-    """An array of an optimizer's state, as its equations and as words name it.
+    """Symbol and meaning of an array of an optimizer's state.
 
     Attributes
     ----------
@@ -65,44 +65,45 @@ SQUARE = StateArray("s", "mean square of {g}")
 
 @dataclass(frozen=True, repr=False)
 class Optimizer:
-    """The settings that every optimizer has besides its own, all given by name.
+    """Settings that all optimizers have; given by keyword, except lr.
 
-    Before the optimizer's own rule, the gradient g of a parameter w of the mean loss
-    becomes::
+    Let g be the gradient of the mean loss for a parameter w.  Before the optimizer's
+    own update rule::
 
         g = g min(1, clip_norm / (||g of all parameters|| + 1e-6))
         g = min(max(g, -clip_value), clip_value)
         g = g + weight_decay w + l1 sign(w)                  (decoupled=False)
         w = w - lr (weight_decay w + l1 sign(w))             (decoupled=True)
 
-    and after it, for each unit j of a layer::
+    After it, for each unit j of a layer::
 
         W[:, j] = W[:, j] min(1, max_norm / ||W[:, j]||)
 
     Parameters
     ----------
     lr : float, Schedule or callable
-        Learning rate, at least 0; or how it changes (``bpcore.schedules``), a callable
-        ``f(epoch)`` too.
+        Learning rate, at least 0, or its schedule (``bpcore.schedules``), which may be
+        a callable ``f(epoch)``.
     weight_decay, l1 : float
         L2 and L1 penalties, at least 0.  They change the step, not the loss reported.
     decoupled : bool
-        Whether the penalties act on the weights alone, past the gradient and its
-        averages (Loshchilov and Hutter 2019).
+        Whether the penalties are applied to the weights directly, and not added to the
+        gradient and so to its running means (Loshchilov and Hutter 2019).
     clip_value : float, optional
-        Largest size of an element of the gradient (``clip_grad_value_`` of PyTorch).
+        Largest magnitude of an element of the gradient (``clip_grad_value_`` of
+        PyTorch).
     clip_norm : float, optional
-        Largest Euclidean norm of the gradient by all parameters (``clip_grad_norm_`` of
-        PyTorch).  The gradient must be stored for it.
+        Largest Euclidean norm of the gradient of all parameters (``clip_grad_norm_`` of
+        PyTorch).  With it, each step stores the gradient.
     max_norm : float, optional
         Largest norm of the weights that lead into a unit (Srivastava et al. 2014).
     biases : mapping
         Other settings for the biases (and the gains of normalised layers):
-        ``{"weight_decay": 0.0}``.  Besides the optimizer's numbers it may have
-        "lr_factor", by which their learning rate is that of the weights.
+        ``{"weight_decay": 0.0}``.  Keys are the optimizer's numbers and "lr_factor",
+        the ratio of their learning rate to that of the weights.
     """
 
-    #: Whether a step needs the gradient of all data.
+    #: Whether each step needs the gradient of all data.
     full_batch: ClassVar[bool] = False
     #: The arrays that the state may have.
     arrays: ClassVar[Mapping[str, StateArray]] = {}
@@ -154,12 +155,12 @@ class Optimizer:
 
     @property
     def equations(self) -> tuple[str, ...]:
-        """The rule with these settings, to be evaluated line by line.
+        """The update rule with these settings, to be evaluated line by line.
 
-        For a parameter w with gradient g, t = 1, 2, ... the number of the step, and the
-        state by its symbols in `arrays`.  Products are written by a space, powers by ^,
-        cases as ``x where condition, else x``; settings go by their names.  Empty if
-        the optimizer makes no steps of its own (LBFGS).
+        w is a parameter, g its gradient, t = 1, 2, ... the number of the step; state
+        arrays have their symbols in `arrays`, settings their names.  A space means a
+        product, ^ a power, and cases are ``x where condition, else x``.  Empty if the
+        optimizer has no update rule (LBFGS).
 
         Examples
         --------
@@ -202,13 +203,13 @@ class Optimizer:
 
     @property
     def equations_after(self) -> tuple[str, ...]:
-        """The equation for the weights into a unit j after `equations`."""
+        """The equation after `equations`, for the weights that lead into unit j."""
         if not self.max_norm:
             return ()
         return ("W[:, j] = W[:, j] min(1, max_norm / ||W[:, j]||)",)
 
     def constants(self, equations: Iterable[str]) -> dict[str, float]:
-        """The values of the settings in equations, by name, without lr.
+        """The values of the settings in equations, by name, except lr.
 
         Examples
         --------
@@ -229,12 +230,12 @@ class Optimizer:
 
     @property
     def rule(self) -> str:
-        """Name of the kernels' rule for the step; empty if they have none."""
+        """Name of the update rule in the kernels; empty if there is none."""
         return ""
 
     @property
     def kept(self) -> tuple[str, ...]:
-        """Names of the arrays of the state, each as large as w."""
+        """Names of the state arrays of one parameter group, each in the shape of w."""
         return ()
 
     @property
@@ -244,20 +245,20 @@ class Optimizer:
 
     @property
     def states(self) -> tuple[str, ...]:
-        """Names of the arrays of the state, for weights and biases together."""
-        own, theirs = self.kept, self._for_biases()[0].kept
-        return own if len(own) >= len(theirs) else theirs
+        """Names of the state arrays of the network: those of both parameter groups."""
+        weights, biases = self.kept, self._for_biases()[0].kept
+        return weights if len(weights) >= len(biases) else biases
 
     def start(self, state: str) -> float:
-        """Initial value of every element of that array."""
+        """Initial value of the elements of a state array."""
         return 0.0
 
     def both(self) -> tuple[Self, Self]:
-        """The settings of the weights and of the biases."""
+        """The settings for the weights and those for the biases."""
         return self, self._for_biases()[0]
 
     def groups(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The settings of the kernels for the weights and for the biases."""
+        """Settings of both parameter groups for the kernels: weights, then biases."""
         return self._groups
 
     @cached_property
@@ -266,7 +267,7 @@ class Optimizer:
         return _group(self, 1.0), _group(biases, factor)
 
     def _for_biases(self) -> tuple[Self, float]:
-        """The settings for the biases, and the factor of their learning rate."""
+        """The settings for the biases and the factor of their learning rate."""
         if not self.biases:
             return self, 1.0
         others = dict(self.biases)
@@ -285,7 +286,7 @@ class Optimizer:
 
 
 def _group(optimizer: Optimizer, lr_factor: float) -> dict[str, Any]:
-    """The settings of the kernels for a group of parameters."""
+    """Settings of a parameter group for the kernels."""
     group: dict[str, Any] = {name: getattr(optimizer, name, 0.0) for name in NUMBERS}
     group |= {name: getattr(optimizer, name, False) for name in FLAGS}
     group["clip_value"] = optimizer.clip_value or float("inf")

@@ -1,4 +1,4 @@
-"""LBFGS: a quasi-Newton method of full batches, by SciPy."""
+"""LBFGS: a full-batch quasi-Newton method, by SciPy."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ class LBFGS(Optimizer):
     r"""The limited-memory method of Broyden, Fletcher, Goldfarb and Shanno, by SciPy.
 
     Each epoch of `fit` is an iteration of ``scipy.optimize.minimize`` with
-    ``method="L-BFGS-B"`` over the flat parameters, from the gradient of all the data:
-    for small problems in float64, which it solves to high accuracy.
+    ``method="L-BFGS-B"`` over the flat parameters, with the gradient of all data.  It
+    solves small problems in float64 to high accuracy.
 
     Parameters
     ----------
     history : int
-        How many previous steps the curvature is estimated from, at least 1.
+        Number of previous steps from which the curvature is estimated, at least 1.
     tolerance : float
-        It has converged where no element of the gradient is larger, at least 0.
+        Largest element of the gradient at convergence, at least 0.
     weight_decay : float
-        L2 penalty: adds weight_decay / 2 sum w^2 to what is minimised.
+        L2 penalty: weight_decay / 2 sum w^2 is added to the minimised loss.
     biases : mapping
-        ``{"weight_decay": 0.0}`` for another penalty of the biases.
+        ``{"weight_decay": 0.0}`` for a different penalty of the biases.
 
     Raises
     ------
@@ -36,8 +36,8 @@ class LBFGS(Optimizer):
 
     Notes
     -----
-    Byrd, Lu, Nocedal and Zhu (1995).  What it has found out about the curvature is
-    lost between two calls of `fit`.
+    Byrd, Lu, Nocedal and Zhu (1995).  The estimate of the curvature is lost between
+    two calls of `fit`.
 
     Examples
     --------

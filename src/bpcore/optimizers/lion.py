@@ -23,11 +23,11 @@ class Lion(Optimizer):
     Parameters
     ----------
     lr : float, Schedule or callable
-        Learning rate: the size of every change.
+        Learning rate: the magnitude of every change.
     beta1, beta2 : float
-        At least 0 and below 1.
+        Decay factors, at least 0 and below 1.
     weight_decay, ...
-        See `Optimizer`; here it is decoupled by default, as in the source.
+        See `Optimizer`; decoupled by default, as in the paper.
 
     Notes
     -----

@@ -13,21 +13,21 @@ from bpcore.schedules import Schedule
 
 @dataclass(frozen=True, repr=False)
 class Momentum(Optimizer):
-    r"""The textbook's momentum rule: a part of the previous step is made again.
+    r"""The textbook's momentum rule: each step adds a fraction of the previous step.
 
-    With v the velocity of w, which is the step itself (its state is called "change")::
+    With v the velocity of w, which is the step itself (the state array "change")::
 
         v = alpha v - lr g
         w = w + v
 
-    Unlike `SGD` with momentum, a change of ``lr`` acts on later gradients only.
+    Unlike in `SGD` with momentum, a change of ``lr`` affects later gradients only.
 
     Parameters
     ----------
     lr : float, Schedule or callable
         Learning rate.
     alpha : float
-        At least 0 and below 1.
+        Momentum, at least 0 and below 1.
     weight_decay, ...
         See `Optimizer`.
 
@@ -50,7 +50,7 @@ class Momentum(Optimizer):
 
     @property
     def momentum(self) -> float:
-        """`alpha`, under its name in the kernels."""
+        """`alpha`, by its name in the kernels."""
         return self.alpha
 
     @property

@@ -1,4 +1,4 @@
-"""RMSprop: gradient over the root of its mean square."""
+"""RMSprop: gradient divided by the root of its mean square."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bpcore.schedules import Schedule
 
 @dataclass(frozen=True, repr=False)
 class RMSprop(Optimizer):
-    r"""Gradient over the root of its mean square.
+    r"""Gradient divided by the root of its mean square.
 
     With s the running mean of the square of g, m that of g, and v a velocity::
 
@@ -27,13 +27,13 @@ class RMSprop(Optimizer):
     lr : float, Schedule or callable
         Learning rate.
     alpha : float
-        Of the running means, at least 0 and below 1.
+        Decay factor of the running means, at least 0 and below 1.
     eps : float
         Above 0.
     momentum : float
         At least 0 and below 1.
     centered : bool
-        Whether the running variance is taken in place of the mean square.
+        Whether to divide by the root of the running variance instead.
     weight_decay, ...
         See `Optimizer`.
 
@@ -63,7 +63,7 @@ class RMSprop(Optimizer):
 
     @property
     def beta2(self) -> float:
-        """`alpha`, under its name in the kernels."""
+        """`alpha`, by its name in the kernels."""
         return self.alpha
 
     @property

@@ -1,4 +1,4 @@
-"""Rprop: a step size for each weight, from the signs of its gradient."""
+"""Rprop: a step size for each weight, adapted by the signs of its gradient."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from bpcore.schedules import Schedule
 
 @dataclass(frozen=True, repr=False)
 class Rprop(Optimizer):
-    r"""Each weight by a step of its own, which depends on the gradient's signs only.
+    r"""Each weight has its own step size, which depends on the gradient's signs only.
 
-    With d the size of the step of w, at first lr, and g' the gradient before, at first
+    With d the step size of w, initially lr, and g' the previous gradient, initially
     0::
 
         turn = g g'
@@ -26,23 +26,24 @@ class Rprop(Optimizer):
         w = w - sign(g) d
         g' = g
 
-    The signs must be those of all the data: `fit` takes it as one mini-batch.  Factors
-    of the learning rate, of a layer or of the biases, multiply every change.
+    The signs must be those of the gradient of all data: `fit` uses all rows as one
+    mini-batch.  Factors of the learning rate, of a layer or of the biases, multiply
+    every change of w.
 
     Parameters
     ----------
     lr : float
-        The first size of the steps; a schedule would have no effect.
+        Initial step size; a schedule is not allowed, since it would have no effect.
     shrink, grow : float
-        Above 0 and below 1; above 1.
+        Factors of the step size: above 0 and below 1, and above 1.
     least, most : float
-        Bounds of the step, above 0.
+        Bounds of the step size, above 0.
     weight_decay, ...
         See `Optimizer`.
 
     Notes
     -----
-    Riedmiller and Braun (1993), without going back, as ``torch.optim.Rprop``.
+    Riedmiller and Braun (1993) without backtracking, as ``torch.optim.Rprop``.
 
     Examples
     --------
@@ -66,7 +67,9 @@ class Rprop(Optimizer):
     def __post_init__(self) -> None:
         super().__post_init__()
         if isinstance(self.lr, Schedule):
-            raise TypeError("lr of Rprop must be a number: it is used once, at first")
+            raise TypeError(
+                "lr of Rprop must be a number: it is only the initial step size"
+            )
         if self.least > self.most:
             raise ValueError(
                 f"least must be at most `most`, {self.most}; got {self.least}"

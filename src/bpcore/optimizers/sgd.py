@@ -28,9 +28,9 @@ class SGD(Optimizer):
     momentum : float
         At least 0 and below 1.
     nesterov : bool
-        Look ahead along the velocity; needs momentum, and no dampening.
+        Whether to use Nesterov momentum; needs momentum, and no dampening.
     dampening : float
-        At least 0 and at most 1.
+        The factor of g in v is 1 - dampening; at least 0 and at most 1.
     weight_decay, ...
         See `Optimizer` for the settings that all optimizers have.
 
@@ -71,7 +71,7 @@ class SGD(Optimizer):
 
     @property
     def rule(self) -> str:
-        # Nothing but fused multiply-adds: made while the gradient is in registers.
+        # Rules of fused multiply-adds only are applied to the gradient in registers.
         if self.clip_value or self.l1 or self.dampening or self.decoupled:
             return "sgd"
         if self.momentum == 0:

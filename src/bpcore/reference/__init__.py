@@ -1,10 +1,10 @@
 """The whole library in plain NumPy: specification, test oracle and baseline.
 
-The kernels, each the equation of its compiled twin in ``bpcore.kernels``, stand in
-``activations``, ``layers``, ``losses`` and ``optimizers``; the order in which they are
-called in ``engine``; and `Network` is ``bpcore.Network`` on this engine.  Numbers agree
-with the compiled library's to rounding; nothing here is tuned beyond what good NumPy
-code would do.
+The kernels are in ``activations``, ``layers``, ``losses`` and ``optimizers``: each is
+the equation of the compiled kernel of the same name in ``bpcore.kernels``.  ``engine``
+calls them in order, and `Network` is ``bpcore.Network`` with this engine.  Results
+agree with the compiled library's to rounding; nothing is tuned beyond ordinary NumPy
+code.
 
     >>> import bpcore as bp
     >>> fast = bp.Network([4, 8, 3], loss="cross_entropy", rng=0)

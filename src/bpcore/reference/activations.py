@@ -1,4 +1,4 @@
-"""f(z), and delta * f'(z), for every activation: twin of ``csrc/activations.h``."""
+"""f(z), and delta * f'(z), for every activation: ``csrc/activations.h`` in NumPy."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ erf = np.vectorize(math.erf, otypes=[np.float64])
 
 
 def sigmoid(z: Array) -> Array:
-    """1 / (1 + exp(-z)), never by an exp that overflows."""
+    """1 / (1 + exp(-z)), computed without overflow of exp."""
     e = np.exp(-np.abs(z))
     return np.where(z < 0, e, 1) / (1 + e)
 
 
 def below(z: Array, highest: Array) -> Array:
-    """z - highest, and 0 where they are equal, also where both are infinite"""
+    """z - highest, and 0 where they are equal, even if both are infinite"""
     return np.where(z == highest, 0, z - highest)
 
 
 def softmax(z: Array) -> Array:
-    """exp(z_j) / sum_k exp(z_k) of each row; infinite z share 1."""
+    """exp(z_j) / sum_k exp(z_k) of each row; infinite z get equal parts of 1."""
     e = np.exp(below(z, z.max(axis=1, keepdims=True)))
     return e / e.sum(axis=1, keepdims=True)
 
 
 @own_errstate
 def normal_cdf(z: Array) -> Array:
-    """The share of a standard normal distribution below z.
+    """The distribution function of the standard normal distribution.
 
     Examples
     --------
@@ -56,7 +56,7 @@ def normal_density(z: Array) -> Array:
 
 
 def gelu_inner(z: Array) -> Array:
-    """What the tanh of gelu_tanh is taken of."""
+    """The argument of tanh in gelu_tanh."""
     return math.sqrt(2 / math.pi) * (z + 0.044715 * z**3)
 
 
@@ -69,17 +69,17 @@ def gelu_tanh_derivative(z: Array) -> Array:
 
 
 def above(z: Array) -> Array:
-    """z where it may be a factor of what is 0 far below"""
+    """z as a factor of a function that is 0 far below 0: bounded, to avoid inf * 0"""
     return np.maximum(z, -1000)
 
 
 def within(z: Array) -> Array:
-    """z where it may be a factor of what is 0 far on either side"""
+    """z as a factor of a function that is 0 far from 0: bounded, to avoid inf * 0"""
     return np.clip(z, -1000, 1000)
 
 
 def softsign(z: Array) -> Array:
-    """z / (1 + |z|), 1 and -1 at the ends"""
+    """z / (1 + |z|), 1 and -1 for infinite z"""
     z = np.clip(z, np.finfo(z.dtype).min, np.finfo(z.dtype).max)
     return z / (1 + np.abs(z))
 
@@ -109,7 +109,7 @@ FUNCTIONS: dict[str, Callable[[Array], Array]] = {
     "step": lambda z: np.where(z > 0, 1, np.where(z <= 0, 0, z)),
 }
 
-#: f'(z) in terms of a = f(z); gelu, gelu_tanh and silu take z for a.
+#: f'(z) in terms of a = f(z); for gelu, gelu_tanh and silu in terms of z.
 DERIVATIVES: dict[str, Callable[[Array], Array]] = {
     "sigmoid": lambda a: a * (1 - a),
     "tanh": lambda a: 1 - a * a,
@@ -145,7 +145,7 @@ def activate(z: Array, activation: str) -> Array:
 
 @own_errstate
 def times_derivative(delta: Array, a: Array, activation: str) -> Array:
-    """delta * f'(z), given a = f(z), or z for a where f' needs it
+    """delta * f'(z), given a = f(z); for gelu, gelu_tanh and silu, a is z
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The order of the kernels: ``bpcore.engine.engine`` in NumPy."""
+"""Passes and steps, from kernels in order: ``bpcore.engine.engine`` in NumPy."""
 
 from __future__ import annotations
 
@@ -35,24 +35,24 @@ from bpcore.reference.optimizers import clip_norm, descend, limit_norms
 
 Array = NDArray[Any]
 
-#: Rows that are predicted or evaluated at a time.
+#: Most rows predicted or evaluated at a time.
 ROWS_AT_A_TIME = 256
 
 
 @dataclass
 class Layer:
-    """What a layer leaves of one mini-batch."""
+    """Results of one layer for one mini-batch."""
 
-    a: Array  # what it passes on
-    f: Array  # f(z), before units drop out
+    a: Array  # output to the next layer
+    f: Array  # f(z), before dropout
     z: Array
     hat: Any = None
     inverse: Any = None
     moments: Any = None
-    delta: Any = None  # dE/dz, of normalised layers dE/du
+    delta: Any = None  # dE/dz, in normalised layers dE/du
 
     def source(self, f: str) -> Array:
-        """What f' is read from."""
+        """The array from which f' is computed: z or f(z)."""
         return self.z if ACTIVATIONS[f].of_z else self.f
 
 
@@ -60,26 +60,26 @@ class Layer:
 class Engine:
     """The compiled ``Engine`` in NumPy: same methods, same order, same buffers."""
 
-    #: Whether it can go through several epochs at a time.
+    #: Whether one call can run several epochs.
     runs_epochs = False
     shuffle = staticmethod(shuffle)
     capacity = 0  # NumPy needs no workspace
 
     def __init__(self, design: Design, state: State) -> None:
         self.design, self.layers = design, range(len(design.sizes) - 1)
-        #: Gradients of mini-batches that wait; None where all weights are 0.
+        #: Accumulated gradients, one per mini-batch; None where all weights are 0.
         self.waiting: list[Array | None] = []
         self.accumulate = 1
         self.use(state)
 
     @property
     def steps(self) -> int:
-        """How many steps the optimizer has made."""
+        """Steps of the optimizer so far."""
         return int(self.counters[0])
 
     @property
     def seen(self) -> int:
-        """How many mini-batches it was trained on."""
+        """Mini-batches trained on so far."""
         return int(self.counters[1])
 
     def __enter__(self) -> Engine:
@@ -96,7 +96,7 @@ class Engine:
     # --- settings and buffers ---------------------------------------------------------
 
     def use(self, state: State) -> None:
-        """Train this state from here on."""
+        """Train this state from now on."""
         layout, lr = self.design.layout, state.lr
         self.state, self.lr, self.optimizer = state, lr, state.optimizer
         self.scheduled = state.optimizer.schedule is not None
@@ -122,11 +122,11 @@ class Engine:
         self.waiting, self.waiting_divisor = [], 0.0
 
     def use_threads(self, n_threads: int) -> None:
-        """Only kept: NumPy's threads are its own."""
+        """Stored only; NumPy manages its own threads."""
         self.n_threads = n_threads
 
     def step_at_once(self, X: object, y: object) -> None:
-        """No short way here: every mini-batch is checked in full."""
+        """No fast path in NumPy: None, so that the caller checks and converts."""
 
     def learn_one_at_once(self, x: object, y: object) -> None:
         """As `step_at_once`."""
@@ -140,11 +140,11 @@ class Engine:
     # --- one mini-batch ---------------------------------------------------------------
 
     def key(self, seen: int) -> int:
-        """The key of what is random in a mini-batch."""
+        """Key of the random bits of a mini-batch."""
         return key_of(self.design.seed, seen)
 
     def noisy(self, X: Array, key: int) -> Array:
-        """X as training sees it."""
+        """X with the input noise of training."""
         if self.design.input_noise:
             return add_noise(X, key_of(key, 0), self.design.input_noise)
         return X
@@ -170,17 +170,17 @@ class Engine:
                 )
             else:
                 z = a @ W + b
-            out = kept = activate(z, f)
+            out = before_dropout = activate(z, f)
             if training and design.dropout[l]:
                 out = drop(out, key_of(key, l + 1), design.dropout[l])
-            done.append(Layer(out, kept, z, hat, inverse, moments))
+            done.append(Layer(out, before_dropout, z, hat, inverse, moments))
             a = out
         return done
 
     def backward_pass(
         self, X: Array, done: list[Layer], delta: Array, flat: Array, key: int
     ) -> Array:
-        """dW[l], db[l] and dgain[l] into the flat gradient; returns dX"""
+        """Write dW[l], db[l] and dgain[l] into the flat gradient; return dX."""
         design, parts = self.design, self.design.layout.views(flat)
         for l in reversed(self.layers):
             norm = design.norms[l]
@@ -203,11 +203,11 @@ class Engine:
 
     @property
     def f_last(self) -> str:
-        """What the loss takes is f_last(z[L-1])."""
+        """Activation of the loss's argument: identity if the loss takes z."""
         return "identity" if self.design.loss_takes_z else self.design.activations[-1]
 
     def mean_divisor(self, n: int, weight: Array | None) -> float:
-        """What sum(w E) of a mini-batch is divided by: its rows, or sum(w)"""
+        """Divisor of sum(w E) in the loss of a mini-batch: its rows n, or sum(w)."""
         return weight_sum(n, weight) if self.design.by_weights else float(n)
 
     def loss_pass(
@@ -218,9 +218,9 @@ class Engine:
         divisor: float,
         losses: Any = None,
     ) -> tuple[float, Array]:
-        """sum(w E), and the derivative of sum(w E) / divisor by what the loss takes
+        """sum(w E), and the derivative of sum(w E) / divisor by the loss's argument.
 
-        w E goes into `losses` where that is given.
+        w E of each row is written into `losses`, if given.
         """
         design = self.design
         w = np.ones(len(out.a)) if weight is None else weight
@@ -236,7 +236,7 @@ class Engine:
         return float(E.sum()), delta
 
     def through_output(self, output: Layer, d_output: Array) -> Array:
-        """delta[L-1] from the derivative by what the loss takes"""
+        """delta[L-1] from the derivative by the loss's argument."""
         if self.design.loss_takes_z:
             return d_output
         f = self.design.activations[-1]
@@ -247,29 +247,30 @@ class Engine:
     def descend_pass(self, flat: Array, lr: float) -> None:
         """One optimizer step on all parameters from a stored gradient."""
         gradients = self.design.layout.views(flat)
-        of_weights, of_biases = self.optimizer.groups()
+        weight_group, bias_group = self.optimizer.groups()
         self.counters[0] += 1
         self.layer_steps += np.not_equal(self.lr_factors, 0)
         for l in self.layers:
             if self.lr_factors[l] == 0:
                 continue
             for name, group in (
-                ("weights", of_weights),
-                ("biases", of_biases),
-                ("gains", of_biases),
+                ("weights", weight_group),
+                ("biases", bias_group),
+                ("gains", bias_group),
             ):
                 w, g = (getattr(part, name)[l] for part in (self.parts, gradients))
                 if w is not None:
                     state = [getattr(state, name)[l] for state in self.states]
-                    told = group | {
+                    settings = group | {
                         "lr_factor": group["lr_factor"] * self.lr_factors[l]
                     }
-                    descend(w, g, told, lr, int(self.layer_steps[l]), _Rows(state))
+                    t = int(self.layer_steps[l])
+                    descend(w, g, settings, lr, t, _Rows(state))
             if self.optimizer.max_norm:
                 limit_norms(self.parts.weights[l], self.optimizer.max_norm)
 
     def without_frozen(self, flat: Array) -> Array:
-        """The gradient with zeros for frozen layers, which have no part in its norm."""
+        """The gradient with zeros for frozen layers, so that its norm excludes them."""
         flat = flat.copy()
         parts = self.design.layout.views(flat)
         for l in self.layers:
@@ -288,10 +289,10 @@ class Engine:
         waits: bool = False,
         ends: bool = True,
     ) -> tuple[float, float]:
-        """One mini-batch of training; returns sum(w E), and what its mean is over
+        """One mini-batch of training; returns sum(w E) and the divisor of its mean.
 
-        NaN if that is not finite, or moments of batch norm are not: nothing has changed
-        then.  Rows that all have weight 0 make no step.
+        If the loss or moments of batch norm are not finite, it returns NaN and changes
+        nothing.  A mini-batch whose weights are all 0 makes no step.
         """
         divisor = self.mean_divisor(len(X), weight)
         total, gradient = 0.0, None
@@ -322,12 +323,12 @@ class Engine:
 
     @property
     def followed(self) -> list[int]:
-        """The layers whose running moments follow those of the mini-batch."""
+        """The layers whose running moments the mini-batch updates."""
         norms = self.design.norms
         return [l for l in self.layers if norms[l] == "batch" and self.lr_factors[l]]
 
     def moments_fit(self, done: list[Layer]) -> bool:
-        """Whether the moments of the mini-batch can be followed."""
+        """Whether the running moments stay finite when updated."""
         most = np.finfo(self.parameters.dtype).max / 2
         return all((np.abs(done[l].moments) <= most).all() for l in self.followed)
 
@@ -357,9 +358,9 @@ class Engine:
         for rows in slices(len(X)):
             w = None if weight is None else weight[rows]
             out = self.forward_pass(X[rows], False, self.f_last)[-1]
-            here = weight_sum(len(out.a), w)
-            total += self.loss_pass(out, y[rows], w, here)[0]
-            divisor += here
+            part = weight_sum(len(out.a), w)
+            total += self.loss_pass(out, y[rows], w, part)[0]
+            divisor += part
         return total, divisor
 
     def train_step(self, X: Array, y: Array, weight: Array | None) -> float:
@@ -385,7 +386,7 @@ class Engine:
         rates: Any,
         progress: Callable[[int], object] | None = None,
     ) -> tuple[int, float, float, bool]:
-        begun, made = self.steps, 0
+        first_step, made = self.steps, 0
         deadline = time.monotonic() + float(interrupts.SLICE)
         while first < len(X) and (made < most or not most):
             end = min(first + batch_size, len(X))
@@ -396,13 +397,13 @@ class Engine:
             w = None if weight is None else weight[at]
             lr = self.lr
             if rates is not None:
-                lr = float(rates[min(self.steps - begun, len(rates) - 1)])
+                lr = float(rates[min(self.steps - first_step, len(rates) - 1)])
             interrupts.raise_if_stopped()
             waits, last = self.accumulate > 1, ends and end == len(X)
-            here, size = self.step(X[at], y[at], w, lr, waits, last)
-            if not np.isfinite(here):
+            loss, size = self.step(X[at], y[at], w, lr, waits, last)
+            if not np.isfinite(loss):
                 return first, total, divisor, False
-            first, total, divisor = end, total + here, divisor + size
+            first, total, divisor = end, total + loss, divisor + size
             made += 1
             if progress and (end == len(X) or time.monotonic() >= deadline):
                 progress(first)
@@ -442,16 +443,16 @@ class Engine:
 
     def copy_moments(self, done: list[Layer], moments: Array | None) -> None:
         if moments is not None:
-            found = [layer.moments for layer in done]
+            every = [layer.moments for layer in done]
             norms = self.design.norms
-            parts = [m for m, norm in zip(found, norms, strict=True) if norm == "batch"]
+            parts = [m for m, norm in zip(every, norms, strict=True) if norm == "batch"]
             moments[...] = np.concatenate([part.ravel() for part in parts])
 
     def tape_size(
         self, n: int, everything: bool = False
     ) -> tuple[int, list[dict[str, int]]]:
-        """Bytes of the activations, or of everything, and where each part begins."""
-        size, places = 0, list[dict[str, int]]()
+        """Bytes of a tape of activations, or of all arrays; and the arrays' offsets."""
+        size, offsets = 0, list[dict[str, int]]()
         for width, norm in zip(self.design.sizes[1:], self.design.norms, strict=True):
             parts = {"a": n * width}
             if everything:
@@ -461,19 +462,19 @@ class Engine:
                 parts["inverse"] = width if norm == "batch" else n
             if everything and norm == "batch":
                 parts["moments"] = 2 * width
-            places.append({})
+            offsets.append({})
             for name, elements in parts.items():
-                places[-1][name] = size
+                offsets[-1][name] = size
                 size += elements * self.parameters.itemsize
-        return size, places
+        return size, offsets
 
     def into_tape(
         self, done: list[Layer], memory: Array, everything: bool = False
     ) -> None:
-        """What there is room for of every layer."""
-        _, places = self.tape_size(len(done[0].a), everything)
-        for layer, found in zip(done, places, strict=True):
-            for name, at in found.items():
+        """Copy the arrays of every layer into a tape."""
+        _, offsets = self.tape_size(len(done[0].a), everything)
+        for layer, own in zip(done, offsets, strict=True):
+            for name, at in own.items():
                 array = getattr(layer, name)
                 part(memory, at, array.shape, array.dtype)[...] = array
 
@@ -510,7 +511,7 @@ class Engine:
         return total / divisor if divisor else 0.0
 
     def tape_pass(self, X: Array, seen: int) -> list[Layer]:
-        """All that the forward pass left, computed again: a tape has a only."""
+        """The forward pass, computed again, since a tape has only the activations a."""
         return self.forward_pass(X, True, self.design.activations[-1], self.key(seen))
 
     def backward(
@@ -533,23 +534,23 @@ class Engine:
         self.clip_and_descend(flat, 1.0, self.lr)
         self.counters[1] += 1
         if moments is not None:
-            found = self.design.layout.moments(moments)
-            for running, of_batch, factor in zip(
-                self.running, found, self.lr_factors, strict=True
+            new = self.design.layout.moments(moments)
+            for running, batch_moments, factor in zip(
+                self.running, new, self.lr_factors, strict=True
             ):
                 if running is not None and factor:
-                    follow(running, of_batch, n)
+                    follow(running, batch_moments, n)
 
 
 def slices(n: int) -> Iterator[slice]:
-    """Rows that are predicted or evaluated at a time; in between it may be stopped."""
+    """Slices of rows to predict or evaluate, each after a check for interrupts."""
     for first in range(0, n, ROWS_AT_A_TIME):
         interrupts.raise_if_stopped()
         yield slice(first, first + ROWS_AT_A_TIME)
 
 
 def weight_sum(n: int, weight: Array | None) -> float:
-    """sum(w) of n rows, w the mean where each output has a weight of its own"""
+    """sum(w) of n rows; where each output has a weight, w is the row's mean."""
     if weight is None:
         return float(n)
     return float((weight if weight.ndim == 1 else weight.mean(axis=1)).sum())
@@ -558,9 +559,9 @@ def weight_sum(n: int, weight: Array | None) -> float:
 def tree_sum(gradients: Sequence[Array | None]) -> Array | None:
     """The sum of the gradients of mini-batches, as a binary tree over their numbers.
 
-    The left half are as many as the largest power of two below their number.  So blocks
-    of 2^j whose first number is a multiple of 2^j are trees of their own, and 2, 4, 8
-    processes may sum one each.  What is None, for weights that are all 0, adds nothing.
+    The left subtree has the largest power of two below their number.  So every block of
+    2^j gradients that starts at a multiple of 2^j is a subtree, and 2, 4 or 8 processes
+    can each sum one.  None, for a mini-batch whose weights are all 0, adds nothing.
 
     Examples
     --------
@@ -578,7 +579,7 @@ def tree_sum(gradients: Sequence[Array | None]) -> Array | None:
 
 
 class _Rows:
-    """The arrays of a state by number, each updated in place when assigned to."""
+    """A list of state arrays; assigning to an item updates the array in place."""
 
     def __init__(self, arrays: list[Array]) -> None:
         self.arrays = arrays

@@ -1,4 +1,4 @@
-"""One layer, forward and backward: twins of the kernels that bear the same names."""
+"""One layer, forward and backward: the kernels of the same names in NumPy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bpcore.reference.activations import activate, times_derivative
 
 Array = NDArray[Any]
 
-#: Added to a variance before its root is taken.
+#: Epsilon added to variances.
 EPS = 1e-5
 
 # --- products -------------------------------------------------------------------------
@@ -70,10 +70,10 @@ def gradient(a: Array, delta: Array) -> tuple[Array, Array]:
 def normalise(
     u: Array, gain: Array, shift: Array, kind: str
 ) -> tuple[Array, Array, Array, Array]:
-    """y = gain hat + shift, hat = (u - mean) / sqrt(variance + EPS), and its parts
+    """y = gain hat + shift, hat = (u - mean) / sqrt(variance + EPS)
 
-    Over the rows for each column ("batch"), or the columns for each row ("layer");
-    returns y, hat, 1 / sqrt(...) and, of each column or row, mean and variance.
+    Mean and variance are those of each column ("batch") or of each row ("layer").
+    Returns y, hat, 1 / sqrt(variance + EPS), and mean and variance stacked.
 
     Examples
     --------
@@ -85,7 +85,7 @@ def normalise(
     (array([-1.,  1.]), array([2., 1.]))
     """
     axis = 0 if kind == "batch" else 1
-    # All of it for c u, where squares of u would overflow.
+    # Computed for c u: c is below 1 where squares of u would overflow.
     c = np.minimum(unit_scale(np.abs(u).max(axis=axis, keepdims=True)), 1)
     u = u * c
     mean, variance = u.mean(axis=axis, keepdims=True), u.var(axis=axis, keepdims=True)
@@ -96,7 +96,7 @@ def normalise(
 
 
 def unit_scale(largest: Array) -> Array:
-    """1, and where squares of `largest` may not fit, a power of two near 1 / largest"""
+    """1, or a power of two near 1 / largest where squares may over- or underflow"""
     e = np.frexp(largest)[1]
     far = 48 if largest.dtype == np.float32 else 480
     fits = (np.abs(e) < far) | ~np.isfinite(largest)
@@ -123,14 +123,14 @@ def normalise_back(
     axis = 0 if kind == "batch" else 1
     d = delta * gain
     mean = d.mean(axis=axis, keepdims=True)
-    share = (d * hat).mean(axis=axis, keepdims=True)
-    back = inverse * (d - mean - hat * share)
-    return back, (delta * hat).sum(axis=0), delta.sum(axis=0)
+    mean_dh = (d * hat).mean(axis=axis, keepdims=True)
+    du = inverse * (d - mean - hat * mean_dh)
+    return du, (delta * hat).sum(axis=0), delta.sum(axis=0)
 
 
 @own_errstate
 def follow(running: Array, moments: Array, n: int) -> None:
-    """running = 0.9 running + 0.1 moments, the variance over n - 1, in place
+    """running = 0.9 running + 0.1 moments in place, with the unbiased variance
 
     Examples
     --------
@@ -148,7 +148,7 @@ def follow(running: Array, moments: Array, n: int) -> None:
 
 @own_errstate
 def fold(W: Array, shift: Array, gain: Array, running: Array) -> tuple[Array, Array]:
-    """W and b with which a @ W + b is what batch norm makes of it by running moments
+    """W and b that include batch norm by running moments: a @ W + b is its result
 
     Examples
     --------
@@ -164,7 +164,7 @@ def fold(W: Array, shift: Array, gain: Array, running: Array) -> tuple[Array, Ar
     return W * scale, shift - mean * scale
 
 
-# --- random by place ------------------------------------------------------------------
+# --- counter-based random bits --------------------------------------------------------
 
 
 def mix64(x: int) -> int:
@@ -175,12 +175,12 @@ def mix64(x: int) -> int:
 
 
 def key_of(key: int, i: int) -> int:
-    """A key of its own for item i of the stream `key`."""
+    """The key of item i of the stream `key`."""
     return mix64((key + (i + 1) * 0x9E3779B97F4A7C15) % 2**64)
 
 
 def random_bits(key: int, n: int, width: int) -> NDArray[np.uint32]:
-    """32 random bits for every place of n rows."""
+    """32 random bits for every element of an array (n, width)."""
 
     def mix(x: NDArray[np.uint32]) -> NDArray[np.uint32]:
         x = (x ^ (x >> np.uint32(16))) * np.uint32(0x7FEB352D)
@@ -194,7 +194,7 @@ def random_bits(key: int, n: int, width: int) -> NDArray[np.uint32]:
 
 @own_errstate
 def drop(x: Array, key: int, p: float) -> Array:
-    """x / (1 - p) where it is kept, 0 with probability p
+    """0 with probability p, else x / (1 - p)
 
     Examples
     --------
@@ -223,9 +223,9 @@ def add_noise(x: Array, key: int, size: float) -> Array:
     from statistics import NormalDist  # which imports fractions, decimal and random
 
     signed = random_bits(key, *x.shape).astype(np.int32).astype(np.float64)
-    shares = (signed + 0.5) / 2**32 + 0.5
+    probabilities = (signed + 0.5) / 2**32 + 0.5
     quantile = np.vectorize(NormalDist().inv_cdf, otypes=[np.float64])
-    return (x + size * quantile(shares)).astype(x.dtype)
+    return (x + size * quantile(probabilities)).astype(x.dtype)
 
 
 @own_errstate

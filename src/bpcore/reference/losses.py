@@ -1,4 +1,4 @@
-"""The values of every loss, and their derivative by z: twin of ``csrc/losses.h``."""
+"""The values of every loss and their derivatives by z: ``csrc/losses.h`` in NumPy."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def loss(
 ) -> tuple[Array, Array]:
     """E (n,) and dE/dz (n, n_out)
 
-    The cross-entropies, kl_divergence and poisson_of_log take the values before their
-    softmax, sigmoid or exp for z, the others activations; "cross_entropy" also integer
-    labels (n,) for y.  `setting` is the loss's own (``bpcore.losses``), by default its
-    default.
+    For the cross-entropies, kl_divergence and poisson_of_log, z are the values before
+    softmax, sigmoid or exp; for the others z are the outputs a.  "cross_entropy" also
+    takes integer labels (n,) for y.  `setting` is that of the loss (``bpcore.losses``);
+    None means its default.
 
     Examples
     --------
@@ -47,14 +47,14 @@ def loss(
         return E.sum(axis=1), activate(z, "sigmoid") - y
     if name in ("cross_entropy", "kl_divergence"):
         return cross_entropy(z, y, name, setting)
-    e, derivative = of_each_output(z, y, name, setting)
+    e, derivative = output_losses(z, y, name, setting)
     return e.mean(axis=1), derivative / n_out
 
 
 def cross_entropy(
     z: Array, y: Array, name: str, smoothing: float
 ) -> tuple[Array, Array]:
-    """-sum y log softmax(z), and what the divergence adds: sum y log y"""
+    """-sum y log softmax(z); for kl_divergence plus sum y log y"""
     if y.ndim == 1:
         y = np.eye(z.shape[1], dtype=z.dtype)[y]
     if name == "cross_entropy" and smoothing:
@@ -67,7 +67,7 @@ def cross_entropy(
     return E, np.exp(log_a) * y.sum(axis=1, keepdims=True) - y
 
 
-def of_each_output(x: Array, y: Array, name: str, c: float) -> tuple[Array, Array]:
+def output_losses(x: Array, y: Array, name: str, c: float) -> tuple[Array, Array]:
     """e (n, n_out) and de/dx of the losses that are means over the outputs"""
     d = x - y
     if name == "mean_squared_error":
@@ -98,7 +98,7 @@ def of_each_output(x: Array, y: Array, name: str, c: float) -> tuple[Array, Arra
 
 
 def squares(d: Array) -> Array:
-    """d^2 in float64, where float32 overflows or vanishes"""
+    """d^2 in float64, where squares of float32 neither overflow nor underflow"""
     return d.astype(np.float64) ** 2
 
 
@@ -112,19 +112,18 @@ def weighted_loss(
 ) -> tuple[Array, Array]:
     """w E (n,) and scale w dE/dz (n, n_out), from weights w (n,)
 
-    Or from weights (n, n_out) of the losses in which every output has a part of its
-    own, which E is the sum or the mean of.  What does not count may have any loss, an
-    infinite one too.
+    Weights may be (n, n_out) for losses that are sums or means of a term per output.
+    The loss of a row or output of weight 0 may be infinite: it has no effect.
     """
-    if w.ndim == 2 and name == "cross_entropy":  # of targets that are smoothed already
+    if w.ndim == 2 and name == "cross_entropy":  # the targets are smoothed already
         w, setting = w[:, 0], 0.0
     if w.ndim == 1:
         E, d = loss(z, y, name, setting)
         E, counts = w * np.where(w == 0, 0, E), (w != 0)[:, None]
         return E, np.where(counts, d, 0) * (w * scale)[:, None].astype(z.dtype)
     n, n_out = z.shape
-    parts = 1 if name in ("binary_cross_entropy", "squared_error") else n_out
+    divisor = 1 if name in ("binary_cross_entropy", "squared_error") else n_out
     E, d = loss(z.reshape(-1, 1), y.reshape(-1, 1), name, setting)
-    E, d = E.reshape(n, n_out) / parts, d.reshape(n, n_out) / parts
+    E, d = E.reshape(n, n_out) / divisor, d.reshape(n, n_out) / divisor
     E = (w * np.where(w == 0, 0, E)).sum(axis=1)
     return E, np.where(w == 0, 0, d) * (w * scale).astype(z.dtype)

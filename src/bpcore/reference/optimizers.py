@@ -1,4 +1,4 @@
-"""One step of every optimizer: twin of ``csrc/descent.h`` and ``csrc/prepare.h``."""
+"""One step of each optimizer: ``csrc/descent.h`` and ``csrc/prepare.h`` in NumPy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bpcore.errstate import own_errstate
 from bpcore.reference.layers import unit_scale
 
 Array = NDArray[Any]
-#: The settings of a rule (``Optimizer.groups``), by attribute.
+#: The settings of a parameter group (``Optimizer.groups``), by attribute.
 Settings = SimpleNamespace
 
 
@@ -32,12 +32,12 @@ def momentum(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:
 
 
 def rmsprop(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:
-    """lr g / (sqrt(mean g^2) + eps), or its velocity"""
+    """lr g / (sqrt(mean g^2) + eps), or with momentum its velocity"""
     s[0] = o.beta2 * s[0] + (1 - o.beta2) * g * g
     variance = s[0]
     if o.centered:
         s[2] += (1 - o.beta2) * (g - s[2])
-        variance = np.maximum(s[0] - s[2] * s[2], 0)  # as it is but for rounding
+        variance = np.maximum(s[0] - s[2] * s[2], 0)  # below 0 only by rounding
     change = g / (np.sqrt(variance) + o.eps)
     if o.momentum == 0:
         return lr * change
@@ -52,7 +52,7 @@ def adagrad(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:
 
 
 def adam(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:
-    """lr m / (sqrt(s) + eps), both without the bias of their beginning"""
+    """lr m / (sqrt(s) + eps), with m and s corrected for their bias"""
     m, square = adam_means(g, s, o)
     root = np.sqrt(square) / np.sqrt(1 - o.beta2**t)
     return lr / (1 - o.beta1**t) * m / (root + o.eps)
@@ -66,7 +66,7 @@ def adam_means(g: Array, s: Array, o: Settings) -> tuple[Array, Array]:
 
 
 def amsgrad(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:
-    """`adam` by the largest mean square so far"""
+    """`adam` with the largest mean square so far"""
     m, square = adam_means(g, s, o)
     s[2] = np.maximum(s[2], square)
     root = np.sqrt(s[2]) / np.sqrt(1 - o.beta2**t)
@@ -82,13 +82,13 @@ def nadam(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:
     m, square = adam_means(g, s, o)
     product = 1.0
     for i in range(1, t + 1):
-        if product < 1e-60:  # beside 1 it is nothing
+        if product < 1e-60:  # 1 - product is 1
             break
         product *= mu(i)
     root = np.sqrt(square / (1 - o.beta2**t)) + o.eps
-    of_g = (1 - mu(t)) / (1 - product)
-    of_m = mu(t + 1) / (1 - product * mu(t + 1))
-    return lr * (of_g * g + of_m * m) / root
+    g_factor = (1 - mu(t)) / (1 - product)
+    m_factor = mu(t + 1) / (1 - product * mu(t + 1))
+    return lr * (g_factor * g + m_factor * m) / root
 
 
 def adamax(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:
@@ -99,7 +99,7 @@ def adamax(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:
 
 
 def radam(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:
-    """`adam`, divided by the root only where it can be trusted"""
+    """`adam`, divided by the root only when its variance is small enough"""
     m, square = adam_means(g, s, o)
     lr = lr / (1 - o.beta1**t)
     r_end = 2 / (1 - o.beta2) - 1
@@ -118,7 +118,7 @@ def lion(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:
 
 
 def rprop(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:
-    """sign(g) times a step that grows on, and shrinks when the sign turns"""
+    """sign(g) times a step size that grows while the sign stays, and else shrinks"""
     turn = np.sign(g) * np.sign(s[0])
     factor = np.where(turn > 0, o.grow, np.where(turn < 0, o.shrink, 1))
     s[1] = np.clip(s[1] * factor, o.least, o.most)
@@ -148,7 +148,7 @@ RULES: dict[str, Callable[[Array, Array, Settings, float, int], Array]] = {
 def descend(
     w: Array, g: Array, group: dict[str, Any], lr: float, step: int, state: Any = None
 ) -> None:
-    """w = one optimizer step from w by its gradient g, in place, state (k, *w.shape)
+    """One optimizer step on w by its gradient g, in place; state (k, *w.shape)
 
     Examples
     --------

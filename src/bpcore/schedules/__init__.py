@@ -1,8 +1,8 @@
 """Learning-rate schedules: immutable values, called with a number of epochs or steps.
 
-``schedule(t)`` is the learning rate after t = 0, 1, 2, ... epochs, or steps where the
-schedule has ``per="step"``.  It has the same bits on every machine (``exact``).
-`ReduceOnPlateau` alone also depends on how training went: see there.  In the source::
+``schedule(t)`` is the learning rate after t = 0, 1, 2, ... epochs, or with
+``per="step"`` after t steps.  It has the same bits on every machine (``exact``).
+`ReduceOnPlateau` alone also depends on the monitored quantity.  In the source::
 
     base       Schedule, Constant, Custom
     decay      StepDecay, Exponential, InverseScaling, Polynomial

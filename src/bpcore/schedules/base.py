@@ -1,4 +1,4 @@
-"""Schedule: the base class of all schedules; constant rates, and any function of t."""
+"""Schedule, the base class of all schedules; constant rates; any function of t."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Schedule(ABC):
     Parameters
     ----------
     per : {"epoch", "step"}
-        What t counts, given by name.
+        Unit of t; keyword only.
 
     Raises
     ------
@@ -66,15 +66,15 @@ class Schedule(ABC):
 
     @abstractmethod
     def _at(self, t: int) -> float:
-        """The formula."""
+        """The rate after t epochs or steps, unchecked."""
 
     @property
     def plateau(self) -> Any:
-        """The `ReduceOnPlateau` in it, if there is one, else None."""
+        """The `ReduceOnPlateau` that it is or contains; None if there is none."""
         return None
 
     def scale(self, t: int) -> float:
-        """Factor of the rate of ``plateau``: 1 except for `WarmUp`.
+        """Factor by which the rate of ``plateau`` is multiplied: 1 except in `WarmUp`.
 
         Examples
         --------
@@ -88,7 +88,7 @@ class Schedule(ABC):
 
 @dataclass(frozen=True, repr=False)
 class Constant(Schedule):
-    """The same rate always.
+    """A constant rate.
 
     Parameters
     ----------
@@ -112,12 +112,12 @@ class Constant(Schedule):
 
 @dataclass(frozen=True, repr=False)
 class Custom(Schedule):
-    """Any function of t; a bare function where a schedule is taken is this.
+    """Any function of t.  A function given as a schedule is converted to this.
 
     Parameters
     ----------
     f : callable
-        ``f(t)``, a finite number of at least 0.
+        ``f(t)`` returns a finite number of at least 0.
     per
         See `Schedule`.
 
@@ -141,7 +141,7 @@ class Custom(Schedule):
 
 
 def as_schedule(lr: object) -> float | Schedule:
-    """A learning rate as a float or a schedule; a bare callable ``f(epoch)`` is taken.
+    """A learning rate as a float or a schedule; a callable ``f(epoch)`` as `Custom`.
 
     Examples
     --------

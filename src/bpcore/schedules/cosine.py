@@ -1,4 +1,4 @@
-"""Rates along half a cosine: with restarts, and up and down in one cycle."""
+"""Rates along half a cosine wave: with restarts, and in one cycle up and down."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from bpcore.schedules.base import UNIT, Schedule
 
 @dataclass(frozen=True, repr=False)
 class CosineRestarts(Schedule):
-    """From ``lr`` towards ``end`` along half a cosine, again and again.
+    """From ``lr`` towards ``end`` along half a cosine wave, in each period.
 
-    In the i-th period, of ``length = period growth^i``, with s the t since it began::
+    Period i = 0, 1, ... has ``length = period growth^i``; with s = t - its first t::
 
         end + (lr - end) (1 + cos(pi s / length)) / 2
 
@@ -25,9 +25,9 @@ class CosineRestarts(Schedule):
     period : int
         Length of the first period, at least 1.
     growth : int
-        How many times longer each period is than the one before, at least 1.
+        Factor of the length from each period to the next, at least 1.
     end : float
-        What the rate falls towards, at least 0.
+        Limit that the rate falls towards, at least 0.
     per
         See `Schedule`.
 
@@ -58,21 +58,21 @@ class CosineRestarts(Schedule):
 
 @dataclass(frozen=True, repr=False)
 class OneCycle(Schedule):
-    """Up to a peak and far down, each along half a cosine; then it stays there.
+    """Up to a peak and down to a small rate, each along half a cosine wave.
 
     From ``peak / start_factor`` at t = 0 to ``peak`` at ``t = rise total - 1`` to
-    ``peak / (start_factor end_factor)`` at ``t = total - 1``.
+    ``peak / (start_factor end_factor)`` at ``t = total - 1``, and constant afterwards.
 
     Parameters
     ----------
     peak : float
         The largest rate, at least 0.
     total : int
-        How many rates the cycle has, at least 1.
+        Number of epochs or steps of the cycle, at least 1.
     rise : float
-        The part of them in which the rate rises, at least 0 and below 1.
+        Fraction of the cycle in which the rate rises, at least 0 and below 1.
     start_factor, end_factor : float
-        The peak over the first rate, and the first over the last; above 0.
+        peak / first rate, and first rate / last rate; above 0.
     per : {"step", "epoch"}
         See `Schedule`.
 

@@ -18,7 +18,7 @@ class StepDecay(Schedule):
     lr : float
         The first rate, at least 0.
     every : int
-        At least 1.
+        Epochs or steps between two changes, at least 1.
     factor : float
         Above 0.
     per
@@ -59,8 +59,8 @@ class Exponential(Schedule):
 
     Notes
     -----
-    ``ExponentialLR`` of PyTorch.  With a factor above 1 it tries out rates: the loss
-    falls fastest somewhat below the rate at which it begins to rise (Smith 2017).
+    ``ExponentialLR`` of PyTorch.  A factor above 1 is for finding a rate: the loss
+    falls fastest at rates somewhat below the one from which it rises (Smith 2017).
 
     Examples
     --------
@@ -112,7 +112,7 @@ class InverseScaling(Schedule):
 
 @dataclass(frozen=True, repr=False)
 class Polynomial(Schedule):
-    """``end + (lr - end) (1 - t / total)^power``, from t = total on ``end``.
+    """``end + (lr - end) (1 - t / total)^power`` for t < total, then ``end``.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ class Polynomial(Schedule):
     end : float
         The last rate, at least 0.
     power : float
-        At least 0; 1 is a straight line.
+        At least 0; 1 for a linear decay.
     per
         See `Schedule`.
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 
-#: log 2 and pi / 2 as sums of two floats, the first so short that its product with a
-#: whole number of up to 20 bits is exact.
+#: log 2 and pi / 2 as sums of two floats; the first has so few bits that its product
+#: with a whole number of up to 20 bits is exact.
 LOG_2 = 0.6931471803691238, 1.9082149292705877e-10
 HALF_PI = 1.5707963267341256, 6.077100506506192e-11
 
@@ -59,15 +59,15 @@ def power(x: float, y: float) -> float:
     (1024.0, 0.5)
     """
     log_x, rest = _log(x)
-    # An error of y log x is one of the logarithm of the result, so it needs more than
-    # the 53 bits of a float.
+    # An absolute error of y log x is a relative error of the result, so y log x needs
+    # more than the 53 bits of a float.
     log_x, rest = _leading(log_x), rest + (log_x - _leading(log_x))
     leading = _leading(y)
     return _exp(leading * log_x, (y - leading) * log_x + y * rest)
 
 
 def cos(x: float) -> float:
-    """Cosine, for |x| up to 10^6: that or the sine of x less a multiple of pi / 2.
+    """Cosine for |x| up to 10^6: cos or sin of x minus a multiple of pi / 2.
 
     Examples
     --------
@@ -95,7 +95,7 @@ def _exp(x: float, rest: float) -> float:
     series = 1.0
     for n in range(14, 0, -1):
         series = 1.0 + r / n * series
-    # 2^k by itself may be too large or too small for a float.
+    # 2^k may be too large or too small for a float.
     return series * math.ldexp(1.0, k // 2) * math.ldexp(1.0, k - k // 2)
 
 
@@ -106,7 +106,7 @@ def _log(x: float) -> tuple[float, float]:
     m, e = math.frexp(x)
     if m < 0.7071067811865476:
         m, e = 2.0 * m, e - 1
-    # s = a / b is the sum of its leading bits and a rest.
+    # s = a / b is the sum of its leading bits and a remainder.
     a, b = m - 1.0, m + 1.0
     s, b_leading = _leading(a / b), _leading(b)
     rest = ((a - s * b_leading) - s * (m - (b_leading - 1.0))) / b
@@ -121,6 +121,6 @@ def _log(x: float) -> tuple[float, float]:
 
 
 def _leading(x: float) -> float:
-    """x cut to its leading 26 bits: the product of two such numbers is exact."""
+    """x truncated to its leading 26 bits: the product of two such numbers is exact."""
     m, e = math.frexp(x)
     return math.ldexp(math.trunc(math.ldexp(m, 26)), e - 26)

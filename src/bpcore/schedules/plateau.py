@@ -1,4 +1,4 @@
-"""ReduceOnPlateau: a rate that falls when a watched quantity stops improving."""
+"""ReduceOnPlateau: a rate that falls when a monitored quantity stops improving."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ class Plateau(NamedTuple):
     lr: float
     """The current rate."""
     best: float
-    """The best value of the quantity, without changes too small to count."""
+    """The best value of the quantity; it changes by more than `min_delta` only."""
     wait: int
-    """For how many epochs it has not become better."""
+    """Epochs without improvement that count."""
     cooldown: int
-    """How many epochs more do not count."""
+    """Epochs left that do not count."""
 
 
 @dataclass(frozen=True, repr=False)
 class ReduceOnPlateau(Schedule):
-    """The rate times ``factor`` whenever a quantity stops becoming better.
+    """Multiplies the rate by ``factor`` whenever a quantity stops improving.
 
     A value is better than the best one where::
 
         value < best - min_delta abs(best)                  (mode="min")
         value > best + min_delta abs(best)                  (mode="max")
 
-    After more than ``patience`` epochs in a row without a better one, the rate becomes
-    ``max(factor lr, least)``, and the next ``cooldown`` epochs do not count.  An epoch
-    whose value is NaN counts for nothing: the `Plateau` stays as it is.
+    After more than ``patience`` epochs in a row without a better value, the rate
+    becomes ``max(factor lr, least)``, and the next ``cooldown`` epochs do not count.
+    An epoch whose value is NaN leaves the `Plateau` unchanged.
 
-    In a fit that watches another quantity than the one before (another column, the same
-    metric of training instead of validation data, or with the other mode) the best
-    value and the epochs waited begin anew; the rate stays what it has come down to.
+    If a fit monitors another quantity than the one before (another column, the same
+    metric of training instead of validation data, or the other mode), the best value
+    and the epochs waited are reset; the rate is not.
 
-    Its rate does not follow from t: keep a `Plateau`, at first ``initial()`` and after
-    each epoch ``after(plateau, value)``, whose ``lr`` is the rate.
+    The rate is no function of t.  The state is a `Plateau`, ``initial()`` at first and
+    ``after(plateau, value)`` after each epoch; its ``lr`` is the rate.
 
     Parameters
     ----------
@@ -56,26 +56,27 @@ class ReduceOnPlateau(Schedule):
     patience : int
         At least 0.
     min_delta : float
-        The least change, relative to ``abs(best)``: at least 0 and below 1.
-        (That of ``Network.fit`` is an absolute difference.)
+        Least improvement, relative to ``abs(best)``: at least 0 and below 1.  (In
+        ``Network.fit`` it is an absolute difference.)
     cooldown : int
-        At least 0.
+        Epochs after a reduction that do not count, at least 0.
     least : float
         Lower bound of the rate, at least 0 and at most lr.
     monitor : str, optional
-        The quantity's name; None is the validation loss where there is one, else the
+        Name of the quantity; None means the validation loss if there is one, else the
         training loss.
     mode : {"auto", "min", "max"}
-        Whether smaller values or larger ones are better; "auto" is "max" for metrics
-        of which `fit` knows that larger is better.
+        Whether smaller or larger values are better; "auto" is "max" for metrics with
+        ``higher_is_better``, else "min".
     per : {"epoch"}
         As in `Schedule`.
 
     Notes
     -----
-    ``ReduceLROnPlateau`` of PyTorch with ``threshold_mode="rel"`` and ``eps=0``, but
-    for values below 0, where PyTorch too multiplies the best one by 1 - min_delta (or
-    1 + min_delta) and so takes worse ones for better, and for NaN, which counts there.
+    ``ReduceLROnPlateau`` of PyTorch with ``threshold_mode="rel"`` and ``eps=0``, with
+    two differences: for best values below 0 PyTorch also multiplies by 1 - min_delta
+    (or 1 + min_delta), and so accepts some worse values as better; and there an epoch
+    whose value is NaN counts.
 
     Examples
     --------
@@ -87,7 +88,7 @@ class ReduceOnPlateau(Schedule):
     >>> plateau
     Plateau(lr=0.4, best=2.0, wait=0, cooldown=0)
 
-    The margin is one below zero too:
+    The margin for values below zero:
 
     >>> schedule = ReduceOnPlateau(0.8, min_delta=0.1)
     >>> plateau = schedule.after(schedule.initial(), -1.0)
@@ -135,7 +136,7 @@ class ReduceOnPlateau(Schedule):
         return Plateau(self.lr, worst, wait=0, cooldown=0)
 
     def after(self, plateau: Plateau, value: float) -> Plateau:
-        """The state after one more epoch, at whose end the quantity is `value`.
+        """The state after one more epoch, in which the quantity was `value`.
 
         Examples
         --------

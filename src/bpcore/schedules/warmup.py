@@ -1,4 +1,4 @@
-"""WarmUp: rates that rise along a straight line, then follow another schedule."""
+"""WarmUp: rates that rise linearly, then follow another schedule."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bpcore.schedules.base import Constant, Schedule, as_schedule
 
 @dataclass(frozen=True, repr=False)
 class WarmUp(Schedule):
-    """Up to the first rate of another schedule along a straight line, then that one.
+    """A linear rise to the first rate of another schedule, then that schedule.
 
     ::
 
@@ -21,14 +21,14 @@ class WarmUp(Schedule):
     Parameters
     ----------
     after : Schedule, float or callable
-        Any but a `WarmUp`; a number stays as it is afterwards.  The rate of a
-        `ReduceOnPlateau` is multiplied by ``scale(t)`` while it watches from the
-        beginning.
+        Any schedule but a `WarmUp`; a number is a constant rate.  A `ReduceOnPlateau`
+        monitors from the first epoch on; its rate is multiplied by ``scale(t)``.
     length : int
-        At least 1, in what ``after.per`` says.
+        Length of the rise in the unit of ``after.per``, at least 1.
     start : float
-        The part of the first rate at t = 0, at least 0 and below 1; at 0 that epoch
-        or step learns nothing.  1/3 by default, as in ``torch.optim.lr_scheduler``.
+        Factor of the first rate at t = 0, at least 0 and below 1; with 0 the first
+        epoch or step changes nothing.  1/3 by default, as in
+        ``torch.optim.lr_scheduler``.
 
     Notes
     -----

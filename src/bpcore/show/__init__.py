@@ -1,1 +1,1 @@
-"""What is shown: tables as text and HTML, and figures."""
+"""Output for users: tables as text and HTML, and figures."""

@@ -1,4 +1,4 @@
-"""Figures of matplotlib that need no display, and that notebooks show."""
+"""Figures of matplotlib that need no display and that notebooks show."""
 
 from __future__ import annotations
 
@@ -39,14 +39,15 @@ def new_figure(width: float, height: float) -> Picture:
 
 
 def use_whole_numbers(axis: Axis, most: int = 9) -> None:
-    """Ticks at whole numbers, of epochs or units."""
+    """Ticks at whole numbers, for epochs or units."""
     axis.set_major_locator(MaxNLocator(most, integer=True, min_n_ticks=1))
 
 
 def use_log_scale(axes: Axes, values: Any) -> None:
-    """A logarithmic y axis with plain numbers, few enough to be read.
+    """A logarithmic y axis with plain numbers at a readable number of ticks.
 
-    `values` are all above 0; where they are close together the axis stays linear.
+    `values` are all above 0; if their range is less than a factor of 4, the axis stays
+    linear.
     """
     low, high = float(values.min()), float(values.max())
     if high < 4 * low:

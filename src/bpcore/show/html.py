@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Sequence
 
-#: Style of the cells: spaces that align their text are shown.
+#: Style of the cells, which preserves the spaces that align their text.
 _STYLE = "text-align: left; white-space: pre; font-family: monospace"
 
 

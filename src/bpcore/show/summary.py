@@ -14,7 +14,7 @@ from bpcore.show.table import ROWS, ends
 
 
 class Layered(Protocol):
-    """What the table shows of a network."""
+    """The attributes of a network that the table shows."""
 
     @property
     def sizes(self) -> tuple[int, ...]: ...
@@ -51,7 +51,7 @@ class Layered(Protocol):
 def network_table(network: Layered) -> str:
     """A row for each layer: its units, its weights, and its special settings.
 
-    Of many layers only the first and the last are shown.
+    If there are many layers, the middle ones are left out.
     """
     layers = list(
         zip(
@@ -90,5 +90,5 @@ def network_table(network: Layered) -> str:
         f"{type(network).__name__}: {network.parameters.size:,} parameters "
         f"({network.dtype.name}), loss {loss}, {network.optimizer}"
     )
-    head = ("layer", "passes on", "units", "weights", "norm of W", "special")
+    head = ("layer", "output", "units", "weights", "norm of W", "special")
     return table(head, rows, caption)

@@ -1,10 +1,10 @@
-"""Tables of text, aligned in columns; of long ones the first and last rows."""
+"""Tables of text, aligned in columns; long ones without their middle rows."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-#: Most rows and columns of a table; those in the middle are left out.
+#: Most rows and columns of a table; of more, those in the middle are left out.
 ROWS = 40
 COLUMNS = 24
 
@@ -12,7 +12,7 @@ Rows = Sequence[Sequence[str]]
 
 
 def columns(table: Rows, margin: str = "  ") -> list[str]:
-    """A line for each row, the cells of a column as wide as the widest."""
+    """A line for each row; cells are padded to the widest of their column."""
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     return [
         margin
@@ -22,7 +22,7 @@ def columns(table: Rows, margin: str = "  ") -> list[str]:
 
 
 def ends(count: int, most: float) -> tuple[range, range]:
-    """Indices of what is shown of many: all of them, or the first and the last.
+    """Indices of the items to show: all of them, or the first and the last.
 
     Examples
     --------
@@ -36,7 +36,7 @@ def ends(count: int, most: float) -> tuple[range, range]:
 
 
 def in_short(head: Sequence[str], rows: Rows) -> list[str]:
-    """The lines of a table with a head, without the middle of many rows or columns."""
+    """The lines of a table with a head; if large, without middle rows and columns."""
     table = [head, *rows]
     first, last = ends(len(rows), ROWS)
     if last:
@@ -45,7 +45,7 @@ def in_short(head: Sequence[str], rows: Rows) -> list[str]:
 
 
 def narrow(table: Rows) -> Rows:
-    """The table with the first and the last columns only, if there are many."""
+    """The table; if wide, without its middle columns."""
     first, last = ends(len(table[0]), COLUMNS)
     if not last:
         return table
