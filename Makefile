@@ -63,13 +63,16 @@ sanitize:
 	BPCORE_DEBUG=1 .venv-sanitize/bin/python -m pip install --quiet ".[test]"
 	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
 	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1 \
-	.venv-sanitize/bin/python -m pytest tests/test_kernels.py tests/test_elementary.py \
-		tests/test_bits.py tests/test_gradients.py tests/test_network.py \
-		tests/test_threads.py tests/test_at_once.py tests/test_snapshot.py \
-		tests/test_training_kernels.py tests/test_golden.py tests/test_training.py \
-		tests/test_fit_options.py tests/test_callbacks_that_meddle.py \
-		tests/test_trace.py tests/test_graph_networks.py \
-		tests/test_numerical.py
+	.venv-sanitize/bin/python -m pytest tests/kernels tests/tracing \
+		tests/engine/test_bits.py tests/engine/test_gradients.py \
+		tests/engine/test_threads.py tests/engine/test_at_once.py \
+		tests/graph/test_written_out.py tests/graph/test_network_nodes.py \
+		tests/graph/test_losses_as_expressions.py tests/model/test_snapshot.py \
+		tests/training/test_training.py tests/training/test_settings_of_steps.py \
+		tests/training/test_lbfgs.py tests/training/test_differences.py \
+		tests/training/test_fit_options.py \
+		tests/training/test_callbacks_that_meddle.py tests/test_network.py \
+		tests/test_numerical.py tests/test_gradient_check.py tests/test_golden.py
 
 clean:
 	rm -rf .venv .venv-test .venv-bench .venv-sanitize build src/*.egg-info bpcore-demo.png

@@ -1,8 +1,4 @@
-"""Everything that may be handed in for numbers: NumPy can take it, or it is refused.
-
-What is refused is so by a TypeError or ValueError that names the argument, before
-anything has changed; an error of the object's own conversion is its cause.
-"""
+"""Conversion of anything given for numbers; what cannot be converted is refused."""
 
 import array
 import contextlib
@@ -16,188 +12,33 @@ import numpy as np
 import pytest
 
 import bpcore as bp
-
-NUMBERS = np.array([[1.0, 2.0], [3.0, 0.5], [0.0, 1.0]])
-
-
-class ByArray:
-    """What has ``__array__`` and nothing else."""
-
-    def __init__(self, value):
-        self.value = value
-
-    def __array__(self, dtype=None, copy=None):
-        return np.array(self.value, dtype)
-
-
-class ByInterface:
-    def __init__(self, value):
-        self.kept = value
-        self.__array_interface__ = value.__array_interface__
-
-
-class ByDLPack:
-    def __init__(self, value):
-        self.value = value
-
-    def __dlpack__(self, **options):
-        return self.value.__dlpack__(**options)
-
-    def __dlpack_device__(self):
-        return self.value.__dlpack_device__()
-
-
-class Polars(ByArray):
-    """A frame with the interface of polars: `dtypes` is a list."""
-
-    columns = ("a", "b")
-    dtypes = ("Float64", "Float64")
-    shape = (3, 2)
-
-    def to_numpy(self):
-        return self.value
-
-    def __iter__(self):
-        return iter(self.value.T)
-
-
-class PolarsDtype:
-    """A dtype with the interface of polars: of numbers, of times or with parts."""
-
-    def __init__(self, name, times=False, fields=(), inner=None):
-        self.name, self.times, self.fields = name, times, fields
-        if inner is not None:
-            self.inner = inner
-
-    def is_temporal(self):
-        return self.times
-
-    def __str__(self):
-        return self.name
-
-
-class PolarsField:
-    def __init__(self, dtype):
-        self.dtype = dtype
-
-
-class PolarsTimes(Polars):
-    """A frame whose array is one of numbers, though its second column is of another."""
-
-    def __init__(self, dtype):
-        super().__init__(NUMBERS)
-        self.kept = dtype
-
-    @property
-    def schema(self):
-        return {"a": PolarsDtype("Float64"), "b": self.kept}
-
-
-class PolarsSeries(ByArray):
-    name = "s"
-
-    def __init__(self, dtype):
-        super().__init__(NUMBERS)
-        self.kept = dtype
-
-    @property
-    def dtype(self):
-        return self.kept
-
-
-DATE = PolarsDtype("Date", times=True)
-
-
-class Float:
-    """A real number of nobody's."""
-
-    def __init__(self, value):
-        self.value = value
-
-    def __float__(self):
-        return self.value
-
-
-class Tensor:
-    def __array__(self, dtype=None, copy=None):
-        raise RuntimeError("Can't call numpy() on Tensor that requires grad.")
-
-
-class OnDevice:
-    def __array__(self, dtype=None, copy=None):
-        raise ValueError("no implicit transfer")
-
-
-class NoArray:
-    def __array__(self, dtype=None, copy=None):
-        return [1.0, 2.0]
-
-
-class Lazy:
-    """As polars' LazyFrame: a look at `columns` costs, and warns."""
-
-    @property
-    def columns(self):
-        raise AssertionError("expensive")
-
-    dtypes = columns
-
-    def collect(self):
-        return NUMBERS
-
-
-class Interchange:
-    """What has the dataframe interchange protocol only."""
-
-    def __dataframe__(self, *args, **kwargs):
-        raise AssertionError("not for us")
-
-    def __iter__(self):
-        return iter(NUMBERS)
-
-
-class Sparse:
-    shape = (3, 2)
-
-    def toarray(self):
-        return NUMBERS
-
-    def __len__(self):
-        raise TypeError("sparse array length is ambiguous")
-
-
-class Strange:
-    def __float__(self):
-        raise OSError("no number today")
-
-
-def objects(*changes):
-    """The numbers as objects, some replaced."""
-    found = NUMBERS.astype(object)
-    for at, value in changes:
-        found[at] = value
-    return found
-
-
-def matrix(value):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # nobody should make one
-        return np.asmatrix(value)
-
-
-def pandas(make):
-    return lambda: make(pytest.importorskip("pandas"))
-
-
-def polars(make):
-    return lambda: make(pytest.importorskip("polars"))
-
-
-def arrow(make):
-    return lambda: make(pytest.importorskip("pyarrow"))
-
-
-A, B = NUMBERS.T.tolist()
+from helpers_arrays import (
+    DATE,
+    NUMBERS,
+    A,
+    B,
+    ByArray,
+    ByDLPack,
+    ByInterface,
+    Float,
+    Interchange,
+    Lazy,
+    NoArray,
+    OnDevice,
+    Polars,
+    PolarsDtype,
+    PolarsField,
+    PolarsSeries,
+    PolarsTimes,
+    Sparse,
+    Strange,
+    Tensor,
+    arrow,
+    matrix,
+    objects,
+    pandas,
+    polars,
+)
 
 #: Whatever gives the same predictions as NUMBERS.
 TAKEN = {
@@ -453,9 +294,9 @@ ARGUMENTS = {
 }
 
 
-@pytest.fixture(params=[bp.Network, bp.reference.Network])
-def net(request):
-    return request.param([2, 2], rng=0)
+@pytest.fixture
+def net(Network):
+    return Network([2, 2], rng=0)
 
 
 @pytest.fixture(autouse=True)
@@ -526,11 +367,15 @@ def test_labels(make):
     assert net.train_step(NUMBERS[:n], labels) == expected
 
 
-def test_numbers():
+@pytest.mark.parametrize(
+    "one",
+    (1, 1.0, True, np.float16(1), np.array(1), Decimal(1), Fraction(1)),
+    ids=["int", "float", "bool", "float16", "array", "Decimal", "Fraction"],
+)
+def test_numbers(one):
     net = bp.Network([1, 1], rng=0)
-    for one in (1, 1.0, True, np.float16(1), np.array(1), Decimal(1), Fraction(1)):
-        assert net.learn_one([one], one) >= 0
-        assert bp.graph.Variable(one).value == 1
+    assert net.learn_one([one], one) >= 0
+    assert bp.graph.Variable(one).value == 1
 
 
 def test_large_unsigned_numbers_beside_others_stay_large():
@@ -616,15 +461,19 @@ def test_bad_out(net, make):
         net.predict(NUMBERS, out=make())
 
 
-def test_fit_many_and_gradient_flow_name_their_arguments():
-    for call in (
+@pytest.mark.parametrize(
+    "call",
+    (
         lambda: bp.fit_many([bp.Network([2, 2])], Tensor(), NUMBERS),
         lambda: bp.GradientFlow(Tensor(), NUMBERS),
         lambda: bp.trace(bp.Network([2, 2]), Tensor(), NUMBERS),
-    ):
-        with pytest.raises(TypeError, match=r"^X must .*requires grad") as caught:
-            call()
-        assert isinstance(caught.value.__cause__, RuntimeError)
+    ),
+    ids=["fit_many", "GradientFlow", "trace"],
+)
+def test_fit_many_and_gradient_flow_name_their_arguments(call):
+    with pytest.raises(TypeError, match=r"^X must .*requires grad") as caught:
+        call()
+    assert isinstance(caught.value.__cause__, RuntimeError)
 
 
 def test_memory_errors_are_not_disguised():

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import bpcore as bp
+from helpers import chooses_threads
 
 QUIET = {"progress": False}
 rng = np.random.default_rng(0)
@@ -43,7 +44,7 @@ def failing(nets, errors):
 def assert_usable(nets):
     """By any thread, and with their own number of threads."""
     for net in nets:
-        assert net._n_threads == "auto"
+        assert chooses_threads(net)
         thread = threading.Thread(target=net.train_step, args=(X, LABELS))
         thread.start()
         thread.join()
@@ -90,7 +91,7 @@ def test_with_restore_best_the_best_epoch_is_in_place_after_an_error(n_threads):
 
 @each_number_of_threads
 def test_divergence_beside_an_error(n_threads):
-    """It is in the list, and not in the group; alone it raises nothing."""
+    """A divergence is in the list, not in the group; alone it raises nothing."""
     nets = [make(0), make(1, optimizer=bp.SGD(1e38)), make(2)]
     fitted = bp.fit_many(nets, X, LABELS, epochs=3, n_threads=n_threads)
     assert [type(fit.error) for fit in fitted] == [
@@ -126,7 +127,7 @@ BASE_ERRORS = [KeyboardInterrupt(), SystemExit(2), GeneratorExit(), Mine("own")]
 @each_number_of_threads
 @pytest.mark.parametrize("error", BASE_ERRORS, ids=repr)
 def test_an_interrupt_that_a_callback_raises(error, n_threads):
-    """It is that network's own, for any number of threads."""
+    """Only that network is interrupted, for any number of threads."""
     nets = [make(i) for i in range(4)]
     with pytest.raises(BaseExceptionGroup) as caught:
         bp.fit_many(
@@ -241,7 +242,7 @@ def test_a_loss_that_cannot_be_hashed():
 
 
 def test_scipy_is_imported_before_threads_begin():
-    """Its import may take a second, in which no thread would stop."""
+    """Its import may take a second, in which threads could not be stopped."""
     pytest.importorskip("scipy")
     code = (
         "import sys, bpcore as bp\n"

@@ -1,4 +1,4 @@
-"""The formulas of activations, losses and optimizers, evaluated, give their numbers."""
+"""Formulas of activations, losses and optimizers: evaluated, they give the numbers."""
 
 import re
 
@@ -10,12 +10,7 @@ from bpcore.activations import ACTIVATIONS
 from bpcore.losses import LOSSES, CustomLoss
 from bpcore.optimizers import Optimizer
 from bpcore.reference.activations import activate, erf, times_derivative
-
-LIBRARIES = [bp.Network, bp.reference.Network]
-
-each_library = pytest.mark.parametrize(
-    "Network", LIBRARIES, ids=["compiled", "reference"]
-)
+from helpers import each_library
 
 
 def python(formula):
@@ -63,19 +58,22 @@ def define(name, formula, known):
         known[name.replace("'", "_")] = evaluate(formula, known)
 
 
-def test_products_powers_and_cases_are_read_as_they_are_written():
+@pytest.mark.parametrize(
+    "formula, expected",
+    [
+        ("a b'", 6.0),
+        ("a (b' - c)", 8.0),
+        ("a / b' c", -2 / 3),
+        ("2 a^2 |c|", 8.0),
+        ("a where c > 0, else b'", 3.0),
+        ("1 where c = -1, else 0", 1.0),
+        ("1 where 0 < a < 2, else 2 where a = 2, else 3", 2.0),
+        ("max(a b', c) sqrt(4)", 12.0),
+    ],
+)
+def test_products_powers_and_cases_are_read_as_they_are_written(formula, expected):
     known = {"a": 2.0, "b_": 3.0, "c": -1.0}
-    for formula, expected in {
-        "a b'": 6.0,
-        "a (b' - c)": 8.0,
-        "a / b' c": -2 / 3,
-        "2 a^2 |c|": 8.0,
-        "a where c > 0, else b'": 3.0,
-        "1 where c = -1, else 0": 1.0,
-        "1 where 0 < a < 2, else 2 where a = 2, else 3": 2.0,
-        "max(a b', c) sqrt(4)": 12.0,
-    }.items():
-        assert evaluate(formula, known) == pytest.approx(expected)
+    assert evaluate(formula, known) == pytest.approx(expected)
 
 
 # --- activations ----------------------------------------------------------------------
@@ -207,7 +205,7 @@ def traced(Network, output, loss):
 @each_library
 @pytest.mark.parametrize("output, loss", PAIRS, ids=str)
 def test_formulas_of_losses(Network, output, loss):
-    """E_i, dE/da and delta from the very words that are printed."""
+    """E_i, dE/da and delta, computed from the printed formulas."""
     t = traced(Network, output, loss)
     known = {"a": t.a[-1], "y": t.y, "n_L": 4, **loss.constants}
     for name, formula in loss.definitions.items():
@@ -366,7 +364,7 @@ def test_equations_of_optimizers(Network, optimizer):
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=str)
 def test_every_array_that_an_optimizer_keeps_has_a_name(optimizer):
-    """No two by one symbol or one name, and none that the equations do not have."""
+    """Each has a symbol and a name of its own, and is in the equations."""
     arrays = [optimizer.arrays[name] for name in optimizer.kept]
     symbols = [array.symbol for array in arrays]
     words = re.findall(r"[A-Za-z]+'?", " ".join(optimizer.equations))
@@ -388,23 +386,29 @@ def test_every_optimizer_is_tried_here():
     assert bp.LBFGS().equations == ()
 
 
-def test_names_of_states():
+@pytest.mark.parametrize(
+    "optimizer, names",
+    [
+        (bp.Adam(), ["mean of dW[0]", "mean square of dW[0]", "mean of db[0]"]),
+        (bp.SGD(0.1, momentum=0.9), ["velocity of W[0]", "velocity of b[0]"]),
+        (bp.Momentum(), ["velocity of W[0]", "velocity of b[0]"]),
+        (bp.Adagrad(), ["sum of the squares of dW[0]"]),
+        (bp.Rprop(), ["previous dW[0]", "size of the step of W[0]"]),
+        (
+            bp.Adam(weight_decay=0.1),
+            ["mean of g of W[0]", "mean square of g of b[0]"],
+        ),
+    ],
+    ids=["Adam", "SGD", "Momentum", "Adagrad", "Rprop", "Adam with weight decay"],
+)
+def test_names_of_states(optimizer, names):
     """Adam's mean is that of the gradient; only one thing is a change."""
-    X, y = [[1.0]], [[2.0]]
-    for optimizer, names in {
-        bp.Adam(): ["mean of dW[0]", "mean square of dW[0]", "mean of db[0]"],
-        bp.SGD(0.1, momentum=0.9): ["velocity of W[0]", "velocity of b[0]"],
-        bp.Momentum(): ["velocity of W[0]", "velocity of b[0]"],
-        bp.Adagrad(): ["sum of the squares of dW[0]"],
-        bp.Rprop(): ["previous dW[0]", "size of the step of W[0]"],
-        bp.Adam(weight_decay=0.1): ["mean of g of W[0]", "mean square of g of b[0]"],
-    }.items():
-        net = bp.Network([1, 1], optimizer=optimizer, rng=0)
-        text = str(bp.trace(net, X, y))
-        for name in [*names, "W[0]", "b[0]"]:
-            assert f"\n  {name}, before" in text and f"\n  {name}, after" in text
-        assert "\n  W[0], after - before" in text and "change" not in text
-        assert "mean of W" not in text
+    net = bp.Network([1, 1], optimizer=optimizer, rng=0)
+    text = str(bp.trace(net, [[1.0]], [[2.0]]))
+    for name in [*names, "W[0]", "b[0]"]:
+        assert f"\n  {name}, before" in text and f"\n  {name}, after" in text
+    assert "\n  W[0], after - before" in text and "change" not in text
+    assert "mean of W" not in text
 
 
 def test_biases_with_settings_of_their_own_have_their_equations():

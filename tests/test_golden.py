@@ -4,31 +4,18 @@ The arrays were made once by ``golden/make_golden.py``; PyTorch is not needed he
 """
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import bpcore as bp
 from bpcore import reference
+from helpers import GOLDEN, golden
 
-GOLDEN = Path(__file__).with_name("golden")
 CASES = json.loads((GOLDEN / "optimizers.json").read_text())
-NETWORKS = {"compiled": bp.Network, "reference": bp.reference.Network}
 
 
-@pytest.fixture(params=NETWORKS)
-def network(request):
-    """One of the two libraries' class."""
-    return NETWORKS[request.param]
-
-
-def load(name):
-    with np.load(GOLDEN / f"{name}.npz") as file:
-        return dict(file)
-
-
-OPTIMIZERS = load("optimizers")
+OPTIMIZERS = golden("optimizers")
 
 
 def optimizer(case):
@@ -48,8 +35,8 @@ def batches(size):
             yield X[first : first + size], y[first : first + size]
 
 
-def net_of(network, case):
-    net = network(
+def net_of(Network, case):
+    net = Network(
         [5, 7, 3],
         activation="tanh",
         loss="mean_squared_error",
@@ -63,9 +50,9 @@ def net_of(network, case):
 
 @pytest.mark.parametrize("path", ["fused", "stored"])
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
-def test_trajectory(network, case, path):
+def test_trajectory(Network, case, path):
     """50 steps, within 1e-10 of PyTorch's."""
-    net, data = net_of(network, case), batches(case["batch_size"])
+    net, data = net_of(Network, case), batches(case["batch_size"])
     seen = {}
     steps = 50 // case["accumulate"]
     for step in range(1, steps + 1):
@@ -83,7 +70,7 @@ def test_trajectory(network, case, path):
         np.testing.assert_allclose(seen[step], expected, rtol=0, atol=1e-10)
 
 
-ACTIVATIONS = load("activations")
+ACTIVATIONS = golden("activations")
 
 
 @pytest.mark.parametrize("name", sorted(set(bp.ACTIVATIONS) & set(ACTIVATIONS)))
@@ -105,7 +92,7 @@ def test_activation(name):
         )
 
 
-LOSSES = load("losses")
+LOSSES = golden("losses")
 #: case: (the kernels' loss, its setting)
 LOSS_CASES = {
     "mean_absolute_error": ("mean_absolute_error", 0),
@@ -145,15 +132,14 @@ def test_loss(case):
     np.testing.assert_allclose(delta, expected_delta, rtol=1e-12, atol=1e-15)
 
 
-NORMALISATION = load("normalisation")
+NORMALISATION = golden("normalisation")
 
 
 @pytest.mark.parametrize("path", ["fused", "stored"])
 @pytest.mark.parametrize("kind", ["batch", "layer"])
-def test_normalisation(network, kind, path):
+def test_normalisation(Network, kind, path):
     """10 steps, and the predictions after them."""
-    golden = NORMALISATION
-    net = network(
+    net = Network(
         [5, 6, 3],
         activation="tanh",
         loss="mean_squared_error",
@@ -169,19 +155,21 @@ def test_normalisation(network, kind, path):
         "b1": net.biases[1],
     }
     for name, place in places.items():
-        place[...] = golden[name]
+        place[...] = NORMALISATION[name]
     if kind == "batch":
         places["running_mean"], places["running_var"] = net.running_moments[0]
     for step in range(10):
         rows = slice(8 * (step % 6), 8 * (step % 6) + 8)
-        X, y = golden["X"][rows], golden["y"][rows]
+        X, y = NORMALISATION["X"][rows], NORMALISATION["y"][rows]
         if path == "fused":
             net.train_step(X, y)
         else:
             net.apply(net.gradients(X, y))
         for name, place in places.items():
-            expected = golden[f"{kind}_norm_{name}"][step]
+            expected = NORMALISATION[f"{kind}_norm_{name}"][step]
             np.testing.assert_allclose(place, expected, rtol=0, atol=1e-12)
     np.testing.assert_allclose(
-        net.predict(golden["X_fresh"]), golden[f"{kind}_norm_eval"], atol=1e-12
+        net.predict(NORMALISATION["X_fresh"]),
+        NORMALISATION[f"{kind}_norm_eval"],
+        atol=1e-12,
     )

@@ -1,4 +1,4 @@
-"""What is imported, and when: nothing heavy that the work at hand does not need."""
+"""Imports: nothing heavy is imported before it is needed."""
 
 import subprocess
 import sys

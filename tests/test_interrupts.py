@@ -10,7 +10,7 @@ import bpcore as bp
 from bpcore.interrupts import ATTEMPTS, complete
 from bpcore.model.snapshot import Snapshot
 from bpcore.training.learner import Learner
-from helpers import everything
+from helpers import Values, everything
 
 QUIET = {"progress": False}
 rng = np.random.default_rng(0)
@@ -38,7 +38,7 @@ class Interrupts:
         return self.trace
 
     def go_on(self, frame, event, argument):
-        """Trace again, which ends where the tracer raises."""
+        """Set the tracer again: Python removes it when it raises."""
         if sys.gettrace() is None:
             sys.settrace(self.trace)
             while frame is not None:
@@ -60,18 +60,6 @@ class Interrupts:
         return False
 
 
-class Values:
-    """A metric that takes these values, one after the other; may be copied."""
-
-    __name__ = "score"
-
-    def __init__(self, *values):
-        self.left = list(values)
-
-    def __call__(self, y, a):
-        return self.left.pop(0)
-
-
 def make(**settings):
     settings = {"optimizer": bp.Adam(0.01), "rng": 0, **settings}
     return bp.Network([3, 4, 2], **settings)
@@ -91,7 +79,7 @@ HOW = {
 
 
 def fitted(name, *lines):
-    """A network whose fit was interrupted there, its lines, whether it was."""
+    """A network after an interrupted fit, the lines, and whether it was interrupted."""
     values, how = HOW[name]
     settings = {"optimizer": bp.LBFGS(), "dtype": "float64"} if name == "lbfgs" else {}
     if name == "lbfgs":

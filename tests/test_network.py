@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import bpcore as bp
+from helpers import each_library
 
 OPTIMIZERS = [
     bp.SGD(0.05),
@@ -172,7 +173,7 @@ def test_rng_may_be_a_numpy_generator(make):
     assert first.parameters.tobytes() != other.parameters.tobytes()
 
 
-@pytest.mark.parametrize("Network", [bp.Network, bp.reference.Network])
+@each_library
 def test_a_row_of_weight_zero_may_be_anything(Network):
     settings = {"optimizer": bp.SGD(0.01), "rng": 0, "dtype": "float64"}
     net, alone = Network([1, 1], **settings), Network([1, 1], **settings)
@@ -183,7 +184,7 @@ def test_a_row_of_weight_zero_may_be_anything(Network):
 
 @pytest.mark.parametrize("scale", [1e308, 1e-310])
 def test_only_ratios_of_weights_count(scale):
-    """Where all rows are known: of evaluate, and of what fit makes of them."""
+    """In evaluate and fit, which have all rows."""
     net, twin, X, y = twins()
     weight = (np.arange(19) % 3).astype(float)
     large = weight / 2 * scale
@@ -204,7 +205,7 @@ def test_labels_changed_after_the_door_write_nowhere():
 
 
 def test_denormals_survive_the_import():
-    """A build whose linker was told -Ofast would flush them, in the whole process."""
+    """A build linked with -Ofast would flush them, in the whole process."""
     assert np.array([1e-310])[0] * 1.0 == 1e-310
     assert np.float32(1e-39) * np.float32(1) != 0
 

@@ -1,4 +1,4 @@
-"""What a subclass or a user adds to a network goes with it into every copy."""
+"""Copies of networks have the attributes that a subclass or a user has added."""
 
 import copy
 import functools
@@ -11,6 +11,7 @@ import pytest
 
 import bpcore as bp
 from bpcore.network import ANEW
+from helpers import each_library
 
 QUIET = {"progress": False}
 rng = np.random.default_rng(0)
@@ -101,7 +102,7 @@ class WithState(bp.Network):
 
 
 class Keeper(bp.Network):
-    """A history, and a state that `super` is to keep."""
+    """A subclass with a history and a state of its own."""
 
     def __init__(self):
         super().__init__([3, 4, 1], norm="batch", rng=0)
@@ -179,7 +180,7 @@ def test_all_kinds_of_attributes(how):
     assert (other.hidden, other.first) == ("here", [1])
     assert (other.first is net.first) == (how in SHALLOW)
     assert not hasattr(other, "never_set") and not hasattr(net, "never_set")
-    assert vars(other)["doubled"] == 2 and other._engines == "not the engine"
+    assert vars(other)["doubled"] == 2 and vars(other)["_engines"] == "not the engine"
     assert COPY[how](OfReference(name="x")).alone == [3]
 
 
@@ -220,9 +221,9 @@ def test_what_cannot_be_copied_raises_as_usual(how):
     net.train_step(X, Y)  # it is not locked
 
 
-@pytest.mark.parametrize("Network", [bp.Network, bp.reference.Network])
+@each_library
 def test_which_attributes_are_a_networks_own(Network):
-    """All of them: any other would be taken for a user's, and shared by a copy."""
+    """All of them: any other one would be copied as an attribute of the user."""
     net = Network([3, 4, 1], norm="batch", rng=0, optimizer=bp.Adam(clip_norm=1.0))
     net.fit(X, Y, epochs=2, accumulate=2, restore_best=True, **QUIET)
     net.node(X).sum().backward()
@@ -231,15 +232,17 @@ def test_which_attributes_are_a_networks_own(Network):
     assert set(vars(net)) == ANEW
 
 
-def test_copies_learn_with_stored_gradients():
-    """They belong to an engine: that of a copy begins without."""
-    for change in (copy.copy, lambda net: net.astype("float32")):
-        net = bp.Network([3, 4, 1], optimizer=bp.SGD(0.1, clip_norm=0.5), rng=0)
-        net.fit(X, Y, epochs=1, **QUIET)
-        other = change(net)
-        for each in (net, other):
-            each.fit(X, Y, epochs=1, **QUIET)
-        assert net.parameters.tobytes() == other.parameters.tobytes()
+@pytest.mark.parametrize(
+    "change", (copy.copy, lambda net: net.astype("float32")), ids=["copy", "astype"]
+)
+def test_copies_learn_with_stored_gradients(change):
+    """They belong to the engine; a copy has a new one, without gradients."""
+    net = bp.Network([3, 4, 1], optimizer=bp.SGD(0.1, clip_norm=0.5), rng=0)
+    net.fit(X, Y, epochs=1, **QUIET)
+    other = change(net)
+    for each in (net, other):
+        each.fit(X, Y, epochs=1, **QUIET)
+    assert net.parameters.tobytes() == other.parameters.tobytes()
 
 
 def test_a_folded_network_begins_its_schedule_anew():
@@ -276,11 +279,11 @@ def test_a_call_is_predict():
     assert net(X, out) is out and np.array_equal(net(X), out)
 
 
-def test_predict_one_is_of_the_network_whatever_its_argument():
+@pytest.mark.parametrize("x", (X[0], X[0].tolist()), ids=["array", "list"])
+def test_predict_one_is_of_the_network_whatever_its_argument(x):
     """Arrays and lists of the same numbers give the same."""
     net, twin = Doubled([3, 1], rng=0), bp.Network([3, 1], rng=0)
-    for x in (X[0], X[0].tolist()):
-        assert net.predict_one(x).tobytes() == twin.predict_one(x).tobytes()
+    assert net.predict_one(x).tobytes() == twin.predict_one(x).tobytes()
 
 
 def test_a_trace_of_a_subclass():
@@ -314,10 +317,10 @@ CALLS = {
 OVERRIDABLE = {name for name in CALLS if " " not in name}
 
 
-@pytest.mark.parametrize("Network", [bp.Network, bp.reference.Network])
+@each_library
 @pytest.mark.parametrize("name", CALLS)
 def test_a_method_calls_no_other_that_may_be_overridden(Network, name):
-    """But those that the docstring of Network names."""
+    """Except those that the docstring of Network names."""
     called = []
 
     def recording(method):

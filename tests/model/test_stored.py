@@ -1,4 +1,4 @@
-"""A pickle, a copy or a message comes in through one strict reader."""
+"""Stored networks (pickles, copies, messages): one strict reader reads them all."""
 
 import copy
 import pickle
@@ -9,7 +9,7 @@ import pytest
 import bpcore as bp
 from bpcore import schedules
 from bpcore.network import OWN
-from helpers import everything
+from helpers import each_library, everything
 
 X = np.random.default_rng(0).normal(size=(12, 3)).astype("float32")
 Y = X[:, :2] * 2
@@ -95,7 +95,7 @@ ALTERED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("Network", [bp.Network, bp.reference.Network])
+@each_library
 @pytest.mark.parametrize("name", ALTERED)
 def test_an_altered_pickle_is_refused(name, Network):
     part, entry, change, message = ALTERED[name]
@@ -118,20 +118,24 @@ def test_arrays_of_another_byte_order_are_converted():
     assert everything(other) == everything(net)
 
 
-def test_a_schedule_that_follows_a_plateau_needs_one():
+@pytest.mark.parametrize(
+    "change",
+    (None, filled(np.nan), filled(-1.0), lambda a: a[:2]),
+    ids=["None", "nan", "negative", "short"],
+)
+def test_a_schedule_that_follows_a_plateau_needs_one(change):
     lr = schedules.ReduceOnPlateau(0.1)
     net = make(optimizer=bp.SGD(lr))
     assert everything(copy.copy(net)) == everything(net)
-    for change in (None, filled(np.nan), filled(-1.0), lambda a: a[:2]):
-        with pytest.raises((ValueError, TypeError), match="plateau"):
-            object.__new__(bp.Network).__setstate__(
-                altered(net, "state", "plateau", change)
-            )
+    with pytest.raises((ValueError, TypeError), match="plateau"):
+        object.__new__(bp.Network).__setstate__(
+            altered(net, "state", "plateau", change)
+        )
 
 
 @pytest.mark.parametrize("settings", [bp.SGD(0.1, momentum=0.5), bp.Huber(2.0)])
 def test_settings_are_checked_again(settings):
-    """And what was computed from them before is not stored."""
+    """Numbers computed from them are not stored."""
     if isinstance(settings, bp.Optimizer):
         settings.groups()
     stored = settings.__getstate__()
@@ -148,7 +152,7 @@ def test_settings_are_checked_again(settings):
 # CPython's own unpickler complains of some of them.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_pickles_with_flipped_bytes_are_refused_or_work():
-    """Whatever comes of it: nothing crashes, nothing hangs."""
+    """The result may be anything but a crash or an endless loop."""
     net = make()
     whole, loaded = pickle.dumps(net), 0
     choose = np.random.default_rng(0)

@@ -1,5 +1,6 @@
 """Assigning settings or a state is one switch: an interrupt finds no half of it."""
 
+import contextvars
 import copy
 import dataclasses
 import itertools
@@ -96,10 +97,11 @@ class InterruptAtLine:
 
 def interrupted(action, net, number):
     """Whether an action was interrupted at that line, or ended before it."""
-    before = sys.gettrace()
+    before, context = sys.gettrace(), contextvars.copy_context()
     sys.settrace(InterruptAtLine(number))
     try:
-        action(net)
+        # In its own context, for an interrupt may leave np.errstate changed.
+        context.run(action, net)
     except KeyboardInterrupt:
         return True
     finally:

@@ -1,0 +1,124 @@
+"""Examples in the documentation run as shown; stubs name what is compiled."""
+
+import ast
+import doctest
+import importlib
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import bpcore
+from bpcore import _kernels
+from bpcore.engine import cpu, dispatch, engine
+
+ROOT = Path(__file__).parents[2]
+#: All but the kernels, whose builds have a test of their own.
+MODULES = [
+    name
+    for _, name, _ in pkgutil.walk_packages(bpcore.__path__, "bpcore.")
+    if not name.endswith(("__main__", "._kernels"))  # which are doctested below
+]
+FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+
+
+def examples(module):
+    """The doctests of a module; a compiled one keeps them in ``__test__``."""
+    tests = doctest.DocTestFinder().find(module, module.__name__)
+    return [test for test in tests if test.examples]
+
+
+def assert_pass(tests):
+    runner = doctest.DocTestRunner(optionflags=FLAGS)
+    for test in tests:
+        report = []
+        runner.run(test, out=report.append)
+        assert not runner.failures, "".join(report)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_doctests(name):
+    assert_pass(examples(importlib.import_module(name)))
+
+
+@pytest.mark.parametrize("isa", dispatch.available)
+def test_doctests_of_kernels(isa):
+    names = public_functions(_kernels)
+    tests = doctest.DocTestFinder().find(_kernels, "kernels", module=False)
+    tests += [
+        doctest.DocTestParser().get_doctest(
+            getattr(_kernels, name).__doc__, {}, f"kernels.{name}", None, 0
+        )
+        for name in names
+    ]
+    assert len([test for test in tests if test.examples]) >= len(names)
+    with dispatch.using(isa):
+        assert_pass(tests)
+
+
+#: Attributes of the engine, which are no methods.
+FIELDS = {"runs_epochs", "state", "scheduled", "capacity", "gathers", "n_threads"}
+FIELDS |= {"accumulate", "lr"}
+
+
+def public_functions(module):
+    return sorted(
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_")
+        and callable(value)
+        and value.__module__.split(".")[-1] == module.__name__.split(".")[-1]
+    )
+
+
+@pytest.mark.parametrize(
+    "stub, module",
+    [("engine/cpu", cpu), ("engine/engine", engine), ("_kernels", _kernels)],
+)
+def test_stubs_name_what_is_compiled(stub, module):
+    tree = ast.parse((Path(bpcore.__file__).parent / f"{stub}.pyi").read_text())
+    stubbed = {
+        node.name: node
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+    }
+    assert sorted(stubbed) == public_functions(module)
+    for name, node in stubbed.items():
+        if isinstance(node, ast.ClassDef):
+            methods = {n.name for n in node.body if isinstance(n, ast.FunctionDef)}
+            compiled = {m for m in vars(getattr(module, name)) if m[0] != "_"}
+            assert compiled - FIELDS == {m for m in methods if m[0] != "_"}
+
+
+@pytest.mark.parametrize("name", bpcore.__all__)
+def test_public_names_are_documented(name):
+    assert getattr(bpcore, name).__doc__
+
+
+@pytest.mark.skipif(not (ROOT / "README.md").is_file(), reason="no README beside tests")
+def test_readme_examples(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(
+        r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL
+    )
+    assert blocks
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), {})
+
+
+def test_what_most_programs_never_ask_for_is_loaded_later():
+    """bpcore is imported in milliseconds."""
+    code = (
+        "import sys, bpcore; names = sys.modules; "
+        "assert not [n for n in names if n.startswith(('bpcore.graph', "
+        "'bpcore.tracing', 'matplotlib', 'scipy', 'pandas', 'sklearn'))]; "
+        "assert {'trace', 'graph'} <= set(dir(bpcore)); "
+        "bpcore.trace, bpcore.graph.exp, bpcore.GradientFlow; "
+        "assert 'bpcore.tracing.record' in names"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    with pytest.raises(AttributeError, match="no attribute 'tarce'"):
+        _ = bpcore.tarce

@@ -1,0 +1,134 @@
+"""Snapshots, to which a fit that diverges returns: in memory or in a temporary file."""
+
+import tempfile
+import tracemalloc
+
+import numpy as np
+import pytest
+
+import bpcore as bp
+from bpcore.model import snapshot
+from bpcore.model.snapshot import Snapshot
+
+
+class File:
+    """A temporary file on a disk that may be full."""
+
+    def __init__(self, make, settings):
+        self.file, self.full = make(**settings), False
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.file.close()
+
+    def seek(self, at):
+        self.file.seek(at)
+
+    def readinto(self, buffer):
+        return self.file.readinto(buffer)
+
+    def write(self, data):
+        if self.full:
+            raise OSError("no space left")
+        return self.file.write(data)
+
+
+@pytest.fixture
+def files(monkeypatch):
+    """The temporary files that are made from now on."""
+    found, make = [], tempfile.TemporaryFile
+
+    def recorded(**settings):
+        found.append(File(make, settings))
+        return found[-1]
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", recorded)
+    return found
+
+
+@pytest.fixture(params=["memory", "file", "no file"])
+def place(request, files, monkeypatch):
+    """Where copies go: large ones to a file, if it can be written."""
+    if request.param != "memory":
+        monkeypatch.setattr(snapshot, "IN_MEMORY", 0)
+    if request.param == "no file":
+
+        def refuse(**settings):
+            raise PermissionError("read-only")
+
+        monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    return request.param
+
+
+def test_what_was_taken_last_comes_back(place, files):
+    arrays = [np.arange(5.0), np.arange(6, dtype="float32").reshape(2, 3)]
+    with Snapshot() as kept:
+        for _ in range(2):
+            arrays[0] += 1
+            kept.take(arrays)
+        expected = [array.copy() for array in arrays]
+        for array in arrays:
+            array[...] = np.nan
+        kept.restore(arrays)
+        assert len(files) == (place == "file")
+    for array, right in zip(arrays, expected, strict=True):
+        np.testing.assert_array_equal(array, right)
+    assert all(each.file.closed for each in files)
+
+
+def test_a_copy_in_a_file_takes_no_memory(place):
+    a = np.zeros(10**5)
+    with Snapshot() as kept:
+        tracemalloc.start()
+        try:
+            kept.take([a])
+            assert (tracemalloc.get_traced_memory()[0] > a.nbytes // 2) == (
+                place != "file"
+            )
+        finally:
+            tracemalloc.stop()
+
+
+def test_a_disk_that_fills_up_on_the_way(files, monkeypatch):
+    monkeypatch.setattr(snapshot, "IN_MEMORY", 0)
+    a = np.arange(3.0)
+    with Snapshot() as kept:
+        kept.take([a])
+        files[0].full = True
+        a += 1
+        kept.take([a])
+        a += 1
+        kept.restore([a])
+    assert a.tolist() == [1, 2, 3]
+
+
+def test_a_disk_that_has_room_again(files, monkeypatch):
+    monkeypatch.setattr(snapshot, "IN_MEMORY", 0)
+    a = np.arange(3.0)
+    with Snapshot() as kept:
+        kept.take([a])
+        files[0].full = True
+        kept.take([a])
+        files[0].full = False
+        a += 1
+        kept.take([a])
+        a += 1
+        kept.restore([a])
+    assert a.tolist() == [1, 2, 3]
+
+
+def test_a_fit_that_diverges_goes_back(place):
+    X, y = np.array([[1.0], [2.0]]), np.array([1.0, 3.0])
+    nets = [
+        bp.Network([1, 1], optimizer=bp.SGD(3.0, momentum=0.9), rng=0) for _ in "ab"
+    ]
+    with pytest.raises(bp.DivergenceError) as caught:
+        nets[0].fit(X, y, epochs=1000, progress=False)
+    nets[1].fit(X, y, epochs=caught.value.epoch - 1, progress=False)
+    assert nets[0].parameters.tobytes() == nets[1].parameters.tobytes()
+    assert (
+        nets[0].learner.state.optimizer_arrays.tobytes()
+        == nets[1].learner.state.optimizer_arrays.tobytes()
+    )

@@ -1,0 +1,59 @@
+"""The progress bar and lines of a fit."""
+
+import subprocess
+import sys
+
+import pytest
+
+import bpcore as bp
+from helpers import recorded_bars
+from helpers_fit import LABELS, TARGETS, X, diverging, python, small
+
+
+@pytest.mark.parametrize("validation", [None, (X, LABELS)], ids=["plain", "validated"])
+@pytest.mark.parametrize("tqdm", ["tqdm", None], ids=["bar", "lines"])
+def test_progress_is_shown_on_stderr(tqdm, validation, monkeypatch, capsys):
+    if tqdm is None:
+        monkeypatch.setitem(sys.modules, "tqdm", None)
+    else:
+        pytest.importorskip("tqdm")
+    history = small().fit(X, LABELS, epochs=3, validation=validation)
+    out, err = capsys.readouterr()
+    last = err.replace("\r", "\n").strip().splitlines()[-1]
+    assert out == ""
+    assert "epoch 3/3" in last and f"loss {history.loss[-1]:.4g}" in last
+    assert ("validation" in last) == (validation is not None)
+    assert ("135/135" in last) == (tqdm is not None)  # rows
+    assert err.endswith("\n")
+
+
+def test_silence(capfd):
+    small().fit(X, LABELS, validation=(X, LABELS), progress=False)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_lines_tell_of_the_last_epoch_however_it_ends(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    stop = [lambda net, history: len(history) == 3]
+    small().fit(X, LABELS, epochs=100, callbacks=stop)
+    assert "epoch 3/100" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_an_error_closes_the_bar(monkeypatch, capsys):
+    bars = recorded_bars(monkeypatch)
+    with pytest.raises(bp.DivergenceError) as caught:
+        diverging().fit(X, TARGETS, epochs=1000)
+    assert caught.tb and bars and all(bar.disable for bar in bars)
+    assert capsys.readouterr().err.endswith("\n")
+
+
+def test_no_thread_outlives_the_fit():
+    pytest.importorskip("tqdm")
+    # In a process of its own, where no bar has been shown before.
+    code = (
+        "import threading, bpcore as bp; "
+        "bp.Network([1, 1]).fit([[1.0]], [[1.0]]); "
+        "print(threading.active_count())"
+    )
+    with python(code, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout.read() == "1\n"
