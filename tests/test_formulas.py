@@ -103,7 +103,7 @@ def test_formulas_of_activations(name):
         if name == "softmax":
             assert derivative == f"{output}_j ([j = k] - {output}_k)"
             continue
-        expected = times_derivative(np.ones_like(Z), Z if f.of_z else a, name)
+        expected = times_derivative(np.ones_like(Z), Z if f.needs_z else a, name)
         found = np.broadcast_to(evaluate(derivative, known), Z.shape)
         np.testing.assert_allclose(found, expected, rtol=rtol, atol=rtol)
 
@@ -149,7 +149,7 @@ def test_formulas_where_units_drop_out(Network, name):
     assert f"  {name}'(z) = {by_f}\n" in text and f"  {name}'(z) = {by_a}\n" in text
     assert text.index(f"'(z) = {by_a}\n") <= text.index(f"'(z) = {by_f}\n")
     known = {"f": t.f[0], "z": t.z[0]}
-    if f.of_z:
+    if f.needs_z:
         definition = re.split(r", (?=\w+\(z\) = )", f.formula)[1]
         define(*definition.split(" = "), known)
     found = np.broadcast_to(evaluate(by_f, known), t.f[0].shape)

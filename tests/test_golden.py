@@ -78,9 +78,9 @@ def test_activation(name):
     z = ACTIVATIONS["exp_z" if name == "exp" else "z"].reshape(1, -1)
     a, delta = z.copy(), np.ones_like(z)
     bp.kernels.activate(a, name)
-    bp.kernels.times_derivative(delta, z if bp.ACTIVATIONS[name].of_z else a, name)
+    bp.kernels.times_derivative(delta, z if bp.ACTIVATIONS[name].needs_z else a, name)
     twin = reference.activate(z, name)
-    of = z if bp.ACTIVATIONS[name].of_z else twin
+    of = z if bp.ACTIVATIONS[name].needs_z else twin
     twin_delta = reference.times_derivative(np.ones_like(z), of, name)
     for found, found_derivative in ((a, delta), (twin, twin_delta)):
         np.testing.assert_allclose(found[0], ACTIVATIONS[name], rtol=1e-14, atol=1e-14)

@@ -134,6 +134,13 @@ def in_use():
     return build.isa.decode()
 
 
+cdef const kernel_table *table_of(str dtype) except NULL:
+    """The table of kernels of a dtype, of the build in use."""
+    if dtype not in ("float32", "float64"):
+        raise ValueError(f"dtype must be float32 or float64; got {dtype!r}")
+    return build.f32 if dtype == "float32" else build.f64
+
+
 def table(str dtype):
     """The table of kernels of one dtype, of the build in use, for the engine.
 
@@ -143,10 +150,7 @@ def table(str dtype):
     >>> type(bp.kernels.table("float32")).__name__
     'PyCapsule'
     """
-    if dtype not in ("float32", "float64"):
-        raise ValueError(f"dtype must be float32 or float64; got {dtype!r}")
-    cdef const kernel_table *k = build.f32 if dtype == "float32" else build.f64
-    return PyCapsule_New(<void *>k, "bpcore.kernel_table", NULL)
+    return PyCapsule_New(<void *>table_of(dtype), "bpcore.kernel_table", NULL)
 
 
 cdef inline const kernel_table *table_for(const real *array) noexcept:
@@ -980,13 +984,35 @@ def all_between(const real[::1] x, double low, double high):
     return bool(inside)
 
 
-def _room(const real[::1] tag, Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out):
-    """Bytes of scratch memory for a layer of up to n rows, and those used for n rows.
+def scratch_bytes(str dtype, Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out):
+    """Bytes of scratch memory that a worker needs for one layer of n rows.
 
-    For the tests: the second number is never above the first, nor above that of more
-    rows.
+    Parameters
+    ----------
+    dtype : "float32" or "float64"
+    n, n_in, n_out : rows, inputs and units of the layer, above 0
+
+    Returns
+    -------
+    reserved, used
+        The engine reserves the first number; it suffices for up to n rows.  The second
+        is what the products of n rows use of it, never more than the first.
+
+    Raises
+    ------
+    ValueError
+        If the dtype is unknown or a number is not above 0.
+
+    Examples
+    --------
+    >>> import bpcore as bp
+    >>> reserved, used = bp.kernels.scratch_bytes("float32", 32, 784, 128)
+    >>> used <= reserved
+    True
     """
-    cdef const kernel_table *k = table_for(&tag[0])
+    if not (n > 0 and n_in > 0 and n_out > 0):
+        raise ValueError(f"n, n_in and n_out must be above 0; got {n}, {n_in}, {n_out}")
+    cdef const kernel_table *k = table_of(dtype)
     return k.room(n, n_in, n_out), k.taken(n, n_in, n_out)
 
 

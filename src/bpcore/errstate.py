@@ -61,11 +61,14 @@ def own_errstate(function: Callable[P, R]) -> Callable[P, R]:
         if _callers.get() is not None:
             return function(*args, **kwargs)
         context = copy_context()
-        token = _callers.set(context)
         try:
-            return quiet(*args, **kwargs)
-        finally:
-            _callers.reset(token)
+            try:
+                _callers.set(context)
+                return quiet(*args, **kwargs)
+            finally:
+                _callers.set(None)
+        finally:  # once more: an interrupt may come just before it
+            _callers.set(None)
             if (left := context.get(_left)) is not None:
                 _set(left)
 

@@ -215,7 +215,7 @@ def cores(monkeypatch):
     monkeypatch.delenv("BPCORE_NUM_THREADS", raising=False)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
-    monkeypatch.setattr(threads, "_quota", lambda: UNLIMITED)
+    monkeypatch.setattr(threads, "cpu_quota", lambda: UNLIMITED)
     return monkeypatch
 
 
@@ -270,7 +270,7 @@ def test_auto_obeys_the_control_group(tmp_path, files, expected):
     for name, text in files.items():
         (tmp_path / "root" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "root" / name).write_text(text + "\n")
-    assert threads._quota(tmp_path / "root", str(tmp_path)) == expected  # noqa: SLF001
+    assert threads.cpu_quota(tmp_path / "root", str(tmp_path)) == expected
 
 
 def test_the_number_is_kept_as_it_was_given(cores):

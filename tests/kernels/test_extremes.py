@@ -224,7 +224,7 @@ def test_activations_of_infinite_z(kernels, dtype, f):
     assert a[0, :2] == pytest.approx([low, high], rel=1e-6)
     assert expected[0, :2] == pytest.approx([low, high], rel=1e-6)
     np.testing.assert_allclose(a, expected, rtol=1e-6)
-    source = z if bp.ACTIVATIONS[f].of_z else a
+    source = z if bp.ACTIVATIONS[f].needs_z else a
     d = np.ones_like(a)
     kernels.times_derivative(d, source, f)
     assert d[0, :2] == pytest.approx([slope_low, slope_high], rel=1e-6)

@@ -232,15 +232,14 @@ SHAPES += [(784, 1024), (1024, 1024), (367, 373), (2048, 10), (10, 2048), (3000,
 
 def test_there_is_room_for_every_product(kernels, dtype):
     """For the mini-batches of a workspace, and for all smaller ones."""
-    tag = np.zeros(1, dtype)
     rows = [*range(1, 300, 7), *range(250, 262), *range(500, 520), 819, 820, 911]
     rows += [*range(1020, 1030), 1500, 2049, 5000, 70000]
     for n_in, n_out in SHAPES:
         most = before = 0
         for n in sorted(rows):
-            room, taken = kernels._room(tag, n, n_in, n_out)  # noqa: SLF001
+            room, taken = kernels.scratch_bytes(dtype, n, n_in, n_out)
             most = max(most, taken)
             assert most <= room and before <= room, (n, n_in, n_out)
             before = room
     # There may be thousands of small networks.
-    assert kernels._room(tag, 256, 64, 64)[0] < 40_000  # noqa: SLF001
+    assert kernels.scratch_bytes(dtype, 256, 64, 64)[0] < 40_000

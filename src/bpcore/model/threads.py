@@ -39,7 +39,7 @@ def automatic() -> int:
         cores = len(os.sched_getaffinity(0))
     else:
         cores = os.cpu_count() or 1
-    return int(max(1, min(cores, _quota(), _from_environment())))
+    return int(max(1, min(cores, cpu_quota(), _from_environment())))
 
 
 def _from_environment() -> float:
@@ -56,7 +56,7 @@ def _from_environment() -> float:
 
 
 @cache
-def _quota(root: Path = Path("/sys/fs/cgroup"), proc: str = "/proc/self") -> float:
+def cpu_quota(root: Path = Path("/sys/fs/cgroup"), proc: str = "/proc/self") -> float:
     """CPU quota of the control group, in cores; infinity without one."""
     try:
         lines = Path(proc, "cgroup").read_text().splitlines()
