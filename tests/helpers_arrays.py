@@ -169,7 +169,7 @@ def objects(*changes):
 
 def matrix(value):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # nobody should make one
+        warnings.simplefilter("ignore")  # NumPy advises against it
         return np.asmatrix(value)
 
 

@@ -196,7 +196,7 @@ def test_only_ratios_of_weights_count(scale):
     np.testing.assert_allclose(net.parameters, twin.parameters, rtol=1e-9)
 
 
-def test_labels_changed_after_the_door_write_nowhere():
+def test_labels_changed_after_the_checks_write_nowhere():
     net = bp.Network([4, 8, 3], loss="cross_entropy", rng=0)
     X, y = np.ones((64, 4)), np.zeros(64, np.int64)
     relabel = [lambda net, history: y.fill(700_000)]

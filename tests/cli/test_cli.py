@@ -88,7 +88,7 @@ def test_nothing_but_the_demo_imports_the_demo():
         (["demo", "--picture", "folder.png"], "folder.png"),
     ],
 )
-def test_errors_are_told_in_one_line(arguments, message, tmp_path, monkeypatch, capsys):
+def test_errors_have_one_line(arguments, message, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     write_broken_mnist(tmp_path / "broken")
     (tmp_path / "folder.png").mkdir()

@@ -180,7 +180,7 @@ def test_bad_rows_to_predict(x):
 @pytest.mark.parametrize(
     "out", (None, np.full((1000, 4), 5, "float32")), ids=["new", "given"]
 )
-def test_a_long_prediction_looks_at_every_row(out):
+def test_a_long_prediction_checks_every_row(out):
     net = classifier()
     many = np.resize(X, (1000, 3))
     many[777, 2] = np.inf

@@ -103,7 +103,7 @@ def test_bits_do_not_depend_on_threads_around_a_block(sizes, n, last):
 
 
 @pytest.mark.parametrize("at", (0, 100, 255, 256, 400, 599))
-def test_every_worker_looks_at_its_rows(at):
+def test_every_worker_checks_its_rows(at):
     net = make((3, 5, 2), 3)
     X = np.ones((600, 3), "float32")
     bad = X.copy()

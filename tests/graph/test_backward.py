@@ -78,7 +78,7 @@ def test_every_call_begins_anew():
     assert J.grad == 1  # not in the graph of K
 
 
-def test_gradients_are_nobody_elses():
+def test_gradients_are_arrays_of_their_own():
     x, y = Variable(np.ones((2, 3))), Variable(np.ones((2, 3)))
     z = x + y
     J = z.reshape(3, 2).T.sum()

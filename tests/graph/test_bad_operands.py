@@ -162,7 +162,7 @@ def test_functions_of_numpy_that_are_no_operations(f):
         f(x)
 
 
-def test_arrays_are_told_apart():
+def test_messages_distinguish_arrays():
     x = Variable([1.0, 2.0])
     with pytest.raises(TypeError, match="neither true nor false"):
         bool(x)

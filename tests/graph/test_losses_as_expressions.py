@@ -294,7 +294,7 @@ def test_one_number_for_samples_that_weigh_differently(Network):
     assert_close(net.parameters, twin.parameters)
 
 
-def test_both_failures_are_told(Network):
+def test_the_error_names_both_failures(Network):
     net = made(Network, loss=lambda a, y: a.summ())
     with pytest.raises(AttributeError) as caught:
         net.train_step(X, T)
@@ -357,7 +357,7 @@ def test_a_mean_that_cannot_be_weighted_is_refused_before_training():
     assert net.parameters.tobytes() == before.tobytes()
 
 
-def test_a_loss_cannot_use_the_network_that_asks_it():
+def test_a_loss_cannot_use_the_network_that_calls_it():
     net = made(loss=lambda a, y: net.node(X).sum(axis=1))
     with pytest.raises(RuntimeError, match="in use by the step that calls its loss"):
         net.train_step(X, T)

@@ -528,7 +528,7 @@ def test_a_place_has_its_noise_in_every_shape_and_dtype(kernels, n, width):
 
 @pytest.mark.parametrize("p", [0.01, 0.3, 0.5, 0.9])
 @pytest.mark.parametrize("key", KEYS)
-def test_as_much_is_dropped_as_was_asked_for(kernels, key, p):
+def test_the_fraction_dropped_is_p(kernels, key, p):
     """Within five standard deviations: in all, by row and by column."""
     lost = dropped(kernels, key, p)
     for axis, count in ((None, lost.size), (1, SHAPE[1]), (0, SHAPE[0])):

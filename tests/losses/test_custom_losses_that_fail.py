@@ -93,7 +93,7 @@ def the_only_error(call):
         raise error from None
 
 
-ASKS = {
+CALLS = {
     "fit": lambda net: net.fit(X, TARGETS, **IN_ORDER),
     "accumulate": lambda net: net.fit(X, TARGETS, accumulate=2, **IN_ORDER),
     "stream": lambda net: net.fit([(X, TARGETS)], **QUIET),
@@ -131,19 +131,19 @@ class Failing:
         return square(a, y)
 
 
-@pytest.mark.parametrize("name", ASKS)
+@pytest.mark.parametrize("name", CALLS)
 @table(BAD_ANSWERS)
 def test_bad_answer_of_a_loss(Network, name, bad, refusal):
     net, other = turning(Network, bad), turning(Network)
-    refusal.of(lambda: ASKS[name](net), net)
+    refusal.of(lambda: CALLS[name](net), net)
     assert_goes_on_as(other, net)
 
 
-@pytest.mark.parametrize("name", [*ASKS, "learn_one"])
+@pytest.mark.parametrize("name", [*CALLS, "learn_one"])
 @pytest.mark.parametrize("error", ERRORS, ids=repr)
 def test_an_error_in_a_loss_arrives_as_it_is(Network, name, error):
     net, other = turning(Network, Failing(error)), turning(Network)
-    call = ASKS.get(name, lambda net: net.learn_one(X[0], TARGETS[0]))
+    call = CALLS.get(name, lambda net: net.learn_one(X[0], TARGETS[0]))
     before = everything(net)
     with pytest.raises(type(error)) as caught:
         call(net)
@@ -162,7 +162,7 @@ def test_an_error_in_a_loss_among_several_threads():
 
 
 @pytest.mark.parametrize("times", [0, 1])
-def test_a_loss_that_fails_is_not_asked_again(Network, times):
+def test_a_loss_that_fails_is_not_called_again(Network, times):
     net = turning(Network, Failing(LookupError("of the caller's"), times))
     OF_CALLER.of(lambda: net.evaluate(*MANY), net)
     assert net.loss.answer.calls == times + 1

@@ -443,7 +443,7 @@ def test_what_is_not_a_number_is_refused(value, got):
         ("explained_varianze", "explained_variance"),
     ],
 )
-def test_unknown_names_are_told_the_right_one(metrics, near):
+def test_unknown_names_get_a_suggestion(metrics, near):
     got = metrics[-1] if isinstance(metrics, list) else metrics
     message = (
         f"^metrics must be one of accuracy, .*; got '{got}'; did you mean '{near}'"
@@ -475,7 +475,7 @@ def test_twice(metrics, name):
         as_metrics(metrics)
 
 
-def test_two_lambdas_are_told_to_have_names():
+def test_two_lambdas_must_have_names():
     one, other = (lambda y, a: 1), (lambda y, a: 2)
     expected = "got 'metric' twice; name functions by def, or set their __name__"
     with pytest.raises(ValueError, match=re.escape(expected)):

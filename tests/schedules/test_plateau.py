@@ -117,7 +117,7 @@ def classifier(Network=bp.Network, lr=0.01):
 
 
 @each_library
-def test_an_area_of_one_class_is_told_of_once(Network):
+def test_an_area_of_one_class_is_warned_of_once(Network):
     lr = schedules.ReduceOnPlateau(0.01, patience=0, monitor="auc")
     net = classifier(Network, lr)
     with pytest.warns(UserWarning, match="^auc, which .* NaN after epoch 1;") as told:
@@ -138,7 +138,7 @@ def test_an_area_of_one_class_is_told_of_once(Network):
     assert history.lr.tolist() == [0.01] * 5 and net.lr == 0.01
 
 
-def test_every_quantity_is_told_of_once():
+def test_every_quantity_is_warned_of_once():
     lr = schedules.ReduceOnPlateau(0.01, monitor="auc")
     score = Values(1.0, math.nan, math.nan)
     with pytest.warns(UserWarning) as told:

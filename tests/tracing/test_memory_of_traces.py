@@ -20,7 +20,7 @@ def wide(n=400, **settings):
     )  # fmt: skip
 
 
-def test_much_memory_is_told_before_it_is_taken(monkeypatch):
+def test_much_memory_is_warned_of_before_it_is_used(monkeypatch):
     net, X, y = wide()
     y = y.astype("float32")
     before = everything(net)
@@ -60,7 +60,7 @@ def test_much_memory_is_told_before_it_is_taken(monkeypatch):
     ],
     ids=str,
 )
-def test_the_memory_told_is_what_it_takes(monkeypatch, settings, n, fresh, apply):
+def test_the_memory_in_the_warning_is_that_used(monkeypatch, settings, n, fresh, apply):
     net, X, y = wide(n, **settings)
     y = y.astype("float32")
     if not fresh:
@@ -76,7 +76,7 @@ def test_the_memory_told_is_what_it_takes(monkeypatch, settings, n, fresh, apply
 # --- derivatives of wide softmax layers -----------------------------------------------
 
 
-def test_derivatives_of_wide_softmax_are_told_at_the_callers_line(monkeypatch):
+def test_derivatives_of_wide_softmax_warn_at_the_callers_line(monkeypatch):
     t = bp.trace(*problem("softmax"))
     monkeypatch.setattr(memory, "MUCH", 10)
     with pytest.warns(UserWarning, match="these derivatives take") as caught:

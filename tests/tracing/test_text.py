@@ -208,7 +208,7 @@ def test_the_equations_of_every_loss_are_printed(output, loss):
     assert ("y'" in by_a) == ("- y'" in delta) == smoothed
 
 
-def test_a_custom_loss_is_told_to_be_one():
+def test_a_custom_loss_is_named_as_one():
     net, X, y = problem("tanh", fourth_powers)
     t = bp.trace(net, X, y)
     assert "E_i = the user's function" in str(t)

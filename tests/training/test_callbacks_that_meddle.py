@@ -184,7 +184,7 @@ USES = {
 
 
 @pytest.mark.parametrize("use", USES)
-def test_a_loss_that_uses_its_network_is_told(use):
+def test_a_loss_that_uses_its_network_raises(use):
     asked = []
 
     def loss(a, y):

@@ -55,7 +55,7 @@ def test_lbfgs_with_weight_decay_and_frozen_layers():
     assert history.loss[-1] < history.loss[0] and len(history["accuracy"]) == 10
 
 
-def test_lbfgs_stops_when_told():
+def test_lbfgs_stops_after_a_callback_returns_true():
     pytest.importorskip("scipy")
     net = make(optimizer=bp.LBFGS())
     history = net.fit(

@@ -69,7 +69,7 @@ def test_max_norm():
     assert norms.max() > 0.69  # it had to
 
 
-def test_penalties_act_on_weights_alone_if_told_so():
+def test_penalties_of_weights_only():
     penalised = bp.SGD(
         0.1, weight_decay=0.5, l1=0.25, biases={"weight_decay": 0, "l1": 0}
     )

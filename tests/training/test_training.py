@@ -180,7 +180,7 @@ def test_a_schedule_by_the_epoch():
     assert net.fit(X, LABELS, epochs=1, **QUIET).lr.tolist() == [0.3]
 
 
-def test_reduce_on_plateau_follows_what_it_is_told():
+def test_reduce_on_plateau_follows_its_quantity():
     lr = schedules.ReduceOnPlateau(0.1, patience=0, monitor="accuracy", mode="max")
     net = make(optimizer=bp.SGD(lr), init="zeros")
     history = net.fit(np.zeros_like(X), LABELS, epochs=3, metrics="accuracy", **QUIET)
@@ -194,7 +194,7 @@ def watched(net, history):
 
 @each_option
 @each_optimizer
-def test_epochs_that_nobody_watches(optimizer, options):
+def test_epochs_within_the_engine(optimizer, options):
     """They run in one call of the engine: the same bits and history."""
     nets = [make(optimizer=optimizer, **options) for _ in range(2)]
     histories = [
@@ -217,7 +217,7 @@ def test_epochs_that_nobody_watches(optimizer, options):
 
 
 @pytest.mark.parametrize("lr", RATES, ids=short)
-def test_schedules_that_nobody_watches(lr):
+def test_schedules_of_epochs_within_the_engine(lr):
     nets = [make(optimizer=bp.SGD(lr, momentum=0.9)) for _ in range(2)]
     histories = [
         net.fit(X, LABELS, epochs=6, callbacks=callbacks, **QUIET)
@@ -229,7 +229,7 @@ def test_schedules_that_nobody_watches(lr):
 
 @pytest.mark.parametrize("seconds", [0.0, 10.0])
 @pytest.mark.parametrize("lr, batch", [(3.0, True), (1e38, False)])
-def test_divergence_that_nobody_watches(monkeypatch, seconds, lr, batch):
+def test_divergence_within_the_engine(monkeypatch, seconds, lr, batch):
     """The same epoch, batch and message; network and random stream as before it."""
     monkeypatch.setattr(bp.interrupts, "SLICE", seconds)
     results = []

@@ -47,7 +47,7 @@ def test_patience(validated, patience, epochs, stopped):
     assert history.stopped == stopped
 
 
-def test_patience_looks_at_the_validation_loss_alone():
+def test_patience_follows_the_validation_loss_only():
     # The labels of the validation data are wrong: what is learnt makes them worse.
     y = (X[:, 0] > 0).astype(int)
     options = {"epochs": 50, "validation": (X, 1 - y), "patience": 3, **QUIET}
