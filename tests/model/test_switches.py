@@ -1,7 +1,6 @@
 """Assigning settings or a state is one switch: an interrupt finds no half of it."""
 
 import copy
-import dataclasses
 import itertools
 import sys
 
@@ -48,22 +47,30 @@ def use_factors(net):
     net.lr_factors = [0.0, 2.0]
 
 
+def trained_by_another_optimizer():
+    net = make()
+    net.optimizer = bp.RMSprop(0.03)
+    net.fit(X, Y, epochs=1, progress=False)
+    return net.learner.state
+
+
+OTHER_STATE = trained_by_another_optimizer()
+OTHER_CONTENT = bp.Network(
+    [3, 5, 4], loss="cross_entropy", rng=3, n_threads=1
+).__getstate__()
+
+
 def use_state(net):
     """A state with other counters, optimizer and arrays, but the same parameters."""
-    other = make()
-    other.optimizer = bp.RMSprop(0.03)
     own = net.learner.state
-    net.learner.use(
-        dataclasses.replace(
-            other.learner.state, parameters=own.parameters, moments=own.moments
-        )
-    )
+    other = OTHER_STATE.copy(np.dtype("float64"))
+    other.parameters, other.moments = own.parameters, own.moments
+    net.learner.use(other)
 
 
 def take_the_content_of_another(net):
     """What unpickling does, onto a network that is in use."""
-    other = bp.Network([3, 5, 4], loss="cross_entropy", rng=3, n_threads=1)
-    type(net).__setstate__(net, other.__getstate__())
+    type(net).__setstate__(net, OTHER_CONTENT)
 
 
 SWITCHES = [
