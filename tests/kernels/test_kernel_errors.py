@@ -232,12 +232,12 @@ SHAPES += [(784, 1024), (1024, 1024), (367, 373), (2048, 10), (10, 2048), (3000,
 
 @pytest.mark.parametrize("sizes", [(0, 3, 4), (3, 0, 4), (3, 4, -1)])
 def test_scratch_bytes_of_no_layer(dtype, sizes):
-    with pytest.raises(ValueError, match="^n, n_in and n_out must be above 0"):
+    with pytest.raises(ValueError, match="n_in and n_out must be above 0"):
         bp.kernels.scratch_bytes(dtype, *sizes)
 
 
 def test_scratch_bytes_of_another_dtype():
-    with pytest.raises(ValueError, match="^dtype must be float32 or float64"):
+    with pytest.raises(ValueError, match=r"^dtype must be float32 or float64"):
         bp.kernels.scratch_bytes("float16", 1, 1, 1)
 
 
