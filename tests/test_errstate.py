@@ -257,7 +257,9 @@ def reference_case(name):
             reference.activate(z, f) for f in reference.activations.FUNCTIONS
         ],
         "times_derivative": lambda: [
-            reference.times_derivative(delta, reference.activate(z, f), f)
+            reference.times_derivative(
+                delta, z if bp.ACTIVATIONS[f].needs_z else reference.activate(z, f), f
+            )
             for f in bp.ACTIVATIONS
         ],
         "normal_cdf": lambda: reference.normal_cdf(z),

@@ -73,7 +73,11 @@ def test_trajectory(Network, case, path):
 ACTIVATIONS = golden("activations")
 
 
-@pytest.mark.parametrize("name", sorted(set(bp.ACTIVATIONS) & set(ACTIVATIONS)))
+#: Activations without recorded values of PyTorch.
+NOT_RECORDED = {"identity", "softmax", "step"}
+
+
+@pytest.mark.parametrize("name", sorted(set(bp.ACTIVATIONS) - NOT_RECORDED))
 def test_activation(name):
     z = ACTIVATIONS["exp_z" if name == "exp" else "z"].reshape(1, -1)
     a, delta = z.copy(), np.ones_like(z)

@@ -216,7 +216,7 @@ def propagate(
 ):
     """out = (delta @ W.T) * f'(z), the delta of the layer before, given its a = f(z).
 
-    For gelu, gelu_tanh and silu z itself must be given for a.
+    Where ``bpcore.ACTIVATIONS[activation].needs_z``, z must be given for a.
 
     Parameters
     ----------
@@ -787,7 +787,7 @@ def activate(real[:, ::1] z, str activation):
 
 
 def times_derivative(real[:, ::1] delta, const real[:, ::1] a, str activation):
-    """delta = delta * f'(z) in place, given a = f(z); z for gelu, gelu_tanh and silu.
+    """delta = delta * f'(z) in place, given a = f(z), or z where ``needs_z`` is true.
 
     For softmax the product with the Jacobian: delta = a * (delta - sum(delta * a)).
 

@@ -109,7 +109,7 @@ def test_readme_examples(tmp_path, monkeypatch):
         exec(compile(block, "README.md", "exec"), {})
 
 
-def test_what_most_programs_never_ask_for_is_loaded_later():
+def test_rarely_used_modules_are_imported_later():
     """bpcore is imported in milliseconds."""
     code = (
         "import sys, bpcore; names = sys.modules; "

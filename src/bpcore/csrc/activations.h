@@ -34,7 +34,7 @@ ACTIVATION(hard_tanh, T(at_most)(T(at_least)(z, -1), 1))
 ACTIVATION(step, T(select)(T(less)(ZERO, z), ONE, T(select)(T(equal)(z, z), ZERO, z)))
 #undef ACTIVATION
 
-/* x f'(z), with y the activation a, and with y = z for gelu, gelu_tanh and silu */
+/* x f'(z), with y the activation a, and with y = z for those with needs_z */
 TERM(x_times_leaky_relu_derivative, T(select)(T(less)(ZERO, y), x, CONSTANT(0.01) * x))
 TERM(x_times_elu_derivative, T(select)(T(less)(ZERO, y), x, x * (y + 1)))
 TERM(x_times_selu_derivative,
@@ -93,7 +93,7 @@ static void T(activate_rows)(bpcore_activation f, REAL *out, const REAL *z, ptrd
 #undef CASE
 }
 
-/* d = d * f'(z), given a = f(z) (z itself for gelu, gelu_tanh and silu); for softmax
+/* d = d * f'(z), given a = f(z) (z for those with needs_z); for softmax
  * the product with its Jacobian.  The derivative of step is 0. */
 static void T(times_derivative_rows)(bpcore_activation f, REAL *d, const REAL *a,
                                      ptrdiff_t n, ptrdiff_t width) {

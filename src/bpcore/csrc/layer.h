@@ -18,7 +18,7 @@ static void T(activate)(const bpcore_worker *worker, void *out, const void *z,
 
 /* delta = delta * f'(z)     delta, a (n, n_out)
  *
- * a is f(z), for gelu, gelu_tanh and silu z. */
+ * a is f(z), or z for activations with needs_z (bpcore/activations.py). */
 static void T(times_derivative)(const bpcore_worker *worker, void *delta, const void *a,
                                 ptrdiff_t n, ptrdiff_t n_out, bpcore_activation f) {
     ptrdiff_t first, end;
@@ -58,7 +58,7 @@ static void T(propagate_alone)(const bpcore_worker *worker, REAL *out,
 
 /* out = (delta @ W.T) * f'(z)    delta (n, n_out)  W (n_in, n_out)  out (n, n_in)
  *
- * f'(z) is computed from a = f(z), (n, n_in), for gelu, gelu_tanh and silu from a = z;
+ * f'(z) is computed from a = f(z), (n, n_in), or from a = z if it needs_z;
  * for identity a is not read. */
 static void T(propagate)(const bpcore_worker *worker, void *out, const void *delta,
                          const void *W, const void *a, ptrdiff_t n, ptrdiff_t n_in,

@@ -109,7 +109,7 @@ FUNCTIONS: dict[str, Callable[[Array], Array]] = {
     "step": lambda z: np.where(z > 0, 1, np.where(z <= 0, 0, z)),
 }
 
-#: f'(z) in terms of a = f(z); for gelu, gelu_tanh and silu in terms of z.
+#: f'(z) in terms of a = f(z), or of z for those with ``needs_z``.
 DERIVATIVES: dict[str, Callable[[Array], Array]] = {
     "sigmoid": lambda a: a * (1 - a),
     "tanh": lambda a: 1 - a * a,
@@ -145,7 +145,7 @@ def activate(z: Array, activation: str) -> Array:
 
 @own_errstate
 def times_derivative(delta: Array, a: Array, activation: str) -> Array:
-    """delta * f'(z), given a = f(z); for gelu, gelu_tanh and silu, a is z
+    """delta * f'(z), given a = f(z), or a = z for those with ``needs_z``
 
     Examples
     --------
