@@ -58,7 +58,7 @@ bench:
 	$(BENCH).summary
 
 sanitize:
-	rm -rf .venv-sanitize
+	rm -rf .venv-sanitize build
 	$(PYTHON) -m venv .venv-sanitize
 	BPCORE_DEBUG=1 .venv-sanitize/bin/python -m pip install --quiet ".[test]"
 	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
