@@ -3,7 +3,6 @@
 import os
 import platform
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,9 +20,7 @@ ISAS = [isa for isa in supported() if isa == "scalar" or isa.startswith(FAMILY)]
 ENSURED = [isa for isa in os.environ.get("BPCORE_ENSURE_ISA", "").split(",") if isa]
 
 # A failed assert in a helper shows its values, as one in a test does.
-pytest.register_assert_rewrite(
-    *(path.stem for path in Path(__file__).parent.glob("helpers*.py"))
-)
+pytest.register_assert_rewrite("helpers")
 
 
 def pytest_configure():

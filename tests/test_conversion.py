@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import bpcore as bp
-from helpers_arrays import (
+from helpers.arrays import (
     DATE,
     NUMBERS,
     A,

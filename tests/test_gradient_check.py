@@ -7,7 +7,7 @@ import pytest
 
 import bpcore as bp
 from helpers import fourth_powers
-from helpers_numerical import X, Y, make
+from helpers.numerical import X, Y, make
 
 QUIET = {"progress": False}
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import bpcore as bp
-from helpers_numerical import X, Y, rng
+from helpers.numerical import X, Y, rng
 
 
 def product(x):

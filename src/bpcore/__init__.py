@@ -41,22 +41,25 @@ Documentation, in the repository and in the source distribution (``docs``,
     decisions and their measurements
         https://github.com/bpcore/bpcore/blob/main/docs/decisions.md
 
-The source, in layers from the caller down; a module imports only from below
+The source in layers; a module imports only from lines below its own
 (``docs/architecture.md`` follows a call through them)::
 
-    cli, datasets           the `bpcore` command; digits, MNIST, IDX files
-    many, gradient_check    many networks at once; gradients compared with differences
-    tracing                 every number of one training step, as text and pictures
-    reference               the library in plain NumPy
+    cli                     the `bpcore` command
+    config, datasets        versions and builds; digits, MNIST, IDX files
+    reference, tracing, many, gradient_check
+                            the library in NumPy; traces; many networks; a check
     network                 Network: methods check arguments and call what is below
     training                the learner of a network; fit and its epochs
-    batches, graph          mini-batches and weights; derivatives of expressions
+    batches, graph, numerical
+                            mini-batches; derivatives of expressions and functions
     show                    tables, HTML, figures
     model                   design, layout and state of a network
-    optimizers, losses, schedules, metrics, activations, initializers
-                            settings and formulas, one idea a file
+    metrics, optimizers     settings and formulas, one idea a file
+    activations, initializers, losses, schedules
+    fields                  common code of settings
     checks, arrays          arguments, checked and converted
     engine                  forward pass, backward pass and update, without the GIL
+    errors, errstate, interrupts, warn
     _kernels, csrc          the arithmetic in C, built per instruction set: bp.kernels
 
 Two rules hold everywhere.  Each element of a matrix product is one accumulator with a
@@ -160,7 +163,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+    return sorted(__all__)
 
 
 # A custom loss may be an expression of the graph, which imports the losses.

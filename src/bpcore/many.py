@@ -9,7 +9,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 from numpy.typing import ArrayLike
 
@@ -20,7 +20,7 @@ from bpcore.model.threads import n_threads as thread_count
 from bpcore.network import Network
 from bpcore.training.fit import prepare
 from bpcore.training.history import History
-from bpcore.training.options import defaults
+from bpcore.training.options import defaults, reject_option
 
 #: Seconds after an interrupt in which another one is ignored: threads are stopping, and
 #: only a callback can take longer.
@@ -159,7 +159,7 @@ def fit_many(
     threads = min(thread_count(n_threads), len(nets))
     for name in settings:
         if name not in defaults():
-            _reject_setting(name)
+            reject_option("fit_many", name, (*defaults(), "values", "n_threads"))
     checks.boolean("progress", settings.get("progress", False))
     settings["progress"] = False
     for name in ("callbacks", "batch_callbacks", "metrics"):
@@ -273,16 +273,6 @@ def _results(fitted: list[Fitted]) -> list[Fitted]:
         group.fitted = fitted
         raise group
     return fitted
-
-
-def _reject_setting(name: str) -> NoReturn:
-    """Raise for a setting that ``Network.fit`` does not have."""
-    import difflib  # slow to import; needed for the message only
-
-    names = (*defaults(), "values", "n_threads")
-    near = difflib.get_close_matches(name.lower(), names, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise TypeError(f"fit_many() got an unexpected keyword argument {name!r}{hint}")
 
 
 def _one_of_each_kind(nets: Sequence[Network]) -> list[Network]:

@@ -385,8 +385,8 @@ class Network:
             Passes over the data, at least 1; iterations for LBFGS.
         batch_size : int, optional
             Rows of a mini-batch, 32 by default, or all for optimizers that need all.  A
-            smaller last mini-batch makes a step from its own mean, as large as the
-            others.  With batch norm, which needs two rows, a single last row joins the
+            smaller last mini-batch makes a full step, from the mean of its own rows.
+            With batch norm, which needs two rows, a single last row joins the
             mini-batch before it; a mini-batch of one row from an iterable joins the
             next one, or the one before if it is the last.
         shuffle : bool
@@ -680,7 +680,7 @@ class Network:
         return learner.gradients(inputs.differentiable_batch(learner, X, y, *weights))
 
     def apply(self, gradients: Gradients | None = None) -> None:
-        """One optimizer step from stored gradients.
+        """One optimizer step from gradients, given or stored.
 
         ``net.apply(net.gradients(X, y))`` gives the same bits as
         ``net.train_step(X, y)``, and like it makes no step if all weights are 0.

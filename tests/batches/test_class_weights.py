@@ -6,7 +6,7 @@ import pytest
 
 import bpcore as bp
 from helpers import softmax
-from helpers_weights import QUIET, X, everything, net_of, rng
+from helpers.weights import QUIET, X, everything, net_of, rng
 
 # --- classes --------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import bpcore as bp
-from helpers_bad_input import (
+from helpers.bad_input import (
     LABELS,
     TARGETS,
     TWO_EPOCHS,

@@ -8,7 +8,7 @@ import pytest
 import bpcore as bp
 from bpcore.batches.weights import scaled_to_mean_1
 from bpcore.engine import dispatch
-from helpers_weights import QUIET, X, everything, net_of, rng
+from helpers.weights import QUIET, X, everything, net_of, rng
 
 
 def constant(Network, loss=None, n_out=1, optimizer=None, **settings):

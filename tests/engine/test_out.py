@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from helpers_bad_input import X, assert_refused, misaligned, read_only, small, table
+from helpers.bad_input import X, assert_refused, misaligned, read_only, small, table
 
 OUT = np.zeros((6, 2), "float32")
 SHAPE_AND_DTYPE = r"shape \(6, 2\) and dtype float32"

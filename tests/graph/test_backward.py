@@ -8,7 +8,7 @@ import pytest
 
 from bpcore import graph
 from bpcore.graph import Edge, Variable
-from helpers_graph import BINARY, UNARY, apart, assert_right, differences, normal
+from helpers.graph import BINARY, UNARY, apart, assert_right, differences, normal
 
 # --- graphs ---------------------------------------------------------------------------
 

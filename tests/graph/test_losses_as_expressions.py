@@ -9,7 +9,7 @@ import bpcore as bp
 from bpcore import graph
 from bpcore.graph import Variable
 from bpcore.losses import CustomLoss
-from helpers_graph_networks import (
+from helpers.graph_networks import (
     LOSSES,
     OUTPUTS,
     QUIET,

@@ -9,7 +9,7 @@ import pytest
 import bpcore as bp
 from bpcore import graph
 from bpcore.graph import Variable
-from helpers_graph_networks import QUIET, T, X, assert_close, made, normal
+from helpers.graph_networks import QUIET, T, X, assert_close, made, normal
 
 OPTIONS = [
     {},

@@ -6,7 +6,7 @@ import pytest
 from bpcore import graph
 from bpcore.graph import Variable
 from bpcore.graph.operations import OPERATIONS
-from helpers_graph import BINARY, RNG, UNARY, apart, assert_right, normal
+from helpers.graph import BINARY, RNG, UNARY, apart, assert_right, normal
 
 # --- every operation ------------------------------------------------------------------
 

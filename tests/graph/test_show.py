@@ -8,7 +8,7 @@ import pytest
 
 from bpcore import graph
 from bpcore.graph import Variable
-from helpers_graph import normal
+from helpers.graph import normal
 
 
 def example():

@@ -8,7 +8,7 @@ import pytest
 import bpcore as bp
 from bpcore import graph
 from bpcore.graph import Variable
-from helpers_graph_networks import LOSSES, OUTPUTS, normal, targets
+from helpers.graph_networks import LOSSES, OUTPUTS, normal, targets
 
 SELU = 1.0507009873554805, 1.6732632423543772
 

@@ -7,7 +7,7 @@ import pytest
 
 import bpcore as bp
 from bpcore.engine import dispatch
-from helpers_kernels import (
+from helpers.kernels import (
     KERNELS,
     LOSSES,
     PACKED,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import bpcore as bp
-from helpers_kernels import KERNELS, TOLERANCE, draw, each_kernel, rule, without
+from helpers.kernels import KERNELS, TOLERANCE, draw, each_kernel, rule, without
 
 SIZES = (3, 5, 7)
 ARGUMENTS = [(name, key) for name, kernel in KERNELS.items() for key in kernel.shapes]

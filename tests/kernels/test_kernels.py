@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import bpcore as bp
-from helpers_kernels import (
+from helpers.kernels import (
     GUARD,
     JUMPS,
     KERNELS,

@@ -3,7 +3,7 @@
 import pytest
 
 import bpcore as bp
-from helpers_refusals import (
+from helpers.refusals import (
     ABOVE_0,
     BETWEEN,
     IN_0_TO_1,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import bpcore as bp
-from helpers_refusals import (
+from helpers.refusals import (
     EITHER,
     ERRORS,
     IN_ORDER,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from helpers_refusals import (
+from helpers.refusals import (
     BAD_ANSWERS_OF_METRICS,
     BAD_METRICS,
     DATA,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import bpcore as bp
-from helpers_refusals import (
+from helpers.refusals import (
     AT_LEAST_0,
     DATA,
     EITHER,

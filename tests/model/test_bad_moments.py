@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from helpers import short
-from helpers_refusals import DATA, EITHER, VALUE, made
+from helpers.refusals import DATA, EITHER, VALUE, made
 
 BAD_MOMENTS = [
     np.zeros(3, "f4"),

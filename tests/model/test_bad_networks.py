@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import bpcore as bp
-from helpers_bad_input import BINARY, assert_refused, message, settings, small
+from helpers.bad_input import BINARY, assert_refused, message, settings, small
 
 BAD_SETTINGS = [
     ({"sizes": []}, ValueError, "at least 2 entries", r"\[\]"),

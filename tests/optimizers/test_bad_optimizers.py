@@ -6,7 +6,7 @@ import pytest
 
 import bpcore as bp
 from bpcore import schedules
-from helpers_refusals import (
+from helpers.refusals import (
     ABOVE_0,
     ABOVE_1,
     AT_LEAST_0,

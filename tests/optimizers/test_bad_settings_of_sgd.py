@@ -5,7 +5,7 @@ import math
 import pytest
 
 import bpcore as bp
-from helpers_bad_input import assert_refused, message, settings, small
+from helpers.bad_input import assert_refused, message, settings, small
 
 BAD_SGD = [
     *(

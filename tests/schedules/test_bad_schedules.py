@@ -5,7 +5,7 @@ import pytest
 
 import bpcore as bp
 from bpcore import schedules
-from helpers_refusals import (
+from helpers.refusals import (
     AT,
     BAD_RATES,
     DATA,

@@ -7,7 +7,7 @@ import pytest
 
 import bpcore as bp
 from helpers import each_library, everything, fourth_powers
-from helpers_trace import assert_is_the_step, problem
+from helpers.trace import assert_is_the_step, problem
 
 ROWS = np.zeros((5, 3))
 TARGETS = np.full((5, 4), 0.25)

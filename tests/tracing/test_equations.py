@@ -6,7 +6,7 @@ import pytest
 import bpcore as bp
 from bpcore.reference.activations import activate
 from helpers import LIBRARIES, each_library, fourth_powers
-from helpers_trace import (
+from helpers.trace import (
     TRAINABLE,
     each_option,
     each_pair,

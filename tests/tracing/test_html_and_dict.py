@@ -10,7 +10,7 @@ import pytest
 
 import bpcore as bp
 from helpers import each_library, fourth_powers
-from helpers_trace import SIZES, as_bytes, each_option, problem, small_problem
+from helpers.trace import SIZES, as_bytes, each_option, problem, small_problem
 
 #: The same, with a name that is none, and a tag if it is not escaped.
 nameless = lambda a, y: fourth_powers(a, y)  # noqa: E731, PLW0108

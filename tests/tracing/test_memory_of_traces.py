@@ -7,7 +7,7 @@ import pytest
 import bpcore as bp
 from bpcore.tracing import memory, record
 from helpers import everything
-from helpers_trace import held, now, problem, traced_memory
+from helpers.trace import held, now, problem, traced_memory
 
 # --- memory ---------------------------------------------------------------------------
 

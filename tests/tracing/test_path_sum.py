@@ -8,7 +8,7 @@ import pytest
 import bpcore as bp
 from bpcore.tracing import path_sum
 from helpers import each_library, fourth_powers, short
-from helpers_trace import problem, traced_memory
+from helpers.trace import problem, traced_memory
 
 # --- one derivative along all paths ---------------------------------------------------
 

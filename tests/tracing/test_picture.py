@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import bpcore as bp
-from helpers_trace import problem
+from helpers.trace import problem
 
 
 def texts(figure):

@@ -10,7 +10,7 @@ import pytest
 import bpcore as bp
 from bpcore import schedules
 from helpers import LIBRARIES, each_library, everything, fourth_powers, short
-from helpers_trace import (
+from helpers.trace import (
     OPTIMIZERS,
     TRAINABLE,
     as_bytes,

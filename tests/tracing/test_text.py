@@ -8,7 +8,7 @@ import pytest
 
 import bpcore as bp
 from helpers import each_library, fourth_powers
-from helpers_trace import (
+from helpers.trace import (
     OPTIMIZERS,
     PAIRS,
     SETTINGS,

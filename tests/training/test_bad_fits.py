@@ -1,9 +1,10 @@
 """Arguments that fit refuses."""
 
 import numpy as np
+import pytest
 
 import bpcore as bp
-from helpers_refusals import (
+from helpers.refusals import (
     AT_LEAST_0,
     BAD_METRICS,
     BETWEEN,
@@ -151,3 +152,11 @@ def test_numbers_larger_than_any_count_are_taken(Network):
     other.fit(*DATA, accumulate=7, epochs=2, **QUIET)
     other.fit([DATA] * 2, epochs=1, **QUIET)
     assert everything(net) == everything(other)
+
+
+def test_an_unknown_option_gets_a_suggestion():
+    message = (
+        r"fit\(\) got an unexpected keyword argument 'epoch'; did you mean 'epochs'\?"
+    )
+    with pytest.raises(TypeError, match=message):
+        bp.Network([2, 1]).fit(*DATA, epoch=3)

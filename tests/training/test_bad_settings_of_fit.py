@@ -1,6 +1,6 @@
 """Settings that fit refuses before anything changes."""
 
-from helpers_bad_input import LABELS, WHOLE_NUMBERS, X, assert_refused, settings, small
+from helpers.bad_input import LABELS, WHOLE_NUMBERS, X, assert_refused, settings, small
 
 BAD_FIT = [
     *(

@@ -8,7 +8,7 @@ import pytest
 import bpcore as bp
 from bpcore import schedules
 from helpers import Values, each_library, everything, short
-from helpers_best_epoch import QUIET, Iterable, X, Y, assert_as_trained, best_at, make
+from helpers.best_epoch import QUIET, Iterable, X, Y, assert_as_trained, best_at, make
 
 # --- as if trained for that many epochs -----------------------------------------------
 

@@ -14,7 +14,7 @@ from bpcore.model import checkpoint
 from bpcore.model.snapshot import Snapshot
 from bpcore.training import fit
 from helpers import each_library, everything
-from helpers_best_epoch import QUIET, Iterable, X, Y, assert_as_trained, best_at, make
+from helpers.best_epoch import QUIET, Iterable, X, Y, assert_as_trained, best_at, make
 
 ERRORS = [LookupError("mine"), KeyboardInterrupt(), SystemExit(3), StopIteration()]
 

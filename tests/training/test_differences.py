@@ -9,7 +9,7 @@ import bpcore as bp
 from bpcore import schedules
 from bpcore.training.inputs import checked_batch
 from helpers import each_library, fourth_powers, short
-from helpers_numerical import X, Y, make, rng
+from helpers.numerical import X, Y, make, rng
 
 QUIET = {"progress": False}
 

@@ -5,7 +5,7 @@ import pytest
 
 import bpcore as bp
 from helpers import each_library
-from helpers_fit import (
+from helpers.fit import (
     QUIET,
     TARGETS,
     N,

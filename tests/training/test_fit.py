@@ -10,7 +10,7 @@ import pytest
 import bpcore as bp
 from bpcore.batches.weights import scaled_to_mean_1
 from helpers import each_library
-from helpers_fit import (
+from helpers.fit import (
     LABELS,
     MOMENTUM,
     QUIET,

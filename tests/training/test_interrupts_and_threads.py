@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import bpcore as bp
-from helpers_fit import LABELS, QUIET, TARGETS, X, bits, python, small, train
+from helpers.fit import LABELS, QUIET, TARGETS, X, bits, python, small, train
 
 INTERRUPTED = """
 import os, signal, sys, threading, time

@@ -5,7 +5,7 @@ import pytest
 
 import bpcore as bp
 from helpers import each_library, trained
-from helpers_training import LABELS, QUIET, X, make, rng
+from helpers.training import LABELS, QUIET, X, make, rng
 
 # --- divergence -----------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 
 import bpcore as bp
-from helpers_fit import MOMENTUM, QUIET
+from helpers.fit import MOMENTUM, QUIET
 
 
 def allocated(call):

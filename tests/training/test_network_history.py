@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import bpcore as bp
-from helpers_best_epoch import QUIET, X, Y, make
+from helpers.best_epoch import QUIET, X, Y, make
 
 
 def test_history_of_the_last_fit():

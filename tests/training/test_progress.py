@@ -7,7 +7,7 @@ import pytest
 
 import bpcore as bp
 from helpers import recorded_bars
-from helpers_fit import LABELS, TARGETS, X, diverging, python, small
+from helpers.fit import LABELS, TARGETS, X, diverging, python, small
 
 
 @pytest.mark.parametrize("validation", [None, (X, LABELS)], ids=["plain", "validated"])

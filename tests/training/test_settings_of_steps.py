@@ -7,7 +7,7 @@ import pytest
 
 import bpcore as bp
 from helpers import each_library, trained
-from helpers_training import LABELS, QUIET, SIZES, X, make, rng
+from helpers.training import LABELS, QUIET, SIZES, X, make, rng
 
 # --- what acts on steps ---------------------------------------------------------------
 

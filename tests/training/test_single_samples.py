@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from helpers_refusals import (
+from helpers.refusals import (
     EITHER,
     FINITE,
     IN_0_TO_1,

@@ -11,7 +11,7 @@ import bpcore as bp
 from bpcore import schedules
 from bpcore.engine import dispatch
 from helpers import each_library, short, trained
-from helpers_training import LABELS, QUIET, X, make, rng
+from helpers.training import LABELS, QUIET, X, make, rng
 
 FUSED = [isa for isa in dispatch.available if isa != "x86_64_v2"]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import bpcore as bp
-from helpers_fit import LABELS, QUIET, X, bits, in_a_thread, small
+from helpers.fit import LABELS, QUIET, X, bits, in_a_thread, small
 
 #: The loss of each epoch that `scripted` makes happen.
 LOSSES = [5.0, 4.0, 4.0, 3.0, 6.0, 7.0, 8.0, 2.0]

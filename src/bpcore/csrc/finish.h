@@ -1,5 +1,6 @@
-/* Epilogues of a product, applied to each element once its sum is complete: an
- * activation, or an activation's derivative (the optimizer's step is in descent.h). */
+/* Parts of the epilogues of a product, which are applied to each element once its sum is
+ * complete: an activation, or an activation's derivative (activations.h has the others,
+ * and descent.h the optimizer's step). */
 
 /* The whole vector at p, or its tail. */
 static inline T(vec) T(load_part)(const REAL *p, int whole, T(tail) tail) {

@@ -9,8 +9,10 @@ since for a small network the checks in Python take longer than the step.
 
 The buffers, with n the capacity in rows::
 
-    parameters, state, blocks      W[0] b[0] gain[0] W[1] b[1] ... one after the other
-                                   (gain only of normalised layers)
+    parameters, optimizer arrays, blocks
+                                   W[0] b[0] gain[0] W[1] b[1] ... one after the other
+                                   (gain only of normalised layers); blocks are sums of
+                                   accumulated gradients
     workspace                      for each layer a, and where it is needed f(z), z,
                                    hat, inverse and moments; two deltas (n, widest),
                                    the losses E (n,), gathered rows of X, partial sums

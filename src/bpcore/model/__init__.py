@@ -1,1 +1,1 @@
-"""What a network is: its design, where its numbers lie, its state and its learner."""
+"""The data of a network: its design, layout and state, and how they are stored."""

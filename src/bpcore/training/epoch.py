@@ -261,7 +261,7 @@ def raise_divergence(
 ) -> NoReturn:
     """Raise DivergenceError; the network was set back to its state ``before ...``."""
     where = f"in epoch {epoch}, mini-batch {batch}" if batch else f"after epoch {epoch}"
-    advice = f"try an lr below {lr}"
+    advice = f"try an lr below {lr:g}"
     if (epoch, batch) == (1, 1):  # no step was made
         advice = "look at the parameters, the data and the loss"
     raise DivergenceError(

@@ -109,9 +109,9 @@ class Fit:
         if self.given.restore_best:
             self.begin_search()
         if isinstance(self.learner.state.optimizer, LBFGS):
-            self.descend_by_curvature()
+            self.run_lbfgs()
         else:
-            self.descend_by_steps()
+            self.run_epochs()
         self.is_trained = True
 
     def end(self) -> None:
@@ -260,7 +260,7 @@ class Fit:
             return ArrayEpochs(run, data)
         return EpochsInEngine(run, data)
 
-    def descend_by_steps(self) -> None:
+    def run_epochs(self) -> None:
         """Epochs of mini-batches."""
         record, most, history = self.record, self.given.epochs, self.history
         epochs = self.epochs()
@@ -309,7 +309,7 @@ class Fit:
         (epoch,) = epochs
         self.is_stopped = self.end_epoch(epoch.loss, epoch.seconds)
 
-    def descend_by_curvature(self) -> None:
+    def run_lbfgs(self) -> None:
         """Iterations of L-BFGS."""
         learner, given = self.learner, self.given
         assert not isinstance(given.data, Stream)

@@ -1,4 +1,4 @@
-"""Argument checks: each returns the argument as a Learner takes it, or raises."""
+"""Arguments of train_step, gradients, apply, ...: checked, converted, as a Batch."""
 
 from __future__ import annotations
 

@@ -76,6 +76,9 @@ class Learner:
         self.stored_at = 0
         self._accumulate = 1
 
+    def __repr__(self) -> str:
+        return f"<Learner of {list(self.design.sizes)}, {self.dtype.name}>"
+
     @property
     def state(self) -> State:
         """Everything that training changes."""
@@ -143,7 +146,7 @@ class Learner:
             self.use(dataclasses.replace(self.state, frozen=tuple(frozen)))
 
     def accumulate_over(self, mini_batches: int) -> None:
-        """Make one step of so many mini-batches; gradients that wait are dropped."""
+        """Set the mini-batches of one step; accumulated gradients are dropped."""
         self._accumulate = min(mini_batches, sys.maxsize)
         self.engine.accumulate = self._accumulate
 

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import (
     Annotated,
     Any,
+    NoReturn,
     TypedDict,
     TypeVar,
     get_type_hints,
@@ -79,8 +80,17 @@ def complete_options(function: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """
     for name in given:
         if name not in defaults():
-            raise TypeError(f"{function}() got an unexpected keyword argument {name!r}")
+            reject_option(function, name, defaults())
     return {**defaults(), **given}
+
+
+def reject_option(function: str, name: str, known: Iterable[str]) -> NoReturn:
+    """Raise for an option that a function does not have, suggesting a known one."""
+    import difflib  # slow to import; needed for the message only
+
+    near = difflib.get_close_matches(name.lower(), known, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise TypeError(f"{function}() got an unexpected keyword argument {name!r}{hint}")
 
 
 def with_options(function: Function) -> Function:

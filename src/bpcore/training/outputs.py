@@ -1,4 +1,4 @@
-"""Predictions and losses of data, from arguments that are checked here."""
+"""predict and evaluate: their arguments checked, and the results computed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The protocol of what makes the steps of an epoch."""
+"""Stepper: the interface of an object that makes the steps of an epoch."""
 
 from __future__ import annotations
 
@@ -35,10 +35,13 @@ class Stepper(Protocol):
 
         Parameters
         ----------
+        X, y, weight : arrays of all rows, as in a Batch
         order : int64 array (n,), or None for the rows as they lie
+        batch_size : rows of a mini-batch
+        first : index in the order of the first row to use
         total, divisor : the sum of w E so far, and the divisor of its mean
         most : number of mini-batches, 0 for all that there are
-        ends : whether gradients that wait at the last row make a step
+        ends : whether accumulated gradients make a step after the last row
         rates : learning rate of each step from here on, or None for one rate
         progress : called with the number of rows done, now and then
 

@@ -11,7 +11,7 @@ import pytest
 import bpcore as bp
 from bpcore.network import OWN, Network
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden"
 
 #: The compiled library, and its reference in NumPy.
