@@ -1,5 +1,6 @@
 """Functions of the caller run under the caller's np.errstate."""
 
+import itertools
 import pickle
 import subprocess
 import sys
@@ -194,3 +195,51 @@ def test_a_program_that_has_set_all_to_raise():
         check=False,
     )
     assert found.stdout == "done\n", found.stderr
+
+
+class InterruptAtLine:
+    """A trace function that raises at line `number` of bpcore's and NumPy's code."""
+
+    def __init__(self, number):
+        self.left = number
+
+    def __call__(self, frame, event, argument):
+        module = frame.f_globals.get("__name__", "")
+        if not module.startswith(("bpcore", "numpy")):
+            return None
+        if event == "line":
+            self.left -= 1
+            if self.left == 0:
+                raise KeyboardInterrupt
+        return self
+
+
+REFERENCE = bp.reference.Network([2, 1], rng=0)
+CALLS = {
+    "predict": lambda net: net.predict([[1.0, 2.0]]),
+    "evaluate": lambda net: net.evaluate([[1.0, 2.0]], [[1.0]], metrics="mae"),
+    "optimizer": lambda net: setattr(net, "optimizer", bp.SGD(0.1, momentum=0.9)),
+    "fit": lambda net: net.fit([[1.0, 2.0]], [[1.0]], epochs=1, progress=False),
+    "reference": lambda net: REFERENCE.predict([1.0, 2.0]),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_an_interrupt_at_any_line_leaves_the_callers_settings(name):
+    net = bp.Network([2, 3, 1], optimizer=bp.Adam(), rng=0)
+    for number in itertools.count(1):
+        before, done = sys.gettrace(), False
+        with np.errstate(over="call", divide="raise"):
+            settings = np.geterr()
+            sys.settrace(InterruptAtLine(number))
+            try:
+                CALLS[name](net)
+                done = True
+            except KeyboardInterrupt:
+                pass
+            finally:
+                sys.settrace(before)
+            assert np.geterr() == settings, number
+        if done:
+            break
+    assert number > 5

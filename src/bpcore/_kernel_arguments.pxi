@@ -133,10 +133,10 @@ cdef class _Settings:
                 f"lr of the optimizer must be a number; got {optimizer.lr!r}"
             )
         group = optimizer.groups()[0]
-        if group["rule"] not in RULES:
+        if group["rule"] not in rules:
             raise ValueError(f"{type(optimizer).__name__} is no step of the kernels'")
         self.optimizer, self.lr, self.build = optimizer, optimizer.lr, build
-        self.states, self.c = len(optimizer.states), optimizer_of(group, RULES)
+        self.states, self.c = len(optimizer.states), optimizer_of(group, rules)
 
     cdef optimizer_t prepared(self, int64_t step) except *:
         """The settings for step 1, 2, ..."""

@@ -167,7 +167,7 @@ cdef extern from "csrc/table.h" nogil:
         Py_ssize_t (*fma_loop)(void *out, Py_ssize_t iterations) noexcept nogil
 
 
-cdef inline optimizer_t optimizer_of(dict group, dict rules) except *:
+cdef inline optimizer_t optimizer_of(dict group, object rules) except *:
     """The settings of a parameter group as C has them, not prepared for a step."""
     cdef optimizer_t it
     memset(&it, 0, sizeof(optimizer_t))

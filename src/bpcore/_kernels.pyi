@@ -1,18 +1,19 @@
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore.optimizers import Optimizer
-
 _Real = NDArray[np.floating[Any]]
+# An Optimizer of bpcore.optimizers, which stands above the kernels.
+_Optimizer = Any
 
-ACTIVATIONS: dict[str, int]
-BUILDS: dict[str, dict[str, Any]]
-ELEMENTARY: dict[str, int]
-LOSSES: dict[str, int]
-NORMALISATIONS: dict[str | None, int]
-RULES: dict[str, int]
+ACTIVATIONS: Mapping[str, int]
+BUILDS: Mapping[str, dict[str, Any]]
+ELEMENTARY: Mapping[str, int]
+LOSSES: Mapping[str, int]
+NORMALISATIONS: Mapping[str | None, int]
+RULES: Mapping[str, int]
 
 def use(isa: str) -> None: ...
 def in_use() -> str: ...
@@ -29,7 +30,7 @@ def update(
     b: _Real,
     a: _Real,
     delta: _Real,
-    optimizer: Optimizer,
+    optimizer: _Optimizer,
     state_W: _Real | None = None,
     state_b: _Real | None = None,
     step: int = 1,
@@ -37,7 +38,7 @@ def update(
 def descend(
     w: _Real,
     g: _Real,
-    optimizer: Optimizer,
+    optimizer: _Optimizer,
     state: _Real | None = None,
     step: int = 1,
 ) -> None: ...

@@ -16,6 +16,7 @@ from libc.string cimport memset
 
 import sys
 import threading
+import types
 
 
 cdef extern from "csrc/builds.h" nogil:
@@ -62,12 +63,19 @@ cdef dict numbered(const char *names, int first=0):
     return {sys.intern(name): first + i for i, name in enumerate(words)}
 
 
-ACTIVATIONS = numbered(ACTIVATION_NAMES)
-LOSSES = numbered(LOSS_NAMES)
-NORMALISATIONS = {None: NOT_NORMALISED}
-NORMALISATIONS.update(numbered(NORMALISATION_NAMES, NOT_NORMALISED + 1))
-RULES = numbered(RULE_NAMES)
-ELEMENTARY = numbered(ELEMENTARY_NAMES)
+cdef dict activations = numbered(ACTIVATION_NAMES)
+cdef dict losses = numbered(LOSS_NAMES)
+cdef dict normalisations = {None: NOT_NORMALISED}
+normalisations.update(numbered(NORMALISATION_NAMES, NOT_NORMALISED + 1))
+cdef dict rules = numbered(RULE_NAMES)
+cdef dict elementary_functions = numbered(ELEMENTARY_NAMES)
+
+# Read-only: the kernels trust these integers.
+ACTIVATIONS = types.MappingProxyType(activations)
+LOSSES = types.MappingProxyType(losses)
+NORMALISATIONS = types.MappingProxyType(normalisations)
+RULES = types.MappingProxyType(rules)
+ELEMENTARY = types.MappingProxyType(elementary_functions)
 
 
 # --- builds ---------------------------------------------------------------------------
@@ -92,11 +100,13 @@ cdef dict described(const kernels_t *kernels):
 # The build in use; at first the last one, scalar, which runs on every processor.
 cdef const kernels_t *build = NULL
 
-#: Builds of the kernels by instruction set, and how they were made.
-BUILDS = {}
-while every_build[len(BUILDS)] != NULL:
-    build = every_build[len(BUILDS)]
-    BUILDS[build.isa.decode()] = described(build)
+cdef dict builds = {}
+while every_build[len(builds)] != NULL:
+    build = every_build[len(builds)]
+    builds[build.isa.decode()] = described(build)
+
+#: Builds of the kernels by instruction set, and their settings; read-only.
+BUILDS = types.MappingProxyType(builds)
 
 
 def use(str isa):
@@ -116,10 +126,9 @@ def use(str isa):
     >>> bp.kernels.use(bp.kernels.in_use())
     """
     global build
-    cdef int i = list(BUILDS).index(isa) if isa in BUILDS else -1
-    if i < 0:
-        raise ValueError(f"isa must be one of {', '.join(BUILDS)}; got {isa!r}")
-    build = every_build[i]
+    if isa not in builds:
+        raise ValueError(f"isa must be one of {', '.join(builds)}; got {isa!r}")
+    build = every_build[list(builds).index(isa)]
 
 
 def in_use():
@@ -192,7 +201,7 @@ def forward(
     >>> out
     array([[1.5, 0. ]])
     """
-    cdef activation_t f = <activation_t>code(ACTIVATIONS, "activation", activation)
+    cdef activation_t f = <activation_t>code(activations, "activation", activation)
     cdef Py_ssize_t n = a.shape[0], n_in = a.shape[1], n_out = W.shape[1]
     require_matrix("a", a.shape, "n", "n_in")
     require_matrix("W", W.shape, n_in, "n_out")
@@ -240,7 +249,7 @@ def propagate(
     >>> out
     array([[2., 0.]])
     """
-    cdef activation_t f = <activation_t>code(ACTIVATIONS, "activation", activation)
+    cdef activation_t f = <activation_t>code(activations, "activation", activation)
     cdef Py_ssize_t n = delta.shape[0], n_in = W.shape[0], n_out = delta.shape[1]
     require_matrix("delta", delta.shape, "n", "n_out")
     require_matrix("W", W.shape, "n_in", n_out)
@@ -502,7 +511,7 @@ def add(real[::1] total, const real[::1] g):
 cdef normalisation_t which_normalisation(str kind) except *:
     if kind not in ("batch", "layer"):
         raise ValueError(f"kind must be 'batch' or 'layer'; got {kind!r}")
-    return <normalisation_t><int>NORMALISATIONS[kind]
+    return <normalisation_t><int>normalisations[kind]
 
 
 def normalise(
@@ -778,7 +787,7 @@ def activate(real[:, ::1] z, str activation):
     >>> z
     array([[0.5, 0.5]])
     """
-    cdef activation_t f = <activation_t>code(ACTIVATIONS, "activation", activation)
+    cdef activation_t f = <activation_t>code(activations, "activation", activation)
     require_matrix("z", z.shape, "n", "n_out")
     cdef const kernel_table *k = table_for(&z[0, 0])
     cdef worker_t one = alone()
@@ -810,7 +819,7 @@ def times_derivative(real[:, ::1] delta, const real[:, ::1] a, str activation):
     >>> delta
     array([[0.25, 0.  ]])
     """
-    cdef activation_t f = <activation_t>code(ACTIVATIONS, "activation", activation)
+    cdef activation_t f = <activation_t>code(activations, "activation", activation)
     require_matrix("delta", delta.shape, "n", "n_out")
     require_matrix("a", a.shape, delta.shape[0], delta.shape[1])
     cdef Py_ssize_t size = a.shape[0] * a.shape[1]
@@ -872,7 +881,7 @@ def loss(
     >>> delta
     array([[2., 0.]])
     """
-    cdef loss_t kind = <loss_t>code(LOSSES, "name", name)
+    cdef loss_t kind = <loss_t>code(losses, "name", name)
     cdef Py_ssize_t i, n = z.shape[0], n_out = z.shape[1]
     cdef double total = 0, weights = n
     cdef double number = DEFAULT_SETTINGS.get(name, 0.0) if setting is None else setting
@@ -950,7 +959,7 @@ def elementary(str name, const real[::1] x, real[::1] out):
     >>> out
     array([1., 0.])
     """
-    cdef elementary_t f = <elementary_t>code(ELEMENTARY, "name", name)
+    cdef elementary_t f = <elementary_t>code(elementary_functions, "name", name)
     require_some("x", x.shape[0])
     require_vector("out", out.shape[0], x.shape[0])
     require_same_or_apart(&out[0], &x[0], x.shape[0])
@@ -990,7 +999,7 @@ def scratch_bytes(str dtype, Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out):
     Parameters
     ----------
     dtype : "float32" or "float64"
-    n, n_in, n_out : rows, inputs and units of the layer, above 0
+    n, n_in, n_out : rows, inputs and units of the layer, from 1 to 2^24
 
     Returns
     -------
@@ -1001,7 +1010,7 @@ def scratch_bytes(str dtype, Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out):
     Raises
     ------
     ValueError
-        If the dtype is unknown or a number is not above 0.
+        If the dtype is unknown or a number is out of range.
 
     Examples
     --------
@@ -1010,8 +1019,11 @@ def scratch_bytes(str dtype, Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out):
     >>> used <= reserved
     True
     """
-    if not (n > 0 and n_in > 0 and n_out > 0):
-        raise ValueError(f"n, n_in and n_out must be above 0; got {n}, {n_in}, {n_out}")
+    cdef Py_ssize_t most = 1 << 24
+    if not (0 < n <= most and 0 < n_in <= most and 0 < n_out <= most):
+        raise ValueError(
+            f"n, n_in and n_out must be from 1 to {most}; got {n}, {n_in}, {n_out}"
+        )
     cdef const kernel_table *k = table_of(dtype)
     return k.room(n, n_in, n_out), k.taken(n, n_in, n_out)
 

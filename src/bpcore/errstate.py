@@ -65,6 +65,10 @@ def own_errstate(function: Callable[P, R]) -> Callable[P, R]:
             try:
                 _callers.set(context)
                 return quiet(*args, **kwargs)
+            except BaseException:
+                # An interrupt may have come within NumPy's own setting of it.
+                _set(context.run(_settings))
+                raise
             finally:
                 _callers.set(None)
         finally:  # once more: an interrupt may come just before it

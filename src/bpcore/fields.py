@@ -76,12 +76,14 @@ def restore_fields(settings: Any, stored: Mapping[str, Any]) -> None:
     Raises
     ------
     ValueError, TypeError
-        If a field is missing, or its value is not allowed.
+        If a field is missing or unknown, or its value is not allowed.
     """
-    for field in fields(settings):
+    name, own = type(settings).__name__, fields(settings)
+    for field in own:
         if field.init and field.name not in stored:
-            name = type(settings).__name__
             raise ValueError(f"a stored {name} must have {field.name!r}; it is missing")
+    if unknown := stored.keys() - {field.name for field in own}:
+        raise ValueError(f"a stored {name} must not have {sorted(unknown)[0]!r}")
     for name, value in stored.items():
         object.__setattr__(settings, name, value)
     settings.__post_init__()

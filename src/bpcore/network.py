@@ -311,7 +311,8 @@ class Network:
 
         Its arrays are kept if the new optimizer is of the same class with the same
         arrays, else they begin anew.  The schedule of the learning rate begins anew if
-        it is another object.
+        it is another object.  Within a fit, `LBFGS` ends it with a ValueError, since it
+        makes no steps from mini-batches.
         """
         return self._learner.state.optimizer
 

@@ -37,6 +37,12 @@ def with_memory_of(Network, X_of_memory, dtype):
     return replace(net.forward(X), memory=memory)
 
 
+def with_input(Network, change):
+    """A tape with another array for a[0]: the kernels read it."""
+    tape = Network([3, 4, 2], rng=0).forward(X)
+    return replace(tape, activations=(change(tape), *tape.activations[1:]))
+
+
 LIKE_THIS = (ValueError, "of a network like this one")
 BAD_TAPES = {
     "text": (lambda _: "tape", TypeError, "a Tape", "str"),
@@ -59,6 +65,26 @@ BAD_TAPES = {
     "fewer rows": (lambda N: with_memory_of(N, X[:2], "u1"), *LIKE_THIS, ""),
     "more rows": (lambda N: with_memory_of(N, np.ones((99, 3)), "u1"), *LIKE_THIS, ""),
     "memory of floats": (lambda N: with_memory_of(N, X, "f4"), *LIKE_THIS, ""),
+    "no memory": (
+        lambda N: replace(N([3, 4, 2], rng=0).forward(X), memory=None),
+        *(*LIKE_THIS, ""),
+    ),
+    "no activations": (
+        lambda N: replace(N([3, 4, 2], rng=0).forward(X), activations=()),
+        *(*LIKE_THIS, ""),
+    ),
+    "input of half the bytes": (
+        lambda N: with_input(N, lambda tape: X.astype("f2")),
+        *(ValueError, "dtype float32", "float16"),
+    ),
+    "input as a list": (
+        lambda N: with_input(N, lambda tape: X.astype("f8").tolist()),
+        *(ValueError, "dtype float32", "float64"),
+    ),
+    "input with gaps": (
+        lambda N: with_input(N, lambda tape: np.zeros((6, 6), "f4")[:, ::2]),
+        *(*LIKE_THIS, ""),
+    ),
 }
 BAD_D_OUTPUT = {
     "too short": (TARGETS[:5], ValueError, TARGET_SHAPE, r"\(5, 2\)"),

@@ -230,9 +230,11 @@ SHAPES = [(1, 1), (1, 513), (513, 1), (64, 64), (256, 512), (100, 8192), (128, 1
 SHAPES += [(784, 1024), (1024, 1024), (367, 373), (2048, 10), (10, 2048), (3000, 3000)]
 
 
-@pytest.mark.parametrize("sizes", [(0, 3, 4), (3, 0, 4), (3, 4, -1)])
+@pytest.mark.parametrize(
+    "sizes", [(0, 3, 4), (3, 0, 4), (3, 4, -1), (2**62, 2**62, 2**62)]
+)
 def test_scratch_bytes_of_no_layer(dtype, sizes):
-    with pytest.raises(ValueError, match="n_in and n_out must be above 0"):
+    with pytest.raises(ValueError, match="n_in and n_out must be from 1 to 16777216"):
         bp.kernels.scratch_bytes(dtype, *sizes)
 
 

@@ -59,6 +59,8 @@ from libc.math cimport INFINITY, NAN, isfinite
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcpy, memset
 
+from types import SimpleNamespace
+
 import numpy as np
 
 from bpcore import _kernels as kernels, interrupts
@@ -140,9 +142,10 @@ cdef class Engine:
     cdef list blocks
     cdef object dtype, layout
     cdef char kind
-    cdef bint direct, at_once, labels_allowed, in_custom_loss
+    cdef bint direct, at_once, makes_steps, labels_allowed, in_custom_loss
+    cdef double steady_lr  # without a schedule
     cdef double least_target, most_target
-    cdef readonly object state
+    cdef object holder   # of the state: other threads may read it without the lock
     cdef readonly bint scheduled  # whether the learning rate follows a schedule
     cdef readonly Py_ssize_t capacity
     cdef readonly bint gathers
@@ -173,7 +176,7 @@ cdef class Engine:
         self.labels_allowed = loss.labels
         self.least_target = max(loss.least, -net.largest)
         self.most_target = min(loss.most, net.largest)
-        self.blocks = []
+        self.blocks, self.holder = [], SimpleNamespace(state=None)
         net.n_threads, net.work = 1, WORK
         self.use(state)
 
@@ -218,7 +221,6 @@ cdef class Engine:
         ValueError, TypeError
             If an array does not have the dtype and the shape of the design.
         """
-        cdef Py_ssize_t i
         cdef optimizer_t *groups = NULL
         net, layout, optimizer = &self.net, self.layout, state.optimizer
         cdef double lr = state.lr
@@ -238,22 +240,37 @@ cdef class Engine:
                            shape)
         elif optimizer.states:
             raise ValueError(f"optimizer arrays must be there for {optimizer}")
+        cdef bytes frozen = bytes([factor == 0 for factor in state.factors])
+        if len(frozen) != net.L:
+            raise ValueError(f"every layer must have a factor; got {state.factors}")
         with self:
             if optimizer.rule in kernels.RULES:
                 groups = new_groups(net, optimizer, state.factors, layout.state_stride)
             # From here on nothing can fail, and no Python code runs.
-            self.at_once = self.direct and groups != NULL
-            if groups != NULL:
-                use_groups(net, groups)
+            self.makes_steps = groups != NULL
+            self.at_once = self.direct and self.makes_steps
+            use_groups(net, groups, frozen)
             net.parameters, net.running, net.state = parameters, moments, arrays
             net.steps = <int64_t *>counters
             net.seen, net.layer_steps = net.steps + 1, net.steps + 2
             net.max_norm, net.clip_norm = max_norm, clip_norm
             net.lr, net.prepared_lr = lr, NAN
-            for i in range(len(self.blocks)):
-                clear_frozen(net, net.blocks[i])
-            self.scheduled = scheduled
-            self.state = state
+            self.steady_lr, self.scheduled = lr, scheduled
+            self.holder.state = state
+
+    @property
+    def state(self):
+        """The State that is trained."""
+        return self.holder.state
+
+    cdef int require_steps(self) except -1:
+        """Raise if the optimizer cannot make a step from a mini-batch."""
+        if not self.makes_steps:
+            raise ValueError(
+                f"{type(self.state.optimizer).__name__} trains by fit only, from all "
+                "of the data"
+            )
+        return 0
 
     @property
     def accumulate(self):
@@ -282,10 +299,15 @@ cdef class Engine:
         self.net.lr = lr
         self.leave()
 
-    cdef inline int follow_schedule(self) except -1:
-        """Set the learning rate to that of the next step, if there is a schedule."""
-        if self.scheduled:
-            self.net.lr = self.state.lr
+    cdef inline int set_lr(self) except -1:
+        """Set the learning rate to that of the next step."""
+        if not self.scheduled:
+            self.net.lr = self.steady_lr
+            return 0
+        state = self.state
+        lr = state.lr  # calls the schedule, which may replace the state
+        if self.state is state:
+            self.net.lr = lr
         return 0
 
     @property
@@ -418,6 +440,7 @@ cdef class Engine:
             PyErr_CheckSignals()
             self.reserve(most_rows(task), gathers)
             if task.what == TRAIN:
+                self.require_steps()
                 total, divisor = task.sums.total, task.sums.divisor
                 task.sums = net.sums  # with the accumulated gradients
                 task.sums.total, task.sums.divisor = total, divisor
@@ -447,6 +470,7 @@ cdef class Engine:
     cdef task_t whole_task(self) except *:
         """A task on all parameters, without a mini-batch."""
         cdef task_t task
+        self.require_steps()
         memset(&task, 0, sizeof(task_t))
         task.net, task.what = &self.net, TRAIN
         task.data.n = task.rows = 1
@@ -485,6 +509,7 @@ cdef class Engine:
 
     cdef int run_step(self, task_t *task) except -1:
         """One step from a mini-batch alone; accumulated gradients are kept."""
+        self.require_steps()
         task.ends = True
         task.sums.waiting = self.net.sums.waiting
         self.reserve(task.rows)
@@ -536,7 +561,7 @@ cdef class Engine:
         ----------
         bits : NumPy bit generator for the order of the rows, used by nothing else
             meanwhile, or None for the rows as they lie
-        losses, seconds : array (epochs,), overwritten by those of each epoch
+        losses, seconds : array (epochs,), written for each epoch that is finished
         rates : learning rate of each step from here on, or None for `lr`
         arrays : the arrays that training changes and that must stay finite
 
@@ -553,6 +578,8 @@ cdef class Engine:
         cdef Py_ssize_t i
         memset(&epochs, 0, sizeof(epochs_t))
         epochs.count, epochs.pairs = losses.shape[0], len(arrays)
+        if epochs.pairs > MOST_ARRAYS:
+            raise ValueError(f"at most {MOST_ARRAYS} arrays; got {epochs.pairs}")
         epochs.losses, epochs.seconds = &losses[0], &seconds[0]
         for i in range(epochs.pairs):
             epochs.kept[i].at = address(arrays[i], PyBUF_WRITABLE)
@@ -573,6 +600,7 @@ cdef class Engine:
         task.data.targets.order = epochs.order
         try:
             with self:
+                self.require_steps()
                 epochs.deadline = seconds_now() + <double>interrupts.SLICE
                 self.reserve(most_rows(&task), bits is not None)
                 self.reserve_blocks((task.data.n - 1) // batch_size + 1)
@@ -722,7 +750,7 @@ cdef class Engine:
         """
         self.enter()
         try:
-            self.follow_schedule()
+            self.set_lr()
             return step_if_plain(self, X, y)
         finally:
             self.leave()
@@ -731,7 +759,7 @@ cdef class Engine:
         """`step_at_once` of a single row, with its label, its target or its targets."""
         self.enter()
         try:
-            self.follow_schedule()
+            self.set_lr()
             return learn_if_plain(self, x, y)
         finally:
             self.leave()

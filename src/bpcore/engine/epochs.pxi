@@ -10,6 +10,11 @@ cdef struct bitgen_t:
     uint64_t (*next_raw)(void *state) noexcept nogil
 
 
+cdef enum:
+    # Most arrays of a state that must stay finite.
+    MOST_ARRAYS = 3
+
+
 # An array, and a copy of it.
 cdef struct copy_t:
     char *at
@@ -29,7 +34,7 @@ cdef struct epochs_t:
     int64_t *order                  # of the rows
     uint64_t *words                 # random words for the order
     Py_ssize_t pairs                # number of arrays that are copied
-    copy_t kept[3]                  # copies of them before the epoch
+    copy_t kept[MOST_ARRAYS]        # copies of them before the epoch
 
 
 cdef Py_ssize_t carve_epochs(

@@ -184,7 +184,6 @@ cdef optimizer_t *new_groups(
 ) except NULL:
     """The settings of every parameter group; a layer whose factor is 0 is frozen."""
     cdef Py_ssize_t i
-    cdef dict rules = kernels.RULES
     settings = optimizer.groups()
     factors = [float(factor) for factor in lr_factors]
     if len(factors) != net.L or len(settings) != 2:
@@ -197,7 +196,7 @@ cdef optimizer_t *new_groups(
         raise MemoryError()
     try:
         for i in range(2 * net.L):
-            groups[i] = optimizer_of(settings[i % 2], rules)
+            groups[i] = optimizer_of(settings[i % 2], kernels.RULES)
             groups[i].lr_factor *= <double>factors[i // 2]
             groups[i].state_apart = state_apart
             carry_powers(&groups[i], &net.groups[i])
@@ -207,14 +206,17 @@ cdef optimizer_t *new_groups(
     return groups
 
 
-cdef void use_groups(net_t *net, optimizer_t *groups) noexcept:
-    """Replace the parameter groups, and with them the flags of frozen layers."""
+cdef void use_groups(net_t *net, optimizer_t *groups, const char *frozen) noexcept:
+    """Replace the flags of frozen layers, and the parameter groups unless NULL."""
     cdef Py_ssize_t l, i
-    PyMem_Free(net.groups)
-    net.groups, net.timed, net.lowest = groups, False, net.L
+    net.lowest = net.L
     for l in range(net.L - 1, -1, -1):
-        net.layers[l].frozen = groups[2 * l].lr_factor == 0
-        if not net.layers[l].frozen:
+        net.layers[l].frozen = frozen[l]
+        if not frozen[l]:
             net.lowest = l
+    if groups == NULL:
+        return
+    PyMem_Free(net.groups)
+    net.groups, net.timed = groups, False
     for i in range(2 * net.L):
         net.timed |= groups[i].rule not in (PLAIN, PLAIN_MOMENTUM, PLAIN_NESTEROV)

@@ -294,6 +294,8 @@ cdef bint step(
                   &loss)
         if not isfinite(loss) or not moments_fit(net):
             return False
+        if gradient != NULL:
+            clear_frozen(net, worker, gradient)
         backward_pass(net, worker, net.memory, batch.X, batch.n, key, gradient, NULL,
                       True)
         if gradient == NULL:

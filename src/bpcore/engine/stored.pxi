@@ -44,15 +44,22 @@ cdef void step_from_stored(
     sums.steps += 1
 
 
-cdef void clear_frozen(const net_t *net, char *gradient) noexcept nogil:
-    """Set the gradient of the frozen layers to 0: it is not computed."""
+cdef void clear_frozen(
+    const net_t *net, const worker_t *worker, char *gradient,
+) noexcept nogil:
+    """Set the gradient of the frozen layers to 0, which have no part in its norm."""
     cdef Py_ssize_t l, end
+    cdef bint cleared = False
     for l in range(net.L):
         if net.layers[l].frozen:
+            cleared = True
             end = net.size * net.k.itemsize
             if l < net.L - 1:
                 end = net.layers[l + 1].W_at
-            memset(gradient + net.layers[l].W_at, 0, end - net.layers[l].W_at)
+            if worker.index == 0:
+                memset(gradient + net.layers[l].W_at, 0, end - net.layers[l].W_at)
+    if cleared:
+        barrier_wait(worker)
 
 
 # --- accumulated gradients ------------------------------------------------------------
@@ -129,5 +136,6 @@ cdef void flush_pass(
         join_blocks(net, worker, sums, block)
     barrier_wait(worker)
     if sums.present:
+        clear_frozen(net, worker, net.blocks[0])
         step_from_stored(net, worker, net.blocks[0], 1 / sums.waiting_divisor, sums)
     sums.waiting, sums.waiting_divisor, sums.present = 0, 0, 0

@@ -264,6 +264,8 @@ class Design:
                 raise ValueError(
                     f"{name} must have one entry for each of {n} layers; got {values!r}"
                 )
+        for f in lists["activations"]:
+            checks.one_of("activations", f, ACTIVATIONS)
         *activation, output = lists["activations"]
         *norm, last_norm = lists["norms"]
         *dropout, last_dropout = lists["dropout"]

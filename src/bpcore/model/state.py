@@ -290,6 +290,9 @@ class State:
         state = empty_state(design, dtype, optimizer)
         state.parameters[...] = parameters
         state.moments[...] = read.real("moments", layout.moments_size)
+        for of_layer in layout.moments(state.moments):
+            if of_layer is not None and (of_layer[1] < 0).any():
+                raise ValueError("moments must have no negative variance")
         for name, row in state.optimizer_rows().items():
             row[...] = read.real(f"optimizer.{name}", layout.size)
         state.counters[...] = read.whole("counters", 2 + L, MOST_STEPS)
@@ -300,7 +303,8 @@ class State:
         state.frozen = frozen_layers(read.of_kind("frozen", "b", (L,)).tolist(), L)
         state.bits = generator_of(read.of_kind("bits", "u", (6,)))
         steps, epochs = read.of_kind("schedule", "i", (2,)).tolist()
-        if not (abs(steps) <= MOST_STEPS and 0 <= epochs <= state.epochs):
+        begun = -MOST_STEPS <= steps <= state.steps and 0 <= epochs <= state.epochs
+        if not begun:
             raise ValueError("schedule must begin within what was trained")
         plateau = quantity = None
         if read.has("plateau"):

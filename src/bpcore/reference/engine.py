@@ -105,9 +105,6 @@ class Engine:
         self.parts = layout.views(state.parameters)
         self.running = layout.moments(state.moments)
         self.states = [layout.views(row) for row in state.optimizer_rows().values()]
-        self.waiting = [
-            g if g is None else self.without_frozen(g) for g in self.waiting
-        ]
 
     @property
     def accumulate(self) -> int:

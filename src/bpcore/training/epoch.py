@@ -16,6 +16,7 @@ from bpcore.batches.batch import Batch
 from bpcore.batches.stream import Stream, batch_count, without_single_rows
 from bpcore.errors import DivergenceError
 from bpcore.interrupts import complete, raise_if_stopped
+from bpcore.model.state import State
 from bpcore.training.arguments import Arguments
 from bpcore.training.inputs import checked_stream_batch
 from bpcore.training.learner import Learner
@@ -107,11 +108,12 @@ class EpochsInEngine(Epochs):
         self, number: int, count: int, record: Callable[[list[Epoch]], None]
     ) -> None:
         learner, given, data = self.run.learner, self.run.given, self.data
+        learner.require_steps()  # a callback may have assigned another optimizer
         state, numbers = learner.state, learner.state.numbers()
         if learner.scheduled:  # rates for twice the epochs of the last call
             count = min(count, 2 * self.last)
         rates = learner.rates(count * self.steps)
-        losses, seconds, seen = np.empty(count), np.empty(count), state.seen
+        losses, seconds = np.empty(count), np.full(count, -1.0)
         bits = state.bits if given.shuffle else None
         try:
             _, batch = learner.engine.run_epochs(
@@ -119,7 +121,7 @@ class EpochsInEngine(Epochs):
                 *(losses, seconds, rates, [*numbers.values()]),
             )
         finally:  # an interrupt may come at any line
-            complete(partial(self.finish, record, seen, losses, seconds, rates))
+            complete(partial(self.finish, record, state, losses, seconds, rates))
         self.run.bar.advance(self.last * len(data))
         if batch:
             what = "the loss is" if batch > 0 else [*numbers][-batch - 1]
@@ -129,21 +131,22 @@ class EpochsInEngine(Epochs):
     def finish(
         self,
         record: Callable[[list[Epoch]], None],
-        seen: int,
+        state: State,
         losses: NDArray[np.float64],
         seconds: NDArray[np.float64],
         rates: NDArray[np.float64] | None,
     ) -> None:
-        """Record the finished epochs, and set the engine's rate to that of the last.
+        """Record the finished epochs, those whose `seconds` are written.
 
-        `seen` is the number of mini-batches used before them.
+        The engine's rate is then that of the last step, unless the state was replaced.
         """
         engine = self.run.learner.engine
-        self.last = n = (self.run.learner.state.seen - seen) // self.batches
+        self.last = n = int((seconds >= 0).sum())
         if rates is None:
             lrs = [engine.lr] * n
         else:
-            engine.lr = rates[max(self.steps * n - 1, 0)]
+            if n and engine.state is state:
+                engine.lr = rates[self.steps * n - 1]
             lrs = rates[self.steps - 1 : self.steps * n : self.steps].tolist()
         parts = losses[:n].tolist(), lrs, seconds[:n].tolist()
         record([Epoch(*numbers) for numbers in zip(*parts, strict=True)])
@@ -174,6 +177,7 @@ class SingleEpochs(Epochs):
         """Make steps from row `first` on; returns the row to go on from."""
         raise_if_stopped()
         run, given, learner = self.run, self.run.given, self.run.learner
+        learner.require_steps()  # a callback may have assigned another optimizer
         before, seen = (self.total, self.divisor), learner.state.seen
         most = 1 if given.batch_callbacks else 0
         stepper: Stepper = given.differences or learner.engine
@@ -222,7 +226,8 @@ class ArrayEpochs(SingleEpochs):
                 progress=self.run.bar.advance,
             )
         steps = state.steps - begun
-        if rates is not None and steps and not given.batch_callbacks:
+        unchanged = learner.state is state and not given.batch_callbacks
+        if rates is not None and steps and unchanged:
             learner.engine.lr = rates[steps - 1]
 
 
@@ -261,7 +266,7 @@ def raise_divergence(
 ) -> NoReturn:
     """Raise DivergenceError; the network was set back to its state ``before ...``."""
     where = f"in epoch {epoch}, mini-batch {batch}" if batch else f"after epoch {epoch}"
-    advice = f"try an lr below {lr:g}"
+    advice = f"try an lr below {lr}"
     if (epoch, batch) == (1, 1):  # no step was made
         advice = "look at the parameters, the data and the loss"
     raise DivergenceError(

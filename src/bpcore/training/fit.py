@@ -77,6 +77,8 @@ class Fit:
         #: the state after that epoch.
         self.best_epoch: tuple[int, bool] | None = None
         self.is_trained = self.is_over = self.is_stopped = False
+        #: Recorded epochs that have been compared with the best one.
+        self.compared = 0
         rows = None if isinstance(given.data, Stream) else len(given.data)
         # A plain `with`, so that no interrupt can leave the network locked.
         with (
@@ -122,6 +124,7 @@ class Fit:
         self.learner.history = history  # a fit within a callback has replaced it
         if self.best_epoch is not None:
             epoch, copied = self.best_epoch
+            self.record.shorten(max(self.compared, epoch))
             if copied and not (self.is_trained and epoch == len(history)):
                 self.put_back(self.best)
             history.best_epoch = history.restored = epoch
@@ -344,6 +347,7 @@ class Fit:
             self.keep()
         elif better:
             history.best_epoch = len(history)
+        self.compared = len(history)
         self.warn_of_nan(self.watch.monitor, self.record.last(self.watch.monitor))
         self.bar.end_epoch(self.record)
         # Every callback is called, also after one that stops.

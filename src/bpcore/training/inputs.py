@@ -191,13 +191,18 @@ def checked_derivative(learner: Learner, tape: Tape, d_output: ArrayLike) -> Rea
 def require_tape(learner: Learner, tape: Tape) -> int:
     """The number of rows of a tape; raises if it is not of a network like this one."""
     checks.instance("tape", tape, Tape)
-    dtype, sizes = np.asarray(tape.output).dtype, learner.design.sizes
-    if dtype != learner.dtype:
-        raise ValueError(f"tape must be of dtype {learner.dtype.name}; got {dtype}")
+    sizes, memory = learner.design.sizes, tape.memory
+    for dtype in (np.asarray(a).dtype for a in tape.activations):
+        if dtype != learner.dtype:
+            raise ValueError(f"tape must be of dtype {learner.dtype.name}; got {dtype}")
     shapes = [np.shape(a) for a in tape.activations]
     n = shapes[0][0] if shapes and shapes[0] else 1
     size, _ = learner.engine.tape_size(n)
-    fits = tape.memory.nbytes == size and tape.memory.dtype == np.uint8
+    fits = all(
+        type(array) is np.ndarray and array.flags.c_contiguous
+        for array in (*tape.activations, memory)
+    )
+    fits = fits and memory.nbytes == size and memory.dtype == np.uint8
     if shapes != [(n, width) for width in sizes] or not fits:
         raise ValueError(
             f"tape must be of a network like this one, with activations of shapes "

@@ -69,8 +69,11 @@ def take_moments(learner: Learner, data: Batch) -> None:
         moments, n = np.empty_like(learner.state.moments), len(data)
         loss_and_gradient(learner, data, moments)
         exact = learner.design.layout.moments(moments)
-        for running, of_rows in zip(learner.moments, exact, strict=True):
-            if running is not None:
+        factors = learner.state.factors
+        for running, of_rows, factor in zip(
+            learner.moments, exact, factors, strict=True
+        ):
+            if running is not None and factor:
                 mean, variance = of_rows
                 running[...] = mean, variance * n / (n - 1)
 
@@ -104,7 +107,9 @@ def fit(
     settings = learner.state.optimizer
     assert isinstance(settings, LBFGS)
     decay = penalty(learner)
-    free = ~learner.design.layout.per_parameter(learner.state.frozen)
+    free = ~learner.design.layout.per_parameter(
+        [factor == 0 for factor in learner.state.factors]
+    )
     parameters = learner.state.parameters
     losses: dict[bytes, float] = {}  # by the points of this iteration
 

@@ -74,7 +74,6 @@ class Learner:
         self.history: History | None = None
         self.stored_gradients: Gradients | None = None
         self.stored_at = 0
-        self._accumulate = 1
 
     def __repr__(self) -> str:
         return f"<Learner of {list(self.design.sizes)}, {self.dtype.name}>"
@@ -147,13 +146,12 @@ class Learner:
 
     def accumulate_over(self, mini_batches: int) -> None:
         """Set the mini-batches of one step; accumulated gradients are dropped."""
-        self._accumulate = min(mini_batches, sys.maxsize)
-        self.engine.accumulate = self._accumulate
+        self.engine.accumulate = min(mini_batches, sys.maxsize)
 
     @property
     def accumulate(self) -> int:
         """Mini-batches that make one step."""
-        return self._accumulate
+        return self.engine.accumulate
 
     @contextmanager
     def single_thread(self) -> Iterator[None]:
@@ -169,7 +167,10 @@ class Learner:
 
     def set_lr(self) -> None:
         """Set the engine's learning rate to that of the next step."""
-        self.engine.lr = self.state.lr
+        state = self.state
+        lr = state.lr  # calls the schedule, which may replace the state
+        if self.state is state:
+            self.engine.lr = lr
 
     @property
     def lr(self) -> float:
@@ -296,10 +297,15 @@ class Learner:
         """Store the gradients of an expression's ``backward()`` for `apply`."""
         self.stored_at, self.stored_gradients = self.state.seen, gradients
 
+    def skip(self) -> None:
+        """Count a mini-batch whose weights are all 0: it makes no step."""
+        with self.engine:
+            self.state.counters[1] += 1
+
     def apply(self, gradients: Gradients) -> None:
         """One optimizer step from gradients that have been checked."""
         if not gradients.weighs:
-            self.state.counters[1] += 1
+            self.skip()
             return
         flat = gradients.flat
         if self.state.optimizer.clip_norm:
