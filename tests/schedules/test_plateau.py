@@ -120,7 +120,7 @@ def classifier(Network=bp.Network, lr=0.01):
 def test_an_area_of_one_class_is_warned_of_once(Network):
     lr = schedules.ReduceOnPlateau(0.01, patience=0, monitor="auc")
     net = classifier(Network, lr)
-    with pytest.warns(UserWarning, match="^auc, which .* NaN after epoch 1;") as told:
+    with pytest.warns(UserWarning, match="^auc, which .* NaN after epoch 1;") as caught:
         history = net.fit(
             X,
             LABELS,
@@ -131,7 +131,7 @@ def test_an_area_of_one_class_is_warned_of_once(Network):
             patience=1,
             **QUIET,
         )
-    assert len(told) == 1 and told[0].filename == __file__
+    assert len(caught) == 1 and caught[0].filename == __file__
     assert np.isnan(history["auc"]).all()
     # It ends neither in patience nor in a smaller rate.
     assert (len(history), history.stopped, history.best_epoch) == (5, "epochs", 0)
@@ -141,7 +141,7 @@ def test_an_area_of_one_class_is_warned_of_once(Network):
 def test_every_quantity_is_warned_of_once():
     lr = schedules.ReduceOnPlateau(0.01, monitor="auc")
     score = Values(1.0, math.nan, math.nan)
-    with pytest.warns(UserWarning) as told:
+    with pytest.warns(UserWarning) as caught:
         classifier(lr=lr).fit(
             X,
             LABELS,
@@ -152,7 +152,7 @@ def test_every_quantity_is_warned_of_once():
             mode="max",
             **QUIET,
         )
-    texts = [str(warning.message).split(";")[0] for warning in told]
+    texts = [str(warning.message).split(";")[0] for warning in caught]
     assert texts == [
         "auc, which is monitored, is NaN after epoch 1",
         "score, which is monitored, is NaN after epoch 2",
@@ -203,9 +203,9 @@ def test_nan_does_not_count_for_patience(given, epochs, best):
 def test_nan_is_never_the_best_epoch(given, best):
     net, twin = make(lr=0.01), make(lr=0.01)
     how = {"metrics": Values(*given), "monitor": "score", "mode": "max"}
-    with pytest.warns(UserWarning, match="NaN") as told:
+    with pytest.warns(UserWarning, match="NaN") as caught:
         history = net.fit(X, Y, epochs=3, restore_best=True, **how, **QUIET)
-    assert history.best_epoch == best and len(told) == 1
+    assert history.best_epoch == best and len(caught) == 1
     # Where all are NaN there is none to go back to.
     epochs = 3 if np.isnan(given).all() else best
     if epochs:

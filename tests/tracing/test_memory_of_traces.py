@@ -65,12 +65,12 @@ def test_the_memory_in_the_warning_is_that_used(monkeypatch, settings, n, fresh,
     y = y.astype("float32")
     if not fresh:
         net.train_step(X, y)  # it has its workspace
-    told = []
-    monkeypatch.setattr(record, "warn_of_memory", lambda _, size: told.append(size))
+    warned = []
+    monkeypatch.setattr(record, "warn_of_memory", lambda _, size: warned.append(size))
     most, t = traced_memory(lambda: bp.trace(net, X, y, apply=apply))
     assert t.n_layers == 3
     assert most > 2 * 10**6
-    assert told[0] == pytest.approx(most, rel=0.15)
+    assert warned[0] == pytest.approx(most, rel=0.15)
 
 
 # --- derivatives of wide softmax layers -----------------------------------------------

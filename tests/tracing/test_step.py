@@ -90,7 +90,7 @@ def test_it_is_the_step_where_layers_differ(Network, clip_norm, options):
     t = assert_is_the_step(net, X, y)
     assert t.frozen == net.frozen
     assert np.array_equal(t.before.weights[1], t.after.weights[1])
-    assert t.dW[1].any()  # it is still told
+    assert t.dW[1].any()  # it is still computed
 
 
 @each_library
