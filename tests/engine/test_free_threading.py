@@ -121,6 +121,30 @@ def test_a_network_that_has_no_workspace_yet():
         assert found and all(np.array_equal(a, expected) for a in found)
 
 
+def test_reading_settings_while_they_are_assigned():
+    """Readers take no lock: each reads the settings before or after an assignment."""
+    net = make()
+    optimizers = [bp.SGD(0.01 * (i + 1), momentum=0.9) for i in range(4)]
+    net.optimizer = optimizers[0]
+
+    def use(i):
+        if i == 0:
+            for k in range(CALLS):
+                net.optimizer = optimizers[k % 4]
+                net.frozen = [k % 2 == 0, False]
+            return True
+        rates = {optimizer.lr for optimizer in optimizers}
+        return all(
+            net.lr in rates
+            and net.optimizer in optimizers
+            and net.frozen in ((True, False), (False, False))
+            and net.parameters.size == net.learner.state.parameters.size
+            for _ in range(CALLS)
+        )
+
+    assert all(in_threads(use))
+
+
 def test_a_network_for_each_thread():
     def train(seed):
         net = make(rng=seed, dropout=0.2)

@@ -40,7 +40,7 @@ class Checkpoint:
     def take(self, state: State) -> None:
         """Copy a state, in place of the copy before."""
         self._state, self._bits = dataclasses.replace(state), state.bits.state
-        self._arrays: list[Any] = [state.counters, *state.numbers().values()]
+        self._arrays: list[Any] = state.changed_in_place()
         self._snapshot.take(self._arrays)
 
     def restored(self, *, bits: bool = True) -> State:

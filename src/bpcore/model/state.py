@@ -190,6 +190,17 @@ class State:
             if array is not None and array.size
         }
 
+    def changed_in_place(self) -> list[NDArray[Any]]:
+        """The arrays that the engine changes in place.
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> len(bp.Network([2, 1]).learner.state.changed_in_place())
+        2
+        """
+        return [self.counters, *self.numbers().values()]
+
     @own_errstate
     def copy(self, dtype: np.dtype[Any]) -> State:
         """A copy with arrays of its own, in a dtype.
