@@ -128,6 +128,8 @@ def results_of_steps(net):
 
 @pytest.mark.parametrize("switch", SWITCHES, ids=lambda switch: switch.__name__)
 def test_an_interrupt_at_any_line_leaves_a_whole_network(switch):
+    if switch is use_lbfgs:
+        pytest.importorskip("scipy")
     start, new = make(), make()
     switch(new)
     whole = {everything(start), everything(new)}

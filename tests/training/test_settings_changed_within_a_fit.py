@@ -49,6 +49,7 @@ WAYS = {
 @pytest.mark.parametrize("Network", [bp.Network, bp.reference.Network])
 def test_lbfgs_assigned_within_a_fit_ends_it(Network, way, optimizer):
     """It makes no steps from mini-batches: an error, and no step with stale arrays."""
+    pytest.importorskip("scipy")
     net = Network([3, 50, 1], optimizer=OPTIMIZERS[optimizer](), rng=0)
     with pytest.raises(ValueError, match=r"^LBFGS trains by fit only"):
         WAYS[way](net)
@@ -60,6 +61,7 @@ def test_lbfgs_assigned_within_a_fit_ends_it(Network, way, optimizer):
 
 
 def test_lbfgs_freezes_layers():
+    pytest.importorskip("scipy")
     net = bp.Network([3, 4, 1], norm="batch", optimizer=bp.LBFGS(), rng=0)
     net.frozen = [True, False]
     before = net.weights[0].copy(), net.running_moments[0].copy()
@@ -69,6 +71,7 @@ def test_lbfgs_freezes_layers():
 
 
 def test_lbfgs_leaves_layers_of_factor_0():
+    pytest.importorskip("scipy")
     net = bp.Network([3, 4, 1], optimizer=bp.LBFGS(), rng=0)
     net.lr_factors = [1.0, 0.0]
     before = net.weights[1].copy()
