@@ -72,13 +72,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from bpcore import _kernels as kernels
-from bpcore import metrics, reference, schedules
+from bpcore import metrics, schedules
 from bpcore.activations import ACTIVATIONS
 from bpcore.config import VERSION, config, show_config
 from bpcore.errors import DivergenceError
-from bpcore.gradient_check import GradientCheck, check_gradients
 from bpcore.losses import LOSSES, CrossEntropy, CustomLoss, Huber, Quantile
-from bpcore.many import Fitted, fit_many
 from bpcore.model.gradients import Gradients, Tape
 from bpcore.network import Network
 from bpcore.numerical import numerical_gradient
@@ -101,14 +99,26 @@ from bpcore.optimizers import (
 from bpcore.training.history import History
 
 if TYPE_CHECKING:
-    from bpcore import graph
+    from bpcore import graph, reference
+    from bpcore.gradient_check import GradientCheck, check_gradients
+    from bpcore.many import Fitted, fit_many
     from bpcore.tracing import GradientFlow, Trace, trace
 
 __version__ = VERSION
 
 #: Attributes imported at their first use, since most programs do not use them, and
 #: their modules.
-_LAZY = dict.fromkeys(("GradientFlow", "Trace", "trace"), "tracing") | {"graph": ""}
+_LAZY = {
+    "Fitted": "many",
+    "GradientCheck": "gradient_check",
+    "GradientFlow": "tracing",
+    "Trace": "tracing",
+    "check_gradients": "gradient_check",
+    "fit_many": "many",
+    "graph": "graph",
+    "reference": "reference",
+    "trace": "tracing",
+}
 
 __all__ = [
     "ACTIVATIONS",
@@ -157,7 +167,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module 'bpcore' has no attribute {name!r}")
-    module = importlib.import_module(f"bpcore.{_LAZY[name] or name}")
+    module = importlib.import_module(f"bpcore.{_LAZY[name]}")
     globals()[name] = getattr(module, name, module)
     return globals()[name]
 

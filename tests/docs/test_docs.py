@@ -114,9 +114,12 @@ def test_rarely_used_modules_are_imported_later():
     code = (
         "import sys, bpcore; names = sys.modules; "
         "assert not [n for n in names if n.startswith(('bpcore.graph', "
-        "'bpcore.tracing', 'matplotlib', 'scipy', 'pandas', 'sklearn'))]; "
-        "assert {'trace', 'graph'} <= set(dir(bpcore)); "
+        "'bpcore.tracing', 'bpcore.reference', 'bpcore.many', 'matplotlib', 'scipy', "
+        "'pandas', 'sklearn'))]; "
+        "assert {'trace', 'graph', 'reference', 'fit_many'} <= set(dir(bpcore)); "
         "bpcore.trace, bpcore.graph.exp, bpcore.GradientFlow; "
+        "bpcore.reference.Network; "
+        "bpcore.fit_many, bpcore.Fitted, bpcore.check_gradients, bpcore.GradientCheck; "
         "assert 'bpcore.tracing.record' in names"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
