@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 import textwrap
+from functools import partial
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from bpcore import reference, schedules
 from bpcore.errstate import callers_errstate, own_errstate
 from bpcore.optimizers import LBFGS
 from helpers import each_library, reporting
+from helpers.interrupts import Interrupts
 
 ONES = np.ones((4, 2))
 
@@ -197,23 +199,6 @@ def test_a_program_that_has_set_all_to_raise():
     assert found.stdout == "done\n", found.stderr
 
 
-class InterruptAtLine:
-    """A trace function that raises at line `number` of bpcore's and NumPy's code."""
-
-    def __init__(self, number):
-        self.left = number
-
-    def __call__(self, frame, event, argument):
-        module = frame.f_globals.get("__name__", "")
-        if not module.startswith(("bpcore", "numpy")):
-            return None
-        if event == "line":
-            self.left -= 1
-            if self.left == 0:
-                raise KeyboardInterrupt
-        return self
-
-
 REFERENCE = bp.reference.Network([2, 1], rng=0)
 CALLS = {
     "predict": lambda net: net.predict([[1.0, 2.0]]),
@@ -228,18 +213,11 @@ CALLS = {
 def test_an_interrupt_at_any_line_leaves_the_callers_settings(name):
     net = bp.Network([2, 3, 1], optimizer=bp.Adam(), rng=0)
     for number in itertools.count(1):
-        before, done = sys.gettrace(), False
+        interrupts = Interrupts(number, within=("bpcore", "numpy"))
         with np.errstate(over="call", divide="raise"):
             settings = np.geterr()
-            sys.settrace(InterruptAtLine(number))
-            try:
-                CALLS[name](net)
-                done = True
-            except KeyboardInterrupt:
-                pass
-            finally:
-                sys.settrace(before)
+            goes_on = interrupts.call(partial(CALLS[name], net))
             assert np.geterr() == settings, number
-        if done:
+        if not goes_on:
             break
     assert number > 5

@@ -1,7 +1,6 @@
 """Interrupts (Ctrl-C) at any line of a fit: network and history go together."""
 
 import pickle
-import sys
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ from bpcore.interrupts import ATTEMPTS, complete
 from bpcore.model.snapshot import Snapshot
 from bpcore.training.learner import Learner
 from helpers import Values, everything
+from helpers.interrupts import Interrupts
 
 QUIET = {"progress": False}
 rng = np.random.default_rng(0)
@@ -19,45 +19,6 @@ Y = X[:, :2] * 2
 #: Modules a line of which may be interrupted.
 WITHIN = ("bpcore.training.", "bpcore.model.", "bpcore.network", "bpcore.interrupts")
 EPOCHS = 4
-
-
-class Interrupts:
-    """Raise at the lines of these numbers, counted from the beginning of a call."""
-
-    def __init__(self, *lines):
-        self.lines, self.count = set(lines), 0
-
-    def trace(self, frame, event, argument):
-        module = frame.f_globals.get("__name__", "")
-        if not module.startswith(WITHIN):
-            return None
-        if event == "line":
-            self.count += 1
-            if self.count in self.lines:
-                raise KeyboardInterrupt
-        return self.trace
-
-    def go_on(self, frame, event, argument):
-        """Set the tracer again: Python removes it when it raises."""
-        if sys.gettrace() is None:
-            sys.settrace(self.trace)
-            while frame is not None:
-                frame.f_trace = self.trace
-                frame = frame.f_back
-
-    def call(self, function):
-        """Whether it was interrupted."""
-        before = sys.gettrace(), sys.getprofile()
-        sys.settrace(self.trace)
-        sys.setprofile(self.go_on)
-        try:
-            function()
-        except KeyboardInterrupt:
-            return True
-        finally:
-            sys.setprofile(before[1])
-            sys.settrace(before[0])
-        return False
 
 
 def make(**settings):
@@ -86,7 +47,7 @@ def fitted(name, *lines):
         pytest.importorskip("scipy")
     net = make(**settings)
     values = pickle.loads(pickle.dumps(values))
-    interrupts = Interrupts(*lines)
+    interrupts = Interrupts(*lines, within=WITHIN)
     was = interrupts.call(
         lambda: net.fit(X, Y, epochs=EPOCHS, batch_size=None if name == "lbfgs" else 7,
                         **values, **how, **QUIET)
@@ -148,7 +109,7 @@ def test_lbfgs_without_restore_best_ends_at_the_last_epoch():
 
     def interrupted(*lines):
         net = make(optimizer=bp.LBFGS(), dtype="float64", norm="batch")
-        interrupts = Interrupts(*lines)
+        interrupts = Interrupts(*lines, within=WITHIN)
         interrupts.call(lambda: net.fit(X, Y, epochs=EPOCHS, **QUIET))
         return net, interrupts.count
 
@@ -173,11 +134,11 @@ def test_lbfgs_without_restore_best_ends_at_the_last_epoch():
 def test_a_history_has_whole_rows(batch_size):
     """Also where the engine runs many epochs at a time."""
     net = make()
-    interrupts = Interrupts()
+    interrupts = Interrupts(within=WITHIN)
     interrupts.call(lambda: net.fit(X, Y, epochs=9, batch_size=batch_size, **QUIET))
     for line in range(1, interrupts.count + 1):
         net, twin = make(), make()
-        Interrupts(line).call(
+        Interrupts(line, within=WITHIN).call(
             lambda net=net: net.fit(X, Y, epochs=9, batch_size=batch_size, **QUIET)
         )
         history = net.history

@@ -2,7 +2,7 @@
 
 import copy
 import itertools
-import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,6 +10,7 @@ import pytest
 import bpcore as bp
 from bpcore import schedules
 from helpers import everything
+from helpers.interrupts import Interrupts
 
 X = np.random.default_rng(0).normal(size=(12, 3))
 Y = X[:, :2] * 2
@@ -85,35 +86,6 @@ SWITCHES = [
 ]
 
 
-class InterruptAtLine:
-    """A trace function that raises at line `number` of bpcore's code."""
-
-    def __init__(self, number):
-        self.left = number
-
-    def __call__(self, frame, event, argument):
-        if not frame.f_globals.get("__name__", "").startswith("bpcore"):
-            return None
-        if event == "line":
-            self.left -= 1
-            if self.left == 0:
-                raise KeyboardInterrupt
-        return self
-
-
-def interrupted(action, net, number):
-    """Whether an action was interrupted at that line, or ended before it."""
-    before = sys.gettrace()
-    sys.settrace(InterruptAtLine(number))
-    try:
-        action(net)
-    except KeyboardInterrupt:
-        return True
-    finally:
-        sys.settrace(before)
-    return False
-
-
 def results_of_steps(net):
     """Numbers that depend on every array that a step reads."""
     y = Y if net.sizes[-1] == 2 else np.arange(12) % 4
@@ -140,7 +112,7 @@ def test_an_interrupt_at_any_line_leaves_a_whole_network(switch):
     found, errors = set(), np.geterr()
     for number in itertools.count(1):
         net = copy.deepcopy(start)
-        goes_on = interrupted(switch, net, number)
+        goes_on = Interrupts(number, within="bpcore").call(partial(switch, net))
         state = everything(net)
         assert state in whole, f"half a switch after an interrupt at line {number}"
         assert np.geterr() == errors

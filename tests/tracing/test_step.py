@@ -10,8 +10,8 @@ import pytest
 import bpcore as bp
 from bpcore import schedules
 from helpers import LIBRARIES, each_library, everything, fourth_powers, short
+from helpers.optimizers import OPTIMIZERS
 from helpers.trace import (
-    OPTIMIZERS,
     TRAINABLE,
     as_bytes,
     assert_is_the_step,

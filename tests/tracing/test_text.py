@@ -8,8 +8,8 @@ import pytest
 
 import bpcore as bp
 from helpers import each_library, fourth_powers
+from helpers.optimizers import OPTIMIZERS
 from helpers.trace import (
-    OPTIMIZERS,
     PAIRS,
     SETTINGS,
     problem,
