@@ -38,6 +38,9 @@ cdef extern from "csrc/types.h" nogil:
         int64_t step
         double power1, power2, momentums
 
+    ctypedef struct blocks_t "bpcore_blocks":
+        Py_ssize_t l1, l2, kc, mc, nc
+
     ctypedef struct targets_t "bpcore_targets":
         const void *y
         const int64_t *labels
@@ -68,6 +71,7 @@ cdef extern from "csrc/table.h" nogil:
     ctypedef struct kernel_table "bpcore_table":
         Py_ssize_t itemsize
         Py_ssize_t tile_columns
+        blocks_t *blocks
         Py_ssize_t (*room)(
             Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
         ) noexcept nogil

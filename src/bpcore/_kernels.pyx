@@ -30,12 +30,7 @@ cdef extern from "csrc/builds.h" nogil:
 
     const kernels_t *const *every_build "bpcore_builds"
 
-    const Py_ssize_t KC "BPCORE_KC"
-    const Py_ssize_t KC_IN_PLACE "BPCORE_KC_IN_PLACE"
-    const Py_ssize_t KC_DESCEND "BPCORE_KC_DESCEND"
     const Py_ssize_t CHAIN "BPCORE_CHAIN"
-    const Py_ssize_t PACK_FROM "BPCORE_PACK_FROM"
-    const Py_ssize_t FETCH_FROM "BPCORE_FETCH_FROM"
 
     const char *ACTIVATION_NAMES "BPCORE_ACTIVATIONS"
     const char *LOSS_NAMES "BPCORE_LOSSES"
@@ -91,9 +86,6 @@ cdef dict described(const kernels_t *kernels):
             "float32": kernels.f32.tile_columns, "float64": kernels.f64.tile_columns,
         },
         "chain": CHAIN,
-        "k_block": {"copied": KC, "in_place": KC_IN_PLACE, "descend": KC_DESCEND},
-        "pack_from": PACK_FROM,
-        "fetch_from": FETCH_FROM,
     }
 
 
@@ -107,6 +99,43 @@ while every_build[len(builds)] != NULL:
 
 #: Builds of the kernels by instruction set, and their settings; read-only.
 BUILDS = types.MappingProxyType(builds)
+
+cdef bint blocks_are_set = False
+
+
+def set_blocks(dict blocks):
+    """Set the block sizes of every build, once: ``engine/dispatch.py`` does at import.
+
+    Parameters
+    ----------
+    blocks : {instruction set: {dtype: (l1, l2, kc, mc, nc)}}
+        See ``csrc/types.h``; from ``engine/blocking.py``.
+
+    Raises
+    ------
+    RuntimeError
+        If they are set already: the scratch memory of networks depends on them.
+
+    Examples
+    --------
+    >>> import bpcore as bp
+    >>> bp.kernels.set_blocks({})
+    Traceback (most recent call last):
+        ...
+    RuntimeError: the block sizes are set already
+    """
+    global blocks_are_set
+    cdef Py_ssize_t i
+    cdef const kernels_t *kernels
+    if blocks_are_set:
+        raise RuntimeError("the block sizes are set already")
+    blocks_are_set = True
+    for i in range(len(builds)):
+        kernels = every_build[i]
+        by_dtype = blocks[kernels.isa.decode()]
+        for dtype in ("float32", "float64"):
+            to = (kernels.f32 if dtype == "float32" else kernels.f64).blocks
+            to.l1, to.l2, to.kc, to.mc, to.nc = by_dtype[dtype]
 
 
 def use(str isa):

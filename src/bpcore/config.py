@@ -23,8 +23,10 @@ def config() -> dict[str, Any]:
         "bpcore", "numpy", "python", "machine": versions and processor family; "isa":
         the instruction set in use; "available": instruction sets that are built and
         that the processor has, the best first; "compiler", "flags", "tile_rows",
-        "tile_columns", "chain", "k_block", "pack_from", "fetch_from": compiler and
-        constants (``csrc/types.h``) of the kernels in use.
+        "tile_columns", "chain": compiler and constants (``csrc/types.h``) of the
+        kernels in use; "caches": bytes and ways of a core's first- and second-level
+        data caches; "blocks": block sizes of matrix products for them, by dtype
+        (``engine/blocking.py``).
 
     Examples
     --------
@@ -40,6 +42,11 @@ def config() -> dict[str, Any]:
         "isa": kernels.in_use(),
         "available": list(dispatch.available),
         **kernels.BUILDS[kernels.in_use()],
+        "caches": dispatch.caches._asdict(),
+        "blocks": {
+            dtype: blocks._asdict()
+            for dtype, blocks in dispatch.blocks[kernels.in_use()].items()
+        },
     }
 
 
@@ -53,5 +60,15 @@ def show_config() -> None:
     bpcore        ...
     """
     for name, value in config().items():
-        shown = ", ".join(value) if isinstance(value, list) else value
-        print(f"{name:<13} {shown}")
+        print(f"{name:<13} {_shown(value)}")
+
+
+def _shown(value: Any) -> str:
+    """A value in words: lists and dicts without brackets."""
+    if isinstance(value, list):
+        return ", ".join(value)
+    if isinstance(value, dict):
+        inner = (_shown(part) for part in value.values())
+        nested = any(isinstance(part, dict) for part in value.values())
+        return ("; " if nested else ", ").join(map("{} {}".format, value, inner))
+    return str(value)

@@ -294,17 +294,17 @@ def edges(dtype):
     """The sizes at which a loop or a tile ends, one less, and one more.
 
     Of the tile's rows and columns and of the columns taken for a single row; one more
-    than a chain and than a block of k; and a prime, at which both are cut twice, and at
-    which the sums of `update` must wait outside their tile.
+    than a chain and than the longest block of k; and a prime, at which both are cut
+    twice.
     """
     build = bp.config()
     rows, columns = build["tile_rows"], build["tile_columns"][dtype]
     ends = [size + d for size in (rows, columns, 4 * columns) for d in (-1, 0, 1)]
-    prime = 1031
-    block = build["k_block"]["in_place"]
-    assert block > build["chain"] == build["k_block"]["copied"]
-    assert prime > max(2 * block, build["k_block"]["descend"])
-    return sorted({1, *ends, build["chain"] + 1, block + 1, prime})
+    prime = 1163
+    block = build["blocks"][dtype]["kc"]
+    longest = block + block // 4
+    assert prime > block + longest
+    return sorted({1, *ends, build["chain"] + 1, longest + 1, prime})
 
 
 def triples(sizes):

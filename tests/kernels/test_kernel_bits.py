@@ -84,8 +84,8 @@ def test_bits_do_not_depend_on_packing(kernels, dtype):
 
     A single row takes the same columns unpacked, `gradient` has sums wait in dW.
     """
-    (rows, columns), k = PACKED, 1031
-    assert k > max(bp.config()["k_block"].values())
+    (rows, columns), k = PACKED, 1163
+    assert k > 2 * bp.config()["blocks"][dtype]["kc"]
     arrays = draw("forward", {}, (rows, k, columns), dtype)
     batch = run(kernels, "forward", arrays, {})["out"]
     for i in (0, rows // 2, rows - 1):

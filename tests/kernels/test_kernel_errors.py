@@ -255,4 +255,4 @@ def test_there_is_room_for_every_product(kernels, dtype):
             assert most <= room and before <= room, (n, n_in, n_out)
             before = room
     # There may be thousands of small networks.
-    assert kernels.scratch_bytes(dtype, 256, 64, 64)[0] < 40_000
+    assert kernels.scratch_bytes(dtype, 256, 64, 64)[0] < 300_000

@@ -10,8 +10,9 @@
 #include "losses.h"
 #include "normalise.h"
 #include "noise.h"
-#include "pack.h"
 #include "tile.h"
+#include "plan.h"
+#include "pack.h"
 #include "nest.h"
 #include "one_row.h"
 #include "layer.h"
@@ -22,6 +23,7 @@
 #undef REAL_BITS
 #undef T
 #undef X86
+#undef X86_FMA
 #undef ARM
 #undef MASK512
 #undef TAIL_MASKS

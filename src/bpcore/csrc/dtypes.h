@@ -20,7 +20,11 @@
  * TILE_ROWS x 2 vectors for sums, two for B and one for A:
  *     x86_64_v4, arm64   16 + 2 + 1 of 32 registers
  *     x86_64_v3, _v2     12 + 2 + 1 of 16 registers
- * (12 and 14 rows were no faster on x86_64_v4, see docs/decisions.md). */
+ * (12 and 14 rows were no faster on x86_64_v4, see docs/decisions.md).
+ *
+ * TILE_TERMS: terms per iteration of a tile whose operands are copied.
+ * TILE_PREFETCHES: whether a tile prefetches C and what its epilogue reads.  Both were
+ * measured on x86_64_v3 only; on x86_64_v4 prefetching was slower (docs/decisions.md). */
 #if defined(BPCORE_ISA_X86_64_V4)
 #include <immintrin.h>
 #define BPCORE_ISA x86_64_v4
@@ -31,6 +35,8 @@
 #define BPCORE_ISA x86_64_v3
 #define BPCORE_VECTOR_BYTES 32
 #define BPCORE_TILE_ROWS 6
+#define BPCORE_TILE_TERMS 4
+#define BPCORE_TILE_PREFETCHES 1
 #elif defined(BPCORE_ISA_X86_64_V2)
 #include <emmintrin.h>
 #define BPCORE_ISA x86_64_v2
@@ -46,6 +52,10 @@
 #define BPCORE_TILE_ROWS 4
 #else
 #error "the build must define one BPCORE_ISA_..."
+#endif
+#if !defined(BPCORE_TILE_TERMS)
+#define BPCORE_TILE_TERMS 1
+#define BPCORE_TILE_PREFETCHES 0
 #endif
 
 /* X(1) X(2) ... X(BPCORE_TILE_ROWS) */
@@ -70,11 +80,17 @@
 #if defined(__GNUC__)
 #define BPCORE_INLINE static inline __attribute__((always_inline))
 #define BPCORE_NOINLINE __attribute__((noinline))
+/* Into the second-level cache, or the first. */
 #define BPCORE_PREFETCH(at) __builtin_prefetch(at, 0, 2)
+#define BPCORE_PREFETCH_NEAR(at) __builtin_prefetch(at, 0, 3)
+/* A pointer that the compiler does not replace by another and an offset. */
+#define BPCORE_OPAQUE(pointer) __asm__("" : "+r"(pointer))
 #else
 #define BPCORE_INLINE static inline
 #define BPCORE_NOINLINE
 #define BPCORE_PREFETCH(at) ((void)(at))
+#define BPCORE_PREFETCH_NEAR(at) ((void)(at))
+#define BPCORE_OPAQUE(pointer) ((void)(pointer))
 #endif
 
 /* Shared by both dtypes, in float64 (prepare.h). */
@@ -86,6 +102,7 @@ static void bpcore_prepare(bpcore_optimizer *o, double lr, int64_t t);
 #define REAL_BITS 32
 #define T(name) name##_f32
 #define X86(name) name##s
+#define X86_FMA "vfmadd231ps"
 #define ARM(name) name##32
 #define MASK512 __mmask16
 #define TAIL_MASKS {-1, -1, -1, -1, -1, -1, -1, -1}
@@ -100,6 +117,7 @@ static void bpcore_prepare(bpcore_optimizer *o, double lr, int64_t t);
 #define REAL_BITS 64
 #define T(name) name##_f64
 #define X86(name) name##d
+#define X86_FMA "vfmadd231pd"
 #define ARM(name) name##64
 #define MASK512 __mmask8
 #define TAIL_MASKS {-1, -1, -1, -1}

@@ -333,6 +333,7 @@ static void T(add_noise)(const bpcore_worker *worker, void *out, const void *x,
 static const bpcore_table T(table) = {
     .itemsize = sizeof(REAL),
     .tile_columns = T(NR),
+    .blocks = &T(blocks),
     .room = T(room),
     .taken = T(taken),
     .prepare = bpcore_prepare,

@@ -13,6 +13,7 @@
 typedef struct {
     ptrdiff_t itemsize;
     ptrdiff_t tile_columns;
+    bpcore_blocks *blocks; /* changed at import only */
     ptrdiff_t (*room)(ptrdiff_t n, ptrdiff_t n_in, ptrdiff_t n_out);
     ptrdiff_t (*taken)(ptrdiff_t n, ptrdiff_t n_in, ptrdiff_t n_out);
     void (*prepare)(bpcore_optimizer *optimizer, double lr, int64_t step);

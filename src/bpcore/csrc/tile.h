@@ -5,6 +5,10 @@
  * Then `finish` is applied once.  So no bit depends on the tile an element is in.
  * C is only written, except where a sum is continued or a weight is updated. */
 
+/* Layouts of A and B that a tile is compiled for: any strides; B copied, rows of A in
+ * place; both copied. */
+enum { T(IN_PLACE), T(COPIED_B), T(COPIED) };
+
 /* Elements C[i:, j:] and terms k0 .. k1 of a product.  A points to row i and B to
  * column j, both at term k0, in place or in a copy.  `partial` points to the partial
  * sums of these elements, with row stride w_row. */
@@ -13,42 +17,124 @@ typedef struct {
     const REAL *A;
     ptrdiff_t a_row, a_col;
     const REAL *B;
-    ptrdiff_t b_row;
+    ptrdiff_t b_row, panel; /* strides from a term, and from NR columns, to the next */
     REAL *partial;
     ptrdiff_t w_row;
     ptrdiff_t cols; /* columns of this tile */
+    int layout, prefetches;
     T(rates) rates;
 } T(block);
 
-/* One chain of terms of `rows` rows of the block by nv vectors, whole or (only if nv is
- * 1) a tail. */
+/* Prefetches `rows` rows of up to a cache line each, unaligned. */
+BPCORE_INLINE void T(prefetch_rows)(const REAL *at, ptrdiff_t row, const int rows,
+                                    const int nv) {
+    BPCORE_UNROLL for (int r = 0; r < rows; r++) {
+        BPCORE_PREFETCH_NEAR(at + r * row);
+        BPCORE_PREFETCH_NEAR(at + r * row + nv * T(LANES) - 1);
+    }
+}
+
+/* Prefetches what the tile needs after its sums: their partial sums, C, and the
+ * activations or the optimizer's state. */
+BPCORE_INLINE void T(prefetch_tile)(const bpcore_product *p, const T(block) *block,
+                                    const int rows, const int nv) {
+    const ptrdiff_t corner = block->i * p->c_row + block->j;
+    const REAL *C = p->C, *other = p->finish == BPCORE_DESCEND ? p->state : p->a;
+    if (p->finish != BPCORE_DESCEND || block->k1 == p->k)
+        T(prefetch_rows)(C + corner, p->c_row, rows, nv);
+    if (p->finish == BPCORE_DESCEND && (block->k0 > 0 || block->k1 < p->k))
+        T(prefetch_rows)(block->partial, block->w_row, rows, nv);
+    if (other && other != C && block->k1 == p->k)
+        T(prefetch_rows)(other + corner, p->c_row, rows, nv);
+}
+
+/* The epilogue of a tile whose sums are in a buffer g. */
+BPCORE_NOINLINE static void T(finish_rows)(const bpcore_product *p,
+                                           const T(block) *block, const REAL *g,
+                                           ptrdiff_t g_row, ptrdiff_t rows,
+                                           ptrdiff_t cols) {
+    const ptrdiff_t corner = block->i * p->c_row + block->j;
+    REAL *C = (REAL *)p->C + corner;
+    if (p->finish == BPCORE_DESCEND) {
+        T(descend_rows)(p->optimizer->rule, &block->rates, C, (REAL *)p->state + corner,
+                        p->c_row, g, g_row, rows, cols);
+        return;
+    }
+    const REAL *a = p->finish > BPCORE_STORE_RELU ? (const REAL *)p->a + corner : C;
+    for (; rows > 0; rows--, C += p->c_row, a += p->c_row, g += g_row)
+        switch (p->finish) {
+#define CASE(finish, term) \
+    case finish: T(combine)(T(term), C, g, a, 0, cols); break;
+            CASE(BPCORE_TIMES_RELU_DERIVATIVE, x_times_relu_derivative)
+            CASE(BPCORE_TIMES_SIGMOID_DERIVATIVE, x_times_sigmoid_derivative)
+            CASE(BPCORE_TIMES_TANH_DERIVATIVE, x_times_tanh_derivative)
+#undef CASE
+        case BPCORE_STORE_RELU: T(map)(T(relu), C, g, cols); break;
+        default: memcpy(C, g, (size_t)cols * sizeof(REAL));
+        }
+}
+
+/* One chain of terms of `rows` rows of the block by nv vectors, the last of them whole
+ * or a tail. */
 BPCORE_INLINE void T(tile)(const bpcore_product *p, const T(block) *block,
                            const int rows, const int nv, const int whole,
-                           T(tail) tail) {
-    const ptrdiff_t a_row = block->a_row, a_col = block->a_col, b_row = block->b_row;
+                           T(tail) tail, const int layout) {
+    const ptrdiff_t a_row = layout == T(COPIED) ? 1 : block->a_row;
+    const ptrdiff_t a_col = layout == T(COPIED)     ? rows
+                            : layout == T(COPIED_B) ? 1
+                                                    : block->a_col;
+    const ptrdiff_t b_row = layout == T(IN_PLACE) ? block->b_row : T(NR);
     const ptrdiff_t c_row = p->c_row, corner = block->i * c_row + block->j;
-    /* Rows of A are addressed by two pointers and two strides, to save registers. */
-    const REAL *A = block->A, *A4 = A + 4 * a_row, *B = block->B;
-    const ptrdiff_t a_3rows = 3 * a_row;
+    const REAL *A = block->A, *B = block->B;
     T(vec) sum[BPCORE_TILE_ROWS][8];
 
 #define EACH_VECTOR(row, statement)                                       \
     BPCORE_UNROLL for (int r = 0; r < rows; r++)                          \
         BPCORE_UNROLL for (int v = 0; v < nv; v++) {                      \
             const ptrdiff_t at = r * (row) + v * T(LANES);                \
-            (void)at;                                                     \
+            const int full = whole || v < nv - 1;                         \
+            (void)at, (void)full;                                         \
             statement;                                                    \
         }
+    if (block->prefetches) T(prefetch_tile)(p, block, rows, nv);
     if (block->k0 == 0 && p->start) {
         const REAL *start = (const REAL *)p->start + block->j;
-        EACH_VECTOR(0, sum[r][v] = T(load_part)(start + at, whole, tail))
+        EACH_VECTOR(0, sum[r][v] = T(load_part)(start + at, full, tail))
     } else {
         EACH_VECTOR(0, sum[r][v] = (T(vec)){0})
     }
-    for (ptrdiff_t k = block->k1 - block->k0; k > 0; k--) {
+    ptrdiff_t k = block->k1 - block->k0;
+    if (layout != T(IN_PLACE)) { /* several terms at constant offsets */
+        enum { TERMS = BPCORE_TILE_TERMS };
+        const REAL *row[BPCORE_TILE_ROWS];
+        BPCORE_UNROLL for (int r = 0; r < rows; r++) row[r] = A + r * a_row;
+        for (; k >= TERMS; k -= TERMS) {
+            BPCORE_UNROLL for (int term = 0; term < TERMS; term++) {
+                T(vec) b[8];
+                BPCORE_UNROLL for (int v = 0; v < nv; v++)
+                    b[v] = T(load)(B + term * T(NR) + v * T(LANES));
+                BPCORE_UNROLL for (int r = 0; r < rows; r++) {
+                    const REAL *at = layout == T(COPIED) ? row[0] + r : row[r];
+                    const T(vec) a = T(broadcast)(at[term * a_col]);
+                    BPCORE_UNROLL for (int v = 0; v < nv; v++)
+                        T(accumulate)(&sum[r][v], a, b[v]);
+                }
+            }
+            B += TERMS * T(NR);
+            BPCORE_UNROLL for (int r = 0; r < rows; r++) {
+                row[r] += TERMS * a_col;
+                BPCORE_OPAQUE(row[r]);
+            }
+        }
+        A = row[0];
+    }
+    /* Rows of A are addressed by two pointers and two strides, to save registers. */
+    const REAL *A4 = A + 4 * a_row;
+    const ptrdiff_t a_3rows = 3 * a_row;
+    for (; k > 0; k--) {
         T(vec) b[8];
         BPCORE_UNROLL for (int v = 0; v < nv; v++)
-            b[v] = T(load_part)(B + v * T(LANES), whole, tail);
+            b[v] = T(load_part)(B + v * T(LANES), whole || v < nv - 1, tail);
         BPCORE_UNROLL for (int r = 0; r < rows; r++) {
             const ptrdiff_t row = r % 4 == 3 ? a_3rows : r % 4 * a_row;
             const T(vec) a = T(broadcast)((r < 4 ? A : A4)[row]);
@@ -59,18 +145,27 @@ BPCORE_INLINE void T(tile)(const bpcore_product *p, const T(block) *block,
     }
     REAL *partial = block->partial;
     if (block->k0 > 0)
-        EACH_VECTOR(block->w_row, sum[r][v] += T(load_part)(partial + at, whole, tail))
+        EACH_VECTOR(block->w_row, sum[r][v] += T(load_part)(partial + at, full, tail))
     if (block->k1 < p->k) {
-        EACH_VECTOR(block->w_row, T(store_part)(partial + at, sum[r][v], whole, tail))
+        EACH_VECTOR(block->w_row, T(store_part)(partial + at, sum[r][v], full, tail))
         return;
     }
 
+    if (!whole) { /* whole vectors into a buffer; the next row overwrites the rest */
+        const int contiguous = c_row == block->cols;
+        const ptrdiff_t g_row = contiguous ? c_row : nv * T(LANES);
+        REAL g[BPCORE_TILE_ROWS * 2 * T(LANES)];
+        EACH_VECTOR(g_row, T(store)(g + at, sum[r][v]))
+        T(finish_rows)(p, block, g, g_row, contiguous ? 1 : rows,
+                       contiguous ? rows * c_row : block->cols);
+        return;
+    }
     REAL *C = (REAL *)p->C + corner;
-#define STORE(value) EACH_VECTOR(c_row, T(store_part)(C + at, value, whole, tail))
+#define STORE(value) EACH_VECTOR(c_row, T(store)(C + at, value))
 #define TIMES(derivative)                                                 \
     {                                                                     \
         const REAL *a = (const REAL *)p->a + corner;                       \
-        STORE(derivative(sum[r][v], T(load_part)(a + at, whole, tail)))   \
+        STORE(derivative(sum[r][v], T(load)(a + at)))                     \
     }
     switch (p->finish) {
     case BPCORE_STORE: STORE(sum[r][v]) break;
@@ -80,36 +175,20 @@ BPCORE_INLINE void T(tile)(const bpcore_product *p, const T(block) *block,
     case BPCORE_TIMES_TANH_DERIVATIVE: TIMES(T(times_tanh_derivative)) break;
     case BPCORE_DESCEND: {
         REAL *state = (REAL *)p->state + corner;
-        const bpcore_rule rule = p->optimizer->rule;
-        /* Rows narrower than a vector are contiguous: as one array they are loaded as
-         * whole vectors, whereas a masked load would wait for the masked store next to
-         * it. */
-        const int narrow = !whole && c_row < T(LANES), other = rule >= BPCORE_SGD;
-        const ptrdiff_t g_row = narrow ? c_row : nv * T(LANES);
-        REAL g[BPCORE_TILE_ROWS * 8 * T(LANES)];
-        if (narrow || other)
-            BPCORE_UNROLL for (int r = 0; r < rows; r++)
-                BPCORE_UNROLL for (int v = 0; v < nv; v++)
-                    T(store_part)(g + r * g_row + v * T(LANES), sum[r][v], whole, tail);
-        if (other) {
-            const ptrdiff_t cols = narrow ? rows * c_row : block->cols;
-            T(descend_rows)(rule, &block->rates, C, state, c_row, g, g_row,
-                            narrow ? 1 : rows, cols);
-            break;
-        }
         const T(rates) rates = block->rates;
-        switch (rule) {
+        switch (p->optimizer->rule) {
 #define CASE(RULE, name)                                                              \
     case BPCORE_##RULE:                                                               \
-        if (narrow)                                                                   \
-            T(descend_plain_array)(BPCORE_##RULE, rates, C, state, g, rows * c_row);  \
-        else                                                                          \
-            EACH_VECTOR(c_row, T(descend_plain)(BPCORE_##RULE, rates, C + at,         \
-                                                state + at, sum[r][v], whole, tail))  \
+        EACH_VECTOR(c_row, T(descend_plain)(BPCORE_##RULE, rates, C + at, state + at, \
+                                            sum[r][v], 1, tail))                      \
         break;
             BPCORE_EACH_PLAIN_RULE(CASE)
 #undef CASE
-        default: break;
+        default: {
+            REAL g[BPCORE_TILE_ROWS * 8 * T(LANES)];
+            EACH_VECTOR(nv * T(LANES), T(store)(g + at, sum[r][v]))
+            T(finish_rows)(p, block, g, nv * T(LANES), rows, nv * T(LANES));
+        }
         }
     }
     }
@@ -121,18 +200,21 @@ BPCORE_INLINE void T(tile)(const bpcore_product *p, const T(block) *block,
 /* Each tile shape is a function of its own, with its loops unrolled into registers: in
  * a common function the compiler would allocate registers worse. */
 typedef void T(shape)(const bpcore_product *p, const T(block) *block, T(tail) tail);
-#define SHAPE(name, rows, nv, whole)                                                  \
+#define SHAPE(name, rows, nv, whole, layout)                                          \
     BPCORE_NOINLINE static void T(name)(const bpcore_product *p, const T(block) *b,   \
                                         T(tail) tail) {                               \
-        T(tile)(p, b, rows, nv, whole, tail);                                         \
+        T(tile)(p, b, rows, nv, whole, tail, layout);                                 \
     }
-#define ROWS(r)                      \
-    SHAPE(tile_##r##_by_2, r, 2, 1)   \
-    SHAPE(tile_##r##_by_1, r, 1, 1)   \
-    SHAPE(tile_##r##_tail, r, 1, 0)
+#define ROWS(r)                                   \
+    SHAPE(tile_##r##_by_2, r, 2, 1, T(IN_PLACE))   \
+    SHAPE(tile_##r##_by_1, r, 1, 1, T(IN_PLACE))   \
+    SHAPE(tile_##r##_tail_2, r, 2, 0, T(IN_PLACE)) \
+    SHAPE(tile_##r##_tail, r, 1, 0, T(IN_PLACE))
 BPCORE_EACH_TILE_ROWS(ROWS)
-SHAPE(tile_1_by_4, 1, 4, 1)
-SHAPE(tile_1_by_8, 1, 8, 1)
+SHAPE(tile_copied_B, BPCORE_TILE_ROWS, 2, 1, T(COPIED_B))
+SHAPE(tile_copied, BPCORE_TILE_ROWS, 2, 1, T(COPIED))
+SHAPE(tile_1_by_4, 1, 4, 1, T(IN_PLACE))
+SHAPE(tile_1_by_8, 1, 8, 1, T(IN_PLACE))
 #undef ROWS
 #undef SHAPE
 
@@ -157,25 +239,35 @@ static void T(any_tile)(const bpcore_product *p, T(block) *b, ptrdiff_t rows,
                         ptrdiff_t cols) {
 #define BY_2(r) T(tile_##r##_by_2),
 #define BY_1(r) T(tile_##r##_by_1),
+#define TAIL_2(r) T(tile_##r##_tail_2),
 #define TAIL(r) T(tile_##r##_tail),
     static T(shape) *const by_2[] = {BPCORE_EACH_TILE_ROWS(BY_2)};
     static T(shape) *const by_1[] = {BPCORE_EACH_TILE_ROWS(BY_1)};
+    static T(shape) *const by_tail_2[] = {BPCORE_EACH_TILE_ROWS(TAIL_2)};
     static T(shape) *const by_tail[] = {BPCORE_EACH_TILE_ROWS(TAIL)};
 #undef BY_2
 #undef BY_1
+#undef TAIL_2
 #undef TAIL
     const T(tail) none = T(make_tail)(T(LANES));
 #define EACH(columns)                                                       \
     for (b->cols = (columns); cols >= (columns);                            \
-         cols -= (columns), b->j += (columns), b->B += (columns),           \
-        b->partial += (columns))
-    if (rows == 1) {
+         cols -= (columns), b->j += (columns), b->partial += (columns),     \
+        b->B += (columns) / T(NR) * b->panel)
+    T(shape) *by_NR = by_2[rows - 1];
+    if (rows == BPCORE_TILE_ROWS && b->layout != T(IN_PLACE))
+        by_NR = b->layout == T(COPIED) ? T(tile_copied) : T(tile_copied_B);
+    if (rows == 1 && b->layout == T(IN_PLACE)) {
         EACH(T(WIDE)) T(chains)(T(tile_1_by_8), p, b, none);
         EACH(T(WIDE) / 2) T(chains)(T(tile_1_by_4), p, b, none);
     }
-    EACH(T(NR)) T(chains)(by_2[rows - 1], p, b, none);
-    EACH(T(LANES)) T(chains)(by_1[rows - 1], p, b, none);
+    EACH(T(NR)) T(chains)(by_NR, p, b, none);
 #undef EACH
     b->cols = cols;
-    if (cols > 0) T(chains)(by_tail[rows - 1], p, b, T(make_tail)(cols));
+    if (cols > T(LANES))
+        T(chains)(by_tail_2[rows - 1], p, b, T(make_tail)(cols - T(LANES)));
+    else if (cols == T(LANES))
+        T(chains)(by_1[rows - 1], p, b, none);
+    else if (cols > 0)
+        T(chains)(by_tail[rows - 1], p, b, T(make_tail)(cols));
 }

@@ -56,33 +56,13 @@ typedef struct {
 #define BPCORE_EPS 1e-5
 #define BPCORE_RUNNING_MOMENTUM 0.1
 
-/* Block sizes of the loop nest (csrc/nest.h; measured: docs/decisions.md).  No bit
- * depends on them; those of k are multiples of BPCORE_CHAIN.
- *
- * Terms per block of a copied panel of B (32 KiB at two 64-byte registers per row, two
- * thirds of a first-level cache), and of a panel read in place. */
-#define BPCORE_KC 256
-#define BPCORE_KC_IN_PLACE 512
-
-/* Most terms of a weight's gradient that are summed tile by tile; longer sums are cut
- * into blocks, between which partial sums are stored. */
-#define BPCORE_KC_DESCEND 1024
-
-/* Bytes of B copied at a time for sums over a mini-batch: half of a second-level cache
- * of 1 MiB, and a remainder so that panels start in different cache sets. */
-#define BPCORE_BLOCK ((1 << 19) + (1 << 12))
-
-/* Rows of A per block, so that the block stays in a second-level cache while it is
- * multiplied by the panels of B. */
-#define BPCORE_MC 256
-
-/* Threshold for copying panels of B, of the stride of B in bytes times the rows of A:
- * rows a large stride apart fall into the same cache sets, and a copy is worth more the
- * more rows of A use it (measured: docs/decisions.md). */
-#define BPCORE_PACK_FROM (1 << 19)
-
-/* Bytes of B from which its next panel is prefetched while the current one is used,
- * since B may not fit into the caches. */
-#define BPCORE_FETCH_FROM (2 << 20)
+/* Block sizes of the loop nest (csrc/plan.h) for one dtype, and the cache sizes that they
+ * are chosen for (engine/blocking.py).  No bit depends on them. */
+typedef struct {
+    ptrdiff_t l1, l2; /* first- and second-level data cache of a core, in bytes */
+    ptrdiff_t kc;     /* terms per block: a multiple of BPCORE_CHAIN */
+    ptrdiff_t mc;     /* rows of A per block: a multiple of the tile's rows */
+    ptrdiff_t nc;     /* columns of B per block: a multiple of the tile's columns */
+} bpcore_blocks;
 
 #endif

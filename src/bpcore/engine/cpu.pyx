@@ -1,4 +1,6 @@
-"""Instruction sets that the processor and the operating system can run."""
+"""Instruction sets that the processor and the operating system can run, and caches."""
+
+from libc.stdint cimport int64_t, uint32_t
 
 
 cdef extern from "csrc/cpu.h":
@@ -6,6 +8,12 @@ cdef extern from "csrc/cpu.h":
     bint bpcore_has_x86_64_v3()
     bint bpcore_has_x86_64_v4()
     bint bpcore_has_arm64()
+
+    ctypedef struct cache_t "bpcore_cache":
+        int64_t bytes
+        int64_t ways
+
+    cache_t bpcore_data_cache(uint32_t level)
 
 
 def supported():
@@ -24,3 +32,19 @@ def supported():
         "x86_64_v2": bool(bpcore_has_x86_64_v2()),
         "scalar": True,
     }
+
+
+def data_cache(uint32_t level):
+    """(bytes, ways) of a core's data cache of level 1 or 2, 0 for what is not known.
+
+    From CPUID on x86_64, sysctl on macOS, sysconf elsewhere.
+
+    Examples
+    --------
+    >>> from bpcore.engine.cpu import data_cache
+    >>> size, ways = data_cache(1)
+    """
+    if level not in (1, 2):
+        raise ValueError(f"level must be 1 or 2; got {level}")
+    cdef cache_t cache = bpcore_data_cache(level)
+    return max(cache.bytes, 0), max(cache.ways, 0)

@@ -4,6 +4,9 @@
 linked into ``bpcore._kernels``.  At import the best one that the processor and the
 operating system support is used; ``BPCORE_ISA`` names another.  Every build with a
 fused multiply-add (all but ``x86_64_v2``) gives the same bits.
+
+The block sizes of every build are set at import too (``engine/blocking.py``);
+``BPCORE_BLOCKS`` changes some of them, as in ``BPCORE_BLOCKS=kc=512,mc=96``, for trials.
 """
 
 from __future__ import annotations
@@ -14,7 +17,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from bpcore.engine.cpu import supported
+from bpcore.engine.blocking import Blocks, blocks_for, caches_of_cpu, overridden
+from bpcore.engine.cpu import data_cache, supported
 
 #: The compiled module.  Imported by its name in a string, since tools that analyse
 #: imports find no source of it.
@@ -24,6 +28,26 @@ kernels: Any = importlib.import_module("bpcore._kernels")
 available: tuple[str, ...] = tuple(
     isa for isa, runs in supported().items() if runs and isa in kernels.BUILDS
 )
+
+#: Data caches of a core of this CPU.
+caches = caches_of_cpu(data_cache)
+
+_ITEMSIZES = {"float32": 4, "float64": 8}
+
+
+def _blocks_of(build: dict[str, Any], dtype: str) -> Blocks:
+    """Block sizes of a build for one dtype."""
+    tile = build["tile_rows"], build["tile_columns"][dtype]
+    blocks = blocks_for(caches, *tile, _ITEMSIZES[dtype])
+    return overridden(blocks, os.environ.get("BPCORE_BLOCKS", ""), *tile)
+
+
+#: Block sizes by instruction set and dtype.
+blocks: dict[str, dict[str, Blocks]] = {
+    isa: {dtype: _blocks_of(build, dtype) for dtype in _ITEMSIZES}
+    for isa, build in kernels.BUILDS.items()
+}
+kernels.set_blocks(blocks)
 
 
 def use(isa: str) -> None:

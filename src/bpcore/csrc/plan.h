@@ -1,0 +1,165 @@
+/* The plan of a product: which parts of A and B are copied, and the sizes of the blocks.
+ * It depends on the shape and on the CPU's caches (engine/blocking.py).  No bit depends
+ * on it.  The thresholds were measured: docs/decisions.md. */
+
+/* Set at import; until then, for caches of 32 and 512 KiB. */
+static bpcore_blocks T(blocks) = {
+    .l1 = 1 << 15, .l2 = 1 << 19, .kc = BPCORE_CHAIN, .mc = BPCORE_TILE_ROWS, .nc = T(NR),
+};
+
+enum {
+    /* B is copied from so many tiles of rows on, if it is larger than half of the first-
+     * level cache (twice of it for sums over the mini-batch, whose A is copied too), or
+     * than the second-level cache. */
+    T(COPY_B_NEAR) = 8, T(COPY_B_FAR) = 2,
+    /* With B, A is copied from so many panels of B on: the columns of an array (rows of
+     * A of which each term is in another cache line), or its rows. */
+    T(COPY_A_COLUMNS) = 4, T(COPY_A_ROWS) = 16,
+    /* Fewest terms of a tile that prefetches; fewer take less time than it costs. */
+    T(PREFETCH_TERMS) = 8,
+    /* Most bytes of copied rows of A, and of partial sums outside C. */
+    T(FAR_BYTES) = 1 << 20,
+};
+
+typedef struct {
+    int copies_B, copies_A;
+    int rows_outside; /* whether a tile's rows are taken over all columns of a block */
+    int prefetches;   /* whether tiles prefetch C and what the epilogue reads */
+    int reads_ahead;  /* whether the next block of B is prefetched */
+    ptrdiff_t rows;   /* of C: their A is copied, and their partial sums are stored */
+    ptrdiff_t mc, nc, kc; /* rows, columns and terms per block */
+    ptrdiff_t panel;      /* stride between copied panels of B, in elements */
+    /* Scratch memory: copies of B, of A from A_at, partial sums from partial_at;
+     * bytes. */
+    ptrdiff_t A_at, partial_at, bytes;
+} T(plan);
+
+/* Elements of a copied panel of B, plus a cache line, so that panels start in different
+ * cache sets. */
+static inline ptrdiff_t T(panel)(ptrdiff_t terms) {
+    return terms * T(NR) + 64 / (ptrdiff_t)sizeof(REAL);
+}
+
+/* Most terms of a block: the last one takes up to a quarter more, instead of leaving
+ * them to a block of their own. */
+static inline ptrdiff_t T(longest)(ptrdiff_t k) {
+    return bpcore_min(T(blocks).kc + T(blocks).kc / 4, k);
+}
+/* The end of the block of terms that begins at k0. */
+static inline ptrdiff_t T(block_end)(ptrdiff_t k0, ptrdiff_t kc, ptrdiff_t k) {
+    return k - k0 <= kc + kc / 4 ? k : k0 + kc;
+}
+
+/* Scratch memory of a copy of A of so many bytes: the last vector stored may end behind
+ * it. */
+static inline ptrdiff_t T(A_room)(ptrdiff_t bytes) {
+    return (bytes + (ptrdiff_t)sizeof(T(vec)) + 63) / 64 * 64;
+}
+
+/* Whether sums wait between two chains in scratch memory: C has the weights. */
+static inline int T(sums_wait)(const bpcore_product *p) {
+    return p->finish == BPCORE_DESCEND && p->k > BPCORE_CHAIN;
+}
+
+/* Rows of which `row` bytes each fit into FAR_BYTES: whole tiles, at least one. */
+static inline ptrdiff_t T(far_rows)(ptrdiff_t row) {
+    const ptrdiff_t tiles = T(FAR_BYTES) / (row * BPCORE_TILE_ROWS);
+    return (tiles > 1 ? tiles : 1) * BPCORE_TILE_ROWS;
+}
+
+/* Nothing is copied: B is small, or used by few rows.  If several tiles of rows use it,
+ * it is read in blocks of terms that stay in a near cache. */
+static T(plan) T(plan_in_place)(const bpcore_product *p, T(plan) plan) {
+    const ptrdiff_t C_row = p->n * (ptrdiff_t)sizeof(REAL);
+    plan.rows_outside = 1;
+    if (p->m > BPCORE_TILE_ROWS) plan.kc = T(sums_wait)(p) ? T(blocks).kc : 2 * T(blocks).kc;
+    if (T(sums_wait)(p)) {
+        plan.rows = bpcore_min(T(far_rows)(C_row), p->m);
+        plan.bytes = plan.rows * C_row;
+    }
+    return plan;
+}
+
+static T(plan) T(make_plan)(const bpcore_product *p) {
+    const bpcore_blocks *const blocks = &T(blocks);
+    const ptrdiff_t size = sizeof(REAL), B_bytes = p->k * p->n * size;
+    T(plan) plan = {.rows = p->m, .mc = p->m, .nc = p->n, .kc = p->k};
+    plan.prefetches = BPCORE_TILE_PREFETCHES && p->m * p->n * size > blocks->l1 &&
+                      p->k >= T(PREFETCH_TERMS);
+    const ptrdiff_t tiles = B_bytes > blocks->l2 ? T(COPY_B_FAR) : T(COPY_B_NEAR);
+    const ptrdiff_t small = p->a_col == 1 ? blocks->l1 / 2 : 2 * blocks->l1;
+    plan.copies_B = p->b_transposed ||
+                    (B_bytes > small && p->m >= tiles * BPCORE_TILE_ROWS);
+    if (!plan.copies_B) return T(plan_in_place)(p, plan);
+
+    const ptrdiff_t longest = T(longest)(p->k), panels = (p->n + T(NR) - 1) / T(NR);
+    plan.panel = T(panel)(longest);
+    const ptrdiff_t bytes = plan.panel * size; /* of a panel */
+    plan.copies_A = panels >= (p->a_col == 1 ? T(COPY_A_ROWS) : T(COPY_A_COLUMNS));
+    plan.reads_ahead = B_bytes > blocks->l2 / 2;
+    /* If all terms are in one block, C is read and written once, as one stream, with all
+     * panels in half of the second-level cache.  Otherwise a panel is in the first-level
+     * cache while it is multiplied by mc rows of A. */
+    const int one_block = longest == p->k;
+    if (!one_block) plan.kc = blocks->kc;
+    plan.rows_outside = one_block && (p->finish == BPCORE_DESCEND ||
+                                      panels * bytes <= blocks->l2 / 2);
+    ptrdiff_t fit = plan.rows_outside ? blocks->l2 / 2 : blocks->nc * blocks->kc * size;
+    fit = bpcore_min(fit / bytes, panels);
+    plan.nc = (fit > 1 ? fit : 1) * T(NR);
+
+    ptrdiff_t row = longest * size; /* the longer of A and of partial sums, in bytes */
+    if (T(sums_wait)(p) && p->n > longest) row = p->n * size;
+    const ptrdiff_t rows = T(far_rows)(row);
+    plan.mc = bpcore_min(blocks->mc, rows);
+    plan.rows = bpcore_min(rows / plan.mc * plan.mc, p->m);
+
+    plan.A_at = plan.nc / T(NR) * bytes;
+    plan.partial_at = plan.A_at;
+    if (plan.copies_A) plan.partial_at += T(A_room)(plan.rows * longest * size);
+    plan.bytes = plan.partial_at;
+    if (T(sums_wait)(p)) plan.bytes += plan.rows * p->n * size;
+    return plan;
+}
+
+/* Scratch memory that suffices for a product of up to p->k terms, if it is over the
+ * mini-batch, or else of up to p->m rows: never less for more. */
+static ptrdiff_t T(bound)(const bpcore_product *p) {
+    const ptrdiff_t size = sizeof(REAL), longest = T(longest)(p->k);
+    const ptrdiff_t panels = (p->n + T(NR) - 1) / T(NR);
+    const ptrdiff_t panel = T(panel)(longest) * size;
+    const T(plan) plan = T(make_plan)(p);
+    ptrdiff_t bytes = 0;
+#define LARGER(x, y) ((x) > (y) ? (x) : (y))
+    if (plan.copies_B) {
+        const ptrdiff_t block = LARGER(T(blocks).nc * T(blocks).kc * size,
+                                       T(blocks).l2 / 2);
+        bytes += bpcore_min(panels * panel, LARGER(block, panel));
+    }
+    const ptrdiff_t A_row = longest * size, C_row = p->n * size;
+    if (plan.copies_A)
+        bytes += T(A_room)(
+            bpcore_min(p->m * A_row, LARGER(T(FAR_BYTES), BPCORE_TILE_ROWS * A_row)));
+    if (T(sums_wait)(p))
+        bytes += bpcore_min(p->m * C_row, LARGER(T(FAR_BYTES), BPCORE_TILE_ROWS * C_row));
+#undef LARGER
+    return (bytes + 63) / 64 * 64;
+}
+
+/* Scratch memory that suffices for every product of a layer on mini-batches of up to n
+ * rows, in bytes; never less for more rows. */
+static ptrdiff_t T(room)(ptrdiff_t n, ptrdiff_t n_in, ptrdiff_t n_out) {
+    bpcore_product products[] = {
+        bpcore_affine(NULL, NULL, n, n_in, n_out),
+        bpcore_delta_product(NULL, NULL, n, n_in, n_out),
+        bpcore_weight_gradient(NULL, NULL, n, n_in, n_out),
+        bpcore_bias_gradient(NULL, NULL, n, n_out),
+    };
+    ptrdiff_t most = 0;
+    products[2].finish = products[3].finish = BPCORE_DESCEND;
+    for (int i = 0; i < 4; i++) {
+        const ptrdiff_t bytes = T(bound)(&products[i]);
+        if (bytes > most) most = bytes;
+    }
+    return most;
+}
