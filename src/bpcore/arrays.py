@@ -25,6 +25,9 @@ from bpcore.errstate import own_errstate
 #: An array of float32 or float64.
 Real = NDArray[Any]
 
+#: The dtype of class labels.
+LABELS = np.dtype(np.int64)
+
 #: The largest finite number of each dtype of a network.
 LARGEST = {
     np.dtype(dtype): float(np.finfo(dtype).max) for dtype in (np.float32, np.float64)
@@ -204,7 +207,7 @@ def as_labels(name: str, labels: NDArray[Any], n: int, n_out: int) -> NDArray[np
             f"{name} must have shape ({n},) for labels or ({n}, {n_out}); "
             f"got {labels.shape}"
         )
-    whole = np.require(labels, np.int64, ["C", "A"])
+    whole: NDArray[np.int64] = as_contiguous(name, labels, LABELS)
     if not labels_below(whole, n_out):
         low, high = labels.min(), labels.max()
         raise ValueError(

@@ -51,6 +51,13 @@ ALIASES = {
 }
 
 
+#: Types of truth values, which are not numbers here.
+BOOLEANS = (bool, np.bool_)
+
+#: Types that Python's ``numbers.Real`` includes, which are not numbers here.
+NOT_REAL = (*BOOLEANS, np.timedelta64)
+
+
 def one_of(name: str, value: object, choices: Collection[str]) -> str:
     """`value` if it is one of the choices; the message suggests the closest one.
 
@@ -90,16 +97,16 @@ def integer(name: str, value: object, least: int, others: str = "") -> int:
     >>> checks.integer("epochs", np.int64(3), 1)
     3
     """
-    expected = (
-        f"{name} must be a whole number of at least {least}{others}; got {value!r}"
-    )
+    error: type[Exception] = ValueError
     try:
         number = operator.index(value)  # type: ignore[arg-type]
+        if number >= least and not isinstance(value, BOOLEANS):
+            return number
     except TypeError:
-        raise TypeError(expected) from None
-    if isinstance(value, bool | np.bool_) or number < least:
-        raise ValueError(expected)
-    return number
+        error = TypeError
+    raise error(
+        f"{name} must be a whole number of at least {least}{others}; got {value!r}"
+    )
 
 
 def index(name: str, value: object, size: int) -> int:
@@ -116,7 +123,7 @@ def index(name: str, value: object, size: int) -> int:
         number = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
         raise TypeError(expected) from None
-    if isinstance(value, bool | np.bool_):
+    if isinstance(value, BOOLEANS):
         raise TypeError(expected)
     if not 0 <= number < size:
         raise IndexError(expected)
@@ -151,9 +158,7 @@ def number(
         ...
     ValueError: lr must be finite and at least 0; got -1.0
     """
-    if isinstance(value, bool | np.bool_ | np.timedelta64) or not isinstance(
-        value, numbers.Real
-    ):
+    if isinstance(value, NOT_REAL) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a number; got {value!r}")
     try:
         number = float(value)
@@ -184,7 +189,7 @@ def boolean(name: str, value: object) -> bool:
     >>> checks.boolean("shuffle", np.True_)
     True
     """
-    if not isinstance(value, bool | np.bool_):
+    if not isinstance(value, BOOLEANS):
         raise TypeError(f"{name} must be a bool; got {value!r}")
     return bool(value)
 

@@ -17,10 +17,7 @@ class File:
     def __init__(self, make, settings):
         self.file, self.full = make(**settings), False
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
+    def close(self):
         self.file.close()
 
     def seek(self, at):

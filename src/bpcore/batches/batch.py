@@ -57,14 +57,12 @@ class Batch:
         return Batch(self.X.astype(dtype), y, self.weight)
 
     def apart_from(self, *arrays: Real) -> Batch:
-        """The same; its arrays are copied if they share memory with `arrays`."""
-
-        def unshared(own: Any) -> Any:
-            if own is not None and any(np.may_share_memory(own, a) for a in arrays):
-                return own.copy()
-            return own
-
-        return Batch(unshared(self.X), unshared(self.y), unshared(self.weight))
+        """The same; a copy if it shares memory with one of the `arrays`."""
+        for own in (self.X, self.y, self.weight):
+            for array in arrays:
+                if own is not None and np.may_share_memory(own, array):
+                    return self.copy()
+        return self
 
     def times(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 from bpcore.model.snapshot import Snapshot
@@ -39,7 +38,7 @@ class Checkpoint:
 
     def take(self, state: State) -> None:
         """Copy a state, in place of the copy before."""
-        self._state, self._bits = dataclasses.replace(state), state.bits.state
+        self._state, self._bits = State(**vars(state)), state.bits.state
         self._arrays: list[Any] = state.changed_in_place()
         self._snapshot.take(self._arrays)
 
@@ -49,7 +48,7 @@ class Checkpoint:
         Its generator of random numbers is set back too if `bits`.
         """
         self._snapshot.restore(self._arrays)
-        state = dataclasses.replace(self._state)
+        state = State(**vars(self._state))
         if bits:
             state.bits.state = self._bits
         return state

@@ -363,7 +363,7 @@ class Design:
         """The kind of the targets: labels, numbers, ..."""
         return self.loss.target_kind(self.activations[-1])
 
-    @property
+    @cached_property
     def trains(self) -> bool:
         """Whether every activation has a derivative."""
         return all(ACTIVATIONS[f].trains for f in self.activations)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -35,13 +34,13 @@ class Snapshot:
     def __init__(self) -> None:
         self._copies: list[NDArray[Any]] = []
         self._file: Any = None
-        self._open = ExitStack()
 
     def __enter__(self) -> Snapshot:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._open.close()
+        if self._file is not None:
+            self._file.close()
 
     def take(self, arrays: Sequence[NDArray[Any]]) -> None:
         """Copy C-contiguous arrays, in place of the copy before."""
@@ -75,8 +74,7 @@ class Snapshot:
             if self._file is None:
                 import tempfile  # only here: most networks are small
 
-                file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
-                self._file = self._open.enter_context(file)
+                self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
             self._file.seek(0)
             for array in arrays:
                 rest = array.data.cast("B")

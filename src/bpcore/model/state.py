@@ -179,16 +179,12 @@ class State:
         >>> list(net.learner.state.numbers())
         ['the parameters are', "the optimizer's state is"]
         """
-        arrays = {
-            "the parameters are": self.parameters,
-            "the optimizer's state is": self.optimizer_arrays,
-            "the running moments are": self.moments,
-        }
-        return {
-            name: array
-            for name, array in arrays.items()
-            if array is not None and array.size
-        }
+        arrays = {"the parameters are": self.parameters}
+        if self.optimizer_arrays is not None:
+            arrays["the optimizer's state is"] = self.optimizer_arrays
+        if self.moments.size:
+            arrays["the running moments are"] = self.moments
+        return arrays
 
     def changed_in_place(self) -> list[NDArray[Any]]:
         """The arrays that the engine changes in place.

@@ -238,7 +238,7 @@ class Optimizer:
         """Names of the state arrays of one parameter group, each in the shape of w."""
         return ()
 
-    @property
+    @cached_property
     def schedule(self) -> Schedule | None:
         """The schedule of the learning rate; None if the rate is constant."""
         return self.lr if isinstance(self.lr, Schedule) else None

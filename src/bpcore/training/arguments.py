@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,8 +34,7 @@ from bpcore.training.watch import Watch, plateau_watch
 BATCH_SIZE = 32
 
 
-@dataclass(frozen=True)
-class Arguments:
+class Arguments(NamedTuple):
     """The arguments of ``Network.fit``, checked and converted.
 
     Attributes
@@ -99,10 +97,11 @@ def checked_arguments(
     per_epoch = _callables("callbacks", options["callbacks"])
     per_batch = _callables("batch_callbacks", options["batch_callbacks"])
     ways = "backpropagation", "numerical"
+    state, reducer = learner.state, learner.reducer
     numerical = checks.one_of("gradient", options["gradient"], ways) == "numerical"
     wanted = as_metrics(options["metrics"])
     learner.require_derivatives()
-    if not arrays.all_finite(learner.state.parameters):
+    if not arrays.all_finite(state.parameters):
         raise ValueError("the network's parameters must be finite before training")
     data: Batch | Stream
     class_weights = None
@@ -131,7 +130,7 @@ def checked_arguments(
     held_back = held_back or _validation_data(learner, validation)
     validates = held_back is not None
     monitor = options["monitor"]
-    wanted += _monitored(wanted, monitor, learner.reducer)
+    wanted += _monitored(wanted, monitor, reducer)
     watch = Watch(
         monitor,
         options["mode"],
@@ -178,7 +177,7 @@ def checked_arguments(
         measured,
         wanted,
         watch,
-        plateau_watch(learner.reducer, wanted, validates),
+        plateau_watch(reducer, wanted, validates),
         restore_best,
         per_epoch,
         per_batch,
@@ -199,7 +198,11 @@ def _split(
     learner: Learner, data: Batch, validation: Any
 ) -> tuple[Batch, Batch | None, NDArray[np.bool_] | None]:
     """The training data; for a float also the held-back data and their mask."""
-    if isinstance(validation, bool) or not isinstance(validation, numbers.Real):
+    if (
+        validation is None
+        or isinstance(validation, bool)
+        or not isinstance(validation, numbers.Real)
+    ):
         return data, None, None
     fraction = checks.number("validation", validation, above=0.0, below=1.0)
     shuffle = learner.engine.shuffle

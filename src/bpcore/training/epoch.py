@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple, NoReturn
 
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from bpcore.batches.batch import Batch
 from bpcore.batches.stream import Stream, batch_count, without_single_rows
+from bpcore.checks import BOOLEANS
 from bpcore.errors import DivergenceError
 from bpcore.interrupts import complete, raise_if_stopped
 from bpcore.model.state import State
@@ -35,8 +35,7 @@ class Epoch(NamedTuple):
     seconds: float
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(NamedTuple):
     """The arguments and objects that all epochs of a fit use.
 
     Attributes
@@ -108,12 +107,13 @@ class EpochsInEngine(Epochs):
         self, number: int, count: int, record: Callable[[list[Epoch]], None]
     ) -> None:
         learner, given, data = self.run.learner, self.run.given, self.data
-        learner.require_steps()  # a callback may have assigned another optimizer
-        state, numbers = learner.state, learner.state.numbers()
+        state = learner.state
+        numbers = state.numbers()
         if learner.scheduled:  # rates for twice the epochs of the last call
             count = min(count, 2 * self.last)
         rates = learner.rates(count * self.steps)
-        losses, seconds = np.empty(count), np.full(count, -1.0)
+        losses, seconds = np.empty(count), np.empty(count)
+        seconds.fill(-1)
         bits = state.bits if given.shuffle else None
         try:
             _, batch = learner.engine.run_epochs(
@@ -141,15 +141,16 @@ class EpochsInEngine(Epochs):
         The engine's rate is then that of the last step, unless the state was replaced.
         """
         engine = self.run.learner.engine
-        self.last = n = int((seconds >= 0).sum())
+        durations = [each for each in seconds.tolist() if each >= 0]
+        self.last = n = len(durations)
         if rates is None:
             lrs = [engine.lr] * n
         else:
             if n and engine.state is state:
                 engine.lr = rates[self.steps * n - 1]
             lrs = rates[self.steps - 1 : self.steps * n : self.steps].tolist()
-        parts = losses[:n].tolist(), lrs, seconds[:n].tolist()
-        record([Epoch(*numbers) for numbers in zip(*parts, strict=True)])
+        parts = zip(losses[:n].tolist(), lrs, durations, strict=True)
+        record([Epoch(loss, lr, duration) for loss, lr, duration in parts])
 
 
 class SingleEpochs(Epochs):
@@ -278,4 +279,4 @@ def raise_divergence(
 
 def is_true(result: object) -> bool:
     """Whether the result of a callback is True itself, Python's or NumPy's."""
-    return isinstance(result, bool | np.bool_) and bool(result)
+    return isinstance(result, BOOLEANS) and bool(result)

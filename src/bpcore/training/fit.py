@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -71,7 +70,8 @@ class Fit:
         learner, given = self.learner, self.given
         self.record = Record()
         self.history = History(self.record)
-        self.reducer, self.warned = learner.reducer, set[str]()
+        self.reducer = learner.reducer
+        self.warned: set[str] = set()
         self.loss_before = math.inf
         #: The best epoch, and whether `best` is a copy of it; if not, the network is in
         #: the state after that epoch.
@@ -86,41 +86,44 @@ class Fit:
             Checkpoint() as self.before,
             Checkpoint() as self.best,
             progress(given.progress, given.epochs, rows) as self.bar,
-            ExitStack() as last,
         ):
-            last.callback(learner.accumulate_over, learner.accumulate)
-            learner.history = self.history
-            learner.accumulate_over(given.accumulate)
+            self.accumulate = learner.accumulate  # as it was, for `end`
             # `end` is called in three places: an interrupt may come just before the
             # first, and another one just before the second.
-            last.callback(complete, self.end)
             try:
                 try:
-                    self.train()
+                    try:
+                        self.train()
+                    finally:
+                        complete(self.end)
+                except BaseException:
+                    self.history.stopped = "error"
+                    raise
                 finally:
                     complete(self.end)
-            except BaseException:
-                self.history.stopped = "error"
-                raise
             finally:
                 complete(self.end)
         return self.history
 
     def train(self) -> None:
         """All epochs, or fewer if something stops them."""
-        if self.given.restore_best:
+        learner, given = self.learner, self.given
+        learner.history = self.history
+        learner.accumulate_over(given.accumulate)
+        if given.restore_best:
             self.begin_search()
-        if isinstance(self.learner.state.optimizer, LBFGS):
+        if isinstance(learner.state.optimizer, LBFGS):
             self.run_lbfgs()
         else:
             self.run_epochs()
         self.is_trained = True
 
     def end(self) -> None:
-        """Restore the best epoch, if there is one; may be called again."""
+        """Restore the settings and the best epoch, if any; may be called again."""
         if self.is_over:
             return
         history = self.history
+        self.learner.accumulate_over(self.accumulate)
         self.learner.history = history  # a fit within a callback has replaced it
         if self.best_epoch is not None:
             epoch, copied = self.best_epoch
@@ -239,19 +242,21 @@ class Fit:
         given, data, learner = self.given, self.given.data, self.learner
         if isinstance(data, Stream) or not learner.engine.runs_epochs:
             return True
-        schedule = learner.state.optimizer.schedule
-        steady = schedule is None or (schedule.per == "step" and not schedule.plateau)
         calls = given.callbacks or given.batch_callbacks or learner.design.custom_loss
-        measures = given.held_back or given.metrics
+        measures = given.held_back is not None or given.metrics
         stops = given.restore_best or self.watch.patience is not None
-        numbers = learner.state.numbers()
-        small = sum(array.nbytes for array in numbers.values()) <= IN_MEMORY
+        if calls or measures or stops or given.differences is not None:
+            return True
+        state, n = learner.state, len(data)
+        schedule = state.optimizer.schedule
+        if schedule is not None and (schedule.per != "step" or schedule.plateau):
+            return True
         # If every mini-batch makes a step, the number of rates is known.
-        counted = data.weight is None or bool(data.weight.all())
-        work = len(data) * learner.state.parameters.size
-        short = len(data) <= SHORT_ROWS and work <= SHORT_WORK
-        in_engine = steady and small and short and counted
-        return bool(calls or measures or stops or given.differences) or not in_engine
+        if data.weight is not None and not data.weight.all():
+            return True
+        if n > SHORT_ROWS or n * state.parameters.size > SHORT_WORK:
+            return True
+        return sum(array.nbytes for array in state.numbers().values()) > IN_MEMORY
 
     def epochs(self) -> Epochs:
         """The object that makes the epochs."""
@@ -268,16 +273,18 @@ class Fit:
         record, most, history = self.record, self.given.epochs, self.history
         epochs = self.epochs()
         end: Callable[[list[Epoch]], None]
-        while len(record) < most and not self.is_stopped:
+        done = 0
+        while done < most and not self.is_stopped:
             raise_if_stopped()
-            number = len(record) + 1
+            number = done + 1
             if epochs.at_a_time == 1:
                 self.before.take(self.learner.state)
                 end = self.end_single_epoch
             else:
                 end = self.end_epochs(number)
-            epochs.train(number, min(most - number + 1, epochs.at_a_time), end)
-            if len(record) < number:  # the iterator has ended
+            epochs.train(number, min(most - done, epochs.at_a_time), end)
+            done = len(record)
+            if done < number:  # the iterator has ended
                 if number == 1:
                     raise ValueError("X must yield at least one mini-batch; got none")
                 history.stopped = "data"
@@ -292,14 +299,15 @@ class Fit:
         It may be called again after an interrupt, and then begins anew.
         """
         record, history, learner = self.record, self.history, self.learner
-        before = learner.state.epochs, self.watch.best, history.best_epoch
+        trained, best = learner.state.epochs, self.watch.best
+        best_epoch = history.best_epoch
 
         def end(epochs: list[Epoch]) -> None:
-            learner.state.epochs, self.watch.best, history.best_epoch = before
-            learner.state.epochs += len(epochs)
+            learner.state.epochs = trained + len(epochs)
+            self.watch.best, history.best_epoch = best, best_epoch
             record.shorten(number - 1)
             for epoch in epochs:
-                record.append(**epoch._asdict())
+                record.append(loss=epoch.loss, lr=epoch.lr, seconds=epoch.seconds)
                 if self.watch.better(record):
                     history.best_epoch = len(record)
             if epochs:

@@ -45,6 +45,8 @@ class Learner:
     Attributes
     ----------
     design : Design
+    dtype : dtype
+        float32 or float64.
     engine : Engine
         Trains and runs the state; it holds the state.
     views : Views
@@ -67,6 +69,7 @@ class Learner:
         n_threads: int,
     ) -> None:
         self.design = design
+        self.dtype: np.dtype[Any] = state.parameters.dtype
         self.views = design.layout.views(state.parameters)
         self.moments = design.layout.moments(state.moments)
         self.engine = new_engine(design, state)
@@ -83,11 +86,6 @@ class Learner:
         """Everything that training changes."""
         state: State = self.engine.state
         return state
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """float32 or float64."""
-        return self.state.parameters.dtype
 
     # --- settings ---------------------------------------------------------------------
 
@@ -179,6 +177,8 @@ class Learner:
 
     def rates(self, count: int) -> NDArray[np.float64] | None:
         """The learning rates of the next `count` steps, None if they are all `lr`."""
+        if not self.engine.scheduled:
+            return None
         self.set_lr()
         return self.state.rates(count)
 

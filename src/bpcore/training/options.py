@@ -56,7 +56,7 @@ class Options(TypedDict, total=False):
 
 
 @cache
-def defaults() -> Mapping[str, Any]:
+def defaults() -> MappingProxyType[str, Any]:
     """The default of each option, by its name.
 
     Examples
@@ -78,10 +78,13 @@ def complete_options(function: str, given: Mapping[str, Any]) -> dict[str, Any]:
     TypeError
         If one is unknown.
     """
+    known = defaults()
     for name in given:
-        if name not in defaults():
-            reject_option(function, name, defaults())
-    return {**defaults(), **given}
+        if name not in known:
+            reject_option(function, name, known)
+    options = known.copy()
+    options.update(given)
+    return options
 
 
 def reject_option(function: str, name: str, known: Iterable[str]) -> NoReturn:
