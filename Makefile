@@ -1,7 +1,7 @@
 # make demo [MNIST=DIR]   train on digits (or MNIST), in its own virtual environment
 # make test               all tests, in a new virtual environment
 # make lint               ruff, cython-lint, import-linter and mypy, in the tests' environment
-# make bench              all benchmarks with all peers: bench/results, in 10 minutes
+# make bench              all benchmarks with all peers: bench/results/<cpu>, in 20 minutes
 # make sanitize           tests with the address and undefined-behaviour sanitizers
 # make clean              remove the files made by the others
 
@@ -9,9 +9,8 @@ PYTHON ?= python3
 SOURCES := pyproject.toml setup.py $(shell find src -name '*.py' -o -name '*.p[yx][xdi]' -o -name '*.[ch]')
 
 BENCH := .venv-bench/bin/python -m bench
-RESULTS := bench/results
 
-.PHONY: demo test lint bench sanitize clean
+.PHONY: demo test lint bench results sanitize clean
 
 demo: .venv/installed
 	@.venv/bin/bpcore demo $(if $(MNIST),--mnist "$(MNIST)")
@@ -40,7 +39,12 @@ lint:
 bench:
 	test -d .venv-bench || $(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/python -m pip install --quiet ".[bench]"
-	rm -f $(RESULTS)/*.json
+	results="$$($(BENCH).cpu)" && $(MAKE) results RESULTS="$$results"
+
+# Of this CPU only: the results of others stay.
+results:
+	test -n "$(RESULTS)"
+	rm -f "$(RESULTS)"/*.json
 	$(BENCH).kernels --seconds 0.5 --json $(RESULTS)/kernels.json
 	$(BENCH).kernels --seconds 0.5 --dtype float64 --json $(RESULTS)/kernels_float64.json
 	$(BENCH).step --json $(RESULTS)/step.json

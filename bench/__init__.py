@@ -14,17 +14,18 @@ instead. Nothing is timed before its result agrees with the reference.
     python -m bench.kernels    each kernel, for each instruction set of this CPU
     python -m bench.threads    several threads or networks, compared with one
     python -m bench.memory     the peak memory of training, compared with the minimum
-    python -m bench.summary    one page and plots of the results of all commands
+    python -m bench.summary    a page and plots of the results of all commands
+    python -m bench.cpu        the folder of this CPU's results
 
 Each command except `threads` and `tracing` uses one core, and one thread per library.
 Each prints a table, and with ``--json FILE`` writes the same figures, their spread, the
 settings and the machine. Run them from the root of the repository, with bpcore
 installed; peers that are not installed are left out. ``make bench`` runs them all and
-writes their results to ``bench/results``.
+writes their results to ``bench/results/<cpu>``, the folder of this CPU.
 
 The modules, each line using those below it:
 
-    the page      summary, plot
+    the pages     summary, overview, plot
     commands      step, predict, fann; training; tracing; numerical; threads; memory;
                   kernels
     measurements  command, compare, peers/; per_sample, fann_driver (.py, .c);
@@ -34,4 +35,5 @@ The modules, each line using those below it:
     limits        floor, yardsticks
     data          case; layer
     timing        timing, contention, pinning, machine
+    the CPU       cpu, microarchitectures
 """

@@ -1,19 +1,24 @@
-"""The results of all commands, as one page and its plots.
+"""The results of all commands, as one page per CPU and its plots, and an overview.
 
-python -m bench.summary
+python -m bench.summary [FOLDER ...]
 
-Reads the JSON files in ``bench/results`` and writes ``README.md``, ``speed.png`` and
-``numerical.png`` there. Targets of missing files are shown as not measured.
+Reads the JSON files of the folders, that of the CPU at hand if none is given, and
+writes ``README.md``, ``speed.png`` and ``numerical.png`` into each. Targets of missing
+files are shown as not measured. Then the index ``bench/results/README.md`` and the
+tables in README are written from the folders of all CPUs.
 """
 
+import argparse
 from pathlib import Path
 
 from . import (
     abreast,
+    cpu,
     kernels,
     many,
     memory,
     numerical,
+    overview,
     plot,
     records,
     tables,
@@ -23,7 +28,7 @@ from . import (
     verdicts,
 )
 
-FOLDER = Path(__file__).with_name("results")
+README = Path(__file__).parents[1] / "README.md"
 
 _HEAD = """\
 # Benchmark results
@@ -40,16 +45,36 @@ _PLOT = """\
 
 def main():
     """Read, render, write."""
-    found = {path.stem: records.read(path) for path in sorted(FOLDER.glob("*.json"))}
+    for folder in _parser().parse_args().folders or _own():
+        write(folder)
+    cpus = all_records()
+    (cpu.RESULTS / "README.md").write_text(overview.index(cpus))
+    README.write_text(overview.readme(README.read_text(), cpus))
+
+
+def write(folder):
+    """The page and the plots of one CPU's folder."""
+    found = read(folder)
     if "step" not in found:
-        raise SystemExit(f"the summary needs {FOLDER.name}/step.json, which is missing")
-    (FOLDER / "README.md").write_text(document(found))
-    plot.draw(found["step"]["results"], FOLDER / "speed.png")
+        raise SystemExit(f"the summary needs {folder}/step.json, which is missing")
+    (folder / "README.md").write_text(document(found))
+    plot.draw(found["step"]["results"], folder / "speed.png")
     if "numerical" in found:
         results = found["numerical"]["results"]
         powers = numerical.exponents(results)
-        plot.growth(results, powers, FOLDER / "numerical.png")
-    print(verdicts.count(found))
+        plot.growth(results, powers, folder / "numerical.png")
+    print(f"{folder.name}: {verdicts.count(found)}")
+
+
+def read(folder):
+    """The records of one CPU, by file name."""
+    return {path.stem: records.read(path) for path in sorted(folder.glob("*.json"))}
+
+
+def all_records():
+    """The records of every CPU whose steps were measured, by name of the folder."""
+    steps = sorted(cpu.RESULTS.glob("*/step.json"))
+    return {path.parent.name: read(path.parent) for path in steps}
 
 
 def document(found):
@@ -95,6 +120,15 @@ def _threads(results):
     return "\n\n".join(tables)
 
 
+def _own():
+    """The folder of the CPU at hand, if its steps were measured."""
+    folder = cpu.folder()
+    if (folder / "step.json").exists():
+        return [folder]
+    print(f"{folder.name} has no results yet: only the overview is written")
+    return []
+
+
 def _block(text):
     return f"```text\n{text}\n```"
 
@@ -128,6 +162,14 @@ _SECTIONS = (
 _PICTURES = {
     "numerical": ["\n![Time of one gradient against the weights](numerical.png)"],
 }
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.summary", description="Write the pages of results."
+    )
+    parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER")
+    return parser
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ class Target:
     Parameters
     ----------
     record : str
-        Name of the command, and of the file in ``bench/results``, with the figure.
+        Name of the command, and of the file in the CPU's results, with the figure.
     title : str
         Name of the measurement.
     at : dict
