@@ -32,7 +32,7 @@ The modules, each line using those below it:
                   abreast, many; footprint, gauges; operations, numpy_kernels
     output        verdicts, targets, tables, report, records
     correctness   verify
-    limits        floor, yardsticks
+    limits        floor, yardsticks; front_end, nops.c
     data          case; layer
     timing        timing, contention, pinning, machine
     the CPU       cpu, microarchitectures

@@ -19,6 +19,7 @@ import bpcore
 from bpcore.engine import dispatch
 
 from . import machine, numpy_kernels, operations, pinning, records, report
+from .front_end import FrontEnd
 from .layer import Layer
 from .timing import Spread, Within, interleave
 from .verify import RESULT, largest_error
@@ -101,6 +102,12 @@ def measure(operation, layer, builds, seconds):
         f"peak of {name}": Within(builds[name], peak.run)
         for name, peak in peaks.items()
     }
+    first, context = next(iter(builds.items()))
+    with context():
+        front_end = FrontEnd(layer.dtype)
+    yardsticks |= {
+        name: Within(context, action) for name, action in front_end.actions.items()
+    }
     samples, robbed = interleave(calls | yardsticks, seconds)
 
     def figures(name):
@@ -115,6 +122,9 @@ def measure(operation, layer, builds, seconds):
         "layer": str(layer),
         "dtype": layer.dtype,
         "robbed": robbed,
+        "front_end": front_end.describe(
+            samples, peaks[first].rate(samples[f"peak of {first}"])
+        ),
         "operation": operation.__name__,
         "numpy_seconds": Spread.of(samples["NumPy"]),
         "isa": {name: figures(name) for name in builds},

@@ -21,6 +21,7 @@ from . import (
     overview,
     plot,
     records,
+    report,
     tables,
     threads,
     tracing,
@@ -97,6 +98,7 @@ def _machine(record):
     versions = ", ".join(f"{name} {version}" for name, version in packages.items())
     yield f"- Processor: {record['processor']}, {caches}"
     yield f"- Peak of fused multiply-add, one core, float32: {peak:.0f} GFLOP/s"
+    yield from (f"- {line}" for line in report.front_end(record["results"]))
     yield f"- System: {record['system']}, Python {record['python']}"
     yield f"- bpcore: {bpcore['isa']}, {bpcore['compiler']}"
     yield f"- NumPy's BLAS: {record['blas']}"
