@@ -12,6 +12,9 @@ instead. Nothing is timed before its result agrees with the reference.
     python -m bench.tracing    a traced step, compared with a stored-gradient step
     python -m bench.numerical  a gradient by backpropagation, and by central differences
     python -m bench.kernels    each kernel, for each instruction set of this CPU
+    python -m bench.grid       each kernel at sixty layers, in classes
+    python -m bench.cache      instructions and cache misses of each kernel, simulated
+    python -m bench.sparse     single rows that are mostly zeros
     python -m bench.threads    several threads or networks, compared with one
     python -m bench.memory     the peak memory of training, compared with the minimum
     python -m bench.summary    a page and plots of the results of all commands
@@ -27,13 +30,15 @@ The modules, each line using those below it:
 
     the pages     summary, overview, plot
     commands      step, predict, fann; training; tracing; numerical; threads; memory;
-                  kernels
+                  kernels, grid, cache; sparse
     measurements  command, compare, peers/; per_sample, fann_driver (.py, .c);
-                  abreast, many; footprint, gauges; operations, numpy_kernels
-    output        verdicts, targets, tables, report, records
+                  abreast, many; footprint, gauges; products, operations,
+                  numpy_kernels, bare_products; grid_classes;
+                  callgrind, cache_driver
+    output        verdicts, targets, grid_targets, target; tables, report, records
     correctness   verify
     limits        floor, yardsticks; front_end, nops.c
-    data          case; layer
+    data          case, sparse_rows; layer, grid_shapes
     timing        timing, contention, pinning, machine
     the CPU       cpu, microarchitectures
 """

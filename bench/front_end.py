@@ -70,9 +70,9 @@ class FrontEnd:
             Spreads of nops per tick and per nanosecond, None where they are not
             measured, and of the hot tile's share of the peak, without its call.
         """
-        # The share of the call itself is taken once: a difference of two times within
-        # a round would be mostly noise.
-        call = np.median(samples["a call"] / samples["hot tile"])
+        # The share of the call itself is that of the best times: a difference of two
+        # times within a round would be mostly noise.
+        call = samples["a call"].min() / samples["hot tile"].min()
         hot = self._multiply_adds / (samples["hot tile"] * (1 - call))
         per_second = per_tick = None
         if self._nops is not None:

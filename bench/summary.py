@@ -13,7 +13,9 @@ from pathlib import Path
 
 from . import (
     abreast,
+    cache,
     cpu,
+    grid,
     kernels,
     many,
     memory,
@@ -22,6 +24,7 @@ from . import (
     plot,
     records,
     report,
+    sparse,
     tables,
     threads,
     tracing,
@@ -152,12 +155,16 @@ _SECTIONS = (
     ),
     ("step_x86_64_v3", f"Training step with AVX2: {_OVERVIEW}", tables.summary),
     ("training", "Training with other settings", training.both_tables),
+    ("sparse", "Single rows that are mostly zeros", sparse.table),
     ("tracing", "A traced step over one with stored gradients", tracing.table),
     ("numerical", "A gradient without backpropagation", numerical.table),
     ("threads", "Threads", _threads),
     ("memory", "Peak memory", memory.table),
     ("kernels", "Kernels, float32: fraction of the peak", kernels.shares),
     ("kernels_float64", "Kernels, float64: fraction of the peak", kernels.shares),
+    ("grid", "Kernels at sixty layers, float32", grid.table),
+    ("grid_float64", "Kernels at sixty layers, float64", grid.table),
+    ("cache", "Kernels: instructions and cache misses, simulated", cache.table),
 )
 
 #: Lines after a table.

@@ -1,0 +1,101 @@
+"""Rows of inputs that are mostly zeros, and dense ones, as cases.
+
+Rows of real images are taken where they are at hand: the digits of the package, 8 x 8
+pixels of which half are ink; and MNIST, if its folder is given. Otherwise rows have as
+many zeros as MNIST's are drawn, 80 %, in two ways: at random places, and with margins
+as images have them.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from bpcore.datasets import load_digits, load_mnist
+
+from .case import Case
+
+#: So many that a branch predictor cannot learn where their zeros are.
+ROWS = 200
+
+#: Lines and columns of an image of MNIST, those of its digit, and the ink in a line
+#: of it: 20 x 8 of 28 x 28 pixels are 20 %.
+_SIDE, _INNER, _INK = 28, 20, 8
+
+_NORM = 2
+
+#: What each kind of rows is, for the output.
+KINDS = {
+    "dense": "normal numbers, no zeros",
+    "margins": "80 % zeros, margins and runs as in MNIST, by a random generator",
+    "scattered": "80 % zeros at random places",
+    "one-hot": "a single one",
+    "digits": "the package's digits",
+    "MNIST": "MNIST",
+}
+
+
+@dataclass(frozen=True)
+class Rows(Case):
+    """A case of batch size 1 with many rows, each a step or a prediction.
+
+    Parameters
+    ----------
+    kind : str
+        One of `KINDS`.
+    mnist : str, optional
+        The folder of MNIST's files, for that kind.
+    """
+
+    batch: int = 1
+    kind: str = "dense"
+    mnist: str | None = None
+
+    @cached_property
+    def X(self):
+        """Inputs, (ROWS, n_0), rows of norm 2."""
+        X = self._rows()
+        return self._cast(X * (_NORM / np.linalg.norm(X, axis=1, keepdims=True)))
+
+    @cached_property
+    def y(self):
+        """Labels, (ROWS,)."""
+        return np.random.default_rng(2).integers(self.sizes[-1], size=ROWS)
+
+    @property
+    def zeros(self):
+        """The fraction of the inputs that are 0."""
+        return float(np.mean(self.X == 0))
+
+    def _rows(self):
+        """The rows before they are scaled, float64."""
+        rng = np.random.default_rng(1)
+        n_in = self.sizes[0]
+        match self.kind:
+            case "dense":
+                return rng.standard_normal((ROWS, n_in))
+            case "margins":
+                return _with_margins(rng)
+            case "scattered":
+                X = np.zeros((ROWS, n_in))
+                ink = rng.random((ROWS, n_in)).argsort(axis=1)[:, : n_in // 5]
+                np.put_along_axis(X, ink, rng.uniform(0.1, 1, ink.shape), axis=1)
+                return X
+            case "one-hot":
+                return np.eye(n_in)[rng.integers(n_in, size=ROWS)]
+            case "digits":
+                return load_digits()[0][:ROWS].astype(float)
+            case "MNIST":
+                images = load_mnist(self.mnist)[0][:ROWS]
+                return images.reshape(ROWS, -1).astype(float)
+
+
+def _with_margins(rng):
+    """Images of one stroke a line within a margin, (ROWS, 784)."""
+    X = np.zeros((ROWS, _SIDE, _SIDE))
+    margin = (_SIDE - _INNER) // 2
+    for image in X:
+        for line in image[margin:-margin]:
+            start = margin + rng.integers(_INNER - _INK + 1)
+            line[start : start + _INK] = rng.uniform(0.1, 1, _INK)
+    return X.reshape(ROWS, -1)
