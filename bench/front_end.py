@@ -50,7 +50,7 @@ class FrontEnd:
         layer, self._multiply_adds = _hot_tile(dtype)
         no_layer, _ = _hot_tile(dtype, rows=1, terms=1)
         self.actions = {"hot tile": layer, "a call": no_layer}
-        self._nops = _library()
+        self._nops = nop_library()
         if self._nops is not None:
             self.actions["nops"] = partial(self._nops.nops, _LOOPS)
 
@@ -102,7 +102,7 @@ def _hot_tile(dtype, rows=None, terms=_TERMS):
 
 
 @cache
-def _library():
+def nop_library():
     """The compiled loop of nops; None, and a message, without a C compiler."""
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "nops.so"
@@ -122,7 +122,7 @@ def _library():
 @cache
 def _ticks_per_second():
     """Rate of the time stamp counter; 0 where there is none."""
-    ticks = _library().ticks
+    ticks = nop_library().ticks
     start, first = perf_counter(), ticks()
     while perf_counter() < start + _CALIBRATION:
         pass

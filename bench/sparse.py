@@ -28,11 +28,11 @@ from .sparse_rows import KINDS, ROWS, Rows
 from .timing import Spread, interleave
 from .yardsticks import Peak
 
-#: Optimizers; learning rates are such that no unit dies.
+#: Optimizers; learning rates are so small that no unit dies, however long it takes.
 OPTIMIZERS = {
-    "SGD": bpcore.SGD(lr=0.01),
-    "momentum": bpcore.SGD(lr=0.01, momentum=0.9),
-    "Adam": bpcore.Adam(1e-4),
+    "SGD": bpcore.SGD(lr=1e-3),
+    "momentum": bpcore.SGD(lr=1e-4, momentum=0.9),
+    "Adam": bpcore.Adam(2e-5),
 }
 
 #: What is timed: methods, and the optimizers with which they are.
@@ -47,9 +47,6 @@ NETS = {
     "784-128-10": ("dense", "margins", "scattered", "one-hot"),
     "64-128-10": ("dense", "digits"),
 }
-
-#: Steps of Adam depend on signs of gradients, and the errors of many steps add up.
-_LOOSE = {"float32": 1e-2, "float64": 1e-9}
 
 
 def main():
@@ -67,7 +64,7 @@ def main():
             for kind in kinds
         ]
         for case in cases:
-            print(f"{net}, {case.kind}: {case.zeros:.0%} zeros, {KINDS[case.kind]}")
+            print(f"{net}, {case.kind}: {case.zeros:.0%} zeros: {KINDS[case.kind]}")
         for method, optimizers in METHODS.items():
             for name in optimizers:
                 results.append(measure(cases, method, name, options.seconds))
@@ -188,7 +185,8 @@ def _verified(case, method, optimizer):
     else:
         oracle = partial(Reference, method="train_step", optimizer=optimizer)
         error = verify.training(case, oracle, steps=1)(peer)
-    if not error <= (verify.RESULT if method == "predict_one" else _LOOSE)[case.dtype]:
+    limits = verify.RESULT if method == "predict_one" else verify.MOVEMENT
+    if not error <= limits[case.dtype]:
         raise SystemExit(
             f"{case.net}, {case.kind}, {method}, {optimizer}: {error:.1e} from the "
             "reference; nothing is timed"
