@@ -1,7 +1,7 @@
 # make demo [MNIST=DIR]   train on digits (or MNIST), in its own virtual environment
 # make test               all tests, in a new virtual environment
 # make lint               ruff, cython-lint, import-linter and mypy, in the tests' environment
-# make bench [MNIST=DIR]  all benchmarks with all peers: bench/results/<cpu>, in 20 minutes
+# make bench [MNIST=DIR]  all benchmarks with all peers: bench/results/<cpu>, in 25 minutes
 # make sanitize           tests with the address and undefined-behaviour sanitizers
 # make clean              remove the files made by the others
 

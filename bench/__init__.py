@@ -3,7 +3,8 @@
 Every time is compared with two others, measured in the same run, in the same process,
 on the same core: the *floor*, the least time that the arithmetic or the memory traffic
 can take on this machine, and the times of *peers*, libraries that a user could choose
-instead. Nothing is timed before its result agrees with the reference.
+instead. Nothing is timed before its result agrees with the reference. A probe of the
+front end, in the same rounds, shows whether the core is shared with neighbours.
 
     python -m bench.step       one training step, called from Python
     python -m bench.predict    one prediction, called from Python

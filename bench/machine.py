@@ -20,7 +20,7 @@ def describe():
     found = cpu.identify()
     return {
         "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "command": sys.orig_argv[1:],
+        "command": [_named(argument) for argument in sys.orig_argv[1:]],
         "processor": found.processor or platform.machine(),
         "microarchitecture": found.microarchitecture,
         "caches": dict(_caches()),
@@ -44,6 +44,12 @@ def headline(machine):
         f"bpcore {packages.get('bpcore', '(not installed)')} on {bp['isa']}, "
         f"{bp['compiler']}; NumPy {packages['numpy']} on {blas}"
     )
+
+
+def _named(argument):
+    """An argument without the folders of this machine."""
+    path = Path(argument)
+    return path.name if path.is_absolute() else argument
 
 
 def _caches():
