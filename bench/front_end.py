@@ -67,13 +67,16 @@ class FrontEnd:
         Returns
         -------
         dict
-            Spreads of nops per tick and per nanosecond, None where they are not
-            measured, and of the hot tile's share of the peak, without its call.
+            Spreads of nops per tick and per nanosecond, and of the hot tile's share of
+            the peak, without its call; None where one cannot be measured.
         """
         # The share of the call itself is that of the best times: a difference of two
         # times within a round would be mostly noise.
         call = samples["a call"].min() / samples["hot tile"].min()
-        hot = self._multiply_adds / (samples["hot tile"] * (1 - call))
+        hot = None
+        if call < 1:
+            rate = self._multiply_adds / (samples["hot tile"] * (1 - call))
+            hot = Spread.of(rate / peak)
         per_second = per_tick = None
         if self._nops is not None:
             per_second = self._nops.nops(_LOOPS) / samples["nops"]
@@ -83,7 +86,7 @@ class FrontEnd:
         return {
             "nops_per_tick": per_tick,
             "nops_per_nanosecond": per_second,
-            "hot_tile": Spread.of(hot / peak),
+            "hot_tile": hot,
         }
 
 

@@ -58,7 +58,7 @@ def disturbance(results):
 def front_end(results):
     """A line with the probe of the front end; none where it was not taken.
 
-    Of several results: the median of their medians, and their outermost quartiles.
+    Of several results: the medians of their medians and quartiles.
     """
     probes = [result["front_end"] for result in results if "front_end" in result]
     parts = []
@@ -66,8 +66,8 @@ def front_end(results):
         spreads = [probe[figure] for probe in probes if probe[figure] is not None]
         if spreads:
             middle = number(median(spread.median for spread in spreads))
-            low = number(min(spread.lower for spread in spreads))
-            high = number(max(spread.upper for spread in spreads))
+            low = number(median(spread.lower for spread in spreads))
+            high = number(median(spread.upper for spread in spreads))
             parts.append(f"{middle} {unit} ({low} .. {high})")
     return [f"Front end: {', '.join(parts)}."] if parts else []
 

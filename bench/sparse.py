@@ -63,8 +63,6 @@ def main():
             Rows(net, dtype=options.dtype, kind=kind, mnist=options.mnist)
             for kind in kinds
         ]
-        for case in cases:
-            print(f"{net}, {case.kind}: {case.zeros:.0%} zeros: {KINDS[case.kind]}")
         for method, optimizers in METHODS.items():
             for name in optimizers:
                 results.append(measure(cases, method, name, options.seconds))
@@ -119,7 +117,7 @@ def measure(cases, method, optimizer, seconds):
 
 
 def table(results):
-    """One line for each network, method, optimizer and kind of rows."""
+    """One line for each network, method, optimizer and kind of rows; what they are."""
     head = ("net", "method", "optimizer", "rows", "zeros", "us", "quartiles")
     rows = [(*head, "dense over it", "quartiles")]
     for result in results:
@@ -133,7 +131,9 @@ def table(results):
                     *report.ratio(figures["dense_over_it"]),
                 )
             )
-    return report.table(rows)
+    found = {kind for result in results for kind in result["rows"]}
+    kinds = (f"{kind}: {KINDS[kind]}" for kind in KINDS if kind in found)
+    return "\n".join([report.table(rows), "", *kinds])
 
 
 class Peer(own.Peer):

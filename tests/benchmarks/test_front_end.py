@@ -35,6 +35,13 @@ def test_the_hot_tile_is_a_share_of_the_peak_without_its_call(
     assert found["hot_tile"].median == pytest.approx(1.5 * free["hot_tile"].median)
 
 
+def test_a_tile_that_seems_to_take_less_than_a_call_is_not_a_figure():
+    probe = FrontEnd("float32")
+    times = np.full(9, 1e-6)
+    samples = dict.fromkeys(("hot tile", "a call", "nops"), times)
+    assert probe.describe(samples, np.ones(9))["hot_tile"] is None
+
+
 def test_nops_are_counted_per_second():
     probe = FrontEnd("float32")
     if "nops" not in probe.actions:
@@ -59,8 +66,8 @@ def test_its_line():
     waited, line = report.disturbance(results).splitlines()
     assert waited.endswith("up to 10%.")
     assert line == (
-        "Front end: 6.00 nops per tick (4.00 .. 9.00), "
-        "6.00 of the peak in a hot tile (4.00 .. 9.00)."
+        "Front end: 6.00 nops per tick (5.00 .. 8.00), "
+        "6.00 of the peak in a hot tile (5.00 .. 8.00)."
     )
     (line,) = report.front_end([{"front_end": probe(3, tick=False)}])
     assert line == "Front end: 3.00 of the peak in a hot tile (2.00 .. 5.00)."
