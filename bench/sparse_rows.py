@@ -28,12 +28,12 @@ _NORM = 2
 
 #: What each kind of rows is, for the output.
 KINDS = {
-    "dense": "normal numbers",
-    "margins": "margins and runs as MNIST has, by a random generator",
-    "scattered": "at random places, by a random generator",
-    "one-hot": "all but one, at a random place",
-    "digits": "the package's digits",
-    "MNIST": "MNIST",
+    "dense": "normal numbers, no zeros",
+    "margins": "zeros in margins and between runs as in MNIST, by a random generator",
+    "scattered": "zeros at random places, by a random generator",
+    "one-hot": "zeros but for one, at a random place",
+    "digits": "first of the digits that the package has",
+    "MNIST": "its first images",
 }
 
 
