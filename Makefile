@@ -1,7 +1,7 @@
 # make demo [MNIST=DIR]   train on digits (or MNIST), in its own virtual environment
 # make test               all tests, in a new virtual environment
 # make lint               ruff, cython-lint, import-linter and mypy, in the tests' environment
-# make bench              all benchmarks with all peers: bench/results, in 10 minutes
+# make bench [MNIST=DIR]  all benchmarks with all peers: bench/results/<cpu>, in 25 minutes
 # make sanitize           tests with the address and undefined-behaviour sanitizers
 # make clean              remove the files made by the others
 
@@ -9,9 +9,8 @@ PYTHON ?= python3
 SOURCES := pyproject.toml setup.py $(shell find src -name '*.py' -o -name '*.p[yx][xdi]' -o -name '*.[ch]')
 
 BENCH := .venv-bench/bin/python -m bench
-RESULTS := bench/results
 
-.PHONY: demo test lint bench sanitize clean
+.PHONY: demo test lint bench results sanitize clean
 
 demo: .venv/installed
 	@.venv/bin/bpcore demo $(if $(MNIST),--mnist "$(MNIST)")
@@ -40,9 +39,16 @@ lint:
 bench:
 	test -d .venv-bench || $(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/python -m pip install --quiet ".[bench]"
-	rm -f $(RESULTS)/*.json
+	results="$$($(BENCH).cpu)" && $(MAKE) results RESULTS="$$results"
+
+# Of this CPU only: the results of others stay.
+results:
+	test -n "$(RESULTS)"
+	rm -f "$(RESULTS)"/*.json
 	$(BENCH).kernels --seconds 0.5 --json $(RESULTS)/kernels.json
 	$(BENCH).kernels --seconds 0.5 --dtype float64 --json $(RESULTS)/kernels_float64.json
+	$(BENCH).grid --json $(RESULTS)/grid.json
+	$(BENCH).grid --dtype float64 --json $(RESULTS)/grid_float64.json
 	$(BENCH).step --json $(RESULTS)/step.json
 	$(BENCH).step --dtype float64 --peers by_hand reference \
 		--json $(RESULTS)/step_float64.json
@@ -50,11 +56,13 @@ bench:
 		--json $(RESULTS)/step_x86_64_v3.json  # fails on CPUs without it
 	$(BENCH).predict --json $(RESULTS)/predict.json
 	$(BENCH).training --json $(RESULTS)/training.json
+	$(BENCH).sparse $(if $(MNIST),--mnist "$(MNIST)") --json $(RESULTS)/sparse.json
 	$(BENCH).tracing --json $(RESULTS)/tracing.json
 	$(BENCH).numerical --json $(RESULTS)/numerical.json
 	$(BENCH).threads --json $(RESULTS)/threads.json
 	$(BENCH).fann --json $(RESULTS)/fann.json
 	$(BENCH).memory --json $(RESULTS)/memory.json
+	-$(BENCH).cache --json $(RESULTS)/cache.json  # fails without Valgrind
 	$(BENCH).summary
 
 sanitize:

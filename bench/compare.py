@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import tables
+from .front_end import FrontEnd
 from .timing import Spread, interleave
 
 
@@ -66,9 +67,10 @@ def measure(task, case, contenders, seconds):
     if "bpcore" in refused:
         raise SystemExit(f"{case}: bpcore {tables.deviation(refused['bpcore'])}")
 
-    floor = task.floor(case)
+    floor, front_end = task.floor(case), FrontEnd(case.dtype)
     actions = {name: getattr(peer, task.method) for name, peer in able.items()}
-    samples, robbed = interleave(actions | floor.actions, seconds)
+    actions |= floor.actions | front_end.actions
+    samples, robbed = interleave(actions, seconds)
     for peer in able.values():
         if not all(np.isfinite(array).all() for array in peer.parameters()):
             raise SystemExit(f"{case}: {peer.title} diverged while it was timed")
@@ -78,6 +80,7 @@ def measure(task, case, contenders, seconds):
         "batch": case.batch,
         "dtype": case.dtype,
         "robbed": robbed,
+        "front_end": front_end.describe(samples, floor.peak(samples)),
         "floor": floor.describe(samples),
         "peers": {
             name: {

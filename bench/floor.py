@@ -64,6 +64,10 @@ class Floor:
             "empty copy": self._copy.run_empty,
         }
 
+    def peak(self, samples):
+        """Multiply-adds per second in registers, in every round."""
+        return self._peak.rate(samples["peak"])
+
     def seconds(self, samples):
         """The floor in every round, given the samples of its actions."""
         return np.maximum(*self._limits(samples))
@@ -82,6 +86,6 @@ class Floor:
 
     def _limits(self, samples):
         """Seconds of arithmetic alone and of memory traffic alone, in every round."""
-        arithmetic = self.multiply_adds / self._peak.rate(samples["peak"])
+        arithmetic = self.multiply_adds / self.peak(samples)
         memory = self.moved / self._copy.rate(samples["copy"], samples["empty copy"])
         return arithmetic, memory

@@ -9,20 +9,14 @@ as on a CPU without AVX-512.
 """
 
 import argparse
-import re
-import sys
-from contextlib import nullcontext
-from dataclasses import replace
 from functools import partial
 
 import bpcore
 from bpcore.engine import dispatch
 
-from . import machine, numpy_kernels, operations, pinning, records, report
-from .layer import Layer
-from .timing import Spread, Within, interleave
-from .verify import RESULT, largest_error
-from .yardsticks import Peak
+from . import machine, operations, pinning, records, report
+from .layer import Layer, layer_name
+from .products import measure
 
 #: The first has a target; then other batch sizes and widths, one with tails in every
 #: dimension, one with a row stride of 4096 bytes, so that rows share cache sets, one
@@ -63,64 +57,6 @@ def main():
         records.write(options.json, {**where, "settings": settings, "results": results})
 
 
-def measure(operation, layer, builds, seconds):
-    """Verify one operation on one layer in every build and in NumPy, then time it.
-
-    Parameters
-    ----------
-    operation : callable
-        One of `operations.ALL`.
-    layer : Layer
-    builds : dict of str to callable
-        Contexts in which the kernels of an instruction set are in use.
-    seconds : float
-        About how long to time.
-
-    Returns
-    -------
-    dict
-        The figures, as JSON data except for the spreads.
-    """
-    calls = {}
-    print(f"timing {operation.__name__} {layer}", file=sys.stderr)
-    for name, context in {"NumPy": nullcontext, **builds}.items():
-        kernels = numpy_kernels if name == "NumPy" else bpcore.kernels
-        with context():
-            call, error = _verified(operation, kernels, layer)
-        if not error <= RESULT[layer.dtype]:
-            raise SystemExit(
-                f"{operation.__name__} {layer} {layer.dtype}, {name}: "
-                f"{error:.1e} from the reference; nothing is timed"
-            )
-        calls[name] = Within(context, call)
-    peaks = {}
-    for name, context in builds.items():
-        with context():
-            peaks[name] = Peak(bpcore.kernels, layer.dtype)
-    yardsticks = {
-        f"peak of {name}": Within(builds[name], peak.run)
-        for name, peak in peaks.items()
-    }
-    samples, robbed = interleave(calls | yardsticks, seconds)
-
-    def figures(name):
-        peak = peaks[name].rate(samples[f"peak of {name}"])
-        return {
-            "seconds": Spread.of(samples[name]),
-            "share_of_peak": Spread.of(layer.multiply_adds / samples[name] / peak),
-            "numpy_over_it": Spread.of(samples["NumPy"] / samples[name]),
-        }
-
-    return {
-        "layer": str(layer),
-        "dtype": layer.dtype,
-        "robbed": robbed,
-        "operation": operation.__name__,
-        "numpy_seconds": Spread.of(samples["NumPy"]),
-        "isa": {name: figures(name) for name in builds},
-    }
-
-
 def table(results):
     """One line for each layer, operation and instruction set."""
     head = ("layer", "kernel", "instructions", "us", "quartiles", "of its peak")
@@ -157,22 +93,6 @@ def _shares(result):
     return " / ".join(f"{share.median:.0%}" for share in shares)
 
 
-def _verified(operation, kernels, layer):
-    """The call to be timed, and the error of its first run."""
-    oracle, expected = operation(numpy_kernels, replace(layer, dtype="float64"))
-    oracle()
-    call, results = operation(kernels, layer)
-    call()
-    return call, largest_error(results, expected)
-
-
-def _layer(text):
-    """`text`, checked to be the sizes of a layer."""
-    if not re.fullmatch(r"[1-9]\d*(x[1-9]\d*){2}", text):
-        raise argparse.ArgumentTypeError(f"write as in 32x784x128; got {text}")
-    return text
-
-
 def _vector_sets():
     """The instruction sets available here, except scalar, which is not for speed."""
     return [name for name in bpcore.config()["available"] if name != "scalar"]
@@ -188,7 +108,7 @@ def _parser():
         "layers",
         nargs="*",
         metavar="LAYER",
-        type=_layer,
+        type=layer_name,
         default=LAYERS,
         help="as in 32x784x128",
     )

@@ -1,5 +1,7 @@
 """One layer with the arrays that the kernels read."""
 
+import argparse
+import re
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -59,3 +61,10 @@ class Layer:
         """Normal numbers, rounded to float32 first, so that float64 has the same."""
         normal = np.random.default_rng(seed).standard_normal(shape)
         return normal.astype(np.float32).astype(self.dtype)
+
+
+def layer_name(text):
+    """`text`, checked to be the sizes of a layer."""
+    if not re.fullmatch(r"[1-9]\d*(x[1-9]\d*){2}", text):
+        raise argparse.ArgumentTypeError(f"write as in 32x784x128; got {text}")
+    return text

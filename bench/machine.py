@@ -10,17 +10,19 @@ import numpy as np
 
 import bpcore
 
-from . import pinning
+from . import cpu, pinning
 
 _PACKAGES = ("bpcore", "numpy", "scipy", "scikit-learn", "torch", "jax", "onnxruntime")
 
 
 def describe():
     """All properties of machine and software that affect figures, for the record."""
+    found = cpu.identify()
     return {
         "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "command": sys.orig_argv[1:],
-        "processor": _processor(),
+        "command": [_named(argument) for argument in sys.orig_argv[1:]],
+        "processor": found.processor or platform.machine(),
+        "microarchitecture": found.microarchitecture,
         "caches": dict(_caches()),
         "system": platform.platform(),
         "python": platform.python_version(),
@@ -35,21 +37,19 @@ def headline(machine):
     """The same in two lines of text."""
     bp, packages = machine["bpcore"], machine["packages"]
     blas = machine["blas"]
+    kind = machine["microarchitecture"]
+    processor = machine["processor"] + f" ({kind})" * bool(kind)
     return (
-        f"{machine['processor']}, cores {machine['cores']}, {machine['date']}\n"
+        f"{processor}, cores {machine['cores']}, {machine['date']}\n"
         f"bpcore {packages.get('bpcore', '(not installed)')} on {bp['isa']}, "
         f"{bp['compiler']}; NumPy {packages['numpy']} on {blas}"
     )
 
 
-def _processor():
-    """The name of the CPU; on Linux the model name."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+def _named(argument):
+    """An argument without the folders of this machine."""
+    path = Path(argument)
+    return path.name if path.is_absolute() else argument
 
 
 def _caches():

@@ -20,14 +20,14 @@ def propagate(delta, W, a, out, activation):
     """out = (delta @ W.T) * relu'(a)"""
     assert activation == "relu"
     np.matmul(delta, W.T, out=out)
-    out *= np.greater(a, 0, out=_scratch(a.shape, bool))
+    out *= np.greater(a, 0, out=scratch(a.shape, bool))
 
 
 def update(W, b, a, delta, optimizer, velocity_W, velocity_b):
     """v = momentum v + dW, W -= lr v; the same for b"""
     assert optimizer.rule == "plain_momentum"
     lr, momentum = optimizer.lr, optimizer.momentum
-    dW, db = _scratch(W.shape, W.dtype), _scratch(b.shape, b.dtype)
+    dW, db = scratch(W.shape, W.dtype), scratch(b.shape, b.dtype)
     # For one row matmul uses a slow loop; broadcasting is faster.
     (np.multiply if len(a) == 1 else np.matmul)(a.T, delta, out=dW)
     np.sum(delta, axis=0, out=db)
@@ -44,5 +44,5 @@ def _descend(parameter, velocity, gradient, lr, momentum):
 
 
 @cache
-def _scratch(shape, dtype):
+def scratch(shape, dtype):
     return np.empty(shape, dtype)

@@ -1,5 +1,7 @@
 """Figures as text: rounded numbers, aligned tables, Markdown."""
 
+from statistics import median
+
 
 def table(rows):
     """Rows of strings as aligned lines: names left-aligned, figures right-aligned."""
@@ -47,6 +49,31 @@ def quartiles(spread, unit=1):
 
 
 def disturbance(results):
-    """The fraction of blocks measured while other processes used the core."""
+    """How much others used the core: visible processes, and invisible neighbours."""
     worst = max(result["robbed"] for result in results)
-    return f"Blocks that waited for a core at every try: up to {worst:.0%}."
+    waited = f"Blocks that waited for a core at every try: up to {worst:.0%}."
+    return "\n".join([waited, *front_end(results)])
+
+
+def front_end(results):
+    """A line with the probe of the front end; none where it was not taken.
+
+    Of several results: the medians of their medians and quartiles.
+    """
+    probes = [result["front_end"] for result in results if "front_end" in result]
+    parts = []
+    for figure, unit in _PROBES.items():
+        spreads = [probe[figure] for probe in probes if probe[figure] is not None]
+        if spreads:
+            middle = number(median(spread.median for spread in spreads))
+            low = number(median(spread.lower for spread in spreads))
+            high = number(median(spread.upper for spread in spreads))
+            parts.append(f"{middle} {unit} ({low} .. {high})")
+    return [f"Front end: {', '.join(parts)}."] if parts else []
+
+
+_PROBES = {
+    "nops_per_tick": "nops per tick",
+    "nops_per_nanosecond": "per ns",
+    "hot_tile": "of the peak in a hot tile",
+}

@@ -1,21 +1,30 @@
-"""The results of all commands, as one page and its plots.
+"""The results of all commands, as one page per CPU and its plots, and an overview.
 
-python -m bench.summary
+python -m bench.summary [FOLDER ...]
 
-Reads the JSON files in ``bench/results`` and writes ``README.md``, ``speed.png`` and
-``numerical.png`` there. Targets of missing files are shown as not measured.
+Reads the JSON files of the folders, that of the CPU at hand if none is given, and
+writes ``README.md``, ``speed.png`` and ``numerical.png`` into each. Targets of missing
+files are shown as not measured. Then the index ``bench/results/README.md`` and the
+tables in README are written from the folders of all CPUs.
 """
 
+import argparse
 from pathlib import Path
 
 from . import (
     abreast,
+    cache,
+    cpu,
+    grid,
     kernels,
     many,
     memory,
     numerical,
+    overview,
     plot,
     records,
+    report,
+    sparse,
     tables,
     threads,
     tracing,
@@ -23,7 +32,7 @@ from . import (
     verdicts,
 )
 
-FOLDER = Path(__file__).with_name("results")
+README = Path(__file__).parents[1] / "README.md"
 
 _HEAD = """\
 # Benchmark results
@@ -40,16 +49,36 @@ _PLOT = """\
 
 def main():
     """Read, render, write."""
-    found = {path.stem: records.read(path) for path in sorted(FOLDER.glob("*.json"))}
+    for folder in _parser().parse_args().folders or _own():
+        write(folder)
+    cpus = all_records()
+    (cpu.RESULTS / "README.md").write_text(overview.index(cpus))
+    README.write_text(overview.readme(README.read_text(), cpus))
+
+
+def write(folder):
+    """The page and the plots of one CPU's folder."""
+    found = read(folder)
     if "step" not in found:
-        raise SystemExit(f"the summary needs {FOLDER.name}/step.json, which is missing")
-    (FOLDER / "README.md").write_text(document(found))
-    plot.draw(found["step"]["results"], FOLDER / "speed.png")
+        raise SystemExit(f"the summary needs {folder}/step.json, which is missing")
+    (folder / "README.md").write_text(document(found))
+    plot.draw(found["step"]["results"], folder / "speed.png")
     if "numerical" in found:
         results = found["numerical"]["results"]
         powers = numerical.exponents(results)
-        plot.growth(results, powers, FOLDER / "numerical.png")
-    print(verdicts.count(found))
+        plot.growth(results, powers, folder / "numerical.png")
+    print(f"{folder.name}: {verdicts.count(found)}")
+
+
+def read(folder):
+    """The records of one CPU, by file name."""
+    return {path.stem: records.read(path) for path in sorted(folder.glob("*.json"))}
+
+
+def all_records():
+    """The records of every CPU whose steps were measured, by name of the folder."""
+    steps = sorted(cpu.RESULTS.glob("*/step.json"))
+    return {path.parent.name: read(path.parent) for path in steps}
 
 
 def document(found):
@@ -72,6 +101,7 @@ def _machine(record):
     versions = ", ".join(f"{name} {version}" for name, version in packages.items())
     yield f"- Processor: {record['processor']}, {caches}"
     yield f"- Peak of fused multiply-add, one core, float32: {peak:.0f} GFLOP/s"
+    yield from (f"- {line}" for line in report.front_end(record["results"]))
     yield f"- System: {record['system']}, Python {record['python']}"
     yield f"- bpcore: {bpcore['isa']}, {bpcore['compiler']}"
     yield f"- NumPy's BLAS: {record['blas']}"
@@ -95,6 +125,15 @@ def _threads(results):
     return "\n\n".join(tables)
 
 
+def _own():
+    """The folder of the CPU at hand, if its steps were measured."""
+    folder = cpu.folder()
+    if (folder / "step.json").exists():
+        return [folder]
+    print(f"{folder.name} has no results yet: only the overview is written")
+    return []
+
+
 def _block(text):
     return f"```text\n{text}\n```"
 
@@ -116,18 +155,30 @@ _SECTIONS = (
     ),
     ("step_x86_64_v3", f"Training step with AVX2: {_OVERVIEW}", tables.summary),
     ("training", "Training with other settings", training.both_tables),
+    ("sparse", "Single rows that are mostly zeros", sparse.table),
     ("tracing", "A traced step over one with stored gradients", tracing.table),
     ("numerical", "A gradient without backpropagation", numerical.table),
     ("threads", "Threads", _threads),
     ("memory", "Peak memory", memory.table),
     ("kernels", "Kernels, float32: fraction of the peak", kernels.shares),
     ("kernels_float64", "Kernels, float64: fraction of the peak", kernels.shares),
+    ("grid", "Kernels at sixty layers, float32", grid.table),
+    ("grid_float64", "Kernels at sixty layers, float64", grid.table),
+    ("cache", "Kernels: instructions and cache misses, simulated", cache.table),
 )
 
 #: Lines after a table.
 _PICTURES = {
     "numerical": ["\n![Time of one gradient against the weights](numerical.png)"],
 }
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.summary", description="Write the pages of results."
+    )
+    parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER")
+    return parser
 
 
 if __name__ == "__main__":

@@ -39,14 +39,22 @@ def summary(results):
     return report.table(rows)
 
 
+def faster(results):
+    """(result, peer) of every case in which a peer is faster."""
+    return [
+        (result, peer)
+        for result in results
+        for peer in result["peers"].values()
+        if peer["over_bpcore"].median < 1
+    ]
+
+
 def losses(results):
     """The cases in which a peer is faster, as text."""
     lost = [
         f"  {result['net']}, batch {result['batch']}: {peer['title']}, "
         "{} of the time of bpcore ({})".format(*report.ratio(peer["over_bpcore"]))
-        for result in results
-        for peer in result["peers"].values()
-        if peer["over_bpcore"].median < 1
+        for result, peer in faster(results)
     ]
     return "\n".join(["a peer is faster at", *lost]) if lost else "No peer is faster."
 
