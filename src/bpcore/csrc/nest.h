@@ -51,11 +51,16 @@ static void T(add_tile)(const bpcore_worker *worker, const bpcore_product *p,
         b->B = (REAL *)worker->room + (j - now->j0) / T(NR) * plan->panel;
     else
         b->B = (const REAL *)p->B + now->k0 * p->b_row + j;
-    /* Partial sums are stored in C, unless C is the weight to be updated. */
-    if (p->finish == BPCORE_DESCEND)
-        b->partial = (REAL *)(worker->room + plan->partial_at) + (i - now->i0) * p->n + j;
-    else
+    /* Partial sums are stored in C, unless C is the weight to be updated: then tile by
+     * tile, each with its rows one after the other. */
+    if (p->finish == BPCORE_DESCEND) {
+        const ptrdiff_t width = T(padded)(p->n);
+        REAL *sums = (REAL *)(worker->room + plan->partial_at);
+        b->partial = sums + (i - now->i0) * width + j * rows;
+        b->w_row = T(NR), b->w_panel = rows * T(NR);
+    } else {
         b->partial = (REAL *)p->C + i * p->c_row + j;
+    }
     T(any_tile)(p, b, rows, cols);
 }
 
@@ -83,6 +88,7 @@ static void T(sweep)(const bpcore_worker *worker, const bpcore_product *p,
 /* This worker's part of the product: a range of rows or of columns, whichever has more
  * tiles. */
 static void T(multiply)(const bpcore_worker *worker, const bpcore_product *p) {
+    if (p->m == 0 || p->n == 0) return;
     const T(plan) plan = T(make_plan)(p);
     T(range) all = {.i1 = p->m, .j1 = p->n}, now;
     if (worker->count > 1) {
@@ -97,7 +103,7 @@ static void T(multiply)(const bpcore_worker *worker, const bpcore_product *p) {
     b.layout = plan.copies_A                      ? T(COPIED)
                : plan.copies_B && p->a_col == 1 ? T(COPIED_B)
                                                   : T(IN_PLACE);
-    b.w_row = p->finish == BPCORE_DESCEND ? p->n : p->c_row;
+    b.w_row = p->c_row, b.w_panel = T(NR);
     if (p->finish == BPCORE_DESCEND) b.rates = T(make_rates)(p->optimizer);
     REAL *const A_copy = (REAL *)(worker->room + plan.A_at);
     REAL *const B_copy = (REAL *)worker->room;

@@ -59,10 +59,17 @@ static inline ptrdiff_t T(tile_height)(ptrdiff_t left) {
     return bpcore_min(left, most);
 }
 
-/* to[k, r] = a[k a_col + r], from a row-major array whose rows are the columns of A */
+/* to[k, r] = a[k a_col + r], from a row-major array whose rows are the columns of A.  If
+ * `wide`, whole vectors are read and written, and what is stored beyond a row is
+ * overwritten by the next; the last row is always exact. */
 BPCORE_INLINE void T(copy_columns)(REAL *to, const REAL *a, ptrdiff_t a_col,
-                                   ptrdiff_t terms, const ptrdiff_t rows) {
-    for (ptrdiff_t k = 0; k < terms; k++, to += rows, a += a_col)
+                                   ptrdiff_t terms, const ptrdiff_t rows, int wide) {
+    ptrdiff_t k = 0;
+    if (wide)
+        for (; k < terms - 1; k++, to += rows, a += a_col)
+            BPCORE_UNROLL for (ptrdiff_t r = 0; r < rows; r += T(LANES))
+                T(store)(to + r, T(load)(a + r));
+    for (; k < terms; k++, to += rows, a += a_col)
         memcpy(to, a, (size_t)rows * sizeof(REAL));
 }
 
@@ -100,6 +107,7 @@ static void T(copy_A)(const bpcore_product *p, REAL *to, ptrdiff_t k0, ptrdiff_t
         REAL *tile = to;
         for (ptrdiff_t i = i0, rows; i < i1; i += rows, tile += rows * terms) {
             rows = T(tile_height)(i1 - i);
+            const int wide = i + BPCORE_TILE_ROWS + T(LANES) <= p->m;
             const REAL *a = (const REAL *)p->A + i * p->a_row + k * p->a_col;
             REAL *at = tile + (k - k0) * rows;
             switch (rows) { /* constant sizes: compiled to loads and stores */
@@ -108,7 +116,7 @@ static void T(copy_A)(const bpcore_product *p, REAL *to, ptrdiff_t k0, ptrdiff_t
         if (p->a_col == 1)                                        \
             T(copy_across)(at, a, p->a_row, now, r);              \
         else                                                      \
-            T(copy_columns)(at, a, p->a_col, now, r);             \
+            T(copy_columns)(at, a, p->a_col, now, r, wide);       \
         break;
                 BPCORE_EACH_TILE_ROWS(CASE)
 #undef CASE

@@ -10,8 +10,9 @@ static bpcore_blocks T(blocks) = {
 enum {
     /* B is copied from so many tiles of rows on, if it is larger than half of the first-
      * level cache (twice of it for sums over the mini-batch, whose A is copied too), or
-     * than the second-level cache. */
-    T(COPY_B_NEAR) = 8, T(COPY_B_FAR) = 2,
+     * than the second-level cache; from 2 rows on, if it is larger than VERY_FAR of
+     * those: a copy reads it in runs that are longer than a tile is wide. */
+    T(COPY_B_NEAR) = 8, T(COPY_B_FAR) = 2, T(VERY_FAR) = 8,
     /* With B, A is copied from so many panels of B on: the columns of an array (rows of
      * A of which each term is in another cache line), or its rows. */
     T(COPY_A_COLUMNS) = 4, T(COPY_A_ROWS) = 16,
@@ -61,23 +62,45 @@ static inline int T(sums_wait)(const bpcore_product *p) {
     return p->finish == BPCORE_DESCEND && p->k > BPCORE_CHAIN;
 }
 
+/* Columns of partial sums in scratch memory, where they are in whole tiles. */
+static inline ptrdiff_t T(padded)(ptrdiff_t cols) {
+    return (cols + T(NR) - 1) / T(NR) * T(NR);
+}
+
 /* Rows of which `row` bytes each fit into FAR_BYTES: whole tiles, at least one. */
 static inline ptrdiff_t T(far_rows)(ptrdiff_t row) {
     const ptrdiff_t tiles = T(FAR_BYTES) / (row * BPCORE_TILE_ROWS);
     return (tiles > 1 ? tiles : 1) * BPCORE_TILE_ROWS;
 }
 
+/* Rows per block if m rows are divided into as few blocks as possible of up to `most`,
+ * all of about the same size. */
+static inline ptrdiff_t T(even_rows)(ptrdiff_t m, ptrdiff_t most) {
+    const ptrdiff_t blocks = m > most ? (m + most - 1) / most : 1;
+    const ptrdiff_t rows = (m + blocks - 1) / blocks;
+    return (rows + BPCORE_TILE_ROWS - 1) / BPCORE_TILE_ROWS * BPCORE_TILE_ROWS;
+}
+
 /* Nothing is copied: B is small, or used by few rows.  If several tiles of rows use it,
  * it is read in blocks of terms that stay in a near cache. */
 static T(plan) T(plan_in_place)(const bpcore_product *p, T(plan) plan) {
-    const ptrdiff_t C_row = p->n * (ptrdiff_t)sizeof(REAL);
+    const ptrdiff_t C_row = T(padded)(p->n) * (ptrdiff_t)sizeof(REAL);
     plan.rows_outside = 1;
     if (p->m > BPCORE_TILE_ROWS) plan.kc = T(sums_wait)(p) ? T(blocks).kc : 2 * T(blocks).kc;
     if (T(sums_wait)(p)) {
-        plan.rows = bpcore_min(T(far_rows)(C_row), p->m);
-        plan.bytes = plan.rows * C_row;
+        plan.rows = T(even_rows)(p->m, T(far_rows)(C_row));
+        plan.bytes = bpcore_min(plan.rows, p->m) * C_row;
     }
     return plan;
+}
+
+/* Fewest rows of A from which on B, in rows, is copied. */
+static ptrdiff_t T(copy_from)(const bpcore_product *p) {
+    const ptrdiff_t l1 = T(blocks).l1, l2 = T(blocks).l2;
+    const ptrdiff_t bytes = p->k * p->n * (ptrdiff_t)sizeof(REAL);
+    if (bytes <= (p->a_col == 1 ? l1 / 2 : 2 * l1)) return PTRDIFF_MAX;
+    if (bytes <= l2) return T(COPY_B_NEAR) * BPCORE_TILE_ROWS;
+    return bytes <= T(VERY_FAR) * l2 ? T(COPY_B_FAR) * BPCORE_TILE_ROWS : 2;
 }
 
 static T(plan) T(make_plan)(const bpcore_product *p) {
@@ -86,10 +109,7 @@ static T(plan) T(make_plan)(const bpcore_product *p) {
     T(plan) plan = {.rows = p->m, .mc = p->m, .nc = p->n, .kc = p->k};
     plan.prefetches = BPCORE_TILE_PREFETCHES && p->m * p->n * size > blocks->l1 &&
                       p->k >= T(PREFETCH_TERMS);
-    const ptrdiff_t tiles = B_bytes > blocks->l2 ? T(COPY_B_FAR) : T(COPY_B_NEAR);
-    const ptrdiff_t small = p->a_col == 1 ? blocks->l1 / 2 : 2 * blocks->l1;
-    plan.copies_B = p->b_transposed ||
-                    (B_bytes > small && p->m >= tiles * BPCORE_TILE_ROWS);
+    plan.copies_B = p->b_transposed || p->m >= T(copy_from)(p);
     if (!plan.copies_B) return T(plan_in_place)(p, plan);
 
     const ptrdiff_t longest = T(longest)(p->k), panels = (p->n + T(NR) - 1) / T(NR);
@@ -104,21 +124,24 @@ static T(plan) T(make_plan)(const bpcore_product *p) {
     if (!one_block) plan.kc = blocks->kc;
     plan.rows_outside = one_block && (p->finish == BPCORE_DESCEND ||
                                       panels * bytes <= blocks->l2 / 2);
-    ptrdiff_t fit = plan.rows_outside ? blocks->l2 / 2 : blocks->nc * blocks->kc * size;
+    const int few = p->m < T(COPY_B_FAR) * BPCORE_TILE_ROWS;
+    ptrdiff_t fit = few && p->b_transposed      ? blocks->l1 / 2
+                    : few || plan.rows_outside ? blocks->l2 / 2
+                                               : blocks->nc * blocks->kc * size;
     fit = bpcore_min(fit / bytes, panels);
     plan.nc = (fit > 1 ? fit : 1) * T(NR);
 
     ptrdiff_t row = longest * size; /* the longer of A and of partial sums, in bytes */
-    if (T(sums_wait)(p) && p->n > longest) row = p->n * size;
-    const ptrdiff_t rows = T(far_rows)(row);
-    plan.mc = bpcore_min(blocks->mc, rows);
-    plan.rows = bpcore_min(rows / plan.mc * plan.mc, p->m);
+    const ptrdiff_t C_row = T(padded)(p->n) * size;
+    if (T(sums_wait)(p) && row < C_row) row = C_row;
+    plan.rows = T(even_rows)(p->m, T(far_rows)(row));
+    plan.mc = bpcore_min(blocks->mc, plan.rows);
 
     plan.A_at = plan.nc / T(NR) * bytes;
     plan.partial_at = plan.A_at;
-    if (plan.copies_A) plan.partial_at += T(A_room)(plan.rows * longest * size);
+    if (plan.copies_A) plan.partial_at += T(A_room)(bpcore_min(plan.rows, p->m) * longest * size);
     plan.bytes = plan.partial_at;
-    if (T(sums_wait)(p)) plan.bytes += plan.rows * p->n * size;
+    if (T(sums_wait)(p)) plan.bytes += bpcore_min(plan.rows, p->m) * C_row;
     return plan;
 }
 
@@ -136,7 +159,7 @@ static ptrdiff_t T(bound)(const bpcore_product *p) {
                                        T(blocks).l2 / 2);
         bytes += bpcore_min(panels * panel, LARGER(block, panel));
     }
-    const ptrdiff_t A_row = longest * size, C_row = p->n * size;
+    const ptrdiff_t A_row = longest * size, C_row = T(padded)(p->n) * size;
     if (plan.copies_A)
         bytes += T(A_room)(
             bpcore_min(p->m * A_row, LARGER(T(FAR_BYTES), BPCORE_TILE_ROWS * A_row)));

@@ -52,10 +52,14 @@ static inline bpcore_product bpcore_delta_product(const void *delta, const void 
                             .c_row = n_in};
 }
 
-/* a.T @ delta     (n_in, n_out) */
+/* a.T @ delta     (n_in, n_out);  for one column its transpose, delta.T @ a, which is the
+ * same array, and whose rows are long */
 static inline bpcore_product bpcore_weight_gradient(const void *a, const void *delta,
                                                     ptrdiff_t n, ptrdiff_t n_in,
                                                     ptrdiff_t n_out) {
+    if (n_out == 1)
+        return (bpcore_product){.m = 1, .n = n_in, .k = n, .A = delta, .a_col = 1, .B = a,
+                                .b_row = n_in, .c_row = n_in};
     return (bpcore_product){.m = n_in, .n = n_out, .k = n, .A = a, .a_row = 1,
                             .a_col = n_in, .B = delta, .b_row = n_out, .c_row = n_out};
 }

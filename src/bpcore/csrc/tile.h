@@ -19,8 +19,8 @@ typedef struct {
     const REAL *B;
     ptrdiff_t b_row, panel; /* strides from a term, and from NR columns, to the next */
     REAL *partial;
-    ptrdiff_t w_row;
-    ptrdiff_t cols; /* columns of this tile */
+    ptrdiff_t w_row, w_panel; /* strides between its rows, and between NR columns */
+    ptrdiff_t cols;           /* columns of this tile */
     int layout, prefetches;
     T(rates) rates;
 } T(block);
@@ -252,7 +252,8 @@ static void T(any_tile)(const bpcore_product *p, T(block) *b, ptrdiff_t rows,
     const T(tail) none = T(make_tail)(T(LANES));
 #define EACH(columns)                                                       \
     for (b->cols = (columns); cols >= (columns);                            \
-         cols -= (columns), b->j += (columns), b->partial += (columns),     \
+         cols -= (columns), b->j += (columns),                              \
+        b->partial += (columns) / T(NR) * b->w_panel,                       \
         b->B += (columns) / T(NR) * b->panel)
     T(shape) *by_NR = by_2[rows - 1];
     if (rows == BPCORE_TILE_ROWS && b->layout != T(IN_PLACE))
