@@ -29,12 +29,34 @@ static void T(times_derivative)(const bpcore_worker *worker, void *delta, const 
 
 /* --- matrix products --- */
 
+/* `forward` of one row by a large W, or of any rows by a W of one column */
+static void T(forward_one)(const bpcore_worker *worker, REAL *out, REAL *z,
+                           const REAL *a, const REAL *W, const REAL *b, ptrdiff_t n,
+                           ptrdiff_t n_in, ptrdiff_t n_out, bpcore_activation f) {
+    REAL *const C = z ? z : out;
+    ptrdiff_t first, end;
+    if (n_out == 1) {
+        bpcore_worker_range(worker, n, 64, &first, &end);
+        T(rows_times)(C, W, a, b ? b[0] : 0, first, end, n_in);
+    } else {
+        bpcore_worker_range(worker, n_out, 64, &first, &end);
+        T(wide_row)(C, a, W, b, n_in, n_out, first, end);
+    }
+    if (f == BPCORE_IDENTITY && !z) return;
+    bpcore_barrier_wait(worker);
+    T(activate)(worker, out, C, n, n_out, f);
+}
+
 /* z = a @ W + b,  out = f(z)     a (n, n_in)  W (n_in, n_out)  out, z (n, n_out)
  *
  * b (n_out,) may be NULL for zeros; z may be NULL if it is not stored. */
 static void T(forward)(const bpcore_worker *worker, void *out, void *z, const void *a,
                        const void *W, const void *b, ptrdiff_t n, ptrdiff_t n_in,
                        ptrdiff_t n_out, bpcore_activation f) {
+    if (n_out == 1 || (n == 1 && n_in * n_out * (ptrdiff_t)sizeof(REAL) > T(blocks).l2)) {
+        T(forward_one)(worker, out, z, a, W, b, n, n_in, n_out, f);
+        return;
+    }
     bpcore_product p = bpcore_affine(a, W, n, n_in, n_out);
     p.C = z ? z : out, p.start = b;
     p.finish = f == BPCORE_RELU && !z ? BPCORE_STORE_RELU : BPCORE_STORE;
@@ -51,7 +73,7 @@ static void T(propagate_alone)(const bpcore_worker *worker, REAL *out,
                                ptrdiff_t n_in, ptrdiff_t n_out, bpcore_activation f) {
     ptrdiff_t first, end;
     bpcore_worker_range(worker, n_in, 64, &first, &end);
-    T(propagate_one_row)(out, delta, W, first, end, n_out);
+    T(rows_times)(out, delta, W, 0, first, end, n_out);
     if (f != BPCORE_IDENTITY) /* identity reads no a */
         T(times_derivative_rows)(f, out + first, a + first, 1, end - first);
 }

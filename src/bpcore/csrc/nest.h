@@ -85,10 +85,30 @@ static void T(sweep)(const bpcore_worker *worker, const bpcore_product *p,
     }
 }
 
+/* A block at the first row, column and term of a product, in place. */
+static inline T(block) T(first_block)(const bpcore_product *p) {
+    T(block) b = {.k1 = p->k, .A = p->A, .a_row = p->a_row, .a_col = p->a_col, .B = p->B,
+                  .b_row = p->b_row, .panel = T(NR), .partial = p->C, .w_row = p->c_row,
+                  .w_panel = T(NR)};
+    if (p->finish == BPCORE_DESCEND) b.rates = T(make_rates)(p->optimizer);
+    return b;
+}
+
+/* Whether a product is one tile of rows by a small B: no blocks, no copies. */
+static inline int T(is_one_tile)(const bpcore_product *p) {
+    return p->m <= BPCORE_TILE_ROWS && !p->b_transposed && !T(sums_wait)(p) &&
+           p->k * p->n * (ptrdiff_t)sizeof(REAL) <= T(blocks).l1 / 2;
+}
+
 /* This worker's part of the product: a range of rows or of columns, whichever has more
  * tiles. */
 static void T(multiply)(const bpcore_worker *worker, const bpcore_product *p) {
     if (p->m == 0 || p->n == 0) return;
+    T(block) b = T(first_block)(p);
+    if (worker->count == 1 && T(is_one_tile)(p)) {
+        T(any_tile)(p, &b, p->m, p->n);
+        return;
+    }
     const T(plan) plan = T(make_plan)(p);
     T(range) all = {.i1 = p->m, .j1 = p->n}, now;
     if (worker->count > 1) {
@@ -97,14 +117,10 @@ static void T(multiply)(const bpcore_worker *worker, const bpcore_product *p) {
         else
             bpcore_worker_range(worker, p->n, T(NR), &all.j0, &all.j1);
     }
-    T(block) b = {.a_row = p->a_row, .a_col = p->a_col, .prefetches = plan.prefetches};
-    b.b_row = plan.copies_B ? T(NR) : p->b_row;
-    b.panel = plan.copies_B ? plan.panel : T(NR);
-    b.layout = plan.copies_A                      ? T(COPIED)
-               : plan.copies_B && p->a_col == 1 ? T(COPIED_B)
-                                                  : T(IN_PLACE);
-    b.w_row = p->c_row, b.w_panel = T(NR);
-    if (p->finish == BPCORE_DESCEND) b.rates = T(make_rates)(p->optimizer);
+    b.prefetches = plan.prefetches;
+    if (plan.copies_B) b.b_row = T(NR), b.panel = plan.panel;
+    if (plan.copies_B && p->a_col == 1) b.layout = T(COPIED_B);
+    if (plan.copies_A) b.layout = T(COPIED);
     REAL *const A_copy = (REAL *)(worker->room + plan.A_at);
     REAL *const B_copy = (REAL *)worker->room;
     for (now.i0 = all.i0; now.i0 < all.i1; now.i0 = now.i1) { /* loop 6: rows of C */

@@ -1,50 +1,112 @@
 /* Mini-batches of one row: each weight is used once, so nothing is copied.  Same bits
  * as the loop nest (nest.h). */
 
-/* --- delta propagation --- */
+/* --- the product of a row with W: z = a @ W + b --- */
 
-/* sum[b] += delta[k] W[b LANES + lane, k] for the terms k0 .. k1 in ascending order,
- * over the first `rows` rows of W: blocks of LANES x LANES, transposed in registers. */
-BPCORE_INLINE void T(one_row_chain)(T(vec) *sum, const int blocks, const REAL *delta,
-                                    const REAL *W, ptrdiff_t w_row, ptrdiff_t rows,
-                                    ptrdiff_t k0, ptrdiff_t k1) {
-    for (ptrdiff_t k = k0; k < k1; k += T(LANES)) {
-        const ptrdiff_t terms = bpcore_min(T(LANES), k1 - k);
-        const T(tail) tail = T(make_tail)(terms);
-        for (int b = 0; b < blocks; b++) {
-            T(vec) columns[T(LANES)];
-            for (int i = 0; i < T(LANES); i++) {
-                const ptrdiff_t j = b * T(LANES) + i;
-                const REAL *at = W + j * w_row + k;
-                columns[i] = j >= rows           ? (T(vec)){0}
-                            : terms < T(LANES) ? T(load_tail)(at, tail)
-                                               : T(load)(at);
+/* s[j] += a[k] W[k, j] for `terms` terms in ascending order and j below `cols`, four rows
+ * of W at a time, each read as one stream */
+static void T(add_rows)(REAL *s, const REAL *a, const REAL *W, ptrdiff_t w_row,
+                        ptrdiff_t terms, ptrdiff_t cols) {
+    const ptrdiff_t whole = cols - cols % T(LANES);
+    for (ptrdiff_t k = 0; k < terms;) {
+        const REAL *w = W + k * w_row;
+        if (terms - k >= 4) {
+            T(vec) x[4];
+            for (int i = 0; i < 4; i++) x[i] = T(broadcast)(a[k + i]);
+            for (ptrdiff_t j = 0; j < whole; j += T(LANES)) {
+                T(vec) sum = T(load)(s + j);
+                BPCORE_UNROLL for (int i = 0; i < 4; i++)
+                    sum = T(fma)(x[i], T(load)(w + i * w_row + j), sum);
+                T(store)(s + j, sum);
             }
-            T(transpose)(columns);
-            for (ptrdiff_t i = 0; i < terms; i++)
-                sum[b] = T(fma)(T(broadcast)(delta[k + i]), columns[i], sum[b]);
+            k += 4;
+        } else {
+            const T(vec) x = T(broadcast)(a[k]);
+            for (ptrdiff_t j = 0; j < whole; j += T(LANES))
+                T(store)(s + j, T(fma)(x, T(load)(w + j), T(load)(s + j)));
+            k++;
+        }
+    }
+    if (whole == cols) return;
+    const T(tail) tail = T(make_tail)(cols - whole);
+    T(vec) sum = T(load_tail)(s + whole, tail);
+    for (ptrdiff_t k = 0; k < terms; k++)
+        sum = T(fma)(T(broadcast)(a[k]), T(load_tail)(W + k * w_row + whole, tail), sum);
+    T(store_tail)(s + whole, sum, tail);
+}
+
+/* z[j] = b[j] + sum over k of a[k] W[k, j] for columns j0 .. j1, for a W that is in no near
+ * cache.  Strips of STRIP columns, whose sums stay in the first-level cache.
+ * a (n_in,)  W (n_in, n_out)  z, b (n_out,), b may be NULL */
+static void T(wide_row)(REAL *z, const REAL *a, const REAL *W, const REAL *b,
+                        ptrdiff_t n_in, ptrdiff_t n_out, ptrdiff_t j0, ptrdiff_t j1) {
+    enum { STRIP = 4096 / sizeof(REAL) };
+    REAL chain[STRIP];
+    for (ptrdiff_t j = j0; j < j1; j += STRIP) {
+        const ptrdiff_t cols = bpcore_min(STRIP, j1 - j);
+        for (ptrdiff_t k0 = 0; k0 < n_in; k0 += BPCORE_CHAIN) {
+            REAL *s = k0 ? chain : z + j;
+            if (k0 == 0 && b)
+                memcpy(s, b + j, (size_t)cols * sizeof(REAL));
+            else
+                memset(s, 0, (size_t)cols * sizeof(REAL));
+            T(add_rows)(s, a + k0, W + k0 * n_out + j, n_out,
+                        bpcore_min(BPCORE_CHAIN, n_in - k0), cols);
+            if (k0) T(combine)(T(x_plus_y), z + j, chain, z + j, 0, cols);
         }
     }
 }
 
-/* out[j] = sum over k of delta[k] W[j, k] for this worker's j, first .. end.
- * delta (n_out,)  W (n_in, n_out)  out (n_in,)
- *
- * Not inlined, since its caller would leave it too few registers: 17 per cent more
- * instructions in float64. */
-BPCORE_NOINLINE static void T(propagate_one_row)(REAL *out, const REAL *delta,
-                                                 const REAL *W, ptrdiff_t first,
-                                                 ptrdiff_t end, ptrdiff_t n_out) {
-    enum { BLOCKS = 4, ROWS = BLOCKS * T(LANES) }; /* independent sums */
-    for (ptrdiff_t j = first; j < end; j += ROWS) {
-        const ptrdiff_t rows = bpcore_min(ROWS, end - j);
-        T(vec) total[BLOCKS];
-        for (ptrdiff_t k0 = 0; k0 < n_out; k0 += BPCORE_CHAIN) {
-            const ptrdiff_t k1 = bpcore_min(k0 + BPCORE_CHAIN, n_out);
-            T(vec) sum[BLOCKS];
-            for (int b = 0; b < BLOCKS; b++) sum[b] = (T(vec)){0};
-            T(one_row_chain)(sum, BLOCKS, delta, W + j * n_out, n_out, rows, k0, k1);
-            for (int b = 0; b < BLOCKS; b++) total[b] = k0 ? sum[b] + total[b] : sum[b];
+/* --- the product of W with a row: delta @ W.T --- */
+
+enum {
+    T(SUMS) = 4 * T(LANES), /* rows of W at a time: independent sums */
+    T(PIECE) = 64,          /* terms that are transposed at a time */
+};
+
+/* panel[k, b LANES + lane] = W[b LANES + lane, k] for up to SUMS rows and PIECE terms, in
+ * runs along each row, of which the next is prefetched if `ahead` */
+BPCORE_INLINE void T(transpose_piece)(REAL *panel, const REAL *W, ptrdiff_t w_row,
+                                      ptrdiff_t rows, ptrdiff_t terms, int ahead) {
+    const ptrdiff_t line = 64 / (ptrdiff_t)sizeof(REAL);
+    for (ptrdiff_t r = 0; r < rows; r += T(LANES)) {
+        if (ahead)
+            for (ptrdiff_t i = r; i < bpcore_min(r + T(LANES), rows); i++)
+                for (ptrdiff_t k = 0; k < T(PIECE); k += line)
+                    BPCORE_PREFETCH(W + i * w_row + 2 * T(PIECE) + k);
+        for (ptrdiff_t k = 0; k < terms; k += T(LANES))
+            T(transpose_block)(panel + k * T(SUMS) + r, T(SUMS), W + r * w_row + k, w_row,
+                               rows - r, terms - k);
+    }
+}
+
+/* out[j] = start + sum over k of delta[k] W[j, k] for j from first to end.
+ * delta (n_out,)  W (n_in, n_out)  out (n_in,) */
+BPCORE_NOINLINE static void T(rows_times)(REAL *out, const REAL *delta, const REAL *W,
+                                          REAL start, ptrdiff_t first, ptrdiff_t end,
+                                          ptrdiff_t n_out) {
+    enum { BLOCKS = T(SUMS) / T(LANES) };
+    const int ahead = n_out > T(PIECE) &&
+                      (end - first) * n_out * (ptrdiff_t)sizeof(REAL) > T(blocks).l2;
+    REAL panel[T(PIECE) * T(SUMS)];
+    for (ptrdiff_t j = first; j < end; j += T(SUMS)) {
+        const ptrdiff_t rows = bpcore_min(T(SUMS), end - j);
+        T(vec) total[BLOCKS], sum[BLOCKS];
+        for (int b = 0; b < BLOCKS; b++) total[b] = sum[b] = T(broadcast)(start);
+        for (ptrdiff_t k = 0; k < n_out; k += T(PIECE)) {
+            const ptrdiff_t terms = bpcore_min(T(PIECE), n_out - k);
+            T(transpose_piece)(panel, W + j * n_out + k, n_out, rows, terms, ahead);
+            for (ptrdiff_t i = 0; i < terms; i++) {
+                const T(vec) d = T(broadcast)(delta[k + i]);
+                BPCORE_UNROLL for (int b = 0; b < BLOCKS; b++)
+                    sum[b] = T(fma)(d, T(load)(panel + i * T(SUMS) + b * T(LANES)), sum[b]);
+            }
+            const ptrdiff_t next = k + terms;
+            if (next == n_out || next % BPCORE_CHAIN == 0)
+                for (int b = 0; b < BLOCKS; b++) {
+                    total[b] = next > BPCORE_CHAIN ? sum[b] + total[b] : sum[b];
+                    sum[b] = (T(vec)){0};
+                }
         }
         for (int b = 0; b * T(LANES) < rows; b++)
             T(store_tail)(out + j + b * T(LANES), total[b],

@@ -17,24 +17,35 @@ static void T(copy_rows)(REAL *panels, ptrdiff_t apart, const REAL *B, ptrdiff_t
     }
 }
 
-/* panel[k, c] = W[c, k], for B = W transposed, LANES x LANES at a time; columns from
- * `cols` to the next whole vector are zero. */
+/* to[k, c] = from[c, k] for LANES x LANES elements, of which there are `rows` rows of
+ * `terms`; the columns of `to` beyond `rows` become zero. */
+BPCORE_INLINE void T(transpose_block)(REAL *to, ptrdiff_t to_row, const REAL *from,
+                                      ptrdiff_t row, ptrdiff_t rows, ptrdiff_t terms) {
+    T(vec) block[T(LANES)];
+    if (rows >= T(LANES) && terms >= T(LANES)) {
+        BPCORE_UNROLL for (int i = 0; i < T(LANES); i++)
+            block[i] = T(load)(from + i * row);
+        T(transpose)(block);
+        BPCORE_UNROLL for (int i = 0; i < T(LANES); i++)
+            T(store)(to + i * to_row, block[i]);
+        return;
+    }
+    const T(tail) tail = T(make_tail)(bpcore_min(terms, T(LANES)));
+    for (int i = 0; i < T(LANES); i++)
+        block[i] = i < rows ? T(load_tail)(from + i * row, tail) : (T(vec)){0};
+    T(transpose)(block);
+    for (int i = 0; i < bpcore_min(terms, T(LANES)); i++)
+        T(store)(to + i * to_row, block[i]);
+}
+
+/* panel[k, c] = W[c, k], for B = W transposed; columns from `cols` to the next whole
+ * vector are zero. */
 static void T(copy_transposed)(REAL *panel, const REAL *W, ptrdiff_t w_row,
                                ptrdiff_t terms, ptrdiff_t cols) {
     for (ptrdiff_t c = 0; c < cols; c += T(LANES))
-        for (ptrdiff_t k = 0; k < terms; k += T(LANES)) {
-            const REAL *block = W + c * w_row + k;
-            const ptrdiff_t left = bpcore_min(terms - k, T(LANES));
-            const T(tail) tail = T(make_tail)(left);
-            T(vec) rows[T(LANES)];
-            for (int i = 0; i < T(LANES); i++)
-                rows[i] = c + i >= cols       ? (T(vec)){0}
-                          : left < T(LANES) ? T(load_tail)(block + i * w_row, tail)
-                                            : T(load)(block + i * w_row);
-            T(transpose)(rows);
-            REAL *to = panel + k * T(NR) + c;
-            for (ptrdiff_t i = 0; i < left; i++) T(store)(to + i * T(NR), rows[i]);
-        }
+        for (ptrdiff_t k = 0; k < terms; k += T(LANES))
+            T(transpose_block)(panel + k * T(NR) + c, T(NR), W + c * w_row + k, w_row,
+                               cols - c, terms - k);
 }
 
 /* panels = B at terms k0 .. k1 and columns j0 .. j1 */
