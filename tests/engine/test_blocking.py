@@ -131,7 +131,9 @@ digests = {}
 for isa, dtype in product(dispatch.available, ("float32", "float64")):
     digest = hashlib.sha256()
     with dispatch.using(isa):
-        for n, n_in, n_out in [(61, 700, 70), (331, 70, 61), (23, 19, 530), (43, 300, 300)]:
+        sizes = [(61, 700, 70), (331, 70, 61), (23, 19, 530), (43, 300, 300)]
+        sizes += [(700, 30, 1), (1, 300, 300), (2, 300, 300)]
+        for n, n_in, n_out in sizes:
             rng = np.random.default_rng(n)
             a, W, b, delta = (
                 rng.normal(size=shape).astype(dtype)
@@ -156,7 +158,10 @@ def digests(blocks):
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
     run = subprocess.run(
         [sys.executable, "-c", DIGEST],
-        env=environment, capture_output=True, text=True, check=False,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout)

@@ -11,9 +11,13 @@ typedef struct {
     ptrdiff_t apart;
 } T(rates);
 
-static inline T(rates) T(make_rates)(const bpcore_optimizer *o) {
-    T(rates) rates = {.rate = (REAL)o->rate, .momentum = (REAL)o->momentum,
+static inline T(rates) T(plain_rates)(const bpcore_optimizer *o) {
+    return (T(rates)){.rate = (REAL)o->rate, .momentum = (REAL)o->momentum,
                       .add_l2 = (REAL)o->add_l2};
+}
+
+static inline T(rates) T(make_rates)(const bpcore_optimizer *o) {
+    T(rates) rates = T(plain_rates)(o);
     if (o->rule < BPCORE_SGD) return rates;
     rates.add_l1 = (REAL)o->add_l1, rates.clip_value = (REAL)o->clip_value;
     rates.decay_l2 = (REAL)o->decay_l2, rates.decay_l1 = (REAL)o->decay_l1;

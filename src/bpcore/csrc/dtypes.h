@@ -74,8 +74,10 @@
  * GCC and Clang inline the tile into every shape only with an attribute. */
 #if defined(__GNUC__) && !defined(__clang__)
 #define BPCORE_UNROLL _Pragma("GCC unroll 16")
+#define BPCORE_UNROLL_4 _Pragma("GCC unroll 4")
 #else
 #define BPCORE_UNROLL
+#define BPCORE_UNROLL_4
 #endif
 #if defined(__GNUC__)
 #define BPCORE_INLINE static inline __attribute__((always_inline))

@@ -1,11 +1,11 @@
 """Block sizes of matrix products, from the data caches of the CPU.
 
 The loop nest (``csrc/nest.h``) copies a block of A, mc rows of kc terms, and a block of
-B, kc terms of nc columns; a panel of B is one tile wide. The sizes follow the analytical
-model of Low, Igual, Smith and Quintana-Orti, "Analytical modeling is enough for
-high-performance BLIS", ACM Transactions on Mathematical Software 43 (2016): whatever is
-read again stays in a cache, counted in ways, since a contiguous block of as many bytes
-as a way has one line in each set.
+B, kc terms of nc columns; a panel of B is one tile wide. The sizes follow the
+analytical model of Low, Igual, Smith and Quintana-Orti, "Analytical modeling is enough
+for high-performance BLIS", ACM Transactions on Mathematical Software 43 (2016):
+whatever is read again stays in a cache, counted in ways, since a contiguous block of as
+many bytes as a way has one line in each set.
 
 - First level: a panel of B (kc terms) that is multiplied by mc rows of A, the rows of A
   of one tile, and one way for C.
@@ -24,11 +24,11 @@ from typing import NamedTuple
 KIB = 1024
 #: Terms of a chain of sums (BPCORE_CHAIN): kc is a multiple.
 CHAIN = 256
-#: Longest block of terms, however large the first-level cache is: beyond it C is read so
-#: rarely that little is gained.
+#: Longest block of terms, however large the first-level cache is: beyond it C is read
+#: so rarely that little is gained.
 MOST_TERMS = 2 * CHAIN
-#: More of a second-level cache is not used: larger ones are shared by several cores, and
-#: the scratch memory of a network grows with it.
+#: More of a second-level cache is not used: larger ones are shared by several cores,
+#: and the scratch memory of a network grows with it.
 MOST_L2 = 2048 * KIB
 #: No size is as large: products of two sizes fit into 64 bits.
 MOST = 1 << 24
@@ -220,4 +220,3 @@ def overridden(blocks: Blocks, text: str, tile_rows: int, tile_columns: int) -> 
     sizes["mc"] = whole_tiles(sizes["mc"], tile_rows)
     sizes["nc"] = whole_tiles(sizes["nc"], tile_columns)
     return Blocks(**sizes)
-

@@ -5,8 +5,8 @@ linked into ``bpcore._kernels``.  At import the best one that the processor and 
 operating system support is used; ``BPCORE_ISA`` names another.  Every build with a
 fused multiply-add (all but ``x86_64_v2``) gives the same bits.
 
-The block sizes of every build are set at import too (``engine/blocking.py``);
-``BPCORE_BLOCKS`` changes some of them, as in ``BPCORE_BLOCKS=kc=512,mc=96``, for trials.
+The block sizes of every build are set at import too (``engine/blocking.py``).  For
+trials ``BPCORE_BLOCKS`` changes some of them, as in ``BPCORE_BLOCKS=kc=512,mc=96``.
 """
 
 from __future__ import annotations
