@@ -9,10 +9,11 @@ typedef struct {
     ptrdiff_t i0, i1, j0, j1, k0, k1;
 } T(range);
 
-/* The block of B that comes after `now` within `all`, prefetched by its tiles in parts. */
+/* The block of B that comes after `now` within `all`: `rows` rows of `length` elements, of
+ * which each tile prefetches `step`, from `next` on. */
 typedef struct {
     const REAL *at;
-    ptrdiff_t row, rows, length, part, parts;
+    ptrdiff_t row, rows, length, step, next;
 } T(ahead);
 
 static T(ahead) T(next_block)(const bpcore_product *p, const T(plan) *plan,
@@ -31,8 +32,9 @@ static T(ahead) T(next_block)(const bpcore_product *p, const T(plan) *plan,
         ahead.at = (const REAL *)p->B + next.j0 * p->b_row + next.k0;
     }
     const ptrdiff_t step = plan->rows_outside ? plan->nc : T(NR);
-    ahead.parts = (now->i1 - now->i0 + BPCORE_TILE_ROWS - 1) / BPCORE_TILE_ROWS *
-                  ((now->j1 - now->j0 + step - 1) / step);
+    const ptrdiff_t tiles = (now->i1 - now->i0 + BPCORE_TILE_ROWS - 1) / BPCORE_TILE_ROWS *
+                            ((now->j1 - now->j0 + step - 1) / step);
+    ahead.step = (ahead.rows + tiles - 1) / tiles;
     return ahead;
 }
 
@@ -76,9 +78,9 @@ static void T(sweep)(const bpcore_worker *worker, const bpcore_product *p,
             const ptrdiff_t cols = bpcore_min(step, now->j1 - j);
             for (ptrdiff_t i = i0, rows; i < i1; i += rows) { /* loop 1: tiles */
                 rows = T(tile_height)(i1 - i);
-                if (ahead.parts > 0)
-                    T(prefetch)(ahead.at, ahead.row, ahead.rows, ahead.length,
-                                ahead.part++, ahead.parts);
+                for (ptrdiff_t end = bpcore_min(ahead.next + ahead.step, ahead.rows);
+                     ahead.next < end; ahead.next++)
+                    T(prefetch)(ahead.at + ahead.next * ahead.row, ahead.length);
                 T(add_tile)(worker, p, plan, now, b, i, rows, j, cols);
             }
         }
@@ -90,7 +92,6 @@ static inline T(block) T(first_block)(const bpcore_product *p) {
     T(block) b = {.k1 = p->k, .A = p->A, .a_row = p->a_row, .a_col = p->a_col, .B = p->B,
                   .b_row = p->b_row, .panel = T(NR), .partial = p->C, .w_row = p->c_row,
                   .w_panel = T(NR)};
-    if (p->finish == BPCORE_DESCEND) b.rates = T(make_rates)(p->optimizer);
     return b;
 }
 
@@ -105,6 +106,8 @@ static inline int T(is_one_tile)(const bpcore_product *p) {
 static void T(multiply)(const bpcore_worker *worker, const bpcore_product *p) {
     if (p->m == 0 || p->n == 0) return;
     T(block) b = T(first_block)(p);
+    T(rates) rates;
+    if (p->finish == BPCORE_DESCEND) rates = T(make_rates)(p->optimizer), b.rates = &rates;
     if (worker->count == 1 && T(is_one_tile)(p)) {
         T(any_tile)(p, &b, p->m, p->n);
         return;

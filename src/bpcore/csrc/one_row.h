@@ -154,7 +154,7 @@ BPCORE_INLINE void T(rank_one_plain)(bpcore_rule rule, const T(rates) rates, REA
     if (n_out < T(NR)) {
         enum { ELEMENTS = 16 * T(NR) };
         REAL g[ELEMENTS + T(NR)];
-        const ptrdiff_t most = ELEMENTS / n_out;
+        const ptrdiff_t most = n_out == 1 ? ELEMENTS : n_out == 2 ? ELEMENTS / 2 : 16;
         for (ptrdiff_t i = 0; i < n_in; i += most) {
             const ptrdiff_t rows = bpcore_min(most, n_in - i);
             T(outer)(g, a + i, delta, rows, n_out);

@@ -136,13 +136,9 @@ static void T(copy_A)(const bpcore_product *p, REAL *to, ptrdiff_t k0, ptrdiff_t
     }
 }
 
-/* Prefetches part number `part` of `parts` of some rows of `length` elements into the
- * second-level cache.  (Inline, since GCC removes calls of functions that only
- * prefetch.) */
-BPCORE_INLINE void T(prefetch)(const REAL *at, ptrdiff_t row, ptrdiff_t rows,
-                               ptrdiff_t length, ptrdiff_t part, ptrdiff_t parts) {
+/* Prefetches `length` elements into the second-level cache.  (Inline, since GCC removes
+ * calls of functions that only prefetch.) */
+BPCORE_INLINE void T(prefetch)(const REAL *at, ptrdiff_t length) {
     const ptrdiff_t line = 64 / (ptrdiff_t)sizeof(REAL);
-    for (ptrdiff_t r = part * rows / parts; r < (part + 1) * rows / parts; r++)
-        for (ptrdiff_t c = 0; c < length; c += line)
-            BPCORE_PREFETCH(at + r * row + c);
+    for (ptrdiff_t c = 0; c < length; c += line) BPCORE_PREFETCH(at + c);
 }

@@ -22,7 +22,7 @@ typedef struct {
     ptrdiff_t w_row, w_panel; /* strides between its rows, and between NR columns */
     ptrdiff_t cols;           /* columns of this tile */
     int layout, prefetches;
-    T(rates) rates;
+    const T(rates) *rates; /* for BPCORE_DESCEND */
 } T(block);
 
 /* Prefetches `rows` rows of up to a cache line each, unaligned. */
@@ -56,7 +56,7 @@ BPCORE_NOINLINE static void T(finish_rows)(const bpcore_product *p,
     const ptrdiff_t corner = block->i * p->c_row + block->j;
     REAL *C = (REAL *)p->C + corner;
     if (p->finish == BPCORE_DESCEND) {
-        T(descend_rows)(p->optimizer->rule, &block->rates, C, (REAL *)p->state + corner,
+        T(descend_rows)(p->optimizer->rule, block->rates, C, (REAL *)p->state + corner,
                         p->c_row, g, g_row, rows, cols);
         return;
     }
@@ -175,7 +175,7 @@ BPCORE_INLINE void T(tile)(const bpcore_product *p, const T(block) *block,
     case BPCORE_TIMES_TANH_DERIVATIVE: TIMES(T(times_tanh_derivative)) break;
     case BPCORE_DESCEND: {
         REAL *state = (REAL *)p->state + corner;
-        const T(rates) rates = block->rates;
+        const T(rates) rates = *block->rates;
         switch (p->optimizer->rule) {
 #define CASE(RULE, name)                                                              \
     case BPCORE_##RULE:                                                               \

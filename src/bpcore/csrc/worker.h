@@ -36,6 +36,8 @@ static inline ptrdiff_t bpcore_min(ptrdiff_t a, ptrdiff_t b) { return a < b ? a 
 /* This worker's range, from .. to, of `size` items that are divided in units. */
 static inline void bpcore_worker_range(const bpcore_worker *worker, ptrdiff_t size,
                                 ptrdiff_t unit, ptrdiff_t *from, ptrdiff_t *to) {
+    *from = 0, *to = size;
+    if (worker->count == 1) return; /* a division takes longer than a small kernel */
     const ptrdiff_t units = (size + unit - 1) / unit;
     *from = bpcore_min(worker->index * units / worker->count * unit, size);
     *to = bpcore_min((worker->index + 1) * units / worker->count * unit, size);
