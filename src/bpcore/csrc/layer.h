@@ -45,6 +45,22 @@ static void T(forward)(const bpcore_worker *worker, void *out, void *z, const vo
     }
 }
 
+/* `forward` for a mini-batch of one row and finite W: where many inputs are 0, their
+ * rows of W are skipped */
+static void T(forward_one)(const bpcore_worker *worker, void *out, void *z,
+                           const void *a, const void *W, const void *b, ptrdiff_t n_in,
+                           ptrdiff_t n_out, bpcore_activation f) {
+    if (!T(mostly_zeros)(a, n_in, n_out)) {
+        T(forward)(worker, out, z, a, W, b, 1, n_in, n_out, f);
+        return;
+    }
+    T(multiply_nonzeros)(worker, z ? z : out, a, W, b, n_in, n_out);
+    if (z || f != BPCORE_IDENTITY) {
+        bpcore_barrier_wait(worker);
+        T(activate)(worker, out, z ? z : out, 1, n_out, f);
+    }
+}
+
 /* `propagate` for a mini-batch of one row */
 static void T(propagate_alone)(const bpcore_worker *worker, REAL *out,
                                const REAL *delta, const REAL *W, const REAL *a,
@@ -122,6 +138,19 @@ static void T(update)(const bpcore_worker *worker, void *W, void *b, void *state
         p.C = b, p.state = state_b;
         T(multiply)(worker, &p);
     }
+}
+
+/* `update` for a mini-batch of one row and finite W; returns whether this worker's rows
+ * of W are finite still */
+static int T(update_one)(const bpcore_worker *worker, void *W, void *b, void *state_W,
+                         void *state_b, const void *a, const void *delta,
+                         ptrdiff_t n_in, ptrdiff_t n_out,
+                         const bpcore_optimizer *optimizer_W,
+                         const bpcore_optimizer *optimizer_b) {
+    const REAL one = 1;
+    if (!state_W) state_W = W, state_b = b; /* as in `update` */
+    if (b) T(descend_rank_one)(worker, optimizer_b, b, state_b, &one, delta, 1, n_out);
+    return T(descend_nonzeros)(worker, optimizer_W, W, state_W, a, delta, n_in, n_out);
 }
 
 /* Largest scratch memory of the products of a layer on n rows, in bytes.  For tests: at
@@ -338,9 +367,11 @@ static const bpcore_table T(table) = {
     .taken = T(taken),
     .prepare = bpcore_prepare,
     .forward = T(forward),
+    .forward_one = T(forward_one),
     .propagate = T(propagate),
     .gradient = T(gradient),
     .update = T(update),
+    .update_one = T(update_one),
     .descend = T(descend),
     .limit_norms = T(limit_norms),
     .activate = T(activate),

@@ -87,6 +87,10 @@ class Learner:
         state: State = self.engine.state
         return state
 
+    def lend(self) -> Views:
+        """The weights, biases and gains, as arrays into which a user may write."""
+        return self.design.layout.views(self.engine.lend())
+
     # --- settings ---------------------------------------------------------------------
 
     def use(self, state: State) -> None:
