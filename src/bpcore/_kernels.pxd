@@ -85,7 +85,7 @@ cdef extern from "csrc/table.h" nogil:
             const void *b, Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
             activation_t f,
         ) noexcept nogil
-        void (*forward_one)(
+        bint (*forward_one)(
             const worker_t *worker, void *out, void *z, const void *a, const void *W,
             const void *b, Py_ssize_t n_in, Py_ssize_t n_out, activation_t f,
         ) noexcept nogil

@@ -62,7 +62,7 @@ def same(a, b):
 
 
 def check(net, x):
-    """Single rows have the bits of a mini-batch, before and after the weights are known."""
+    """Single rows have the bits of a mini-batch, before and after a check of W."""
     for _ in range(4):
         same(net.predict_one(x), dense(net, x))
         same(net.predict(x), dense(net, x))
@@ -131,7 +131,7 @@ def test_batch_norm():
 @pytest.mark.parametrize("zeros", [0.8, 1])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_zero_sums(isa, dtype, zeros, value):
-    """Sums that are zeros: biases of -0, weights of both zeros, products that underflow."""
+    """Sums that are zeros: biases of -0, zero weights, products that underflow."""
     tiny = np.finfo(dtype).smallest_subnormal
     with dispatch.using(isa):
         for weight in (0.0, -0.0, tiny, -tiny):
@@ -294,7 +294,7 @@ def test_predictions_within_fit():
     y = np.ones((6, 3), "float32")
     for optimizer in (bp.SGD(0.1), bp.LBFGS()):
         net = network(optimizer=optimizer)
-        net.fit(X, y, epochs=3, callbacks=[lambda *_: know(net, X[0])])
+        net.fit(X, y, epochs=3, callbacks=[lambda net, _: know(net, X[0])])
         check(net, X[0])
 
 

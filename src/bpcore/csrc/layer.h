@@ -46,19 +46,20 @@ static void T(forward)(const bpcore_worker *worker, void *out, void *z, const vo
 }
 
 /* `forward` for a mini-batch of one row and finite W: where many inputs are 0, their
- * rows of W are skipped */
-static void T(forward_one)(const bpcore_worker *worker, void *out, void *z,
-                           const void *a, const void *W, const void *b, ptrdiff_t n_in,
-                           ptrdiff_t n_out, bpcore_activation f) {
+ * rows of W are skipped.  Returns whether they were. */
+static int T(forward_one)(const bpcore_worker *worker, void *out, void *z,
+                          const void *a, const void *W, const void *b, ptrdiff_t n_in,
+                          ptrdiff_t n_out, bpcore_activation f) {
     if (!T(mostly_zeros)(a, n_in, n_out)) {
         T(forward)(worker, out, z, a, W, b, 1, n_in, n_out, f);
-        return;
+        return 0;
     }
     T(multiply_nonzeros)(worker, z ? z : out, a, W, b, n_in, n_out);
     if (z || f != BPCORE_IDENTITY) {
         bpcore_barrier_wait(worker);
         T(activate)(worker, out, z ? z : out, 1, n_out, f);
     }
+    return 1;
 }
 
 /* `propagate` for a mini-batch of one row */

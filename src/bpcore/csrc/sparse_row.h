@@ -176,8 +176,8 @@ static int T(stays_finite)(const REAL *w, ptrdiff_t size) {
  * fma(add_l2, w, +0) for add_l2 = 0. */
 static int T(zero_is_no_step)(const bpcore_optimizer *optimizer, const T(rates) *rates,
                               const REAL *delta, ptrdiff_t n_out) {
-    return optimizer->rule == BPCORE_PLAIN && rates->add_l2 == 0 && !signbit(rates->rate) &&
-           rates->rate <= LARGEST && T(all_between)(delta, n_out, -LARGEST, LARGEST);
+    return optimizer->rule == BPCORE_PLAIN && rates->add_l2 == 0 &&
+           !signbit(rates->rate) && rates->rate <= LARGEST && T(all_between)(delta, n_out, -LARGEST, LARGEST);
 }
 
 /* `descend_rank_one` for finite W, skipping rows that do not change.  Returns whether

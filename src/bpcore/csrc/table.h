@@ -21,9 +21,9 @@ typedef struct {
     void (*forward)(const bpcore_worker *worker, void *out, void *z, const void *a,
                     const void *W, const void *b, ptrdiff_t n, ptrdiff_t n_in,
                     ptrdiff_t n_out, bpcore_activation f);
-    void (*forward_one)(const bpcore_worker *worker, void *out, void *z, const void *a,
-                        const void *W, const void *b, ptrdiff_t n_in, ptrdiff_t n_out,
-                        bpcore_activation f);
+    int (*forward_one)(const bpcore_worker *worker, void *out, void *z, const void *a,
+                       const void *W, const void *b, ptrdiff_t n_in, ptrdiff_t n_out,
+                       bpcore_activation f);
     void (*propagate)(const bpcore_worker *worker, void *out, const void *delta,
                       const void *W, const void *a, ptrdiff_t n, ptrdiff_t n_in,
                       ptrdiff_t n_out, bpcore_activation f);

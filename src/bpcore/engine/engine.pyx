@@ -541,7 +541,7 @@ cdef class Engine:
     cdef int run_step(self, task_t *task) except -1:
         """One step from a mini-batch alone; accumulated gradients are kept.
 
-        A step that stores no gradient notes whether W stays finite, if it is of one row.
+        A step of one row that stores no gradient notes whether W stays finite.
         """
         net = &self.net
         cdef bint notes = task.rows == 1 and net.custom_loss == NULL and (
@@ -553,12 +553,14 @@ cdef class Engine:
         self.reserve(task.rows)
         if net.clip_norm > 0:
             self.reserve_blocks(0)
-        net.skips = notes and self.finite.check(net)
-        net.overflows = False
+        cdef bint known = notes and self.finite.check(net)
+        net.skips, net.overflows = known, False
         self.run_task(walk, task)
-        net.skips = False
         if not notes or net.overflows:
             self.finite.forget()
+        elif known and not net.skips:
+            self.finite.forget_for_long()
+        net.skips = False
         return 0
 
     def run(

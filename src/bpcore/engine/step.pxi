@@ -7,15 +7,18 @@ cdef inline char *within(char *start, Py_ssize_t at) noexcept nogil:
 
 
 cdef void forward_pass(
-    const net_t *net, const worker_t *worker, const memory_t *memory, const char *X,
+    net_t *net, const worker_t *worker, const memory_t *memory, const char *X,
     char *out, Py_ssize_t n, activation_t f_last, bint training, uint64_t key,
 ) noexcept nogil:
     """a[l+1] = drop(f[l](norm(a[l] @ W[l]) + b[l])), the last of them in `out`
 
     In training, batch norm uses the moments of the mini-batch and there is dropout;
     otherwise W[l] and b[l] are the folded ones.  `f_last` is the last f.
+
+    A training step of one row skips zero inputs in its update, and checks W, only if it
+    has skipped half of all weights here: for others the check takes longer.
     """
-    cdef Py_ssize_t l
+    cdef Py_ssize_t l, skipped = 0
     cdef char *here
     cdef char *fz
     cdef char *z
@@ -31,11 +34,11 @@ cdef void forward_pass(
         fz = memory[l].f if training and memory[l].f != memory[l].a else here
         if layer.norm == NOT_NORMALISED or (layer.norm == BATCH_NORM and not training):
             parameters = net.parameters if layer.norm == NOT_NORMALISED else net.folded
-            product(net, worker, fz, z, a, parameters + layer.W_at,
-                    parameters + layer.b_at, n, layer, f)
+            skipped += product(net, worker, fz, z, a, parameters + layer.W_at,
+                               parameters + layer.b_at, n, layer, f)
         else:
-            product(net, worker, memory[l].hat, NULL, a, net.parameters + layer.W_at,
-                    NULL, n, layer, IDENTITY)
+            skipped += product(net, worker, memory[l].hat, NULL, a,
+                               net.parameters + layer.W_at, NULL, n, layer, IDENTITY)
             barrier_wait(worker)
             z = z if z != NULL else fz
             net.k.normalise(worker, z, memory[l].hat, memory[l].inverse,
@@ -49,17 +52,20 @@ cdef void forward_pass(
                        layer.n_out)
         barrier_wait(worker)
         a = here
+    if training and net.skips:  # every worker writes the same
+        net.skips = 2 * skipped >= net.size
 
 
-cdef inline void product(
+cdef inline Py_ssize_t product(
     const net_t *net, const worker_t *worker, char *out, char *z, const char *a,
     const char *W, const char *b, Py_ssize_t n, const layer_t *layer, activation_t f,
 ) noexcept nogil:
-    """z = a @ W + b,  out = f(z)"""
-    if net.skips:
-        net.k.forward_one(worker, out, z, a, W, b, layer.n_in, layer.n_out, f)
-    else:
+    """z = a @ W + b,  out = f(z);  returns the size of W if zero inputs were skipped"""
+    if not net.skips:
         net.k.forward(worker, out, z, a, W, b, n, layer.n_in, layer.n_out, f)
+    elif net.k.forward_one(worker, out, z, a, W, b, layer.n_in, layer.n_out, f):
+        return layer.n_in * layer.n_out
+    return 0
 
 
 cdef void fold_pass(const net_t *net, const worker_t *worker) noexcept nogil:

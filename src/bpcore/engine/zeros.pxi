@@ -1,17 +1,19 @@
-"""Whether rows of W whose input is 0 may be skipped: only while W is known to be finite.
+"""Whether rows of W whose input is 0 may be skipped: only if W is known to be finite.
 
 The kernels that skip them (csrc/sparse_row.h) have the same bits for finite W only, and
-users may write into the parameters at any time, through arrays that `Engine.lend` hands
-out.  Each of these is over a Loan, which every view of it keeps alive: while one is open
-nothing is skipped, and after the last the parameters are checked again.
+users may write into the parameters at any time, through arrays that `Engine.lend`
+hands out.  Each of these is over a Loan, which every view of it keeps alive: while one
+is open nothing is skipped, and after the last the parameters are checked again.
 """
 
 
 cdef enum:
     # One-row calls before the parameters are checked, as a check takes about as long as
-    # a call; and calls before they are checked again after they were not finite.
+    # a call; and calls before they are checked again after they were not finite, and
+    # after a step from a row that is not mostly zeros.
     BEFORE_CHECK = 2
     AFTER_FAILURE = 1000
+    AFTER_DENSE = 100
     # Fewest elements of a layer's W for which a check pays: BPCORE_SPARSE_SIZE.
     SPARSE_SIZE = 1024
 
@@ -78,6 +80,10 @@ cdef class Finite:
         """Note that the parameters have changed."""
         self.known = False
         self.calls = min(self.calls, 0)
+
+    cdef void forget_for_long(self) noexcept:
+        """Note that they have changed by a dense row; the next will be dense too."""
+        self.known, self.calls = False, -AFTER_DENSE
 
     cdef bint check(self, const net_t *net) noexcept:
         """Whether all are finite, for a one-row call; they are read at most once."""

@@ -24,6 +24,7 @@ from bpcore.losses import CustomLoss
 from bpcore.metrics import Metric
 from bpcore.model.design import Design
 from bpcore.model.gradients import Gradients, Tape
+from bpcore.model.layout import Views
 from bpcore.model.state import (
     Quantity,
     ScheduleState,
