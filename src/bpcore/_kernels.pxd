@@ -85,6 +85,10 @@ cdef extern from "csrc/table.h" nogil:
             const void *b, Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
             activation_t f,
         ) noexcept nogil
+        bint (*forward_one)(
+            const worker_t *worker, void *out, void *z, const void *a, const void *W,
+            const void *b, Py_ssize_t n_in, Py_ssize_t n_out, activation_t f,
+        ) noexcept nogil
         void (*propagate)(
             const worker_t *worker, void *out, const void *delta, const void *W,
             const void *a, Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
@@ -99,6 +103,11 @@ cdef extern from "csrc/table.h" nogil:
             const void *a, const void *delta, Py_ssize_t n, Py_ssize_t n_in,
             Py_ssize_t n_out, const optimizer_t *optimizer_W,
             const optimizer_t *optimizer_b,
+        ) noexcept nogil
+        bint (*update_one)(
+            const worker_t *worker, void *W, void *b, void *state_W, void *state_b,
+            const void *a, const void *delta, Py_ssize_t n_in, Py_ssize_t n_out,
+            const optimizer_t *optimizer_W, const optimizer_t *optimizer_b,
         ) noexcept nogil
         void (*descend)(
             const worker_t *worker, void *w, void *state, const void *g,

@@ -200,6 +200,7 @@ class Network:
         >>> bp.Network([2, 1]).learner.state
         <State after 0 steps, 0 epochs>
         """
+        self._engine.share()
         return self._learner
 
     @property
@@ -253,22 +254,22 @@ class Network:
     @property
     def parameters(self) -> Real:
         """All parameters, flat and writable: W[0], b[0], (gain[0],) W[1], b[1], ..."""
-        return self._learner.state.parameters
+        return self._engine.lend()
 
     @property
     def weights(self) -> tuple[Real, ...]:
         """W[l], (n_in, n_out) each: writable views of the parameters."""
-        return self._learner.views.weights
+        return self._learner.lend().weights
 
     @property
     def biases(self) -> tuple[Real, ...]:
         """b[l], (n_out,) each: writable views of the parameters."""
-        return self._learner.views.biases
+        return self._learner.lend().biases
 
     @property
     def gains(self) -> tuple[Any, ...]:
         """The factors (n_out,) after normalisation, None for layers without it."""
-        return self._learner.views.gains
+        return self._learner.lend().gains
 
     @property
     def running_moments(self) -> tuple[Any, ...]:

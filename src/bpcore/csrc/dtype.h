@@ -15,6 +15,7 @@
 #include "pack.h"
 #include "nest.h"
 #include "one_row.h"
+#include "sparse_row.h"
 #include "layer.h"
 
 #undef REAL

@@ -30,7 +30,7 @@ static void T(times_derivative)(const bpcore_worker *worker, void *delta, const 
 /* --- matrix products --- */
 
 /* `forward` of one row by a large W, or of any rows by a W of one column */
-static void T(forward_one)(const bpcore_worker *worker, REAL *out, REAL *z,
+static void T(forward_alone)(const bpcore_worker *worker, REAL *out, REAL *z,
                            const REAL *a, const REAL *W, const REAL *b, ptrdiff_t n,
                            ptrdiff_t n_in, ptrdiff_t n_out, bpcore_activation f) {
     REAL *const C = z ? z : out;
@@ -54,7 +54,7 @@ static void T(forward)(const bpcore_worker *worker, void *out, void *z, const vo
                        const void *W, const void *b, ptrdiff_t n, ptrdiff_t n_in,
                        ptrdiff_t n_out, bpcore_activation f) {
     if (n_out == 1 || (n == 1 && n_in * n_out * (ptrdiff_t)sizeof(REAL) > T(blocks).l2)) {
-        T(forward_one)(worker, out, z, a, W, b, n, n_in, n_out, f);
+        T(forward_alone)(worker, out, z, a, W, b, n, n_in, n_out, f);
         return;
     }
     bpcore_product p = bpcore_affine(a, W, n, n_in, n_out);
@@ -65,6 +65,23 @@ static void T(forward)(const bpcore_worker *worker, void *out, void *z, const vo
         bpcore_barrier_wait(worker);
         T(activate)(worker, out, p.C, n, n_out, f);
     }
+}
+
+/* `forward` for a mini-batch of one row and finite W: where many inputs are 0, their
+ * rows of W are skipped.  Returns whether they were. */
+static int T(forward_one)(const bpcore_worker *worker, void *out, void *z,
+                          const void *a, const void *W, const void *b, ptrdiff_t n_in,
+                          ptrdiff_t n_out, bpcore_activation f) {
+    if (!T(mostly_zeros)(a, n_in, n_out)) {
+        T(forward)(worker, out, z, a, W, b, 1, n_in, n_out, f);
+        return 0;
+    }
+    T(multiply_nonzeros)(worker, z ? z : out, a, W, b, n_in, n_out);
+    if (z || f != BPCORE_IDENTITY) {
+        bpcore_barrier_wait(worker);
+        T(activate)(worker, out, z ? z : out, 1, n_out, f);
+    }
+    return 1;
 }
 
 /* `propagate` for a mini-batch of one row */
@@ -144,6 +161,19 @@ static void T(update)(const bpcore_worker *worker, void *W, void *b, void *state
         p.C = b, p.state = state_b;
         T(multiply)(worker, &p);
     }
+}
+
+/* `update` for a mini-batch of one row and finite W; returns whether this worker's rows
+ * of W are finite still */
+static int T(update_one)(const bpcore_worker *worker, void *W, void *b, void *state_W,
+                         void *state_b, const void *a, const void *delta,
+                         ptrdiff_t n_in, ptrdiff_t n_out,
+                         const bpcore_optimizer *optimizer_W,
+                         const bpcore_optimizer *optimizer_b) {
+    const REAL one = 1;
+    if (!state_W) state_W = W, state_b = b; /* as in `update` */
+    if (b) T(descend_rank_one)(worker, optimizer_b, b, state_b, &one, delta, 1, n_out);
+    return T(descend_nonzeros)(worker, optimizer_W, W, state_W, a, delta, n_in, n_out);
 }
 
 /* Largest scratch memory of the products of a layer on n rows, in bytes.  For tests: at
@@ -360,9 +390,11 @@ static const bpcore_table T(table) = {
     .taken = T(taken),
     .prepare = bpcore_prepare,
     .forward = T(forward),
+    .forward_one = T(forward_one),
     .propagate = T(propagate),
     .gradient = T(gradient),
     .update = T(update),
+    .update_one = T(update_one),
     .descend = T(descend),
     .limit_norms = T(limit_norms),
     .activate = T(activate),

@@ -39,13 +39,16 @@ The parts, included below, one idea each::
     epochs      epochs one after the other, without Python in between
     loss        a loss that is a Python function
     direct      steps and predictions of arrays that need no conversion
+    zeros       whether rows of W whose input is 0 may be skipped
 """
 
+cimport cython
 from cpython.buffer cimport (
     PyBUF_C_CONTIGUOUS,
     PyBUF_FORMAT,
     PyBUF_SIMPLE,
     PyBUF_WRITABLE,
+    PyBuffer_FillInfo,
     PyBuffer_Release,
     PyObject_GetBuffer,
 )
@@ -124,6 +127,7 @@ include "stored.pxi"
 include "tasks.pxi"
 include "random.pxi"
 include "epochs.pxi"
+include "zeros.pxi"
 
 
 cdef class Engine:
@@ -149,6 +153,8 @@ cdef class Engine:
     cdef readonly bint scheduled  # whether the learning rate follows a schedule
     cdef readonly Py_ssize_t capacity
     cdef readonly bint gathers
+    cdef _Finite finite
+    cdef bint shared  # whether the parameters are lent for ever
     cdef lock_t lock  # owner thread and depth: the owner may enter again
 
     #: Whether one call can run several epochs.
@@ -163,6 +169,8 @@ cdef class Engine:
         net, loss = &self.net, design.loss
         self.dtype, self.layout = state.parameters.dtype, design.layout
         describe(net, self.dtype, design)
+        self.finite = _Finite()
+        self.finite.describe(net)
         if design.custom_loss:
             net.custom_loss, self.custom_loss = <void *>self, loss
         self.kind = ord(self.dtype.char)
@@ -247,6 +255,7 @@ cdef class Engine:
             if optimizer.rule in kernels.RULES:
                 groups = new_groups(net, optimizer, state.factors, layout.state_stride)
             # From here on nothing can fail, and no Python code runs.
+            self.finite.forget()
             self.makes_steps = groups != NULL
             self.at_once = self.direct and self.makes_steps
             use_groups(net, groups, frozen)
@@ -320,6 +329,26 @@ cdef class Engine:
         with self:
             self.net.n_threads, self.net.work = n_threads, work
             self.drop_workspace()  # its size depends on the number of threads
+
+    # --- writable parameters ----------------------------------------------------------
+
+    def lend(self):
+        """The parameters as a flat array, into which the caller may write.
+
+        While it or a view of it lives, no rows of W are skipped (zeros.pxi).
+        """
+        memory = self.state.parameters
+        return np.frombuffer(_Loan(self.finite.loans, memory), self.dtype)
+
+    def share(self):
+        """Lend the parameters for ever: the caller holds the state itself."""
+        if not self.shared:
+            self.shared = True
+            lend(&self.finite.loans.counts)
+
+    def parameters_written(self):
+        """Note that the library has written into the state's parameters."""
+        self.finite.forget()
 
     # --- scratch memory ---------------------------------------------------------------
 
@@ -441,6 +470,7 @@ cdef class Engine:
             self.reserve(most_rows(task), gathers)
             if task.what == TRAIN:
                 self.require_steps()
+                self.finite.forget()
                 total, divisor = task.sums.total, task.sums.divisor
                 task.sums = net.sums  # with the accumulated gradients
                 task.sums.total, task.sums.divisor = total, divisor
@@ -471,6 +501,7 @@ cdef class Engine:
         """A task on all parameters, without a mini-batch."""
         cdef task_t task
         self.require_steps()
+        self.finite.forget()
         memset(&task, 0, sizeof(task_t))
         task.net, task.what = &self.net, TRAIN
         task.data.n = task.rows = 1
@@ -508,14 +539,34 @@ cdef class Engine:
         return mean_loss(&task)
 
     cdef int run_step(self, task_t *task) except -1:
-        """One step from a mini-batch alone; accumulated gradients are kept."""
+        """One step from a mini-batch alone; accumulated gradients are kept.
+
+        A step of one row notes whether W stays finite, if no gradient is stored and the
+        optimizer has no state: otherwise the note takes longer than skipping saves.
+        """
+        net = &self.net
+        cdef bint notes = task.rows == 1 and net.custom_loss == NULL and (
+            net.clip_norm == 0 and net.max_norm == 0 and net.state == NULL
+        )
         self.require_steps()
         task.ends = True
         task.sums.waiting = self.net.sums.waiting
         self.reserve(task.rows)
-        if self.net.clip_norm > 0:
+        if net.clip_norm > 0:
             self.reserve_blocks(0)
-        return self.run_task(walk, task)
+        cdef bint known = notes and self.finite.check(net)
+        net.skips, net.overflows = known, False
+        cdef bint noted = False, skipped = False
+        try:
+            self.run_task(walk, task)
+            noted, skipped = notes and not net.overflows, net.skips
+        finally:
+            net.skips = False
+            if not noted:
+                self.finite.forget()
+            elif known and not skipped:
+                self.finite.forget_for_long()
+        return 0
 
     def run(
         self, X, y, weight, order, Py_ssize_t batch_size, Py_ssize_t first,
@@ -601,6 +652,7 @@ cdef class Engine:
         try:
             with self:
                 self.require_steps()
+                self.finite.forget()
                 epochs.deadline = seconds_now() + <double>interrupts.SLICE
                 self.reserve(most_rows(&task), bits is not None)
                 self.reserve_blocks((task.data.n - 1) // batch_size + 1)

@@ -74,6 +74,8 @@ cdef struct net_t:
     void *custom_loss               # the Engine if the loss is a Python function
     bint failed                     # whether that function raised an error
     double largest                  # largest finite number of the dtype
+    bint skips                      # whether this one-row task may skip zero inputs
+    bint overflows                  # whether its step has made W infinite or NaN
     char *parameters
     char *state
     char *folded                    # parameters without batch norm

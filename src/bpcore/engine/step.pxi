@@ -7,15 +7,18 @@ cdef inline char *within(char *start, Py_ssize_t at) noexcept nogil:
 
 
 cdef void forward_pass(
-    const net_t *net, const worker_t *worker, const memory_t *memory, const char *X,
+    net_t *net, const worker_t *worker, const memory_t *memory, const char *X,
     char *out, Py_ssize_t n, activation_t f_last, bint training, uint64_t key,
 ) noexcept nogil:
     """a[l+1] = drop(f[l](norm(a[l] @ W[l]) + b[l])), the last of them in `out`
 
     In training, batch norm uses the moments of the mini-batch and there is dropout;
     otherwise W[l] and b[l] are the folded ones.  `f_last` is the last f.
+
+    A training step of one row skips zero inputs in its update, and checks W, only if it
+    has skipped half of all weights here: for others the check takes longer.
     """
-    cdef Py_ssize_t l
+    cdef Py_ssize_t l, skipped = 0
     cdef char *here
     cdef char *fz
     cdef char *z
@@ -31,11 +34,11 @@ cdef void forward_pass(
         fz = memory[l].f if training and memory[l].f != memory[l].a else here
         if layer.norm == NOT_NORMALISED or (layer.norm == BATCH_NORM and not training):
             parameters = net.parameters if layer.norm == NOT_NORMALISED else net.folded
-            net.k.forward(worker, fz, z, a, parameters + layer.W_at,
-                          parameters + layer.b_at, n, layer.n_in, layer.n_out, f)
+            skipped += product(net, worker, fz, z, a, parameters + layer.W_at,
+                               parameters + layer.b_at, n, layer, f)
         else:
-            net.k.forward(worker, memory[l].hat, NULL, a, net.parameters + layer.W_at,
-                          NULL, n, layer.n_in, layer.n_out, IDENTITY)
+            skipped += product(net, worker, memory[l].hat, NULL, a,
+                               net.parameters + layer.W_at, NULL, n, layer, IDENTITY)
             barrier_wait(worker)
             z = z if z != NULL else fz
             net.k.normalise(worker, z, memory[l].hat, memory[l].inverse,
@@ -49,6 +52,20 @@ cdef void forward_pass(
                        layer.n_out)
         barrier_wait(worker)
         a = here
+    if training and net.skips:  # every worker writes the same
+        net.skips = 2 * skipped >= net.size
+
+
+cdef inline Py_ssize_t product(
+    const net_t *net, const worker_t *worker, char *out, char *z, const char *a,
+    const char *W, const char *b, Py_ssize_t n, const layer_t *layer, activation_t f,
+) noexcept nogil:
+    """z = a @ W + b,  out = f(z);  returns the size of W if zero inputs were skipped"""
+    if not net.skips:
+        net.k.forward(worker, out, z, a, W, b, n, layer.n_in, layer.n_out, f)
+    elif net.k.forward_one(worker, out, z, a, W, b, layer.n_in, layer.n_out, f):
+        return layer.n_in * layer.n_out
+    return 0
 
 
 cdef void fold_pass(const net_t *net, const worker_t *worker) noexcept nogil:
@@ -79,7 +96,7 @@ cdef void follow_pass(
 
 
 cdef void backward_pass(
-    const net_t *net, const worker_t *worker, const memory_t *memory, const char *X,
+    net_t *net, const worker_t *worker, const memory_t *memory, const char *X,
     Py_ssize_t n, uint64_t key, char *gradient, char *dX, bint trains,
 ) noexcept nogil:
     """From delta[L-1], for l = L-1 .. 0:
@@ -124,16 +141,29 @@ cdef void backward_pass(
                            gradient + layer.b_at if dshift == NULL else NULL,
                            a, delta, n, layer.n_in, layer.n_out)
         elif gradient == NULL and not layer.frozen:
-            net.k.update(
-                worker, W, net.parameters + layer.b_at if dshift == NULL else NULL,
-                within(net.state, layer.W_at), within(net.state, layer.b_at),
-                a, delta, n, layer.n_in, layer.n_out, &net.groups[2 * l],
-                &net.groups[2 * l + 1],
-            )
+            update(net, worker, l, a, delta, n, dshift == NULL)
             if dshift != NULL:
                 descend_vectors(net, worker, l, dshift, dgain)
             limit_pass(net, worker, l)
         barrier_wait(worker)
+
+
+cdef inline void update(
+    net_t *net, const worker_t *worker, Py_ssize_t l, const char *a, const char *delta,
+    Py_ssize_t n, bint with_b,
+) noexcept nogil:
+    """W[l], and b[l] if it is not stored, by a.T @ delta and delta.sum(0)"""
+    layer = &net.layers[l]
+    W = net.parameters + layer.W_at
+    b = net.parameters + layer.b_at if with_b else NULL
+    state_W, state_b = within(net.state, layer.W_at), within(net.state, layer.b_at)
+    for_W, for_b = &net.groups[2 * l], &net.groups[2 * l + 1]
+    if not net.skips:
+        net.k.update(worker, W, b, state_W, state_b, a, delta, n, layer.n_in,
+                     layer.n_out, for_W, for_b)
+    elif not net.k.update_one(worker, W, b, state_W, state_b, a, delta, layer.n_in,
+                              layer.n_out, for_W, for_b):
+        net.overflows = True
 
 
 cdef void propagate_pass(

@@ -106,6 +106,16 @@ class Engine:
         self.running = layout.moments(state.moments)
         self.states = [layout.views(row) for row in state.optimizer_rows().values()]
 
+    def lend(self) -> Array:
+        """The parameters, into which the caller may write."""
+        return self.parameters
+
+    def share(self) -> None:
+        """Nothing: every step reads all parameters."""
+
+    def parameters_written(self) -> None:
+        """Nothing, as in `share`."""
+
     @property
     def accumulate(self) -> int:
         return self._accumulate

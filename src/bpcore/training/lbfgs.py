@@ -115,6 +115,7 @@ def fit(
 
     def objective(x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         parameters[free] = x
+        learner.engine.parameters_written()
         loss, gradient = loss_and_gradient(learner, data)
         losses[x.tobytes()] = loss
         w = parameters.astype(np.float64)
@@ -127,6 +128,7 @@ def fit(
     def put_back() -> None:
         """Set the network to its state after the last recorded epoch."""
         parameters[free], learner.state.moments[...], steps = reached[len(record)]
+        learner.engine.parameters_written()
         learner.state.counters[0] = steps
         learner.state.epochs = epochs_before + len(record)
 
@@ -145,6 +147,7 @@ def fit(
         nonlocal before, clock
         epoch = len(record)
         parameters[free] = x
+        learner.engine.parameters_written()
         learner.state.counters[0] += 1
         take_moments(learner, data)
         reached[epoch + 1] = point()

@@ -24,6 +24,7 @@ from bpcore.losses import CustomLoss
 from bpcore.metrics import Metric
 from bpcore.model.design import Design
 from bpcore.model.gradients import Gradients, Tape
+from bpcore.model.layout import Views
 from bpcore.model.state import (
     Quantity,
     ScheduleState,
@@ -86,6 +87,10 @@ class Learner:
         """Everything that training changes."""
         state: State = self.engine.state
         return state
+
+    def lend(self) -> Views:
+        """The weights, biases and gains, as arrays into which a user may write."""
+        return self.design.layout.views(self.engine.lend())
 
     # --- settings ---------------------------------------------------------------------
 

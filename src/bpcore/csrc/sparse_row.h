@@ -1,0 +1,212 @@
+/* Mini-batches of one row that is mostly zeros: rows of W whose input is 0 are skipped.
+ * Same bits as the register tile (tile.h), for finite W.
+ *
+ * Why they are the same.  An element is a sum s of chains; each term of a chain makes s
+ * to fma(x, w, s).  Let s be the sum with every term, and t the sum in which terms with
+ * x = 0 are skipped.  At every term s and t are equal, or both are zeros:
+ *
+ *   - They begin equal: at the bias, or at 0.
+ *   - A skipped term leaves t.  0 w is a zero since w is finite, so s stays what it is
+ *     unless it is a zero, and then it stays a zero.  (An infinite w would make s NaN.)
+ *   - Any other term x w adds the same number to both.  If s and t are different zeros,
+ *     the result is x w rounded in both; and if that is a zero, a zero in both.
+ *   - Sums of chains are added in order, and the same holds for each addition.
+ *
+ * So in the end t has the bits of s unless t is a zero, whose sign may differ: the bias
+ * may be -0, and a product may underflow to -0.  Then, and for NaN, the columns are
+ * computed again with every term. */
+
+/* Terms per block, and the part of them above which a row counts as dense: 3 / 4. */
+enum { T(SPARSE_CHAINS) = 16, T(SPARSE_TERMS) = T(SPARSE_CHAINS) * BPCORE_CHAIN };
+
+/* Fewest elements of a W whose inputs are counted. */
+#define BPCORE_SPARSE_SIZE 1024
+
+/* The nonzero inputs of a block of terms: index[0 .. ends[0]) are those of the first
+ * chain, index[ends[0] .. ends[1]) those of the second, and so on. */
+typedef struct {
+    const REAL *a; /* from the first term of the block */
+    ptrdiff_t chains;
+    uint16_t ends[T(SPARSE_CHAINS)];
+    uint16_t index[T(SPARSE_TERMS)];
+} T(nonzeros);
+
+/* The number of elements of x (size,) that are 0. */
+static ptrdiff_t T(count_zeros)(const REAL *x, ptrdiff_t size) {
+    union { T(ivec) vector; INT lanes[T(LANES)]; } found = {
+        .vector = (T(ivec)){0}};
+    const ptrdiff_t rest = size % T(LANES), whole = size - rest;
+    ptrdiff_t zeros = 0;
+    for (ptrdiff_t i = 0; i < whole; i += T(LANES))
+        found.vector -= T(equal)(T(load)(x + i), (T(vec)){0});
+    for (int lane = 0; lane < T(LANES); lane++) zeros += (ptrdiff_t)found.lanes[lane];
+    for (ptrdiff_t i = whole; i < size; i++) zeros += x[i] == 0;
+    return zeros;
+}
+
+/* Whether it pays to skip the rows of W (n_in, n_out) whose input is 0. */
+static int T(mostly_zeros)(const REAL *a, ptrdiff_t n_in, ptrdiff_t n_out) {
+    return n_in * n_out >= BPCORE_SPARSE_SIZE && 4 * T(count_zeros)(a, n_in) >= n_in;
+}
+
+/* The nonzero inputs among the first `terms` of a, up to SPARSE_TERMS. */
+static void T(collect)(T(nonzeros) *found, const REAL *a, ptrdiff_t terms) {
+    ptrdiff_t count = 0;
+    found->a = a, found->chains = 0;
+    for (ptrdiff_t k = 0; k < terms;) {
+        const ptrdiff_t end = bpcore_min(k + BPCORE_CHAIN, terms);
+        for (; k < end; k++) {
+            INT bits; /* tested without its sign as an integer: half the time */
+            memcpy(&bits, a + k, sizeof(bits));
+            found->index[count] = (uint16_t)k;
+            count += (bits & ~INT_SIGN_BIT) != 0;
+        }
+        found->ends[found->chains++] = (uint16_t)count;
+    }
+}
+
+/* Whether no lane is a zero or NaN. */
+BPCORE_INLINE int T(all_nonzero)(const T(vec) *sum, const int nv) {
+    union { T(ivec) vector; INT lanes[T(LANES)]; } nonzero = {.vector = ~(T(ivec)){0}};
+    BPCORE_UNROLL for (int v = 0; v < nv; v++)
+        nonzero.vector &= T(less)((T(vec)){0}, T(abs)(sum[v]));
+    INT every = -1;
+    for (int lane = 0; lane < T(LANES); lane++) every &= nonzero.lanes[lane];
+    return every != 0;
+}
+
+/* out = start + a @ W over the nonzero terms of a block, for nv vectors of columns, the
+ * last of them whole or a tail; with `continues`, out = out + a @ W.  Returns whether no
+ * sum is a zero or NaN.      W: from the block's first row, rows n_out apart */
+BPCORE_INLINE int T(sparse_strip)(const T(nonzeros) *terms, REAL *out, const REAL *W,
+                                  const REAL *start, ptrdiff_t n_out, int continues,
+                                  const int nv, const int whole, T(tail) tail) {
+    T(vec) sum[8], total[8];
+#define EACH_VECTOR(statement) \
+    BPCORE_UNROLL for (int v = 0; v < nv; v++) { statement; }
+#define PART(from) T(load_part)((from) + v * T(LANES), whole, tail)
+    EACH_VECTOR(total[v] = continues ? PART(out) : (T(vec)){0})
+    ptrdiff_t i = 0;
+    for (ptrdiff_t chain = 0; chain < terms->chains; chain++) {
+        const int first = chain == 0 && !continues;
+        EACH_VECTOR(sum[v] = first && start ? PART(start) : (T(vec)){0})
+        for (; i < terms->ends[chain]; i++) {
+            const ptrdiff_t k = terms->index[i];
+            const T(vec) a = T(broadcast)(terms->a[k]);
+            const REAL *row = W + k * n_out;
+            EACH_VECTOR(T(accumulate)(&sum[v], a, PART(row)))
+        }
+        EACH_VECTOR(total[v] = first ? sum[v] : sum[v] + total[v])
+    }
+    EACH_VECTOR(T(store_part)(out + v * T(LANES), total[v], whole, tail))
+#undef PART
+#undef EACH_VECTOR
+    if (!whole) total[0] = T(join)(tail, total[0], T(broadcast)(1));
+    return T(all_nonzero)(total, nv);
+}
+
+/* Each width is a function of its own, with its sums in registers. */
+typedef int T(strip)(const T(nonzeros) *terms, REAL *out, const REAL *W,
+                     const REAL *start, ptrdiff_t n_out, int continues, T(tail) tail);
+#define STRIP(name, nv, whole)                                                        \
+    BPCORE_NOINLINE static int T(name)(const T(nonzeros) *terms, REAL *out,           \
+                                       const REAL *W, const REAL *start,              \
+                                       ptrdiff_t n_out, int continues, T(tail) tail) {\
+        return T(sparse_strip)(terms, out, W, start, n_out, continues, nv, whole,     \
+                               tail);                                                 \
+    }
+STRIP(sparse_by_8, 8, 1)
+STRIP(sparse_by_4, 4, 1)
+STRIP(sparse_by_1, 1, 1)
+STRIP(sparse_tail, 1, 0)
+#undef STRIP
+
+/* out[first .. end) = b + a @ W for this worker's columns, skipping the rows of W whose
+ * input is 0.      a (n_in,)  W (n_in, n_out), finite  b (n_out,) or NULL */
+static void T(multiply_nonzeros)(const bpcore_worker *worker, REAL *out, const REAL *a,
+                                 const REAL *W, const REAL *b, ptrdiff_t n_in,
+                                 ptrdiff_t n_out) {
+    ptrdiff_t first, end, cols;
+    bpcore_worker_range(worker, n_out, T(NR), &first, &end);
+    T(nonzeros) terms;
+    for (ptrdiff_t k = 0; k < n_in; k += T(SPARSE_TERMS)) {
+        T(collect)(&terms, a + k, bpcore_min(T(SPARSE_TERMS), n_in - k));
+        for (ptrdiff_t j = first; j < end; j += cols) {
+            const ptrdiff_t left = end - j;
+            const int vectors = left >= 8 * T(LANES)   ? 8
+                                : left >= 4 * T(LANES) ? 4
+                                                       : 1;
+            cols = bpcore_min(vectors * T(LANES), left);
+            T(strip) *const strip = vectors == 8        ? T(sparse_by_8)
+                                    : vectors == 4      ? T(sparse_by_4)
+                                    : cols == T(LANES) ? T(sparse_by_1)
+                                                        : T(sparse_tail);
+            const int same = strip(&terms, out + j, W + k * n_out + j, b ? b + j : NULL,
+                                   n_out, k > 0, T(make_tail)(bpcore_min(cols, T(LANES))));
+            if (same || k + T(SPARSE_TERMS) < n_in) continue;
+            const bpcore_worker alone = {.count = 1, .room = worker->room};
+            bpcore_product p = bpcore_affine(a, W + j, 1, n_in, n_out);
+            p.n = cols, p.C = out + j, p.start = b ? b + j : NULL;
+            T(multiply)(&alone, &p);
+        }
+    }
+}
+
+/* --- the update --- */
+
+/* Whether all elements of w (size,) are finite: 0 w is NaN for those that are not. */
+static int T(stays_finite)(const REAL *w, ptrdiff_t size) {
+    enum { SUMS = 4 };
+    const T(vec) zero = {0};
+    T(vec) sum[SUMS] = {zero, zero, zero, zero};
+    ptrdiff_t i = 0;
+    for (; size - i >= SUMS * T(LANES); i += SUMS * T(LANES))
+        BPCORE_UNROLL for (int s = 0; s < SUMS; s++)
+            sum[s] = T(fma)(T(load)(w + i + s * T(LANES)), zero, sum[s]);
+    for (; size - i >= T(LANES); i += T(LANES))
+        sum[0] = T(fma)(T(load)(w + i), zero, sum[0]);
+    if (i < size)
+        sum[0] = T(fma)(T(load_tail)(w + i, T(make_tail)(size - i)), zero, sum[0]);
+    const REAL total = T(sum_of_lanes)((sum[0] + sum[1]) + (sum[2] + sum[3]));
+    return total == 0;
+}
+
+/* Whether a gradient of 0 leaves every finite w as it is, -0 too: w - rate (+0) is w if
+ * -rate (+0) is -0.  The gradient is +0: fma(0, delta, +0) for finite delta, and then
+ * fma(add_l2, w, +0) for add_l2 = 0. */
+static int T(zero_is_no_step)(const bpcore_optimizer *optimizer, const T(rates) *rates,
+                              const REAL *delta, ptrdiff_t n_out) {
+    return optimizer->rule == BPCORE_PLAIN && rates->add_l2 == 0 &&
+           !signbit(rates->rate) && rates->rate <= LARGEST &&
+           T(all_between)(delta, n_out, -LARGEST, LARGEST);
+}
+
+/* `descend_rank_one` for finite W, skipping rows that do not change.  Returns whether
+ * this worker's rows of W are finite still.
+ * a (n_in,)  delta (n_out,)  W (n_in, n_out) */
+static int T(descend_nonzeros)(const bpcore_worker *worker,
+                               const bpcore_optimizer *optimizer, REAL *W, REAL *state,
+                               const REAL *a, const REAL *delta, ptrdiff_t n_in,
+                               ptrdiff_t n_out) {
+    enum { NEAR = 4096 / sizeof(REAL) }; /* elements that stay in the first-level cache */
+    const bpcore_worker alone = {.count = 1};
+    const T(rates) rates = T(make_rates)(optimizer);
+    const int skips = T(zero_is_no_step)(optimizer, &rates, delta, n_out);
+    const ptrdiff_t most = n_out < NEAR ? NEAR / n_out : 1;
+    ptrdiff_t i, end, to;
+    int finite = 1;
+    bpcore_worker_range(worker, n_in, 1, &i, &to);
+    for (; i < to; i = end) {
+        end = i + 1;
+        if (skips && a[i] == 0) continue;
+        const ptrdiff_t last = bpcore_min(i + most, to);
+        while (end < last && !(skips && a[end] == 0)) end++;
+        REAL *const w = W + i * n_out, *const s = state + i * n_out;
+        if (skips)
+            T(rank_one_plain)(BPCORE_PLAIN, rates, w, s, a + i, delta, end - i, n_out);
+        else
+            T(descend_rank_one)(&alone, optimizer, w, s, a + i, delta, end - i, n_out);
+        finite &= T(stays_finite)(w, (end - i) * n_out);
+    }
+    return finite;
+}
