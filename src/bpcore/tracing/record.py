@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -9,6 +11,7 @@ from bpcore import arrays, checks
 from bpcore.arrays import Real
 from bpcore.batches.batch import Batch
 from bpcore.batches.weights import ClassWeight
+from bpcore.engine.dispatch import kernels
 from bpcore.engine.memory import aligned_zeros, part
 from bpcore.model.gradients import Gradients
 from bpcore.network import Network
@@ -200,8 +203,9 @@ def _bytes(
     """The memory of a trace in bytes.
 
     Copies of X and of the other arguments, dX, losses and their derivatives; the tape;
-    parameters, optimizer state and gradients; and a workspace, if the network does not
-    have one that is large enough.
+    parameters, optimizer state and gradients; a workspace, if the network does not have
+    one that is large enough; and scratch memory of the products, for it and for the
+    copy of the network that makes the step.
     """
     state, design, n = learner.state, learner.design, len(X)
     arrays = state.optimizer_arrays
@@ -215,7 +219,13 @@ def _bytes(
     size = sum(array.nbytes for array in others) + 2 * X.nbytes
     size += n * (8 + design.sizes[-1] * learner.dtype.itemsize)
     size += tape + copies * state.parameters.nbytes + 2 * optimizer
+    scratch = max(
+        kernels.scratch_bytes(learner.dtype.name, n, n_in, n_out)[0]
+        for n_in, n_out in pairwise(design.sizes)
+    )
+    size += scratch * (not apply)
     if n > learner.engine.capacity:
+        size += scratch
         noisy = design.sizes[0] if design.input_noise else 0
         size += (2 * max(design.sizes[1:]) + noisy) * n * learner.dtype.itemsize
         size += learner.engine.tape_size(n)[0]
