@@ -176,26 +176,6 @@ static int T(update_one)(const bpcore_worker *worker, void *W, void *b, void *st
     return T(descend_nonzeros)(worker, optimizer_W, W, state_W, a, delta, n_in, n_out);
 }
 
-/* Largest scratch memory of the products of a layer on n rows, in bytes.  For tests: at
- * most `room` of n or more rows. */
-static ptrdiff_t T(taken)(ptrdiff_t n, ptrdiff_t n_in, ptrdiff_t n_out) {
-    bpcore_product products[] = {
-        bpcore_affine(NULL, NULL, n, n_in, n_out),
-        bpcore_delta_product(NULL, NULL, n, n_in, n_out),
-        bpcore_weight_gradient(NULL, NULL, n, n_in, n_out),
-        bpcore_bias_gradient(NULL, NULL, n, n_out),
-        bpcore_weight_gradient(NULL, NULL, n, n_in, n_out),
-        bpcore_bias_gradient(NULL, NULL, n, n_out),
-    };
-    ptrdiff_t most = 0;
-    products[4].finish = products[5].finish = BPCORE_DESCEND;
-    for (int i = 0; i < 6; i++) {
-        const ptrdiff_t bytes = T(make_plan)(&products[i]).bytes;
-        if (bytes > most) most = bytes;
-    }
-    return most;
-}
-
 /* --- steps from stored gradients, and limits of weights --- */
 
 /* One optimizer step on w from the stored gradient g     both (size,) */

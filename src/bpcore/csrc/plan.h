@@ -169,20 +169,36 @@ static ptrdiff_t T(bound)(const bpcore_product *p) {
     return (bytes + 63) / 64 * 64;
 }
 
-/* Scratch memory that suffices for every product of a layer on mini-batches of up to n
- * rows, in bytes; never less for more rows. */
-static ptrdiff_t T(room)(ptrdiff_t n, ptrdiff_t n_in, ptrdiff_t n_out) {
+/* The bytes of the plan of a product. */
+static ptrdiff_t T(planned)(const bpcore_product *p) { return T(make_plan)(p).bytes; }
+
+/* The most bytes over the products of a layer on n rows. */
+static ptrdiff_t T(most_bytes)(ptrdiff_t (*bytes)(const bpcore_product *), ptrdiff_t n,
+                               ptrdiff_t n_in, ptrdiff_t n_out) {
     bpcore_product products[] = {
         bpcore_affine(NULL, NULL, n, n_in, n_out),
         bpcore_delta_product(NULL, NULL, n, n_in, n_out),
         bpcore_weight_gradient(NULL, NULL, n, n_in, n_out),
         bpcore_bias_gradient(NULL, NULL, n, n_out),
+        bpcore_weight_gradient(NULL, NULL, n, n_in, n_out),
+        bpcore_bias_gradient(NULL, NULL, n, n_out),
     };
     ptrdiff_t most = 0;
-    products[2].finish = products[3].finish = BPCORE_DESCEND;
-    for (int i = 0; i < 4; i++) {
-        const ptrdiff_t bytes = T(bound)(&products[i]);
-        if (bytes > most) most = bytes;
+    products[4].finish = products[5].finish = BPCORE_DESCEND;
+    for (int i = 0; i < 6; i++) {
+        const ptrdiff_t found = bytes(&products[i]);
+        if (found > most) most = found;
     }
     return most;
+}
+
+/* Scratch memory that suffices for every product of a layer on mini-batches of up to n
+ * rows, in bytes; never less for more rows. */
+static ptrdiff_t T(room)(ptrdiff_t n, ptrdiff_t n_in, ptrdiff_t n_out) {
+    return T(most_bytes)(T(bound), n, n_in, n_out);
+}
+
+/* What the products of n rows use of it.  For tests: at most `room` of n or more rows. */
+static ptrdiff_t T(taken)(ptrdiff_t n, ptrdiff_t n_in, ptrdiff_t n_out) {
+    return T(most_bytes)(T(planned), n, n_in, n_out);
 }
