@@ -132,7 +132,8 @@ for isa, dtype in product(dispatch.available, ("float32", "float64")):
     digest = hashlib.sha256()
     with dispatch.using(isa):
         sizes = [(61, 700, 70), (331, 70, 61), (23, 19, 530), (43, 300, 300)]
-        sizes += [(700, 30, 1), (1, 300, 300), (2, 300, 300)]
+        sizes += [(700, 30, 1), (1, 300, 300), (2, 300, 300), (3, 530, 531)]
+        sizes += [(4, 41, 770), (5, 300, 300), (700, 613, 1)]
         for n, n_in, n_out in sizes:
             rng = np.random.default_rng(n)
             a, W, b, delta = (

@@ -100,6 +100,23 @@ def test_bits_do_not_depend_on_packing(kernels, dtype):
     assert_same_bits(given, {"W": -gradients["dW"], "b": -gradients["db"]}, k)
 
 
+@pytest.mark.parametrize("wide", [1, 5, 255, 256, 257, 511, 512, 513, 771, 1300])
+@pytest.mark.parametrize("narrow", [1, 3, 7, 8, 9, 16, 33])
+def test_bits_of_a_row_alone_in_a_wide_layer(kernels, dtype, narrow, wide):
+    """Its sums have several chains, of which some are computed at a time."""
+    for sizes in ((6, narrow, wide), (6, wide, narrow)):
+        for name, shape in (("forward", sizes[1:]), ("propagate", sizes[1:])):
+            arrays = draw(name, {}, sizes, dtype)
+            batch = run(kernels, name, arrays, {})["out"]
+            for rows in (1, 2, 4):
+                some = {
+                    key: x if x.shape == shape or x.ndim == 1 else x[:rows]
+                    for key, x in arrays.items()
+                }
+                given = run(kernels, name, some, {})
+                assert_same_bits(given, {"out": batch[:rows]}, (sizes, rows))
+
+
 @pytest.mark.parametrize("name", ["update", "descend"])
 def test_a_state_that_no_rule_uses_is_not_touched(kernels, dtype, name):
     """Where only the rule of biases has one, and where there is none."""

@@ -14,7 +14,9 @@
 #include "plan.h"
 #include "pack.h"
 #include "nest.h"
-#include "one_row.h"
+#include "row_forward.h"
+#include "row_backward.h"
+#include "rank_one.h"
 #include "sparse_row.h"
 #include "layer.h"
 

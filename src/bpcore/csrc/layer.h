@@ -29,22 +29,10 @@ static void T(times_derivative)(const bpcore_worker *worker, void *delta, const 
 
 /* --- matrix products --- */
 
-/* `forward` of one row by a large W, or of any rows by a W of one column */
-static void T(forward_alone)(const bpcore_worker *worker, REAL *out, REAL *z,
-                           const REAL *a, const REAL *W, const REAL *b, ptrdiff_t n,
-                           ptrdiff_t n_in, ptrdiff_t n_out, bpcore_activation f) {
-    REAL *const C = z ? z : out;
-    ptrdiff_t first, end;
-    if (n_out == 1) {
-        bpcore_worker_range(worker, n, 64, &first, &end);
-        T(rows_times)(C, W, a, b ? b[0] : 0, first, end, n_in);
-    } else {
-        bpcore_worker_range(worker, n_out, 64, &first, &end);
-        T(wide_row)(C, a, W, b, n_in, n_out, first, end);
-    }
-    if (f == BPCORE_IDENTITY && !z) return;
-    bpcore_barrier_wait(worker);
-    T(activate)(worker, out, C, n, n_out, f);
+/* Whether a layer has so few rows that `few_rows` is faster than the loop nest. */
+static int T(has_few_rows)(ptrdiff_t n, ptrdiff_t n_in, ptrdiff_t n_out) {
+    return n <= T(FEW_ROWS) &&
+           n_in * n_out * (ptrdiff_t)sizeof(REAL) > T(blocks).l2;
 }
 
 /* z = a @ W + b,  out = f(z)     a (n, n_in)  W (n_in, n_out)  out, z (n, n_out)
@@ -53,18 +41,25 @@ static void T(forward_alone)(const bpcore_worker *worker, REAL *out, REAL *z,
 static void T(forward)(const bpcore_worker *worker, void *out, void *z, const void *a,
                        const void *W, const void *b, ptrdiff_t n, ptrdiff_t n_in,
                        ptrdiff_t n_out, bpcore_activation f) {
-    if (n_out == 1 || (n == 1 && n_in * n_out * (ptrdiff_t)sizeof(REAL) > T(blocks).l2)) {
-        T(forward_alone)(worker, out, z, a, W, b, n, n_in, n_out, f);
-        return;
+    void *const C = z ? z : out;
+    ptrdiff_t first, end;
+    int active = 0; /* whether f is applied already */
+    if (n_out == 1) {
+        const REAL *const start = b;
+        bpcore_worker_range(worker, n, 64, &first, &end);
+        T(rows_times)(C, W, a, start ? *start : 0, first, end, n_in);
+    } else if (T(has_few_rows)(n, n_in, n_out)) {
+        bpcore_worker_range(worker, n_out, 64, &first, &end);
+        T(few_rows)(C, a, W, b, n, n_in, n_out, first, end);
+    } else {
+        bpcore_product p = bpcore_affine(a, W, n, n_in, n_out);
+        active = f == BPCORE_RELU && !z;
+        p.C = C, p.start = b, p.finish = active ? BPCORE_STORE_RELU : BPCORE_STORE;
+        T(multiply)(worker, &p);
     }
-    bpcore_product p = bpcore_affine(a, W, n, n_in, n_out);
-    p.C = z ? z : out, p.start = b;
-    p.finish = f == BPCORE_RELU && !z ? BPCORE_STORE_RELU : BPCORE_STORE;
-    T(multiply)(worker, &p);
-    if (z || (f != BPCORE_RELU && f != BPCORE_IDENTITY)) {
-        bpcore_barrier_wait(worker);
-        T(activate)(worker, out, p.C, n, n_out, f);
-    }
+    if (active || (f == BPCORE_IDENTITY && !z)) return;
+    bpcore_barrier_wait(worker);
+    T(activate)(worker, out, C, n, n_out, f);
 }
 
 /* `forward` for a mini-batch of one row and finite W: where many inputs are 0, their

@@ -23,9 +23,7 @@ BPCORE_INLINE void T(transpose_block)(REAL *to, ptrdiff_t to_row, const REAL *fr
                                       ptrdiff_t row, ptrdiff_t rows, ptrdiff_t terms) {
     T(vec) block[T(LANES)];
     if (rows >= T(LANES) && terms >= T(LANES)) {
-        BPCORE_UNROLL for (int i = 0; i < T(LANES); i++)
-            block[i] = T(load)(from + i * row);
-        T(transpose)(block);
+        T(load_transposed)(block, from, row, T(LANES));
         BPCORE_UNROLL for (int i = 0; i < T(LANES); i++)
             T(store)(to + i * to_row, block[i]);
         return;
@@ -92,12 +90,8 @@ BPCORE_INLINE void T(copy_across)(REAL *to, const REAL *a, ptrdiff_t a_row,
     ptrdiff_t k = 0;
     for (; k + L <= terms; k += L) {
         T(vec) group[GROUPS][L];
-        BPCORE_UNROLL for (int g = 0; g < GROUPS; g++) {
-            BPCORE_UNROLL for (int r = 0; r < L; r++)
-                group[g][r] = g * L + r < rows ? T(load)(a + (g * L + r) * a_row + k)
-                                               : (T(vec)){0};
-            T(transpose)(group[g]);
-        }
+        BPCORE_UNROLL for (int g = 0; g < GROUPS; g++)
+            T(load_transposed)(group[g], a + g * L * a_row + k, a_row, rows - g * L);
         BPCORE_UNROLL for (int i = 0; i < L; i++)
             BPCORE_UNROLL for (int g = 0; g < GROUPS; g++)
                 if (g * L < rows) T(store)(to + (k + i) * rows + g * L, group[g][i]);
@@ -111,7 +105,7 @@ BPCORE_INLINE void T(copy_across)(REAL *to, const REAL *a, ptrdiff_t a_row,
  * several tiles share their cache lines. */
 static void T(copy_A)(const bpcore_product *p, REAL *to, ptrdiff_t k0, ptrdiff_t k1,
                       ptrdiff_t i0, ptrdiff_t i1) {
-    enum { PIECE = 32 };
+    enum { PIECE = 8 };
     const ptrdiff_t terms = k1 - k0, piece = p->a_col == 1 ? terms : PIECE;
     for (ptrdiff_t k = k0; k < k1; k += piece) {
         const ptrdiff_t now = bpcore_min(piece, k1 - k);

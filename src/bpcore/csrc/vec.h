@@ -244,6 +244,10 @@ static inline T(vec) T(join)(T(tail) tail, T(vec) a, T(vec) b) {
 #if defined(BPCORE_ISA_SCALAR)
 #define FOLD(combine, a) ((void)0)
 static inline void T(transpose)(T(vec) *rows) { (void)rows; }
+BPCORE_INLINE void T(load_transposed)(T(vec) *column, const REAL *from, ptrdiff_t row,
+                                   const ptrdiff_t rows) {
+    *column = *from, (void)row, (void)rows;
+}
 #else
 /* GCC has Clang's name for it since version 12. */
 #if defined(__clang__) || __GNUC__ >= 12
@@ -299,9 +303,22 @@ static inline void T(transpose)(T(vec) *rows) { (void)rows; }
 #define FOLD(combine, a) SWAP(combine, a, 1, 0)
 #endif
 
-/* Transposes LANES x LANES elements: perfect shuffles of the rows, in two groups if ZIP
- * acts on halves, which are exchanged at the end. */
-static inline void T(transpose)(T(vec) *rows) {
+/* rows[i] = (low half of rows[i], low half of rows[i + GROUP]),
+ * rows[i + GROUP] = the same of their high halves, if ZIP acts on halves */
+static inline void T(exchange_halves)(T(vec) *rows) {
+    (void)rows;
+#if defined(LOW_HALVES)
+    enum { GROUP = T(LANES) / 2 };
+    BPCORE_UNROLL for (int i = 0; i < GROUP; i++) {
+        const T(vec) a = rows[i], b = rows[i + GROUP];
+        rows[i] = SHUFFLE(a, b, LOW_HALVES);
+        rows[i + GROUP] = SHUFFLE(a, b, HIGH_HALVES);
+    }
+#endif
+}
+
+/* Perfect shuffles, in two groups if ZIP acts on halves. */
+static inline void T(zip)(T(vec) *rows) {
     T(vec) zipped[T(LANES)];
 #if defined(LOW_HALVES)
     enum { GROUP = T(LANES) / 2 };
@@ -317,12 +334,39 @@ static inline void T(transpose)(T(vec) *rows) {
             }
         BPCORE_UNROLL for (int i = 0; i < T(LANES); i++) rows[i] = zipped[i];
     }
-#if defined(LOW_HALVES)
-    BPCORE_UNROLL for (int i = 0; i < GROUP; i++) {
-        const T(vec) a = rows[i], b = rows[i + GROUP];
-        rows[i] = SHUFFLE(a, b, LOW_HALVES);
-        rows[i + GROUP] = SHUFFLE(a, b, HIGH_HALVES);
+}
+
+/* Transposes LANES x LANES elements. */
+static inline void T(transpose)(T(vec) *rows) {
+    T(exchange_halves)(rows);
+    T(zip)(rows);
+}
+
+/* column[k][r] = from[r row + k] for LANES columns; lanes from `rows` on are 0.  With
+ * AVX2 halves of rows are joined as they are loaded, which takes no shuffle. */
+BPCORE_INLINE void T(load_transposed)(T(vec) *column, const REAL *from, ptrdiff_t row,
+                                   const ptrdiff_t rows) {
+#if defined(BPCORE_ISA_X86_64_V3)
+    enum { GROUP = T(LANES) / 2 };
+    ptrdiff_t row3 = 3 * row, row5 = 5 * row, row7 = 7 * row;
+    BPCORE_OPAQUE(row3);
+    BPCORE_OPAQUE(row5);
+    BPCORE_OPAQUE(row7);
+#define ROW(i) (i == 3 ? row3 : i == 5 ? row5 : i == 6 ? 2 * row3 : i == 7 ? row7 : i * row)
+    const __m128i none = _mm_setzero_si128();
+    BPCORE_UNROLL for (int i = 0; i < T(LANES); i++) {
+        const int low = i % GROUP, high = low + GROUP;
+        const REAL *at = from + i / GROUP * GROUP;
+        const __m128i a = low < rows ? _mm_loadu_si128((const __m128i_u *)(at + ROW(low))) : none;
+        const __m128i b = high < rows ? _mm_loadu_si128((const __m128i_u *)(at + ROW(high))) : none;
+        column[i] = (T(vec))_mm256_inserti128_si256(_mm256_castsi128_si256(a), b, 1);
     }
+#undef ROW
+    T(zip)(column);
+#else
+    BPCORE_UNROLL for (int r = 0; r < T(LANES); r++)
+        column[r] = r < rows ? T(load)(from + r * row) : (T(vec)){0};
+    T(transpose)(column);
 #endif
 }
 #endif
