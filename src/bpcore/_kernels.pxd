@@ -79,13 +79,16 @@ cdef extern from "csrc/table.h" nogil:
             Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
         ) noexcept nogil
         void (*prepare)(optimizer_t *optimizer, double lr, int64_t step) noexcept nogil
+        void (*widen)(
+            const optimizer_t *optimizer, double g, double *w, double *state,
+        ) noexcept nogil
 
         void (*forward)(
             const worker_t *worker, void *out, void *z, const void *a, const void *W,
             const void *b, Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
             activation_t f,
         ) noexcept nogil
-        bint (*forward_one)(
+        void (*forward_one)(
             const worker_t *worker, void *out, void *z, const void *a, const void *W,
             const void *b, Py_ssize_t n_in, Py_ssize_t n_out, activation_t f,
         ) noexcept nogil
@@ -104,7 +107,7 @@ cdef extern from "csrc/table.h" nogil:
             Py_ssize_t n_out, const optimizer_t *optimizer_W,
             const optimizer_t *optimizer_b,
         ) noexcept nogil
-        bint (*update_one)(
+        void (*update_one)(
             const worker_t *worker, void *W, void *b, void *state_W, void *state_b,
             const void *a, const void *delta, Py_ssize_t n_in, Py_ssize_t n_out,
             const optimizer_t *optimizer_W, const optimizer_t *optimizer_b,

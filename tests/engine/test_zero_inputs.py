@@ -24,8 +24,16 @@ OPTIMIZERS = (
     bp.SGD(0.001, l1=0.01),
     bp.SGD(0.001, clip_norm=0.1),
     bp.SGD(0.001, max_norm=0.5),
+    bp.SGD(0.001, momentum=0.9, dampening=0.5, l1=0.01),
+    bp.Momentum(0.001),
     bp.Adam(0.01),
-    bp.RMSprop(0.01),
+    bp.AdamW(0.01),
+    bp.AMSGrad(0.01),
+    bp.Nadam(0.01),
+    bp.Adamax(0.01),
+    bp.RAdam(0.01),
+    bp.RMSprop(0.01, momentum=0.5),
+    bp.Adagrad(0.01),
     bp.Lion(0.001),
     bp.Rprop(),
 )
@@ -93,6 +101,74 @@ def test_steps(isa, dtype, optimizer):
             assert step == reads_all.train_step(x[None], y[None])
             same(skips.predict_one(x), reads_all.predict_one(x))
         same(skips.parameters, held)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS[:-1], ids=repr)  # no Rprop
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_fit(isa, dtype, optimizer):
+    """Mini-batches of one row, in random order."""
+    X = np.array([row(zeros, dtype, i) for i, zeros in enumerate((0.8, 1, 0.5) * 3)])
+    y = np.ones((len(X), 3), dtype)
+    with dispatch.using(isa):
+        skips = network(dtype=dtype, optimizer=optimizer, activation="relu")
+        reads_all = copy.copy(skips)
+        held = reads_all.parameters
+        for net in (skips, reads_all):
+            net.fit(X, y, epochs=3, batch_size=1, progress=False)
+        same(skips.parameters, held)
+
+
+def learn(net, x, y):
+    """The loss of x, or None if it is not finite."""
+    try:
+        return net.learn_one(x, y)
+    except bp.DivergenceError:
+        return None
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
+def test_steps_until_weights_are_infinite(optimizer):
+    """An infinite weight in a row that is skipped is 0 times infinity: NaN."""
+    x, other = row(0.5), row(0.5)
+    x[1::2], other[::2] = 0, 0  # no input is in both
+    x *= 1000
+    skips = network(
+        [300, 17],
+        output="sigmoid",
+        loss="squared_error",
+        optimizer=optimizer.replace(lr=3e38),
+    )
+    skips.parameters[...] *= 1e-6
+    reads_all = copy.copy(skips)
+    held = reads_all.parameters
+    y = np.ones(17, "float32")
+    know(skips, x)
+    for i in range(20):
+        assert learn(skips, x, y) == learn(reads_all, x, y), i
+        for one in (x, other):
+            same(skips.predict_one(one), reads_all.predict_one(one))
+        same(skips.parameters, held)
+    name = type(optimizer).__name__
+    limited = optimizer.clip_norm or optimizer.max_norm or name in ("Adagrad", "Rprop")
+    assert limited or not np.isfinite(held).all()
+
+
+@pytest.mark.parametrize("size", [1e5, 1e7, 1e12, 1e18, 1e30])
+@pytest.mark.parametrize("what", ["inputs", "weights"])
+def test_large_numbers(size, what):
+    skips = network([300, 17, 3], activation="tanh", output="sigmoid")
+    x, y = row(0.9), np.ones(3, "float32")
+    if what == "weights":
+        skips.parameters[...] *= size
+    else:
+        x *= size
+    reads_all = copy.copy(skips)
+    held = reads_all.parameters
+    know(skips, x)
+    for i in range(8):
+        assert skips.learn_one(x, y) == reads_all.learn_one(x, y), i
+        same(skips.parameters, held)
+        same(skips.predict_one(x), reads_all.predict_one(x))
 
 
 @pytest.mark.parametrize(

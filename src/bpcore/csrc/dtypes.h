@@ -97,6 +97,7 @@
 
 /* Shared by both dtypes, in float64 (prepare.h). */
 static void bpcore_prepare(bpcore_optimizer *o, double lr, int64_t t);
+static void bpcore_widen(const bpcore_optimizer *o, double g, double *w, double *state);
 
 #define REAL float
 #define INT int32_t
@@ -129,5 +130,6 @@ static void bpcore_prepare(bpcore_optimizer *o, double lr, int64_t t);
 #include "dtype.h"
 
 #include "prepare.h"
+#include "bounds.h"
 
 #endif

@@ -63,20 +63,19 @@ static void T(forward)(const bpcore_worker *worker, void *out, void *z, const vo
 }
 
 /* `forward` for a mini-batch of one row and finite W: where many inputs are 0, their
- * rows of W are skipped.  Returns whether they were. */
-static int T(forward_one)(const bpcore_worker *worker, void *out, void *z,
-                          const void *a, const void *W, const void *b, ptrdiff_t n_in,
-                          ptrdiff_t n_out, bpcore_activation f) {
+ * rows of W are skipped. */
+static void T(forward_one)(const bpcore_worker *worker, void *out, void *z,
+                           const void *a, const void *W, const void *b, ptrdiff_t n_in,
+                           ptrdiff_t n_out, bpcore_activation f) {
     if (!T(mostly_zeros)(a, n_in, n_out)) {
         T(forward)(worker, out, z, a, W, b, 1, n_in, n_out, f);
-        return 0;
+        return;
     }
     T(multiply_nonzeros)(worker, z ? z : out, a, W, b, n_in, n_out);
     if (z || f != BPCORE_IDENTITY) {
         bpcore_barrier_wait(worker);
         T(activate)(worker, out, z ? z : out, 1, n_out, f);
     }
-    return 1;
 }
 
 /* `propagate` for a mini-batch of one row */
@@ -158,17 +157,24 @@ static void T(update)(const bpcore_worker *worker, void *W, void *b, void *state
     }
 }
 
-/* `update` for a mini-batch of one row and finite W; returns whether this worker's rows
- * of W are finite still */
-static int T(update_one)(const bpcore_worker *worker, void *W, void *b, void *state_W,
-                         void *state_b, const void *a, const void *delta,
-                         ptrdiff_t n_in, ptrdiff_t n_out,
-                         const bpcore_optimizer *optimizer_W,
-                         const bpcore_optimizer *optimizer_b) {
+/* `update` for a mini-batch of one row and finite W: where many inputs are 0, the rows
+ * of W that a gradient of 0 leaves as they are are skipped. */
+static void T(update_one)(const bpcore_worker *worker, void *W, void *b, void *state_W,
+                          void *state_b, const void *a, const void *delta,
+                          ptrdiff_t n_in, ptrdiff_t n_out,
+                          const bpcore_optimizer *optimizer_W,
+                          const bpcore_optimizer *optimizer_b) {
     const REAL one = 1;
-    if (!state_W) state_W = W, state_b = b; /* as in `update` */
-    if (b) T(descend_rank_one)(worker, optimizer_b, b, state_b, &one, delta, 1, n_out);
-    return T(descend_nonzeros)(worker, optimizer_W, W, state_W, a, delta, n_in, n_out);
+    if (!T(mostly_zeros)(a, n_in, n_out) ||
+        !T(zero_is_no_step)(optimizer_W, delta, n_out)) {
+        T(update)(worker, W, b, state_W, state_b, a, delta, 1, n_in, n_out, optimizer_W,
+                  optimizer_b);
+        return;
+    }
+    T(descend_nonzeros)(worker, optimizer_W, W, a, delta, n_in, n_out);
+    if (b)
+        T(descend_rank_one)(worker, optimizer_b, b, state_b ? state_b : b, &one, delta,
+                            1, n_out);
 }
 
 /* --- steps from stored gradients, and limits of weights --- */
@@ -364,6 +370,7 @@ static const bpcore_table T(table) = {
     .room = T(room),
     .taken = T(taken),
     .prepare = bpcore_prepare,
+    .widen = bpcore_widen,
     .forward = T(forward),
     .forward_one = T(forward_one),
     .propagate = T(propagate),

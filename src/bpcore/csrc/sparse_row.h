@@ -45,22 +45,39 @@ static ptrdiff_t T(count_zeros)(const REAL *x, ptrdiff_t size) {
 }
 
 /* Whether it pays to skip the rows of W (n_in, n_out) whose input is 0: 5 of 8 are.  (With
- * half of them, a step took 1.17 times as long, since it checks what it writes.) */
+ * half of them, nothing is gained.) */
 static int T(mostly_zeros)(const REAL *a, ptrdiff_t n_in, ptrdiff_t n_out) {
     return n_in * n_out >= BPCORE_SPARSE_SIZE && 8 * T(count_zeros)(a, n_in) >= 5 * n_in;
 }
 
-/* The nonzero inputs among the first `terms` of a, up to SPARSE_TERMS. */
+/* Whether the GROUP elements at x are all 0, of either sign. */
+enum { T(GROUP) = 32 / sizeof(REAL) };
+static inline int T(group_is_zero)(const REAL *x) {
+    uint64_t words[4];
+    memcpy(words, x, sizeof(words));
+    uint64_t bits = (words[0] | words[1]) | (words[2] | words[3]);
+    return (bits & ~(sizeof(REAL) == 4 ? 0x8000000080000000u : 0x8000000000000000u)) == 0;
+}
+
+/* The nonzero inputs among the first `terms` of a, up to SPARSE_TERMS.  Zeros are often
+ * in runs: groups of them are passed over. */
 static void T(collect)(T(nonzeros) *found, const REAL *a, ptrdiff_t terms) {
     ptrdiff_t count = 0;
     found->a = a, found->chains = 0;
     for (ptrdiff_t k = 0; k < terms;) {
         const ptrdiff_t end = bpcore_min(k + BPCORE_CHAIN, terms);
-        for (; k < end; k++) {
-            INT bits; /* tested without its sign as an integer: half the time */
-            memcpy(&bits, a + k, sizeof(bits));
-            found->index[count] = (uint16_t)k;
-            count += (bits & ~INT_SIGN_BIT) != 0;
+        while (k < end) {
+            const ptrdiff_t to = bpcore_min(k + T(GROUP), end);
+            if (to - k == T(GROUP) && T(group_is_zero)(a + k)) {
+                k = to;
+                continue;
+            }
+            for (; k < to; k++) {
+                INT bits; /* tested without its sign as an integer: half the time */
+                memcpy(&bits, a + k, sizeof(bits));
+                found->index[count] = (uint16_t)k;
+                count += (bits & ~INT_SIGN_BIT) != 0;
+            }
         }
         found->ends[found->chains++] = (uint16_t)count;
     }
@@ -95,7 +112,7 @@ BPCORE_INLINE int T(sparse_strip)(const T(nonzeros) *terms, REAL *out, const REA
             const ptrdiff_t k = terms->index[i];
             const T(vec) a = T(broadcast)(terms->a[k]);
             const REAL *row = W + k * n_out;
-            EACH_VECTOR(T(accumulate)(&sum[v], a, PART(row)))
+            EACH_VECTOR(sum[v] = T(fma)(a, PART(row), sum[v]))
         }
         EACH_VECTOR(total[v] = first ? sum[v] : sum[v] + total[v])
     }
@@ -155,59 +172,31 @@ static void T(multiply_nonzeros)(const bpcore_worker *worker, REAL *out, const R
 
 /* --- the update --- */
 
-/* Whether all elements of w (size,) are finite: 0 w is NaN for those that are not. */
-static int T(stays_finite)(const REAL *w, ptrdiff_t size) {
-    enum { SUMS = 4 };
-    const T(vec) zero = {0};
-    T(vec) sum[SUMS] = {zero, zero, zero, zero};
-    ptrdiff_t i = 0;
-    for (; size - i >= SUMS * T(LANES); i += SUMS * T(LANES))
-        BPCORE_UNROLL for (int s = 0; s < SUMS; s++)
-            sum[s] = T(fma)(T(load)(w + i + s * T(LANES)), zero, sum[s]);
-    for (; size - i >= T(LANES); i += T(LANES))
-        sum[0] = T(fma)(T(load)(w + i), zero, sum[0]);
-    if (i < size)
-        sum[0] = T(fma)(T(load_tail)(w + i, T(make_tail)(size - i)), zero, sum[0]);
-    const REAL total = T(sum_of_lanes)((sum[0] + sum[1]) + (sum[2] + sum[3]));
-    return total == 0;
-}
-
 /* Whether a gradient of 0 leaves every finite w as it is, -0 too: w - rate (+0) is w if
  * -rate (+0) is -0.  The gradient is +0: fma(0, delta, +0) for finite delta, and then
  * fma(add_l2, w, +0) for add_l2 = 0. */
-static int T(zero_is_no_step)(const bpcore_optimizer *optimizer, const T(rates) *rates,
-                              const REAL *delta, ptrdiff_t n_out) {
-    return optimizer->rule == BPCORE_PLAIN && rates->add_l2 == 0 &&
-           !signbit(rates->rate) && rates->rate <= LARGEST &&
+static int T(zero_is_no_step)(const bpcore_optimizer *optimizer, const REAL *delta,
+                              ptrdiff_t n_out) {
+    const T(rates) rates = T(plain_rates)(optimizer);
+    return optimizer->rule == BPCORE_PLAIN && rates.add_l2 == 0 &&
+           !signbit(rates.rate) && rates.rate <= LARGEST &&
            T(all_between)(delta, n_out, -LARGEST, LARGEST);
 }
 
-/* `descend_rank_one` for finite W, skipping rows that do not change.  Returns whether
- * this worker's rows of W are finite still.
- * a (n_in,)  delta (n_out,)  W (n_in, n_out) */
-static int T(descend_nonzeros)(const bpcore_worker *worker,
-                               const bpcore_optimizer *optimizer, REAL *W, REAL *state,
-                               const REAL *a, const REAL *delta, ptrdiff_t n_in,
-                               ptrdiff_t n_out) {
-    enum { NEAR = 4096 / sizeof(REAL) }; /* elements that stay in the first-level cache */
-    const bpcore_worker alone = {.count = 1};
-    const T(rates) rates = T(make_rates)(optimizer);
-    const int skips = T(zero_is_no_step)(optimizer, &rates, delta, n_out);
-    const ptrdiff_t most = n_out < NEAR ? NEAR / n_out : 1;
+/* `descend_rank_one` for finite W and a rule for which `zero_is_no_step`, without the
+ * rows whose input is 0.      a (n_in,)  delta (n_out,)  W (n_in, n_out) */
+static void T(descend_nonzeros)(const bpcore_worker *worker,
+                                const bpcore_optimizer *optimizer, REAL *W,
+                                const REAL *a, const REAL *delta, ptrdiff_t n_in,
+                                ptrdiff_t n_out) {
+    const T(rates) rates = T(plain_rates)(optimizer);
     ptrdiff_t i, end, to;
-    int finite = 1;
     bpcore_worker_range(worker, n_in, 1, &i, &to);
     for (; i < to; i = end) {
         end = i + 1;
-        if (skips && a[i] == 0) continue;
-        const ptrdiff_t last = bpcore_min(i + most, to);
-        while (end < last && !(skips && a[end] == 0)) end++;
-        REAL *const w = W + i * n_out, *const s = state + i * n_out;
-        if (skips)
-            T(rank_one_plain)(BPCORE_PLAIN, rates, w, s, a + i, delta, end - i, n_out);
-        else
-            T(descend_rank_one)(&alone, optimizer, w, s, a + i, delta, end - i, n_out);
-        finite &= T(stays_finite)(w, (end - i) * n_out);
+        if (a[i] == 0) continue;
+        while (end < to && a[end] != 0) end++;
+        REAL *const w = W + i * n_out;
+        T(rank_one_plain)(BPCORE_PLAIN, rates, w, w, a + i, delta, end - i, n_out);
     }
-    return finite;
 }

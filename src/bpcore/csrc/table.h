@@ -17,13 +17,14 @@ typedef struct {
     ptrdiff_t (*room)(ptrdiff_t n, ptrdiff_t n_in, ptrdiff_t n_out);
     ptrdiff_t (*taken)(ptrdiff_t n, ptrdiff_t n_in, ptrdiff_t n_out);
     void (*prepare)(bpcore_optimizer *optimizer, double lr, int64_t step);
+    void (*widen)(const bpcore_optimizer *optimizer, double g, double *w, double *state);
 
     void (*forward)(const bpcore_worker *worker, void *out, void *z, const void *a,
                     const void *W, const void *b, ptrdiff_t n, ptrdiff_t n_in,
                     ptrdiff_t n_out, bpcore_activation f);
-    int (*forward_one)(const bpcore_worker *worker, void *out, void *z, const void *a,
-                       const void *W, const void *b, ptrdiff_t n_in, ptrdiff_t n_out,
-                       bpcore_activation f);
+    void (*forward_one)(const bpcore_worker *worker, void *out, void *z, const void *a,
+                        const void *W, const void *b, ptrdiff_t n_in, ptrdiff_t n_out,
+                        bpcore_activation f);
     void (*propagate)(const bpcore_worker *worker, void *out, const void *delta,
                       const void *W, const void *a, ptrdiff_t n, ptrdiff_t n_in,
                       ptrdiff_t n_out, bpcore_activation f);
@@ -34,10 +35,10 @@ typedef struct {
                    ptrdiff_t n_in, ptrdiff_t n_out,
                    const bpcore_optimizer *optimizer_W,
                    const bpcore_optimizer *optimizer_b);
-    int (*update_one)(const bpcore_worker *worker, void *W, void *b, void *state_W,
-                      void *state_b, const void *a, const void *delta, ptrdiff_t n_in,
-                      ptrdiff_t n_out, const bpcore_optimizer *optimizer_W,
-                      const bpcore_optimizer *optimizer_b);
+    void (*update_one)(const bpcore_worker *worker, void *W, void *b, void *state_W,
+                       void *state_b, const void *a, const void *delta, ptrdiff_t n_in,
+                       ptrdiff_t n_out, const bpcore_optimizer *optimizer_W,
+                       const bpcore_optimizer *optimizer_b);
     void (*descend)(const bpcore_worker *worker, void *w, void *state, const void *g,
                     ptrdiff_t size, const bpcore_optimizer *optimizer);
     void (*limit_norms)(const bpcore_worker *worker, void *W, double most,

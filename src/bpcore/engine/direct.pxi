@@ -140,9 +140,5 @@ cdef int predict_plain(Engine engine, const plain_t *rows, char *out) except -1:
     task.data.n, task.data.X, task.rows = rows.n, rows.at, rows.n
     task.out = out
     engine.reserve(rows.n)
-    engine.net.skips = rows.n == 1 and engine.finite.check(&engine.net)
-    try:
-        engine.run_task(walk, &task)
-    finally:
-        engine.net.skips = False
+    engine.run_task(walk, &task)
     return 0

@@ -153,7 +153,7 @@ cdef class Engine:
     cdef readonly bint scheduled  # whether the learning rate follows a schedule
     cdef readonly Py_ssize_t capacity
     cdef readonly bint gathers
-    cdef _Finite finite
+    cdef _Loans loans
     cdef bint shared  # whether the parameters are lent for ever
     cdef lock_t lock  # owner thread and depth: the owner may enter again
 
@@ -169,10 +169,11 @@ cdef class Engine:
         net, loss = &self.net, design.loss
         self.dtype, self.layout = state.parameters.dtype, design.layout
         describe(net, self.dtype, design)
-        self.finite = _Finite()
-        self.finite.describe(net)
+        self.loans = _Loans()
+        net.bounds.loans = &self.loans.counts
         if design.custom_loss:
             net.custom_loss, self.custom_loss = <void *>self, loss
+        net.bounds.pays = skipping_pays(net)
         self.kind = ord(self.dtype.char)
         if net.batch_norm:
             self.folded = aligned_zeros(net.size, self.dtype)
@@ -242,6 +243,7 @@ cdef class Engine:
         cdef char *counters = whole("counters", state.counters, np.dtype(np.int64),
                                     (2 + net.L,))
         cdef char *arrays = NULL
+        cdef Py_ssize_t state_size = len(optimizer.states) * layout.state_stride
         if state.optimizer_arrays is not None:
             shape = len(optimizer.states), layout.state_stride
             arrays = whole("optimizer arrays", state.optimizer_arrays, self.dtype,
@@ -255,11 +257,12 @@ cdef class Engine:
             if optimizer.rule in kernels.RULES:
                 groups = new_groups(net, optimizer, state.factors, layout.state_stride)
             # From here on nothing can fail, and no Python code runs.
-            self.finite.forget()
+            forget(net)
             self.makes_steps = groups != NULL
             self.at_once = self.direct and self.makes_steps
             use_groups(net, groups, frozen)
             net.parameters, net.running, net.state = parameters, moments, arrays
+            net.state_size = state_size
             net.steps = <int64_t *>counters
             net.seen, net.layer_steps = net.steps + 1, net.steps + 2
             net.max_norm, net.clip_norm = max_norm, clip_norm
@@ -338,17 +341,17 @@ cdef class Engine:
         While it or a view of it lives, no rows of W are skipped (zeros.pxi).
         """
         memory = self.state.parameters
-        return np.frombuffer(_Loan(self.finite.loans, memory), self.dtype)
+        return np.frombuffer(_Loan(self.loans, memory), self.dtype)
 
     def share(self):
         """Lend the parameters for ever: the caller holds the state itself."""
         if not self.shared:
             self.shared = True
-            lend(&self.finite.loans.counts)
+            lend(&self.loans.counts)
 
     def parameters_written(self):
         """Note that the library has written into the state's parameters."""
-        self.finite.forget()
+        forget(&self.net)
 
     # --- scratch memory ---------------------------------------------------------------
 
@@ -470,7 +473,6 @@ cdef class Engine:
             self.reserve(most_rows(task), gathers)
             if task.what == TRAIN:
                 self.require_steps()
-                self.finite.forget()
                 total, divisor = task.sums.total, task.sums.divisor
                 task.sums = net.sums  # with the accumulated gradients
                 task.sums.total, task.sums.divisor = total, divisor
@@ -501,7 +503,7 @@ cdef class Engine:
         """A task on all parameters, without a mini-batch."""
         cdef task_t task
         self.require_steps()
-        self.finite.forget()
+        forget(&self.net)
         memset(&task, 0, sizeof(task_t))
         task.net, task.what = &self.net, TRAIN
         task.data.n = task.rows = 1
@@ -539,33 +541,14 @@ cdef class Engine:
         return mean_loss(&task)
 
     cdef int run_step(self, task_t *task) except -1:
-        """One step from a mini-batch alone; accumulated gradients are kept.
-
-        A step of one row notes whether W stays finite, if no gradient is stored and the
-        optimizer has no state: otherwise the note takes longer than skipping saves.
-        """
-        net = &self.net
-        cdef bint notes = task.rows == 1 and net.custom_loss == NULL and (
-            net.clip_norm == 0 and net.max_norm == 0 and net.state == NULL
-        )
+        """One step from a mini-batch alone; accumulated gradients are kept."""
         self.require_steps()
         task.ends = True
         task.sums.waiting = self.net.sums.waiting
         self.reserve(task.rows)
-        if net.clip_norm > 0:
+        if self.net.clip_norm > 0:
             self.reserve_blocks(0)
-        cdef bint known = notes and self.finite.check(net)
-        net.skips, net.overflows = known, False
-        cdef bint noted = False, skipped = False
-        try:
-            self.run_task(walk, task)
-            noted, skipped = notes and not net.overflows, net.skips
-        finally:
-            net.skips = False
-            if not noted:
-                self.finite.forget()
-            elif known and not skipped:
-                self.finite.forget_for_long()
+        self.run_task(walk, task)
         return 0
 
     def run(
@@ -652,7 +635,6 @@ cdef class Engine:
         try:
             with self:
                 self.require_steps()
-                self.finite.forget()
                 epochs.deadline = seconds_now() + <double>interrupts.SLICE
                 self.reserve(most_rows(&task), bits is not None)
                 self.reserve_blocks((task.data.n - 1) // batch_size + 1)

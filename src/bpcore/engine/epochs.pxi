@@ -66,6 +66,7 @@ cdef void walk_epochs(task_t *task, epochs_t *epochs) noexcept nogil:
         epochs.batch = diverged(task, epochs)
         if epochs.batch != 0:
             restore(epochs)
+            forget(net)
             count_steps(net, -task.sums.steps)
             net.seen[0] = seen
             return

@@ -62,6 +62,20 @@ cdef struct sums_t:
     Py_ssize_t accumulate           # mini-batches that make one step
 
 
+cdef extern from "csrc/loans.h" nogil:
+    ctypedef struct loans_t "bpcore_loans":
+        pass
+
+
+# What is known of the parameters (zeros.pxi).
+cdef struct bounds_t:
+    loans_t *loans                  # of the parameters
+    bint pays                       # whether any layer is large enough for skipping
+    int calls                       # mini-batches of one row since W is not known
+    long made                       # loans that had been made before the last check
+    double W, state                 # most |W|, and |state|; INFINITY: not known
+
+
 # A network as the workers use it: no Python object but `custom_loss`.
 cdef struct net_t:
     const kernel_table *k
@@ -74,10 +88,11 @@ cdef struct net_t:
     void *custom_loss               # the Engine if the loss is a Python function
     bint failed                     # whether that function raised an error
     double largest                  # largest finite number of the dtype
-    bint skips                      # whether this one-row task may skip zero inputs
-    bint overflows                  # whether its step has made W infinite or NaN
+    bint skips                      # whether zero inputs of this one row are skipped
+    bounds_t bounds
     char *parameters
     char *state
+    Py_ssize_t state_size           # its elements
     char *folded                    # parameters without batch norm
     char *running                   # moments of the layers with batch norm
     # Training.

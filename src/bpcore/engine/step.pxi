@@ -14,11 +14,8 @@ cdef void forward_pass(
 
     In training, batch norm uses the moments of the mini-batch and there is dropout;
     otherwise W[l] and b[l] are the folded ones.  `f_last` is the last f.
-
-    A training step of one row skips zero inputs in its update, and checks W, only if it
-    has skipped half of all weights here: for others the check takes longer.
     """
-    cdef Py_ssize_t l, skipped = 0
+    cdef Py_ssize_t l
     cdef char *here
     cdef char *fz
     cdef char *z
@@ -34,11 +31,11 @@ cdef void forward_pass(
         fz = memory[l].f if training and memory[l].f != memory[l].a else here
         if layer.norm == NOT_NORMALISED or (layer.norm == BATCH_NORM and not training):
             parameters = net.parameters if layer.norm == NOT_NORMALISED else net.folded
-            skipped += product(net, worker, fz, z, a, parameters + layer.W_at,
-                               parameters + layer.b_at, n, layer, f)
+            product(net, worker, fz, z, a, parameters + layer.W_at,
+                    parameters + layer.b_at, n, layer, f)
         else:
-            skipped += product(net, worker, memory[l].hat, NULL, a,
-                               net.parameters + layer.W_at, NULL, n, layer, IDENTITY)
+            product(net, worker, memory[l].hat, NULL, a, net.parameters + layer.W_at,
+                    NULL, n, layer, IDENTITY)
             barrier_wait(worker)
             z = z if z != NULL else fz
             net.k.normalise(worker, z, memory[l].hat, memory[l].inverse,
@@ -52,20 +49,17 @@ cdef void forward_pass(
                        layer.n_out)
         barrier_wait(worker)
         a = here
-    if training and net.skips:  # every worker writes the same
-        net.skips = 2 * skipped >= net.size
 
 
-cdef inline Py_ssize_t product(
+cdef inline void product(
     const net_t *net, const worker_t *worker, char *out, char *z, const char *a,
     const char *W, const char *b, Py_ssize_t n, const layer_t *layer, activation_t f,
 ) noexcept nogil:
-    """z = a @ W + b,  out = f(z);  returns the size of W if zero inputs were skipped"""
-    if not net.skips:
+    """z = a @ W + b,  out = f(z)"""
+    if net.skips:
+        net.k.forward_one(worker, out, z, a, W, b, layer.n_in, layer.n_out, f)
+    else:
         net.k.forward(worker, out, z, a, W, b, n, layer.n_in, layer.n_out, f)
-    elif net.k.forward_one(worker, out, z, a, W, b, layer.n_in, layer.n_out, f):
-        return layer.n_in * layer.n_out
-    return 0
 
 
 cdef void fold_pass(const net_t *net, const worker_t *worker) noexcept nogil:
@@ -161,9 +155,11 @@ cdef inline void update(
     if not net.skips:
         net.k.update(worker, W, b, state_W, state_b, a, delta, n, layer.n_in,
                      layer.n_out, for_W, for_b)
-    elif not net.k.update_one(worker, W, b, state_W, state_b, a, delta, layer.n_in,
-                              layer.n_out, for_W, for_b):
-        net.overflows = True
+        return
+    if worker.index == 0:
+        note_inputs(net, layer, a, delta)
+    net.k.update_one(worker, W, b, state_W, state_b, a, delta, layer.n_in, layer.n_out,
+                     for_W, for_b)
 
 
 cdef void propagate_pass(
@@ -328,6 +324,8 @@ cdef bint step(
             clear_frozen(net, worker, gradient)
         backward_pass(net, worker, net.memory, batch.X, batch.n, key, gradient, NULL,
                       True)
+        if worker.index == 0:
+            note_step(net, batch.n, gradient != NULL)
         if gradient == NULL:
             sums.steps += 1
         elif not waits:

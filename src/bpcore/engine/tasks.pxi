@@ -68,6 +68,7 @@ cdef void walk(void *task_, const worker_t *worker) noexcept nogil:
         n = batch_rows(task, first)
         batch = rows(net, worker, &task.data, first, n)
         if worker.index == 0:
+            net.skips = n == 1 and task.what != DIFFERENTIATE and may_skip(net)
             task.key = key_of(net.seed, net.seen[0] + batches) if net.draws else 0
             if task.what == TRAIN:
                 prepare(net, task, sums.steps)
@@ -108,6 +109,7 @@ cdef void walk(void *task_, const worker_t *worker) noexcept nogil:
             first += n
             batches += 1
     if worker.index == 0:
+        net.skips = False
         task.first, task.finite, task.sums = first, finite, sums
         task.batches = batches
         if task.what == TRAIN:

@@ -4,23 +4,27 @@ The kernels that skip them (csrc/sparse_row.h) have the same bits for finite W o
 users may write into the parameters at any time, through arrays that `Engine.lend`
 hands out.  Each of these is over a _Loan, which every view of it keeps alive: while one
 is open nothing is skipped, and after the last the parameters are checked again.
+
+Between two checks bounds of W and of the optimizer's state tell that they are finite:
+every step from one row makes them wider by what it can change at most (csrc/bounds.h).
 """
 
 
 cdef enum:
-    # One-row calls before the parameters are checked, as a check takes about as long as
-    # a call; and calls before they are checked again after they were not finite, and
-    # after a step from a row that is not mostly zeros.
+    # Mini-batches of one row before the parameters are checked, as a check takes about
+    # as long as one of them; and before they are checked again after they were too
+    # large.
     BEFORE_CHECK = 2
     AFTER_FAILURE = 1000
-    AFTER_DENSE = 100
     # Fewest elements of a layer's W for which a check pays: BPCORE_SPARSE_SIZE.
     SPARSE_SIZE = 1024
 
+# Bounds of inputs and deltas; of W and the state when they are checked; of W and the
+# state of which steps are known to be finite.  All squares fit into float32.
+cdef double NEAR = 1e6, FAR = 1e18, MOST = 1e37
+
 
 cdef extern from "csrc/loans.h" nogil:
-    ctypedef struct loans_t "bpcore_loans":
-        pass
     void lend "bpcore_lend"(loans_t *loans)
     void give_back "bpcore_return"(loans_t *loans)
     bint none_open "bpcore_none_open"(loans_t *loans, long *made)
@@ -56,48 +60,79 @@ cdef class _Loan:
         pass
 
 
-cdef class _Finite:
-    """Whether the parameters of a network are known to be finite."""
+cdef bint skipping_pays(const net_t *net) noexcept nogil:
+    """Whether any layer is large enough.
 
-    cdef _Loans loans
-    cdef bint known, pays
-    cdef int calls      # one-row calls since the parameters changed
-    cdef long made      # loans that had been made before the last check
-
-    def __cinit__(self):
-        self.loans = _Loans()
-
-    cdef int describe(self, const net_t *net) noexcept:
-        """Note whether any layer is large enough.  Batch norm's folded weights are
-        written at each call."""
-        cdef Py_ssize_t l
-        for l in range(net.L):
-            self.pays |= net.layers[l].n_in * net.layers[l].n_out >= SPARSE_SIZE
-        self.pays &= not net.batch_norm
-        return 0
-
-    cdef void forget(self) noexcept:
-        """Note that the parameters have changed."""
-        self.known = False
-        self.calls = min(self.calls, 0)
-
-    cdef void forget_for_long(self) noexcept:
-        """Note that they have changed by a dense row; the next will be dense too."""
-        self.known, self.calls = False, -AFTER_DENSE
-
-    cdef bint check(self, const net_t *net) noexcept:
-        """Whether all are finite, for a one-row call; they are read at most once."""
-        cdef long made = 0
-        if not self.pays or not none_open(&self.loans.counts, &made):
-            return False
-        if self.known and made == self.made:
+    Batch norm's folded weights are written at each prediction, and a loss in Python may
+    write into the parameters between a forward pass and its update.
+    """
+    cdef Py_ssize_t l
+    if net.batch_norm or net.custom_loss != NULL:
+        return False
+    for l in range(net.L):
+        if net.layers[l].n_in * net.layers[l].n_out >= SPARSE_SIZE:
             return True
-        self.known = False
-        self.calls += 1
-        if self.calls < BEFORE_CHECK:
-            return False
-        self.made = made
-        self.known = net.k.all_between(net.parameters, net.size, -net.largest,
-                                       net.largest)
-        self.calls = 0 if self.known else -AFTER_FAILURE
-        return self.known
+    return False
+
+
+cdef void forget(net_t *net) noexcept nogil:
+    """Note that the parameters have changed, to unknown values."""
+    net.bounds.W = INFINITY
+    net.bounds.calls = min(net.bounds.calls, 0)
+
+
+cdef void note_step(net_t *net, Py_ssize_t n, bint stored) noexcept nogil:
+    """Note a step from n rows, perhaps with a stored gradient."""
+    if n > 1 or stored:
+        forget(net)
+    elif net.skips:
+        widen(net)
+    else:
+        net.bounds.W = INFINITY
+
+
+cdef bint may_skip(net_t *net) noexcept nogil:
+    """Whether W is known to be finite, for a mini-batch of one row."""
+    cdef bounds_t *bounds = &net.bounds
+    cdef long made = 0
+    if not bounds.pays or not none_open(bounds.loans, &made):
+        return False
+    if bounds.W <= MOST and bounds.state <= MOST and made == bounds.made:
+        return True
+    bounds.W = INFINITY
+    bounds.calls += 1
+    if bounds.calls < BEFORE_CHECK:
+        return False
+    bounds.made, bounds.calls = made, -AFTER_FAILURE
+    if (net.k.all_between(net.parameters, net.size, -FAR, FAR) and (
+        net.state == NULL or net.k.all_between(net.state, net.state_size, -FAR, FAR)
+    )):
+        bounds.W = bounds.state = FAR
+        bounds.calls = 0
+        return True
+    return False
+
+
+cdef void widen(net_t *net) noexcept nogil:
+    """Make the bounds wider by one step from one row."""
+    cdef Py_ssize_t l
+    cdef double W, state, widest_W = 0, widest_state = 0
+    for l in range(net.L):
+        if not net.layers[l].frozen:
+            W, state = net.bounds.W, net.bounds.state
+            net.k.widen(&net.groups[2 * l], NEAR * NEAR, &W, &state)
+            if not (W <= MOST and state <= MOST):
+                forget(net)
+                return
+            widest_W, widest_state = max(widest_W, W), max(widest_state, state)
+    net.bounds.W = max(net.bounds.W, widest_W)
+    net.bounds.state = max(net.bounds.state, widest_state)
+
+
+cdef void note_inputs(
+    net_t *net, const layer_t *layer, const char *a, const char *delta,
+) noexcept nogil:
+    """Forget the bounds if a gradient a.T @ delta may be larger than `widen` allows."""
+    if not (net.k.all_between(a, layer.n_in, -NEAR, NEAR)
+            and net.k.all_between(delta, layer.n_out, -NEAR, NEAR)):
+        forget(net)
