@@ -1,11 +1,12 @@
-/* Bounds of weights, from which it is known without a look at them that they are finite:
- * rows of W are skipped only then (sparse_row.h). */
+/* Bounds of weights, which prove that they are finite without reading them: rows of W are
+ * skipped only then (sparse_row.h). */
 
 static inline double bpcore_larger(double x, double y) { return x > y ? x : y; }
 
-/* Widens the bounds of |w| and of |its state| by one step from a gradient of up to g, by
- * the formulas of descent.h, for the settings of that step. */
-static void bpcore_widen(const bpcore_optimizer *o, double g, double *w, double *state) {
+/* Widens the bounds of |w| and of its state by one step from a gradient of up to g, by the
+ * formulas of descent.h. */
+static void bpcore_widen(const bpcore_optimizer *o, double g, double *w,
+                         double *state) {
     const double rounding = 1 + 1e-6; /* larger than all errors of a step in float32 */
     double s = *state, change;
     g += fabs(o->add_l2) * *w + fabs(o->add_l1);
@@ -37,7 +38,7 @@ static void bpcore_widen(const bpcore_optimizer *o, double g, double *w, double 
         s = bpcore_larger(bpcore_larger(s, g), o->most);
         change = o->most;
         break;
-    default: /* Adam and its variants: the means are between their old values and g, g^2 */
+    default: /* Adam and its variants: a mean is between its old value and g or g^2 */
         s = bpcore_larger(s, bpcore_larger(g + o->eps, g * g));
         change = s + fabs(o->lookahead) * g;
         change += change / o->eps;

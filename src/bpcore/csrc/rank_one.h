@@ -96,8 +96,8 @@ static void T(descend_rank_one)(const bpcore_worker *worker,
     switch (optimizer->rule) {
 #define CASE(RULE, name)                                                              \
     case BPCORE_##RULE:                                                               \
-        T(rank_one_plain)(BPCORE_##RULE, T(plain_rates)(optimizer), W, state, a, delta,     \
-                          to - from, n_out);                                              \
+        T(rank_one_plain)(BPCORE_##RULE, T(plain_rates)(optimizer), W, state, a,      \
+                          delta, to - from, n_out);                                   \
         break;
         BPCORE_EACH_PLAIN_RULE(CASE)
 #undef CASE

@@ -1,5 +1,5 @@
-/* delta @ W.T for one row: W times a vector.  Each weight is used once, so none is copied.
- * Same bits as the loop nest (nest.h): LANES rows of W at a time are transposed in
+/* delta @ W.T for one row: W times a vector.  Each weight is used once, so none is
+ * copied.  Same bits as the loop nest (nest.h): LANES rows of W at a time are transposed in
  * registers, and each lane adds the terms of its row in ascending order. */
 
 /* sum[r] += delta[k] W[r, k] for up to LANES rows and terms */
@@ -43,7 +43,8 @@ BPCORE_INLINE void T(add_chains)(T(vec) *sum, const REAL *delta, const REAL *W,
             T(add_columns)(&sum[b], delta, W + b * L * w_row, w_row, rows, terms);
 }
 
-/* out[r] = start + sum over k of delta[k] W[r, k], for `blocks` blocks of up to LANES rows */
+/* out[r] = start + sum over k of delta[k] W[r, k], for `blocks` blocks of up to LANES
+ * rows */
 BPCORE_INLINE void T(block_times)(REAL *out, const REAL *delta, const REAL *W,
                                   REAL start, ptrdiff_t n_out, const int blocks,
                                   const int chains, const ptrdiff_t rows, int ahead) {
@@ -55,7 +56,7 @@ BPCORE_INLINE void T(block_times)(REAL *out, const REAL *delta, const REAL *W,
         sum[0] = T(broadcast)(k == 0 ? start : 0);
         sum[1] = blocks == 2 ? sum[0] : zero;
         if (pair)
-            T(add_chains)(sum, delta + k, W + k, n_out, 1, 2, rows, BPCORE_CHAIN, ahead);
+            T(add_chains)(sum, delta + k, W + k, n_out, 1, 2, rows, terms, ahead);
         else
             T(add_chains)(sum, delta + k, W + k, n_out, blocks, 1, rows, terms, ahead);
         BPCORE_UNROLL for (int b = 0; b < blocks; b++)

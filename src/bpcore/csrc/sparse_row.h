@@ -44,19 +44,20 @@ static ptrdiff_t T(count_zeros)(const REAL *x, ptrdiff_t size) {
     return zeros;
 }
 
-/* Whether it pays to skip the rows of W (n_in, n_out) whose input is 0: 5 of 8 are.  (With
- * half of them, nothing is gained.) */
+/* Whether it pays to skip the rows of W (n_in, n_out) whose input is 0: 5 of 8 are.
+ * (With half of them, nothing is gained.) */
 static int T(mostly_zeros)(const REAL *a, ptrdiff_t n_in, ptrdiff_t n_out) {
-    return n_in * n_out >= BPCORE_SPARSE_SIZE && 8 * T(count_zeros)(a, n_in) >= 5 * n_in;
+    return n_in * n_out >= BPCORE_SPARSE_SIZE &&
+           8 * T(count_zeros)(a, n_in) >= 5 * n_in;
 }
 
 /* Whether the GROUP elements at x are all 0, of either sign. */
 enum { T(GROUP) = 32 / sizeof(REAL) };
 static inline int T(group_is_zero)(const REAL *x) {
+    const uint64_t signs = sizeof(REAL) == 4 ? 0x8000000080000000u : 1ull << 63;
     uint64_t words[4];
     memcpy(words, x, sizeof(words));
-    uint64_t bits = (words[0] | words[1]) | (words[2] | words[3]);
-    return (bits & ~(sizeof(REAL) == 4 ? 0x8000000080000000u : 0x8000000000000000u)) == 0;
+    return (((words[0] | words[1]) | (words[2] | words[3])) & ~signs) == 0;
 }
 
 /* The nonzero inputs among the first `terms` of a, up to SPARSE_TERMS.  Zeros are often

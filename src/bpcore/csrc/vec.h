@@ -345,23 +345,30 @@ static inline void T(transpose)(T(vec) *rows) {
 /* column[k][r] = from[r row + k] for LANES columns; lanes from `rows` on are 0.  With
  * AVX2 halves of rows are joined as they are loaded, which takes no shuffle. */
 BPCORE_INLINE void T(load_transposed)(T(vec) *column, const REAL *from, ptrdiff_t row,
-                                   const ptrdiff_t rows) {
+                                      const ptrdiff_t rows) {
 #if defined(BPCORE_ISA_X86_64_V3)
     enum { GROUP = T(LANES) / 2 };
+    /* strides that no address of x86 has, in registers of their own */
     ptrdiff_t row3 = 3 * row, row5 = 5 * row, row7 = 7 * row;
     BPCORE_OPAQUE(row3);
     BPCORE_OPAQUE(row5);
     BPCORE_OPAQUE(row7);
-#define ROW(i) (i == 3 ? row3 : i == 5 ? row5 : i == 6 ? 2 * row3 : i == 7 ? row7 : i * row)
-    const __m128i none = _mm_setzero_si128();
     BPCORE_UNROLL for (int i = 0; i < T(LANES); i++) {
-        const int low = i % GROUP, high = low + GROUP;
         const REAL *at = from + i / GROUP * GROUP;
-        const __m128i a = low < rows ? _mm_loadu_si128((const __m128i_u *)(at + ROW(low))) : none;
-        const __m128i b = high < rows ? _mm_loadu_si128((const __m128i_u *)(at + ROW(high))) : none;
-        column[i] = (T(vec))_mm256_inserti128_si256(_mm256_castsi128_si256(a), b, 1);
+        __m128i half[2];
+        BPCORE_UNROLL for (int h = 0; h < 2; h++) {
+            const int r = i % GROUP + h * GROUP;
+            const ptrdiff_t offset = r == 3   ? row3
+                                     : r == 5 ? row5
+                                     : r == 6 ? 2 * row3
+                                     : r == 7 ? row7
+                                              : r * row;
+            half[h] = r < rows ? _mm_loadu_si128((const __m128i_u *)(at + offset))
+                               : _mm_setzero_si128();
+        }
+        column[i] = (T(vec))_mm256_inserti128_si256(_mm256_castsi128_si256(half[0]),
+                                                    half[1], 1);
     }
-#undef ROW
     T(zip)(column);
 #else
     BPCORE_UNROLL for (int r = 0; r < T(LANES); r++)
