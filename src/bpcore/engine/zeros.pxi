@@ -16,8 +16,8 @@ cdef enum:
     # large.
     BEFORE_CHECK = 2
     AFTER_FAILURE = 1000
-    # Fewest elements of a layer's W for which a check pays: BPCORE_SPARSE_SIZE.
-    SPARSE_SIZE = 1024
+    # Fewest elements of a layer's W whose rows are skipped: BPCORE_SPARSE_SIZE.
+    SPARSE_SIZE = 5000
 
 # Bounds of inputs and deltas; of W and the state when they are checked; of W and the
 # state of which steps are known to be finite.  All squares fit into float32.
@@ -60,8 +60,13 @@ cdef class _Loan:
         pass
 
 
+cdef inline bint is_large(const layer_t *layer) noexcept nogil:
+    """Whether rows of W may be skipped: for others that costs more than it saves."""
+    return layer.n_in * layer.n_out >= SPARSE_SIZE
+
+
 cdef bint skipping_pays(const net_t *net) noexcept nogil:
-    """Whether any layer is large enough.
+    """Whether any layer is large.
 
     Batch norm's folded weights are written at each prediction, and a loss in Python may
     write into the parameters between a forward pass and its update.
@@ -70,7 +75,7 @@ cdef bint skipping_pays(const net_t *net) noexcept nogil:
     if net.batch_norm or net.custom_loss != NULL:
         return False
     for l in range(net.L):
-        if net.layers[l].n_in * net.layers[l].n_out >= SPARSE_SIZE:
+        if is_large(&net.layers[l]):
             return True
     return False
 
@@ -118,7 +123,7 @@ cdef void widen(net_t *net) noexcept nogil:
     cdef Py_ssize_t l
     cdef double W, state, widest_W = 0, widest_state = 0
     for l in range(net.L):
-        if not net.layers[l].frozen:
+        if is_large(&net.layers[l]) and not net.layers[l].frozen:
             W, state = net.bounds.W, net.bounds.state
             net.k.widen(&net.groups[2 * l], NEAR * NEAR, &W, &state)
             if not (W <= MOST and state <= MOST):
@@ -133,6 +138,8 @@ cdef void note_inputs(
     net_t *net, const layer_t *layer, const char *a, const char *delta,
 ) noexcept nogil:
     """Forget the bounds if a gradient a.T @ delta may be larger than `widen` allows."""
-    if not (net.k.all_between(a, layer.n_in, -NEAR, NEAR)
-            and net.k.all_between(delta, layer.n_out, -NEAR, NEAR)):
+    if is_large(layer) and not (
+        net.k.all_between(a, layer.n_in, -NEAR, NEAR)
+        and net.k.all_between(delta, layer.n_out, -NEAR, NEAR)
+    ):
         forget(net)
