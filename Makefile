@@ -16,7 +16,7 @@ demo: .venv/installed
 	@.venv/bin/bpcore demo $(if $(MNIST),--mnist "$(MNIST)")
 
 .venv/installed: $(SOURCES)
-	@echo "building bpcore into .venv (once): about two minutes on one core"
+	@echo "building bpcore into .venv (once): two to three minutes on one core"
 	@$(PYTHON) -m venv .venv
 	@.venv/bin/python -m pip install --quiet ".[demo]"
 	@touch $@

@@ -122,7 +122,7 @@ def _losses(record):
     """The cases with a faster peer, as one sentence."""
     lost = tables.faster(record["results"])
     if not lost:
-        return "No other library is faster at any size."
+        return "No other library makes a step faster."
     cases = "; ".join(
         f"{peer['title']} at {result['net']}, {result['batch']} "
         f"({report.number(peer['over_bpcore'].median)})"

@@ -79,6 +79,7 @@ cdef extern from "csrc/table.h" nogil:
             Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
         ) noexcept nogil
         void (*prepare)(optimizer_t *optimizer, double lr, int64_t step) noexcept nogil
+        int (*squares_at)(rule_t rule) noexcept nogil
         void (*widen)(
             const optimizer_t *optimizer, double g, double *w, double *state,
         ) noexcept nogil

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from bpcore import checks
 from bpcore.batches.weights import ClassWeight
 from bpcore.errstate import own_errstate
-from bpcore.network import Network
+from bpcore.network import Network, learner_of
 from bpcore.show.table import ROWS, ends
 from bpcore.training.differences import Differences
 from bpcore.training.inputs import differentiable_batch
@@ -134,7 +134,7 @@ def check_gradients(
     checks.instance("network", network, Network)
     step = checks.number("step", step, above=0.0)
     gradients = network.gradients(X, y, sample_weight, class_weight)
-    learner = network.learner
+    learner = learner_of(network)
     batch = differentiable_batch(learner, X, y, sample_weight, class_weight)
     differences = Differences(learner)
     flat = learner.design.layout.views(differences.by_parameters(batch, step))

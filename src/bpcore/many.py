@@ -17,7 +17,7 @@ from bpcore import arrays, checks
 from bpcore.errors import DivergenceError
 from bpcore.interrupts import SLICE, Stopped, raise_if_stopped, stopped_by
 from bpcore.model.threads import n_threads as thread_count
-from bpcore.network import Network
+from bpcore.network import Network, learner_of
 from bpcore.training.fit import prepare
 from bpcore.training.history import History
 from bpcore.training.options import defaults, reject_option
@@ -169,7 +169,7 @@ def fit_many(
 
     # No network changes before all arguments are checked.
     for network in _one_of_each_kind(nets):
-        prepare(network.learner, network, *shared[network.dtype], settings)
+        prepare(learner_of(network), network, *shared[network.dtype], settings)
     for network in nets:
         if not arrays.all_finite(network.parameters):
             raise ValueError("every network's parameters must be finite")
@@ -179,7 +179,7 @@ def fit_many(
     stop = threading.Event()
 
     def train(network: Network) -> History:
-        with network.learner.single_thread():
+        with learner_of(network).single_thread():
             return network.fit(*shared[network.dtype], **settings)
 
     def work() -> None:
@@ -187,7 +187,7 @@ def fit_many(
         with contextlib.suppress(Stopped), stopped_by(stop):
             for i, network in remaining:
                 raise_if_stopped()
-                before = network.learner.history
+                before = learner_of(network).history
                 try:
                     fitted[i] = Fitted(network, train(network), None)
                 except Stopped:
@@ -195,7 +195,7 @@ def fit_many(
                 except DivergenceError as error:
                     fitted[i] = Fitted(network, None, error)
                 except BaseException as error:
-                    history = network.learner.history
+                    history = learner_of(network).history
                     started = history is not before
                     fitted[i] = Fitted(network, history if started else None, error)
 
@@ -289,12 +289,12 @@ def _one_of_each_kind(nets: Sequence[Network]) -> list[Network]:
 
 def _kind(network: Network) -> tuple[Any, ...]:
     """The properties of a network that settings of a fit are checked against."""
-    optimizer, design = network.optimizer, network.learner.design
+    optimizer, design = network.optimizer, learner_of(network).design
     return (
         dataclasses.replace(design, seed=0),
         network.dtype,
         type(optimizer),
-        network.learner.reducer,
+        learner_of(network).reducer,
     )
 
 

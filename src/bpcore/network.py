@@ -617,6 +617,9 @@ class Network:
         An array x of the network's dtype is not copied, and nothing is allocated: for
         learning sample by sample in your own loop.
 
+        Where most of x is 0, rows of W whose input is 0 are skipped, with the same
+        bits, unless an array of the parameters is held (`weights`, `parameters`, ...).
+
         Parameters
         ----------
         x : array-like (n_0,)
@@ -751,6 +754,9 @@ class Network:
 
     def predict_one(self, x: ArrayLike) -> Real:
         """The output activations of a single row, without allocating anything.
+
+        Where most of x is 0, rows of W whose input is 0 are skipped, with the same
+        bits, unless an array of the parameters is held (`weights`, `parameters`, ...).
 
         Parameters
         ----------
@@ -970,3 +976,19 @@ class Network:
         for name, value in state.items():
             if name != OWN:
                 put_attribute(self, name, value)
+
+
+def learner_of(network: Network) -> Learner:
+    """The learner, for modules of this package that write into no parameters.
+
+    `Network.learner` is for others: after it no zero inputs are skipped any more, since
+    weights may be written at any time.
+
+    Examples
+    --------
+    >>> import bpcore as bp
+    >>> from bpcore.network import learner_of
+    >>> learner_of(bp.Network([2, 1])).state
+    <State after 0 steps, 0 epochs>
+    """
+    return network._learner  # noqa: SLF001 (of this file)

@@ -126,19 +126,20 @@ def learn(net, x, y):
         return None
 
 
+@pytest.mark.parametrize("scale, lr", [(1e3, 3e38), (1e37, 1e3)])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
-def test_steps_until_weights_are_infinite(optimizer):
+def test_steps_until_weights_are_infinite(optimizer, scale, lr):
     """An infinite weight in a row that is skipped is 0 times infinity: NaN."""
     x, other = row(0.5), row(0.5)
     x[1::2], other[::2] = 0, 0  # no input is in both
-    x *= 1000
+    x = np.sign(x) * np.float32(scale)
     skips = network(
         [300, 17],
         output="sigmoid",
         loss="squared_error",
-        optimizer=optimizer.replace(lr=3e38),
+        optimizer=optimizer.replace(lr=lr),
     )
-    skips.parameters[...] *= 1e-6
+    skips.parameters[...] *= 1e-6 / scale
     reads_all = copy.copy(skips)
     held = reads_all.parameters
     y = np.ones(17, "float32")
@@ -147,10 +148,94 @@ def test_steps_until_weights_are_infinite(optimizer):
         assert learn(skips, x, y) == learn(reads_all, x, y), i
         for one in (x, other):
             same(skips.predict_one(one), reads_all.predict_one(one))
-        same(skips.parameters, held)
+    same(skips.parameters, held)
     name = type(optimizer).__name__
     limited = optimizer.clip_norm or optimizer.max_norm or name in ("Adagrad", "Rprop")
-    assert limited or not np.isfinite(held).all()
+    assert limited or lr < 3e38 or not np.isfinite(held).all()
+
+
+def one_hot(i, scale=1.0):
+    x = np.zeros(300, "float32")
+    x[i] = scale
+    return x
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e5])
+@pytest.mark.parametrize("row_of_W", [1.0, 1e17, 3e18])
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        bp.SGD(1e-10, weight_decay=1e22),
+        bp.SGD(0.0, weight_decay=1e30),
+        bp.SGD(1e-10, l1=1e30),
+        bp.SGD(1e-10, momentum=0.9, weight_decay=1e22),
+        bp.Adam(0.0, eps=1e-46),
+        bp.Adam(1e-20, eps=1e-30),
+        bp.AdamW(1e-30, eps=1e-46),
+        bp.AMSGrad(0.0, eps=1e-46),
+        bp.Adamax(0.0, eps=1e-46),
+        bp.Nadam(1e-3, beta1=1e-30),
+        bp.RMSprop(0.0, eps=1e-46),
+        bp.Adagrad(0.0, eps=1e-46),
+    ],
+    ids=repr,
+)
+def test_numbers_that_overflow_on_the_way(optimizer, row_of_W, scale):
+    """The step is tiny, but a number of its formula is infinite or NaN."""
+    skips = network([300, 17], optimizer=optimizer, output="sigmoid")
+    skips.weights[0][7] *= row_of_W
+    reads_all = copy.copy(skips)
+    held = reads_all.parameters
+    y = np.ones(17, "float32")
+    know(skips, one_hot(1))
+    for i in range(6):
+        x = one_hot(i % 3, scale)
+        assert learn(skips, x, y) == learn(reads_all, x, y), i
+        for at in (0, 1, 7, 200):
+            same(skips.predict_one(one_hot(at)), reads_all.predict_one(one_hot(at)))
+    same(skips.parameters, held)
+
+
+@pytest.mark.parametrize("optimizer", [bp.Adam(), bp.RMSprop(), bp.Adagrad()], ids=repr)
+def test_squares_below_zero(optimizer):
+    """A state that was restored with means of squares below 0: roots are NaN."""
+    skips = network([300, 17], optimizer=optimizer, output="sigmoid")
+    y = np.ones(17, "float32")
+    skips.learn_one(row(), y)
+    state = pickle.loads(pickle.dumps(skips.__getstate__()))
+    arrays = state[next(iter(state))]["state"]
+    (name,) = (
+        name for name in arrays if name.startswith("optimizer") and "s" in name[10:]
+    )
+    arrays[name][: 17 * 5] = -1
+    skips.__setstate__(state)
+    reads_all = copy.copy(skips)
+    held = reads_all.parameters
+    know(skips, one_hot(200))
+    for _ in range(3):
+        assert learn(skips, one_hot(200), y) == learn(reads_all, one_hot(200), y)
+        same(skips.predict_one(one_hot(200)), reads_all.predict_one(one_hot(200)))
+    same(skips.parameters, held)
+
+
+def test_accumulated_gradients_of_weight_zero():
+    """They are flushed by a mini-batch that itself makes no step."""
+    X = np.array([one_hot(i) for i in range(8)])
+    y = np.ones((8, 17), "float32")
+    settings = {"optimizer": bp.SGD(1e20, weight_decay=1e20), "output": "sigmoid"}
+    skips = network([300, 17], **settings)
+    reads_all = copy.copy(skips)
+    held = reads_all.parameters
+    messages = []
+    for net in (skips, reads_all):
+        with pytest.raises(bp.DivergenceError) as caught:
+            net.fit(
+                X, y, epochs=1, batch_size=1, accumulate=4, shuffle=False,
+                sample_weight=[1, 0, 0, 0, 1, 0, 0, 0], progress=False,
+            )  # fmt: skip
+        messages.append(str(caught.value))
+    assert messages[0] == messages[1]
+    same(skips.parameters, held)
 
 
 @pytest.mark.parametrize("size", [1e5, 1e7, 1e12, 1e18, 1e30])
@@ -167,8 +252,8 @@ def test_large_numbers(size, what):
     know(skips, x)
     for i in range(8):
         assert skips.learn_one(x, y) == reads_all.learn_one(x, y), i
-        same(skips.parameters, held)
         same(skips.predict_one(x), reads_all.predict_one(x))
+    same(skips.parameters, held)
 
 
 @pytest.mark.parametrize(
@@ -389,3 +474,17 @@ def test_views_of_the_parameters():
     del net, flat
     gc.collect()
     assert W[0, 0] == 7
+
+
+def test_the_library_keeps_no_parameters(monkeypatch):
+    """After traces, checks and many fits rows are still skipped."""
+    pytest.importorskip("scipy")
+    net = network([300, 17], output="sigmoid")
+    X, y = np.array([row(), row(seed=1)]), np.ones((2, 17), "float32")
+    shared = []
+    monkeypatch.setattr(bp.Network, "learner", property(shared.append))
+    bp.trace(net, X, y)
+    bp.check_gradients(net, X, y)
+    bp.fit_many([net], X, y, epochs=1, progress=False)
+    net.fit(X, y, epochs=1, callbacks=[bp.GradientFlow(X, y)], progress=False)
+    assert not shared

@@ -117,6 +117,19 @@ def test_bits_of_a_row_alone_in_a_wide_layer(kernels, dtype, narrow, wide):
                 assert_same_bits(given, {"out": batch[:rows]}, (sizes, rows))
 
 
+def test_bits_of_few_rows_by_a_large_W(kernels, dtype):
+    """A W that is in no near cache, in several strips of columns."""
+    sizes = (6, 2001, 1101)
+    blocks = bp.config()["blocks"][dtype]
+    assert 2001 * 1101 * np.dtype(dtype).itemsize > blocks["l2"]
+    arrays = draw("forward", {}, sizes, dtype)
+    batch = run(kernels, "forward", arrays, {})["out"]
+    for rows in range(1, 6):
+        some = {key: arrays[key][:rows] for key in ("a", "out")}
+        given = run(kernels, "forward", arrays | some, {})
+        assert_same_bits(given, {"out": batch[:rows]}, rows)
+
+
 @pytest.mark.parametrize("name", ["update", "descend"])
 def test_a_state_that_no_rule_uses_is_not_touched(kernels, dtype, name):
     """Where only the rule of biases has one, and where there is none."""

@@ -98,6 +98,7 @@
 /* Shared by both dtypes, in float64 (prepare.h). */
 static void bpcore_prepare(bpcore_optimizer *o, double lr, int64_t t);
 static void bpcore_widen(const bpcore_optimizer *o, double g, double *w, double *state);
+static int bpcore_squares_at(bpcore_rule rule);
 
 #define REAL float
 #define INT int32_t

@@ -31,7 +31,7 @@ static void T(times_derivative)(const bpcore_worker *worker, void *delta, const 
 
 /* Whether a layer has so few rows that `few_rows` is faster than the loop nest. */
 static int T(has_few_rows)(ptrdiff_t n, ptrdiff_t n_in, ptrdiff_t n_out) {
-    return n <= T(FEW_ROWS) &&
+    return n <= T(FEW_ROWS) && n_out >= T(FEW_COLUMNS) * n &&
            n_in * n_out * (ptrdiff_t)sizeof(REAL) > T(blocks).l2;
 }
 
@@ -370,6 +370,7 @@ static const bpcore_table T(table) = {
     .room = T(room),
     .taken = T(taken),
     .prepare = bpcore_prepare,
+    .squares_at = bpcore_squares_at,
     .widen = bpcore_widen,
     .forward = T(forward),
     .forward_one = T(forward_one),

@@ -28,10 +28,19 @@ static inline void bpcore_lend(bpcore_loans *loans) {
 }
 static inline void bpcore_return(bpcore_loans *loans) { bpcore_add_to(&loans->open, -1); }
 
-/* Whether none is open; `made` is set to the number of loans so far. */
-static inline int bpcore_none_open(bpcore_loans *loans, long *made) {
-    *made = bpcore_add_to(&loans->made, 0);
-    return bpcore_add_to(&loans->open, 0) == 0;
+static inline long bpcore_count(const long *count) {
+#if defined(_MSC_VER)
+    return *(const volatile long *)count;
+#else
+    return __atomic_load_n(count, __ATOMIC_SEQ_CST);
+#endif
+}
+
+/* Whether none is open, and none was made meanwhile; `made` is set to the number of loans
+ * so far. */
+static inline int bpcore_none_open(const bpcore_loans *loans, long *made) {
+    *made = bpcore_count(&loans->made);
+    return bpcore_count(&loans->open) == 0 && bpcore_count(&loans->made) == *made;
 }
 
 #endif

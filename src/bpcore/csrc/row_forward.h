@@ -35,8 +35,9 @@ static void T(add_chain)(REAL *s, ptrdiff_t s_row, const REAL *a, ptrdiff_t a_ro
             T(add_terms)(s + i * s_row, a + i * a_row, W, w_row, 1, cols);
 }
 
-/* Most rows for which this is faster than the loop nest. */
-enum { T(FEW_ROWS) = 4 };
+/* Most rows, and least columns of W for each, for which this is faster than the loop
+ * nest. */
+enum { T(FEW_ROWS) = 4, T(FEW_COLUMNS) = 32 };
 
 /* z[i, j] = b[j] + sum over k of a[i, k] W[k, j] for columns j0 .. j1, in strips of
  * columns whose sums stay in the first-level cache, and 8 rows of W at a time.

@@ -17,6 +17,7 @@ typedef struct {
     ptrdiff_t (*room)(ptrdiff_t n, ptrdiff_t n_in, ptrdiff_t n_out);
     ptrdiff_t (*taken)(ptrdiff_t n, ptrdiff_t n_in, ptrdiff_t n_out);
     void (*prepare)(bpcore_optimizer *optimizer, double lr, int64_t step);
+    int (*squares_at)(bpcore_rule rule);
     void (*widen)(const bpcore_optimizer *optimizer, double g, double *w, double *state);
 
     void (*forward)(const bpcore_worker *worker, void *out, void *z, const void *a,

@@ -336,6 +336,8 @@ cdef bint step(
         sums.waiting_divisor += divisor
         if sums.waiting == sums.accumulate or ends:
             flush_pass(net, worker, sums)
+            if worker.index == 0:
+                forget(net)
     sums.total += loss
     sums.divisor += divisor
     return True

@@ -12,16 +12,15 @@ every step from one row makes them wider by what it can change at most (csrc/bou
 
 cdef enum:
     # Mini-batches of one row before the parameters are checked, as a check takes about
-    # as long as one of them; and before they are checked again after they were too
+    # as long as one of them; and before they are checked again after numbers were too
     # large.
     BEFORE_CHECK = 2
     AFTER_FAILURE = 1000
     # Fewest elements of a layer's W whose rows are skipped: BPCORE_SPARSE_SIZE.
     SPARSE_SIZE = 5000
 
-# Bounds of inputs and deltas; of W and the state when they are checked; of W and the
-# state of which steps are known to be finite.  All squares fit into float32.
-cdef double NEAR = 1e6, FAR = 1e18, MOST = 1e37
+# Bounds of inputs and deltas, and of W and the state when they are checked.
+cdef double NEAR = 1e6, FAR = 1e18
 
 
 cdef extern from "csrc/loans.h" nogil:
@@ -86,13 +85,18 @@ cdef void forget(net_t *net) noexcept nogil:
     net.bounds.calls = min(net.bounds.calls, 0)
 
 
+cdef void give_up(net_t *net) noexcept nogil:
+    """Note that steps may make W infinite: the next check is far away."""
+    net.bounds.W, net.bounds.calls = INFINITY, -AFTER_FAILURE
+
+
 cdef void note_step(net_t *net, Py_ssize_t n, bint stored) noexcept nogil:
     """Note a step from n rows, perhaps with a stored gradient."""
     if n > 1 or stored:
         forget(net)
     elif net.skips:
         widen(net)
-    else:
+    else:  # `calls` goes on: the next step may find that W is finite
         net.bounds.W = INFINITY
 
 
@@ -102,20 +106,31 @@ cdef bint may_skip(net_t *net) noexcept nogil:
     cdef long made = 0
     if not bounds.pays or not none_open(bounds.loans, &made):
         return False
-    if bounds.W <= MOST and bounds.state <= MOST and made == bounds.made:
+    if bounds.W < INFINITY and made == bounds.made:
         return True
     bounds.W = INFINITY
     bounds.calls += 1
     if bounds.calls < BEFORE_CHECK:
         return False
     bounds.made, bounds.calls = made, -AFTER_FAILURE
-    if (net.k.all_between(net.parameters, net.size, -FAR, FAR) and (
-        net.state == NULL or net.k.all_between(net.state, net.state_size, -FAR, FAR)
-    )):
+    if net.k.all_between(net.parameters, net.size, -FAR, FAR) and state_is_usual(net):
         bounds.W = bounds.state = FAR
         bounds.calls = 0
         return True
     return False
+
+
+cdef bint state_is_usual(const net_t *net) noexcept nogil:
+    """Whether the optimizer's state is not huge, and means of squares not negative."""
+    cdef int at
+    cdef Py_ssize_t apart
+    if net.state == NULL:
+        return True
+    at, apart = net.k.squares_at(net.groups[0].rule), net.groups[0].state_apart
+    return net.k.all_between(net.state, net.state_size, -FAR, FAR) and (
+        at < 0
+        or net.k.all_between(net.state + at * apart * net.k.itemsize, net.size, 0, FAR)
+    )
 
 
 cdef void widen(net_t *net) noexcept nogil:
@@ -126,20 +141,19 @@ cdef void widen(net_t *net) noexcept nogil:
         if is_large(&net.layers[l]) and not net.layers[l].frozen:
             W, state = net.bounds.W, net.bounds.state
             net.k.widen(&net.groups[2 * l], NEAR * NEAR, &W, &state)
-            if not (W <= MOST and state <= MOST):
-                forget(net)
-                return
             widest_W, widest_state = max(widest_W, W), max(widest_state, state)
     net.bounds.W = max(net.bounds.W, widest_W)
     net.bounds.state = max(net.bounds.state, widest_state)
+    if net.bounds.W == INFINITY:
+        give_up(net)
 
 
 cdef void note_inputs(
     net_t *net, const layer_t *layer, const char *a, const char *delta,
 ) noexcept nogil:
-    """Forget the bounds if a gradient a.T @ delta may be larger than `widen` allows."""
+    """Give up if a gradient a.T @ delta may be larger than `widen` allows."""
     if is_large(layer) and not (
         net.k.all_between(a, layer.n_in, -NEAR, NEAR)
         and net.k.all_between(delta, layer.n_out, -NEAR, NEAR)
     ):
-        forget(net)
+        give_up(net)

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from bpcore import arrays, checks
 from bpcore.batches.batch import Batch
 from bpcore.errors import DivergenceError
-from bpcore.network import Network
+from bpcore.network import Network, learner_of
 from bpcore.show.table import in_short
 from bpcore.tracing.flow_columns import COLUMNS, flow_columns
 from bpcore.tracing.flow_picture import draw_flow
@@ -107,11 +107,11 @@ class GradientFlow:
 
     def _checked(self, network: Network) -> Batch:
         checks.instance("network", network, Network)
-        network.learner.require_derivatives()
+        learner_of(network).require_derivatives()
         batch = checked_batch(
-            network.learner, self._X, self._y, self._weight, "GradientFlow: "
+            learner_of(network), self._X, self._y, self._weight, "GradientFlow: "
         )
-        network.learner.require_rows(len(batch), "GradientFlow: ")
+        learner_of(network).require_rows(len(batch), "GradientFlow: ")
         layers = len(self._records[0][2]["dW"]) if self._records else None
         if layers not in (None, len(network.weights)):
             raise ValueError(
@@ -144,7 +144,7 @@ class GradientFlow:
         start, epoch = time.perf_counter(), checks.integer("epoch", epoch, 0)
         batch = self._checked(network)
         try:
-            with network.learner.engine:
+            with learner_of(network).engine:
                 found = flow_columns(record(network, batch, apply=False))
         except DivergenceError:  # of these rows, which are none of those trained on
             nothing = [math.nan] * len(network.weights)

@@ -14,7 +14,7 @@ from bpcore.batches.weights import ClassWeight
 from bpcore.engine.dispatch import kernels
 from bpcore.engine.memory import aligned_zeros, part
 from bpcore.model.gradients import Gradients
-from bpcore.network import Network
+from bpcore.network import Network, learner_of
 from bpcore.tracing.memory import warn_of_memory
 from bpcore.tracing.parameters import Parameters, parameters_of
 from bpcore.tracing.traced import Trace
@@ -86,7 +86,7 @@ def trace(
     """
     checks.instance("network", network, Network)
     apply = checks.boolean("apply", apply)
-    learner = network.learner
+    learner = learner_of(network)
     learner.require_derivatives()
     learner.require_steps()
     given = checked_batch(learner, X, y, sample_weight, some=False)
@@ -109,7 +109,7 @@ def record(
     the class weights.  If the optimizer makes no steps, the parameters after the step
     are those before it.
     """
-    learner = network.learner
+    learner = learner_of(network)
     engine, state, n = learner.engine, learner.state, len(batch)
     X, targets, weights = batch.X, batch.y, batch.weight
     size, places = engine.tape_size(n, True)
