@@ -19,10 +19,6 @@
 /* Terms per block. */
 enum { T(SPARSE_CHAINS) = 16, T(SPARSE_TERMS) = T(SPARSE_CHAINS) * BPCORE_CHAIN };
 
-/* Fewest elements of a W whose inputs are counted: at 64 x 64, steps took 1.04 times as
- * long. */
-#define BPCORE_SPARSE_SIZE 5000
-
 /* The nonzero inputs of a block of terms: index[0 .. ends[0]) are those of the first
  * chain, index[ends[0] .. ends[1]) those of the second, and so on. */
 typedef struct {

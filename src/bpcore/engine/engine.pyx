@@ -548,8 +548,7 @@ cdef class Engine:
         self.reserve(task.rows)
         if self.net.clip_norm > 0:
             self.reserve_blocks(0)
-        self.run_task(walk, task)
-        return 0
+        return self.run_task(walk, task)
 
     def run(
         self, X, y, weight, order, Py_ssize_t batch_size, Py_ssize_t first,

@@ -7,7 +7,7 @@ cdef inline char *within(char *start, Py_ssize_t at) noexcept nogil:
 
 
 cdef void forward_pass(
-    net_t *net, const worker_t *worker, const memory_t *memory, const char *X,
+    const net_t *net, const worker_t *worker, const memory_t *memory, const char *X,
     char *out, Py_ssize_t n, activation_t f_last, bint training, uint64_t key,
 ) noexcept nogil:
     """a[l+1] = drop(f[l](norm(a[l] @ W[l]) + b[l])), the last of them in `out`

@@ -5,7 +5,7 @@ users may write into the parameters at any time, through arrays that `Engine.len
 hands out.  Each of these is over a _Loan, which every view of it keeps alive: while one
 is open nothing is skipped, and after the last the parameters are checked again.
 
-Between two checks bounds of W and of the optimizer's state tell that they are finite:
+Between two checks bounds of W and of the optimizer's state prove that they are finite:
 every step from one row makes them wider by what it can change at most (csrc/bounds.h).
 """
 
@@ -16,8 +16,12 @@ cdef enum:
     # large.
     BEFORE_CHECK = 2
     AFTER_FAILURE = 1000
-    # Fewest elements of a layer's W whose rows are skipped: BPCORE_SPARSE_SIZE.
-    SPARSE_SIZE = 5000
+
+
+cdef extern from "csrc/types.h" nogil:
+    enum:
+        SPARSE_SIZE "BPCORE_SPARSE_SIZE"
+
 
 # Bounds of inputs and deltas, and of W and the state when they are checked.
 cdef double NEAR = 1e6, FAR = 1e18
