@@ -15,7 +15,7 @@ front end, in the same rounds, shows whether the core is shared with neighbours.
     python -m bench.kernels    each kernel, for each instruction set of this CPU
     python -m bench.grid       each kernel at sixty layers, in classes
     python -m bench.cache      instructions and cache misses of each kernel, simulated
-    python -m bench.sparse     single rows that are mostly zeros
+    python -m bench.sparse     rows that are mostly zeros
     python -m bench.threads    several threads or networks, compared with one
     python -m bench.memory     the peak memory of training, compared with the minimum
     python -m bench.summary    a page and plots of the results of all commands

@@ -1,12 +1,14 @@
-"""Time single rows that are mostly zeros, and dense ones.
+"""Time rows that are mostly zeros, and dense ones, one by one and in mini-batches.
 
 python -m bench.sparse --mnist DIR --json sparse.json
 
 Inputs of one row are often mostly zeros: images with margins, one-hot columns. Where an
 input is 0, its row of W adds nothing to the sums, and plain gradient descent does not
-change it. For `predict_one`, `learn_one` and `train_step` on one row, with plain SGD,
-momentum and Adam, the ratio of the time of dense rows to that of others is printed.
-Every kind of rows has many different ones, which take turns.
+change it. In a mini-batch, a term that is 0 for all rows of a register tile is skipped.
+For `predict_one`, `learn_one` and `train_step` on one row, and for `predict` and
+`train_step` on mini-batches, with plain SGD, momentum and Adam, the ratio of the time
+of dense rows to that of others is printed. Every kind of rows has many different ones,
+which take turns.
 
 MNIST's rows are timed if the folder of its files is given; there are always rows with
 as many zeros from a random generator, and the package's digits.
@@ -24,7 +26,7 @@ from .command import add_settings
 from .front_end import FrontEnd
 from .peers import bpcore as own
 from .peers import reference
-from .sparse_rows import KINDS, ROWS, Rows
+from .sparse_rows import BATCH, KINDS, ROWS, Rows
 from .timing import Spread, interleave
 from .yardsticks import Peak
 
@@ -35,11 +37,14 @@ OPTIMIZERS = {
     "Adam": bpcore.Adam(2e-5),
 }
 
-#: What is timed: methods, and the optimizers with which they are.
+#: What is timed: batch sizes, methods, and the optimizers with which they are.
 METHODS = {
-    "predict_one": ("SGD",),
-    "learn_one": tuple(OPTIMIZERS),
-    "train_step": tuple(OPTIMIZERS),
+    1: {
+        "predict_one": ("SGD",),
+        "learn_one": tuple(OPTIMIZERS),
+        "train_step": tuple(OPTIMIZERS),
+    },
+    BATCH: {"predict": ("SGD",), "train_step": tuple(OPTIMIZERS)},
 }
 
 #: Networks, and the kinds of their rows.
@@ -59,13 +64,14 @@ def main():
     for net, kinds in NETS.items():
         if options.mnist and "margins" in kinds:
             kinds = (*kinds, "MNIST")
-        cases = [
-            Rows(net, dtype=options.dtype, kind=kind, mnist=options.mnist)
-            for kind in kinds
-        ]
-        for method, optimizers in METHODS.items():
-            for name in optimizers:
-                results.append(measure(cases, method, name, options.seconds))
+        for batch, methods in METHODS.items():
+            cases = [
+                Rows(net, batch, options.dtype, kind=kind, mnist=options.mnist)
+                for kind in kinds
+            ]
+            for method, optimizers in methods.items():
+                for name in optimizers:
+                    results.append(measure(cases, method, name, options.seconds))
     print(f"\n{table(results)}\n")
     print(report.disturbance(results))
     settings = {"task": "sparse", "seconds": options.seconds}
@@ -81,7 +87,7 @@ def measure(cases, method, optimizer, seconds):
     Parameters
     ----------
     cases : list of Rows
-        Of one network; the first is dense.
+        Of one network and batch size; the first is dense.
     method, optimizer : str
         Names in `METHODS` and `OPTIMIZERS`.
     seconds : float
@@ -99,7 +105,7 @@ def measure(cases, method, optimizer, seconds):
     samples, robbed = interleave(actions | yardsticks, seconds)
     return {
         "net": cases[0].net,
-        "batch": 1,
+        "batch": cases[0].batch,
         "dtype": dtype,
         "robbed": robbed,
         "front_end": front_end.describe(samples, peak.rate(samples["peak"])),
@@ -117,14 +123,17 @@ def measure(cases, method, optimizer, seconds):
 
 
 def table(results):
-    """One line for each network, method, optimizer and kind of rows; what they are."""
-    head = ("net", "method", "optimizer", "rows", "zeros", "us", "quartiles")
+    """One line for each network, method, optimizer and kind of rows; what they are.
+
+    Times are of one row.
+    """
+    head = ("net", "batch", "method", "optimizer", "rows", "zeros", "us", "quartiles")
     rows = [(*head, "dense over it", "quartiles")]
     for result in results:
         for kind, figures in result["rows"].items():
             rows.append(
                 (
-                    *(result[name] for name in ("net", "method", "optimizer")),
+                    *(str(result[name]) for name in head[:4]),
                     kind,
                     f"{figures['zeros']:.0%}",
                     *report.microseconds(figures["seconds"]),
@@ -137,7 +146,7 @@ def table(results):
 
 
 class Peer(own.Peer):
-    """The library; its `step` is a pass of one of its methods over all rows.
+    """The library; its `step` is a pass of one of its methods over all mini-batches.
 
     Parameters
     ----------
@@ -147,20 +156,20 @@ class Peer(own.Peer):
 
     def __init__(self, case, method, optimizer):
         super().__init__(case, n_threads=1, optimizer=OPTIMIZERS[optimizer])
-        call = getattr(self._net, method)
-        rows = [row.copy() for row in case.X]
-        labels = case.y.tolist()
-        if method == "train_step":
-            rows, labels = [row[None] for row in rows], list(case.y[:, None])
-        pairs = list(zip(rows, labels, strict=True))
-        if method == "predict_one":
-            pairs = [(row,) for row in rows]
-        self.step = partial(_pass, call, pairs)
+        if method.endswith("_one"):
+            inputs, labels = [row.copy() for row in case.X], case.y.tolist()
+        else:
+            inputs, labels = list(case.batches(case.X)), list(case.batches(case.y))
+        pairs = list(zip(inputs, labels, strict=True))
+        if method.startswith("predict"):
+            pairs = [(x,) for x in inputs]
+        self.step = partial(_pass, getattr(self._net, method), pairs)
 
     def predictions(self, case):
-        """Of every row by itself, and of all at once."""
+        """Of every row by itself, of mini-batches, and of all at once."""
         one_by_one = [self._net.predict_one(row).copy() for row in case.X]
-        return np.array(one_by_one), self._net.predict(case.X)
+        batches = [self._net.predict(batch) for batch in case.batches(case.X)]
+        return np.array(one_by_one), np.concatenate(batches), self._net.predict(case.X)
 
 
 class Reference(Peer):
@@ -170,7 +179,7 @@ class Reference(Peer):
 
 
 def _pass(call, pairs):
-    """The call on one row after another."""
+    """The call on one mini-batch after another."""
     for pair in pairs:
         call(*pair)
 
@@ -178,14 +187,16 @@ def _pass(call, pairs):
 def _verified(case, method, optimizer):
     """The pass to be timed, after the library has been compared with the reference."""
     peer = Peer(case, method, optimizer)
-    if method == "predict_one":
-        alone, together = peer.predictions(case)
-        right = Reference(case, method, optimizer).predictions(case)[1]
-        error = verify.largest_error([alone, together], [right, right])
+    predicts = method.startswith("predict")
+    if predicts:
+        given = peer.predictions(case)
+        right = Reference(case, method, optimizer).predictions(case)[-1]
+        error = verify.largest_error(given, [right] * len(given))
     else:
         oracle = partial(Reference, method="train_step", optimizer=optimizer)
-        error = verify.training(case, oracle, steps=1)(peer)
-    limits = verify.RESULT if method == "predict_one" else verify.MOVEMENT
+        # as many steps in mini-batches as with single rows, of a similar length
+        error = verify.training(case, oracle, steps=case.batch)(peer)
+    limits = verify.RESULT if predicts else verify.MOVEMENT
     if not error <= limits[case.dtype]:
         raise SystemExit(
             f"{case.net}, {case.kind}, {method}, {optimizer}: {error:.1e} from the "
@@ -197,7 +208,7 @@ def _verified(case, method, optimizer):
 def _parser():
     parser = argparse.ArgumentParser(
         prog="python -m bench.sparse",
-        description="Time single rows that are mostly zeros, and dense ones.",
+        description="Time rows that are mostly zeros, and dense ones.",
     )
     add = parser.add_argument
     add("--mnist", metavar="DIR", help="folder of MNIST's files; its rows are added")

@@ -20,6 +20,9 @@ from .case import Case
 DISTINCT = 100
 ROWS = 2 * DISTINCT
 
+#: Rows of a mini-batch.
+BATCH = DISTINCT
+
 #: Lines and columns of an image of MNIST, those of its digit, and the ink in a line
 #: of it: 20 x 8 of 28 x 28 pixels are 20 %.
 _SIDE, _INNER, _INK = 28, 20, 8
@@ -39,10 +42,12 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Rows(Case):
-    """A case of batch size 1 with many rows, each a step or a prediction.
+    """A case of many rows; each mini-batch of them is a step or a prediction.
 
     Parameters
     ----------
+    batch : int
+        Rows per mini-batch: 1 or BATCH.
     kind : str
         One of `KINDS`.
     mnist : str, optional
@@ -65,6 +70,10 @@ class Rows(Case):
         n_classes = self.sizes[-1]
         y = np.random.default_rng(2).integers(n_classes, size=DISTINCT)
         return np.concatenate([y, (y + 1) % n_classes])
+
+    def batches(self, array):
+        """The mini-batches of X or y, in order."""
+        return np.split(array, ROWS // self.batch)
 
     @property
     def zeros(self):

@@ -155,7 +155,7 @@ _SECTIONS = (
     ),
     ("step_x86_64_v3", f"Training step with AVX2: {_OVERVIEW}", tables.summary),
     ("training", "Training with other settings", training.both_tables),
-    ("sparse", "Single rows that are mostly zeros", sparse.table),
+    ("sparse", "Rows that are mostly zeros", sparse.table),
     ("tracing", "A traced step over one with stored gradients", tracing.table),
     ("numerical", "A gradient without backpropagation", numerical.table),
     ("threads", "Threads", _threads),

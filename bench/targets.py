@@ -7,6 +7,7 @@ not say something else.
 
 from . import grid_targets
 from .footprint import PATHS
+from .sparse_rows import BATCH
 from .target import Target
 
 _PEERS = {
@@ -135,14 +136,17 @@ def _tracing():
 
 def _sparse():
     # Momentum and Adam must still move their state where an input is 0.
-    for method, optimizer, least in (
-        ("predict_one", "SGD", 2.5),
-        ("learn_one", "SGD", 2),
-        ("learn_one", "momentum", 1.15),
-        ("learn_one", "Adam", 1.15),
+    for batch, method, optimizer, least in (
+        (1, "predict_one", "SGD", 2.5),
+        (1, "learn_one", "SGD", 2),
+        (1, "learn_one", "momentum", 1.15),
+        (1, "learn_one", "Adam", 1.15),
+        (BATCH, "predict", "SGD", 1.15),
+        (BATCH, "train_step", "SGD", 1.2),
     ):
         title = f"{method}, {optimizer}: dense rows over rows with 80 % zeros"
-        at = {"net": "784-128-10", "method": method, "optimizer": optimizer}
+        at = {"net": "784-128-10", "batch": batch}
+        at |= {"method": method, "optimizer": optimizer}
         figure = "rows.margins.dense_over_it"
         yield Target("sparse", title, at, figure, least=least)
 

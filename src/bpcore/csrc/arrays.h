@@ -55,6 +55,17 @@ static int T(all_between)(const void *array, ptrdiff_t size, double least,
     return every != 0;
 }
 
+/* Whether no element of x (size,) is infinite or NaN: x - x is +0 for all others. */
+static int T(all_finite)(const REAL *x, ptrdiff_t size) {
+    const ptrdiff_t whole = size - size % T(LANES);
+    T(ivec) other = {0};
+    for (ptrdiff_t i = 0; i < whole; i += T(LANES))
+        other |= T(bits)(T(load)(x + i) - T(load)(x + i));
+    int finite = !T(any)(other);
+    for (ptrdiff_t i = whole; i < size; i++) finite &= x[i] - x[i] == 0;
+    return finite;
+}
+
 /* Measures peak speed: iterations x 10 independent vector multiply-adds in registers.
  * One element of their sum is stored in out.  Returns the scalar multiply-adds made. */
 static ptrdiff_t T(fma_loop)(void *array, ptrdiff_t iterations) {

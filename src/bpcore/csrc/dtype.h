@@ -11,6 +11,7 @@
 #include "normalise.h"
 #include "noise.h"
 #include "tile.h"
+#include "list.h"
 #include "plan.h"
 #include "pack.h"
 #include "nest.h"

@@ -38,10 +38,13 @@ static T(ahead) T(next_block)(const bpcore_product *p, const T(plan) *plan,
     return ahead;
 }
 
-/* Adds the terms of a range to `rows` rows of C from i by `cols` columns from j. */
+/* Adds the terms of a range to `rows` rows of C from i by `cols` columns from j: those
+ * that are listed, or every term if `list` is NULL.  Lists are made with the range's
+ * first columns. */
 static void T(add_tile)(const bpcore_worker *worker, const bpcore_product *p,
-                   const T(plan) *plan, const T(range) *now, T(block) *b, ptrdiff_t i,
-                   ptrdiff_t rows, ptrdiff_t j, ptrdiff_t cols) {
+                        const T(plan) *plan, const T(range) *now, T(block) *b,
+                        ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j, ptrdiff_t cols,
+                        bpcore_list *list) {
     b->i = i, b->j = j, b->k0 = now->k0, b->k1 = now->k1;
     if (plan->copies_A) {
         REAL *copy = (REAL *)(worker->room + plan->A_at);
@@ -63,25 +66,64 @@ static void T(add_tile)(const bpcore_worker *worker, const bpcore_product *p,
     } else {
         b->partial = (REAL *)p->C + i * p->c_row + j;
     }
-    T(any_tile)(p, b, rows, cols);
+    if (!list) {
+        T(any_tile)(p, b, rows, cols);
+        return;
+    }
+    if (j == now->j0) T(list_chains)(list, p, b);
+    b->list = list;
+    T(listed_tile)(p, b, cols);
 }
 
-/* Adds the terms of a range to its rows and columns. */
+/* Whether it pays to list the terms of a range: of a sample of them, for the tile of rows
+ * in its middle, at most half are not 0. */
+static int T(listing_pays)(const bpcore_product *p, const T(plan) *plan,
+                           const T(range) *now) {
+    enum { SAMPLE = 32 };
+    const ptrdiff_t rows = now->i1 - now->i0, terms = now->k1 - now->k0;
+    if (plan->chains == 0 || rows < BPCORE_TILE_ROWS) return 0;
+    const ptrdiff_t i = now->i0 + rows / 2 / BPCORE_TILE_ROWS * BPCORE_TILE_ROWS;
+    /* odd, since zeros are often in every other term */
+    const ptrdiff_t step = terms / SAMPLE | 1;
+    ptrdiff_t left = terms / step / 2;
+    for (ptrdiff_t k = now->k0; k < now->k1 && left >= 0; k += step) {
+        const REAL *const a = (const REAL *)p->A + i * p->a_row + k * p->a_col;
+        int r = 0;
+        while (r < BPCORE_TILE_ROWS && a[r * p->a_row] == 0) r++;
+        left -= r < BPCORE_TILE_ROWS;
+    }
+    return left >= 0;
+}
+
+/* Whether the elements of B of a range are finite. */
+static int T(B_is_finite)(const bpcore_product *p, const T(range) *now) {
+    ptrdiff_t row = now->k0, end = now->k1, first = now->j0, last = now->j1;
+    if (p->b_transposed) row = now->j0, end = now->j1, first = now->k0, last = now->k1;
+    const REAL *const B = (const REAL *)p->B + first;
+    while (row < end && T(all_finite)(B + row * p->b_row, last - first)) row++;
+    return row == end;
+}
+
+/* Adds the terms of a range to its rows and columns; with `lists`, the listed ones. */
 static void T(sweep)(const bpcore_worker *worker, const bpcore_product *p,
                      const T(plan) *plan, const T(range) *now, T(block) *b,
-                     T(ahead) ahead) {
+                     T(ahead) ahead, const int lists) {
     const ptrdiff_t step = plan->rows_outside ? plan->nc : T(NR);
+    bpcore_list *const all_lists = (bpcore_list *)(worker->room + plan->lists_at);
     for (ptrdiff_t i0 = now->i0, i1; i0 < now->i1; i0 = i1) { /* loop 3: rows */
         /* the last block takes up to a tile more: its tiles are those of `copy_A` */
         i1 = now->i1 - i0 < plan->mc + BPCORE_TILE_ROWS ? now->i1 : i0 + plan->mc;
         for (ptrdiff_t j = now->j0; j < now->j1; j += step) { /* loop 2: columns */
             const ptrdiff_t cols = bpcore_min(step, now->j1 - j);
+            bpcore_list *list = all_lists;
             for (ptrdiff_t i = i0, rows; i < i1; i += rows) { /* loop 1: tiles */
                 rows = T(tile_height)(i1 - i);
                 for (ptrdiff_t end = bpcore_min(ahead.next + ahead.step, ahead.rows);
                      ahead.next < end; ahead.next++)
                     T(prefetch)(ahead.at + ahead.next * ahead.row, ahead.length);
-                T(add_tile)(worker, p, plan, now, b, i, rows, j, cols);
+                T(add_tile)(worker, p, plan, now, b, i, rows, j, cols,
+                            lists && rows == BPCORE_TILE_ROWS ? list : NULL);
+                if (!plan->rows_outside) list += plan->chains; /* else one at a time */
             }
         }
     }
@@ -130,6 +172,7 @@ static void T(multiply)(const bpcore_worker *worker, const bpcore_product *p) {
         now.i1 = bpcore_min(now.i0 + plan.rows, all.i1);
         for (now.k0 = 0; now.k0 < p->k; now.k0 = now.k1) { /* loop 5: terms */
             now.k1 = T(block_end)(now.k0, plan.kc, p->k);
+            const int pays = T(listing_pays)(p, &plan, &now);
             if (plan.copies_A) T(copy_A)(p, A_copy, now.k0, now.k1, now.i0, now.i1);
             for (now.j0 = all.j0; now.j0 < all.j1; now.j0 = now.j1) { /* loop 4 */
                 now.j1 = bpcore_min(now.j0 + plan.nc, all.j1);
@@ -137,7 +180,8 @@ static void T(multiply)(const bpcore_worker *worker, const bpcore_product *p) {
                     T(copy_B)(p, B_copy, plan.panel, now.k0, now.k1, now.j0, now.j1);
                 T(ahead) ahead = {0};
                 if (plan.reads_ahead) ahead = T(next_block)(p, &plan, &all, &now);
-                T(sweep)(worker, p, &plan, &now, &b, ahead);
+                T(sweep)(worker, p, &plan, &now, &b, ahead,
+                         pays && T(B_is_finite)(p, &now));
             }
         }
     }

@@ -20,6 +20,9 @@ enum {
     T(PREFETCH_TERMS) = 8,
     /* Most bytes of copied rows of A, and of partial sums outside C. */
     T(FAR_BYTES) = 1 << 20,
+    /* Of rows of A that are columns of an array, terms are listed from so many on, and
+     * from so many panels of B on. */
+    T(LIST_TERMS) = 48, T(LIST_PANELS) = 4,
 };
 
 typedef struct {
@@ -29,10 +32,11 @@ typedef struct {
     int reads_ahead;  /* whether the next block of B is prefetched */
     ptrdiff_t rows;   /* of C: their A is copied, and their partial sums are stored */
     ptrdiff_t mc, nc, kc; /* rows, columns and terms per block */
+    ptrdiff_t chains; /* most chains of a block whose terms are listed; 0: never */
     ptrdiff_t panel;      /* stride between copied panels of B, in elements */
-    /* Scratch memory: copies of B, of A from A_at, partial sums from partial_at;
-     * bytes. */
-    ptrdiff_t A_at, partial_at, bytes;
+    /* Scratch memory: copies of B, of A from A_at, partial sums from partial_at, lists of
+     * terms from lists_at; bytes. */
+    ptrdiff_t A_at, partial_at, lists_at, bytes;
 } T(plan);
 
 /* Elements of a copied panel of B, plus a cache line, so that panels start in different
@@ -81,6 +85,13 @@ static inline ptrdiff_t T(even_rows)(ptrdiff_t m, ptrdiff_t most) {
     return (rows + BPCORE_TILE_ROWS - 1) / BPCORE_TILE_ROWS * BPCORE_TILE_ROWS;
 }
 
+/* Chains of so many terms, if they may be listed (list.h); else 0. */
+static inline ptrdiff_t T(chains_to_list)(const bpcore_product *p, ptrdiff_t terms) {
+    int may = p->m > BPCORE_TILE_ROWS && p->k * p->n >= BPCORE_SPARSE_SIZE;
+    if (p->a_col != 1) may &= p->k >= T(LIST_TERMS) && p->n >= T(LIST_PANELS) * T(NR);
+    return may ? (terms + BPCORE_CHAIN - 1) / BPCORE_CHAIN : 0;
+}
+
 /* Nothing is copied: B is small, or used by few rows.  If several tiles of rows use it,
  * it is read in blocks of terms that stay in a near cache. */
 static T(plan) T(plan_in_place)(const bpcore_product *p, T(plan) plan) {
@@ -103,15 +114,10 @@ static ptrdiff_t T(copy_from)(const bpcore_product *p) {
     return bytes <= T(VERY_FAR) * l2 ? T(COPY_B_FAR) * BPCORE_TILE_ROWS : 2;
 }
 
-static T(plan) T(make_plan)(const bpcore_product *p) {
+/* B is copied, and A where that pays. */
+static T(plan) T(plan_copies)(const bpcore_product *p, T(plan) plan) {
     const bpcore_blocks *const blocks = &T(blocks);
     const ptrdiff_t size = sizeof(REAL), B_bytes = p->k * p->n * size;
-    T(plan) plan = {.rows = p->m, .mc = p->m, .nc = p->n, .kc = p->k};
-    plan.prefetches = BPCORE_TILE_PREFETCHES && p->m * p->n * size > blocks->l1 &&
-                      p->k >= T(PREFETCH_TERMS);
-    plan.copies_B = p->b_transposed || p->m >= T(copy_from)(p);
-    if (!plan.copies_B) return T(plan_in_place)(p, plan);
-
     const ptrdiff_t longest = T(longest)(p->k), panels = (p->n + T(NR) - 1) / T(NR);
     plan.panel = T(panel)(longest);
     const ptrdiff_t bytes = plan.panel * size; /* of a panel */
@@ -145,6 +151,20 @@ static T(plan) T(make_plan)(const bpcore_product *p) {
     return plan;
 }
 
+static T(plan) T(make_plan)(const bpcore_product *p) {
+    T(plan) plan = {.rows = p->m, .mc = p->m, .nc = p->n, .kc = p->k};
+    plan.prefetches = BPCORE_TILE_PREFETCHES && p->k >= T(PREFETCH_TERMS) &&
+                      p->m * p->n * (ptrdiff_t)sizeof(REAL) > T(blocks).l1;
+    plan.copies_B = p->b_transposed || p->m >= T(copy_from)(p);
+    plan = plan.copies_B ? T(plan_copies)(p, plan) : T(plan_in_place)(p, plan);
+    plan.chains = T(chains_to_list)(p, bpcore_min(p->k, plan.kc + plan.kc / 4));
+    if (plan.chains == 0) return plan;
+    const ptrdiff_t tiles = plan.rows_outside ? 1 : plan.mc / BPCORE_TILE_ROWS + 1;
+    plan.lists_at = (plan.bytes + 63) / 64 * 64;
+    plan.bytes = plan.lists_at + tiles * plan.chains * (ptrdiff_t)sizeof(bpcore_list);
+    return plan;
+}
+
 /* Scratch memory that suffices for a product of up to p->k terms, if it is over the
  * mini-batch, or else of up to p->m rows: never less for more. */
 static ptrdiff_t T(bound)(const bpcore_product *p) {
@@ -166,6 +186,9 @@ static ptrdiff_t T(bound)(const bpcore_product *p) {
     if (T(sums_wait)(p))
         bytes += bpcore_min(p->m * C_row, LARGER(T(FAR_BYTES), BPCORE_TILE_ROWS * C_row));
 #undef LARGER
+    const ptrdiff_t kc = 2 * T(blocks).kc, tiles = T(blocks).mc / BPCORE_TILE_ROWS + 1;
+    const ptrdiff_t chains = T(chains_to_list)(p, bpcore_min(p->k, kc + kc / 4));
+    bytes = (bytes + 63) / 64 * 64 + tiles * chains * (ptrdiff_t)sizeof(bpcore_list);
     return (bytes + 63) / 64 * 64;
 }
 

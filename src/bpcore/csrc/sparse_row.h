@@ -1,20 +1,7 @@
 /* Mini-batches of one row that is mostly zeros: rows of W whose input is 0 are skipped.
- * Same bits as the register tile (tile.h), for finite W.
- *
- * Why they are the same.  An element is a sum s of chains; each term of a chain makes s
- * to fma(x, w, s).  Let s be the sum with every term, and t the sum in which terms with
- * x = 0 are skipped.  At every term s and t are equal, or both are zeros:
- *
- *   - They begin equal: at the bias, or at 0.
- *   - A skipped term leaves t.  0 w is a zero since w is finite, so s stays what it is
- *     unless it is a zero, and then it stays a zero.  (An infinite w would make s NaN.)
- *   - Any other term x w adds the same number to both.  If s and t are different zeros,
- *     the result is x w rounded in both; and if that is a zero, a zero in both.
- *   - Sums of chains are added in order, and the same holds for each addition.
- *
- * So in the end t has the bits of s unless t is a zero, whose sign may differ: the bias
- * may be -0, and a product may underflow to -0.  Then, and for NaN, the columns are
- * computed again with every term. */
+ * Same bits as the register tile (tile.h), for finite W: list.h has the reason for the sum
+ * of a chain, and it holds for sums of chains too, which are added in order.  Where the
+ * result is -0, the columns are computed again with every term. */
 
 /* Terms per block. */
 enum { T(SPARSE_CHAINS) = 16, T(SPARSE_TERMS) = T(SPARSE_CHAINS) * BPCORE_CHAIN };
@@ -81,19 +68,9 @@ static void T(collect)(T(nonzeros) *found, const REAL *a, ptrdiff_t terms) {
     }
 }
 
-/* Whether no lane is a zero or NaN. */
-BPCORE_INLINE int T(all_nonzero)(const T(vec) *sum, const int nv) {
-    union { T(ivec) vector; INT lanes[T(LANES)]; } nonzero = {.vector = ~(T(ivec)){0}};
-    BPCORE_UNROLL for (int v = 0; v < nv; v++)
-        nonzero.vector &= T(less)((T(vec)){0}, T(abs)(sum[v]));
-    INT every = -1;
-    for (int lane = 0; lane < T(LANES); lane++) every &= nonzero.lanes[lane];
-    return every != 0;
-}
-
 /* out = start + a @ W over the nonzero terms of a block, for nv vectors of columns, the
  * last of them whole or a tail; with `continues`, out = out + a @ W.  Returns whether no
- * sum is a zero or NaN.      W: from the block's first row, rows n_out apart */
+ * sum is -0.      W: from the block's first row, rows n_out apart */
 BPCORE_INLINE int T(sparse_strip)(const T(nonzeros) *terms, REAL *out, const REAL *W,
                                   const REAL *start, ptrdiff_t n_out, int continues,
                                   const int nv, const int whole, T(tail) tail) {
@@ -116,9 +93,11 @@ BPCORE_INLINE int T(sparse_strip)(const T(nonzeros) *terms, REAL *out, const REA
     }
     EACH_VECTOR(T(store_part)(out + v * T(LANES), total[v], whole, tail))
 #undef PART
-#undef EACH_VECTOR
     if (!whole) total[0] = T(join)(tail, total[0], T(broadcast)(1));
-    return T(all_nonzero)(total, nv);
+    T(ivec) minus_zero = {0};
+    EACH_VECTOR(minus_zero |= T(minus_zeros)(total[v]))
+#undef EACH_VECTOR
+    return !T(any)(minus_zero);
 }
 
 /* Each width is a function of its own, with its sums in registers. */

@@ -22,7 +22,8 @@ typedef struct {
     ptrdiff_t w_row, w_panel; /* strides between its rows, and between NR columns */
     ptrdiff_t cols;           /* columns of this tile */
     int layout, prefetches;
-    const T(rates) *rates; /* for BPCORE_DESCEND */
+    const bpcore_list *list; /* of each chain, or NULL: every term is added */
+    const T(rates) *rates;   /* for BPCORE_DESCEND */
 } T(block);
 
 /* Prefetches `rows` rows of up to a cache line each, unaligned. */
@@ -75,10 +76,11 @@ BPCORE_NOINLINE static void T(finish_rows)(const bpcore_product *p,
 }
 
 /* One chain of terms of `rows` rows of the block by nv vectors, the last of them whole
- * or a tail. */
-BPCORE_INLINE void T(tile)(const bpcore_product *p, const T(block) *block,
-                           const int rows, const int nv, const int whole,
-                           T(tail) tail, const int layout) {
+ * or a tail; the listed terms only, or every term.  Returns whether it is done: not if a
+ * sum of listed terms is -0. */
+BPCORE_INLINE int T(tile)(const bpcore_product *p, const T(block) *block,
+                          const int rows, const int nv, const int whole,
+                          T(tail) tail, const int layout, const int listed) {
     const ptrdiff_t a_row = layout == T(COPIED) ? 1 : block->a_row;
     const ptrdiff_t a_col = layout == T(COPIED)     ? rows
                             : layout == T(COPIED_B) ? 1
@@ -104,7 +106,7 @@ BPCORE_INLINE void T(tile)(const bpcore_product *p, const T(block) *block,
         EACH_VECTOR(0, sum[r][v] = (T(vec)){0})
     }
     ptrdiff_t k = block->k1 - block->k0;
-    if (layout != T(IN_PLACE)) { /* several terms at constant offsets */
+    if (layout != T(IN_PLACE) && !listed) { /* several terms at constant offsets */
         enum { TERMS = BPCORE_TILE_TERMS };
         const REAL *row[BPCORE_TILE_ROWS];
         BPCORE_UNROLL for (int r = 0; r < rows; r++) row[r] = A + r * a_row;
@@ -130,25 +132,42 @@ BPCORE_INLINE void T(tile)(const bpcore_product *p, const T(block) *block,
     }
     /* Rows of A are addressed by two pointers and two strides, to save registers. */
     const REAL *A4 = A + 4 * a_row;
-    const ptrdiff_t a_3rows = 3 * a_row;
-    for (; k > 0; k--) {
-        T(vec) b[8];
-        BPCORE_UNROLL for (int v = 0; v < nv; v++)
-            b[v] = T(load_part)(B + v * T(LANES), whole || v < nv - 1, tail);
-        BPCORE_UNROLL for (int r = 0; r < rows; r++) {
-            const ptrdiff_t row = r % 4 == 3 ? a_3rows : r % 4 * a_row;
-            const T(vec) a = T(broadcast)((r < 4 ? A : A4)[row]);
-            BPCORE_UNROLL for (int v = 0; v < nv; v++)
-                sum[r][v] = T(fma)(a, b[v], sum[r][v]);
+    ptrdiff_t a_3rows = 3 * a_row;
+#define ADD_TERM(A, A4, B)                                                      \
+    {                                                                           \
+        T(vec) b[8];                                                            \
+        BPCORE_UNROLL for (int v = 0; v < nv; v++)                              \
+            b[v] = T(load_part)((B) + v * T(LANES), whole || v < nv - 1, tail); \
+        BPCORE_UNROLL for (int r = 0; r < rows; r++) {                          \
+            const ptrdiff_t row = r % 4 == 3 ? a_3rows : r % 4 * a_row;         \
+            const T(vec) a = T(broadcast)((r < 4 ? (A) : (A4))[row]);           \
+            BPCORE_UNROLL for (int v = 0; v < nv; v++)                          \
+                sum[r][v] = T(fma)(a, b[v], sum[r][v]);                         \
+        }                                                                       \
+    }
+    if (listed) {
+        T(ivec) minus_zero = {0};
+        const uint8_t *term = block->list->term, *end = term + block->list->count;
+        BPCORE_OPAQUE(A4);
+        BPCORE_OPAQUE(a_3rows);
+        for (; term < end; term++) {
+            const REAL *at = A + *term * a_col, *at4 = A4 + *term * a_col;
+            ADD_TERM(at, at4, B + *term * b_row)
         }
+        EACH_VECTOR(0, minus_zero |= T(minus_zeros)(sum[r][v]))
+        if (T(any)(minus_zero)) return 0;
+    }
+    for (; k > 0 && !listed; k--) {
+        ADD_TERM(A, A4, B)
         A += a_col, A4 += a_col, B += b_row;
     }
+#undef ADD_TERM
     REAL *partial = block->partial;
     if (block->k0 > 0)
         EACH_VECTOR(block->w_row, sum[r][v] += T(load_part)(partial + at, full, tail))
     if (block->k1 < p->k) {
         EACH_VECTOR(block->w_row, T(store_part)(partial + at, sum[r][v], full, tail))
-        return;
+        return 1;
     }
 
     if (!whole) { /* whole vectors into a buffer; the next row overwrites the rest */
@@ -158,7 +177,7 @@ BPCORE_INLINE void T(tile)(const bpcore_product *p, const T(block) *block,
         EACH_VECTOR(g_row, T(store)(g + at, sum[r][v]))
         T(finish_rows)(p, block, g, g_row, contiguous ? 1 : rows,
                        contiguous ? rows * c_row : block->cols);
-        return;
+        return 1;
     }
     REAL *C = (REAL *)p->C + corner;
 #define STORE(value) EACH_VECTOR(c_row, T(store)(C + at, value))
@@ -192,6 +211,7 @@ BPCORE_INLINE void T(tile)(const bpcore_product *p, const T(block) *block,
         }
     }
     }
+    return 1;
 #undef EACH_VECTOR
 #undef STORE
 #undef TIMES
@@ -199,12 +219,15 @@ BPCORE_INLINE void T(tile)(const bpcore_product *p, const T(block) *block,
 
 /* Each tile shape is a function of its own, with its loops unrolled into registers: in
  * a common function the compiler would allocate registers worse. */
-typedef void T(shape)(const bpcore_product *p, const T(block) *block, T(tail) tail);
-#define SHAPE(name, rows, nv, whole, layout)                                          \
-    BPCORE_NOINLINE static void T(name)(const bpcore_product *p, const T(block) *b,   \
-                                        T(tail) tail) {                               \
-        T(tile)(p, b, rows, nv, whole, tail, layout);                                 \
+typedef int T(shape)(const bpcore_product *p, const T(block) *block, T(tail) tail);
+#define TILE(name, rows, nv, whole, layout, listed)                                   \
+    BPCORE_NOINLINE static int T(name)(const bpcore_product *p, const T(block) *b,    \
+                                       T(tail) tail) {                                \
+        return T(tile)(p, b, rows, nv, whole, tail, layout, listed);                  \
     }
+#define SHAPE(name, rows, nv, whole, layout) TILE(name, rows, nv, whole, layout, 0)
+#define LISTED_SHAPE(name, nv, whole) \
+    TILE(name, BPCORE_TILE_ROWS, nv, whole, T(IN_PLACE), 1)
 #define ROWS(r)                                   \
     SHAPE(tile_##r##_by_2, r, 2, 1, T(IN_PLACE))   \
     SHAPE(tile_##r##_by_1, r, 1, 1, T(IN_PLACE))   \
@@ -213,10 +236,31 @@ typedef void T(shape)(const bpcore_product *p, const T(block) *block, T(tail) ta
 BPCORE_EACH_TILE_ROWS(ROWS)
 SHAPE(tile_copied_B, BPCORE_TILE_ROWS, 2, 1, T(COPIED_B))
 SHAPE(tile_copied, BPCORE_TILE_ROWS, 2, 1, T(COPIED))
+LISTED_SHAPE(tile_listed, 2, 1)
+LISTED_SHAPE(tile_listed_tail_2, 2, 0)
+LISTED_SHAPE(tile_listed_tail, 1, 0)
 SHAPE(tile_1_by_4, 1, 4, 1, T(IN_PLACE))
 SHAPE(tile_1_by_8, 1, 8, 1, T(IN_PLACE))
 #undef ROWS
+#undef TILE
 #undef SHAPE
+#undef LISTED_SHAPE
+
+#define TABLE(table, NAME) \
+    static T(shape) *const T(table)[] = {BPCORE_EACH_TILE_ROWS(NAME)};
+#define BY_2(r) T(tile_##r##_by_2),
+#define BY_1(r) T(tile_##r##_by_1),
+#define TAIL_2(r) T(tile_##r##_tail_2),
+#define TAIL(r) T(tile_##r##_tail),
+TABLE(by_2, BY_2)
+TABLE(by_1, BY_1)
+TABLE(by_tail_2, TAIL_2)
+TABLE(by_tail, TAIL)
+#undef TABLE
+#undef BY_2
+#undef BY_1
+#undef TAIL_2
+#undef TAIL
 
 /* All terms of the block, one chain at a time.  (The block is never copied: reading
  * fields just written in wider pieces would stall.) */
@@ -232,43 +276,37 @@ static void T(chains)(T(shape) *tile, const bpcore_product *p, T(block) *b,
     b->k0 = k0, b->k1 = k1, b->A = A, b->B = B;
 }
 
+/* Past so many columns, which are whole panels. */
+static inline void T(next_columns)(T(block) *b, ptrdiff_t cols) {
+    b->j += cols;
+    b->partial += cols / T(NR) * b->w_panel, b->B += cols / T(NR) * b->panel;
+}
+
 /* The same for `rows` up to TILE_ROWS and any `cols`; advances j, B and partial past
  * the whole tiles.  A single row uses tiles of WIDE columns, since each of its sums
  * depends on the multiply-add before. */
 static void T(any_tile)(const bpcore_product *p, T(block) *b, ptrdiff_t rows,
                         ptrdiff_t cols) {
-#define BY_2(r) T(tile_##r##_by_2),
-#define BY_1(r) T(tile_##r##_by_1),
-#define TAIL_2(r) T(tile_##r##_tail_2),
-#define TAIL(r) T(tile_##r##_tail),
-    static T(shape) *const by_2[] = {BPCORE_EACH_TILE_ROWS(BY_2)};
-    static T(shape) *const by_1[] = {BPCORE_EACH_TILE_ROWS(BY_1)};
-    static T(shape) *const by_tail_2[] = {BPCORE_EACH_TILE_ROWS(TAIL_2)};
-    static T(shape) *const by_tail[] = {BPCORE_EACH_TILE_ROWS(TAIL)};
-#undef BY_2
-#undef BY_1
-#undef TAIL_2
-#undef TAIL
     const T(tail) none = T(make_tail)(T(LANES));
-#define EACH(columns)                                                       \
-    for (b->cols = (columns); cols >= (columns);                            \
-         cols -= (columns), b->j += (columns),                              \
-        b->partial += (columns) / T(NR) * b->w_panel,                       \
-        b->B += (columns) / T(NR) * b->panel)
-    T(shape) *by_NR = by_2[rows - 1];
+    T(shape) *by_NR = T(by_2)[rows - 1];
     if (rows == BPCORE_TILE_ROWS && b->layout != T(IN_PLACE))
         by_NR = b->layout == T(COPIED) ? T(tile_copied) : T(tile_copied_B);
-    if (rows == 1 && b->layout == T(IN_PLACE)) {
-        EACH(T(WIDE)) T(chains)(T(tile_1_by_8), p, b, none);
-        EACH(T(WIDE) / 2) T(chains)(T(tile_1_by_4), p, b, none);
+#define EACH(columns, shape)                                         \
+    for (b->cols = (columns); cols >= (columns); cols -= (columns)) { \
+        T(chains)(shape, p, b, none);                                \
+        T(next_columns)(b, columns);                                 \
     }
-    EACH(T(NR)) T(chains)(by_NR, p, b, none);
+    if (rows == 1 && b->layout == T(IN_PLACE)) {
+        EACH(T(WIDE), T(tile_1_by_8))
+        EACH(T(WIDE) / 2, T(tile_1_by_4))
+    }
+    EACH(T(NR), by_NR)
 #undef EACH
     b->cols = cols;
     if (cols > T(LANES))
-        T(chains)(by_tail_2[rows - 1], p, b, T(make_tail)(cols - T(LANES)));
+        T(chains)(T(by_tail_2)[rows - 1], p, b, T(make_tail)(cols - T(LANES)));
     else if (cols == T(LANES))
-        T(chains)(by_1[rows - 1], p, b, none);
+        T(chains)(T(by_1)[rows - 1], p, b, none);
     else if (cols > 0)
-        T(chains)(by_tail[rows - 1], p, b, T(make_tail)(cols));
+        T(chains)(T(by_tail)[rows - 1], p, b, T(make_tail)(cols));
 }

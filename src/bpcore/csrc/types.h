@@ -48,6 +48,12 @@ typedef struct {
  * error then grows with the chain's length, not with k.  Changing it changes bits. */
 #define BPCORE_CHAIN 256
 
+/* The terms of a chain that are not 0 for all rows of a tile (csrc/list.h). */
+typedef struct {
+    ptrdiff_t count;
+    uint8_t term[BPCORE_CHAIN];
+} bpcore_list;
+
 /* Elements per partial sum of squares of a gradient.  Changing it changes bits. */
 #define BPCORE_SQUARES 4096
 

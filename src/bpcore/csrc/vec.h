@@ -69,6 +69,33 @@ static inline T(ivec) T(equal)(T(vec) a, T(vec) b) {
 #endif
 }
 
+static inline T(ivec) T(equal_int)(T(ivec) a, T(ivec) b) {
+#if defined(BPCORE_ISA_SCALAR)
+    return -(INT)(a == b);
+#else
+    return a == b;
+#endif
+}
+
+/* Lanes where a is -0. */
+static inline T(ivec) T(minus_zeros)(T(vec) a) {
+    return T(equal_int)(T(bits)(a), T(broadcast_int)(INT_SIGN_BIT));
+}
+
+/* Whether any bit is set. */
+static inline int T(any)(T(ivec) a) {
+#if defined(BPCORE_ISA_X86_64_V4)
+    return _mm512_test_epi64_mask((__m512i)a, (__m512i)a) != 0;
+#elif defined(BPCORE_ISA_X86_64_V3)
+    return !_mm256_testz_si256((__m256i)a, (__m256i)a);
+#else
+    INT lanes[T(LANES)], any = 0;
+    memcpy(lanes, &a, sizeof(a));
+    for (int i = 0; i < T(LANES); i++) any |= lanes[i];
+    return any != 0;
+#endif
+}
+
 /* A mask of lane i: all ones there, all zeros elsewhere. */
 static inline T(ivec) T(lane_mask)(int64_t i) {
 #if defined(BPCORE_ISA_SCALAR)

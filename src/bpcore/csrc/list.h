@@ -1,0 +1,100 @@
+/* Lists of the terms that are not 0 for all rows of a tile.  Inputs of mini-batches are
+ * often mostly zeros: the margins of images, one-hot columns.  A tile that adds only the
+ * listed terms (tile.h) has the bits of one that adds every term, if B is finite.
+ *
+ * Why they are the same.  Let s be the sum of a chain with every term, t the sum of the
+ * listed ones.  At every term s and t are equal, or t is -0 and s is +0:
+ *
+ *   - They begin equal: at the bias, or at 0.
+ *   - A term that is not listed leaves t.  Its product is a zero, since B is finite, so s
+ *     stays what it is, unless it is -0: that may become +0.
+ *   - A listed term adds the same product to both.  That is of no matter to equal sums;
+ *     and to different zeros a product adds itself, unless it is a zero too: then s stays
+ *     +0, and t becomes the product's zero or stays -0.
+ *
+ * So a sum t that is not -0 has the bits of s.  Where it is -0 (a bias may be, and a
+ * product may underflow to it) every term is added. */
+
+/* Whether TILE_ROWS elements are all 0, of either sign. */
+static inline int T(are_zeros)(const REAL *a) {
+    const uint64_t signs = sizeof(REAL) == 4 ? 0x8000000080000000u : 1ull << 63;
+    uint64_t words[BPCORE_TILE_ROWS * sizeof(REAL) / sizeof(uint64_t)], any = 0;
+    memcpy(words, a, sizeof(words));
+    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) any |= words[i];
+    return (any & ~signs) == 0;
+}
+
+/* Lists up to BPCORE_CHAIN terms of TILE_ROWS rows of A, of which a_row or a_col is 1.
+ * Every term is written, and the next one over it if it is 0: no branch. */
+static void T(list_terms)(bpcore_list *list, const REAL *A, ptrdiff_t a_row,
+                          ptrdiff_t a_col, ptrdiff_t terms) {
+    ptrdiff_t count = 0, k = 0;
+    if (a_col == 1)
+        for (; k + T(LANES) <= terms; k += T(LANES)) {
+            INT lanes[T(LANES)];
+            T(ivec) any = {0};
+            BPCORE_UNROLL for (int r = 0; r < BPCORE_TILE_ROWS; r++)
+                any |= T(bits)(T(load)(A + r * a_row + k));
+            any &= T(broadcast_int)(~INT_SIGN_BIT);
+            if (!T(any)(any)) continue;
+            any = T(equal_int)(any, (T(ivec)){0});
+            memcpy(lanes, &any, sizeof(any));
+            BPCORE_UNROLL for (int i = 0; i < T(LANES); i++) {
+                list->term[count] = (uint8_t)(k + i);
+                count += 1 + (ptrdiff_t)lanes[i];
+            }
+        }
+    for (; k < terms; k++) {
+        REAL a[BPCORE_TILE_ROWS];
+        const REAL *at = A + k * a_col;
+        if (a_row != 1) {
+            for (int r = 0; r < BPCORE_TILE_ROWS; r++) a[r] = at[r * a_row];
+            at = a;
+        }
+        list->term[count] = (uint8_t)k;
+        count += !T(are_zeros)(at);
+    }
+    list->count = count;
+}
+
+/* The lists of a block of TILE_ROWS rows, chain by chain. */
+static void T(list_chains)(bpcore_list *list, const bpcore_product *p,
+                           const T(block) *b) {
+    const REAL *A = b->A;
+    ptrdiff_t a_row = b->a_row, a_col = b->a_col;
+    if (p->a_col == 1) /* rows of an array: faster in place, LANES at a time */
+        A = (const REAL *)p->A + b->i * p->a_row + b->k0, a_row = p->a_row, a_col = 1;
+    for (ptrdiff_t k = b->k0; k < b->k1; k += BPCORE_CHAIN, A += BPCORE_CHAIN * a_col)
+        T(list_terms)(list++, A, a_row, a_col, bpcore_min(BPCORE_CHAIN, b->k1 - k));
+}
+
+/* `chains` of the listed terms, by the first shape; where a sum is -0, of every term,
+ * by the second. */
+static void T(listed_chains)(T(shape) *listed, T(shape) *every, const bpcore_product *p,
+                             T(block) *b, T(tail) tail) {
+    const bpcore_list *const list = b->list;
+    const ptrdiff_t k0 = b->k0, k1 = b->k1;
+    const REAL *const A = b->A, *const B = b->B;
+    for (; b->k0 < k1; b->k0 = b->k1, b->list++) {
+        b->k1 = bpcore_min(b->k0 + BPCORE_CHAIN, k1);
+        if (!listed(p, b, tail)) every(p, b, tail);
+        b->A += BPCORE_CHAIN * b->a_col, b->B += BPCORE_CHAIN * b->b_row;
+    }
+    b->k0 = k0, b->k1 = k1, b->A = A, b->B = B, b->list = list;
+}
+
+/* `any_tile` of the listed terms, for TILE_ROWS rows */
+static void T(listed_tile)(const bpcore_product *p, T(block) *b, ptrdiff_t cols) {
+    enum { LAST = BPCORE_TILE_ROWS - 1 };
+    const T(tail) none = T(make_tail)(T(LANES));
+    for (b->cols = T(NR); cols >= T(NR); cols -= T(NR)) {
+        T(listed_chains)(T(tile_listed), T(by_2)[LAST], p, b, none);
+        T(next_columns)(b, T(NR));
+    }
+    b->cols = cols;
+    if (cols > T(LANES))
+        T(listed_chains)(T(tile_listed_tail_2), T(by_tail_2)[LAST], p, b,
+                         T(make_tail)(cols - T(LANES)));
+    else if (cols > 0)
+        T(listed_chains)(T(tile_listed_tail), T(by_tail)[LAST], p, b, T(make_tail)(cols));
+}
