@@ -21,7 +21,7 @@ from pathlib import Path
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
-from setuptools.errors import CompileError
+from setuptools.errors import CompileError, PlatformError
 from setuptools.modified import newer_group
 
 DEBUG = os.environ.get("BPCORE_DEBUG") == "1"
@@ -76,6 +76,7 @@ class BuildExt(build_ext):
 
     def build_extensions(self):
         self.gnu = self.compiler.compiler_type != "msvc"
+        self.check_compiler()
         self.builds = self.possible_builds()
         for module in self.extensions:
             module.extra_compile_args = self.flags("-O2")
@@ -92,6 +93,17 @@ class BuildExt(build_ext):
             return MSVC_FLAGS
         warnings = [*WARNINGS, "-Werror"] if WERROR else []
         return [*more, *GNU_FLAGS, *warnings, *(SANITIZERS if DEBUG else [])]
+
+    def check_compiler(self):
+        """Stop with one line where no compiler, or no header of Python, is found."""
+        try:
+            self.compile_probe("#include <Python.h>\n")
+        except (CompileError, PlatformError) as error:
+            raise CompileError(
+                f"no C compiler was found that builds for this Python ({error}): "
+                "install a compiler and Python's headers, or install a wheel: "
+                "pip install --only-binary :all: bpcore"
+            ) from error
 
     def possible_builds(self):
         """{instruction set: flags} of the builds that this compiler can make."""
@@ -132,20 +144,25 @@ class BuildExt(build_ext):
     def compiles(self, machine, flags):
         """Whether the compiler has the flags, vector types and intrinsics."""
         header = {"x86_64": "immintrin.h", "arm64": "arm_neon.h"}[machine]
-        with tempfile.TemporaryDirectory() as folder:
-            probe = Path(folder, "probe.c")
-            probe.write_text(
+        try:
+            self.compile_probe(
                 f"#include <{header}>\n"
                 "typedef float vec __attribute__((vector_size(16)));\n"
-                "vec add(vec a, vec b) { return a + b; }\n"
+                "vec add(vec a, vec b) { return a + b; }\n",
+                flags,
             )
-            try:
-                self.compiler.compile(
-                    [str(probe)], output_dir=folder, extra_preargs=flags
-                )
-            except CompileError:
-                return False
+        except CompileError:
+            return False
         return True
+
+    def compile_probe(self, code, flags=()):
+        """Compile a few lines of C, whose object file is thrown away."""
+        with tempfile.TemporaryDirectory() as folder:
+            probe = Path(folder, "probe.c")
+            probe.write_text(code)
+            self.compiler.compile(
+                [str(probe)], output_dir=folder, extra_preargs=[*flags]
+            )
 
     def compiler_version(self):
         command = getattr(self.compiler, "compiler", None)
