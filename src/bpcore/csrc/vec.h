@@ -232,7 +232,8 @@ static inline void T(store_tail)(REAL *p, T(vec) a, T(tail) tail) {
         _mm_storel_epi64((__m128i_u *)to, half);
         to += 8, half = _mm_unpackhi_epi64(half, half);
     }
-    if (bytes & 4) _mm_storeu_si32(to, half);
+    /* GCC 9 and 10 have no _mm_storeu_si32. */
+    if (bytes & 4) _mm_store_ss((float *)to, _mm_castsi128_ps(half));
 }
 static inline T(vec) T(join)(T(tail) tail, T(vec) a, T(vec) b) {
     return T(select)((T(ivec))tail, a, b);
