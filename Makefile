@@ -3,6 +3,7 @@
 # make lint               ruff, cython-lint, import-linter and mypy, in the tests' environment
 # make bench [MNIST=DIR]  all benchmarks with all peers: bench/results/<cpu>, in 25 minutes
 # make sanitize           tests with the address and undefined-behaviour sanitizers
+# make wheels             wheels for Linux, x86_64 and arm64, in dist/
 # make clean              remove the files made by the others
 
 PYTHON ?= python3
@@ -10,15 +11,15 @@ SOURCES := pyproject.toml setup.py $(shell find src -name '*.py' -o -name '*.p[y
 
 BENCH := .venv-bench/bin/python -m bench
 
-.PHONY: demo test lint bench results sanitize clean
+.PHONY: demo test lint bench results sanitize wheels clean
 
 demo: .venv/installed
 	@.venv/bin/bpcore demo $(if $(MNIST),--mnist "$(MNIST)")
 
 .venv/installed: $(SOURCES)
-	@echo "building bpcore into .venv (once): two to three minutes on one core"
+	@echo "building bpcore for this processor into .venv (once): about a minute"
 	@$(PYTHON) -m venv .venv
-	@.venv/bin/python -m pip install --quiet ".[demo]"
+	@BPCORE_NATIVE=1 .venv/bin/python -m pip install --quiet ".[demo]"
 	@touch $@
 
 test:
@@ -82,6 +83,12 @@ sanitize:
 		tests/training/test_callbacks_that_meddle.py tests/test_network.py \
 		tests/test_numerical.py tests/test_gradient_check.py tests/test_golden.py
 
+# Needs GCC, that for arm64 too (aarch64-linux-gnu-gcc), and Python 3.11 and 3.12 or newer.
+wheels:
+	test -d .venv-wheels || $(PYTHON) -m venv .venv-wheels
+	.venv-wheels/bin/python -m pip install --quiet ziglang auditwheel abi3audit
+	.venv-wheels/bin/python packaging/wheels.py
+
 clean:
-	rm -rf .venv .venv-test .venv-bench .venv-sanitize build src/*.egg-info bpcore-demo.png
+	rm -rf .venv .venv-test .venv-bench .venv-sanitize .venv-wheels build dist src/*.egg-info bpcore-demo.png
 	find src \( -name '*.so' -o -name '__pycache__' \) -prune -exec rm -rf {} +

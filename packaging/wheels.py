@@ -1,0 +1,165 @@
+"""Build the wheels into dist/: `make wheels`.
+
+python packaging/wheels.py [--python COMMAND ...] [--platform NAME ...]
+
+For each platform, one wheel for CPython 3.11, one for 3.12 and all later versions (the
+Limited API), and one for a free-threaded CPython where one is found.  GCC compiles: its
+kernels are faster than Clang's.  Zig links, for an old glibc, for musl and for arm64,
+whatever this system has.  A wheel is the same bytes whenever it is built by the same
+tools, and needs nothing but Python, NumPy and the C library.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+import tomllib
+from pathlib import Path
+
+import inspect_wheel
+from interpreters import Interpreter, found
+from toolchain import PLATFORMS, Platform, missing
+
+ROOT = Path(__file__).parents[1]
+DIST = ROOT / "dist"
+
+#: What a wheel is built from.
+SOURCES = (
+    "src", "setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE",
+)  # fmt: skip
+#: Times in the wheel if SOURCE_DATE_EPOCH is not set: of the last commit.
+LAST_COMMIT = ("git", "log", "-1", "--format=%ct")
+
+WANTED_BYTES = 1_200_000
+
+
+def main() -> None:
+    """Run the command line."""
+    options = parser().parse_args()
+    os.environ.setdefault("SOURCE_DATE_EPOCH", date_of_sources())
+    interpreters = builders(found(options.python, oldest=11))
+    DIST.mkdir(exist_ok=True)
+    for wheel in DIST.glob("*.whl"):
+        wheel.unlink()
+    with tempfile.TemporaryDirectory(prefix="bpcore-wheels-") as folder:
+        places = Path(folder)
+        environments = {
+            interpreter: environment(interpreter, places / interpreter.version)
+            for interpreter in interpreters
+        }
+        for name in options.platform or PLATFORMS:
+            platform = PLATFORMS[name]
+            if lacks := missing(platform):
+                print(f"{name}: left out, {lacks} is not installed", flush=True)
+                continue
+            tree = copy_of_sources(places / name)
+            for interpreter, python in environments.items():
+                start = time.monotonic()
+                wheel = build(tree, platform, interpreter, python)
+                report(wheel, time.monotonic() - start)
+
+
+def date_of_sources() -> str:
+    """Seconds since 1970."""
+    done = subprocess.run(
+        LAST_COMMIT, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return (
+        done.stdout.strip() or "315532800"
+    )  # 1980, the first that a zip file can hold
+
+
+def builders(interpreters: list[Interpreter]) -> list[Interpreter]:
+    """One interpreter with headers for each wheel of a platform."""
+    chosen = {}
+    for interpreter in interpreters:
+        if interpreter.headers:
+            chosen.setdefault(interpreter.abi, interpreter)
+    for abi in ("cp311", "abi3"):
+        if abi not in chosen:
+            raise SystemExit(f"no Python found for the wheels {abi}: use --python")
+    return [*chosen.values()]
+
+
+def environment(interpreter: Interpreter, folder: Path) -> Path:
+    """A new environment with the tools that build; returns its Python."""
+    subprocess.run([interpreter.path, "-m", "venv", folder], check=True)
+    python = folder / "bin" / "python"
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    pip(python, "install", *project["build-system"]["requires"])
+    return python
+
+
+def pip(python: Path, *arguments: str | Path, **environ: str) -> None:
+    """Run pip, quietly unless it fails."""
+    command = [
+        python,
+        "-m",
+        "pip",
+        "--quiet",
+        "--disable-pip-version-check",
+        *arguments,
+    ]
+    subprocess.run(command, env=os.environ | environ, check=True)
+
+
+def copy_of_sources(folder: Path) -> Path:
+    """A copy of the sources: a build of each platform has its own."""
+    for name in SOURCES:
+        source, copy = ROOT / name, folder / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            ignore = shutil.ignore_patterns("*.so", "__pycache__", "*.egg-info")
+            shutil.copytree(source, copy, ignore=ignore)
+        else:
+            shutil.copy2(source, copy)
+    return folder
+
+
+def build(
+    tree: Path, platform: Platform, interpreter: Interpreter, python: Path
+) -> Path:
+    """Build one wheel into dist/, and check it."""
+    place = tree / "wheels" / interpreter.version
+    variables = platform.variables(interpreter)
+    pip(
+        python, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", place,
+        f"--config-settings=--build-option=--plat-name={platform.name}", tree,
+        **variables,
+    )  # fmt: skip
+    (wheel,) = place.glob("*.whl")
+    inspect_wheel.check(wheel, platform)
+    return Path(shutil.move(wheel, DIST / wheel.name))
+
+
+def report(wheel: Path, seconds: float) -> None:
+    """Print a line about a wheel."""
+    size = wheel.stat().st_size
+    print(f"{wheel.name}: {size:,} bytes, built in {seconds:.0f} s", flush=True)
+    if size > WANTED_BYTES:
+        print(f"  more than {WANTED_BYTES:,} bytes", flush=True)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    it = argparse.ArgumentParser(
+        prog="python packaging/wheels.py", description="Build the wheels into dist/."
+    )
+    it.add_argument(
+        "--python",
+        metavar="COMMAND",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="interpreters with headers to build with, before those that are found",
+    )
+    it.add_argument(
+        "--platform", nargs="+", choices=PLATFORMS, help="all of them otherwise"
+    )
+    return it
+
+
+if __name__ == "__main__":
+    main()
