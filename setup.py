@@ -6,11 +6,13 @@ a separate object file.  All are linked into ``bpcore._kernels``, and
 
 Environment: ``BPCORE_WERROR=1`` turns compiler warnings into errors (the project's own
 builds), ``BPCORE_DEBUG=1`` checks bounds and adds the address and undefined-behaviour
-sanitizers.
+sanitizers.  On Windows ``CC=clang-cl`` or ``CC=cl`` chooses the compiler; without it,
+clang-cl if it is found.
 """
 
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -49,6 +51,7 @@ BITS = ["-fno-fast-math", "-ffp-contract=off"]
 LINK_FLAGS = ["-O3", "-pthread", "-fno-fast-math", "-fno-unsafe-math-optimizations"]
 GNU_FLAGS = ["-std=gnu11", "-fno-strict-aliasing", "-pthread", "-g0", *BITS]
 MSVC_FLAGS = ["/O2", "/std:c11", "/fp:precise"]
+CLANG_CL_FLAGS = ["-fno-strict-aliasing", *BITS]
 WARNINGS = ["-Wall", "-Wextra", "-Wno-unused-function", "-Wno-unused-parameter"]
 SANITIZERS = ["-O1", "-g1", "-fsanitize=address,undefined", "-fno-omit-frame-pointer"]
 
@@ -76,6 +79,7 @@ class BuildExt(build_ext):
 
     def build_extensions(self):
         self.gnu = self.compiler.compiler_type != "msvc"
+        self.clang_cl = not self.gnu and self.use_clang_cl()
         self.builds = self.possible_builds()
         for module in self.extensions:
             module.extra_compile_args = self.flags("-O2")
@@ -86,8 +90,29 @@ class BuildExt(build_ext):
                 module.define_macros = [("BPCORE_BUILDS", linked)]
         super().build_extensions()
 
+    def use_clang_cl(self):
+        """Replace cl.exe, which has no vector types; returns whether that was done."""
+        name = os.environ.get("CC", "clang-cl")
+        path = shutil.which(name)
+        if Path(name).stem.lower() != "clang-cl" or self.plat_name == "win32":
+            return False
+        if path is None and "CC" in os.environ:
+            raise CompileError(f"CC must name a compiler; {name!r} was not found")
+        if path is None:
+            return False
+        if not self.compiler.initialized:
+            self.compiler.initialize(self.plat_name)
+        self.compiler.cc = path
+        return True
+
+    def options(self, flags):
+        """Flags of GCC and Clang in the form that the compiler takes."""
+        return [f"/clang:{flag}" for flag in flags] if self.clang_cl else [*flags]
+
     def flags(self, *more):
         """Compiler flags; `more` is for GCC and Clang only."""
+        if self.clang_cl:
+            return [*MSVC_FLAGS, *self.options([*more, *CLANG_CL_FLAGS])]
         if not self.gnu:
             return MSVC_FLAGS
         warnings = [*WARNINGS, "-Werror"] if WERROR else []
@@ -99,7 +124,7 @@ class BuildExt(build_ext):
         builds = {}
         for isa, (needs, flags) in INSTRUCTION_SETS.items():
             if needs == machine:
-                if self.gnu and self.compiles(machine, flags):
+                if (self.gnu or self.clang_cl) and self.compiles(machine, flags):
                     builds[isa] = flags
                 else:
                     self.warn(f"no kernels for {isa}: not supported by this compiler")
@@ -141,7 +166,7 @@ class BuildExt(build_ext):
             )
             try:
                 self.compiler.compile(
-                    [str(probe)], output_dir=folder, extra_preargs=flags
+                    [str(probe)], output_dir=folder, extra_preargs=self.options(flags)
                 )
             except CompileError:
                 return False
@@ -149,6 +174,8 @@ class BuildExt(build_ext):
 
     def compiler_version(self):
         command = getattr(self.compiler, "compiler", None)
+        if self.clang_cl:
+            command = [self.compiler.cc]
         if command is None:
             return self.compiler.compiler_type
         output = subprocess.run(
@@ -157,8 +184,9 @@ class BuildExt(build_ext):
         return output.splitlines()[0] if output else command[0]
 
     def quoted(self, text):
+        """A string literal of C."""
         text = text.replace("\\", "\\\\").replace('"', '\\"')
-        return f'\\"{text}\\"' if self.compiler.compiler_type == "msvc" else f'"{text}"'
+        return f'"{text}"'
 
 
 def extension(name):
