@@ -13,6 +13,8 @@ Environment:
 - ``BPCORE_WERROR=1`` turns compiler warnings into errors (the project's own builds).
 - ``BPCORE_DEBUG=1`` checks bounds and adds the address and undefined-behaviour
   sanitizers.
+- On Windows ``CC=clang-cl`` or ``CC=cl`` chooses the compiler; without it, clang-cl if
+  it is found.
 
 A cross build sets ``CC``, ``LDSHARED``, ``SETUPTOOLS_EXT_SUFFIX`` and
 ``_PYTHON_HOST_PLATFORM`` (as in linux-aarch64), which setuptools and sysconfig read.
@@ -22,6 +24,7 @@ import hashlib
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -69,6 +72,7 @@ NO_TABLES = ["-fno-asynchronous-unwind-tables"]
 # Prints the macros of this machine's processor.
 NATIVE_MACROS = ["-march=native", "-dM", "-E", "-x", "c", "-"]
 MSVC_FLAGS = ["/O2", "/std:c11", "/fp:precise"]
+CLANG_CL_FLAGS = ["-fno-strict-aliasing", *BITS]
 WARNINGS = ["-Wall", "-Wextra", "-Wno-unused-function", "-Wno-unused-parameter"]
 SANITIZERS = ["-O1", "-g1", "-fsanitize=address,undefined", "-fno-omit-frame-pointer"]
 
@@ -100,6 +104,7 @@ class BuildExt(build_ext):
 
     def build_extensions(self):
         self.gnu = self.compiler.compiler_type != "msvc"
+        self.clang_cl = not self.gnu and self.use_clang_cl()
         self.check_compiler()
         self.builds = self.possible_builds()
         for module in self.extensions:
@@ -113,8 +118,29 @@ class BuildExt(build_ext):
                 module.define_macros.append(("BPCORE_BUILDS", linked))
         super().build_extensions()
 
+    def use_clang_cl(self):
+        """Replace cl.exe, which has no vector types; returns whether that was done."""
+        name = os.environ.get("CC", "clang-cl")
+        path = shutil.which(name)
+        if Path(name).stem.lower() != "clang-cl" or self.plat_name == "win32":
+            return False
+        if path is None and "CC" in os.environ:
+            raise CompileError(f"CC must name a compiler; {name!r} was not found")
+        if path is None:
+            return False
+        if not self.compiler.initialized:
+            self.compiler.initialize(self.plat_name)
+        self.compiler.cc = path
+        return True
+
+    def options(self, flags):
+        """Flags of GCC and Clang in the form that the compiler takes."""
+        return [f"/clang:{flag}" for flag in flags] if self.clang_cl else [*flags]
+
     def flags(self, *more):
         """Compiler flags; `more` is for GCC and Clang only."""
+        if self.clang_cl:
+            return [*MSVC_FLAGS, *self.options([*more, *CLANG_CL_FLAGS])]
         if not self.gnu:
             return MSVC_FLAGS
         warnings = [*WARNINGS, "-Werror"] if WERROR else []
@@ -138,7 +164,7 @@ class BuildExt(build_ext):
         for isa, (needs, flags) in INSTRUCTION_SETS.items():
             if needs != machine or (here and not macros_of(flags) <= here):
                 continue
-            if self.gnu and self.compiles(machine, flags):
+            if (self.gnu or self.clang_cl) and self.compiles(machine, flags):
                 builds[isa] = flags
                 if here:
                     break
@@ -211,11 +237,13 @@ class BuildExt(build_ext):
             probe = Path(folder, "probe.c")
             probe.write_text(code)
             self.compiler.compile(
-                [str(probe)], output_dir=folder, extra_preargs=[*flags]
+                [str(probe)], output_dir=folder, extra_preargs=self.options(flags)
             )
 
     def compiler_version(self):
         command = getattr(self.compiler, "compiler", None)
+        if self.clang_cl:
+            command = [self.compiler.cc]
         if command is None:
             return self.compiler.compiler_type
         output = subprocess.run(
@@ -224,8 +252,9 @@ class BuildExt(build_ext):
         return output.splitlines()[0] if output else command[0]
 
     def quoted(self, text):
+        """A string literal of C."""
         text = text.replace("\\", "\\\\").replace('"', '\\"')
-        return f'\\"{text}\\"' if self.compiler.compiler_type == "msvc" else f'"{text}"'
+        return f'"{text}"'
 
 
 def target_machine():

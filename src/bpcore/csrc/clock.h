@@ -4,8 +4,13 @@
 #define BPCORE_CLOCK_H
 
 #if defined(_WIN32)
-#include <windows.h>
-static double bpcore_seconds(void) { return 1e-3 * (double)GetTickCount64(); }
+#include "win32.h"
+static double bpcore_seconds(void) {
+    LARGE_INTEGER ticks, per_second;
+    QueryPerformanceCounter(&ticks);
+    QueryPerformanceFrequency(&per_second);
+    return (double)ticks.QuadPart / (double)per_second.QuadPart;
+}
 #else
 #include <time.h>
 static double bpcore_seconds(void) {

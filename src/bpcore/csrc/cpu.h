@@ -7,10 +7,14 @@
 #define BPCORE_CPU_H
 
 #include <stdint.h>
+
+#include "compiler.h"
 #if defined(__APPLE__)
 #include <sys/sysctl.h>
 #elif defined(__unix__)
 #include <unistd.h>
+#elif defined(_MSC_VER)
+#include <intrin.h>
 #endif
 
 /* A data cache: 0 bytes if its size is not known, 0 ways if its ways are not. */
@@ -18,12 +22,13 @@ typedef struct {
     int64_t bytes, ways;
 } bpcore_cache;
 
-#if defined(__x86_64__) && defined(__GNUC__)
+#if defined(__x86_64__) || defined(_M_X64)
 /* The registers a, b, c, d after CPUID. */
 typedef struct {
     uint32_t a, b, c, d;
 } bpcore_cpuid_t;
 
+#if defined(BPCORE_GNU_C)
 static bpcore_cpuid_t bpcore_cpuid_at(uint32_t leaf, uint32_t part) {
     bpcore_cpuid_t r;
     __asm__("cpuid"
@@ -31,6 +36,21 @@ static bpcore_cpuid_t bpcore_cpuid_at(uint32_t leaf, uint32_t part) {
             : "a"(leaf), "c"(part));
     return r;
 }
+/* The low half of XCR0. */
+static uint32_t bpcore_xcr0(void) {
+    uint32_t low, high;
+    __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return low;
+}
+#else
+static bpcore_cpuid_t bpcore_cpuid_at(uint32_t leaf, uint32_t part) {
+    int r[4];
+    __cpuidex(r, (int)leaf, (int)part);
+    return (bpcore_cpuid_t){(uint32_t)r[0], (uint32_t)r[1], (uint32_t)r[2],
+                            (uint32_t)r[3]};
+}
+static uint32_t bpcore_xcr0(void) { return (uint32_t)_xgetbv(0); }
+#endif
 static bpcore_cpuid_t bpcore_cpuid(uint32_t leaf) { return bpcore_cpuid_at(leaf, 0); }
 
 /* Bit n, and whether all of `bits` are set; numbers as in the processors' manuals. */
@@ -44,10 +64,7 @@ static int bpcore_has_x86_64_v2(void) { /* SSE4.2, POPCNT */
 /* Whether the system saves these registers: bits of XCR0, readable if OSXSAVE is
  * set. */
 static int bpcore_saves(uint32_t registers) {
-    uint32_t low, high;
-    if (!ALL(bpcore_cpuid(1).c, BIT(27))) return 0;
-    __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-    return ALL(low, registers);
+    return ALL(bpcore_cpuid(1).c, BIT(27)) && ALL(bpcore_xcr0(), registers);
 }
 
 static int bpcore_has_x86_64_v3(void) { /* FMA, AVX; BMI1, AVX2, BMI2; xmm, ymm */
@@ -118,7 +135,7 @@ static bpcore_cache bpcore_data_cache(uint32_t level) {
 #endif
 
 static int bpcore_has_arm64(void) { /* every arm64 has NEON with FMA */
-#if defined(__aarch64__)
+#if defined(__aarch64__) || defined(_M_ARM64)
     return 1;
 #else
     return 0;

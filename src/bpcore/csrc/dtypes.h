@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "compiler.h"
 #include "norms.h"
 #include "product.h"
 #include "random.h"
@@ -68,31 +69,6 @@
 #define BPCORE_EACH_TILE_ROWS BPCORE_ROWS_TO_6
 #else
 #define BPCORE_EACH_TILE_ROWS BPCORE_ROWS_TO_4
-#endif
-
-/* GCC unrolls short constant loops before it allocates registers only with a pragma;
- * GCC and Clang inline the tile into every shape only with an attribute. */
-#if defined(__GNUC__) && !defined(__clang__)
-#define BPCORE_UNROLL _Pragma("GCC unroll 16")
-#define BPCORE_UNROLL_4 _Pragma("GCC unroll 4")
-#else
-#define BPCORE_UNROLL
-#define BPCORE_UNROLL_4
-#endif
-#if defined(__GNUC__)
-#define BPCORE_INLINE static inline __attribute__((always_inline))
-#define BPCORE_NOINLINE __attribute__((noinline))
-/* Into the second-level cache, or the first. */
-#define BPCORE_PREFETCH(at) __builtin_prefetch(at, 0, 2)
-#define BPCORE_PREFETCH_NEAR(at) __builtin_prefetch(at, 0, 3)
-/* A pointer that the compiler does not replace by another and an offset. */
-#define BPCORE_OPAQUE(pointer) __asm__("" : "+r"(pointer))
-#else
-#define BPCORE_INLINE static inline
-#define BPCORE_NOINLINE
-#define BPCORE_PREFETCH(at) ((void)(at))
-#define BPCORE_PREFETCH_NEAR(at) ((void)(at))
-#define BPCORE_OPAQUE(pointer) ((void)(pointer))
 #endif
 
 /* Shared by both dtypes, in float64 (prepare.h). */

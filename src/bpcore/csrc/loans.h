@@ -4,43 +4,26 @@
 #ifndef BPCORE_LOANS_H
 #define BPCORE_LOANS_H
 
-#if defined(_MSC_VER)
-#include <intrin.h>
-#endif
+#include "atomics.h"
 
 typedef struct {
-    long open, made;
+    size_t open, made;
 } bpcore_loans;
 
-#if defined(_MSC_VER)
-static inline long bpcore_add_to(long *count, long change) {
-    return _InterlockedExchangeAdd(count, change) + change;
-}
-#else
-static inline long bpcore_add_to(long *count, long change) {
-    return __atomic_add_fetch(count, change, __ATOMIC_SEQ_CST);
-}
-#endif
-
 static inline void bpcore_lend(bpcore_loans *loans) {
-    bpcore_add_to(&loans->open, 1);
-    bpcore_add_to(&loans->made, 1);
+    bpcore_add(&loans->open, 1, BPCORE_SEQ_CST);
+    bpcore_add(&loans->made, 1, BPCORE_SEQ_CST);
 }
-static inline void bpcore_return(bpcore_loans *loans) { bpcore_add_to(&loans->open, -1); }
-
-static inline long bpcore_count(const long *count) {
-#if defined(_MSC_VER)
-    return *(const volatile long *)count;
-#else
-    return __atomic_load_n(count, __ATOMIC_SEQ_CST);
-#endif
+static inline void bpcore_return(bpcore_loans *loans) {
+    bpcore_add(&loans->open, (size_t)-1, BPCORE_SEQ_CST);
 }
 
 /* Whether none is open, and none was made meanwhile; `made` is set to the number of loans
  * so far. */
-static inline int bpcore_none_open(const bpcore_loans *loans, long *made) {
-    *made = bpcore_count(&loans->made);
-    return bpcore_count(&loans->open) == 0 && bpcore_count(&loans->made) == *made;
+static inline int bpcore_none_open(const bpcore_loans *loans, size_t *made) {
+    *made = bpcore_load(&loans->made, BPCORE_SEQ_CST);
+    return bpcore_load(&loans->open, BPCORE_SEQ_CST) == 0 &&
+           bpcore_load(&loans->made, BPCORE_SEQ_CST) == *made;
 }
 
 #endif

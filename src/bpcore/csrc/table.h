@@ -6,6 +6,7 @@
 #ifndef BPCORE_TABLE_H
 #define BPCORE_TABLE_H
 
+#include "compiler.h"
 #include "types.h"
 #include "worker.h"
 
@@ -89,14 +90,8 @@ typedef struct {
     const bpcore_table *f32, *f64;
 } bpcore_kernels;
 
-/* The only symbol that the object file of an instruction set exports: visible to the
- * other object files of this module, not to other modules. */
+/* The only symbol that the object file of an instruction set exports. */
 #define BPCORE_KERNELS(isa) BPCORE_KERNELS_OF(isa)
 #define BPCORE_KERNELS_OF(isa) bpcore_kernels_##isa
-#if defined(__GNUC__) && !defined(_WIN32)
-#define BPCORE_HIDDEN __attribute__((visibility("hidden")))
-#else
-#define BPCORE_HIDDEN
-#endif
 
 #endif

@@ -4,7 +4,7 @@
  * Threads are started when first needed.  The team runs one task at a time.  A caller
  * runs its task alone if the team is busy, or for some time after the team has gained
  * nothing because other programs use the cores.  After a fork the child starts its own
- * threads.  Without POSIX threads every task is run alone. */
+ * threads.  Where there are no threads every task is run alone. */
 
 #ifndef BPCORE_TEAM_H
 #define BPCORE_TEAM_H
@@ -23,12 +23,10 @@ static void bpcore_run_alone(char *rooms, bpcore_job job, void *task) {
 }
 
 #if defined(BPCORE_THREADS)
-#include <signal.h>
-
 /* `busy` is held while a caller uses the team, `lock` to access the fields below. */
 static struct {
-    pthread_mutex_t busy, lock;
-    pthread_cond_t new_task;
+    bpcore_mutex busy, lock;
+    bpcore_condition new_task;
     int members;     /* threads that exist: workers 1, 2, ... of a task */
     uint64_t number; /* tasks so far */
     bpcore_job job;  /* NULL between tasks */
@@ -42,57 +40,47 @@ static struct {
 
 static void bpcore_reset_team(void) {
     memset(&bpcore_team, 0, sizeof(bpcore_team));
-    pthread_mutex_init(&bpcore_team.busy, NULL);
-    pthread_mutex_init(&bpcore_team.lock, NULL);
-    pthread_cond_init(&bpcore_team.new_task, NULL);
-    pthread_mutex_init(&bpcore_team.barrier.lock, NULL);
-    pthread_cond_init(&bpcore_team.barrier.released, NULL);
+    bpcore_mutex_init(&bpcore_team.busy);
+    bpcore_mutex_init(&bpcore_team.lock);
+    bpcore_condition_init(&bpcore_team.new_task);
+    bpcore_mutex_init(&bpcore_team.barrier.lock);
+    bpcore_condition_init(&bpcore_team.barrier.released);
 }
 
 /* Threads inside bpcore_run.  The cores are divided among them. */
-static int bpcore_callers;
+static size_t bpcore_callers;
 
 /* The thread of worker `index`. */
-static void *bpcore_member(void *index) {
+static BPCORE_RESULT bpcore_member(void *index) {
     bpcore_worker worker = {.index = (int)(ptrdiff_t)index,
                             .barrier = &bpcore_team.barrier};
     uint64_t done = 0;
-    pthread_mutex_lock(&bpcore_team.lock);
+    bpcore_mutex_lock(&bpcore_team.lock);
     for (;;) {
         while (!bpcore_team.job || bpcore_team.number == done ||
                bpcore_team.count <= worker.index)
-            pthread_cond_wait(&bpcore_team.new_task, &bpcore_team.lock);
+            bpcore_condition_wait(&bpcore_team.new_task, &bpcore_team.lock);
         const bpcore_job job = bpcore_team.job;
         void *task = bpcore_team.task;
         done = bpcore_team.number;
         worker.count = bpcore_team.count;
         worker.room = bpcore_team.rooms + worker.index * bpcore_team.room_size;
-        pthread_mutex_unlock(&bpcore_team.lock);
+        bpcore_mutex_unlock(&bpcore_team.lock);
         job(task, &worker);
         bpcore_barrier_wait(&worker);
-        pthread_mutex_lock(&bpcore_team.lock);
+        bpcore_mutex_lock(&bpcore_team.lock);
     }
-    return NULL;
+    return 0;
 }
 
 /* Starts threads until there are `members`; returns their number, at most that. */
 static int bpcore_start_members(int members) {
-    /* Signals are delivered to the program's own threads, never to these. */
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    pthread_attr_t detached;
-    pthread_attr_init(&detached);
-    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
     while (bpcore_team.members < members) {
         void *index = (void *)(ptrdiff_t)(bpcore_team.members + 1);
-        pthread_t thread;
-        if (pthread_create(&thread, &detached, bpcore_member, index)) break;
+        if (!bpcore_start_thread(bpcore_member, index)) break;
         bpcore_team.members++;
     }
-    pthread_attr_destroy(&detached);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return bpcore_min(bpcore_team.members, members);
+    return (int)bpcore_min(bpcore_team.members, members);
 }
 
 /* Most tasks in a row that are run alone after a shared task that gained nothing. */
@@ -102,10 +90,10 @@ static int bpcore_start_members(int members) {
  * programs use the cores, and the next tasks are run alone, each time twice as many. */
 static void bpcore_back_off(double seconds, int count) {
     bpcore_barrier *barrier = &bpcore_team.barrier;
-    pthread_mutex_lock(&barrier->lock);
+    bpcore_mutex_lock(&barrier->lock);
     const int crowded = barrier->slept > 0.6 * seconds * (count - 1);
     barrier->slept = 0; /* sleep at the last barrier may count for the next task */
-    pthread_mutex_unlock(&barrier->lock);
+    bpcore_mutex_unlock(&barrier->lock);
     bpcore_team.rest = crowded ? bpcore_team.rest ? 2 * bpcore_team.rest : 4 : 0;
     bpcore_team.rest = bpcore_min(bpcore_team.rest, BPCORE_MAX_ALONE);
     bpcore_team.alone = bpcore_team.rest;
@@ -113,10 +101,10 @@ static void bpcore_back_off(double seconds, int count) {
 
 /* Locks the team for a task; returns 0 if it is busy or the task is to be run alone. */
 static int bpcore_try_team(void) {
-    if (pthread_mutex_trylock(&bpcore_team.busy)) return 0;
+    if (!bpcore_mutex_try(&bpcore_team.busy)) return 0;
     if (bpcore_team.alone == 0) return 1;
     bpcore_team.alone--;
-    pthread_mutex_unlock(&bpcore_team.busy);
+    bpcore_mutex_unlock(&bpcore_team.busy);
     return 0;
 }
 
@@ -124,11 +112,10 @@ static int bpcore_try_team(void) {
  * bytes each. */
 static void bpcore_run(int count, char *rooms, ptrdiff_t room_size, bpcore_job job,
                        void *task) {
-    const int callers = __atomic_add_fetch(&bpcore_callers, 1, __ATOMIC_RELAXED);
-    count /= callers;
+    count /= (int)bpcore_add(&bpcore_callers, 1, BPCORE_RELAXED);
     if (count > 1 && bpcore_try_team()) {
         const double start = bpcore_seconds();
-        pthread_mutex_lock(&bpcore_team.lock);
+        bpcore_mutex_lock(&bpcore_team.lock);
         count = 1 + bpcore_start_members(count - 1);
         bpcore_team.number++;
         bpcore_team.job = job;
@@ -136,20 +123,20 @@ static void bpcore_run(int count, char *rooms, ptrdiff_t room_size, bpcore_job j
         bpcore_team.count = count;
         bpcore_team.rooms = rooms;
         bpcore_team.room_size = room_size;
-        pthread_cond_broadcast(&bpcore_team.new_task);
-        pthread_mutex_unlock(&bpcore_team.lock);
+        bpcore_condition_wake_all(&bpcore_team.new_task);
+        bpcore_mutex_unlock(&bpcore_team.lock);
         const bpcore_worker worker = {0, count, rooms, &bpcore_team.barrier};
         job(task, &worker);
         bpcore_barrier_wait(&worker);
-        pthread_mutex_lock(&bpcore_team.lock);
+        bpcore_mutex_lock(&bpcore_team.lock);
         bpcore_team.job = NULL;
-        pthread_mutex_unlock(&bpcore_team.lock);
+        bpcore_mutex_unlock(&bpcore_team.lock);
         bpcore_back_off(bpcore_seconds() - start, count);
-        pthread_mutex_unlock(&bpcore_team.busy);
+        bpcore_mutex_unlock(&bpcore_team.busy);
     } else {
         bpcore_run_alone(rooms, job, task);
     }
-    __atomic_sub_fetch(&bpcore_callers, 1, __ATOMIC_RELAXED);
+    bpcore_add(&bpcore_callers, (size_t)-1, BPCORE_RELAXED);
 }
 
 static void bpcore_after_fork(void) {
@@ -160,7 +147,7 @@ static void bpcore_after_fork(void) {
 /* To be called once, before any task. */
 static void bpcore_init_team(void) {
     bpcore_reset_team();
-    pthread_atfork(NULL, NULL, bpcore_after_fork);
+    bpcore_call_after_fork(bpcore_after_fork);
 }
 
 #else

@@ -184,7 +184,7 @@ static inline T(vec) T(fma)(T(vec) a, T(vec) b, T(vec) c) {
 /* sum = a * b + sum, rounded once.  For AVX2 in assembler: with 16 registers, GCC copies
  * and spills sums of an unrolled loop that it compiles from C. */
 BPCORE_INLINE void T(accumulate)(T(vec) *sum, T(vec) a, T(vec) b) {
-#if defined(BPCORE_ISA_X86_64_V3) && defined(__GNUC__)
+#if defined(BPCORE_ISA_X86_64_V3)
     __asm__(X86_FMA " %2, %1, %0" : "+x"(*sum) : "x"(a), "x"(b));
 #else
     *sum = T(fma)(a, b, *sum);

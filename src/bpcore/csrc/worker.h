@@ -6,21 +6,16 @@
 
 #include <stddef.h>
 
+#include "atomics.h"
 #include "clock.h"
-
-#if defined(__GNUC__) && !defined(_WIN32)
-#define BPCORE_THREADS
-#include <pthread.h>
-#endif
+#include "threads.h"
 
 /* Barrier: every worker of a task waits here until all have arrived. */
 typedef struct {
-    int arrived;
-    unsigned round;
+    size_t arrived, round, sleepers;
 #if defined(BPCORE_THREADS)
-    int sleepers;
-    pthread_mutex_t lock; /* for the fields below */
-    pthread_cond_t released;
+    bpcore_mutex lock; /* for the fields below */
+    bpcore_condition released;
     double slept; /* seconds, summed over workers */
 #endif
 } bpcore_barrier;
@@ -48,15 +43,15 @@ static inline void bpcore_worker_range(const bpcore_worker *worker, ptrdiff_t si
 #define BPCORE_SPINS 1024
 
 /* Sleeps until the round is over: another program uses the core of a worker. */
-static void bpcore_sleep(bpcore_barrier *barrier, unsigned round) {
+static void bpcore_sleep(bpcore_barrier *barrier, size_t round) {
     const double start = bpcore_seconds();
-    pthread_mutex_lock(&barrier->lock);
-    __atomic_add_fetch(&barrier->sleepers, 1, __ATOMIC_SEQ_CST);
-    while (__atomic_load_n(&barrier->round, __ATOMIC_SEQ_CST) == round)
-        pthread_cond_wait(&barrier->released, &barrier->lock);
-    __atomic_sub_fetch(&barrier->sleepers, 1, __ATOMIC_SEQ_CST);
+    bpcore_mutex_lock(&barrier->lock);
+    bpcore_add(&barrier->sleepers, 1, BPCORE_SEQ_CST);
+    while (bpcore_load(&barrier->round, BPCORE_SEQ_CST) == round)
+        bpcore_condition_wait(&barrier->released, &barrier->lock);
+    bpcore_add(&barrier->sleepers, (size_t)-1, BPCORE_SEQ_CST);
     barrier->slept += bpcore_seconds() - start;
-    pthread_mutex_unlock(&barrier->lock);
+    bpcore_mutex_unlock(&barrier->lock);
 }
 #endif
 
@@ -66,24 +61,20 @@ static inline void bpcore_barrier_wait(const bpcore_worker *worker) {
 #if defined(BPCORE_THREADS)
     if (worker->count == 1) return;
     bpcore_barrier *barrier = worker->barrier;
-    const unsigned round = __atomic_load_n(&barrier->round, __ATOMIC_RELAXED);
-    if (__atomic_add_fetch(&barrier->arrived, 1, __ATOMIC_ACQ_REL) == worker->count) {
-        __atomic_store_n(&barrier->arrived, 0, __ATOMIC_RELAXED);
-        __atomic_store_n(&barrier->round, round + 1, __ATOMIC_SEQ_CST);
-        if (__atomic_load_n(&barrier->sleepers, __ATOMIC_SEQ_CST)) {
-            pthread_mutex_lock(&barrier->lock);
-            pthread_cond_broadcast(&barrier->released);
-            pthread_mutex_unlock(&barrier->lock);
+    const size_t round = bpcore_load(&barrier->round, BPCORE_RELAXED);
+    if (bpcore_add(&barrier->arrived, 1, BPCORE_ACQ_REL) == (size_t)worker->count) {
+        bpcore_store(&barrier->arrived, 0, BPCORE_RELAXED);
+        bpcore_store(&barrier->round, round + 1, BPCORE_SEQ_CST);
+        if (bpcore_load(&barrier->sleepers, BPCORE_SEQ_CST)) {
+            bpcore_mutex_lock(&barrier->lock);
+            bpcore_condition_wake_all(&barrier->released);
+            bpcore_mutex_unlock(&barrier->lock);
         }
         return;
     }
     for (int spins = 0; spins < BPCORE_SPINS; spins++) {
-        if (__atomic_load_n(&barrier->round, __ATOMIC_ACQUIRE) != round) return;
-#if defined(__x86_64__)
-        __builtin_ia32_pause();
-#elif defined(__aarch64__)
-        __asm__ volatile("isb");
-#endif
+        if (bpcore_load(&barrier->round, BPCORE_ACQUIRE) != round) return;
+        bpcore_pause();
     }
     bpcore_sleep(barrier, round);
 #else

@@ -72,7 +72,7 @@ cdef struct bounds_t:
     loans_t *loans                  # of the parameters
     bint pays                       # whether any layer is large enough for skipping
     int calls                       # mini-batches of one row since W is not known
-    long made                       # loans that had been made before the last check
+    size_t made                     # loans that had been made before the last check
     double W, state                 # most |W|, and |state|; INFINITY: not known
 
 

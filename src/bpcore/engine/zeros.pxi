@@ -30,7 +30,7 @@ cdef double NEAR = 1e6, FAR = 1e18
 cdef extern from "csrc/loans.h" nogil:
     void lend "bpcore_lend"(loans_t *loans)
     void give_back "bpcore_return"(loans_t *loans)
-    bint none_open "bpcore_none_open"(loans_t *loans, long *made)
+    bint none_open "bpcore_none_open"(loans_t *loans, size_t *made)
 
 
 @cython.final
@@ -107,7 +107,7 @@ cdef void note_step(net_t *net, Py_ssize_t n, bint stored) noexcept nogil:
 cdef bint may_skip(net_t *net) noexcept nogil:
     """Whether W is known to be finite, for a mini-batch of one row."""
     cdef bounds_t *bounds = &net.bounds
-    cdef long made = 0
+    cdef size_t made = 0
     if not bounds.pays or not none_open(bounds.loans, &made):
         return False
     if bounds.W < INFINITY and made == bounds.made:

@@ -1,0 +1,121 @@
+/* Threads, mutexes and condition variables: POSIX threads, or those of Windows.
+ * BPCORE_THREADS is not defined where there are none, as in WebAssembly.
+ *
+ * Nothing is destroyed: the team lives as long as the process. */
+
+#ifndef BPCORE_THREADS_H
+#define BPCORE_THREADS_H
+
+#include "compiler.h"
+
+#if defined(_WIN32)
+#define BPCORE_THREADS
+#include <process.h>
+
+#include "win32.h"
+
+typedef SRWLOCK bpcore_mutex;
+typedef CONDITION_VARIABLE bpcore_condition;
+
+static inline void bpcore_mutex_init(bpcore_mutex *mutex) { InitializeSRWLock(mutex); }
+static inline void bpcore_mutex_lock(bpcore_mutex *mutex) {
+    AcquireSRWLockExclusive(mutex);
+}
+/* Whether the mutex was free, and is locked now. */
+static inline int bpcore_mutex_try(bpcore_mutex *mutex) {
+    return TryAcquireSRWLockExclusive(mutex) != 0;
+}
+static inline void bpcore_mutex_unlock(bpcore_mutex *mutex) {
+    ReleaseSRWLockExclusive(mutex);
+}
+
+static inline void bpcore_condition_init(bpcore_condition *condition) {
+    InitializeConditionVariable(condition);
+}
+/* May return without a wake; the mutex is locked before and after. */
+static inline void bpcore_condition_wait(bpcore_condition *condition,
+                                         bpcore_mutex *mutex) {
+    SleepConditionVariableSRW(condition, mutex, INFINITE, 0);
+}
+static inline void bpcore_condition_wake_all(bpcore_condition *condition) {
+    WakeAllConditionVariable(condition);
+}
+
+/* A thread's function is BPCORE_RESULT name(void *argument); it returns 0. */
+#define BPCORE_RESULT unsigned __stdcall
+typedef unsigned(__stdcall *bpcore_function)(void *argument);
+
+/* Starts a thread that nobody waits for; returns whether it was possible. */
+static inline int bpcore_start_thread(bpcore_function function, void *argument) {
+    const uintptr_t thread = _beginthreadex(NULL, 0, function, argument, 0, NULL);
+    return thread && CloseHandle((HANDLE)thread);
+}
+
+/* The function to be called in the child after each fork: Windows has no fork. */
+static inline void bpcore_call_after_fork(void (*function)(void)) { (void)function; }
+
+#elif !defined(__wasm__)
+#define BPCORE_THREADS
+#include <pthread.h>
+#include <signal.h>
+
+typedef pthread_mutex_t bpcore_mutex;
+typedef pthread_cond_t bpcore_condition;
+
+static inline void bpcore_mutex_init(bpcore_mutex *mutex) {
+    pthread_mutex_init(mutex, NULL);
+}
+static inline void bpcore_mutex_lock(bpcore_mutex *mutex) { pthread_mutex_lock(mutex); }
+static inline int bpcore_mutex_try(bpcore_mutex *mutex) {
+    return pthread_mutex_trylock(mutex) == 0;
+}
+static inline void bpcore_mutex_unlock(bpcore_mutex *mutex) {
+    pthread_mutex_unlock(mutex);
+}
+
+static inline void bpcore_condition_init(bpcore_condition *condition) {
+    pthread_cond_init(condition, NULL);
+}
+static inline void bpcore_condition_wait(bpcore_condition *condition,
+                                         bpcore_mutex *mutex) {
+    pthread_cond_wait(condition, mutex);
+}
+static inline void bpcore_condition_wake_all(bpcore_condition *condition) {
+    pthread_cond_broadcast(condition);
+}
+
+#define BPCORE_RESULT void *
+typedef void *(*bpcore_function)(void *argument);
+
+static inline int bpcore_start_thread(bpcore_function function, void *argument) {
+    /* Signals are delivered to the program's own threads, never to this one. */
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pthread_attr_t detached;
+    pthread_attr_init(&detached);
+    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+    pthread_t thread;
+    const int error = pthread_create(&thread, &detached, function, argument);
+    pthread_attr_destroy(&detached);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error == 0;
+}
+
+static inline void bpcore_call_after_fork(void (*function)(void)) {
+    pthread_atfork(NULL, NULL, function);
+}
+#endif
+
+/* A short pause of a thread that spins. */
+static inline void bpcore_pause(void) {
+#if !defined(BPCORE_GNU_C)
+    YieldProcessor();
+#elif defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb");
+#endif
+}
+
+#endif
