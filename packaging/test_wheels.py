@@ -31,9 +31,7 @@ from interpreters import Interpreter
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-CACHE = (
-    Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bpcore-roots"
-)
+CACHES = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 #: What the tests read, and pytest's settings.
 BESIDE = ["tests", "bench", "docs", "examples"]
@@ -98,7 +96,16 @@ def copy_tests(folder: Path) -> None:
 def run_tests(made: Environment, folder: Path, tests: list[str]) -> tuple[bool, str]:
     """Run pytest in a folder; whether all passed, and its last line."""
     process = subprocess.Popen(
-        [made.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests],
+        [
+            made.python,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "--maxfail=20",
+            *tests,
+        ],
         cwd=folder,
         env=made.variables,
         stdout=subprocess.PIPE,
