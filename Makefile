@@ -1,5 +1,6 @@
 # make demo [MNIST=DIR]   train on digits (or MNIST), in its own virtual environment
 # make test               all tests, in a new virtual environment
+# make test-wheels        every wheel in dist, installed, by every interpreter found
 # make lint               ruff, cython-lint, import-linter and mypy, in the tests' environment
 # make bench [MNIST=DIR]  all benchmarks with all peers: bench/results/<cpu>, in 25 minutes
 # make sanitize           tests with the address and undefined-behaviour sanitizers
@@ -11,7 +12,7 @@ SOURCES := pyproject.toml setup.py $(shell find src -name '*.py' -o -name '*.p[y
 
 BENCH := .venv-bench/bin/python -m bench
 
-.PHONY: demo test lint bench results sanitize wheels clean
+.PHONY: demo test test-wheels lint bench results sanitize wheels clean
 
 demo: .venv/installed
 	@.venv/bin/bpcore demo $(if $(MNIST),--mnist "$(MNIST)")
@@ -27,6 +28,9 @@ test:
 	$(PYTHON) -m venv .venv-test
 	BPCORE_WERROR=1 .venv-test/bin/python -m pip install --quiet ".[test]"
 	.venv-test/bin/python -m pytest
+
+test-wheels:
+	$(PYTHON) packaging/test_wheels.py
 
 lint:
 	test -d .venv-test || $(PYTHON) -m venv .venv-test

@@ -14,7 +14,8 @@ import bpcore
 from bpcore.__pyinstaller import get_hook_dirs
 
 PACKAGE = Path(bpcore.__file__).parent
-PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
+ROOT = Path(__file__).parents[1]
+PYPROJECT, SOURCE = ROOT / "pyproject.toml", ROOT / "src"
 (HOOKS,) = get_hook_dirs()
 COMMANDS = {"__main__", "cli", "demo", "__pyinstaller"}
 
@@ -68,17 +69,16 @@ print(*(name for name in sys.modules if name.split(".")[0] in ("bpcore", "numpy"
     assert done.stdout.split() == [], done.stderr
 
 
-@pytest.mark.skipif(not PYPROJECT.is_file(), reason="needs the source tree")
+@pytest.mark.skipif(not SOURCE.is_dir(), reason="needs the source tree")
 def test_the_hook_is_declared_and_installed():
     project = tomllib.loads(PYPROJECT.read_text())
     entry = project["project"]["entry-points"]["pyinstaller40"]["hook-dirs"]
     module, function = entry.split(":")
     assert getattr(importlib.import_module(module), function)() == [HOOKS]
     packages = project["tool"]["setuptools"]["packages"]
-    source = PYPROJECT.parent / "src"
     assert {*packages} == {
-        ".".join(path.parent.relative_to(source).parts)
-        for path in source.rglob("__init__.py")
+        ".".join(path.parent.relative_to(SOURCE).parts)
+        for path in SOURCE.rglob("__init__.py")
     }
 
 
