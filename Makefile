@@ -30,13 +30,13 @@ test:
 	.venv-test/bin/python -m pytest
 
 test-wheels:
-	$(PYTHON) packaging/test_wheels.py
+	$(PYTHON) packaging/test_wheels.py $(TESTS)
 
 lint:
 	test -d .venv-test || $(PYTHON) -m venv .venv-test
 	.venv-test/bin/python -m pip install --quiet ".[lint]"
-	.venv-test/bin/ruff check src tests bench docs examples setup.py
-	.venv-test/bin/ruff format --check src tests bench docs examples setup.py
+	.venv-test/bin/ruff check src tests bench docs examples packaging setup.py
+	.venv-test/bin/ruff format --check src tests bench docs examples packaging setup.py
 	PATH="$(CURDIR)/.venv-test/bin:$$PATH" cython-lint src/bpcore
 	PYTHONPATH=src .venv-test/bin/lint-imports
 	.venv-test/bin/mypy
@@ -91,7 +91,7 @@ sanitize:
 wheels:
 	test -d .venv-wheels || $(PYTHON) -m venv .venv-wheels
 	.venv-wheels/bin/python -m pip install --quiet ziglang auditwheel abi3audit
-	.venv-wheels/bin/python packaging/wheels.py
+	.venv-wheels/bin/python packaging/wheels.py $(WHEELS)
 
 clean:
 	rm -rf .venv .venv-test .venv-bench .venv-sanitize .venv-wheels build dist src/*.egg-info bpcore-demo.png

@@ -4,6 +4,7 @@ GCC compiles, with the headers of the platform's C library; Zig links, since it 
 symbols of old releases of glibc, and musl.
 """
 
+import platform
 import shutil
 import subprocess
 import sys
@@ -29,14 +30,17 @@ class Platform:
         x86_64 or aarch64.
     libc : str
         As Zig names it: "gnu.2.28" or "musl".
-    gcc : str
-        The command of a GCC for that machine.
     """
 
     name: str
     machine: str
     libc: str
-    gcc: str
+
+    @property
+    def gcc(self) -> str:
+        """The command of a GCC for that machine."""
+        here = platform.machine() == self.machine
+        return "gcc" if here else f"{self.machine}-linux-gnu-gcc"
 
     @property
     def compiler(self) -> list[str]:
@@ -77,18 +81,16 @@ class Platform:
         }
 
 
-def missing(platform: Platform) -> str | None:
+def missing(target: Platform) -> str | None:
     """The command that a platform needs and this system lacks, or None."""
-    return None if shutil.which(platform.gcc) else platform.gcc
+    return None if shutil.which(target.gcc) else target.gcc
 
 
 PLATFORMS = {
-    platform.name: platform
-    for platform in (
-        Platform("manylinux_2_28_x86_64", "x86_64", "gnu.2.28", "x86_64-linux-gnu-gcc"),
-        Platform("musllinux_1_2_x86_64", "x86_64", "musl", "x86_64-linux-gnu-gcc"),
-        Platform(
-            "manylinux_2_28_aarch64", "aarch64", "gnu.2.28", "aarch64-linux-gnu-gcc"
-        ),
+    target.name: target
+    for target in (
+        Platform("manylinux_2_28_x86_64", "x86_64", "gnu.2.28"),
+        Platform("musllinux_1_2_x86_64", "x86_64", "musl"),
+        Platform("manylinux_2_28_aarch64", "aarch64", "gnu.2.28"),
     )
 }

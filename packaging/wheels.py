@@ -1,6 +1,6 @@
 """Build the wheels into dist/: `make wheels`.
 
-python packaging/wheels.py [--python COMMAND ...] [--platform NAME ...]
+python packaging/wheels.py [--python COMMAND ...] [--platform NAME ...] [--abi ABI ...]
 
 For each platform, one wheel for CPython 3.11, one for 3.12 and all later versions (the
 Limited API), and one for a free-threaded CPython where one is found.  GCC compiles: its
@@ -39,7 +39,7 @@ def main() -> None:
     """Run the command line."""
     options = parser().parse_args()
     os.environ.setdefault("SOURCE_DATE_EPOCH", date_of_sources())
-    interpreters = builders(found(options.python, oldest=11))
+    interpreters = builders(found(options.python, oldest=11), options.abi)
     DIST.mkdir(exist_ok=True)
     for wheel in DIST.glob("*.whl"):
         wheel.unlink()
@@ -71,13 +71,15 @@ def date_of_sources() -> str:
     )  # 1980, the first that a zip file can hold
 
 
-def builders(interpreters: list[Interpreter]) -> list[Interpreter]:
+def builders(
+    interpreters: list[Interpreter], abis: list[str] | None
+) -> list[Interpreter]:
     """One interpreter with headers for each wheel of a platform."""
     chosen = {}
     for interpreter in interpreters:
-        if interpreter.headers:
+        if interpreter.headers and abis in (None, [interpreter.abi]):
             chosen.setdefault(interpreter.abi, interpreter)
-    for abi in ("cp311", "abi3"):
+    for abi in abis or ("cp311", "abi3"):
         if abi not in chosen:
             raise SystemExit(f"no Python found for the wheels {abi}: use --python")
     return [*chosen.values()]
@@ -158,6 +160,7 @@ def parser() -> argparse.ArgumentParser:
     it.add_argument(
         "--platform", nargs="+", choices=PLATFORMS, help="all of them otherwise"
     )
+    it.add_argument("--abi", nargs=1, help="such as cp311; cp311 and abi3 otherwise")
     return it
 
 
