@@ -65,7 +65,9 @@ class Platform:
     def linker(self) -> list[str]:
         """The command that links a shared library."""
         zig = [sys.executable, "-m", "ziglang", "cc"]
-        return [*zig, "-target", f"{self.machine}-linux-{self.libc}", *LINK]
+        # Zig calls musl libc.so, which no musl system has; Python has loaded musl.
+        without = ["-nostdlib"] if self.libc == "musl" else []
+        return [*zig, "-target", f"{self.machine}-linux-{self.libc}", *LINK, *without]
 
     def variables(self, interpreter: Interpreter) -> dict[str, str]:
         """Environment variables of a build of setup.py for this platform."""
