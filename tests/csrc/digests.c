@@ -33,7 +33,11 @@ static const char *const NAMES[KERNELS] = {"forward", "propagate", "gradient", "
                                            "loss"};
 
 /* The arrays of a layer and its mini-batch; sizes in elements. */
-typedef enum { A, W, B, DELTA, Y, RESULT, Z, RESULT_BELOW, DW, DB, STATE_W, STATE_B, D_LOSS, ARRAYS } array;
+typedef enum {
+    A, W, B, DELTA, Y, /* drawn */
+    RESULT, Z, RESULT_BELOW, DW, DB, STATE_W, STATE_B, D_LOSS,
+    ARRAYS
+} array;
 
 typedef struct {
     const bpcore_table *k;
@@ -163,8 +167,8 @@ static void print_digests(const char *isa, const bpcore_table *k, int count) {
         add_bytes(&digests[LOSS], it.E, it.n * (ptrdiff_t)sizeof(double));
     }
     for (int i = 0; i < KERNELS; i++)
-        printf("%s float%d %d %s %08lx%08lx\n", isa, 8 * (int)k->itemsize, count, NAMES[i],
-               (unsigned long)(digests[i] >> 32),
+        printf("%s float%d %d %s %08lx%08lx\n", isa, 8 * (int)k->itemsize, count,
+               NAMES[i], (unsigned long)(digests[i] >> 32),
                (unsigned long)(digests[i] & 0xffffffffu));
 }
 

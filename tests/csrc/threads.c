@@ -11,7 +11,7 @@
 #include "csrc/lock.h"
 #include "csrc/team.h"
 
-enum { MOST = 64, ROUNDS = 50, LOANS = 20000, ENTRIES = 2000, TRIES = 1000 };
+enum { MOST = 64, ROUNDS = 50, LOANS = 1000000, ENTRIES = 300000, TRIES = 1000 };
 
 static void require(int condition, const char *what) {
     if (condition) return;
@@ -65,6 +65,7 @@ static void run_work(void *task, const bpcore_worker *worker) {
     if (worker->index == 0) it->workers = worker->count;
     check_barrier(it, worker);
     count_loans(it);
+    bpcore_barrier_wait(worker); /* so that all begin at once */
     enter(it, (size_t)worker->index + 1);
 }
 
