@@ -194,7 +194,12 @@ for dtype in ("float32", "float64"):
             assert most <= room and before <= room, (n, n_in, n_out)
             before = room
 """
-    for blocks in ("l1=512,l2=4096,mc=1,nc=1", "l1=1,l2=3000000,kc=512,mc=99,nc=999"):
+    for blocks in (
+        "l1=512,l2=4096,mc=1,nc=1",
+        "l1=1,l2=3000000,kc=512,mc=99,nc=999",
+        "l1=1000000,l2=1",
+        "mc=100000,kc=2560",
+    ):
         environment = os.environ | {"BPCORE_BLOCKS": blocks}
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
         subprocess.run([sys.executable, "-c", code], env=environment, check=True)

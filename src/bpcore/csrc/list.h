@@ -8,9 +8,9 @@
  *   - They begin equal: at the bias, or at 0.
  *   - A term that is not listed leaves t.  Its product is a zero, since B is finite, so s
  *     stays what it is, unless it is -0: that may become +0.
- *   - A listed term adds the same product to both.  That is of no matter to equal sums;
- *     and to different zeros a product adds itself, unless it is a zero too: then s stays
- *     +0, and t becomes the product's zero or stays -0.
+ *   - A listed term adds the same product (exact, or rounded without a fused multiply-add)
+ *     to both.  Equal sums stay equal; different zeros both become the product, rounded,
+ *     unless it is a zero before it is added: then s stays +0, and t becomes +0 or stays -0.
  *
  * So a sum t that is not -0 has the bits of s.  Where it is -0 (a bias may be, and a
  * product may underflow to it) every term is added. */
@@ -57,13 +57,14 @@ static void T(list_terms)(bpcore_list *list, const REAL *A, ptrdiff_t a_row,
     list->count = count;
 }
 
-/* The lists of a block of TILE_ROWS rows, chain by chain. */
+/* The lists of a block of TILE_ROWS rows, chain by chain.  Rows of an array are read in
+ * place, LANES terms at a time, even if there is a copy of A. */
 static void T(list_chains)(bpcore_list *list, const bpcore_product *p,
                            const T(block) *b) {
-    const REAL *A = b->A;
-    ptrdiff_t a_row = b->a_row, a_col = b->a_col;
-    if (p->a_col == 1) /* rows of an array: faster in place, LANES at a time */
-        A = (const REAL *)p->A + b->i * p->a_row + b->k0, a_row = p->a_row, a_col = 1;
+    const int in_place = p->a_col == 1;
+    const ptrdiff_t a_row = in_place ? p->a_row : b->a_row;
+    const ptrdiff_t a_col = in_place ? 1 : b->a_col;
+    const REAL *A = in_place ? (const REAL *)p->A + b->i * a_row + b->k0 : b->A;
     for (ptrdiff_t k = b->k0; k < b->k1; k += BPCORE_CHAIN, A += BPCORE_CHAIN * a_col)
         T(list_terms)(list++, A, a_row, a_col, bpcore_min(BPCORE_CHAIN, b->k1 - k));
 }

@@ -39,8 +39,8 @@ static T(ahead) T(next_block)(const bpcore_product *p, const T(plan) *plan,
 }
 
 /* Adds the terms of a range to `rows` rows of C from i by `cols` columns from j: those
- * that are listed, or every term if `list` is NULL.  Lists are made with the range's
- * first columns. */
+ * that are listed, or every term if `list` is NULL.  A tile's list is made with the first
+ * columns of the range; the others use it. */
 static void T(add_tile)(const bpcore_worker *worker, const bpcore_product *p,
                         const T(plan) *plan, const T(range) *now, T(block) *b,
                         ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j, ptrdiff_t cols,

@@ -32,7 +32,7 @@ typedef struct {
     int reads_ahead;  /* whether the next block of B is prefetched */
     ptrdiff_t rows;   /* of C: their A is copied, and their partial sums are stored */
     ptrdiff_t mc, nc, kc; /* rows, columns and terms per block */
-    ptrdiff_t chains; /* most chains of a block whose terms are listed; 0: never */
+    ptrdiff_t chains;     /* most chains of a block whose terms are listed; 0: never */
     ptrdiff_t panel;      /* stride between copied panels of B, in elements */
     /* Scratch memory: copies of B, of A from A_at, partial sums from partial_at, lists of
      * terms from lists_at; bytes. */
@@ -175,8 +175,8 @@ static ptrdiff_t T(bound)(const bpcore_product *p) {
     ptrdiff_t bytes = 0;
 #define LARGER(x, y) ((x) > (y) ? (x) : (y))
     if (plan.copies_B) {
-        const ptrdiff_t block = LARGER(T(blocks).nc * T(blocks).kc * size,
-                                       T(blocks).l2 / 2);
+        const ptrdiff_t caches = LARGER(T(blocks).l1, T(blocks).l2) / 2;
+        const ptrdiff_t block = LARGER(T(blocks).nc * T(blocks).kc * size, caches);
         bytes += bpcore_min(panels * panel, LARGER(block, panel));
     }
     const ptrdiff_t A_row = longest * size, C_row = T(padded)(p->n) * size;
@@ -186,8 +186,10 @@ static ptrdiff_t T(bound)(const bpcore_product *p) {
     if (T(sums_wait)(p))
         bytes += bpcore_min(p->m * C_row, LARGER(T(FAR_BYTES), BPCORE_TILE_ROWS * C_row));
 #undef LARGER
-    const ptrdiff_t kc = 2 * T(blocks).kc, tiles = T(blocks).mc / BPCORE_TILE_ROWS + 1;
+    const ptrdiff_t kc = 2 * T(blocks).kc; /* the most, of products in place */
     const ptrdiff_t chains = T(chains_to_list)(p, bpcore_min(p->k, kc + kc / 4));
+    const ptrdiff_t rows = bpcore_min(T(blocks).mc, p->m + BPCORE_TILE_ROWS - 1);
+    const ptrdiff_t tiles = rows / BPCORE_TILE_ROWS + 1;
     bytes = (bytes + 63) / 64 * 64 + tiles * chains * (ptrdiff_t)sizeof(bpcore_list);
     return (bytes + 63) / 64 * 64;
 }

@@ -274,7 +274,7 @@ static inline T(vec) T(join)(T(tail) tail, T(vec) a, T(vec) b) {
 static inline void T(transpose)(T(vec) *rows) { (void)rows; }
 BPCORE_INLINE void T(load_transposed)(T(vec) *column, const REAL *from, ptrdiff_t row,
                                    const ptrdiff_t rows) {
-    *column = *from, (void)row, (void)rows;
+    *column = rows > 0 ? *from : 0, (void)row;
 }
 #else
 /* GCC has Clang's name for it since version 12. */
