@@ -152,7 +152,7 @@ class BuildExt(build_ext):
             self.compile_probe("#include <Python.h>\n")
         except (CompileError, PlatformError) as error:
             raise CompileError(
-                f"no C compiler was found that builds for this Python ({error}): "
+                "no C compiler was found that builds for this Python: "
                 "install a compiler and Python's headers, or install a wheel: "
                 "pip install --only-binary :all: bpcore"
             ) from error
