@@ -41,7 +41,8 @@ def main() -> None:
     os.environ.setdefault("SOURCE_DATE_EPOCH", date_of_sources())
     interpreters = builders(found(options.python, oldest=11), options.abi)
     DIST.mkdir(exist_ok=True)
-    for wheel in DIST.glob("*.whl"):
+    names = options.platform or [*PLATFORMS]
+    for wheel in (old for name in names for old in DIST.glob(f"*-{name}.whl")):
         wheel.unlink()
     with tempfile.TemporaryDirectory(prefix="bpcore-wheels-") as folder:
         places = Path(folder)
@@ -49,7 +50,7 @@ def main() -> None:
             interpreter: environment(interpreter, places / interpreter.version)
             for interpreter in interpreters
         }
-        for name in options.platform or PLATFORMS:
+        for name in names:
             platform = PLATFORMS[name]
             if lacks := missing(platform):
                 print(f"{name}: left out, {lacks} is not installed", flush=True)
