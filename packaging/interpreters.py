@@ -21,7 +21,7 @@ print(json.dumps({
     "machine": platform.machine(),
     "libc": "musl" if musl else "glibc",
     "libc_minor": int((platform.libc_ver()[1] or "0.2").split(".")[1]),
-    "installs": importlib.util.find_spec("ensurepip") is not None,
+    "installs": all(map(importlib.util.find_spec, ("ensurepip", "_ssl"))),
 }))
 """
 
@@ -31,7 +31,7 @@ class Interpreter:
     """A CPython 3, by its own answers.
 
     `path` may be a script that starts one of another system root (`roots.py`).
-    `installs`: it can make virtual environments with pip.
+    `installs`: it can make virtual environments with pip, and download packages.
     """
 
     path: Path
