@@ -1,7 +1,7 @@
 """bpcore and what its tests need, installed for one interpreter.
 
-An interpreter with pip gets a virtual environment.  For others (`roots.py`) the pip
-of this process installs into a folder, with the tags of that interpreter.
+An interpreter with pip gets a virtual environment.  For others, as those of
+`roots.py`, the pip of this process installs into a folder, by their tags.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""CPython interpreters that wheels can be tested with."""
+"""CPython interpreters that wheels can be built and tested with."""
 
 import json
 import os
@@ -21,7 +21,7 @@ print(json.dumps({
     "machine": platform.machine(),
     "libc": "musl" if musl else "glibc",
     "libc_minor": int((platform.libc_ver()[1] or "0.2").split(".")[1]),
-    "installs": importlib.util.find_spec("ensurepip") is not None,
+    "installs": all(map(importlib.util.find_spec, ("ensurepip", "_ssl"))),
     "headers": os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")),
 }))
 """
@@ -32,8 +32,8 @@ class Interpreter:
     """A CPython 3, by its own answers.
 
     `path` may be a script that starts one of another system root (`roots.py`).
-    `installs`: it can make virtual environments with pip.  `headers`: it has those of
-    the C API.
+    `installs`: it can make virtual environments with pip, and download packages.
+    `headers`: it has those of the C API.
     """
 
     path: Path

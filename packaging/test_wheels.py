@@ -178,7 +178,7 @@ def main() -> None:
     chosen = interpreters.found(given.python, oldest)
     if not given.no_roots:
         chosen += from_roots(CACHES / "bpcore-roots")
-    results = []
+    results, skipped = [], []
     for interpreter in chosen:
         if given.only and interpreter.version not in given.only:
             continue
@@ -188,10 +188,10 @@ def main() -> None:
             try:
                 result = test(interpreter, given.wheels.resolve(), whole, Path(work))
             except NoWheel as why:
-                print(f"skipped: {interpreter}: {why}")
+                skipped.append(f"skipped: {interpreter}: {why}")
             else:
                 results.append(result)
-    print("", *results, sep="\n")
+    print("", *results, *skipped, sep="\n")
     tested = {result.wheel for result in results}
     for wheel in sorted(given.wheels.glob("*.whl")):
         if wheel.name not in tested:
