@@ -12,7 +12,7 @@ from elftools.elf.elffile import ELFFile
 from toolchain import Platform
 
 #: Libraries that every Linux has: parts of the C library.
-LIBRARIES = re.compile(r"(lib(c|m|pthread)\.so\.\d+|libc\.so|ld-linux-\S+\.so\.\d)")
+LIBRARIES = re.compile(r"(lib(c|m|pthread)\.so\.\d+|ld-linux-\S+\.so\.\d)")
 MACHINES = {"EM_X86_64": "x86_64", "EM_AARCH64": "aarch64"}
 #: A path of the machine that built it.
 PATH = re.compile(rb"/(?:home|root|tmp|usr|opt|work|build)/[\w./-]+")

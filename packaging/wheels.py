@@ -32,6 +32,9 @@ SOURCES = (
 #: Times in the wheel if SOURCE_DATE_EPOCH is not set: of the last commit.
 LAST_COMMIT = ("git", "log", "-1", "--format=%ct")
 
+#: 1980, the first date that a zip file can hold: where there is no commit.
+FIRST_DATE = "315532800"
+
 WANTED_BYTES = 1_200_000
 
 
@@ -67,9 +70,7 @@ def date_of_sources() -> str:
     done = subprocess.run(
         LAST_COMMIT, cwd=ROOT, capture_output=True, text=True, check=False
     )
-    return (
-        done.stdout.strip() or "315532800"
-    )  # 1980, the first that a zip file can hold
+    return done.stdout.strip() or FIRST_DATE
 
 
 def builders(
