@@ -9,12 +9,13 @@ from bpcore import SGD
 
 from .case import MOMENTUM, Case
 from .peers import bpcore, reference
+from .timing import clocked
 
 #: So large, as the weights below, that each parameter changes by much more than its
 #: rounding error, and can be compared.
 LEARNING_RATE = 0.1
 
-#: Rows of one pass: so many that the overhead of a call of ``fit`` is negligible.
+#: Rows of one pass.
 ROWS = 2000
 
 
@@ -68,14 +69,33 @@ class Peer(bpcore.Peer):
             loss="squared_error",
             optimizer=SGD(lr=LEARNING_RATE, momentum=MOMENTUM),
         )
-        self.step = partial(
-            self._net.fit,
-            *(case.X, case.y),
-            epochs=1,
-            batch_size=1,
-            shuffle=False,
-            progress=False,
+        self.step = Passes(self._net, case)
+
+
+class Passes:
+    """An action of `bench.timing`: a call is one pass over the rows.
+
+    Several passes are one call of ``fit``, whose checks of the data are made once, as
+    FANN's passes are one command to its program.
+
+    Parameters
+    ----------
+    net : bpcore.Network
+    case : Rows
+    """
+
+    def __init__(self, net, case):
+        self._fit = partial(
+            net.fit, case.X, case.y, batch_size=1, shuffle=False, progress=False
         )
+
+    def __call__(self):
+        """One pass."""
+        self._fit(epochs=1)
+
+    def time(self, calls):
+        """Seconds of so many passes, and of these the seconds waiting for a core."""
+        return clocked(partial(self._fit, epochs=calls))
 
 
 class Reference(Peer):

@@ -13,6 +13,7 @@ import contextlib
 import gc
 import random
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 
 import numpy as np
@@ -143,10 +144,19 @@ def _time(action, calls):
     """
     if hasattr(action, "time"):
         return action.time(calls)
-    waited = lost()
-    start = perf_counter()
+    return clocked(partial(_repeat, action, calls))
+
+
+def _repeat(action, calls):
     for _ in range(calls):
         action()
+
+
+def clocked(action):
+    """Seconds of one call, and of these the seconds waiting for a core."""
+    waited = lost()
+    start = perf_counter()
+    action()
     taken = perf_counter() - start
     return taken, lost() - waited
 

@@ -21,13 +21,14 @@ BPCORE_INLINE void T(outer)(REAL *g, const REAL *a, const REAL *delta, ptrdiff_t
     }
 }
 
-/* A plain rule.  Gradients of narrow rows are stored in a buffer first, so that weights
- * are loaded as whole vectors: a masked load waits for the masked store next to it. */
+/* A plain rule.  Gradients of several narrow rows are stored in a buffer first, so that
+ * weights are loaded as whole vectors: a masked load waits for the masked store next to
+ * it. */
 BPCORE_INLINE void T(rank_one_plain)(bpcore_rule rule, const T(rates) rates, REAL *W,
                                      REAL *state, const REAL *a, const REAL *delta,
                                      ptrdiff_t n_in, ptrdiff_t n_out) {
     const T(vec) zero = {0};
-    if (n_out < T(NR)) {
+    if (n_out < T(NR) && n_in > 1) {
         enum { ELEMENTS = 16 * T(NR) };
         REAL g[ELEMENTS + T(NR)];
         const ptrdiff_t most = n_out == 1 ? ELEMENTS : n_out == 2 ? ELEMENTS / 2 : 16;

@@ -68,20 +68,41 @@ BPCORE_INLINE void T(block_times)(REAL *out, const REAL *delta, const REAL *W,
                       T(make_tail)(rows));
 }
 
+/* The same for all rows of a W with few columns: one by one, or, of a single column,
+ * LANES rows at a time. */
+BPCORE_INLINE void T(narrow_times)(REAL *out, const REAL *delta, const REAL *W,
+                                   REAL start, ptrdiff_t rows, const int n_out) {
+    const T(vec) starts = T(broadcast)(start);
+    T(vec) d[4];
+    BPCORE_UNROLL for (int k = 0; k < n_out; k++) d[k] = T(broadcast)(delta[k]);
+    for (; n_out == 1 && rows >= T(LANES); rows -= T(LANES)) {
+        T(store)(out, T(fma)(d[0], T(load)(W), starts));
+        out += T(LANES), W += T(LANES);
+    }
+    for (; rows > 0; rows--, out++, W += n_out) {
+        T(vec) sum = starts;
+        BPCORE_UNROLL for (int k = 0; k < n_out; k++)
+            sum = T(fma)(d[k], T(broadcast)(W[k]), sum);
+        *out = T(first_lane)(sum);
+    }
+}
+
 /* out[j] = start + sum over k of delta[k] W[j, k] for j from first to end.
  * delta (n_out,)  W (n_in, n_out)  out (n_in,) */
 BPCORE_NOINLINE static void T(rows_times)(REAL *out, const REAL *delta, const REAL *W,
                                           REAL start, ptrdiff_t first, ptrdiff_t end,
                                           ptrdiff_t n_out) {
     enum { L = T(LANES) };
-    if (n_out <= 4) { /* fewer instructions one by one */
-        for (ptrdiff_t j = first; j < end; j++) {
-            T(vec) sum = T(broadcast)(start);
-            for (ptrdiff_t k = 0; k < n_out; k++)
-                sum = T(fma)(T(broadcast)(delta[k]), T(broadcast)(W[j * n_out + k]), sum);
-            out[j] = T(first_lane)(sum);
-        }
+    switch (n_out) { /* fewer instructions than with transposed rows */
+#define CASE(cols)                                                                     \
+    case cols:                                                                         \
+        T(narrow_times)(out + first, delta, W + first * cols, start, end - first, cols); \
         return;
+        CASE(1)
+        CASE(2)
+        CASE(3)
+        CASE(4)
+#undef CASE
     }
     const int ahead = (end - first) * n_out * (ptrdiff_t)sizeof(REAL) > T(blocks).l2;
     const int wide = n_out >= 2 * BPCORE_CHAIN;
