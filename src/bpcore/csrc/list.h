@@ -15,15 +15,6 @@
  * So a sum t that is not -0 has the bits of s.  Where it is -0 (a bias may be, and a
  * product may underflow to it) every term is added. */
 
-/* Whether TILE_ROWS elements are all 0, of either sign. */
-static inline int T(are_zeros)(const REAL *a) {
-    const uint64_t signs = sizeof(REAL) == 4 ? 0x8000000080000000u : 1ull << 63;
-    uint64_t words[BPCORE_TILE_ROWS * sizeof(REAL) / sizeof(uint64_t)], any = 0;
-    memcpy(words, a, sizeof(words));
-    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) any |= words[i];
-    return (any & ~signs) == 0;
-}
-
 /* Lists up to BPCORE_CHAIN terms of TILE_ROWS rows of A, of which a_row or a_col is 1.
  * Every term is written, and the next one over it if it is 0: no branch. */
 static void T(list_terms)(bpcore_list *list, const REAL *A, ptrdiff_t a_row,
@@ -52,7 +43,7 @@ static void T(list_terms)(bpcore_list *list, const REAL *A, ptrdiff_t a_row,
             at = a;
         }
         list->term[count] = (uint8_t)k;
-        count += !T(are_zeros)(at);
+        count += !T(are_zeros)(at, BPCORE_TILE_ROWS);
     }
     list->count = count;
 }
@@ -69,33 +60,18 @@ static void T(list_chains)(bpcore_list *list, const bpcore_product *p,
         T(list_terms)(list++, A, a_row, a_col, bpcore_min(BPCORE_CHAIN, b->k1 - k));
 }
 
-/* `chains` of the listed terms, by the first shape; where a sum is -0, of every term,
- * by the second. */
-static void T(listed_chains)(T(shape) *listed, T(shape) *every, const bpcore_product *p,
-                             T(block) *b, T(tail) tail) {
-    const bpcore_list *const list = b->list;
-    const ptrdiff_t k0 = b->k0, k1 = b->k1;
-    const REAL *const A = b->A, *const B = b->B;
-    for (; b->k0 < k1; b->k0 = b->k1, b->list++) {
-        b->k1 = bpcore_min(b->k0 + BPCORE_CHAIN, k1);
-        if (!listed(p, b, tail)) every(p, b, tail);
-        b->A += BPCORE_CHAIN * b->a_col, b->B += BPCORE_CHAIN * b->b_row;
-    }
-    b->k0 = k0, b->k1 = k1, b->A = A, b->B = B, b->list = list;
-}
-
 /* `any_tile` of the listed terms, for TILE_ROWS rows */
 static void T(listed_tile)(const bpcore_product *p, T(block) *b, ptrdiff_t cols) {
     enum { LAST = BPCORE_TILE_ROWS - 1 };
     const T(tail) none = T(make_tail)(T(LANES));
     for (b->cols = T(NR); cols >= T(NR); cols -= T(NR)) {
-        T(listed_chains)(T(tile_listed), T(by_2)[LAST], p, b, none);
+        T(chains)(T(tile_listed), T(by_2)[LAST], p, b, none);
         T(next_columns)(b, T(NR));
     }
     b->cols = cols;
     if (cols > T(LANES))
-        T(listed_chains)(T(tile_listed_tail_2), T(by_tail_2)[LAST], p, b,
-                         T(make_tail)(cols - T(LANES)));
+        T(chains)(T(tile_listed_tail_2), T(by_tail_2)[LAST], p, b,
+                  T(make_tail)(cols - T(LANES)));
     else if (cols > 0)
-        T(listed_chains)(T(tile_listed_tail), T(by_tail)[LAST], p, b, T(make_tail)(cols));
+        T(chains)(T(tile_listed_tail), T(by_tail)[LAST], p, b, T(make_tail)(cols));
 }

@@ -66,12 +66,12 @@ static void T(add_tile)(const bpcore_worker *worker, const bpcore_product *p,
     } else {
         b->partial = (REAL *)p->C + i * p->c_row + j;
     }
+    b->list = list;
     if (!list) {
         T(any_tile)(p, b, rows, cols);
         return;
     }
     if (j == now->j0) T(list_chains)(list, p, b);
-    b->list = list;
     T(listed_tile)(p, b, cols);
 }
 

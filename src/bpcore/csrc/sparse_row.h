@@ -35,25 +35,17 @@ static int T(mostly_zeros)(const REAL *a, ptrdiff_t n_in, ptrdiff_t n_out) {
            8 * T(count_zeros)(a, n_in) >= 5 * n_in;
 }
 
-/* Whether the GROUP elements at x are all 0, of either sign. */
-enum { T(GROUP) = 32 / sizeof(REAL) };
-static inline int T(group_is_zero)(const REAL *x) {
-    const uint64_t signs = sizeof(REAL) == 4 ? 0x8000000080000000u : 1ull << 63;
-    uint64_t words[4];
-    memcpy(words, x, sizeof(words));
-    return (((words[0] | words[1]) | (words[2] | words[3])) & ~signs) == 0;
-}
-
 /* The nonzero inputs among the first `terms` of a, up to SPARSE_TERMS.  Zeros are often
- * in runs: groups of them are passed over. */
+ * in runs: groups of them, of 32 bytes, are passed over. */
 static void T(collect)(T(nonzeros) *found, const REAL *a, ptrdiff_t terms) {
+    enum { GROUP = 32 / sizeof(REAL) };
     ptrdiff_t count = 0;
     found->a = a, found->chains = 0;
     for (ptrdiff_t k = 0; k < terms;) {
         const ptrdiff_t end = bpcore_min(k + BPCORE_CHAIN, terms);
         while (k < end) {
-            const ptrdiff_t to = bpcore_min(k + T(GROUP), end);
-            if (to - k == T(GROUP) && T(group_is_zero)(a + k)) {
+            const ptrdiff_t to = bpcore_min(k + GROUP, end);
+            if (to - k == GROUP && T(are_zeros)(a + k, GROUP)) {
                 k = to;
                 continue;
             }

@@ -262,18 +262,21 @@ TABLE(by_tail, TAIL)
 #undef TAIL_2
 #undef TAIL
 
-/* All terms of the block, one chain at a time.  (The block is never copied: reading
- * fields just written in wider pieces would stall.) */
-static void T(chains)(T(shape) *tile, const bpcore_product *p, T(block) *b,
-                      T(tail) tail) {
+/* All terms of the block, one chain at a time; where a tile of listed terms is not done,
+ * `every` adds every term.  (The block is never copied: reading fields just written in
+ * wider pieces would stall.) */
+static void T(chains)(T(shape) *tile, T(shape) *every, const bpcore_product *p,
+                      T(block) *b, T(tail) tail) {
     const ptrdiff_t k0 = b->k0, k1 = b->k1;
     const REAL *const A = b->A, *const B = b->B;
+    const bpcore_list *const list = b->list;
     for (; b->k0 < k1; b->k0 = b->k1) {
         b->k1 = bpcore_min(b->k0 + BPCORE_CHAIN, k1);
-        tile(p, b, tail);
+        if (!tile(p, b, tail)) every(p, b, tail);
         b->A += BPCORE_CHAIN * b->a_col, b->B += BPCORE_CHAIN * b->b_row;
+        if (list) b->list++;
     }
-    b->k0 = k0, b->k1 = k1, b->A = A, b->B = B;
+    b->k0 = k0, b->k1 = k1, b->A = A, b->B = B, b->list = list;
 }
 
 /* Past so many columns, which are whole panels. */
@@ -293,7 +296,7 @@ static void T(any_tile)(const bpcore_product *p, T(block) *b, ptrdiff_t rows,
         by_NR = b->layout == T(COPIED) ? T(tile_copied) : T(tile_copied_B);
 #define EACH(columns, shape)                                         \
     for (b->cols = (columns); cols >= (columns); cols -= (columns)) { \
-        T(chains)(shape, p, b, none);                                \
+        T(chains)(shape, NULL, p, b, none);                          \
         T(next_columns)(b, columns);                                 \
     }
     if (rows == 1 && b->layout == T(IN_PLACE)) {
@@ -304,9 +307,9 @@ static void T(any_tile)(const bpcore_product *p, T(block) *b, ptrdiff_t rows,
 #undef EACH
     b->cols = cols;
     if (cols > T(LANES))
-        T(chains)(T(by_tail_2)[rows - 1], p, b, T(make_tail)(cols - T(LANES)));
+        T(chains)(T(by_tail_2)[rows - 1], NULL, p, b, T(make_tail)(cols - T(LANES)));
     else if (cols == T(LANES))
-        T(chains)(T(by_1)[rows - 1], p, b, none);
+        T(chains)(T(by_1)[rows - 1], NULL, p, b, none);
     else if (cols > 0)
-        T(chains)(T(by_tail)[rows - 1], p, b, T(make_tail)(cols));
+        T(chains)(T(by_tail)[rows - 1], NULL, p, b, T(make_tail)(cols));
 }

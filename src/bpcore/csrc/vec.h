@@ -96,6 +96,19 @@ static inline int T(any)(T(ivec) a) {
 #endif
 }
 
+/* Whether `count` elements, in whole words of 8 bytes, are all 0, of either sign. */
+BPCORE_INLINE int T(are_zeros)(const REAL *x, const int count) {
+    const uint64_t signs = sizeof(REAL) == 4 ? 0x8000000080000000u : 1ull << 63;
+    const int words = count * (int)sizeof(REAL) / 8;
+    uint64_t any = 0;
+    BPCORE_UNROLL for (int i = 0; i < words; i++) {
+        uint64_t word;
+        memcpy(&word, (const char *)x + 8 * i, 8);
+        any |= word;
+    }
+    return (any & ~signs) == 0;
+}
+
 /* A mask of lane i: all ones there, all zeros elsewhere. */
 static inline T(ivec) T(lane_mask)(int64_t i) {
 #if defined(BPCORE_ISA_SCALAR)
