@@ -45,8 +45,6 @@ def main() -> None:
     interpreters = builders(found(options.python, oldest=11), options.abi)
     DIST.mkdir(exist_ok=True)
     names = options.platform or [*PLATFORMS]
-    for wheel in (old for name in names for old in DIST.glob(f"*-{name}.whl")):
-        wheel.unlink()
     with tempfile.TemporaryDirectory(prefix="bpcore-wheels-") as folder:
         places = Path(folder)
         environments = {
@@ -58,6 +56,8 @@ def main() -> None:
             if lacks := missing(platform):
                 print(f"{name}: left out, {lacks} is not installed", flush=True)
                 continue
+            for old in DIST.glob(f"*-{name}.whl"):
+                old.unlink()
             tree = copy_of_sources(places / name)
             for interpreter, python in environments.items():
                 start = time.monotonic()
@@ -79,7 +79,7 @@ def builders(
     """One interpreter with headers for each wheel of a platform."""
     chosen = {}
     for interpreter in interpreters:
-        if interpreter.headers and abis in (None, [interpreter.abi]):
+        if interpreter.headers and (not abis or interpreter.abi in abis):
             chosen.setdefault(interpreter.abi, interpreter)
     for abi in abis or ("cp311", "abi3"):
         if abi not in chosen:
@@ -162,7 +162,7 @@ def parser() -> argparse.ArgumentParser:
     it.add_argument(
         "--platform", nargs="+", choices=PLATFORMS, help="all of them otherwise"
     )
-    it.add_argument("--abi", nargs=1, help="such as cp311; cp311 and abi3 otherwise")
+    it.add_argument("--abi", nargs="+", help="such as cp311; cp311 and abi3 otherwise")
     return it
 
 

@@ -87,6 +87,10 @@ BPCORE_INLINE void T(narrow_times)(REAL *out, const REAL *delta, const REAL *W,
     }
 }
 
+/* A W larger than so many times the second-level cache is read from memory: it is
+ * prefetched, and of long rows one chain is read at a time, as fewer streams. */
+enum { T(FAR_W) = 16 };
+
 /* out[j] = start + sum over k of delta[k] W[j, k] for j from first to end.
  * delta (n_out,)  W (n_in, n_out)  out (n_in,) */
 BPCORE_NOINLINE static void T(rows_times)(REAL *out, const REAL *delta, const REAL *W,
@@ -104,17 +108,17 @@ BPCORE_NOINLINE static void T(rows_times)(REAL *out, const REAL *delta, const RE
         CASE(4)
 #undef CASE
     }
-    const int ahead = (end - first) * n_out * (ptrdiff_t)sizeof(REAL) > T(blocks).l2;
-    const int wide = n_out >= 2 * BPCORE_CHAIN;
+    const ptrdiff_t bytes = (end - first) * n_out * (ptrdiff_t)sizeof(REAL);
+    const int far = bytes > T(FAR_W) * T(blocks).l2, wide = n_out >= 2 * BPCORE_CHAIN;
     for (ptrdiff_t j = first, rows; j < end; j += rows) {
         const REAL *w = W + j * n_out;
         rows = bpcore_min(wide ? L : 2 * L, end - j);
         if (rows == 2 * L)
-            T(block_times)(out + j, delta, w, start, n_out, 2, 1, L, ahead);
-        else if (rows >= L && wide)
-            T(block_times)(out + j, delta, w, start, n_out, 1, 2, L, ahead), rows = L;
+            T(block_times)(out + j, delta, w, start, n_out, 2, 1, L, far);
+        else if (rows >= L && wide && !far)
+            T(block_times)(out + j, delta, w, start, n_out, 1, 2, L, 0), rows = L;
         else if (rows >= L)
-            T(block_times)(out + j, delta, w, start, n_out, 1, 1, L, ahead), rows = L;
+            T(block_times)(out + j, delta, w, start, n_out, 1, 1, L, far), rows = L;
         else
             T(block_times)(out + j, delta, w, start, n_out, 1, 1, rows, 0);
     }
