@@ -54,7 +54,7 @@ def test_what_is_imported_by_a_computed_name_is_among_them(hook):
 def test_the_data_are_among_it(hook):
     ((folder, inside),) = hook["datas"]
     assert inside == "bpcore/datasets/data"
-    assert Path(folder, "digits.npz").is_file()
+    assert Path(folder, "digits.zlib").is_file()
 
 
 def test_the_hook_does_not_import_the_package():
