@@ -68,8 +68,8 @@ cdef tuple WHOLE = (int, np.integer)
 cdef tuple NUMBER = (float, int, np.floating, np.integer)
 
 
-def labels_below(const int64_t[::1] labels, int64_t n_out):
-    """Whether 0 <= labels[i] < n_out for every i, as a bool.
+def labels_below(labels, int64_t n_out):
+    """Whether 0 <= labels[i] < n_out for every i of an int64 array, as a bool.
 
     Examples
     --------
@@ -78,9 +78,10 @@ def labels_below(const int64_t[::1] labels, int64_t n_out):
     >>> labels_below(np.array([0, 2]), 3), labels_below(np.array([0, -1]), 3)
     (True, False)
     """
-    cdef Py_ssize_t i
+    cdef const int64_t *label = <const int64_t *>address(labels)
+    cdef Py_ssize_t i, n = len(labels)
     cdef bint below = True
     with nogil:
-        for i in range(labels.shape[0]):
-            below &= <uint64_t>labels[i] < <uint64_t>n_out
+        for i in range(n):
+            below &= <uint64_t>label[i] < <uint64_t>n_out
     return bool(below)

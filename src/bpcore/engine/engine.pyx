@@ -553,7 +553,7 @@ cdef class Engine:
     def run(
         self, X, y, weight, order, Py_ssize_t batch_size, Py_ssize_t first,
         double total, double divisor, Py_ssize_t most, bint ends,
-        const double[::1] rates, progress=None,
+        rates, progress=None,
     ):
         """Steps from row `first` of the order on, to the end or of `most` mini-batches.
 
@@ -576,8 +576,8 @@ cdef class Engine:
         cdef task_t task = self.new_task(TRAIN, X, y, weight)
         if order is not None:
             task.data.targets.order = <const int64_t *>address(order)
-        if rates is not None and rates.shape[0] > 0:
-            task.rates, task.n_rates = &rates[0], rates.shape[0]
+        if rates is not None and len(rates) > 0:
+            task.rates, task.n_rates = <const double *>address(rates), len(rates)
         task.first, task.sums.total, task.sums.divisor = first, total, divisor
         task.rows, task.most, task.ends = batch_size, most, ends
         with self:
@@ -585,8 +585,8 @@ cdef class Engine:
         return task.first, task.sums.total, task.sums.divisor, bool(task.finite)
 
     def run_epochs(
-        self, X, y, weight, bits, Py_ssize_t batch_size, double[::1] losses,
-        double[::1] seconds, const double[::1] rates, arrays,
+        self, X, y, weight, bits, Py_ssize_t batch_size, losses, seconds, rates,
+        arrays,
     ):
         """Epochs one after the other in C, for about a slice of time.
 
@@ -610,10 +610,11 @@ cdef class Engine:
         cdef epochs_t epochs
         cdef Py_ssize_t i
         memset(&epochs, 0, sizeof(epochs_t))
-        epochs.count, epochs.pairs = losses.shape[0], len(arrays)
+        epochs.count, epochs.pairs = len(losses), len(arrays)
         if epochs.pairs > MOST_ARRAYS:
             raise ValueError(f"at most {MOST_ARRAYS} arrays; got {epochs.pairs}")
-        epochs.losses, epochs.seconds = &losses[0], &seconds[0]
+        epochs.losses = <double *>address(losses, PyBUF_WRITABLE)
+        epochs.seconds = <double *>address(seconds, PyBUF_WRITABLE)
         for i in range(epochs.pairs):
             epochs.kept[i].at = address(arrays[i], PyBUF_WRITABLE)
             epochs.kept[i].size = arrays[i].nbytes
@@ -622,7 +623,7 @@ cdef class Engine:
                 bits.capsule, "BitGenerator"
             )
         if rates is not None:
-            task.rates, task.n_rates = &rates[0], rates.shape[0]
+            task.rates, task.n_rates = <const double *>address(rates), len(rates)
         task.rows, task.ends = batch_size, True
         cdef char *scratch = <char *>PyMem_Malloc(
             carve_epochs(NULL, &epochs, task.data.n)

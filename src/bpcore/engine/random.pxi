@@ -18,8 +18,10 @@ cdef void swap_places(
         order[i], order[j] = order[j], order[i]
 
 
-def shuffle(int64_t[::1] order, const uint64_t[::1] words):
+def shuffle(order, words):
     """Fisher and Yates's shuffle of `order` in place, by a random word per element.
+
+    order is an int64 array, words one of uint64 and the same length.
 
     For i = n-1 .. 1: swap order[i] and order[j], j = words[i] * (i + 1) / 2^64.
 
@@ -32,14 +34,14 @@ def shuffle(int64_t[::1] order, const uint64_t[::1] words):
     >>> order
     array([2, 0, 1])
     """
-    cdef Py_ssize_t size = order.shape[0]
-    if size < 2:
-        return
+    cdef int64_t *place = <int64_t *>address(order, PyBUF_WRITABLE)
+    cdef const uint64_t *word = <const uint64_t *>address(words)
+    cdef Py_ssize_t size = len(order)
     if size < QUICK:  # cheaper than releasing the GIL
-        swap_places(&order[0], &words[0], size)
+        swap_places(place, word, size)
     else:
         with nogil:
-            swap_places(&order[0], &words[0], size)
+            swap_places(place, word, size)
 
 
 def noise_key(uint64_t key, uint64_t i):
