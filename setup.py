@@ -286,7 +286,6 @@ def extension(name):
 setup(
     ext_modules=cythonize(
         [
-            extension("bpcore.engine.cpu"),
             extension("bpcore.engine.engine"),
             extension(KERNELS),
         ],

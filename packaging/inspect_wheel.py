@@ -29,8 +29,8 @@ def check(wheel: Path, platform: Platform) -> None:
     with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder)
         libraries = sorted(Path(folder).rglob("*.so"))
-        if len(libraries) != 3:
-            raise Unfit(f"{wheel.name} has {len(libraries)} modules; expected 3")
+        if len(libraries) != 2:
+            raise Unfit(f"{wheel.name} has {len(libraries)} modules; expected 2")
         for library in libraries:
             check_library(wheel.name, library, platform)
     audit(wheel, platform)

@@ -9,7 +9,7 @@ import pytest
 
 import bpcore as bp
 from bpcore.engine import dispatch
-from bpcore.engine.cpu import supported
+from bpcore.engine.engine import supported
 
 FAMILIES = {"amd64": "x86_64", "aarch64": "arm64"}
 MACHINE = platform.machine().lower()

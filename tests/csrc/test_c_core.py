@@ -19,7 +19,7 @@ import pytest
 
 import bpcore as bp
 from bpcore.engine import dispatch
-from bpcore.engine.cpu import data_cache, supported
+from bpcore.engine.engine import data_cache, supported
 
 HERE = Path(__file__).parent
 SOURCE = HERE.parents[1] / "src" / "bpcore"

@@ -13,7 +13,7 @@ import pytest
 
 import bpcore
 from bpcore import _kernels
-from bpcore.engine import cpu, dispatch, engine
+from bpcore.engine import dispatch, engine
 
 ROOT = Path(__file__).parents[2]
 #: All but the kernels, whose builds have a test of their own.
@@ -76,7 +76,7 @@ def public_functions(module):
 
 @pytest.mark.parametrize(
     "stub, module",
-    [("engine/cpu", cpu), ("engine/engine", engine), ("_kernels", _kernels)],
+    [("engine/engine", engine), ("_kernels", _kernels)],
 )
 def test_stubs_name_what_is_compiled(stub, module):
     tree = ast.parse((Path(bpcore.__file__).parent / f"{stub}.pyi").read_text())

@@ -13,7 +13,7 @@ import pytest
 
 import bpcore as bp
 from bpcore.engine import dispatch
-from bpcore.engine.cpu import supported
+from bpcore.engine.engine import supported
 
 UNAVAILABLE = [isa for isa in supported() if isa not in dispatch.available]
 

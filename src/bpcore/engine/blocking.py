@@ -126,7 +126,7 @@ def caches_of_cpu(
     ----------
     reported
         (bytes, ways) of the cache of a level, 0 for what is not known:
-        `bpcore.engine.cpu.data_cache`.
+        `bpcore.engine.engine.data_cache`.
     folder
         Where Linux lists caches, for CPUs that do not report theirs to programs.
 

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from bpcore.engine.blocking import Blocks, blocks_for, caches_of_cpu, overridden
-from bpcore.engine.cpu import data_cache, supported
+from bpcore.engine.engine import data_cache, supported
 
 #: The compiled module.  Imported by its name in a string, since tools that analyse
 #: imports find no source of it.

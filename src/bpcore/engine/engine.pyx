@@ -29,6 +29,7 @@ each may read what the others wrote.
 
 The parts, included below, one idea each::
 
+    cpu         instruction sets of the processor, and its caches
     net         a network, its mini-batches and its tasks, as C structs
     arrays      pointers into NumPy arrays that need no conversion
     workspace   the places of all arrays in the workspace
@@ -59,7 +60,7 @@ from cpython.object cimport Py_TYPE, PyTypeObject
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from cpython.pythread cimport PyThread_get_thread_ident
 from libc.math cimport INFINITY, NAN, isfinite
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from types import SimpleNamespace
@@ -119,6 +120,7 @@ cdef extern from "csrc/team.h" nogil:
 init_team()
 
 
+include "cpu.pxi"
 include "net.pxi"
 include "arrays.pxi"
 include "workspace.pxi"

@@ -1,8 +1,5 @@
 """Instruction sets that the processor and the operating system can run, and caches."""
 
-from libc.stdint cimport int64_t, uint32_t
-
-
 cdef extern from "csrc/cpu.h":
     bint bpcore_has_x86_64_v2()
     bint bpcore_has_x86_64_v3()
@@ -21,7 +18,7 @@ def supported():
 
     Examples
     --------
-    >>> from bpcore.engine.cpu import supported
+    >>> from bpcore.engine.engine import supported
     >>> supported()["scalar"]
     True
     """
@@ -41,7 +38,7 @@ def data_cache(uint32_t level):
 
     Examples
     --------
-    >>> from bpcore.engine.cpu import data_cache
+    >>> from bpcore.engine.engine import data_cache
     >>> size, ways = data_cache(1)
     """
     if level not in (1, 2):
