@@ -56,8 +56,10 @@ INSTRUCTION_SETS = {
     "x86_64_v2": ("x86_64", X86_64_V2),
     "arm64": ("arm64", []),
 }
-# For processors from before 2013: small code, if there are builds for others too.
-OLD = ("x86_64_v2", "scalar")
+# Small code for processors from before 2013, and for any other processor, where there
+# are builds for newer ones too.
+SMALL = {"x86_64_v2": ["-Os"], "scalar": ["-Os", "-DBPCORE_SMALL"]}
+FAST = ["-O3"]
 MACHINES = {"amd64": "x86_64", "x86_64": "x86_64", "arm64": "arm64", "aarch64": "arm64"}
 
 # Flags that fix the bits, whatever CFLAGS has: no reordering, and only the fused
@@ -173,7 +175,7 @@ class BuildExt(build_ext):
         builds["scalar"] = []
         best = next(iter(builds))
         return {
-            isa: ["-Os" if isa in OLD and isa != best else "-O3", *flags]
+            isa: [*(FAST if isa == best else SMALL.get(isa, FAST)), *flags]
             for isa, flags in builds.items()
         }
 

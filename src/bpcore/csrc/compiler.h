@@ -10,8 +10,11 @@
 #define BPCORE_GNU_C
 #endif
 
+/* BPCORE_SMALL: a build that may be slow.  Its loops are not unrolled, and each function
+ * is compiled once instead of into every caller. */
+
 /* GCC unrolls short constant loops before it allocates registers only with a pragma. */
-#if defined(BPCORE_GNU_C) && !defined(__clang__)
+#if defined(BPCORE_GNU_C) && !defined(__clang__) && !defined(BPCORE_SMALL)
 #define BPCORE_UNROLL _Pragma("GCC unroll 16")
 #define BPCORE_UNROLL_4 _Pragma("GCC unroll 4")
 #else
@@ -19,9 +22,14 @@
 #define BPCORE_UNROLL_4
 #endif
 
-#if defined(BPCORE_GNU_C)
+#if defined(BPCORE_GNU_C) && !defined(BPCORE_SMALL)
 /* GCC and Clang inline the tile into every shape only with an attribute. */
 #define BPCORE_INLINE static inline __attribute__((always_inline))
+#else
+#define BPCORE_INLINE static inline
+#endif
+
+#if defined(BPCORE_GNU_C)
 #define BPCORE_NOINLINE __attribute__((noinline))
 /* Into the second-level cache, or the first. */
 #define BPCORE_PREFETCH(at) __builtin_prefetch(at, 0, 2)
@@ -29,7 +37,6 @@
 /* A pointer that the compiler does not replace by another and an offset. */
 #define BPCORE_OPAQUE(pointer) __asm__("" : "+r"(pointer))
 #else
-#define BPCORE_INLINE static inline
 #define BPCORE_NOINLINE
 #define BPCORE_PREFETCH(at) ((void)(at))
 #define BPCORE_PREFETCH_NEAR(at) ((void)(at))
