@@ -33,7 +33,6 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
 
-from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError, PlatformError
@@ -118,7 +117,22 @@ class BuildExt(build_ext):
             if module.name == KERNELS:
                 linked = " ".join(f"X({isa})" for isa in self.builds)
                 module.define_macros.append(("BPCORE_BUILDS", linked))
-        super().build_extensions()
+        with ThreadPoolExecutor(self.parallel) as pool:
+            self.build_in(pool)
+
+    def build_in(self, pool):
+        """Build all modules; the kernels first, which take the longest.
+
+        They do not need Cython, which translates the modules meanwhile.
+        """
+        kernels = [pool.submit(self.compile_kernels, isa) for isa in self.builds]
+        translate(self.extensions)
+        for module in self.extensions:
+            if module.name == KERNELS:  # a generator: read when the module is linked
+                done = (job.result() for job in kernels)
+                module.extra_objects = chain.from_iterable(done)
+        for job in [pool.submit(self.build_extension, it) for it in self.extensions]:
+            job.result()
 
     def use_clang_cl(self):
         """Replace cl.exe, which has no vector types; returns whether that was done."""
@@ -186,15 +200,6 @@ class BuildExt(build_ext):
             command, input="", capture_output=True, text=True, check=False
         ).stdout
         return {line.split()[1] for line in output.splitlines()}
-
-    def build_extension(self, module):
-        sources = [*module.sources, *module.depends]
-        path = self.get_ext_fullpath(module.name)
-        if module.name == KERNELS and (self.force or newer_group(sources, path)):
-            with ThreadPoolExecutor(self.parallel) as pool:
-                objects = pool.map(self.compile_kernels, self.builds)
-                module.extra_objects = [*chain.from_iterable(objects)]
-        super().build_extension(module)
 
     def compile_kernels(self, isa):
         """Compile the kernels for an instruction set; returns the object files.
@@ -285,18 +290,25 @@ def extension(name):
     )
 
 
-setup(
-    ext_modules=cythonize(
-        [
-            extension("bpcore.engine.engine"),
-            extension(KERNELS),
-        ],
+def translate(modules):
+    """Write the C of the modules, their sources from now on."""
+    from Cython.Build import cythonize  # only a build needs it
+
+    made = cythonize(
+        modules,
         build_dir="build/cython",
         include_path=["src"],
         compiler_directives=DIRECTIVES,
         annotate=DEBUG,
         quiet=True,
-    ),
+    )
+    sources = {module.name: module.sources for module in made}
+    for module in modules:
+        module.sources = sources[module.name]
+
+
+setup(
+    ext_modules=[extension("bpcore.engine.engine"), extension(KERNELS)],
     cmdclass={"build_ext": BuildExt},
     options={
         "build_ext": {"parallel": os.cpu_count()},
