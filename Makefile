@@ -10,9 +10,15 @@
 PYTHON ?= python3
 SOURCES := pyproject.toml setup.py $(shell find src -name '*.py' -o -name '*.p[yx][xdi]' -o -name '*.[ch]')
 
+# Prints what bpcore and its demo need.
+PRINT_NEEDS := import tomllib; \
+	project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+	extra = project["optional-dependencies"]["demo"]; \
+	print(*project["dependencies"], *extra, sep="\n")
+
 BENCH := .venv-bench/bin/python -m bench
 
-.PHONY: demo test test-wheels lint bench results sanitize wheels clean
+.PHONY: demo demo-bpcore demo-needs test test-wheels lint bench results sanitize wheels clean
 
 demo: .venv/installed
 	@.venv/bin/bpcore demo $(if $(MNIST),--mnist "$(MNIST)")
@@ -20,8 +26,16 @@ demo: .venv/installed
 .venv/installed: $(SOURCES)
 	@echo "building bpcore for this processor into .venv (once): about a minute"
 	@$(PYTHON) -m venv .venv
-	@BPCORE_NATIVE=1 .venv/bin/python -m pip install --quiet ".[demo]"
+	@$(MAKE) --silent --jobs=2 demo-bpcore demo-needs
 	@touch $@
+
+# Installed at the same time: one compiles, the other downloads.
+demo-bpcore:
+	BPCORE_NATIVE=1 .venv/bin/python -m pip install --quiet --no-deps .
+
+demo-needs:
+	.venv/bin/python -c '$(PRINT_NEEDS)' | \
+		.venv/bin/python -m pip install --quiet --requirement /dev/stdin
 
 test:
 	rm -rf .venv-test build
