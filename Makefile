@@ -35,7 +35,7 @@ demo-bpcore:
 
 demo-needs:
 	.venv/bin/python -c '$(PRINT_NEEDS)' | \
-		.venv/bin/python -m pip install --quiet --requirement /dev/stdin
+		.venv/bin/python -m pip install --quiet --no-compile --requirement /dev/stdin
 
 test:
 	rm -rf .venv-test build

@@ -110,8 +110,8 @@ class BuildExt(build_ext):
         self.builds = self.possible_builds()
         for module in self.extensions:
             module.extra_compile_args = self.flags("-O2")
-            if module.name == KERNELS:  # it only checks arguments: small code
-                module.extra_compile_args = self.flags("-Os")
+            if module.name == KERNELS:  # it only checks arguments: small code, or soon
+                module.extra_compile_args = self.flags("-O1" if NATIVE else "-Os")
             if self.gnu:
                 module.extra_link_args = [*LINK_FLAGS, *(SANITIZERS if DEBUG else [])]
             if module.name == KERNELS:
