@@ -110,29 +110,23 @@ class BuildExt(build_ext):
         self.builds = self.possible_builds()
         for module in self.extensions:
             module.extra_compile_args = self.flags("-O2")
-            if module.name == KERNELS:  # it only checks arguments: small code, or soon
-                module.extra_compile_args = self.flags("-O1" if NATIVE else "-Os")
             if self.gnu:
                 module.extra_link_args = [*LINK_FLAGS, *(SANITIZERS if DEBUG else [])]
-            if module.name == KERNELS:
-                linked = " ".join(f"X({isa})" for isa in self.builds)
-                module.define_macros.append(("BPCORE_BUILDS", linked))
+        glue = next(module for module in self.extensions if module.name == KERNELS)
+        # It only checks arguments: small code, or code that is soon compiled.
+        glue.extra_compile_args = self.flags("-O1" if NATIVE else "-Os")
+        linked = " ".join(f"X({isa})" for isa in self.builds)
+        glue.define_macros.append(("BPCORE_BUILDS", linked))
         with ThreadPoolExecutor(self.parallel) as pool:
-            self.build_in(pool)
-
-    def build_in(self, pool):
-        """Build all modules; the kernels first, which take the longest.
-
-        They do not need Cython, which translates the modules meanwhile.
-        """
-        kernels = [pool.submit(self.compile_kernels, isa) for isa in self.builds]
-        translate(self.extensions)
-        for module in self.extensions:
-            if module.name == KERNELS:  # a generator: read when the module is linked
-                done = (job.result() for job in kernels)
-                module.extra_objects = chain.from_iterable(done)
-        for job in [pool.submit(self.build_extension, it) for it in self.extensions]:
-            job.result()
+            # The kernels take the longest; Cython, which they do not need, translates
+            # the modules meanwhile.
+            kernels = [pool.submit(self.compile_kernels, isa) for isa in self.builds]
+            translate(self.extensions)
+            # A generator, read when the module is linked.
+            glue.extra_objects = chain.from_iterable(job.result() for job in kernels)
+            modules = [pool.submit(self.build_extension, it) for it in self.extensions]
+            for module in modules:
+                module.result()
 
     def use_clang_cl(self):
         """Replace cl.exe, which has no vector types; returns whether that was done."""

@@ -14,6 +14,8 @@ from toolchain import Platform
 #: Libraries that every Linux has: parts of the C library.
 LIBRARIES = re.compile(r"(lib(c|m|pthread)\.so\.\d+|ld-linux-\S+\.so\.\d)")
 MACHINES = {"EM_X86_64": "x86_64", "EM_AARCH64": "aarch64"}
+#: Size of a wheel.
+MOST_BYTES = 1_200_000
 #: A path of the machine that built it.
 PATH = re.compile(rb"/(?:home|root|tmp|usr|opt|work|build)/[\w./-]+")
 
@@ -26,6 +28,8 @@ def check(wheel: Path, platform: Platform) -> None:
     """Raise Unfit unless the wheel is fit for its platform."""
     if not wheel.name.endswith(f"-{platform.name}.whl"):
         raise Unfit(f"{wheel.name} is not tagged {platform.name}")
+    if (size := wheel.stat().st_size) > MOST_BYTES:
+        raise Unfit(f"{wheel.name} has {size:,} bytes; at most {MOST_BYTES:,} expected")
     with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder)
         libraries = sorted(Path(folder).rglob("*.so"))

@@ -35,8 +35,6 @@ LAST_COMMIT = ("git", "log", "-1", "--format=%ct")
 #: 1980, the first date that a zip file can hold: where there is no commit.
 FIRST_DATE = "315532800"
 
-WANTED_BYTES = 1_200_000
-
 
 def main() -> None:
     """Run the command line."""
@@ -62,7 +60,8 @@ def main() -> None:
             for interpreter, python in environments.items():
                 start = time.monotonic()
                 wheel = build(tree, platform, interpreter, python)
-                report(wheel, time.monotonic() - start)
+                size, seconds = wheel.stat().st_size, time.monotonic() - start
+                print(f"{wheel.name}: {size:,} bytes, {seconds:.0f} s", flush=True)
 
 
 def date_of_sources() -> str:
@@ -136,14 +135,6 @@ def build(
     (wheel,) = place.glob("*.whl")
     inspect_wheel.check(wheel, platform)
     return Path(shutil.move(wheel, DIST / wheel.name))
-
-
-def report(wheel: Path, seconds: float) -> None:
-    """Print a line about a wheel."""
-    size = wheel.stat().st_size
-    print(f"{wheel.name}: {size:,} bytes, built in {seconds:.0f} s", flush=True)
-    if size > WANTED_BYTES:
-        print(f"  more than {WANTED_BYTES:,} bytes", flush=True)
 
 
 def parser() -> argparse.ArgumentParser:
