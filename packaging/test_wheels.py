@@ -2,8 +2,9 @@
 
 For each interpreter found: a new environment, the wheel that pip chooses for it, and
 the tests, in a folder without the source.  One interpreter runs the whole suite, the
-others a short list.  Interpreters of newer Debian releases and of arm64 (by qemu-user)
-are unpacked into a cache folder, where debootstrap is installed and the user is root.
+others a short list, as many at a time as there are cores.  Interpreters of newer Debian
+releases and of arm64 (by qemu-user) are unpacked into a cache folder, where debootstrap
+is installed and the user is root.
 
     python packaging/test_wheels.py [--python COMMAND] [--only VERSION] [WHEELS]
 
@@ -19,6 +20,7 @@ import tempfile
 import time
 import tomllib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,8 +95,13 @@ def copy_tests(folder: Path) -> None:
             shutil.copy(ROOT / name, folder)
 
 
-def run_tests(made: Environment, folder: Path, tests: list[str]) -> tuple[bool, str]:
-    """Run pytest in a folder; whether all passed, and its last line."""
+def run_tests(
+    made: Environment, folder: Path, tests: list[str], name: str
+) -> tuple[bool, str]:
+    """Run pytest in a folder; whether all passed, and its last line.
+
+    What it prints is printed after `name`, since several run at the same time.
+    """
     process = subprocess.Popen(
         [
             made.python,
@@ -114,7 +121,7 @@ def run_tests(made: Environment, folder: Path, tests: list[str]) -> tuple[bool, 
     )
     last = "no output"
     for line in process.stdout:
-        print(line, end="", flush=True)
+        print(f"{name}: {line}", end="", flush=True)
         last = line.strip("= \n") or last
     return process.wait() == 0, last
 
@@ -124,7 +131,7 @@ def test(interpreter: Interpreter, wheels: Path, whole: bool, work: Path) -> Res
     start = time.monotonic()
     made = environment(interpreter, work / "environment")
     wheel = made.install_bpcore(wheels, work / "report.json").name
-    print(f"\n{interpreter}: {wheel}", flush=True)
+    print(f"{interpreter}: {wheel}", flush=True)
     emulated = interpreter.machine != platform.machine()
     if whole:
         extra, tests = PROJECT["optional-dependencies"]["test"], []
@@ -140,7 +147,8 @@ def test(interpreter: Interpreter, wheels: Path, whole: bool, work: Path) -> Res
         env=made.variables,
         check=True,
     )
-    passed, last = run_tests(made, work / "tests", tests)
+    name = f"{interpreter.version} {interpreter.machine}"
+    passed, last = run_tests(made, work / "tests", tests, name)
     seconds = time.monotonic() - start
     return Result(interpreter, wheel, isa, last, seconds, passed)
 
@@ -171,6 +179,15 @@ def arguments() -> argparse.Namespace:
     return given
 
 
+def attempt(interpreter: Interpreter, wheels: Path, whole: bool) -> Result | str:
+    """`test` in a folder of its own, or why there is no wheel for the interpreter."""
+    with tempfile.TemporaryDirectory(prefix="bpcore-wheel-") as work:
+        try:
+            return test(interpreter, wheels, whole, Path(work))
+        except NoWheel as why:
+            return f"skipped: {interpreter}: {why}"
+
+
 def main() -> None:
     """Test the wheels with each interpreter, and print what each did."""
     given = arguments()
@@ -178,19 +195,22 @@ def main() -> None:
     chosen = interpreters.found(given.python, oldest)
     if not given.no_roots:
         chosen += from_roots(CACHES / "bpcore-roots")
-    results, skipped = [], []
-    for interpreter in chosen:
-        if given.only and interpreter.version not in given.only:
-            continue
+    if given.only:
+        chosen = [it for it in chosen if it.version in given.only]
+
+    def runs_all(interpreter: Interpreter) -> bool:
         native = interpreter.machine == platform.machine()
-        whole = native and interpreter.version == given.whole
-        with tempfile.TemporaryDirectory(prefix="bpcore-wheel-") as work:
-            try:
-                result = test(interpreter, given.wheels.resolve(), whole, Path(work))
-            except NoWheel as why:
-                skipped.append(f"skipped: {interpreter}: {why}")
-            else:
-                results.append(result)
+        return native and interpreter.version == given.whole
+
+    chosen.sort(key=runs_all, reverse=True)  # since it takes the longest
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        attempts = [
+            pool.submit(attempt, each, given.wheels.resolve(), runs_all(each))
+            for each in chosen
+        ]
+        done = [each.result() for each in attempts]
+    results = [each for each in done if isinstance(each, Result)]
+    skipped = [each for each in done if isinstance(each, str)]
     print("", *results, *skipped, sep="\n")
     tested = {result.wheel for result in results}
     for wheel in sorted(given.wheels.glob("*.whl")):
