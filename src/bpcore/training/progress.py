@@ -10,6 +10,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from bpcore.training.unbuffered import unbuffered
+
 if TYPE_CHECKING:
     from typing import Self
 
@@ -72,6 +74,8 @@ class Bar(Progress):
             unit=" rows",
             unit_scale=True,
             desc=f"epoch 1/{epochs}",
+            file=unbuffered(_stderr()),
+            dynamic_ncols=True,  # tqdm looks at the width of sys.stderr itself only
         )
 
     def advance(self, row: int) -> None:
@@ -109,7 +113,7 @@ class Lines(Progress):
 
     def print_line(self) -> None:
         if self.line and (stderr := _stderr()) is not None:
-            print(self.line, file=stderr)  # where None would be standard output
+            unbuffered(stderr).write(self.line + "\n")
         self.printed, self.line = time.monotonic(), ""
 
     def close(self) -> None:
