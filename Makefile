@@ -24,9 +24,13 @@ demo: .venv/installed
 	@.venv/bin/bpcore demo $(if $(MNIST),--mnist "$(MNIST)")
 
 .venv/installed: $(SOURCES)
-	@echo "building bpcore for this processor into .venv (once): about a minute"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+		"bpcore needs Python 3.11 or later: make demo PYTHON=python3.12")'
+	@$${CC:-cc} --version > /dev/null || \
+		{ echo "bpcore needs a C compiler: $${CC:-cc} does not work" >&2; exit 1; }
+	@echo "building bpcore for this processor into .venv (once): one to two minutes"
 	@$(PYTHON) -m venv .venv
-	@$(MAKE) --silent --jobs=2 demo-bpcore demo-needs
+	@MAKEFLAGS= $(MAKE) --silent --jobs=2 demo-bpcore demo-needs
 	@touch $@
 
 # Installed at the same time: one compiles, the other downloads.

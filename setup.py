@@ -30,13 +30,14 @@ import sys
 import sysconfig
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 
 from setuptools import Extension, setup
+from setuptools.command.build import build
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError, PlatformError
-from setuptools.modified import newer_group
 
 DEBUG = os.environ.get("BPCORE_DEBUG") == "1"
 WERROR = os.environ.get("BPCORE_WERROR") == "1"
@@ -68,13 +69,14 @@ BITS = ["-fno-fast-math", "-ffp-contract=off"]
 # subnormal numbers for the whole process.
 LINK_FLAGS = ["-O3", "-pthread", "-fno-fast-math", "-fno-unsafe-math-optimizations"]
 GNU_FLAGS = ["-std=gnu11", "-fno-strict-aliasing", "-pthread", "-g0", *BITS]
+GNU_FLAGS += ["-Wno-unused-function"]  # of Cython
 # Kernels raise and catch nothing: no tables for unwinding.
 NO_TABLES = ["-fno-asynchronous-unwind-tables"]
 # Prints the macros of this machine's processor.
 NATIVE_MACROS = ["-march=native", "-dM", "-E", "-x", "c", "-"]
 MSVC_FLAGS = ["/O2", "/std:c11", "/fp:precise"]
 CLANG_CL_FLAGS = ["-fno-strict-aliasing", *BITS]
-WARNINGS = ["-Wall", "-Wextra", "-Wno-unused-function", "-Wno-unused-parameter"]
+WARNINGS = ["-Wall", "-Wextra", "-Wno-unused-parameter"]
 SANITIZERS = ["-O1", "-g1", "-fsanitize=address,undefined", "-fno-omit-frame-pointer"]
 
 DIRECTIVES = {
@@ -97,7 +99,13 @@ KERNELS = "bpcore._kernels"
 CSRC = Path("src/bpcore/csrc")
 # Files that a module may include: if one changes, the module is rebuilt.
 INCLUDED = [*CSRC.glob("*.[ch]"), *Path("src/bpcore").rglob("*.p[x][di]")]
-KERNEL_SOURCES = [*CSRC.glob("*.[ch]"), Path("setup.py")]
+BUILD = Path("build")
+
+
+class Build(build):
+    """Compiles first: where that fails, no file has been copied yet."""
+
+    sub_commands = build.sub_commands[::-1]
 
 
 class BuildExt(build_ext):
@@ -113,20 +121,28 @@ class BuildExt(build_ext):
             if self.gnu:
                 module.extra_link_args = [*LINK_FLAGS, *(SANITIZERS if DEBUG else [])]
         glue = next(module for module in self.extensions if module.name == KERNELS)
-        # It only checks arguments: small code, or code that is soon compiled.
+        # It only checks arguments: small code; with BPCORE_NATIVE code soon compiled.
         glue.extra_compile_args = self.flags("-O1" if NATIVE else "-Os")
         linked = " ".join(f"X({isa})" for isa in self.builds)
         glue.define_macros.append(("BPCORE_BUILDS", linked))
-        with ThreadPoolExecutor(self.parallel) as pool:
+        settings = repr([self.builds, *map(vars, self.extensions)])
+        stamp = BUILD / "settings"
+        if not stamp.exists() or stamp.read_text() != settings:
+            self.force = True  # what was built with others is not up to date
+        pool = ThreadPoolExecutor(self.parallel)
+        try:
             # The kernels take the longest; Cython, which they do not need, translates
             # the modules meanwhile.
             kernels = [pool.submit(self.compile_kernels, isa) for isa in self.builds]
             translate(self.extensions)
-            # A generator, read when the module is linked.
+            # A generator: setuptools reads it once, when it links the module.
             glue.extra_objects = chain.from_iterable(job.result() for job in kernels)
             modules = [pool.submit(self.build_extension, it) for it in self.extensions]
             for module in modules:
                 module.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+        stamp.write_text(settings)
 
     def use_clang_cl(self):
         """Replace cl.exe, which has no vector types; returns whether that was done."""
@@ -154,18 +170,19 @@ class BuildExt(build_ext):
         if not self.gnu:
             return MSVC_FLAGS
         warnings = [*WARNINGS, "-Werror"] if WERROR else []
-        return [*more, *GNU_FLAGS, *warnings, *(SANITIZERS if DEBUG else [])]
+        return [*more, *warnings, *GNU_FLAGS, *(SANITIZERS if DEBUG else [])]
 
     def check_compiler(self):
         """Stop with one line where no compiler, or no header of Python, is found."""
-        try:
-            self.compile_probe("#include <Python.h>\n")
-        except (CompileError, PlatformError) as error:
-            raise CompileError(
-                "no C compiler was found that builds for this Python: "
-                "install a compiler and Python's headers, or install a wheel: "
-                "pip install --only-binary :all: bpcore"
-            ) from error
+        needs = {"C compiler": "int one;\n", "Python.h": "#include <Python.h>\n"}
+        for name, code in needs.items():
+            try:
+                self.compile_probe(code)
+            except (CompileError, PlatformError) as error:
+                raise CompileError(
+                    f"no {name} was found that builds for this Python: install it, or "
+                    "install a wheel: pip install --only-binary :all: bpcore"
+                ) from error
 
     def possible_builds(self):
         """{instruction set: flags} of the builds that this compiler can make."""
@@ -202,21 +219,25 @@ class BuildExt(build_ext):
         """
         flags = self.flags(*self.builds[isa], *NO_TABLES)
         command = " ".join([*getattr(self.compiler, "compiler_so", []), *flags])
-        kind = hashlib.sha256(command.encode()).hexdigest()[:8]
-        folder = Path(self.build_temp).parent / f"{isa}-{kind}"
-        built = [str(path) for path in folder.rglob("*.o*")]
-        if built and not newer_group([str(path) for path in KERNEL_SOURCES], built[0]):
-            return built
-        return self.compiler.compile(
-            [str(CSRC / "kernels.c")],
-            output_dir=str(folder),
-            macros=[
-                (f"BPCORE_ISA_{isa.upper()}", None),
-                ("BPCORE_COMPILER", self.quoted(self.compiler_version())),
-                ("BPCORE_FLAGS", self.quoted(" ".join(flags))),
-            ],
-            extra_postargs=flags,
-        )
+        kind = hashlib.sha256(command.encode())
+        for path in sorted(CSRC.glob("*.[ch]")):
+            kind.update(path.read_bytes())
+        folder = BUILD / f"{isa}-{kind.hexdigest()[:16]}"
+        if not folder.exists():
+            new = folder.with_suffix(f".{os.getpid()}")
+            self.compiler.compile(
+                [str(CSRC / "kernels.c")],
+                output_dir=str(new),
+                macros=[
+                    (f"BPCORE_ISA_{isa.upper()}", None),
+                    ("BPCORE_COMPILER", self.quoted(self.compiler_version())),
+                    ("BPCORE_FLAGS", self.quoted(" ".join(flags))),
+                ],
+                extra_postargs=flags,
+            )
+            with suppress(OSError):  # another build may have been first
+                new.rename(folder)
+        return [str(path) for path in folder.rglob("*.o*")]
 
     def compiles(self, machine, flags):
         """Whether the compiler has the flags, vector types and intrinsics."""
@@ -303,7 +324,7 @@ def translate(modules):
 
 setup(
     ext_modules=[extension("bpcore.engine.engine"), extension(KERNELS)],
-    cmdclass={"build_ext": BuildExt},
+    cmdclass={"build": Build, "build_ext": BuildExt},
     options={
         "build_ext": {"parallel": os.cpu_count()},
         "bdist_wheel": {"py_limited_api": "cp312"} if LIMITED_API else {},

@@ -51,7 +51,7 @@ def quartiles(spread, unit=1):
 def disturbance(results):
     """How much others used the core: visible processes, and invisible neighbours."""
     worst = max(result["robbed"] for result in results)
-    waited = f"Timings disturbed by other processes at every try: up to {worst:.0%}."
+    waited = f"Timings disturbed by other processes at every try: at most {worst:.1%}."
     return "\n".join([waited, *front_end(results)])
 
 

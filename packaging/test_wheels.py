@@ -181,11 +181,15 @@ def arguments() -> argparse.Namespace:
 
 def attempt(interpreter: Interpreter, wheels: Path, whole: bool) -> Result | str:
     """`test` in a folder of its own, or why there is no wheel for the interpreter."""
+    start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="bpcore-wheel-") as work:
         try:
             return test(interpreter, wheels, whole, Path(work))
         except NoWheel as why:
             return f"skipped: {interpreter}: {why}"
+        except (subprocess.CalledProcessError, RuntimeError) as error:
+            seconds = time.monotonic() - start
+            return Result(interpreter, "no tests", "", str(error), seconds, False)
 
 
 def main() -> None:

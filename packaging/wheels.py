@@ -39,7 +39,8 @@ FIRST_DATE = "315532800"
 def main() -> None:
     """Run the command line."""
     options = parser().parse_args()
-    os.environ.setdefault("SOURCE_DATE_EPOCH", date_of_sources())
+    if not os.environ.get("SOURCE_DATE_EPOCH"):
+        os.environ["SOURCE_DATE_EPOCH"] = date_of_sources()
     interpreters = builders(found(options.python, oldest=11), options.abi)
     DIST.mkdir(exist_ok=True)
     names = options.platform or [*PLATFORMS]
@@ -54,8 +55,6 @@ def main() -> None:
             if lacks := missing(platform):
                 print(f"{name}: left out, {lacks} is not installed", flush=True)
                 continue
-            for old in DIST.glob(f"*-{name}.whl"):
-                old.unlink()
             tree = copy_of_sources(places / name)
             for interpreter, python in environments.items():
                 start = time.monotonic()
@@ -134,6 +133,9 @@ def build(
     )  # fmt: skip
     (wheel,) = place.glob("*.whl")
     inspect_wheel.check(wheel, platform)
+    tags = "-".join(wheel.stem.split("-")[-3:])
+    for old in DIST.glob(f"*-{tags}.whl"):
+        old.unlink()
     return Path(shutil.move(wheel, DIST / wheel.name))
 
 
@@ -151,9 +153,13 @@ def parser() -> argparse.ArgumentParser:
         help="interpreters with headers to build with, before those that are found",
     )
     it.add_argument(
-        "--platform", nargs="+", choices=PLATFORMS, help="all of them otherwise"
+        "--platform",
+        nargs="+",
+        choices=PLATFORMS,
+        metavar="NAME",
+        help=f"some of {', '.join(PLATFORMS)}; default: all",
     )
-    it.add_argument("--abi", nargs="+", help="such as cp311; cp311 and abi3 otherwise")
+    it.add_argument("--abi", nargs="+", help="default: cp311 abi3")
     return it
 
 

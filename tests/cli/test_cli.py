@@ -169,8 +169,8 @@ def test_demo_trains_and_reports(tmp_path, monkeypatch, capsys):
     assert "of 599" in out
     assert "Timing plain NumPy, 2 epochs\n" in out
     assert re.search(r" in plain NumPy, on .*: [\d.]+ times as long\n", out)
-    assert "(18 lines as one writes them by hand: bpcore.cli.demo.numpy_epoch)" in out
-    assert "bpcore-demo.png" in out or "pip install matplotlib" in out
+    assert "(18 lines of NumPy: bpcore.cli.demo.numpy_epoch)" in out
+    assert "bpcore-demo.png" in out or 'pip install "bpcore[demo]"' in out
 
 
 @needs_matplotlib
@@ -190,7 +190,7 @@ def test_demo_without_matplotlib(tmp_path, monkeypatch, capsys):
     path = tmp_path / "demo.png"
     assert main(["demo", "--epochs", "1", "--picture", str(path)]) == 0
     out = capsys.readouterr().out
-    assert "matplotlib is not installed; pip install matplotlib" in out
+    assert 'matplotlib is not installed; pip install "bpcore[demo]"' in out
     assert "1 epoch of" in out
     assert not path.exists()
 

@@ -288,3 +288,51 @@ def test_the_reader_of_a_pipe_goes_away(shown, buffered):
         process.stderr.close()
         assert process.stdout.read() == b"300"
     assert process.returncode == 0
+
+
+class Tee:
+    """A standard error that also keeps what is written."""
+
+    def __init__(self, stream):
+        self.stream, self.kept = stream, []
+
+    def write(self, text):
+        self.kept.append(text)
+        return self.stream.write(text)
+
+    def __getattr__(self, name):
+        return getattr(self.stream, name)
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_a_wrapper_of_standard_error_is_written_to(tmp_path, monkeypatch, how):
+    with open(tmp_path / "text", "w") as file:
+        monkeypatch.setattr(sys, "stderr", Tee(file))
+        assert_trains(**HOW[how])
+        kept = "".join(sys.stderr.kept)
+    assert "epoch 1/" in kept or "epoch 4/" in kept
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "latin-1"])
+def test_what_standard_error_still_holds_is_written_first(
+    tmp_path, monkeypatch, encoding
+):
+    path = tmp_path / "text"
+    with open(path, "w", encoding=encoding) as file:
+        monkeypatch.setattr(sys, "stderr", file)
+        print("before ", end="", file=sys.stderr)
+        assert_trains()
+        print("after", file=sys.stderr)
+    text = path.read_text(encoding=encoding)
+    assert text.startswith("before ") and text.endswith("after\n")
+    assert "epoch" in text and "\ufeff" not in text
+
+
+def test_text_of_tqdm_stands_on_its_own_line(tmp_path, monkeypatch):
+    tqdm = pytest.importorskip("tqdm").tqdm
+    path = tmp_path / "text"
+    with open(path, "w") as file:
+        monkeypatch.setattr(sys, "stderr", file)
+        say = [lambda net, history: tqdm.write("an epoch", file=sys.stderr)]
+        assert_trains(callbacks=say)
+    assert b"\ran epoch\n" in path.read_bytes()

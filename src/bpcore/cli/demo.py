@@ -30,7 +30,7 @@ __all__ = ["numpy_epoch", "run"]
 
 Array = NDArray[Any]
 
-_MISSING = "none: matplotlib is not installed; pip install matplotlib"
+_MISSING = 'none: matplotlib is not installed; pip install "bpcore[demo]"'
 
 
 @dataclass(frozen=True)
@@ -336,7 +336,7 @@ def _report_times(history: bpcore.History, numpy_seconds: float, threads: str) -
     _line("one epoch", f"{_duration(seconds)} in bpcore, on one thread")
     numpy_time = _duration(numpy_seconds)
     _line("", f"{numpy_time} in plain NumPy, {threads}: {ratio:.1f} times as long")
-    _line("", "(18 lines as one writes them by hand: bpcore.cli.demo.numpy_epoch)")
+    _line("", "(18 lines of NumPy: bpcore.cli.demo.numpy_epoch)")
 
 
 def _line(name: str, text: object) -> None:

@@ -23,7 +23,7 @@ BPCORE_INLINE void T(outer)(REAL *g, const REAL *a, const REAL *delta, ptrdiff_t
 
 /* A plain rule.  Gradients of several narrow rows are stored in a buffer first, so that
  * weights are loaded as whole vectors: a masked load waits for the masked store next to
- * it. */
+ * it.  A single row has no other next to it. */
 BPCORE_INLINE void T(rank_one_plain)(bpcore_rule rule, const T(rates) rates, REAL *W,
                                      REAL *state, const REAL *a, const REAL *delta,
                                      ptrdiff_t n_in, ptrdiff_t n_out) {

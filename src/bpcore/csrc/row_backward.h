@@ -75,10 +75,9 @@ BPCORE_INLINE void T(narrow_times)(REAL *out, const REAL *delta, const REAL *W,
     const T(vec) starts = T(broadcast)(start);
     T(vec) d[4];
     BPCORE_UNROLL for (int k = 0; k < n_out; k++) d[k] = T(broadcast)(delta[k]);
-    for (; n_out == 1 && rows >= T(LANES); rows -= T(LANES)) {
-        T(store)(out, T(fma)(d[0], T(load)(W), starts));
-        out += T(LANES), W += T(LANES);
-    }
+    if (n_out == 1)
+        for (; rows >= T(LANES); rows -= T(LANES), out += T(LANES), W += T(LANES))
+            T(store)(out, T(fma)(d[0], T(load)(W), starts));
     for (; rows > 0; rows--, out++, W += n_out) {
         T(vec) sum = starts;
         BPCORE_UNROLL for (int k = 0; k < n_out; k++)

@@ -262,8 +262,8 @@ TABLE(by_tail, TAIL)
 #undef TAIL_2
 #undef TAIL
 
-/* All terms of the block, one chain at a time; where a tile of listed terms is not done,
- * `every` adds every term.  (The block is never copied: reading fields just written in
+/* All terms of the block, one chain at a time; where a tile of listed terms is not done
+ * (no other tile is ever not done), `every` adds every term.  (The block is never copied: reading fields just written in
  * wider pieces would stall.) */
 static void T(chains)(T(shape) *tile, T(shape) *every, const bpcore_product *p,
                       T(block) *b, T(tail) tail) {

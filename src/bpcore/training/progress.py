@@ -75,7 +75,6 @@ class Bar(Progress):
             unit_scale=True,
             desc=f"epoch 1/{epochs}",
             file=unbuffered(_stderr()),
-            dynamic_ncols=True,  # tqdm looks at the width of sys.stderr itself only
         )
 
     def advance(self, row: int) -> None:

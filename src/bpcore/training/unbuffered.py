@@ -1,47 +1,52 @@
-"""Text that is written to standard error at once, or not at all."""
+"""Standard error without its buffer."""
 
 from __future__ import annotations
 
-import os
+import io
 from typing import Any
 
 
-class Unbuffered:
-    """A text stream without its buffer.
+class Unbuffered(io.TextIOWrapper):
+    """The file of a text stream, written at once.
 
-    Python keeps text that it could not write, tries again when the program ends, and
-    then exits with status 120.  Here it is dropped.
+    A stream keeps text that it could not write: Python tries again when the program
+    ends, and exits with status 120.  Here that text is dropped.
 
     Parameters
     ----------
     stream
-        A text stream, such as ``sys.stderr``.
-    raw
-        The file below its buffer.
+        A text stream with a buffer and a file. This object is equal to it, since tqdm
+        compares the streams of bars with standard error.
     """
 
-    def __init__(self, stream: Any, raw: Any) -> None:
+    def __init__(self, stream: io.TextIOWrapper) -> None:
+        stream.flush()  # so that the encoder does not begin a file
+        file = io.FileIO(stream.fileno(), "w", closefd=False)
+        super().__init__(
+            file,  # type: ignore[arg-type]
+            encoding=stream.encoding,
+            errors=stream.errors,
+            write_through=True,
+        )
         self._stream = stream
-        self._raw = raw
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        """Write the text; raises what writing raises."""
+        """Write the text, after what the stream still holds."""
         self._stream.flush()
-        lines = text.replace("\n", os.linesep)
-        left = memoryview(lines.encode(self._stream.encoding, self._stream.errors))
-        while left:
-            written = self._raw.write(left)
-            if written is None:
-                raise BlockingIOError("a write to standard error would block")
-            left = left[written:]
-        return len(text)
+        return super().write(text)
+
+    def __eq__(self, other: object) -> bool:
+        return other is self or other is self._stream
+
+    def __hash__(self) -> int:
+        return hash(self._stream)
 
 
 def unbuffered(stream: Any) -> Any:
-    """The stream without its buffer, or the stream itself if it has none.
+    """The stream without its buffer.
+
+    Returns the stream itself unless it is one of Python's own with a buffer and a file:
+    an object of another class may do more than write into a file.
 
     Examples
     --------
@@ -51,5 +56,6 @@ def unbuffered(stream: Any) -> Any:
     >>> unbuffered(stream) is stream
     True
     """
-    raw = getattr(getattr(stream, "buffer", None), "raw", None)
-    return stream if raw is None else Unbuffered(stream, raw)
+    buffer = stream.buffer if type(stream) is io.TextIOWrapper else None
+    raw = buffer.raw if type(buffer) is io.BufferedWriter else None
+    return Unbuffered(stream) if type(raw) is io.FileIO else stream
