@@ -116,19 +116,32 @@ class BuildExt(build_ext):
         self.clang_cl = not self.gnu and self.use_clang_cl()
         self.check_compiler()
         self.builds = self.possible_builds()
-        for module in self.extensions:
-            module.extra_compile_args = self.flags("-O2")
-            if self.gnu:
-                module.extra_link_args = [*LINK_FLAGS, *(SANITIZERS if DEBUG else [])]
-        glue = next(module for module in self.extensions if module.name == KERNELS)
-        # It only checks arguments: small code; with BPCORE_NATIVE code soon compiled.
-        glue.extra_compile_args = self.flags("-O1" if NATIVE else "-Os")
-        linked = " ".join(f"X({isa})" for isa in self.builds)
-        glue.define_macros.append(("BPCORE_BUILDS", linked))
+        self.set_flags()
         settings = repr([self.builds, *map(vars, self.extensions)])
         stamp = BUILD / "settings"
         if not stamp.exists() or stamp.read_text() != settings:
             self.force = True  # what was built with others is not up to date
+        self.build_all()
+        stamp.write_text(settings)
+
+    @property
+    def glue(self):
+        """The module that the kernels are linked into; it only checks arguments."""
+        return next(module for module in self.extensions if module.name == KERNELS)
+
+    def set_flags(self):
+        """Set the compiler's flags for every module."""
+        for module in self.extensions:
+            module.extra_compile_args = self.flags("-O2")
+            if self.gnu:
+                module.extra_link_args = [*LINK_FLAGS, *(SANITIZERS if DEBUG else [])]
+        # Small code, or with BPCORE_NATIVE code that is soon compiled.
+        self.glue.extra_compile_args = self.flags("-O1" if NATIVE else "-Os")
+        linked = " ".join(f"X({isa})" for isa in self.builds)
+        self.glue.define_macros.append(("BPCORE_BUILDS", linked))
+
+    def build_all(self):
+        """Compile everything in one pool; after an error nothing more is begun."""
         pool = ThreadPoolExecutor(self.parallel)
         try:
             # The kernels take the longest; Cython, which they do not need, translates
@@ -136,13 +149,13 @@ class BuildExt(build_ext):
             kernels = [pool.submit(self.compile_kernels, isa) for isa in self.builds]
             translate(self.extensions)
             # A generator: setuptools reads it once, when it links the module.
-            glue.extra_objects = chain.from_iterable(job.result() for job in kernels)
+            objects = chain.from_iterable(job.result() for job in kernels)
+            self.glue.extra_objects = objects
             modules = [pool.submit(self.build_extension, it) for it in self.extensions]
             for module in modules:
                 module.result()
         finally:
             pool.shutdown(cancel_futures=True)
-        stamp.write_text(settings)
 
     def use_clang_cl(self):
         """Replace cl.exe, which has no vector types; returns whether that was done."""
