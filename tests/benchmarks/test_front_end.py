@@ -64,7 +64,7 @@ def test_its_line():
 
     results = [{"robbed": 0.1, "front_end": probe(value)} for value in (5, 6, 7)]
     waited, line = report.disturbance(results).splitlines()
-    assert waited.endswith("up to 10%.")
+    assert waited.endswith("at most 10.0%.")
     assert line == (
         "Front end: 6.00 nops per tick (5.00 .. 8.00), "
         "6.00 of the peak in a hot tile (5.00 .. 8.00)."
