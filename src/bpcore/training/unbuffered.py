@@ -23,7 +23,7 @@ class Unbuffered(io.TextIOWrapper):
         stream.flush()  # so that the encoder does not begin a file
         file = io.FileIO(stream.fileno(), "w", closefd=False)
         super().__init__(
-            file,  # type: ignore[arg-type]
+            file,
             encoding=stream.encoding,
             errors=stream.errors,
             write_through=True,
