@@ -15,10 +15,12 @@ PRINT_NEEDS := import tomllib; \
 	project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
 	extra = project["optional-dependencies"]["demo"]; \
 	print(*project["dependencies"], *extra, sep="\n")
+# Two at the same time: one downloads, the other compiles.
+PIP_DEMO := .venv/bin/python -m pip install --quiet
 
 BENCH := .venv-bench/bin/python -m bench
 
-.PHONY: demo demo-bpcore demo-needs test test-wheels lint bench results sanitize wheels clean
+.PHONY: demo test test-wheels lint bench results sanitize wheels clean
 
 demo: .venv/installed
 	@.venv/bin/bpcore demo $(if $(MNIST),--mnist "$(MNIST)")
@@ -30,16 +32,11 @@ demo: .venv/installed
 		{ echo "bpcore needs a C compiler: $${CC:-cc} does not work" >&2; exit 1; }
 	@echo "building bpcore for this processor into .venv (once): one to two minutes"
 	@$(PYTHON) -m venv .venv
-	@MAKEFLAGS= $(MAKE) --silent --jobs=2 demo-bpcore demo-needs
+	@.venv/bin/python -c '$(PRINT_NEEDS)' > .venv/needs
+	@$(PIP_DEMO) --no-compile --requirement .venv/needs & needs=$$!; \
+		BPCORE_NATIVE=1 $(PIP_DEMO) --no-deps . || { kill $$needs; exit 1; }; \
+		wait $$needs
 	@touch $@
-
-# Installed at the same time: one compiles, the other downloads.
-demo-bpcore:
-	BPCORE_NATIVE=1 .venv/bin/python -m pip install --quiet --no-deps .
-
-demo-needs:
-	.venv/bin/python -c '$(PRINT_NEEDS)' | \
-		.venv/bin/python -m pip install --quiet --no-compile --requirement /dev/stdin
 
 test:
 	rm -rf .venv-test build
@@ -59,10 +56,11 @@ lint:
 	PYTHONPATH=src .venv-test/bin/lint-imports
 	.venv-test/bin/mypy
 
+# (With $(MAKE) the last line would be run by `make -n` too.)
 bench:
 	test -d .venv-bench || $(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/python -m pip install --quiet ".[bench]"
-	results="$$($(BENCH).cpu)" && $(MAKE) results RESULTS="$$results"
+	results="$$($(BENCH).cpu)" && make results RESULTS="$$results"
 
 # Of this CPU only: the results of others stay.
 results:

@@ -97,9 +97,10 @@ BPCORE_NOINLINE static void T(rows_times)(REAL *out, const REAL *delta, const RE
                                           ptrdiff_t n_out) {
     enum { L = T(LANES) };
     switch (n_out) { /* fewer instructions than with transposed rows */
-#define CASE(cols)                                                                     \
-    case cols:                                                                         \
-        T(narrow_times)(out + first, delta, W + first * cols, start, end - first, cols); \
+#define CASE(cols)                                                            \
+    case cols:                                                                \
+        T(narrow_times)(out + first, delta, W + first * cols, start, end - first, \
+                        cols);                                                \
         return;
         CASE(1)
         CASE(2)
