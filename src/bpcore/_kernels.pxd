@@ -84,10 +84,15 @@ cdef extern from "csrc/table.h" nogil:
             const optimizer_t *optimizer, double g, double *w, double *state,
         ) noexcept nogil
 
+        Py_ssize_t (*packed_bytes)(Py_ssize_t n_in, Py_ssize_t n_out) noexcept nogil
+        void (*pack)(
+            const worker_t *worker, void *packed, const void *W, Py_ssize_t n_in,
+            Py_ssize_t n_out,
+        ) noexcept nogil
         void (*forward)(
             const worker_t *worker, void *out, void *z, const void *a, const void *W,
-            const void *b, Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out,
-            activation_t f,
+            const void *packed, const void *b, Py_ssize_t n, Py_ssize_t n_in,
+            Py_ssize_t n_out, activation_t f,
         ) noexcept nogil
         void (*forward_one)(
             const worker_t *worker, void *out, void *z, const void *a, const void *W,

@@ -244,7 +244,7 @@ def forward(
     cdef const kernel_table *k = table_for(&out[0, 0])
     cdef _Alone one = _Alone(k.room(n, n_in, n_out))
     with nogil:
-        k.forward(&one.worker, &out[0, 0], NULL, &a[0, 0], &W[0, 0], &b[0],
+        k.forward(&one.worker, &out[0, 0], NULL, &a[0, 0], &W[0, 0], NULL, &b[0],
                   n, n_in, n_out, f)
 
 

@@ -735,6 +735,14 @@ class Network:
         ValueError, TypeError
             If X has another shape or is not finite, or `out` does not fit.
 
+        Notes
+        -----
+        Copies of large W, in the order in which the kernels read them, are made in the
+        second mini-batch after W changed, and kept: predictions of 12 or more rows are
+        then up to 1.3 times as fast, with the same bits.  The copies need about as much
+        memory as the weights.  There are none while an array of the parameters is held
+        (`weights`, `parameters`, ...), with batch norm, or with a loss in Python.
+
         Examples
         --------
         >>> import bpcore as bp

@@ -125,7 +125,8 @@ static void run_kernels(void *task, const bpcore_worker *worker) {
     const ptrdiff_t n = it->n, n_in = it->n_in, n_out = it->n_out;
     const bpcore_targets targets = {.y = x[Y]};
     if (worker->index == 0) it->workers = worker->count;
-    k->forward(worker, x[RESULT], x[Z], x[A], x[W], x[B], n, n_in, n_out, it->f);
+    k->forward(worker, x[RESULT], x[Z], x[A], x[W], NULL, x[B], n, n_in, n_out,
+               it->f);
     k->propagate(worker, x[RESULT_BELOW], x[DELTA], x[W], x[A], n, n_in, n_out, it->f);
     k->gradient(worker, x[DW], x[DB], x[A], x[DELTA], n, n_in, n_out);
     k->loss(worker, it->E, x[D_LOSS], x[Y], &targets, 0.5, n, n_out, it->loss, 0.25);

@@ -35,12 +35,45 @@ static int T(has_few_rows)(ptrdiff_t n, ptrdiff_t n_in, ptrdiff_t n_out) {
            n_in * n_out * (ptrdiff_t)sizeof(REAL) > T(blocks).l2;
 }
 
+/* A product with a packed copy of W, of any number of rows. */
+static bpcore_product T(packed_affine)(const void *W, void *packed, ptrdiff_t n_in,
+                                       ptrdiff_t n_out) {
+    bpcore_product p = bpcore_affine(NULL, W, 1, n_in, n_out);
+    p.packed = packed;
+    return p;
+}
+
+/* Bytes of a packed copy of W (n_in, n_out), 0 if it would save nothing. */
+static ptrdiff_t T(packed_bytes)(ptrdiff_t n_in, ptrdiff_t n_out) {
+    const bpcore_product p = T(packed_affine)(NULL, &T(blocks), n_in, n_out);
+    if (n_out == 1 || T(copy_from)(&p) == PTRDIFF_MAX) return 0;
+    const T(plan) plan = T(make_plan)(&p);
+    ptrdiff_t blocks = 0;
+    for (ptrdiff_t k = 0; k < n_in; k = T(block_end)(k, plan.kc, n_in)) blocks++;
+    return blocks * ((n_out + T(NR) - 1) / T(NR)) * plan.panel * (ptrdiff_t)sizeof(REAL);
+}
+
+/* packed = W in panels, as the loop nest copies it     W (n_in, n_out) */
+static void T(pack)(const bpcore_worker *worker, void *packed, const void *W,
+                    ptrdiff_t n_in, ptrdiff_t n_out) {
+    const bpcore_product p = T(packed_affine)(W, packed, n_in, n_out);
+    const T(plan) plan = T(make_plan)(&p);
+    ptrdiff_t first, end;
+    bpcore_worker_range(worker, n_out, T(NR), &first, &end);
+    for (ptrdiff_t k0 = 0, k1; k0 < n_in; k0 = k1) {
+        k1 = T(block_end)(k0, plan.kc, n_in);
+        T(copy_B)(&p, T(packed_panels)(&p, &plan, k0, first), plan.panel, k0, k1, first,
+                  end);
+    }
+}
+
 /* z = a @ W + b,  out = f(z)     a (n, n_in)  W (n_in, n_out)  out, z (n, n_out)
  *
- * b (n_out,) may be NULL for zeros; z may be NULL if it is not stored. */
+ * b (n_out,) may be NULL for zeros; z may be NULL if it is not stored; packed is a copy
+ * of W by `pack`, or NULL. */
 static void T(forward)(const bpcore_worker *worker, void *out, void *z, const void *a,
-                       const void *W, const void *b, ptrdiff_t n, ptrdiff_t n_in,
-                       ptrdiff_t n_out, bpcore_activation f) {
+                       const void *W, const void *packed, const void *b, ptrdiff_t n,
+                       ptrdiff_t n_in, ptrdiff_t n_out, bpcore_activation f) {
     void *const C = z ? z : out;
     ptrdiff_t first, end;
     int active = 0; /* whether f is applied already */
@@ -54,7 +87,8 @@ static void T(forward)(const bpcore_worker *worker, void *out, void *z, const vo
     } else {
         bpcore_product p = bpcore_affine(a, W, n, n_in, n_out);
         active = f == BPCORE_RELU && !z;
-        p.C = C, p.start = b, p.finish = active ? BPCORE_STORE_RELU : BPCORE_STORE;
+        p.C = C, p.start = b, p.packed = packed;
+        p.finish = active ? BPCORE_STORE_RELU : BPCORE_STORE;
         T(multiply)(worker, &p);
     }
     if (active || (f == BPCORE_IDENTITY && !z)) return;
@@ -68,7 +102,7 @@ static void T(forward_one)(const bpcore_worker *worker, void *out, void *z,
                            const void *a, const void *W, const void *b, ptrdiff_t n_in,
                            ptrdiff_t n_out, bpcore_activation f) {
     if (!T(mostly_zeros)(a, n_in, n_out)) {
-        T(forward)(worker, out, z, a, W, b, 1, n_in, n_out, f);
+        T(forward)(worker, out, z, a, W, NULL, b, 1, n_in, n_out, f);
         return;
     }
     T(multiply_nonzeros)(worker, z ? z : out, a, W, b, n_in, n_out);
@@ -372,6 +406,8 @@ static const bpcore_table T(table) = {
     .prepare = bpcore_prepare,
     .squares_at = bpcore_squares_at,
     .widen = bpcore_widen,
+    .packed_bytes = T(packed_bytes),
+    .pack = T(pack),
     .forward = T(forward),
     .forward_one = T(forward_one),
     .propagate = T(propagate),

@@ -4,9 +4,11 @@
  * The order of every sum is fixed in the tile (tile.h), so no bit depends on them or on
  * the number of workers. */
 
-/* Rows i0 .. i1, columns j0 .. j1 and terms k0 .. k1 of a product. */
+/* Rows i0 .. i1, columns j0 .. j1 and terms k0 .. k1 of a product, and the panels of B
+ * there, if B is copied. */
 typedef struct {
     ptrdiff_t i0, i1, j0, j1, k0, k1;
+    REAL *panels;
 } T(range);
 
 /* The block of B that comes after `now` within `all`: `rows` rows of `length` elements, of
@@ -31,6 +33,11 @@ static T(ahead) T(next_block)(const bpcore_product *p, const T(plan) *plan,
         ahead.rows = cols, ahead.length = terms;
         ahead.at = (const REAL *)p->B + next.j0 * p->b_row + next.k0;
     }
+    if (p->packed) { /* panels one after the other */
+        ahead.at = T(packed_panels)(p, plan, next.k0, next.j0);
+        ahead.row = ahead.length = T(NR);
+        ahead.rows = (cols + T(NR) - 1) / T(NR) * plan->panel / T(NR);
+    }
     const ptrdiff_t step = plan->rows_outside ? plan->nc : T(NR);
     const ptrdiff_t tiles = (now->i1 - now->i0 + BPCORE_TILE_ROWS - 1) / BPCORE_TILE_ROWS *
                             ((now->j1 - now->j0 + step - 1) / step);
@@ -53,7 +60,7 @@ static void T(add_tile)(const bpcore_worker *worker, const bpcore_product *p,
         b->A = (const REAL *)p->A + i * p->a_row + now->k0 * p->a_col;
     }
     if (plan->copies_B)
-        b->B = (REAL *)worker->room + (j - now->j0) / T(NR) * plan->panel;
+        b->B = now->panels + (j - now->j0) / T(NR) * plan->panel;
     else
         b->B = (const REAL *)p->B + now->k0 * p->b_row + j;
     /* Partial sums are stored in C, unless C is the weight to be updated: then tile by
@@ -167,7 +174,6 @@ static void T(multiply)(const bpcore_worker *worker, const bpcore_product *p) {
     if (plan.copies_B && p->a_col == 1) b.layout = T(COPIED_B);
     if (plan.copies_A) b.layout = T(COPIED);
     REAL *const A_copy = (REAL *)(worker->room + plan.A_at);
-    REAL *const B_copy = (REAL *)worker->room;
     for (now.i0 = all.i0; now.i0 < all.i1; now.i0 = now.i1) { /* loop 6: rows of C */
         now.i1 = bpcore_min(now.i0 + plan.rows, all.i1);
         for (now.k0 = 0; now.k0 < p->k; now.k0 = now.k1) { /* loop 5: terms */
@@ -176,8 +182,11 @@ static void T(multiply)(const bpcore_worker *worker, const bpcore_product *p) {
             if (plan.copies_A) T(copy_A)(p, A_copy, now.k0, now.k1, now.i0, now.i1);
             for (now.j0 = all.j0; now.j0 < all.j1; now.j0 = now.j1) { /* loop 4 */
                 now.j1 = bpcore_min(now.j0 + plan.nc, all.j1);
-                if (plan.copies_B)
-                    T(copy_B)(p, B_copy, plan.panel, now.k0, now.k1, now.j0, now.j1);
+                now.panels = (REAL *)worker->room;
+                if (p->packed)
+                    now.panels = T(packed_panels)(p, &plan, now.k0, now.j0);
+                else if (plan.copies_B)
+                    T(copy_B)(p, now.panels, plan.panel, now.k0, now.k1, now.j0, now.j1);
                 T(ahead) ahead = {0};
                 if (plan.reads_ahead) ahead = T(next_block)(p, &plan, &all, &now);
                 T(sweep)(worker, p, &plan, &now, &b, ahead,

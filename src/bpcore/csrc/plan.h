@@ -55,6 +55,14 @@ static inline ptrdiff_t T(block_end)(ptrdiff_t k0, ptrdiff_t kc, ptrdiff_t k) {
     return k - k0 <= kc + kc / 4 ? k : k0 + kc;
 }
 
+/* Terms of the longest block of k terms exactly. */
+static inline ptrdiff_t T(longest_block)(ptrdiff_t k) {
+    const ptrdiff_t kc = T(blocks).kc;
+    ptrdiff_t last = k;
+    while (last > kc + kc / 4) last -= kc;
+    return last < k && last < kc ? kc : last;
+}
+
 /* Scratch memory of a copy of A of so many bytes: the last vector stored may end behind
  * it. */
 static inline ptrdiff_t T(A_room)(ptrdiff_t bytes) {
@@ -119,10 +127,10 @@ static T(plan) T(plan_copies)(const bpcore_product *p, T(plan) plan) {
     const bpcore_blocks *const blocks = &T(blocks);
     const ptrdiff_t size = sizeof(REAL), B_bytes = p->k * p->n * size;
     const ptrdiff_t longest = T(longest)(p->k), panels = (p->n + T(NR) - 1) / T(NR);
-    plan.panel = T(panel)(longest);
+    plan.panel = T(panel)(p->packed ? T(longest_block)(p->k) : longest);
     const ptrdiff_t bytes = plan.panel * size; /* of a panel */
     plan.copies_A = panels >= (p->a_col == 1 ? T(COPY_A_ROWS) : T(COPY_A_COLUMNS));
-    plan.reads_ahead = B_bytes > blocks->l2 / 2;
+    plan.reads_ahead = B_bytes > (p->packed ? blocks->l2 : blocks->l2 / 2);
     /* If all terms are in one block, C is read and written once, as one stream, with all
      * panels in half of the second-level cache.  Otherwise a panel is in the first-level
      * cache while it is multiplied by mc rows of A. */
@@ -143,7 +151,7 @@ static T(plan) T(plan_copies)(const bpcore_product *p, T(plan) plan) {
     plan.rows = T(even_rows)(p->m, T(far_rows)(row));
     plan.mc = bpcore_min(blocks->mc, plan.rows);
 
-    plan.A_at = plan.nc / T(NR) * bytes;
+    plan.A_at = p->packed ? 0 : plan.nc / T(NR) * bytes;
     plan.partial_at = plan.A_at;
     if (plan.copies_A) plan.partial_at += T(A_room)(bpcore_min(plan.rows, p->m) * longest * size);
     plan.bytes = plan.partial_at;
@@ -155,7 +163,7 @@ static T(plan) T(make_plan)(const bpcore_product *p) {
     T(plan) plan = {.rows = p->m, .mc = p->m, .nc = p->n, .kc = p->k};
     plan.prefetches = BPCORE_TILE_PREFETCHES && p->k >= T(PREFETCH_TERMS) &&
                       p->m * p->n * (ptrdiff_t)sizeof(REAL) > T(blocks).l1;
-    plan.copies_B = p->b_transposed || p->m >= T(copy_from)(p);
+    plan.copies_B = p->b_transposed || p->packed || p->m >= T(copy_from)(p);
     plan = plan.copies_B ? T(plan_copies)(p, plan) : T(plan_in_place)(p, plan);
     plan.chains = T(chains_to_list)(p, bpcore_min(p->k, plan.kc + plan.kc / 4));
     if (plan.chains == 0) return plan;
@@ -194,6 +202,14 @@ static ptrdiff_t T(bound)(const bpcore_product *p) {
     return (bytes + 63) / 64 * 64;
 }
 
+/* The packed copy of B (`pack`): panel by panel of each block of terms.  The panels of
+ * the block that begins at term k0, from column j0 on: */
+static inline REAL *T(packed_panels)(const bpcore_product *p, const T(plan) *plan,
+                                     ptrdiff_t k0, ptrdiff_t j0) {
+    const ptrdiff_t panels = (p->n + T(NR) - 1) / T(NR);
+    return (REAL *)p->packed + (k0 / plan->kc * panels + j0 / T(NR)) * plan->panel;
+}
+
 /* The bytes of the plan of a product. */
 static ptrdiff_t T(planned)(const bpcore_product *p) { return T(make_plan)(p).bytes; }
 
@@ -207,10 +223,12 @@ static ptrdiff_t T(most_bytes)(ptrdiff_t (*bytes)(const bpcore_product *), ptrdi
         bpcore_bias_gradient(NULL, NULL, n, n_out),
         bpcore_weight_gradient(NULL, NULL, n, n_in, n_out),
         bpcore_bias_gradient(NULL, NULL, n, n_out),
+        bpcore_affine(NULL, NULL, n, n_in, n_out),
     };
     ptrdiff_t most = 0;
+    products[6].packed = products; /* any address */
     products[4].finish = products[5].finish = BPCORE_DESCEND;
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 7; i++) {
         const ptrdiff_t found = bytes(&products[i]);
         if (found > most) most = found;
     }

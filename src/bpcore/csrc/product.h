@@ -27,6 +27,7 @@ typedef struct {
     const void *B;
     ptrdiff_t b_row;
     int b_transposed;
+    const void *packed;                /* copy of B by `pack`, or NULL */
     void *C;
     ptrdiff_t c_row;
     const void *start;                 /* (n,) or NULL for zeros */

@@ -21,9 +21,12 @@ typedef struct {
     int (*squares_at)(bpcore_rule rule);
     void (*widen)(const bpcore_optimizer *optimizer, double g, double *w, double *state);
 
+    ptrdiff_t (*packed_bytes)(ptrdiff_t n_in, ptrdiff_t n_out);
+    void (*pack)(const bpcore_worker *worker, void *packed, const void *W,
+                 ptrdiff_t n_in, ptrdiff_t n_out);
     void (*forward)(const bpcore_worker *worker, void *out, void *z, const void *a,
-                    const void *W, const void *b, ptrdiff_t n, ptrdiff_t n_in,
-                    ptrdiff_t n_out, bpcore_activation f);
+                    const void *W, const void *packed, const void *b, ptrdiff_t n,
+                    ptrdiff_t n_in, ptrdiff_t n_out, bpcore_activation f);
     void (*forward_one)(const bpcore_worker *worker, void *out, void *z, const void *a,
                         const void *W, const void *b, ptrdiff_t n_in, ptrdiff_t n_out,
                         bpcore_activation f);

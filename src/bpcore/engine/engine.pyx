@@ -41,6 +41,7 @@ The parts, included below, one idea each::
     loss        a loss that is a Python function
     direct      steps and predictions of arrays that need no conversion
     zeros       whether rows of W whose input is 0 may be skipped
+    packed      packed copies of the weights for predictions
 """
 
 cimport cython
@@ -130,6 +131,7 @@ include "tasks.pxi"
 include "random.pxi"
 include "epochs.pxi"
 include "zeros.pxi"
+include "packed.pxi"
 
 
 cdef class Engine:
@@ -144,7 +146,7 @@ cdef class Engine:
     """
 
     cdef net_t net
-    cdef object folded, workspace, custom_loss, failure
+    cdef object folded, packed, workspace, custom_loss, failure
     cdef list blocks
     cdef object dtype, layout
     cdef char kind
@@ -176,6 +178,7 @@ cdef class Engine:
         if design.custom_loss:
             net.custom_loss, self.custom_loss = <void *>self, loss
         net.bounds.pays = skipping_pays(net)
+        plan_packed(net)
         self.kind = ord(self.dtype.char)
         if net.batch_norm:
             self.folded = aligned_zeros(net.size, self.dtype)
@@ -399,6 +402,20 @@ cdef class Engine:
             net.blocks[len(self.blocks) - 1] = address(block, PyBUF_WRITABLE)
         return 0
 
+    cdef bint makes_packed(self, const task_t *task) noexcept:
+        """Whether a task makes packed copies of the weights first."""
+        net = &self.net
+        if not packing_pays(net, task):
+            return False
+        if net.packed.start == NULL:
+            try:
+                self.packed = aligned_zeros(net.packed.size, np.uint8)
+                net.packed.start = address(self.packed, PyBUF_WRITABLE)
+            except MemoryError:  # predictions need no copies
+                net.packed.size = 0
+                return False
+        return True
+
     def tape_size(self, Py_ssize_t n, bint everything=False):
         """Bytes of a tape's memory, and the offsets of each layer's arrays in it."""
         cdef Py_ssize_t l, size
@@ -447,6 +464,7 @@ cdef class Engine:
         """Run a job by as many workers as its work pays for."""
         net = &self.net
         cdef bint many = task.data.n - task.first > task.rows
+        net.packed.makes = self.makes_packed(task)
         cdef int workers = worker_count(
             net, task.what, min(task.rows, task.data.n), many
         )

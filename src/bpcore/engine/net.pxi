@@ -31,6 +31,7 @@ cdef struct layer_t:
     Py_ssize_t b_at
     Py_ssize_t gain_at
     Py_ssize_t running_at
+    Py_ssize_t packed_at  # bytes from the start of the packed copies; -1: none
 
 
 # Arrays of one layer for one mini-batch.
@@ -76,6 +77,17 @@ cdef struct bounds_t:
     double W, state                 # most |W|, and |state|; INFINITY: not known
 
 
+# Packed copies of the weights, for predictions (packed.pxi).
+cdef struct packed_t:
+    char *start                     # NULL: no memory yet
+    Py_ssize_t size                 # bytes of all copies; 0: never made
+    bint makes                      # whether the next task makes them
+    bint made                       # whether they are those of the parameters
+    bint used                       # whether this mini-batch uses them
+    size_t loans                    # loans that had been made before the copies
+    Py_ssize_t batches              # mini-batches since the parameters changed
+
+
 # A network as the workers use it: no Python object but `custom_loss`.
 cdef struct net_t:
     const kernel_table *k
@@ -90,6 +102,7 @@ cdef struct net_t:
     double largest                  # largest finite number of the dtype
     bint skips                      # whether zero inputs of this one row are skipped
     bounds_t bounds
+    packed_t packed
     char *parameters
     char *state
     Py_ssize_t state_size           # its elements

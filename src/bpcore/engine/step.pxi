@@ -59,7 +59,8 @@ cdef inline void product(
     if net.skips:
         net.k.forward_one(worker, out, z, a, W, b, layer.n_in, layer.n_out, f)
     else:
-        net.k.forward(worker, out, z, a, W, b, n, layer.n_in, layer.n_out, f)
+        net.k.forward(worker, out, z, a, W, packed_W(net, layer), b, n, layer.n_in,
+                      layer.n_out, f)
 
 
 cdef void fold_pass(const net_t *net, const worker_t *worker) noexcept nogil:

@@ -64,11 +64,14 @@ cdef void walk(void *task_, const worker_t *worker) noexcept nogil:
     cdef char *out = net.memory[net.L - 1].a
     if net.folded != NULL and not training:
         fold_pass(net, worker)
+    if net.packed.makes:
+        pack_pass(net, worker)
     while first < task.data.n and finite and not out_of_time:
         n = batch_rows(task, first)
         batch = rows(net, worker, &task.data, first, n)
         if worker.index == 0:
             net.skips = n == 1 and task.what != DIFFERENTIATE and may_skip(net)
+            net.packed.used = net.packed.made and not training and n >= PACK_ROWS
             task.key = key_of(net.seed, net.seen[0] + batches) if net.draws else 0
             if task.what == TRAIN:
                 prepare(net, task, sums.steps)
@@ -109,7 +112,7 @@ cdef void walk(void *task_, const worker_t *worker) noexcept nogil:
             first += n
             batches += 1
     if worker.index == 0:
-        net.skips = False
+        net.skips = net.packed.used = False
         task.first, task.finite, task.sums = first, finite, sums
         task.batches = batches
         if task.what == TRAIN:

@@ -85,6 +85,7 @@ cdef bint skipping_pays(const net_t *net) noexcept nogil:
 
 cdef void forget(net_t *net) noexcept nogil:
     """Note that the parameters have changed, to unknown values."""
+    drop_packed(net)
     net.bounds.W = INFINITY
     net.bounds.calls = min(net.bounds.calls, 0)
 
@@ -96,6 +97,7 @@ cdef void give_up(net_t *net) noexcept nogil:
 
 cdef void note_step(net_t *net, Py_ssize_t n, bint stored) noexcept nogil:
     """Note a step from n rows, perhaps with a stored gradient."""
+    drop_packed(net)
     if n > 1 or stored:
         forget(net)
     elif net.skips:
