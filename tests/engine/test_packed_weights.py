@@ -1,4 +1,4 @@
-"""Packed copies of the weights, kept between predictions: the same bits as without them,
+"""Packed copies of the weights, kept between predictions: the bits are as without them,
 whatever has happened to the weights since.
 
 A network of which a user holds a writable array makes no copies.
