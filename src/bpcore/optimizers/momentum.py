@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from bpcore.fields import BELOW_1
+from bpcore.fields import BELOW_1, BOOLEAN
 from bpcore.optimizers.base import VELOCITY, Optimizer, StateArray
 from bpcore.schedules import Schedule
 
@@ -18,7 +18,7 @@ class Momentum(Optimizer):
     With v the velocity of w, which is the step itself (the state array "change")::
 
         v = alpha v - lr g
-        w = w + v
+        w = w + v                                     (nesterov: w + alpha v - lr g)
 
     Unlike in `SGD` with momentum, a change of ``lr`` affects later gradients only.
 
@@ -28,6 +28,9 @@ class Momentum(Optimizer):
         Learning rate.
     alpha : float
         Momentum, at least 0 and below 1.
+    nesterov : bool
+        Whether the step is made from where the velocity will lead to (Sutskever et al.
+        2013), as in scikit-learn.
     weight_decay, ...
         See `Optimizer`.
 
@@ -47,6 +50,7 @@ class Momentum(Optimizer):
 
     lr: float | Schedule = 0.01
     alpha: float = field(default=0.9, metadata=BELOW_1)
+    nesterov: bool = field(default=False, metadata=BOOLEAN)
 
     @property
     def momentum(self) -> float:
@@ -63,4 +67,5 @@ class Momentum(Optimizer):
 
     @property
     def equations(self) -> tuple[str, ...]:
-        return ("v = alpha v - lr g", "w = w + v")
+        step = "alpha v - lr g" if self.nesterov else "v"
+        return ("v = alpha v - lr g", f"w = w + {step}")
