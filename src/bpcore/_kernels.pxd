@@ -15,6 +15,7 @@ cdef extern from "csrc/types.h" nogil:
 
     ctypedef enum loss_t "bpcore_loss":
         CROSS_ENTROPY "BPCORE_CROSS_ENTROPY"
+        LOG_LOSS "BPCORE_LOG_LOSS"
 
     ctypedef enum normalisation_t "bpcore_normalisation":
         NOT_NORMALISED "BPCORE_NOT_NORMALISED"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from bpcore.fields import BELOW_1, BOOLEAN
+from bpcore.fields import BOOLEAN, UP_TO_1
 from bpcore.optimizers.base import VELOCITY, Optimizer, StateArray
 from bpcore.schedules import Schedule
 
@@ -27,7 +27,7 @@ class Momentum(Optimizer):
     lr : float, Schedule or callable
         Learning rate.
     alpha : float
-        Momentum, at least 0 and below 1.
+        Momentum, at least 0 and at most 1.
     nesterov : bool
         Whether the step is made from where the velocity will lead to (Sutskever et al.
         2013), as in scikit-learn.
@@ -49,7 +49,7 @@ class Momentum(Optimizer):
     arrays: ClassVar[Mapping[str, StateArray]] = {"change": VELOCITY}
 
     lr: float | Schedule = 0.01
-    alpha: float = field(default=0.9, metadata=BELOW_1)
+    alpha: float = field(default=0.9, metadata=UP_TO_1)
     nesterov: bool = field(default=False, metadata=BOOLEAN)
 
     @property

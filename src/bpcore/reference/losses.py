@@ -36,7 +36,8 @@ def loss(
     """
     n_out = z.shape[1]
     if setting is None:
-        setting = LOSSES[name].setting if name in LOSSES else 0.0
+        of_others = math.inf if "log_loss" in name else 0.0
+        setting = LOSSES[name].setting if name in LOSSES else of_others
     if name == "squared_error":
         return 0.5 * squares(z - y).sum(axis=1), z - y
     if name == "binary_cross_entropy":

@@ -1,4 +1,4 @@
-"""Estimators for scikit-learn, which must be installed: ``pip install bpcore[sklearn]``.
+"""Estimators for scikit-learn: ``pip install bpcore[sklearn]`` installs it too.
 
 ``MLPClassifier`` and ``MLPRegressor`` take the place of scikit-learn's classes of the
 same name: change one import, get the same fitted model, sooner.  In the source::

@@ -57,7 +57,9 @@ class FullBatch:
             dW += self.alpha * W
         gradient /= self.divisor
         assert parameters.shape == gradient.shape
-        return loss / self.divisor + self.constant, pack([*parts.weights, *parts.biases])
+        return loss / self.divisor + self.constant, pack(
+            [*parts.weights, *parts.biases]
+        )
 
     def _sums(self) -> tuple[float, Real]:
         """sum(w E) and its gradient, flat."""
@@ -71,7 +73,8 @@ class FullBatch:
             weight = None if self.weight is None else self.weight[rows]
             divisor = len(X) if weight is None else float(weight.sum())
             found = self.learner.gradients(Batch(X, self.y[rows], weight))
-            total += divisor * float(found.loss)
+            assert found.loss is not None  # they are those of targets
+            total += divisor * found.loss
             sum_of_parts += divisor * found.flat
         return total, sum_of_parts
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from bpcore.arrays import Real
 from bpcore.sklearn.trained import trained
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 
 def outputs(estimator: Any, X: Any, check_input: bool) -> Real:

@@ -6,26 +6,21 @@ drawn from the RandomState, in which order, and when training stops.
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-
-from bpcore.arrays import Real
-from bpcore.sklearn.objective import constants_of, objective_of, targets_of
-from bpcore.sklearn.trained import Trained, dense, trained
 from sklearn.base import is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
-#: Scikit-learn's message for weights that are not finite.
-NOT_FINITE = (
-    "Solver produced non-finite parameter weights. The input data may contain large "
-    "values and need to be preprocessed."
-)
+from bpcore.arrays import Real
+from bpcore.sklearn.objective import constants_of, objective_of, targets_of
+from bpcore.sklearn.trained import Trained, dense, trained
 
 
 def fit_stochastic(
@@ -107,8 +102,8 @@ def split(estimator: Any, data: Data) -> tuple[Data, Data]:
     if classifies:
         held_back[1] = estimator._label_binarizer.inverse_transform(held_back[1])
     if data.weight is None:
-        return Data(*training, None), Data(*held_back, None)
-    return Data(*training), Data(*held_back)
+        training, held_back = [*training, None], [*held_back, None]
+    return Data._make(training), Data._make(held_back)
 
 
 def size_of_batches(estimator: Any, n_samples: int) -> int:
@@ -132,7 +127,8 @@ class Epochs:
     ) -> None:
         dtype = learner.dtype
         objective = objective_of(estimator, dtype)
-        self.engine, self.dtype = learner.learner.engine, dtype
+        self.learner, self.engine, self.dtype = learner, learner.learner.engine, dtype
+        self.diverged = False
         self.batch_size, self.weight = batch_size, as_weights(data.weight)
         self.y = targets_of(estimator, data.y, dtype)
         self.constants = constants_of(estimator, data.y)
@@ -149,15 +145,21 @@ class Epochs:
         return len(self.y)
 
     def run(self, order: NDArray[np.int64] | None, lr: float) -> float:
-        """An epoch with the rows in this order; returns its loss, nan if not finite.
+        """An epoch with the rows in this order; returns its loss.
 
         The loss is the mean over the samples of those of their mini-batches, each
-        computed before its step.
+        computed before its step.  Once one is not finite, losses and weights are nan:
+        scikit-learn goes on with such weights too, and may go back to better ones.
         """
+        if self.diverged:
+            return math.nan
         self.engine.lr = lr
         if self.weight is not None:
             require_weights(self._sums(self.weight, order))
         total = self.total(order)
+        if not math.isfinite(total):
+            self.diverged = True
+            self.learner.fill(math.nan)
         if self.constants is not None:
             total += self._constant(self.constants, order)
         return total / len(self)
@@ -168,7 +170,7 @@ class Epochs:
             self.X, self.y, self.weight, order, self.batch_size, 0, 0.0, 0.0, 0, True,
             None,
         )  # fmt: skip
-        return total if finite else np.nan
+        return total if finite else math.nan
 
     def _total_of_sparse(self, order: NDArray[np.int64] | None) -> float:
         """The same, where one mini-batch at a time is made dense."""
@@ -182,7 +184,7 @@ class Epochs:
                 X, y, weight, None, len(y), 0, 0.0, 0.0, 0, True, None
             )
             if not finite:
-                return np.nan
+                return math.nan
             sum_of_batches += total
         return sum_of_batches
 
@@ -225,8 +227,6 @@ def run_epochs(
         if estimator.shuffle:
             order = shuffled(order, estimator._random_state)
         loss = epochs.run(order if estimator.shuffle else None, rate_of(optimizer))
-        if not np.isfinite(loss):
-            raise ValueError(NOT_FINITE)
         count_steps(optimizer, -(-len(epochs) // epochs.batch_size))
         estimator.n_iter_ += 1
         estimator.loss_ = loss
@@ -270,16 +270,17 @@ def count_steps(optimizer: Any, steps: int) -> None:
     """Set the number of Adam's steps, and its corrected learning rate."""
     if hasattr(optimizer, "t"):
         optimizer.t += steps
-        first, second = 1 - optimizer.beta_1**optimizer.t, 1 - optimizer.beta_2**optimizer.t
+        first, second = (
+            1 - optimizer.beta_1**optimizer.t,
+            1 - optimizer.beta_2**optimizer.t,
+        )
         optimizer.learning_rate = optimizer.learning_rate_init * np.sqrt(second) / first
 
 
 def reason_to_stop(estimator: Any, early_stopping: bool) -> str:
     """Scikit-learn's message about epochs without progress."""
-    what, verb = ("Validation score", "improve") if early_stopping else (
-        "Training loss", "improve"
-    )  # fmt: skip
+    what = "Validation score" if early_stopping else "Training loss"
     return (
-        f"{what} did not {verb} more than tol={estimator.tol:f} for "
+        f"{what} did not improve more than tol={estimator.tol:f} for "
         f"{estimator.n_iter_no_change:d} consecutive epochs."
     )

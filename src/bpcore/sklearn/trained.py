@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from bpcore.arrays import Real
 from bpcore.engine.engine import Engine
-from bpcore.model.threads import n_threads as thread_count
 from bpcore.model.state import empty_state
+from bpcore.model.threads import n_threads as thread_count
 from bpcore.optimizers import SGD, Adam, Momentum, Optimizer
 from bpcore.sklearn.objective import design_of
 from bpcore.training.learner import Learner
@@ -73,10 +73,17 @@ class Trained:
             setattr(optimizer, name, row)
         state.counters[:] = getattr(optimizer, "t", 0)
 
+    def fill(self, value: float) -> None:
+        """Set every weight and bias to a value."""
+        for view in self._views:
+            view.fill(value)
+
     def _rows(self) -> list[list[Real]]:
         """The arrays of the optimizer's state, each as weights, then biases."""
         rows, layout = self.learner.state.optimizer_arrays, self.learner.design.layout
-        parts = [] if rows is None else [layout.views(row[: layout.size]) for row in rows]
+        parts = (
+            [] if rows is None else [layout.views(row[: layout.size]) for row in rows]
+        )
         return [[*views.weights, *views.biases] for views in parts]
 
     def outputs(self, X: Any) -> Real:
