@@ -5,21 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bpcore.arrays import Real
 from bpcore.batches.batch import Batch
-from bpcore.sklearn.objective import constants_of, objective_of, targets_of
+from bpcore.sklearn.objective import as_weights, constants_of, objective_of, targets_of
 from bpcore.sklearn.trained import ROWS, Trained, dense
-
-FLOAT64 = np.dtype(np.float64)
 
 
 class FullBatch:
     """The function of the parameters that L-BFGS minimises, and its gradient.
 
-    It computes in float64, since SciPy's parameters are float64.  A sparse X is made
-    dense a few rows at a time.
+    It computes in the dtype of the estimator's coefs_, which SciPy keeps.  A sparse X
+    is made dense a few rows at a time.
 
     Parameters
     ----------
@@ -30,24 +27,24 @@ class FullBatch:
     """
 
     def __init__(self, estimator: Any, X: Any, y: Any, weight: Any) -> None:
-        self.objective = objective_of(estimator, FLOAT64)
+        self.learner = Trained(estimator).learner
+        dtype = self.learner.dtype
+        self.objective = objective_of(estimator, dtype)
         self.alpha = float(estimator.alpha)
-        self.learner = Trained(estimator).learner.astype(FLOAT64)
-        self.X = X.tocsr() if hasattr(X, "tocsr") else np.ascontiguousarray(X, FLOAT64)
-        self.y = targets_of(estimator, y, FLOAT64)
+        self.X = X.tocsr() if hasattr(X, "tocsr") else np.ascontiguousarray(X, dtype)
+        self.y = targets_of(estimator, y, dtype)
         n = len(self.y)
-        self.weight = None if weight is None else np.ascontiguousarray(weight, FLOAT64)
+        self.weight = as_weights(weight)
         self.divisor = n if self.weight is None else float(self.weight.sum())
         self.constant = 0.0
         constants = constants_of(estimator, y)
         if constants is not None:
             self.constant = float(np.average(constants, weights=self.weight))
 
-    def __call__(self, packed: NDArray[np.float64]) -> tuple[float, Real]:
+    def __call__(self, packed: Real) -> tuple[float, Real]:
         """The loss and the gradient at weights, then biases, one after the other."""
         views = self.learner.views
         unpack(packed, [*views.weights, *views.biases])
-        parameters = self.learner.state.parameters
         total, gradient = self._sums()
         ridge = sum(float(np.dot(W.ravel(), W.ravel())) for W in views.weights)
         loss = self.objective.loss_factor * total + 0.5 * self.alpha * ridge
@@ -56,7 +53,6 @@ class FullBatch:
         for dW, W in zip(parts.weights, views.weights, strict=True):
             dW += self.alpha * W
         gradient /= self.divisor
-        assert parameters.shape == gradient.shape
         return loss / self.divisor + self.constant, pack(
             [*parts.weights, *parts.biases]
         )
@@ -69,7 +65,7 @@ class FullBatch:
         for first in range(0, n, step):
             rows = slice(first, first + step)
             X = self.X[rows]
-            X = X if isinstance(X, np.ndarray) else dense(X, FLOAT64)
+            X = X if isinstance(X, np.ndarray) else dense(X, self.learner.dtype)
             weight = None if self.weight is None else self.weight[rows]
             divisor = len(X) if weight is None else float(weight.sum())
             found = self.learner.gradients(Batch(X, self.y[rows], weight))

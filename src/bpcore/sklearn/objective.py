@@ -93,3 +93,8 @@ def constants_of(estimator: Any, y: NDArray[Any]) -> NDArray[np.float64] | None:
     terms = np.where(y > 0, y * np.log(np.where(y > 0, y, 1)), 0) - y
     constants: NDArray[np.float64] = terms.sum(axis=1)
     return constants
+
+
+def as_weights(weight: Any) -> NDArray[np.float64] | None:
+    """The weights of samples as the engine reads them."""
+    return None if weight is None else np.ascontiguousarray(weight, np.float64)

@@ -19,7 +19,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
 from bpcore.arrays import Real
-from bpcore.sklearn.objective import constants_of, objective_of, targets_of
+from bpcore.sklearn.objective import as_weights, constants_of, objective_of, targets_of
 from bpcore.sklearn.trained import Trained, dense, trained
 
 
@@ -202,11 +202,6 @@ class Epochs:
         rows = self._sums(np.ones(len(self)), order)
         weighted = self._sums(self.weight * constants, order)
         return float((rows * weighted / self._sums(self.weight, order)).sum())
-
-
-def as_weights(weight: Any) -> NDArray[np.float64] | None:
-    """The weights of samples as the engine reads them."""
-    return None if weight is None else np.ascontiguousarray(weight, np.float64)
 
 
 def require_weights(sums: Real) -> None:
