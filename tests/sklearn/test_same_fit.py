@@ -294,7 +294,7 @@ class TestAgain:
         theirs, ours = pair(name, **settings | {"max_iter": 5, "random_state": 1})
         theirs.fit(X, y)
         plain = type(theirs)(**ours.get_params())
-        plain.__setstate__(pickle.loads(pickle.dumps(ours.fit(X, y).__getstate__())))
+        vars(plain).update(pickle.loads(pickle.dumps(ours.fit(X, y).__getstate__())))
         for each in (theirs, plain):
             each.partial_fit(X, y)
         assert_same(theirs, plain)
