@@ -10,10 +10,10 @@ import pytest
 
 pytest.importorskip("sklearn", "1.7")
 
+from sklearn import neural_network
 from sklearn.datasets import load_diabetes, load_digits
 
 from bpcore import sklearn as drop_ins
-from sklearn import neural_network
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::sklearn.exceptions.ConvergenceWarning",

@@ -49,7 +49,7 @@ def objective_of(estimator: Any, dtype: np.dtype[Any]) -> Objective:
 def design_of(estimator: Any, dtype: np.dtype[Any]) -> Design:
     """The architecture of an estimator, from the shapes of its coefs_."""
     shapes = [np.shape(W) for W in estimator.coefs_]
-    layers = [*(n_in for n_in, _ in shapes), shapes[-1][1]]
+    layers = [shapes[0][0], *(n_out for _, n_out in shapes)]
     for l, (n_in, n_out) in enumerate(pairwise(layers)):
         if shapes[l] != (n_in, n_out):
             raise ValueError(

@@ -44,10 +44,13 @@ def fit_stochastic(
         data, held_back = split(estimator, data)
     batch_size = size_of_batches(estimator, len(data.y))
     epochs = Epochs(estimator, learner, data, batch_size)
+    steps = epochs.steps
     try:
         run_epochs(estimator, epochs, held_back, incremental)
     except KeyboardInterrupt:
         warnings.warn("Training interrupted by user.", stacklevel=4)
+    finally:
+        count_steps(estimator._optimizer, epochs.steps - steps)
     if held_back is not None:  # the best weights
         estimator.coefs_ = estimator._best_coefs
         estimator.intercepts_ = estimator._best_intercepts
@@ -144,6 +147,11 @@ class Epochs:
     def __len__(self) -> int:
         return len(self.y)
 
+    @property
+    def steps(self) -> int:
+        """The number of steps made by the optimizer."""
+        return self.learner.learner.state.steps
+
     def run(self, order: NDArray[np.int64] | None, lr: float) -> float:
         """An epoch with the rows in this order; returns its loss.
 
@@ -214,18 +222,17 @@ def run_epochs(
     estimator: Any, epochs: Epochs, held_back: Data | None, incremental: bool
 ) -> None:
     """Epoch after epoch until a rule of scikit-learn says that it is the last."""
-    order = np.arange(len(epochs))
-    optimizer = estimator._optimizer
+    n_samples, optimizer = len(epochs), estimator._optimizer
+    order = places = np.arange(n_samples)
     validation = (None, None, None) if held_back is None else held_back
     estimator.n_iter_ = 0
     for _ in range(estimator.max_iter):
         if estimator.shuffle:
-            order = shuffled(order, estimator._random_state)
+            order = shuffled(order, places, estimator._random_state)
         loss = epochs.run(order if estimator.shuffle else None, rate_of(optimizer))
-        count_steps(optimizer, -(-len(epochs) // epochs.batch_size))
         estimator.n_iter_ += 1
         estimator.loss_ = loss
-        estimator.t_ += len(epochs)
+        estimator.t_ += n_samples
         estimator.loss_curve_.append(loss)
         if estimator.verbose:
             print(f"Iteration {estimator.n_iter_}, loss = {loss:.8f}")
@@ -247,9 +254,14 @@ def run_epochs(
             )
 
 
-def shuffled(order: NDArray[np.int64], random_state: Any) -> NDArray[np.int64]:
-    """``sklearn.utils.shuffle(order, random_state=...)``, without its checks."""
-    places = np.arange(len(order))
+def shuffled(
+    order: NDArray[np.int64], places: NDArray[np.int64], random_state: Any
+) -> NDArray[np.int64]:
+    """``sklearn.utils.shuffle(order, random_state=...)``, without its checks.
+
+    `places` are 0, 1, 2, ...
+    """
+    places = places.copy()
     random_state.shuffle(places)
     return order[places]
 
@@ -262,14 +274,13 @@ def rate_of(optimizer: Any) -> float:
 
 
 def count_steps(optimizer: Any, steps: int) -> None:
-    """Set the number of Adam's steps, and its corrected learning rate."""
-    if hasattr(optimizer, "t"):
-        optimizer.t += steps
-        first, second = (
-            1 - optimizer.beta_1**optimizer.t,
-            1 - optimizer.beta_2**optimizer.t,
+    """Add to the number of Adam's steps, and correct its learning rate for it."""
+    if hasattr(optimizer, "t") and steps:
+        optimizer.t = t = optimizer.t + steps
+        corrections = 1 - optimizer.beta_1**t, np.sqrt(1 - optimizer.beta_2**t)
+        optimizer.learning_rate = (
+            optimizer.learning_rate_init * corrections[1] / corrections[0]
         )
-        optimizer.learning_rate = optimizer.learning_rate_init * np.sqrt(second) / first
 
 
 def reason_to_stop(estimator: Any, early_stopping: bool) -> str:
