@@ -1,0 +1,28 @@
+"""scikit-learn estimators on `bpcore.Network`; needs scikit-learn 1.7 or later.
+
+    from bpcore.sklearn import Classifier, Regressor
+    Classifier(hidden_layer_sizes=(64, 32), epochs=20).fit(X, y).score(X_test, y_test)
+
+``import bpcore`` does not import this package, and nothing outside it imports
+scikit-learn.  In the source::
+
+    exchange      a network of scikit-learn's as an estimator of this package
+    classifier    Classifier
+    regressor     Regressor
+    base          common base: parameters, fit, predictions
+    exported      an estimator as one of scikit-learn's
+    labels        classes and labels as targets of a network, and back
+    columns       numbers as targets of a network, and back
+    quantiles     the loss of several quantiles at once
+    derivatives   derivatives of the outputs by the input
+    settings      optimizers and schedules by name
+    callbacks     scikit-learn's own callbacks
+    shared        signature and documentation of shared parameters
+    unchanged     an estimator as it was, after an error
+"""
+
+from bpcore.sklearn.classifier import Classifier
+from bpcore.sklearn.exchange import from_sklearn
+from bpcore.sklearn.regressor import Regressor
+
+__all__ = ["Classifier", "Regressor", "from_sklearn"]

@@ -1,0 +1,589 @@
+"""NetworkEstimator: what the estimators of this package have in common."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, Protocol, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from bpcore import checks
+from bpcore.arrays import Real
+from bpcore.batches.weights import ClassWeight
+from bpcore.losses import Loss, LossFunction
+from bpcore.metrics import MetricLike
+from bpcore.model.design import Design, real_dtype
+from bpcore.network import Network, learner_of
+from bpcore.optimizers import Optimizer
+from bpcore.schedules import Schedule
+from bpcore.sklearn.callbacks import CallbackSupportMixin, EpochTasks, with_callbacks
+from bpcore.sklearn.derivatives import output_derivatives
+from bpcore.sklearn.settings import optimizer_of
+from bpcore.sklearn.unchanged import unchanged_after_error
+from bpcore.training.fit import Fit, prepare
+from bpcore.training.history import History
+from bpcore.training.options import BatchCallback, Callback, defaults
+
+#: Defaults of the parameters that are arguments of ``Network.fit``, and of ``Network``.
+FIT = defaults()
+NETWORK: dict[str, Any] = Network.__init__.__kwdefaults__
+
+#: Parameters passed to ``Network.fit`` under the same name.
+PASSED = (
+    "epochs",
+    "batch_size",
+    "shuffle",
+    "metrics",
+    "monitor",
+    "mode",
+    "patience",
+    "min_delta",
+    "restore_best",
+    "accumulate",
+    "callbacks",
+    "batch_callbacks",
+)
+
+#: The largest seed drawn from a RandomState, which all versions of NumPy can draw.
+LARGEST_SEED = 2**31 - 1
+
+
+class Targets(Protocol):
+    """The meaning of a network's targets and outputs."""
+
+    @property
+    def n_out(self) -> int:
+        """Outputs of the network."""
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """Attributes of a fitted estimator."""
+
+    def encode(self, name: str, y: NDArray[Any]) -> NDArray[Any]:
+        """The network's targets of y; `name` is for messages."""
+
+    def decode(self, outputs: NDArray[Any]) -> NDArray[Any]:
+        """The predictions from the network's outputs."""
+
+
+class Best(NamedTuple):
+    """Early stopping after a call, for the next one to go on from."""
+
+    monitor: str
+    best: float
+    waited: int
+    network: Network | None
+    """A copy of the best network, for `partial_fit` with `restore_best`."""
+
+
+class Data(NamedTuple):
+    """The data of a call of `fit` or `partial_fit`, as given."""
+
+    X: Any
+    y: Any
+    sample_weight: Any
+    X_val: Any
+    y_val: Any
+    sample_weight_val: Any
+
+
+class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
+    """An estimator of scikit-learn's kind on a `bpcore.Network`.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or sequence of int, default=(100,)
+        Units of each hidden layer; ``()`` for none.
+    activation : str or sequence of str
+        Activation of the hidden layers: one name of ``bpcore.ACTIVATIONS``, or one for
+        each.
+    output : str, optional
+        Activation of the output; the default depends on the loss.
+    loss : str, Loss or callable, optional
+        A name of ``bpcore.LOSSES``, an object such as ``bpcore.Huber(0.5)``, or a
+        function ``loss(a, y)`` as for `bpcore.Network`.
+    optimizer : str or Optimizer, default="adam"
+        The name of an optimizer in lower case, or its settings, ``bpcore.SGD(0.1)``.
+    lr : float, Schedule or callable, optional
+        The learning rate in place of the optimizer's own.
+    schedule : str or Schedule, optional
+        How the rate changes: "constant", "inverse_scaling", "plateau"; "linear",
+        "cosine" or "one_cycle", over all `epochs`; or a schedule, which has its own
+        rate (``bpcore.schedules``).
+    norm : "batch", "layer" or None, or a sequence of them
+        Normalisation of the hidden layers.
+    dropout : float or sequence of float
+        Probability that a hidden unit is dropped in a mini-batch.
+    input_noise : float
+        Standard deviation of gaussian noise added to X while training.
+    init : str
+        Initialiser of the weights.
+    dtype : float32 or float64
+        Of the network and its predictions; X is converted to it.
+    n_threads : int or "auto"
+        The most threads used; no bit of the result depends on it.
+    epochs : int
+        Passes over the data, of each call of `fit`.
+    batch_size : int, optional
+        Rows of a mini-batch, 32 by default.
+    shuffle : bool
+        Whether the order of the rows is random in every epoch.
+    validation_fraction : float, optional
+        Fraction of the rows held back for the validation loss, with classes in
+        proportion.  Not used if `fit` gets ``X_val``.
+    metrics : str, callable or sequence of them, optional
+        Metrics after every epoch, in ``history_``, as for ``Network.fit``.
+    monitor, mode, patience, min_delta, restore_best
+        Early stopping, as for ``Network.fit``: stop after `patience` epochs in which
+        `monitor` (by default the validation loss, else the training loss) was not
+        better by more than `min_delta`; with `restore_best` the best epoch is restored.
+    accumulate : int
+        Mini-batches whose gradients make one step together.
+    callbacks : iterable of callables
+        Each is called as ``callback(network, history)`` after every epoch; training
+        stops if one returns True.  (``set_callbacks`` takes scikit-learn's own.)
+    batch_callbacks : iterable of callables
+        Each is called as ``callback(network, epoch, batch, loss)`` after every
+        mini-batch.
+    warm_start : bool, default=False
+        Whether `fit` continues the training before: weights, optimizer, schedule,
+        random streams and the count of `patience` go on, so that ten fits of one epoch
+        have the bits of one fit of ten.  If training had ended by `patience`, or with
+        `restore_best`, it continues from there and counts anew.
+    random_state : int, RandomState instance or None, default=None
+        Source of weights, shuffles, dropout and noise; an int gives the network of
+        ``bpcore.Network(rng=random_state)``.
+    verbose : bool, default=False
+        Whether to show a progress bar on standard error.
+
+    Attributes
+    ----------
+    network_ : Network
+        The trained network.
+    history_ : History
+        Losses and metrics of the last call of `fit` or `partial_fit`.
+    n_iter_ : int
+        Epochs so far, of all calls that continued one training.
+    loss_ : float
+        Training loss of the last epoch, the mean of those before each step.
+    loss_curve_ : list of float (n_iter_,)
+        Training loss of each epoch.
+    validation_loss_curve_ : list of float
+        Mean validation loss after each epoch that had validation data.
+    stopped_ : str
+        Why the last call ended: "epochs", "patience", "callback" or "converged".
+    targets_ : Columns or Labels
+        The meaning of the network's outputs.
+    n_outputs_ : int
+        Outputs of the network.
+    n_features_in_ : int
+        Features seen by `fit`.
+    feature_names_in_ : array (n_features_in_,)
+        Their names, where X had names that are all strings.
+    """
+
+    def __init__(
+        self,
+        *,
+        hidden_layer_sizes: int | Sequence[int] = (100,),
+        activation: str | Sequence[str] = NETWORK["activation"],
+        output: str | None = NETWORK["output"],
+        loss: str | Loss | LossFunction | None = NETWORK["loss"],
+        optimizer: str | Optimizer = "adam",
+        lr: Any = None,
+        schedule: str | Schedule | None = None,
+        norm: str | Sequence[str | None] | None = NETWORK["norm"],
+        dropout: float | Sequence[float] = NETWORK["dropout"],
+        input_noise: float = NETWORK["input_noise"],
+        init: str = NETWORK["init"],
+        dtype: DTypeLike = NETWORK["dtype"],
+        n_threads: int | str = NETWORK["n_threads"],
+        epochs: int = FIT["epochs"],
+        batch_size: int | None = FIT["batch_size"],
+        shuffle: bool = FIT["shuffle"],
+        validation_fraction: float | None = FIT["validation"],
+        metrics: MetricLike | Sequence[MetricLike] | None = FIT["metrics"],
+        monitor: str | None = FIT["monitor"],
+        mode: str = FIT["mode"],
+        patience: int | None = FIT["patience"],
+        min_delta: float = FIT["min_delta"],
+        restore_best: bool = FIT["restore_best"],
+        accumulate: int = FIT["accumulate"],
+        callbacks: Iterable[Callback] = FIT["callbacks"],
+        batch_callbacks: Iterable[BatchCallback] = FIT["batch_callbacks"],
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: bool = False,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.output = output
+        self.loss = loss
+        self.optimizer = optimizer
+        self.lr = lr
+        self.schedule = schedule
+        self.norm = norm
+        self.dropout = dropout
+        self.input_noise = input_noise
+        self.init = init
+        self.dtype = dtype
+        self.n_threads = n_threads
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.validation_fraction = validation_fraction
+        self.metrics = metrics
+        self.monitor = monitor
+        self.mode = mode
+        self.patience = patience
+        self.min_delta = min_delta
+        self.restore_best = restore_best
+        self.accumulate = accumulate
+        self.callbacks = callbacks
+        self.batch_callbacks = batch_callbacks
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+
+    # --- for subclasses ---------------------------------------------------------------
+
+    @abstractmethod
+    def _new_targets(self, y: NDArray[Any], classes: Any) -> Targets:
+        """The meaning of the targets y at the start of a training."""
+
+    @abstractmethod
+    def _network_loss(self, targets: Targets) -> tuple[str | None, Any]:
+        """Output activation and loss of the network."""
+
+    def _network_class_weight(self, targets: Targets) -> ClassWeight | None:
+        """Class weights as for ``Network.fit``."""
+        return None
+
+    # --- training ---------------------------------------------------------------------
+
+    @with_callbacks
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
+        """Train for `epochs` epochs; anew, or further with `warm_start`.
+
+        Parameters
+        ----------
+        X : array-like (n, n_features)
+        y : array-like (n,) or (n, n_outputs)
+        sample_weight : array-like (n,), optional
+            Weights of the samples in the mean loss, and in the validation loss and
+            metrics of rows held back by `validation_fraction`; scaled to mean 1.
+        X_val, y_val : array-like, optional
+            Validation data, whose loss is computed after every epoch.
+        sample_weight_val : array-like, optional
+            Their weights.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument or a parameter is not as described; nothing has changed.
+        DivergenceError
+            If a loss or a parameter becomes infinite or NaN (`bpcore.Network.fit`).
+        """
+        data = Data(X, y, sample_weight, X_val, y_val, sample_weight_val)
+        return self._train(data, part=False)
+
+    def _train(self, data: Data, *, part: bool, classes: Any = None) -> Self:
+        """Train for one call of `fit`, or of `partial_fit` (`part`)."""
+        context = None
+        if not part and getattr(self, "_skl_callbacks", None):
+            context = self._init_callback_context(max_subtasks=self.epochs)
+        continues = hasattr(self, "network_") and bool(part or self.warm_start)
+        with unchanged_after_error(self):
+            X, y = self._checked_data(data.X, data.y, "y", reset=not continues)
+            targets: Targets = (
+                self.targets_ if continues else self._new_targets(y, classes)
+            )
+            network = self._network(X.shape[1], targets, continues)
+            options = self._options(data, targets, part)
+            before = self._curves() if continues else ([], [])
+
+            def fitted(network: Network, history: History) -> dict[str, Any]:
+                return fitted_attributes(copy.copy(network), history, targets, before)
+
+            tasks = None
+            if context is not None:
+                about = {"sample_weight": data.sample_weight}
+                tasks = EpochTasks(
+                    self,
+                    context,
+                    self.epochs,
+                    tuple(self.callbacks),
+                    fitted,
+                    {"X": X, "y": y, "metadata": about},
+                )
+                options["callbacks"] = (tasks,)
+            fit = prepare(
+                learner_of(network),
+                network,
+                X,
+                targets.encode("y", y),
+                options,
+                whole=not part,
+            )
+            if continues:
+                self._continue_watch(fit, part)
+            if part and fit.watch.is_over:
+                return self
+            if tasks is not None:
+                context.call_on_fit_task_begin(estimator=self, **tasks.data)
+                tasks.watch = fit.watch
+                tasks.begin()
+            history = fit.run()
+            best = self._best_after(fit, network, part)
+            if best.network is not None and fit.watch.is_over:
+                network = best.network
+            attributes = fitted_attributes(network, history, targets, before)
+            for name, value in attributes.items():
+                setattr(self, name, value)
+            self._best = best
+            if tasks is not None:
+                context.call_on_fit_task_end(
+                    estimator=self, reconstruction_attributes=attributes, **tasks.data
+                )
+        return self
+
+    def _checked_data(
+        self, X: Any, y: Any, name: str, *, reset: bool
+    ) -> tuple[Real, NDArray[Any]]:
+        """X in the network's dtype, and y, as scikit-learn checks them."""
+        dtype = real_dtype(self.dtype)
+        if name == "y":
+            X, y = validate_data(
+                self, X, y, multi_output=True, reset=reset, dtype=dtype, order="C"
+            )
+        else:
+            X = validate_data(self, X, reset=reset, dtype=dtype, order="C")
+            y = check_array(
+                y, accept_sparse="csr", ensure_2d=False, dtype=None, input_name=name
+            )
+        return X, y.toarray() if hasattr(y, "toarray") else y
+
+    def _sizes(self, n_features: int, n_out: int) -> list[int]:
+        """The sizes of the network."""
+        hidden = self.hidden_layer_sizes
+        if not isinstance(hidden, Sequence) and np.ndim(hidden) == 0:
+            hidden = [hidden]  # type: ignore[list-item]
+        units = [
+            checks.integer("hidden_layer_sizes", units, 1) for units in list(hidden)
+        ]
+        return [n_features, *units, n_out]
+
+    def _network(self, n_features: int, targets: Targets, continues: bool) -> Network:
+        """A new network, or the one to train further."""
+        output, loss = self._network_loss(targets)
+        optimizer = optimizer_of(self.optimizer, self.lr, self.schedule, self.epochs)
+        sizes = self._sizes(n_features, targets.n_out)
+        parts = self.activation, output, loss, self.norm, self.dropout, self.input_noise
+        if not continues:
+            activation, output, loss, norm, dropout, input_noise = parts
+            return Network(
+                sizes,
+                activation=activation,
+                output=output,
+                loss=loss,
+                norm=norm,
+                dropout=dropout,
+                input_noise=input_noise,
+                optimizer=optimizer,
+                init=self.init,
+                dtype=self.dtype,
+                rng=seed_of(self.random_state),
+                n_threads=self.n_threads,
+            )
+        network: Network = self.network_
+        design = learner_of(network).design
+        wanted = dataclasses.replace(Design.checked(sizes, *parts), seed=design.seed)
+        if wanted != design or network.dtype != real_dtype(self.dtype):
+            raise ValueError(
+                "the parameters of the network must be those of the training that is "
+                "continued, except the optimizer: fit anew with warm_start=False"
+            )
+        if network.optimizer != optimizer:
+            network = copy.copy(network)  # an error later on leaves the old one
+            network.optimizer = optimizer
+        network.n_threads = self.n_threads
+        return network
+
+    def _options(self, data: Data, targets: Targets, part: bool) -> dict[str, Any]:
+        """The arguments of ``Network.fit``."""
+        options = {name: getattr(self, name) for name in PASSED}
+        options["validation"] = self._validation(data, targets)
+        options["sample_weight"] = data.sample_weight
+        options["class_weight"] = self._network_class_weight(targets)
+        options["progress"] = bool(self.verbose)
+        if part:
+            options |= {"epochs": 1, "progress": False, "restore_best": False}
+        return options
+
+    def _validation(self, data: Data, targets: Targets) -> Any:
+        """The validation data, or the fraction to hold back."""
+        if data.X_val is None:
+            for name in ("y_val", "sample_weight_val"):
+                if getattr(data, name) is not None:
+                    raise ValueError(f"X_val must be given with {name}; got None")
+            return self.validation_fraction
+        if data.y_val is None:
+            raise ValueError("y_val must be given with X_val; got None")
+        X, y = self._checked_data(data.X_val, data.y_val, "y_val", reset=False)
+        return X, targets.encode("y_val", y), data.sample_weight_val
+
+    # --- early stopping over several calls --------------------------------------------
+
+    def _continue_watch(self, fit: Fit, part: bool) -> None:
+        """Let early stopping go on from the call before, if it is of the same value."""
+        before: Best = self._best
+        watch = fit.watch
+        if before.monitor == watch.monitor:
+            watch.best, watch.waited = before.best, before.waited
+            if watch.is_over and not part:
+                watch.waited = 0
+
+    def _best_after(self, fit: Fit, network: Network, part: bool) -> Best:
+        """Early stopping after a call."""
+        best: Network | None = None
+        if part and self.restore_best and self.patience is not None:
+            before = getattr(self, "_best", None)
+            is_better = fit.history.best_epoch or before is None
+            best = copy.copy(network) if is_better else before.network  # type: ignore[union-attr]
+        watch = fit.watch
+        return Best(watch.monitor, watch.best, watch.waited, best)
+
+    def _curves(self) -> tuple[list[float], list[float]]:
+        """The losses of the epochs before."""
+        return self.loss_curve_, self.validation_loss_curve_
+
+    # --- predictions ------------------------------------------------------------------
+
+    def _checked_X(self, X: ArrayLike) -> Real:
+        """X in the network's dtype, checked as scikit-learn does."""
+        check_is_fitted(self, "network_")
+        dtype = self.network_.dtype
+        rows: Real = validate_data(self, X, reset=False, dtype=dtype, order="C")
+        return rows
+
+    def _outputs(self, X: ArrayLike) -> Real:
+        """The outputs (n, n_out) of the network."""
+        rows = self._checked_X(X)
+        outputs: Real = self.network_.predict(rows)
+        return outputs
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """The predictions for X.
+
+        Parameters
+        ----------
+        X : array-like (n, n_features)
+
+        Returns
+        -------
+        array (n,) or (n, n_outputs)
+            A row has the same bits alone and among any others.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If X has other features than that of `fit`, or is not finite.
+        """
+        outputs = self._outputs(X)
+        return self.targets_.decode(outputs)  # type: ignore[no-any-return]
+
+    def gradient(self, X: ArrayLike) -> Real:
+        """The derivatives of the network's outputs by the input, at each row of X.
+
+        They are those of prediction, without dropout and noise, by one forward pass and
+        one backward pass for each output.  For a `Classifier` the outputs are
+        probabilities by default, of the second class if there are two.
+
+        Parameters
+        ----------
+        X : array-like (n, n_features)
+
+        Returns
+        -------
+        array (n, n_features), or (n, n_outputs_, n_features) for several outputs
+            In the network's dtype.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If X is not as described, or an activation has no derivative ("step").
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from bpcore.sklearn import Regressor
+        >>> X = np.linspace(-1, 1, 50).reshape(-1, 1)
+        >>> model = Regressor(hidden_layer_sizes=(), optimizer="lbfgs", dtype="float64",
+        ...                   epochs=100, random_state=0).fit(X, 3 * X[:, 0] + 1)
+        >>> model.gradient([[0.5]]).round(3)
+        array([[3.]])
+        """
+        rows = self._checked_X(X)
+        found = output_derivatives(self.network_, rows)
+        return found[:, 0] if found.shape[1] == 1 else found
+
+
+def seed_of(random_state: Any) -> int:
+    """The network's source of random numbers, from that of an estimator."""
+    if isinstance(random_state, int | np.integer):
+        return int(random_state)
+    # None stands for the global state of NumPy, as in scikit-learn.
+    return int(check_random_state(random_state).randint(LARGEST_SEED))
+
+
+def makes_mini_batches(estimator: NetworkEstimator) -> bool:
+    """Whether its optimizer makes steps from mini-batches, as `partial_fit` needs."""
+    chosen = optimizer_of(estimator.optimizer, None, None, None)
+    return not chosen.full_batch
+
+
+def fitted_attributes(
+    network: Network,
+    history: History,
+    targets: Targets,
+    before: tuple[list[float], list[float]],
+) -> dict[str, Any]:
+    """The attributes of an estimator after a call, by name."""
+    losses = [*before[0], *history.loss.tolist()]
+    return {
+        "network_": network,
+        "history_": history,
+        "n_iter_": len(losses),
+        "loss_": losses[-1] if losses else math.nan,
+        "loss_curve_": losses,
+        "validation_loss_curve_": [*before[1], *history.validation_loss.tolist()],
+        "stopped_": history.stopped,
+        "n_outputs_": targets.n_out,
+        "targets_": targets,
+        **targets.attributes,
+    }
