@@ -16,6 +16,7 @@ scikit-learn.  In the source::
     quantiles     the loss of several quantiles at once
     derivatives   derivatives of the outputs by the input
     settings      optimizers and schedules by name
+    stopping      early stopping over several calls
     callbacks     scikit-learn's own callbacks
     shared        signature and documentation of shared parameters
     unchanged     an estimator as it was, after an error

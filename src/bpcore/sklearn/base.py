@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
@@ -27,14 +27,15 @@ from bpcore.schedules import Schedule
 from bpcore.sklearn.callbacks import CallbackSupportMixin, EpochTasks, with_callbacks
 from bpcore.sklearn.derivatives import output_derivatives
 from bpcore.sklearn.settings import optimizer_of
+from bpcore.sklearn.stopping import Stopping
 from bpcore.sklearn.unchanged import unchanged_after_error
-from bpcore.training.fit import Fit, prepare
+from bpcore.training.fit import prepare
 from bpcore.training.history import History
 from bpcore.training.options import BatchCallback, Callback, defaults
 
 #: Defaults of the parameters that are arguments of ``Network.fit``, and of ``Network``.
 FIT = defaults()
-NETWORK: dict[str, Any] = Network.__init__.__kwdefaults__
+NETWORK: dict[str, Any] = Network.__init__.__kwdefaults__ or {}
 
 #: Parameters passed to ``Network.fit`` under the same name.
 PASSED = (
@@ -74,16 +75,6 @@ class Targets(Protocol):
         """The predictions from the network's outputs."""
 
 
-class Best(NamedTuple):
-    """Early stopping after a call, for the next one to go on from."""
-
-    monitor: str
-    best: float
-    waited: int
-    network: Network | None
-    """A copy of the best network, for `partial_fit` with `restore_best`."""
-
-
 class Data(NamedTuple):
     """The data of a call of `fit` or `partial_fit`, as given."""
 
@@ -95,7 +86,7 @@ class Data(NamedTuple):
     sample_weight_val: Any
 
 
-class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignore[misc]
+class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
     """An estimator of scikit-learn's kind on a `bpcore.Network`.
 
     Parameters
@@ -190,6 +181,12 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignor
         Their names, where X had names that are all strings.
     """
 
+    network_: Network
+    targets_: Targets
+    loss_curve_: list[float]
+    validation_loss_curve_: list[float]
+    _stopping: Stopping
+
     def __init__(
         self,
         *,
@@ -267,6 +264,15 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignor
         """Class weights as for ``Network.fit``."""
         return None
 
+    def _weigh(
+        self, targets: Targets, y: NDArray[Any], part: bool
+    ) -> Callable[[NDArray[Any], Any], Any]:
+        """A function of y and the samples' weights: the weights to train with.
+
+        `y` are the training targets, of a `part` of the data only or of all.
+        """
+        return lambda y, weight: weight
+
     # --- training ---------------------------------------------------------------------
 
     @with_callbacks
@@ -310,7 +316,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignor
 
     def _train(self, data: Data, *, part: bool, classes: Any = None) -> Self:
         """Train for one call of `fit`, or of `partial_fit` (`part`)."""
-        context = None
+        context: Any = None
         if not part and getattr(self, "_skl_callbacks", None):
             context = self._init_callback_context(max_subtasks=self.epochs)
         continues = hasattr(self, "network_") and bool(part or self.warm_start)
@@ -320,11 +326,11 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignor
                 self.targets_ if continues else self._new_targets(y, classes)
             )
             network = self._network(X.shape[1], targets, continues)
-            options = self._options(data, targets, part)
-            before = self._curves() if continues else ([], [])
+            options = self._options(data, targets, y, part)
+            curves = self._curves() if continues else ([], [])
 
             def fitted(network: Network, history: History) -> dict[str, Any]:
-                return fitted_attributes(copy.copy(network), history, targets, before)
+                return fitted_attributes(copy.copy(network), history, targets, curves)
 
             tasks = None
             if context is not None:
@@ -346,8 +352,8 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignor
                 options,
                 whole=not part,
             )
-            if continues:
-                self._continue_watch(fit, part)
+            before: Stopping = self._stopping if continues else Stopping()
+            before.go_on(fit.watch, anew=not part)
             if part and fit.watch.is_over:
                 return self
             if tasks is not None:
@@ -355,13 +361,16 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignor
                 tasks.watch = fit.watch
                 tasks.begin()
             history = fit.run()
-            best = self._best_after(fit, network, part)
-            if best.network is not None and fit.watch.is_over:
-                network = best.network
-            attributes = fitted_attributes(network, history, targets, before)
+            keeps_best = part and self.restore_best and self.patience is not None
+            after = before.after(
+                fit.watch, network if keeps_best else None, history.best_epoch == 1
+            )
+            if after.network is not None and fit.watch.is_over:
+                network = after.network
+            attributes = fitted_attributes(network, history, targets, curves)
             for name, value in attributes.items():
                 setattr(self, name, value)
-            self._best = best
+            self._stopping = after
             if tasks is not None:
                 context.call_on_fit_task_end(
                     estimator=self, reconstruction_attributes=attributes, **tasks.data
@@ -374,8 +383,17 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignor
         """X in the network's dtype, and y, as scikit-learn checks them."""
         dtype = real_dtype(self.dtype)
         if name == "y":
+            # Batch norm needs two rows.
+            least = 2 if "batch" in np.atleast_1d(np.array(self.norm, object)) else 1
             X, y = validate_data(
-                self, X, y, multi_output=True, reset=reset, dtype=dtype, order="C"
+                self,
+                X,
+                y,
+                multi_output=True,
+                reset=reset,
+                dtype=dtype,
+                order="C",
+                ensure_min_samples=least,
             )
         else:
             X = validate_data(self, X, reset=reset, dtype=dtype, order="C")
@@ -386,9 +404,9 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignor
 
     def _sizes(self, n_features: int, n_out: int) -> list[int]:
         """The sizes of the network."""
-        hidden = self.hidden_layer_sizes
+        hidden: Any = self.hidden_layer_sizes
         if not isinstance(hidden, Sequence) and np.ndim(hidden) == 0:
-            hidden = [hidden]  # type: ignore[list-item]
+            hidden = [hidden]
         units = [
             checks.integer("hidden_layer_sizes", units, 1) for units in list(hidden)
         ]
@@ -430,49 +448,27 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignor
         network.n_threads = self.n_threads
         return network
 
-    def _options(self, data: Data, targets: Targets, part: bool) -> dict[str, Any]:
+    def _options(
+        self, data: Data, targets: Targets, y: NDArray[Any], part: bool
+    ) -> dict[str, Any]:
         """The arguments of ``Network.fit``."""
+        weigh = self._weigh(targets, y, part)
         options = {name: getattr(self, name) for name in PASSED}
-        options["validation"] = self._validation(data, targets)
-        options["sample_weight"] = data.sample_weight
+        options["sample_weight"] = weigh(y, data.sample_weight)
+        options["validation"] = self.validation_fraction
+        if data.X_val is not None and data.y_val is not None:
+            X_val, y_val = self._checked_data(
+                data.X_val, data.y_val, "y_val", reset=False
+            )
+            weight = weigh(y_val, data.sample_weight_val)
+            options["validation"] = X_val, targets.encode("y_val", y_val), weight
+        elif data.X_val is not None or data.y_val is not None:
+            raise ValueError("X_val and y_val must be given together")
         options["class_weight"] = self._network_class_weight(targets)
         options["progress"] = bool(self.verbose)
         if part:
             options |= {"epochs": 1, "progress": False, "restore_best": False}
         return options
-
-    def _validation(self, data: Data, targets: Targets) -> Any:
-        """The validation data, or the fraction to hold back."""
-        if data.X_val is None:
-            for name in ("y_val", "sample_weight_val"):
-                if getattr(data, name) is not None:
-                    raise ValueError(f"X_val must be given with {name}; got None")
-            return self.validation_fraction
-        if data.y_val is None:
-            raise ValueError("y_val must be given with X_val; got None")
-        X, y = self._checked_data(data.X_val, data.y_val, "y_val", reset=False)
-        return X, targets.encode("y_val", y), data.sample_weight_val
-
-    # --- early stopping over several calls --------------------------------------------
-
-    def _continue_watch(self, fit: Fit, part: bool) -> None:
-        """Let early stopping go on from the call before, if it is of the same value."""
-        before: Best = self._best
-        watch = fit.watch
-        if before.monitor == watch.monitor:
-            watch.best, watch.waited = before.best, before.waited
-            if watch.is_over and not part:
-                watch.waited = 0
-
-    def _best_after(self, fit: Fit, network: Network, part: bool) -> Best:
-        """Early stopping after a call."""
-        best: Network | None = None
-        if part and self.restore_best and self.patience is not None:
-            before = getattr(self, "_best", None)
-            is_better = fit.history.best_epoch or before is None
-            best = copy.copy(network) if is_better else before.network  # type: ignore[union-attr]
-        watch = fit.watch
-        return Best(watch.monitor, watch.best, watch.waited, best)
 
     def _curves(self) -> tuple[list[float], list[float]]:
         """The losses of the epochs before."""
@@ -513,7 +509,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):  # type: ignor
             If X has other features than that of `fit`, or is not finite.
         """
         outputs = self._outputs(X)
-        return self.targets_.decode(outputs)  # type: ignore[no-any-return]
+        return self.targets_.decode(outputs)
 
     def gradient(self, X: ArrayLike) -> Real:
         """The derivatives of the network's outputs by the input, at each row of X.

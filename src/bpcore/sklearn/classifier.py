@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
+from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
 
 from bpcore.arrays import Real
@@ -15,7 +16,7 @@ from bpcore.batches.weights import ClassWeight
 from bpcore.model.design import output_and_loss
 from bpcore.sklearn.base import FIT, Data, NetworkEstimator, makes_mini_batches
 from bpcore.sklearn.exported import exported_classifier
-from bpcore.sklearn.labels import PROBABILITIES, Labels
+from bpcore.sklearn.labels import PROBABILITIES, Labels, as_classes
 from bpcore.sklearn.shared import with_parameters_of
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def gives_decisions(estimator: Classifier) -> bool:
 
 
 @with_parameters_of(NetworkEstimator)
-class Classifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
+class Classifier(ClassifierMixin, NetworkEstimator):
     """A network that predicts classes, or labels of which a sample may have several.
 
     By default two classes have one sigmoid output and binary_cross_entropy, more have a
@@ -49,9 +50,11 @@ class Classifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
     ----------
     {parameters}
     class_weight : dict, sequence or "balanced", optional
-        The weight of each class, by class or in the order of ``classes_``, in the
-        training and validation loss; "balanced" gives all classes the same total
-        weight.  For several labels, of the positives of each (``Network.fit``).
+        The weight of each class, by class (1 if missing) or in the order of
+        ``classes_``; "balanced" gives all classes the same total weight.  The weight of
+        a sample is multiplied by that of its class, for the training and validation
+        loss and metrics.  For several labels per sample it is that of the positives of
+        each in the loss, as for ``Network.fit``.
 
     Attributes
     ----------
@@ -101,19 +104,30 @@ class Classifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
         return targets.output, targets.loss
 
     def _network_class_weight(self, targets: Any) -> ClassWeight | None:
-        weights = self.class_weight
-        if weights is None:
-            return None
-        if targets.one_against_rest:
+        return self.class_weight if targets.multilabel else None
+
+    def _weigh(
+        self, targets: Any, y: NDArray[Any], part: bool
+    ) -> Callable[[NDArray[Any], Any], Any]:
+        if self.class_weight is None or targets.multilabel:
+            return super()._weigh(targets, y, part)
+        weights: Any = self.class_weight
+        if part and isinstance(weights, str):
             raise ValueError(
-                f"class_weight needs a loss of classes; {targets.loss.name} trains "
-                f"each of {targets.n_out} classes against the rest"
+                f"class_weight={weights!r} needs the classes of all data, and cannot "
+                "be used with partial_fit: give a weight for each class"
             )
-        if targets.multilabel or not isinstance(weights, Mapping):
-            return weights
-        labels = np.array(list(weights))
-        at = targets.indices("class_weight", labels)
-        return dict(zip(at.tolist(), weights.values(), strict=True))
+        if not isinstance(weights, Mapping | str):
+            weights = dict(zip(targets.classes.tolist(), weights, strict=True))
+        factors = compute_class_weight(
+            weights, classes=targets.classes, y=as_classes(y)
+        )
+
+        def weigh(y: NDArray[Any], weight: Any) -> Any:
+            of_classes = factors[targets.indices("y", as_classes(y))]
+            return of_classes if weight is None else of_classes * np.asarray(weight)
+
+        return weigh
 
     @available_if(makes_mini_batches)
     def partial_fit(
@@ -196,7 +210,7 @@ class Classifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
             As `predict`.
         """
         outputs = self._outputs(X)
-        return self.targets_.probabilities(outputs)  # type: ignore[no-any-return]
+        return self.targets_.probabilities(outputs)
 
     @available_if(gives_probabilities)
     def predict_log_proba(self, X: ArrayLike) -> Real:

@@ -53,5 +53,6 @@ class Columns:
         return np.repeat(columns, self.copies, axis=1)
 
     def decode(self, outputs: NDArray[Any]) -> NDArray[Any]:
-        """The predictions: (n,) if there is one output, else (n, n_out)."""
-        return outputs[:, 0] if self.n_out == 1 else outputs
+        """The predictions, float64: (n,) if there is one output, else (n, n_out)."""
+        numbers = outputs.astype(np.float64, copy=False)
+        return numbers[:, 0] if self.n_out == 1 else numbers

@@ -12,12 +12,13 @@ from sklearn.utils.validation import check_is_fitted
 from bpcore.losses import LOSSES
 from bpcore.network import Network
 from bpcore.optimizers import LBFGS, SGD, Adam, Optimizer
-from bpcore.sklearn.base import Best, Targets, fitted_attributes, seed_of
+from bpcore.sklearn.base import Targets, fitted_attributes, seed_of
 from bpcore.sklearn.classifier import Classifier
 from bpcore.sklearn.columns import Columns
 from bpcore.sklearn.exported import ACTIVATIONS, SAME
 from bpcore.sklearn.labels import Labels
 from bpcore.sklearn.regressor import Regressor
+from bpcore.sklearn.stopping import Stopping
 from bpcore.training.history import History
 
 #: The activations of scikit-learn: {name there: name here}.
@@ -101,7 +102,7 @@ def from_sklearn(estimator: MLPClassifier | MLPRegressor) -> Classifier | Regres
         "n_iter_": estimator.n_iter_,
         "loss_": estimator.loss_,
         "n_features_in_": estimator.n_features_in_,
-        "_best": Best("", math.inf, 0, None),
+        "_stopping": Stopping(),
     }
     if hasattr(estimator, "feature_names_in_"):
         attributes["feature_names_in_"] = estimator.feature_names_in_

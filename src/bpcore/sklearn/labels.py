@@ -150,7 +150,7 @@ class Labels:
             return outputs
         if self.n_out == 1:
             return np.hstack([1 - outputs, outputs])
-        if self.one_against_rest:
+        if self.output != "softmax":
             total = outputs.sum(axis=1, keepdims=True)
             even = np.full_like(outputs, 1 / self.n_out)
             return np.divide(outputs, total, out=even, where=total > 0)

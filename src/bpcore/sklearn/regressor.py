@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @with_parameters_of(NetworkEstimator)
-class Regressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc]
+class Regressor(RegressorMixin, NetworkEstimator):
     """A network that predicts numbers, one or several for each sample.
 
     By default the loss is the squared error, half the sum over the outputs of

@@ -82,8 +82,7 @@ def optimizer_of(optimizer: Any, lr: Any, schedule: Any, epochs: Any) -> Optimiz
     if isinstance(schedule, Schedule):
         if lr is not None:
             raise ValueError(
-                "lr must be None with a schedule object, which has its own; "
-                f"got {lr!r}"
+                f"lr must be None with a schedule object, which has its own; got {lr!r}"
             )
         return chosen.replace(lr=schedule)
     make = SCHEDULES[checks.one_of("schedule", schedule, SCHEDULES)]

@@ -11,7 +11,7 @@ Class = TypeVar("Class", bound=type)
 
 
 def with_parameters_of(base: type) -> Callable[[Class], Class]:
-    """Decorator of a class whose ``__init__`` passes ``**parameters`` to that of `base`.
+    """Decorator of a class whose ``__init__`` passes ``**parameters`` to its base's.
 
     ``inspect.signature``, and so scikit-learn, shows the parameters of `base` before
     those of the class.  In its docstring ``{parameters}`` and ``{attributes}`` stand
