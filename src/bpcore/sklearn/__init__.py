@@ -18,6 +18,7 @@ scikit-learn.  In the source::
     settings      optimizers and schedules by name
     stopping      early stopping over several calls
     callbacks     scikit-learn's own callbacks
+    data          arguments of a call of fit
     shared        signature and documentation of shared parameters
     unchanged     an estimator as it was, after an error
 """

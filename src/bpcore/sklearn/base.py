@@ -7,6 +7,7 @@ import dataclasses
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
@@ -25,6 +26,7 @@ from bpcore.network import Network, learner_of
 from bpcore.optimizers import Optimizer
 from bpcore.schedules import Schedule
 from bpcore.sklearn.callbacks import CallbackSupportMixin, EpochTasks, with_callbacks
+from bpcore.sklearn.data import Data
 from bpcore.sklearn.derivatives import output_derivatives
 from bpcore.sklearn.settings import optimizer_of
 from bpcore.sklearn.stopping import Stopping
@@ -75,15 +77,13 @@ class Targets(Protocol):
         """The predictions from the network's outputs."""
 
 
-class Data(NamedTuple):
-    """The data of a call of `fit` or `partial_fit`, as given."""
+class Past(NamedTuple):
+    """The epochs before a call that continues a training."""
 
-    X: Any
-    y: Any
-    sample_weight: Any
-    X_val: Any
-    y_val: Any
-    sample_weight_val: Any
+    n_iter: int = 0
+    loss: float = math.nan
+    losses: Sequence[float] = ()
+    validation_losses: Sequence[float] = ()
 
 
 class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
@@ -182,7 +182,9 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
     """
 
     network_: Network
-    targets_: Targets
+    n_iter_: int
+    loss_: float
+    targets_: Any
     loss_curve_: list[float]
     validation_loss_curve_: list[float]
     _stopping: Stopping
@@ -316,9 +318,10 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _train(self, data: Data, *, part: bool, classes: Any = None) -> Self:
         """Train for one call of `fit`, or of `partial_fit` (`part`)."""
-        context: Any = None
+        tasks = None
         if not part and getattr(self, "_skl_callbacks", None):
             context = self._init_callback_context(max_subtasks=self.epochs)
+            tasks = EpochTasks(self, context, self.epochs, data)
         continues = hasattr(self, "network_") and bool(part or self.warm_start)
         with unchanged_after_error(self):
             X, y = self._checked_data(data.X, data.y, "y", reset=not continues)
@@ -326,55 +329,30 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
                 self.targets_ if continues else self._new_targets(y, classes)
             )
             network = self._network(X.shape[1], targets, continues)
+            past = self._past() if continues else Past()
             options = self._options(data, targets, y, part)
-            curves = self._curves() if continues else ([], [])
-
-            def fitted(network: Network, history: History) -> dict[str, Any]:
-                return fitted_attributes(copy.copy(network), history, targets, curves)
-
-            tasks = None
-            if context is not None:
-                about = {"sample_weight": data.sample_weight}
-                tasks = EpochTasks(
-                    self,
-                    context,
-                    self.epochs,
-                    tuple(self.callbacks),
-                    fitted,
-                    {"X": X, "y": y, "metadata": about},
-                )
-                options["callbacks"] = (tasks,)
-            fit = prepare(
-                learner_of(network),
-                network,
-                X,
-                targets.encode("y", y),
-                options,
-                whole=not part,
-            )
+            if tasks is not None:
+                tasks.surround(options, partial(_fitted_until, targets, past))
+            learner, encoded = learner_of(network), targets.encode("y", y)
+            fit = prepare(learner, network, X, encoded, options, whole=not part)
             before: Stopping = self._stopping if continues else Stopping()
             before.go_on(fit.watch, anew=not part)
             if part and fit.watch.is_over:
                 return self
             if tasks is not None:
-                context.call_on_fit_task_begin(estimator=self, **tasks.data)
-                tasks.watch = fit.watch
-                tasks.begin()
+                tasks.begin_fit(fit.watch)
             history = fit.run()
-            keeps_best = part and self.restore_best and self.patience is not None
-            after = before.after(
-                fit.watch, network if keeps_best else None, history.best_epoch == 1
-            )
+            copied = part and self.restore_best and self.patience is not None
+            better = history.best_epoch == 1
+            after = before.after(fit.watch, network if copied else None, better)
             if after.network is not None and fit.watch.is_over:
                 network = after.network
-            attributes = fitted_attributes(network, history, targets, curves)
+            self._stopping = after
+            attributes = fitted_attributes(network, history, targets, past)
             for name, value in attributes.items():
                 setattr(self, name, value)
-            self._stopping = after
             if tasks is not None:
-                context.call_on_fit_task_end(
-                    estimator=self, reconstruction_attributes=attributes, **tasks.data
-                )
+                tasks.end_fit(attributes)
         return self
 
     def _checked_data(
@@ -470,9 +448,10 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
             options |= {"epochs": 1, "progress": False, "restore_best": False}
         return options
 
-    def _curves(self) -> tuple[list[float], list[float]]:
-        """The losses of the epochs before."""
-        return self.loss_curve_, self.validation_loss_curve_
+    def _past(self) -> Past:
+        """The epochs before."""
+        losses, validation_losses = self.loss_curve_, self.validation_loss_curve_
+        return Past(self.n_iter_, self.loss_, losses, validation_losses)
 
     # --- predictions ------------------------------------------------------------------
 
@@ -563,21 +542,34 @@ def makes_mini_batches(estimator: NetworkEstimator) -> bool:
     return not chosen.full_batch
 
 
+def _fitted_until(
+    targets: Targets,
+    past: Past,
+    network: Network,
+    history: History,
+) -> dict[str, Any]:
+    """The attributes of an estimator as if the fit ended after an epoch."""
+    return fitted_attributes(copy.copy(network), history, targets, past)
+
+
 def fitted_attributes(
     network: Network,
     history: History,
     targets: Targets,
-    before: tuple[list[float], list[float]],
+    past: Past,
 ) -> dict[str, Any]:
     """The attributes of an estimator after a call, by name."""
-    losses = [*before[0], *history.loss.tolist()]
+    losses = history.loss.tolist()
     return {
         "network_": network,
         "history_": history,
-        "n_iter_": len(losses),
-        "loss_": losses[-1] if losses else math.nan,
-        "loss_curve_": losses,
-        "validation_loss_curve_": [*before[1], *history.validation_loss.tolist()],
+        "n_iter_": past.n_iter + len(losses),
+        "loss_": losses[-1] if losses else past.loss,
+        "loss_curve_": [*past.losses, *losses],
+        "validation_loss_curve_": [
+            *past.validation_losses,
+            *history.validation_loss.tolist(),
+        ],
         "stopped_": history.stopped,
         "n_outputs_": targets.n_out,
         "targets_": targets,

@@ -5,12 +5,14 @@ Before 1.9 there are none: estimators then have no method ``set_callbacks``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from bpcore.network import Network
+from bpcore.sklearn.data import Data
 from bpcore.training.epoch import is_true
 from bpcore.training.history import History
+from bpcore.training.options import Callback
 from bpcore.training.watch import Watch
 
 try:
@@ -25,14 +27,17 @@ except ImportError:
         return method
 
 
+#: Returns the attributes of an estimator fitted until an epoch.
+Fitted = Callable[[Network, History], dict[str, Any]]
+
 __all__ = ["CallbackSupportMixin", "EpochTasks", "with_callbacks"]
 
 
 class EpochTasks:
-    """A callback of ``Network.fit`` that makes each epoch a task of scikit-learn's.
+    """Makes a fit, and each of its epochs, a task of scikit-learn's callbacks.
 
-    It calls the estimator's other callbacks too, so that it knows whether the fit ends
-    or another epoch begins.
+    It is a callback of ``Network.fit`` that calls the others too, so that it knows
+    whether the fit ends or another epoch begins.
 
     Parameters
     ----------
@@ -41,29 +46,26 @@ class EpochTasks:
         That of the fit.
     epochs : int
         The most epochs.
-    callbacks : sequence of callables
-        The callbacks of ``Network.fit``.
-    fitted : callable
-        ``fitted(network, history)`` returns the attributes of an estimator fitted until
-        then.
-    data : dict
-        X, y and metadata, for the callbacks.
+    data : Data
+        The arguments of the fit.
     """
 
-    def __init__(
-        self,
-        estimator: Any,
-        context: Any,
-        epochs: int,
-        callbacks: Sequence[Callable[..., Any]],
-        fitted: Callable[[Network, History], dict[str, Any]],
-        data: dict[str, Any],
-    ) -> None:
+    def __init__(self, estimator: Any, context: Any, epochs: int, data: Data) -> None:
         self.estimator, self.context, self.epochs = estimator, context, epochs
-        self.callbacks, self.fitted, self.data = callbacks, fitted, data
-        #: Of the fit, set before it begins.
-        self.watch: Watch | None = None
-        self.task: Any = None
+        weight = data.sample_weight
+        metadata = None if weight is None else {"sample_weight": weight}
+        self.shown = {"X": data.X, "y": data.y, "metadata": metadata}
+        self.callbacks: tuple[Callback, ...] = ()
+
+    def surround(self, options: dict[str, Any], fitted: Fitted) -> None:
+        """Take the place of the callbacks in the arguments of ``Network.fit``.
+
+        ``fitted(network, history)`` returns the attributes of an estimator fitted until
+        then.
+        """
+        self.fitted = fitted
+        self.callbacks = tuple(options["callbacks"])
+        options["callbacks"] = (self,)
 
     def check(self, network: Network) -> None:
         """Check the callbacks, and call their own ``check``."""
@@ -73,21 +75,37 @@ class EpochTasks:
             if callable(check := getattr(callback, "check", None)):
                 check(network)
 
-    def begin(self) -> None:
+    def begin_fit(self, watch: Watch) -> None:
+        """Begin the tasks of the fit and of its first epoch."""
+        self.watch = watch
+        self.context.call_on_fit_task_begin(estimator=self.estimator, **self.shown)
+        self.begin_epoch()
+
+    def begin_epoch(self) -> None:
         """Begin the task of the next epoch."""
         self.task = self.context.subcontext(task_name="epoch")
-        self.task.call_on_fit_task_begin(estimator=self.estimator, **self.data)
+        self.task.call_on_fit_task_begin(estimator=self.estimator, **self.shown)
 
     def __call__(self, network: Network, history: History) -> bool:
         """End the task of an epoch, and begin the next; whether to stop."""
         stops = [is_true(call(network, history)) for call in self.callbacks]
-        stop = self.task.call_on_fit_task_end(
+        stops += [
+            self.task.call_on_fit_task_end(
+                estimator=self.estimator,
+                reconstruction_attributes=lambda: self.fitted(network, history),
+                **self.shown,
+            )
+        ]
+        if any(stops):
+            return True
+        if not self.watch.is_over and len(history) < self.epochs:
+            self.begin_epoch()
+        return False
+
+    def end_fit(self, attributes: dict[str, Any]) -> None:
+        """End the task of the fit."""
+        self.context.call_on_fit_task_end(
             estimator=self.estimator,
-            reconstruction_attributes=lambda: self.fitted(network, history),
-            **self.data,
+            reconstruction_attributes=attributes,
+            **self.shown,
         )
-        stop = stop or any(stops)
-        over = self.watch is not None and self.watch.is_over
-        if not stop and not over and len(history) < self.epochs:
-            self.begin()
-        return bool(stop)

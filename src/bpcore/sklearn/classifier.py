@@ -14,7 +14,8 @@ from sklearn.utils.metaestimators import available_if
 from bpcore.arrays import Real
 from bpcore.batches.weights import ClassWeight
 from bpcore.model.design import output_and_loss
-from bpcore.sklearn.base import FIT, Data, NetworkEstimator, makes_mini_batches
+from bpcore.sklearn.base import FIT, NetworkEstimator, makes_mini_batches
+from bpcore.sklearn.data import Data
 from bpcore.sklearn.exported import exported_classifier
 from bpcore.sklearn.labels import PROBABILITIES, Labels, as_classes
 from bpcore.sklearn.shared import with_parameters_of

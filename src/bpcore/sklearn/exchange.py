@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from bpcore.losses import LOSSES
 from bpcore.network import Network
 from bpcore.optimizers import LBFGS, SGD, Adam, Optimizer
-from bpcore.sklearn.base import Targets, fitted_attributes, seed_of
+from bpcore.sklearn.base import Past, Targets, fitted_attributes, seed_of
 from bpcore.sklearn.classifier import Classifier
 from bpcore.sklearn.columns import Columns
 from bpcore.sklearn.exported import ACTIVATIONS, SAME
@@ -97,10 +97,9 @@ def from_sklearn(estimator: MLPClassifier | MLPRegressor) -> Classifier | Regres
     ):
         W[...], b[...] = coef, intercept
     losses = [float(value) for value in getattr(estimator, "loss_curve_", ())]
+    past = Past(int(estimator.n_iter_), float(estimator.loss_), losses)
     attributes = {
-        **fitted_attributes(network, History(), targets, (losses, [])),
-        "n_iter_": estimator.n_iter_,
-        "loss_": estimator.loss_,
+        **fitted_attributes(network, History(), targets, past),
         "n_features_in_": estimator.n_features_in_,
         "_stopping": Stopping(),
     }

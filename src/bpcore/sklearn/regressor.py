@@ -12,8 +12,9 @@ from sklearn.metrics import d2_pinball_score
 from sklearn.utils.metaestimators import available_if
 
 from bpcore.losses import Quantile
-from bpcore.sklearn.base import Data, NetworkEstimator, makes_mini_batches
+from bpcore.sklearn.base import NetworkEstimator, makes_mini_batches
 from bpcore.sklearn.columns import Columns
+from bpcore.sklearn.data import Data
 from bpcore.sklearn.exported import exported_regressor
 from bpcore.sklearn.quantiles import JointQuantile
 from bpcore.sklearn.shared import with_parameters_of
