@@ -25,7 +25,7 @@ The public interface::
     show_config      versions, instruction sets and build settings
 
 ``bpcore.datasets``, to be imported separately, has the digits shipped with the package
-and reads IDX files.
+and reads IDX files; ``bpcore.sklearn`` has estimators for scikit-learn.
 
 Documentation, in the repository and in the source distribution (``docs``,
 ``examples``)::
@@ -46,6 +46,7 @@ The source in layers; a module imports only from lines below its own
 
     cli                     the `bpcore` command
     config, datasets        versions and builds; digits, MNIST, IDX files
+    sklearn                 estimators of scikit-learn's kind, on Network
     reference, tracing, many, gradient_check
                             the library in NumPy; traces; many networks; a check
     network                 Network: methods check arguments and call what is below

@@ -2,8 +2,6 @@
 
 import copy
 import pickle
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -468,11 +466,3 @@ def test_real_data():
     assert model.fit(StandardScaler().fit_transform(A), b / 100).score(
         StandardScaler().fit_transform(A), b / 100
     ) > 0.4  # fmt: skip
-
-
-def test_scikit_learn_is_not_imported_by_bpcore():
-    code = "import sys, bpcore; print('sklearn' in sys.modules)"
-    found = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
-    )
-    assert found.stdout.strip() == "False", found.stderr

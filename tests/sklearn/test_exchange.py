@@ -153,4 +153,18 @@ def test_parameters_are_taken_over():
               "batch_size": 16, "random_state": 4, "activation": "relu"}  # fmt: skip
     assert wanted.items() <= ours.get_params().items()
     again = ours.to_sklearn()
+    wanted = {"solver": "sgd", "learning_rate_init": 0.1, "momentum": 0.8,
+              "nesterovs_momentum": False, "alpha": 0.0}  # fmt: skip
+    assert wanted.items() <= again.get_params().items()
     assert again.max_iter == 7 and again.batch_size == 16 and not again.shuffle
+
+
+def test_random_numbers_and_output_are_left_alone(capsys):
+    source = np.random.RandomState(0)
+    ours = Regressor(random_state=source, optimizer="lbfgs", epochs=3).fit(X, X)
+    ours.set_params(verbose=True)
+    before = source.get_state()[1].tolist()
+    theirs = ours.to_sklearn()
+    assert source.get_state()[1].tolist() == before and theirs.random_state is source
+    assert theirs.verbose and theirs.solver == "lbfgs"
+    assert capsys.readouterr() == ("", "")

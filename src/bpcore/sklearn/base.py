@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, is_regressor
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -312,6 +312,12 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
             If an argument or a parameter is not as described; nothing has changed.
         DivergenceError
             If a loss or a parameter becomes infinite or NaN (`bpcore.Network.fit`).
+
+        Notes
+        -----
+        After an error or an interrupt during training, an estimator that was trained
+        anew is as before.  One that was trained further has the finished epochs in
+        ``network_``, and in no other attribute.
         """
         data = Data(X, y, sample_weight, X_val, y_val, sample_weight_val)
         return self._train(data, part=False)
@@ -368,6 +374,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
                 X,
                 y,
                 multi_output=True,
+                y_numeric=is_regressor(self),
                 reset=reset,
                 dtype=dtype,
                 order="C",
@@ -438,8 +445,9 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
             X_val, y_val = self._checked_data(
                 data.X_val, data.y_val, "y_val", reset=False
             )
+            encoded = targets.encode("y_val", y_val)
             weight = weigh(y_val, data.sample_weight_val)
-            options["validation"] = X_val, targets.encode("y_val", y_val), weight
+            options["validation"] = X_val, encoded, weight
         elif data.X_val is not None or data.y_val is not None:
             raise ValueError("X_val and y_val must be given together")
         options["class_weight"] = self._network_class_weight(targets)

@@ -165,7 +165,7 @@ class Classifier(ClassifierMixin, NetworkEstimator):
             As `fit`; if y has a class that is not in `classes`; or if `classes` are
             missing in the first call, or others than then.
         DivergenceError
-            As `fit`; nothing has changed.
+            As `fit`; the network is as before.
 
         Examples
         --------
@@ -250,7 +250,8 @@ class Classifier(ClassifierMixin, NetworkEstimator):
         """A fitted ``MLPClassifier`` of scikit-learn that predicts the same.
 
         Batch norm is folded into the weights; two softmax outputs become one.  Further
-        training there has scikit-learn's loss, and Adam.
+        training there has scikit-learn's loss without a penalty, and a solver that
+        begins anew: the same if it is Adam, SGD or LBFGS at a constant rate, else Adam.
 
         Returns
         -------

@@ -24,8 +24,8 @@ from bpcore.training.history import History
 #: The activations of scikit-learn: {name there: name here}.
 NAMES = {there: here for here, there in ACTIVATIONS.items()}
 
-#: Mini-batches of scikit-learn by default.
-BATCH_SIZE = 200
+#: Rows of scikit-learn's mini-batches with ``batch_size="auto"``, if there are so many.
+AUTO = 200
 
 
 def from_sklearn(estimator: MLPClassifier | MLPRegressor) -> Classifier | Regressor:
@@ -122,7 +122,7 @@ def _parameters(estimator: Any) -> dict[str, Any]:
         "optimizer": _optimizer(estimator),
         "dtype": np.dtype(estimator.coefs_[0].dtype).name,
         "epochs": estimator.max_iter,
-        "batch_size": BATCH_SIZE if batch_size == "auto" else batch_size,
+        "batch_size": AUTO if batch_size == "auto" else batch_size,
         "validation_fraction": estimator.validation_fraction if stops else None,
         # It stops after more than this number of epochs.
         "patience": None if math.isinf(patience) else patience + 1,

@@ -10,6 +10,8 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.utils.validation import check_is_fitted
 
 from bpcore.network import Network
+from bpcore.optimizers import LBFGS, SGD, Adam, Optimizer
+from bpcore.training.arguments import BATCH_SIZE
 
 if TYPE_CHECKING:
     from bpcore.sklearn.base import NetworkEstimator
@@ -24,6 +26,14 @@ ACTIVATIONS = {
 
 #: Parameters with the same meaning in both.
 SAME = ("hidden_layer_sizes", "shuffle", "warm_start", "random_state", "verbose")
+
+#: Parameters of the step that makes a model a fitted one.
+QUIETLY = {
+    "solver": "adam",
+    "batch_size": "auto",
+    "random_state": 0,
+    "verbose": False,
+}
 
 
 def exported_classifier(estimator: NetworkEstimator) -> MLPClassifier:
@@ -103,13 +113,38 @@ def _parameters(estimator: NetworkEstimator, network: Network) -> dict[str, Any]
         )
     activation = ACTIVATIONS[hidden.pop()] if hidden else "relu"
     same = {name: getattr(estimator, name) for name in SAME}
-    batch_size = estimator.batch_size or 32
     return {
         **same,
+        **_solver(network.optimizer),
+        "alpha": 0.0,
         "activation": activation,
-        "batch_size": batch_size,
+        "batch_size": estimator.batch_size or BATCH_SIZE,
         "max_iter": estimator.epochs,
     }
+
+
+def _solver(optimizer: Optimizer) -> dict[str, Any]:
+    """The parameters of the solver, where scikit-learn has it with a constant rate."""
+    if isinstance(optimizer, LBFGS):
+        return {"solver": "lbfgs", "tol": optimizer.tolerance}
+    if optimizer.schedule is not None:
+        return {}
+    if type(optimizer) is Adam:
+        return {
+            "solver": "adam",
+            "learning_rate_init": optimizer.lr,
+            "beta_1": optimizer.beta1,
+            "beta_2": optimizer.beta2,
+            "epsilon": optimizer.eps,
+        }
+    if isinstance(optimizer, SGD):
+        return {
+            "solver": "sgd",
+            "learning_rate_init": optimizer.lr,
+            "momentum": optimizer.momentum,
+            "nesterovs_momentum": optimizer.nesterov,
+        }
+    return {}
 
 
 def _with_weights(
@@ -125,9 +160,9 @@ def _with_weights(
     A step on rows of zeros sets all that a fitted model has, in any version.
     """
     X = np.zeros((len(y), coefs[0].shape[0]), coefs[0].dtype)
-    batch_size = model.batch_size
-    model.set_params(batch_size="auto").partial_fit(X, y, **classes)
-    model.set_params(batch_size=batch_size)
+    parameters = model.get_params()
+    model.set_params(**QUIETLY).partial_fit(X, y, **classes)
+    model.set_params(**parameters)
     model.coefs_, model.intercepts_ = coefs, intercepts
     model.loss_, model.n_iter_ = estimator.loss_, estimator.n_iter_
     model.loss_curve_ = list(estimator.loss_curve_)

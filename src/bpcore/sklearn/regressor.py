@@ -144,7 +144,7 @@ class Regressor(RegressorMixin, NetworkEstimator):
         ValueError, TypeError
             As `fit`.
         DivergenceError
-            As `fit`; nothing has changed.
+            As `fit`; the network is as before.
 
         Examples
         --------
@@ -188,7 +188,9 @@ class Regressor(RegressorMixin, NetworkEstimator):
         """A fitted ``MLPRegressor`` of scikit-learn that predicts the same.
 
         Batch norm is folded into the weights.  Further training there has
-        scikit-learn's squared error (poisson if the output is exp), and Adam.
+        scikit-learn's squared error (poisson if the output is exp) without a penalty,
+        and a solver that begins anew: the same if it is Adam, SGD or LBFGS at a
+        constant rate, else Adam.
 
         Returns
         -------
