@@ -98,14 +98,24 @@ def test_tables(library):
     plain = Classifier(**QUICK).fit(X, np.array(["u", "v", "w"])[Y])
     model = Classifier(**QUICK).fit(table, y, X_val=table, y_val=y)
     assert np.array_equal(model.network_.parameters, plain.network_.parameters)
-    assert list(model.feature_names_in_) == names
     assert np.array_equal(model.predict(table), plain.predict(X))
+    numbers = Regressor(**QUICK).fit(table, tables.Series(X[:, 0]))
+    assert numbers.predict(table).shape == (150,)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_names_of_features(library):
+    tables = pytest.importorskip(library)
+    names = ["a", "b", "c", "d"]
+    table = tables.DataFrame(dict(zip(names, X.T, strict=True)))
+    if not hasattr(StandardScaler().fit(table), "feature_names_in_"):
+        pytest.skip(f"this scikit-learn has no names of features of {library}")
+    model = Classifier(**QUICK).fit(table, Y)
+    assert list(model.feature_names_in_) == names
     with pytest.raises(ValueError, match="feature names should match"):
         model.predict(table[["d", "b", "c", "a"]])
     with pytest.warns(UserWarning, match="does not have valid feature names"):
         model.predict(X)
-    numbers = Regressor(**QUICK).fit(table, tables.Series(X[:, 0]))
-    assert numbers.predict(table).shape == (150,)
 
 
 @pytest.mark.parametrize("library", ["pandas", "polars"])
@@ -114,6 +124,4 @@ def test_set_output(library):
     pipeline = make_pipeline(StandardScaler(), Classifier(**QUICK))
     pipeline.set_output(transform=library).fit(X, Y)
     assert pipeline.score(X, Y) > 0.9
-    assert pipeline[-1].n_features_in_ == 4 and hasattr(
-        pipeline[-1], "feature_names_in_"
-    )
+    assert pipeline[-1].n_features_in_ == 4
