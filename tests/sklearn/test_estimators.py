@@ -169,6 +169,12 @@ def test_early_stopping_over_calls_of_partial_fit(restore_best):
     before = pickle.dumps(model.network_)
     model.partial_fit(X, Y, **noise)
     assert pickle.dumps(model.network_) == before and model.n_iter_ == len(curve)
+    n = model.n_iter_
+    model.set_params(patience=6).partial_fit(X, Y, **noise)
+    assert model.stopped_ == "epochs" and model.n_iter_ == n + 1
+    model.partial_fit(X, Y, **noise)
+    assert model.stopped_ == "patience" and model.n_iter_ == n + 2
+    assert not restore_best or pickle.dumps(model.network_) == before
 
 
 def test_restore_best():

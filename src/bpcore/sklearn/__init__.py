@@ -11,11 +11,14 @@ scikit-learn.  In the source::
     regressor     Regressor
     base          common base: parameters, fit, predictions
     exported      an estimator as one of scikit-learn's
-    labels        classes and labels as targets of a network, and back
-    columns       numbers as targets of a network, and back
+    networks      networks from the parameters of an estimator
+    settings      optimizers and schedules by name
+    fitted        attributes of a fitted estimator
+    targets       protocol of the two below: targets and outputs of a network
+    labels        classes and labels
+    columns       numbers
     quantiles     the loss of several quantiles at once
     derivatives   derivatives of the outputs by the input
-    settings      optimizers and schedules by name
     stopping      early stopping over several calls
     callbacks     scikit-learn's own callbacks
     data          arguments of a call of fit

@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.base import BaseEstimator, is_regressor
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from bpcore import checks
 from bpcore.arrays import Real
 from bpcore.batches.weights import ClassWeight
 from bpcore.losses import Loss, LossFunction
 from bpcore.metrics import MetricLike
-from bpcore.model.design import Design, real_dtype
+from bpcore.model.design import real_dtype
 from bpcore.network import Network, learner_of
 from bpcore.optimizers import Optimizer
 from bpcore.schedules import Schedule
 from bpcore.sklearn.callbacks import CallbackSupportMixin, EpochTasks, with_callbacks
 from bpcore.sklearn.data import Data
 from bpcore.sklearn.derivatives import output_derivatives
+from bpcore.sklearn.fitted import Past, fitted_attributes
+from bpcore.sklearn.networks import network_to_continue, new_network
 from bpcore.sklearn.settings import optimizer_of
 from bpcore.sklearn.stopping import Stopping
+from bpcore.sklearn.targets import Targets
 from bpcore.sklearn.unchanged import unchanged_after_error
 from bpcore.training.fit import prepare
 from bpcore.training.history import History
@@ -54,36 +55,6 @@ PASSED = (
     "callbacks",
     "batch_callbacks",
 )
-
-#: The largest seed drawn from a RandomState, which all versions of NumPy can draw.
-LARGEST_SEED = 2**31 - 1
-
-
-class Targets(Protocol):
-    """The meaning of a network's targets and outputs."""
-
-    @property
-    def n_out(self) -> int:
-        """Outputs of the network."""
-
-    @property
-    def attributes(self) -> dict[str, Any]:
-        """Attributes of a fitted estimator."""
-
-    def encode(self, name: str, y: NDArray[Any]) -> NDArray[Any]:
-        """The network's targets of y; `name` is for messages."""
-
-    def decode(self, outputs: NDArray[Any]) -> NDArray[Any]:
-        """The predictions from the network's outputs."""
-
-
-class Past(NamedTuple):
-    """The epochs before a call that continues a training."""
-
-    n_iter: int = 0
-    loss: float = math.nan
-    losses: Sequence[float] = ()
-    validation_losses: Sequence[float] = ()
 
 
 class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
@@ -197,7 +168,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         output: str | None = NETWORK["output"],
         loss: str | Loss | LossFunction | None = NETWORK["loss"],
         optimizer: str | Optimizer = "adam",
-        lr: Any = None,
+        lr: float | Schedule | Callable[[int], float] | None = None,
         schedule: str | Schedule | None = None,
         norm: str | Sequence[str | None] | None = NETWORK["norm"],
         dropout: float | Sequence[float] = NETWORK["dropout"],
@@ -341,18 +312,20 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
                 tasks.surround(options, partial(_fitted_until, targets, past))
             learner, encoded = learner_of(network), targets.encode("y", y)
             fit = prepare(learner, network, X, encoded, options, whole=not part)
+            copied = part and self.restore_best and self.patience is not None
             before: Stopping = self._stopping if continues else Stopping()
+            if copied and before.network is None:
+                before = Stopping()  # the best network so far is not known
             before.go_on(fit.watch, anew=not part)
             if part and fit.watch.is_over:
                 return self
             if tasks is not None:
                 tasks.begin_fit(fit.watch)
             history = fit.run()
-            copied = part and self.restore_best and self.patience is not None
             better = history.best_epoch == 1
             after = before.after(fit.watch, network if copied else None, better)
             if after.network is not None and fit.watch.is_over:
-                network = after.network
+                network = copy.copy(after.network)
             self._stopping = after
             attributes = fitted_attributes(network, history, targets, past)
             for name, value in attributes.items():
@@ -387,51 +360,13 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
             )
         return X, y.toarray() if hasattr(y, "toarray") else y
 
-    def _sizes(self, n_features: int, n_out: int) -> list[int]:
-        """The sizes of the network."""
-        hidden: Any = self.hidden_layer_sizes
-        if not isinstance(hidden, Sequence) and np.ndim(hidden) == 0:
-            hidden = [hidden]
-        units = [
-            checks.integer("hidden_layer_sizes", units, 1) for units in list(hidden)
-        ]
-        return [n_features, *units, n_out]
-
     def _network(self, n_features: int, targets: Targets, continues: bool) -> Network:
         """A new network, or the one to train further."""
-        output, loss = self._network_loss(targets)
-        optimizer = optimizer_of(self.optimizer, self.lr, self.schedule, self.epochs)
-        sizes = self._sizes(n_features, targets.n_out)
-        parts = self.activation, output, loss, self.norm, self.dropout, self.input_noise
+        ends, ends_by = (n_features, targets.n_out), self._network_loss(targets)
+        parameters = self.get_params(deep=False)
         if not continues:
-            activation, output, loss, norm, dropout, input_noise = parts
-            return Network(
-                sizes,
-                activation=activation,
-                output=output,
-                loss=loss,
-                norm=norm,
-                dropout=dropout,
-                input_noise=input_noise,
-                optimizer=optimizer,
-                init=self.init,
-                dtype=self.dtype,
-                rng=seed_of(self.random_state),
-                n_threads=self.n_threads,
-            )
-        network: Network = self.network_
-        design = learner_of(network).design
-        wanted = dataclasses.replace(Design.checked(sizes, *parts), seed=design.seed)
-        if wanted != design or network.dtype != real_dtype(self.dtype):
-            raise ValueError(
-                "the parameters of the network must be those of the training that is "
-                "continued, except the optimizer: fit anew with warm_start=False"
-            )
-        if network.optimizer != optimizer:
-            network = copy.copy(network)  # an error later on leaves the old one
-            network.optimizer = optimizer
-        network.n_threads = self.n_threads
-        return network
+            return new_network(parameters, ends, *ends_by)
+        return network_to_continue(self.network_, parameters, ends, *ends_by)
 
     def _options(
         self, data: Data, targets: Targets, y: NDArray[Any], part: bool
@@ -471,10 +406,17 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         return rows
 
     def _outputs(self, X: ArrayLike) -> Real:
-        """The outputs (n, n_out) of the network."""
-        rows = self._checked_X(X)
-        outputs: Real = self.network_.predict(rows)
-        return outputs
+        """The outputs (n, n_out) of the network.
+
+        An array of numbers without names needs no other checks than the network's, if
+        they pass; if not, scikit-learn's raise its own errors.
+        """
+        check_is_fitted(self, "network_")
+        plain = type(X) is np.ndarray and X.ndim == 2 and X.dtype.kind == "f"
+        if plain and not hasattr(self, "feature_names_in_"):
+            with suppress(ValueError):
+                return self.network_.predict(X)
+        return self.network_.predict(self._checked_X(X))
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """The predictions for X.
@@ -536,14 +478,6 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         return found[:, 0] if found.shape[1] == 1 else found
 
 
-def seed_of(random_state: Any) -> int:
-    """The network's source of random numbers, from that of an estimator."""
-    if isinstance(random_state, int | np.integer):
-        return int(random_state)
-    # None stands for the global state of NumPy, as in scikit-learn.
-    return int(check_random_state(random_state).randint(LARGEST_SEED))
-
-
 def makes_mini_batches(estimator: NetworkEstimator) -> bool:
     """Whether its optimizer makes steps from mini-batches, as `partial_fit` needs."""
     chosen = optimizer_of(estimator.optimizer, None, None, None)
@@ -551,35 +485,7 @@ def makes_mini_batches(estimator: NetworkEstimator) -> bool:
 
 
 def _fitted_until(
-    targets: Targets,
-    past: Past,
-    network: Network,
-    history: History,
+    targets: Targets, past: Past, network: Network, history: History
 ) -> dict[str, Any]:
     """The attributes of an estimator as if the fit ended after an epoch."""
     return fitted_attributes(copy.copy(network), history, targets, past)
-
-
-def fitted_attributes(
-    network: Network,
-    history: History,
-    targets: Targets,
-    past: Past,
-) -> dict[str, Any]:
-    """The attributes of an estimator after a call, by name."""
-    losses = history.loss.tolist()
-    return {
-        "network_": network,
-        "history_": history,
-        "n_iter_": past.n_iter + len(losses),
-        "loss_": losses[-1] if losses else past.loss,
-        "loss_curve_": [*past.losses, *losses],
-        "validation_loss_curve_": [
-            *past.validation_losses,
-            *history.validation_loss.tolist(),
-        ],
-        "stopped_": history.stopped,
-        "n_outputs_": targets.n_out,
-        "targets_": targets,
-        **targets.attributes,
-    }

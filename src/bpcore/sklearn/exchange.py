@@ -12,13 +12,15 @@ from sklearn.utils.validation import check_is_fitted
 from bpcore.losses import LOSSES
 from bpcore.network import Network
 from bpcore.optimizers import LBFGS, SGD, Adam, Optimizer
-from bpcore.sklearn.base import Past, Targets, fitted_attributes, seed_of
 from bpcore.sklearn.classifier import Classifier
 from bpcore.sklearn.columns import Columns
 from bpcore.sklearn.exported import ACTIVATIONS, SAME
+from bpcore.sklearn.fitted import Past, fitted_attributes
 from bpcore.sklearn.labels import Labels
+from bpcore.sklearn.networks import seed_of
 from bpcore.sklearn.regressor import Regressor
 from bpcore.sklearn.stopping import Stopping
+from bpcore.sklearn.targets import Targets
 from bpcore.training.history import History
 
 #: The activations of scikit-learn: {name there: name here}.

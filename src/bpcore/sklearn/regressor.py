@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -71,7 +72,7 @@ class Regressor(RegressorMixin, NetworkEstimator):
     def __init__(
         self,
         *,
-        quantiles: Any = None,
+        quantiles: float | Sequence[float] | None = None,
         **parameters: Any,
     ) -> None:
         super().__init__(**parameters)
@@ -85,9 +86,10 @@ class Regressor(RegressorMixin, NetworkEstimator):
     @property
     def _several_quantiles(self) -> tuple[float, ...] | None:
         """The quantiles, if they are a sequence."""
-        if self.quantiles is None or isinstance(self.quantiles, numbers.Real):
+        given: Any = self.quantiles
+        if given is None or isinstance(given, numbers.Real):
             return None
-        return tuple(self.quantiles)
+        return tuple(given)
 
     def _new_targets(self, y: NDArray[Any], classes: Any) -> Columns:
         n_targets = 1 if y.ndim == 1 else y.shape[1]
@@ -109,9 +111,10 @@ class Regressor(RegressorMixin, NetworkEstimator):
                 f"loss must be 'quantile' where quantiles are given; got {self.loss!r}"
             )
         several = self._several_quantiles
-        if several is None:
-            return self.output, Quantile(self.quantiles)
-        return self.output, JointQuantile(several)
+        if several is not None:
+            return self.output, JointQuantile(several)
+        q: Any = self.quantiles
+        return self.output, Quantile(q)
 
     @available_if(makes_mini_batches)
     def partial_fit(
