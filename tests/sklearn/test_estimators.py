@@ -251,6 +251,8 @@ def test_class_weights_are_sample_weights(loss):
 def test_wrong_class_weights():
     with pytest.raises(ValueError, match="class_weight"):
         Classifier(class_weight={7: 1.0}).fit(X, Y)
+    with pytest.raises(ValueError, match=r"sample_weight must have shape \(150,\)"):
+        Classifier(class_weight={1: 2.0}).fit(X, Y, np.ones((150, 1)))
     with pytest.raises(ValueError, match="all data"):
         Classifier(class_weight="balanced").partial_fit(X, Y, classes=[0, 1, 2])
 
@@ -303,6 +305,18 @@ def test_several_labels_per_sample(loss):
         Classifier(output="softmax").fit(X, labels)
     with pytest.raises(ValueError, match="y must have shape"):
         Classifier(warm_start=True).fit(X, labels).fit(X, labels[:, :2])
+
+
+def test_targets_that_are_no_classes():
+    with pytest.raises(ValueError, match="Unknown label type: continuous"):
+        Classifier().fit(X, X[:, 0])
+    with pytest.raises(ValueError, match="several columns of classes"):
+        Classifier().fit(X, np.c_[Y, Y])
+    with pytest.raises(ValueError, match="at least 2 classes; got 1 class"):
+        Classifier().fit(X, np.ones(150))
+    with pytest.warns(UserWarning, match="column-vector"):
+        model = Classifier(epochs=1, random_state=0).fit(X, Y[:, None])
+    assert same(model, Classifier(epochs=1, random_state=0).fit(X, Y))
 
 
 def test_partial_fit_of_classes():

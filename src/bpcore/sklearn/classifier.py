@@ -11,7 +11,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
 
-from bpcore.arrays import Real
+from bpcore.arrays import Real, as_weights
 from bpcore.batches.weights import ClassWeight
 from bpcore.model.design import output_and_loss
 from bpcore.sklearn.base import FIT, NetworkEstimator, makes_mini_batches
@@ -126,7 +126,8 @@ class Classifier(ClassifierMixin, NetworkEstimator):
 
         def weigh(y: NDArray[Any], weight: Any) -> Any:
             of_classes = factors[targets.indices("y", as_classes(y))]
-            return of_classes if weight is None else of_classes * np.asarray(weight)
+            given = as_weights("sample_weight", weight, len(y), some=False)
+            return of_classes if given is None else of_classes * given
 
         return weigh
 

@@ -159,17 +159,17 @@ class Labels:
 
 def as_classes(y: NDArray[Any]) -> NDArray[Any]:
     """The classes (n,) of samples, also of a column (n, 1)."""
-    flat: NDArray[Any] = column_or_1d(y, warn=True)
+    flat: NDArray[Any] = y if y.ndim == 1 else column_or_1d(y, warn=True)
     return flat
 
 
 def _is_multilabel(y: NDArray[Any]) -> bool:
     """Whether a sample may have several labels; raises if y is no labels."""
-    check_classification_targets(y)
     kind = type_of_target(y)
-    if kind == "multiclass-multioutput":
-        raise ValueError(
-            "y must have one class for each sample, or a 0 or 1 for each of several "
-            "labels; got several columns of classes"
-        )
-    return bool(kind == "multilabel-indicator")
+    if kind in ("binary", "multiclass", "multilabel-indicator"):
+        return bool(kind == "multilabel-indicator")
+    check_classification_targets(y)
+    raise ValueError(
+        "y must have one class for each sample, or a 0 or 1 for each of several "
+        "labels; got several columns of classes"
+    )
