@@ -45,8 +45,8 @@ The source in layers; a module imports only from lines below its own
 (``docs/architecture.md`` follows a call through them)::
 
     cli                     the `bpcore` command
-    config, datasets        versions and builds; digits, MNIST, IDX files
     sklearn                 estimators of scikit-learn's kind, on Network
+    config, datasets        versions and builds; digits, MNIST, IDX files
     reference, tracing, many, gradient_check
                             the library in NumPy; traces; many networks; a check
     network                 Network: methods check arguments and call what is below

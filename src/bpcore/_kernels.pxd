@@ -15,6 +15,7 @@ cdef extern from "csrc/types.h" nogil:
 
     ctypedef enum loss_t "bpcore_loss":
         CROSS_ENTROPY "BPCORE_CROSS_ENTROPY"
+        LOG_LOSS "BPCORE_LOG_LOSS"
 
     ctypedef enum normalisation_t "bpcore_normalisation":
         NOT_NORMALISED "BPCORE_NOT_NORMALISED"
@@ -33,7 +34,7 @@ cdef extern from "csrc/types.h" nogil:
         double lr_factor, weight_decay, l1, clip_value
         double momentum, dampening, beta1, beta2, eps, decay
         double shrink, grow, least, most
-        bint decoupled, nesterov, centered
+        bint decoupled, nesterov, centered, eps_corrected
         Py_ssize_t state_apart
         int64_t step
         double power1, power2, momentums
@@ -202,7 +203,7 @@ cdef inline optimizer_t optimizer_of(dict group, object rules) except *:
     it.shrink, it.grow = group["shrink"], group["grow"]
     it.least, it.most = group["least"], group["most"]
     it.decoupled, it.nesterov = group["decoupled"], group["nesterov"]
-    it.centered = group["centered"]
+    it.centered, it.eps_corrected = group["centered"], group["eps_corrected"]
     return it
 
 

@@ -11,6 +11,7 @@ caller's, which must not overlap the inputs.
 
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.pycapsule cimport PyCapsule_New
+from libc.math cimport INFINITY
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memset
 
@@ -864,7 +865,10 @@ def times_derivative(real[:, ::1] delta, const real[:, ::1] a, str activation):
 
 
 # The default setting of the losses that have one (bpcore/losses); 0 of the others.
-cdef dict DEFAULT_SETTINGS = {"huber": 1.0, "quantile": 0.5, "poisson": 1e-8}
+cdef dict DEFAULT_SETTINGS = {
+    "huber": 1.0, "quantile": 0.5, "poisson": 1e-8,
+    "log_loss": INFINITY, "binary_log_loss": INFINITY,
+}
 
 
 def loss(
@@ -874,9 +878,10 @@ def loss(
     """Weighted mean loss of a mini-batch, and its derivative by z in delta.
 
     With E one row's loss and w its weight: sum(w E) / sum(w), and
-    delta[i] = w[i] dE/dz[i] / sum(w).  The cross-entropies, kl_divergence and
-    poisson_of_log take the values before their softmax, sigmoid or exp for z, the
-    others activations.
+    delta[i] = w[i] dE/dz[i] / sum(w).  The cross-entropies, log losses, kl_divergence
+    and poisson_of_log take the values before their softmax, sigmoid or exp for z, the
+    others activations.  The log losses are cross-entropies whose terms are clipped to
+    -log(1 - eps) .. -log(eps), with the derivatives of those that are not.
 
     Parameters
     ----------
@@ -884,10 +889,12 @@ def loss(
     delta : array (n, n_out), overwritten
     name : name of E, a key of ``LOSSES``
     y : array (n, n_out), the targets
-    labels : int64 array (n,), each in 0 .. n_out - 1; for "cross_entropy" in place of y
+    labels : int64 array (n,), each in 0 .. n_out - 1, in place of y; for
+        "cross_entropy" and "log_loss"
     weight : float64 array (n,), or None for ones
     setting : float, the loss's own number (``bpcore.losses``), or None for its default:
-        delta = 1 of "huber", q = 0.5 of "quantile", 1e-8 of "poisson", 0 of others
+        delta = 1 of "huber", q = 0.5 of "quantile", 1e-8 of "poisson", -log(eps)
+        = infinity of the log losses, 0 of others
 
     Returns
     -------
@@ -928,7 +935,7 @@ def loss(
         spans[count] = read("y", &y[0, 0], n * n_out)
         count += 1
     else:
-        if kind != CROSS_ENTROPY:
+        if kind not in (CROSS_ENTROPY, LOG_LOSS):
             raise ValueError(f"{name} takes y; got labels")
         require_vector("labels", labels.shape[0], n)
         for i in range(n):

@@ -24,6 +24,8 @@ NON_NEGATIVE = checked(checks.number, least=0.0)
 POSITIVE = checked(checks.number, above=0.0)
 #: At least 0 and below 1.
 BELOW_1 = checked(checks.number, least=0.0, below=1.0)
+#: At least 0 and at most 1.
+UP_TO_1 = checked(checks.number, least=0.0, most=1.0)
 #: Above 0 and below 1.
 BETWEEN_0_AND_1 = checked(checks.number, above=0.0, below=1.0)
 COUNT = checked(checks.integer, least=0)

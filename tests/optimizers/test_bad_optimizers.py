@@ -35,7 +35,7 @@ STEPS = {"shrink": BETWEEN, "grow": ABOVE_1, "least": ABOVE_0, "most": ABOVE_0}
 SUMS = {"lr_decay": AT_LEAST_0, "initial_accumulator": AT_LEAST_0, "eps": ABOVE_0}
 OWN = {
     bp.SGD: {**RATE, "momentum": SHARE, "dampening": UP_TO_1},
-    bp.Momentum: {**RATE, "alpha": SHARE},
+    bp.Momentum: {**RATE, "alpha": UP_TO_1},
     bp.RMSprop: {**RATE, "alpha": SHARE, "eps": ABOVE_0, "momentum": SHARE},
     bp.Adagrad: {**RATE, **SUMS},
     **dict.fromkeys((bp.Adam, bp.AdamW, bp.AMSGrad, bp.Adamax, bp.RAdam), ADAM),
@@ -44,7 +44,12 @@ OWN = {
     bp.Rprop: {**RATE, **STEPS},
     bp.LBFGS: {"tolerance": AT_LEAST_0},
 }
-FLAGS = {bp.SGD: ["nesterov"], bp.RMSprop: ["centered"]}
+FLAGS = {
+    bp.SGD: ["nesterov"],
+    bp.Momentum: ["nesterov"],
+    bp.RMSprop: ["centered"],
+    **{kind: ["eps_corrected"] for kind in OWN if issubclass(kind, bp.Adam)},
+}
 EVERY = pytest.mark.parametrize("optimizer", OWN, ids=lambda kind: kind.__name__)
 
 

@@ -76,7 +76,7 @@ BPCORE_INLINE void T(descend_other)(bpcore_rule rule, const T(rates) rates, REAL
     case BPCORE_MOMENTUM: /* the state holds the rate times the gradient */
         v = T(fma)(-B(g_factor), g, B(momentum) * STATE(0));
         SET_STATE(0, v);
-        change = -v;
+        change = rates.nesterov ? T(fma)(-B(momentum), v, B(g_factor) * g) : -v;
         break;
     case BPCORE_RMSPROP:
         s = DECAYED(T(fma)(B(rest2) * g, g, B(beta2) * STATE(0)));

@@ -15,6 +15,9 @@ static inline T(vec) T(binary_cross_entropy_term)(T(vec) x, T(vec) y, T(vec) c) 
     (void)c;
     return T(select)(wrong, infinity, linear) + T(log1p)(T(exp)(-T(abs)(x)));
 }
+/* the same for a probability of the target between e^-c and 1 - e^-c */
+TERM(binary_log_loss_term,
+     T(min)(c, T(max)(T(exp)(-c), T(binary_cross_entropy_term)(x, y, c))))
 TERM(sigmoid_difference_times_c, (T(sigmoid)(x) - y) * c)
 TERM(exp_times_c, T(exp)(x) * c)
 TERM(x_minus_y_times_c, x - y * c)
@@ -177,9 +180,16 @@ static void T(cross_entropy_label_columns)(REAL *E, REAL *delta, const REAL *z,
 /* E = sum max(z, 0) - z y + log(1 + exp(-|z|))      delta = sigmoid(z) - y */
 static REAL T(binary_cross_entropy_row)(REAL *delta, const REAL *z, const REAL *y,
                                         REAL scale, ptrdiff_t n) {
-    const REAL loss = T(row_sum)(T(binary_cross_entropy_term), z, y, 0, n);
     T(combine)(T(sigmoid_difference_times_c), delta, z, y, scale, n);
-    return loss;
+    return T(row_sum)(T(binary_cross_entropy_term), z, y, 0, n);
+}
+
+/* The loss E of a probability of the target, which is kept between e^-most and
+ * 1 - e^-most.  Scikit-learn's log_loss; delta is that of the probability as it is. */
+static REAL T(log_loss_of)(REAL E, REAL most) {
+    const T(vec) least = T(exp)(T(broadcast)(-most));
+    const T(vec) above = T(max)(least, T(broadcast)(E));
+    return T(first_lane)(T(min)(T(broadcast)(most), above));
 }
 
 /* One row of any loss.  The target is y, or for cross-entropy with y NULL `label`;
@@ -198,6 +208,13 @@ static double T(loss_row)(bpcore_loss kind, REAL setting, REAL *delta, const REA
                  : T(cross_entropy_label_row)(delta, z, label, scale, n);
     case BPCORE_BINARY_CROSS_ENTROPY:
         return T(binary_cross_entropy_row)(delta, z, y, scale, n);
+    case BPCORE_LOG_LOSS: /* y is 1 for one class, and 0 for the others */
+        return T(log_loss_of)(y ? T(cross_entropy_row)(delta, z, y, scale, n)
+                                : T(cross_entropy_label_row)(delta, z, label, scale, n),
+                              setting);
+    case BPCORE_BINARY_LOG_LOSS:
+        T(combine)(T(sigmoid_difference_times_c), delta, z, y, scale, n);
+        return T(row_sum)(T(binary_log_loss_term), z, y, setting, n);
     case BPCORE_KL_DIVERGENCE:
         return T(cross_entropy_row)(delta, z, y, scale, n) +
                T(row_sum)(T(y_log_y), y, y, 0, n);
@@ -215,7 +232,8 @@ static double T(loss_row)(bpcore_loss kind, REAL setting, REAL *delta, const REA
 static double T(weighted_outputs_row)(bpcore_loss kind, REAL setting, REAL *delta,
                                       const REAL *z, const REAL *y, const double *w,
                                       double scale, ptrdiff_t n) {
-    const int sums = kind == BPCORE_BINARY_CROSS_ENTROPY || kind == BPCORE_SQUARED_ERROR;
+    const int sums = kind == BPCORE_BINARY_CROSS_ENTROPY ||
+                     kind == BPCORE_BINARY_LOG_LOSS || kind == BPCORE_SQUARED_ERROR;
     const double divisor = sums ? 1 : (double)n;
     double E = 0;
     for (ptrdiff_t j = 0; j < n; j++) {
@@ -256,9 +274,11 @@ static void T(loss_rows)(bpcore_loss kind, double setting, double *E, REAL *delt
                          const REAL *z, const bpcore_targets *targets, double scale,
                          ptrdiff_t first, ptrdiff_t end, ptrdiff_t width) {
     const int64_t *order = targets->order, *labels = targets->labels;
-    if (labels && !targets->weight && setting == 0) {
+    if (labels && !targets->weight && (setting == 0 || kind == BPCORE_LOG_LOSS)) {
         T(cross_entropy_label_rows)(E, delta, z, labels, order, (REAL)scale, first, end,
                                     width);
+        for (ptrdiff_t i = first; kind == BPCORE_LOG_LOSS && i < end; i++)
+            E[i] = T(log_loss_of)((REAL)E[i], (REAL)setting);
         return;
     }
     for (ptrdiff_t i = first; i < end; i++) {

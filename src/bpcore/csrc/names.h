@@ -16,7 +16,8 @@
     X(CROSS_ENTROPY, cross_entropy) X(BINARY_CROSS_ENTROPY, binary_cross_entropy)     \
     X(MEAN_ABSOLUTE_ERROR, mean_absolute_error) X(HUBER, huber)                       \
     X(QUANTILE, quantile) X(LOG_COSH, log_cosh) X(HINGE, hinge) X(POISSON, poisson)   \
-    X(POISSON_OF_LOG, poisson_of_log) X(KL_DIVERGENCE, kl_divergence)
+    X(POISSON_OF_LOG, poisson_of_log) X(KL_DIVERGENCE, kl_divergence)                 \
+    X(LOG_LOSS, log_loss) X(BINARY_LOG_LOSS, binary_log_loss)
 
 /* Kinds of normalisation; 0 is none. */
 #define BPCORE_EACH_NORMALISATION(X) X(BATCH_NORM, batch) X(LAYER_NORM, layer)

@@ -77,4 +77,5 @@ static void bpcore_prepare(bpcore_optimizer *o, double lr, int64_t t) {
     default:
         break;
     }
+    if (o->eps_corrected) o->rate /= o->root, o->root = 1;
 }

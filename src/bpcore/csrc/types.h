@@ -15,7 +15,7 @@ typedef struct {
     bpcore_rule rule;
     double lr_factor, weight_decay, l1, clip_value;
     double momentum, dampening, beta1, beta2, eps, decay, shrink, grow, least, most;
-    int decoupled, nesterov, centered;
+    int decoupled, nesterov, centered, eps_corrected;
     ptrdiff_t state_apart; /* stride between state arrays, in elements */
 
     int64_t step;                       /* 1, 2, ...; 0: not prepared yet */

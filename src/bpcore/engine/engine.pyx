@@ -305,6 +305,19 @@ cdef class Engine:
             net.accumulate = mini_batches
             memset(&net.sums, 0, sizeof(sums_t))
 
+    def use_ridge(
+        self, double alpha, double gradient_factor=1, double loss_factor=1,
+    ):
+        """Train by scikit-learn's objective, see ridge_t (net.pxi).
+
+        It replaces the optimizer's weight decay.  The sums of `run` are those of the
+        losses and of the rows.
+        """
+        with self:
+            self.net.ridge.used, self.net.ridge.alpha = True, alpha
+            self.net.ridge.gradient_factor = gradient_factor
+            self.net.ridge.loss_factor = loss_factor
+
     @property
     def lr(self):
         """The learning rate of the next steps."""

@@ -88,6 +88,17 @@ cdef struct packed_t:
     Py_ssize_t batches              # mini-batches since the parameters changed
 
 
+# The objective of scikit-learn's networks, for a mini-batch of n rows:
+#
+#     step:    gradient of  (gradient_factor sum(w E) + alpha / 2 |W|^2) / sum(w)
+#     loss:             n (loss_factor sum(w E) + alpha / 2 |W|^2) / sum(w)
+cdef struct ridge_t:
+    bint used
+    double alpha
+    double gradient_factor
+    double loss_factor
+
+
 # A network as the workers use it: no Python object but `custom_loss`.
 cdef struct net_t:
     const kernel_table *k
@@ -115,6 +126,7 @@ cdef struct net_t:
     double max_norm, clip_norm      # 0: no limit
     Py_ssize_t lowest               # the lowest layer that is not frozen
     Py_ssize_t accumulate           # mini-batches that make one step
+    ridge_t ridge
     bint by_weights                 # the divisor of a mean loss is sum(w), not rows
     bint batch_norm                 # in any layer: then a mini-batch has two rows
     int64_t *steps                  # number of steps of the optimizer

@@ -246,6 +246,21 @@ cdef double mean_divisor(
     return weight if net.by_weights else batch.n
 
 
+cdef double squared_weights(
+    const net_t *net, const worker_t *worker,
+) noexcept nogil:
+    """|W|^2 of all layers"""
+    cdef Py_ssize_t l
+    cdef double norm, total = 0
+    for l in range(net.L):
+        layer = &net.layers[l]
+        norm = net.k.norm(worker, net.squares, net.parameters + layer.W_at,
+                          layer.n_in * layer.n_out)
+        barrier_wait(worker)
+        total += norm * norm
+    return total
+
+
 cdef void loss_pass(
     const net_t *net, const worker_t *worker, const memory_t *memory,
     const batch_t *batch, const char *out, bint training, double divisor,
@@ -307,6 +322,7 @@ cdef bint step(
     """
     cdef double loss = 0, weight = weight_sum(net, batch)
     cdef double divisor = mean_divisor(net, batch, weight)
+    cdef double gradient_factor = net.ridge.gradient_factor if net.ridge.used else 1
     cdef char *out = net.memory[net.L - 1].a
     cdef char *gradient = NULL
     cdef bint waits = sums.accumulate > 1
@@ -317,10 +333,14 @@ cdef bint step(
     if weight > 0:
         forward_pass(net, worker, net.memory, batch.X, out, batch.n, net.f_last, True,
                      key)
-        loss_pass(net, worker, net.memory, batch, out, True, 1 if waits else divisor,
-                  &loss)
+        loss_pass(net, worker, net.memory, batch, out, True,
+                  1 if waits else divisor / gradient_factor, &loss)
         if not isfinite(loss) or not moments_fit(net):
             return False
+        if net.ridge.used:
+            loss *= net.ridge.loss_factor
+            loss += net.ridge.alpha / 2 * squared_weights(net, worker)
+            loss, divisor = batch.n * loss / divisor, batch.n
         if gradient != NULL:
             clear_frozen(net, worker, gradient)
         backward_pass(net, worker, net.memory, batch.X, batch.n, key, gradient, NULL,

@@ -2,10 +2,17 @@
 
 
 cdef inline void prepare(
-    net_t *net, const task_t *task, int64_t steps,
+    net_t *net, const task_t *task, const batch_t *batch, int64_t steps,
 ) noexcept nogil:
     """Prepare the optimizer for the next step, after `steps` steps of this task."""
     cdef double lr = net.lr
+    cdef Py_ssize_t l
+    if net.ridge.used:
+        for l in range(net.L):
+            net.groups[2 * l].weight_decay = net.ridge.alpha / mean_divisor(
+                net, batch, weight_sum(net, batch)
+            )
+        net.prepared_lr = NAN
     if task.rates != NULL:
         lr = task.rates[min(steps, task.n_rates - 1)]
     if net.timed or lr != net.prepared_lr:
@@ -74,7 +81,7 @@ cdef void walk(void *task_, const worker_t *worker) noexcept nogil:
             net.packed.used = net.packed.made and not training and n >= PACK_ROWS
             task.key = key_of(net.seed, net.seen[0] + batches) if net.draws else 0
             if task.what == TRAIN:
-                prepare(net, task, sums.steps)
+                prepare(net, task, &batch, sums.steps)
             if (batches + 1) % clock_every == 0:
                 task.out_of_time = seconds_now() >= task.deadline
             if batches + 1 == task.most:
@@ -201,7 +208,7 @@ cdef void descend(void *task_, const worker_t *worker) noexcept nogil:
     task = <task_t *>task_
     net = task.net
     if worker.index == 0:
-        prepare(net, task, 0)
+        prepare(net, task, &task.data, 0)
     barrier_wait(worker)
     clip_pass(net, worker, task.gradient, 1)
     descend_pass(net, worker, task.gradient)
@@ -213,7 +220,7 @@ cdef void flush_waiting(void *task_, const worker_t *worker) noexcept nogil:
     net = task.net
     cdef sums_t sums = task.sums
     if worker.index == 0:
-        prepare(net, task, 0)
+        prepare(net, task, &task.data, 0)
     barrier_wait(worker)
     flush_pass(net, worker, &sums)
 

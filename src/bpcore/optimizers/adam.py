@@ -32,6 +32,10 @@ class Adam(Optimizer):
         Decay factors of the running means, at least 0 and below 1.
     eps : float
         Above 0.
+    eps_corrected : bool
+        Whether eps is divided by sqrt(1 - beta2^t) like sqrt(s), as in Keras and
+        scikit-learn: the divisor is (sqrt(s) + eps) / sqrt(1 - beta2^t).  Not for
+        `Adamax` and `RAdam`.
     weight_decay, ...
         See `Optimizer`; in `AdamW` weight decay is decoupled.
 
@@ -52,6 +56,14 @@ class Adam(Optimizer):
     beta1: float = field(default=0.9, metadata=BELOW_1)
     beta2: float = field(default=0.999, metadata=BELOW_1)
     eps: float = field(default=1e-8, metadata=POSITIVE)
+    eps_corrected: bool = field(default=False, kw_only=True, metadata=BOOLEAN)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.eps_corrected and self.rule in ("adamax", "radam"):
+            raise ValueError(
+                f"eps_corrected must be False for {type(self).__name__}; got True"
+            )
 
     @property
     def rule(self) -> str:
@@ -61,9 +73,15 @@ class Adam(Optimizer):
     def kept(self) -> tuple[str, ...]:
         return ("mean", "square")
 
+    def divisor(self, square: str) -> str:
+        """The divisor of a step in `equations`, from the symbol of a mean square."""
+        if self.eps_corrected:
+            return f"((sqrt({square}) + eps) / sqrt(1 - beta2^t))"
+        return f"(sqrt({square} / (1 - beta2^t)) + eps)"
+
     @property
     def equations(self) -> tuple[str, ...]:
-        step = "lr / (1 - beta1^t) m / (sqrt(s / (1 - beta2^t)) + eps)"
+        step = f"lr / (1 - beta1^t) m / {self.divisor('s')}"
         return (*ADAM_MEANS, f"w = w - {step}")
 
 
@@ -125,7 +143,7 @@ class AMSGrad(Adam):
 
     @property
     def equations(self) -> tuple[str, ...]:
-        step = "lr / (1 - beta1^t) m / (sqrt(h / (1 - beta2^t)) + eps)"
+        step = f"lr / (1 - beta1^t) m / {self.divisor('h')}"
         return (*ADAM_MEANS, "h = max(h, s)", f"w = w - {step}")
 
 
@@ -179,7 +197,7 @@ class Nadam(Adam):
             "M(t) = mu(1) mu(2) ... mu(t)",
             *ADAM_MEANS,
             "h = (1 - mu(t)) / (1 - M(t)) g + mu(t + 1) / (1 - M(t + 1)) m",
-            "w = w - lr h / (sqrt(s / (1 - beta2^t)) + eps)",
+            f"w = w - lr h / {self.divisor('s')}",
         )
 
 

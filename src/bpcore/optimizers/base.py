@@ -38,7 +38,7 @@ NUMBERS = (
     "least",
     "most",
 )
-FLAGS = ("decoupled", "nesterov", "centered")
+FLAGS = ("decoupled", "nesterov", "centered", "eps_corrected")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from bpcore.fields import BELOW_1
+from bpcore.fields import BOOLEAN, UP_TO_1
 from bpcore.optimizers.base import VELOCITY, Optimizer, StateArray
 from bpcore.schedules import Schedule
 
@@ -18,7 +18,7 @@ class Momentum(Optimizer):
     With v the velocity of w, which is the step itself (the state array "change")::
 
         v = alpha v - lr g
-        w = w + v
+        w = w + v                                     (nesterov: w + alpha v - lr g)
 
     Unlike in `SGD` with momentum, a change of ``lr`` affects later gradients only.
 
@@ -27,7 +27,10 @@ class Momentum(Optimizer):
     lr : float, Schedule or callable
         Learning rate.
     alpha : float
-        Momentum, at least 0 and below 1.
+        Momentum, at least 0 and at most 1.
+    nesterov : bool
+        Whether the step is made from where the velocity will lead to (Sutskever et al.
+        2013), as in scikit-learn.
     weight_decay, ...
         See `Optimizer`.
 
@@ -46,7 +49,8 @@ class Momentum(Optimizer):
     arrays: ClassVar[Mapping[str, StateArray]] = {"change": VELOCITY}
 
     lr: float | Schedule = 0.01
-    alpha: float = field(default=0.9, metadata=BELOW_1)
+    alpha: float = field(default=0.9, metadata=UP_TO_1)
+    nesterov: bool = field(default=False, metadata=BOOLEAN)
 
     @property
     def momentum(self) -> float:
@@ -63,4 +67,5 @@ class Momentum(Optimizer):
 
     @property
     def equations(self) -> tuple[str, ...]:
-        return ("v = alpha v - lr g", "w = w + v")
+        step = "alpha v - lr g" if self.nesterov else "v"
+        return ("v = alpha v - lr g", f"w = w + {step}")

@@ -36,7 +36,8 @@ def loss(
     """
     n_out = z.shape[1]
     if setting is None:
-        setting = LOSSES[name].setting if name in LOSSES else 0.0
+        of_others = math.inf if "log_loss" in name else 0.0
+        setting = LOSSES[name].setting if name in LOSSES else of_others
     if name == "squared_error":
         return 0.5 * squares(z - y).sum(axis=1), z - y
     if name == "binary_cross_entropy":
@@ -45,10 +46,27 @@ def loss(
         linear = np.where(np.isinf(z) & (linear > 0), np.inf, linear)
         E = linear + np.log1p(np.exp(-np.abs(z)))
         return E.sum(axis=1), activate(z, "sigmoid") - y
+    if name in ("log_loss", "binary_log_loss"):
+        return log_loss(z, y, name, setting)
     if name in ("cross_entropy", "kl_divergence"):
         return cross_entropy(z, y, name, setting)
     e, derivative = output_losses(z, y, name, setting)
     return e.mean(axis=1), derivative / n_out
+
+
+def log_loss(z: Array, y: Array, name: str, most: float) -> tuple[Array, Array]:
+    """The cross-entropies of probabilities of y between e^-most and 1 - e^-most
+
+    dE/dz is that of the probabilities as they are.  y is 0 or 1.
+    """
+    least = math.exp(-most)
+    if name == "log_loss":
+        E, derivative = loss(z, y, "cross_entropy", 0)
+        return np.clip(E, least, most), derivative
+    ones = [loss(z[:, j : j + 1], y[:, j : j + 1], "binary_cross_entropy")[0]
+            for j in range(z.shape[1])]  # fmt: skip
+    derivative = loss(z, y, "binary_cross_entropy")[1]
+    return np.clip(np.stack(ones), least, most).sum(axis=0), derivative
 
 
 def cross_entropy(
@@ -122,7 +140,8 @@ def weighted_loss(
         E, counts = w * np.where(w == 0, 0, E), (w != 0)[:, None]
         return E, np.where(counts, d, 0) * (w * scale)[:, None].astype(z.dtype)
     n, n_out = z.shape
-    divisor = 1 if name in ("binary_cross_entropy", "squared_error") else n_out
+    sums = name in ("binary_cross_entropy", "binary_log_loss", "squared_error")
+    divisor = 1 if sums else n_out
     E, d = loss(z.reshape(-1, 1), y.reshape(-1, 1), name, setting)
     E, d = E.reshape(n, n_out) / divisor, d.reshape(n, n_out) / divisor
     E = (w * np.where(w == 0, 0, E)).sum(axis=1)

@@ -26,9 +26,9 @@ def sgd(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:
 
 
 def momentum(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:
-    """change = alpha change - lr g"""
+    """change = alpha change - lr g;  change, or alpha change - lr g"""
     s[0] = o.momentum * s[0] - lr * g
-    return -s[0]
+    return lr * g - o.momentum * s[0] if o.nesterov else -s[0]
 
 
 def rmsprop(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:
@@ -54,8 +54,15 @@ def adagrad(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:
 def adam(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:
     """lr m / (sqrt(s) + eps), with m and s corrected for their bias"""
     m, square = adam_means(g, s, o)
-    root = np.sqrt(square) / np.sqrt(1 - o.beta2**t)
-    return lr / (1 - o.beta1**t) * m / (root + o.eps)
+    return lr / (1 - o.beta1**t) * m / divisor(square, o, t)
+
+
+def divisor(square: Array, o: Settings, t: int) -> Array:
+    """sqrt(square / (1 - beta2^t)) + eps, with eps corrected like the square or not"""
+    correction = np.sqrt(1 - o.beta2**t)
+    if o.eps_corrected:
+        return (np.sqrt(square) + o.eps) / correction
+    return np.sqrt(square) / correction + o.eps
 
 
 def adam_means(g: Array, s: Array, o: Settings) -> tuple[Array, Array]:
@@ -69,8 +76,7 @@ def amsgrad(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:
     """`adam` with the largest mean square so far"""
     m, square = adam_means(g, s, o)
     s[2] = np.maximum(s[2], square)
-    root = np.sqrt(s[2]) / np.sqrt(1 - o.beta2**t)
-    return lr / (1 - o.beta1**t) * m / (root + o.eps)
+    return lr / (1 - o.beta1**t) * m / divisor(s[2], o, t)
 
 
 def nadam(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:
@@ -85,10 +91,9 @@ def nadam(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:
         if product < 1e-60:  # 1 - product is 1
             break
         product *= mu(i)
-    root = np.sqrt(square / (1 - o.beta2**t)) + o.eps
     g_factor = (1 - mu(t)) / (1 - product)
     m_factor = mu(t + 1) / (1 - product * mu(t + 1))
-    return lr * (g_factor * g + m_factor * m) / root
+    return lr * (g_factor * g + m_factor * m) / divisor(square, o, t)
 
 
 def adamax(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:

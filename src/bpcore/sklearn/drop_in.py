@@ -1,0 +1,118 @@
+"""MLPClassifier and MLPRegressor: scikit-learn's own, trained by this library."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import NDArray
+from sklearn import neural_network
+from sklearn.neural_network._multilayer_perceptron import BaseMultilayerPerceptron
+
+from bpcore.arrays import Real
+from bpcore.sklearn import predictions
+from bpcore.sklearn.full_batch import FullBatch
+from bpcore.sklearn.stochastic import fit_stochastic
+from bpcore.sklearn.trained import ATTRIBUTE, trained
+
+#: Docstring of both classes: `documented` puts scikit-learn's into it.
+ABOUT = """Drop-in for ``sklearn.neural_network.{name}``: the same model, sooner.
+
+    A subclass of scikit-learn's class, with its parameters, attributes and methods.  It
+    draws the same random numbers in the same order and follows the same rules, so that
+    `coefs_`, `intercepts_`, `loss_curve_`, `validation_scores_`, `n_iter_` and `t_` are
+    those of scikit-learn up to rounding: in float64 for float64 X, else in float32.
+    {more}
+    `coefs_` and `intercepts_` are views of the arrays that are trained.  A sparse X is
+    made dense one mini-batch at a time.
+
+    The documentation of scikit-learn's class:
+
+    {theirs}
+
+    Examples
+    --------
+    {example}
+    """
+CLASSIFIER = """>>> from bpcore.sklearn import MLPClassifier
+    >>> X, y = [[0.0, 0.0], [1.0, 1.0]], [0, 1]
+    >>> net = MLPClassifier((5,), solver="lbfgs", random_state=1).fit(X, y)
+    >>> net.predict([[2.0, 2.0], [-1.0, -2.0]])
+    array([1, 0])"""
+REGRESSOR = """>>> from bpcore.sklearn import MLPRegressor
+    >>> X, y = [[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0]
+    >>> net = MLPRegressor(solver="lbfgs", random_state=1).fit(X, y)
+    >>> net.predict([[1.5]]).round(1)
+    array([1.5])"""
+SEVERAL_TARGETS = """
+    As in scikit-learn, the squared error of several targets is their mean in the loss,
+    and their sum in its gradient: "lbfgs" is given a gradient that is n_outputs times
+    that of its loss.
+    """
+
+
+def documented(parent: type, more: str, example: str) -> str:
+    """The docstring of a subclass of `parent`, with the parent's but its examples."""
+    theirs = (parent.__doc__ or "").split("    Examples\n    --------")[0].strip()
+    return ABOUT.format(name=parent.__name__, more=more, theirs=theirs, example=example)
+
+
+class DropIn(BaseMultilayerPerceptron):  # type: ignore[misc]
+    """What both classes replace: training and predictions, not checks and rules."""
+
+    def _fit_stochastic(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        activations: Any,
+        deltas: Any,
+        coef_grads: Any,
+        intercept_grads: Any,
+        layer_units: Any,
+        incremental: bool,
+    ) -> None:
+        fit_stochastic(self, X, y, sample_weight, incremental)
+
+    def _fit_lbfgs(
+        self, X: Any, y: Any, sample_weight: Any, *arrays_and_units: Any
+    ) -> None:
+        function = FullBatch(self, X, y, sample_weight)
+        super()._fit_lbfgs(function, y, sample_weight, *arrays_and_units)
+        trained(self)
+
+    def _loss_grad_lbfgs(
+        self, packed: Real, X: Any, y: Any, sample_weight: Any, *arrays: Any
+    ) -> tuple[float, Real]:
+        if not isinstance(X, FullBatch):
+            X = FullBatch(self, X, y, sample_weight)
+        return X(packed)
+
+    def _forward_pass_fast(self, X: Any, check_input: bool = True) -> Real:
+        return predictions.outputs(self, X, check_input)
+
+    def __getstate__(self) -> dict[str, Any]:
+        stored: dict[str, Any] = dict(super().__getstate__())
+        stored.pop(ATTRIBUTE, None)
+        return stored
+
+
+class MLPClassifier(  # noqa: D101 -- the docstring is made
+    DropIn,
+    neural_network.MLPClassifier,  # type: ignore[misc]
+):
+    __doc__ = documented(neural_network.MLPClassifier, "", CLASSIFIER)
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """The predicted classes (n,), or (n, n_outputs) for several labels of a row."""
+        return predictions.labels(self, X)
+
+
+class MLPRegressor(  # noqa: D101 -- the docstring is made
+    DropIn,
+    neural_network.MLPRegressor,  # type: ignore[misc]
+):
+    __doc__ = documented(neural_network.MLPRegressor, SEVERAL_TARGETS, REGRESSOR)
+
+    def predict(self, X: Any) -> Real:
+        """The predicted targets (n,), or (n, n_outputs)."""
+        return predictions.numbers(self, X)

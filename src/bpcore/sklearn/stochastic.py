@@ -1,0 +1,292 @@
+"""Training of a drop-in by "sgd" and "adam": scikit-learn's epochs, our steps.
+
+The rules are those of `BaseMultilayerPerceptron._fit_stochastic` (BSD licence): what is
+drawn from the RandomState, in which order, and when training stops.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import is_classifier
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
+
+from bpcore.arrays import Real
+from bpcore.sklearn.objective import as_weights, constants_of, objective_of, targets_of
+from bpcore.sklearn.trained import Trained, dense, trained
+
+
+def fit_stochastic(
+    estimator: Any, X: Any, y: Any, sample_weight: Any, incremental: bool
+) -> None:
+    """Train an estimator whose coefs_ and intercepts_ are there.
+
+    X and y are as scikit-learn has validated them; X dense or sparse.
+    """
+    if estimator.early_stopping and incremental:
+        raise ValueError("partial_fit does not support early_stopping=True")
+    if incremental and hasattr(estimator, "_optimizer"):
+        learner = trained(estimator)
+    else:
+        estimator._optimizer = new_optimizer(estimator)
+        learner = Trained(estimator)
+        learner.give_to(estimator)
+    data = Data(X, y, sample_weight)
+    held_back = None
+    if estimator.early_stopping:
+        data, held_back = split(estimator, data)
+    batch_size = size_of_batches(estimator, len(data.y))
+    epochs = Epochs(estimator, learner, data, batch_size)
+    steps = epochs.steps
+    try:
+        run_epochs(estimator, epochs, held_back, incremental)
+    except KeyboardInterrupt:
+        warnings.warn("Training interrupted by user.", stacklevel=4)
+    finally:
+        count_steps(estimator._optimizer, epochs.steps - steps)
+    if held_back is not None:  # the best weights
+        estimator.coefs_ = estimator._best_coefs
+        estimator.intercepts_ = estimator._best_intercepts
+        trained(estimator)
+
+
+class Data(NamedTuple):
+    """Rows, targets and weights of samples, as scikit-learn has validated them."""
+
+    X: Any
+    y: Any
+    weight: Any
+
+
+def new_optimizer(estimator: Any) -> Any:
+    """The optimizer of scikit-learn, of which the schedule and the arrays are used."""
+    parameters = [*estimator.coefs_, *estimator.intercepts_]
+    if estimator.solver == "sgd":
+        return SGDOptimizer(
+            parameters,
+            estimator.learning_rate_init,
+            estimator.learning_rate,
+            estimator.momentum,
+            estimator.nesterovs_momentum,
+            estimator.power_t,
+        )
+    return AdamOptimizer(
+        parameters,
+        estimator.learning_rate_init,
+        estimator.beta_1,
+        estimator.beta_2,
+        estimator.epsilon,
+    )
+
+
+def split(estimator: Any, data: Data) -> tuple[Data, Data]:
+    """The training data, and the part that early stopping holds back."""
+    classifies = is_classifier(estimator)
+    arrays = data[:2] if data.weight is None else data
+    parts = train_test_split(
+        *arrays,
+        random_state=estimator._random_state,
+        test_size=estimator.validation_fraction,
+        stratify=data.y if classifies and estimator.n_outputs_ == 1 else None,
+    )
+    training, held_back = parts[::2], parts[1::2]
+    if held_back[0].shape[0] < 2:
+        raise ValueError(
+            "The validation set is too small. Increase 'validation_fraction' or the "
+            "size of your dataset."
+        )
+    if classifies:
+        held_back[1] = estimator._label_binarizer.inverse_transform(held_back[1])
+    if data.weight is None:
+        training, held_back = [*training, None], [*held_back, None]
+    return Data._make(training), Data._make(held_back)
+
+
+def size_of_batches(estimator: Any, n_samples: int) -> int:
+    """Rows of a mini-batch."""
+    if estimator.batch_size == "auto":
+        return min(200, n_samples)
+    if estimator.batch_size > n_samples:
+        warnings.warn(
+            "Got `batch_size` less than 1 or larger than sample size. It is going to "
+            "be clipped",
+            stacklevel=5,
+        )
+    return int(np.clip(estimator.batch_size, 1, n_samples))
+
+
+class Epochs:
+    """The epochs of one fit: each makes the steps of all mini-batches."""
+
+    def __init__(
+        self, estimator: Any, learner: Trained, data: Data, batch_size: int
+    ) -> None:
+        dtype = learner.dtype
+        objective = objective_of(estimator, dtype)
+        self.learner, self.engine, self.dtype = learner, learner.learner.engine, dtype
+        self.diverged = False
+        self.batch_size, self.weight = batch_size, as_weights(data.weight)
+        self.y = targets_of(estimator, data.y, dtype)
+        self.constants = constants_of(estimator, data.y)
+        sparse = not isinstance(data.X, np.ndarray)
+        self.X = data.X.tocsr() if sparse else np.ascontiguousarray(data.X, dtype)
+        self.total: Callable[[NDArray[np.int64] | None], float] = (
+            self._total_of_sparse if sparse else self._total_of_dense
+        )
+        self.engine.use_ridge(
+            estimator.alpha, objective.gradient_factor, objective.loss_factor
+        )
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    @property
+    def steps(self) -> int:
+        """The number of steps made by the optimizer."""
+        return self.learner.learner.state.steps
+
+    def run(self, order: NDArray[np.int64] | None, lr: float) -> float:
+        """An epoch with the rows in this order; returns its loss.
+
+        The loss is the mean over the samples of those of their mini-batches, each
+        computed before its step.  Once one is not finite, losses and weights are nan:
+        scikit-learn goes on with such weights too, and may go back to better ones.
+        """
+        if self.diverged:
+            return math.nan
+        self.engine.lr = lr
+        if self.weight is not None:
+            require_weights(self._sums(self.weight, order))
+        total = self.total(order)
+        if not math.isfinite(total):
+            self.diverged = True
+            self.learner.fill(math.nan)
+        if self.constants is not None:
+            total += self._constant(self.constants, order)
+        return total / len(self)
+
+    def _total_of_dense(self, order: NDArray[np.int64] | None) -> float:
+        """The sum of the losses of all mini-batches, times their rows."""
+        _, total, _, finite = self.engine.run(
+            self.X, self.y, self.weight, order, self.batch_size, 0, 0.0, 0.0, 0, True,
+            None,
+        )  # fmt: skip
+        return total if finite else math.nan
+
+    def _total_of_sparse(self, order: NDArray[np.int64] | None) -> float:
+        """The same, where one mini-batch at a time is made dense."""
+        sum_of_batches = 0.0
+        for first in range(0, len(self), self.batch_size):
+            rows: Any = slice(first, first + self.batch_size)
+            rows = rows if order is None else order[rows]
+            X, y = dense(self.X[rows], self.dtype), self.y[rows]
+            weight = None if self.weight is None else self.weight[rows]
+            _, total, _, finite = self.engine.run(
+                X, y, weight, None, len(y), 0, 0.0, 0.0, 0, True, None
+            )
+            if not finite:
+                return math.nan
+            sum_of_batches += total
+        return sum_of_batches
+
+    def _sums(self, x: Real, order: NDArray[np.int64] | None) -> Real:
+        """The sum of x over each mini-batch."""
+        x = x if order is None else x[order]
+        starts = np.arange(0, len(x), self.batch_size)
+        sums: Real = np.add.reduceat(x, starts)
+        return sums
+
+    def _constant(self, constants: Real, order: NDArray[np.int64] | None) -> float:
+        """What the losses have besides ours, as in `run`."""
+        if self.weight is None:
+            return float(constants.sum())
+        rows = self._sums(np.ones(len(self)), order)
+        weighted = self._sums(self.weight * constants, order)
+        return float((rows * weighted / self._sums(self.weight, order)).sum())
+
+
+def require_weights(sums: Real) -> None:
+    """Raise what np.average raises for a mini-batch whose weights sum to zero."""
+    if not sums.all():
+        raise ZeroDivisionError("Weights sum to zero, can't be normalized")
+
+
+def run_epochs(
+    estimator: Any, epochs: Epochs, held_back: Data | None, incremental: bool
+) -> None:
+    """Epoch after epoch until a rule of scikit-learn says that it is the last."""
+    n_samples, optimizer = len(epochs), estimator._optimizer
+    order = places = np.arange(n_samples)
+    validation = (None, None, None) if held_back is None else held_back
+    estimator.n_iter_ = 0
+    for _ in range(estimator.max_iter):
+        if estimator.shuffle:
+            order = shuffled(order, places, estimator._random_state)
+        loss = epochs.run(order if estimator.shuffle else None, rate_of(optimizer))
+        estimator.n_iter_ += 1
+        estimator.loss_ = loss
+        estimator.t_ += n_samples
+        estimator.loss_curve_.append(loss)
+        if estimator.verbose:
+            print(f"Iteration {estimator.n_iter_}, loss = {loss:.8f}")
+        estimator._update_no_improvement_count(held_back is not None, *validation)
+        optimizer.iteration_ends(estimator.t_)
+        if estimator._no_improvement_count > estimator.n_iter_no_change:
+            reason = reason_to_stop(estimator, held_back is not None)
+            if optimizer.trigger_stopping(reason, estimator.verbose):
+                return
+            estimator._no_improvement_count = 0
+        if incremental:
+            return
+        if estimator.n_iter_ == estimator.max_iter:
+            warnings.warn(
+                f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) "
+                "reached and the optimization hasn't converged yet.",
+                ConvergenceWarning,
+                stacklevel=6,
+            )
+
+
+def shuffled(
+    order: NDArray[np.int64], places: NDArray[np.int64], random_state: Any
+) -> NDArray[np.int64]:
+    """``sklearn.utils.shuffle(order, random_state=...)``, without its checks.
+
+    `places` are 0, 1, 2, ...
+    """
+    places = places.copy()
+    random_state.shuffle(places)
+    return order[places]
+
+
+def rate_of(optimizer: Any) -> float:
+    """The learning rate of the next steps; Adam's without its corrections."""
+    if hasattr(optimizer, "velocities"):
+        return float(optimizer.learning_rate)
+    return float(optimizer.learning_rate_init)
+
+
+def count_steps(optimizer: Any, steps: int) -> None:
+    """Add to the number of Adam's steps, and correct its learning rate for it."""
+    if hasattr(optimizer, "t") and steps:
+        optimizer.t = t = optimizer.t + steps
+        corrections = 1 - optimizer.beta_1**t, np.sqrt(1 - optimizer.beta_2**t)
+        optimizer.learning_rate = (
+            optimizer.learning_rate_init * corrections[1] / corrections[0]
+        )
+
+
+def reason_to_stop(estimator: Any, early_stopping: bool) -> str:
+    """Scikit-learn's message about epochs without progress."""
+    what = "Validation score" if early_stopping else "Training loss"
+    return (
+        f"{what} did not improve more than tol={estimator.tol:f} for "
+        f"{estimator.n_iter_no_change:d} consecutive epochs."
+    )

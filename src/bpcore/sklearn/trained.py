@@ -1,0 +1,150 @@
+"""Trained: the learner whose parameters are an estimator's coefs_ and intercepts_.
+
+The arrays in `coefs_` and `intercepts_` are views of the learner's parameters, so what
+a user writes into them counts.  Where they are other arrays, after unpickling or
+because a user has put them there, a new learner takes over their values.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpcore.arrays import Real
+from bpcore.engine.engine import Engine
+from bpcore.model.state import empty_state
+from bpcore.model.threads import n_threads as thread_count
+from bpcore.optimizers import SGD, Adam, Momentum, Optimizer
+from bpcore.sklearn.objective import design_of
+from bpcore.training.learner import Learner
+
+#: Rows of a sparse X that are made dense at a time.
+ROWS = 256
+#: Attribute of an estimator that holds its Trained; it is not pickled.
+ATTRIBUTE = "_trained_by_bpcore"
+
+
+class Trained:
+    """A learner with the parameters of an estimator, and their views.
+
+    Attributes
+    ----------
+    learner : Learner
+    dtype : dtype
+    """
+
+    def __init__(self, estimator: Any) -> None:
+        arrays = [np.asarray(a) for a in (*estimator.coefs_, *estimator.intercepts_)]
+        dtype = np.result_type(*arrays)
+        self.dtype = dtype if dtype == np.float32 else np.dtype(np.float64)
+        design = design_of(estimator, self.dtype)
+        optimizer = optimizer_of(getattr(estimator, "_optimizer", None))
+        state = empty_state(design, self.dtype, optimizer)
+        self.learner = Learner(design, state, Engine, thread_count("auto"))
+        views = self.learner.lend()
+        self._views = [*views.weights, *views.biases]
+        self._lock = threading.Lock()
+        for view, array in zip(self._views, arrays, strict=True):
+            view[...] = array
+
+    def belongs_to(self, estimator: Any) -> bool:
+        """Whether the arrays of the estimator are still those of the learner."""
+        arrays = (*estimator.coefs_, *estimator.intercepts_)
+        if len(arrays) != len(self._views):
+            return False
+        return all(a is b for a, b in zip(arrays, self._views, strict=True))
+
+    def give_to(self, estimator: Any) -> None:
+        """Put the views into the estimator's lists, and its optimizer's."""
+        half = len(self._views) // 2
+        estimator.coefs_[:] = self._views[:half]
+        estimator.intercepts_[:] = self._views[half:]
+        setattr(estimator, ATTRIBUTE, self)
+        optimizer = getattr(estimator, "_optimizer", None)
+        if optimizer is None:
+            return
+        state = self.learner.state
+        for name, row in zip(names_of_arrays(optimizer), self._rows(), strict=True):
+            for view, array in zip(row, getattr(optimizer, name), strict=True):
+                view[...] = array
+            setattr(optimizer, name, row)
+        state.counters[:] = getattr(optimizer, "t", 0)
+
+    def fill(self, value: float) -> None:
+        """Set every weight and bias to a value."""
+        for view in self._views:
+            view.fill(value)
+
+    def _rows(self) -> list[list[Real]]:
+        """The arrays of the optimizer's state, each as weights, then biases."""
+        rows, layout = self.learner.state.optimizer_arrays, self.learner.design.layout
+        parts = (
+            [] if rows is None else [layout.views(row[: layout.size]) for row in rows]
+        )
+        return [[*views.weights, *views.biases] for views in parts]
+
+    def outputs(self, X: Any) -> Real:
+        """The outputs (n, n_L) of rows that have been checked, dense or sparse.
+
+        They have the dtype that NumPy would give a product of X and the weights.
+        """
+        if np.result_type(X.dtype, self.dtype) == self.dtype:
+            with self._lock:  # several threads may predict at once
+                return outputs_of(self.learner, X)
+        return outputs_of(self.learner.astype(np.dtype(np.float64)), X)
+
+    def outputs_at_once(self, X: Any) -> Real | None:
+        """`outputs` of an array that needs no conversion, checked by the kernels.
+
+        None for any other: it must be checked and converted in Python.
+        """
+        if type(X) is not np.ndarray or X.ndim != 2:
+            return None
+        with self._lock:
+            found: Real | None = self.learner.engine.predict_at_once(X)
+        return found
+
+
+def trained(estimator: Any) -> Trained:
+    """The learner of a fitted estimator, a new one if its arrays are others."""
+    found: Trained | None = getattr(estimator, ATTRIBUTE, None)
+    if found is None or not found.belongs_to(estimator):
+        found = Trained(estimator)
+        found.give_to(estimator)
+    return found
+
+
+def optimizer_of(stochastic: Any) -> Optimizer:
+    """The settings of an optimizer of scikit-learn, SGD without any."""
+    if stochastic is None:
+        return SGD()
+    lr = stochastic.learning_rate_init
+    if hasattr(stochastic, "velocities"):
+        return Momentum(lr, stochastic.momentum, stochastic.nesterov)
+    beta_1, beta_2 = stochastic.beta_1, stochastic.beta_2
+    return Adam(lr, beta_1, beta_2, stochastic.epsilon, eps_corrected=True)
+
+
+def names_of_arrays(stochastic: Any) -> tuple[str, ...]:
+    """The attributes of an optimizer of scikit-learn that are lists of arrays."""
+    return ("velocities",) if hasattr(stochastic, "velocities") else ("ms", "vs")
+
+
+def outputs_of(learner: Learner, X: Any) -> Real:
+    """The outputs of rows that are converted to the learner's dtype."""
+    if isinstance(X, np.ndarray):
+        return learner.outputs(np.ascontiguousarray(X, learner.dtype))
+    X = X.tocsr()
+    out = np.empty((X.shape[0], learner.design.sizes[-1]), learner.dtype)
+    for first in range(0, len(out), ROWS):
+        rows = slice(first, first + ROWS)
+        learner.write_outputs(dense(X[rows], learner.dtype), out[rows])
+    return out
+
+
+def dense(X: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Rows of a sparse matrix or array as an array in C order."""
+    return np.ascontiguousarray(X.toarray(), dtype)
