@@ -101,6 +101,7 @@ def test_settings_by_name():
     ({"activation": "logistic"}, "activation must be one of.*did you mean 'sigmoid'"),
     ({"dtype": "float16"}, "dtype must be float32 or float64"),
     ({"patience": 0}, "patience must be"),
+    ({"validation_fraction": 1.5}, "validation_fraction must be above 0"),
     ({"monitor": "validation_loss"}, "needs validation data"),
 ])  # fmt: skip
 def test_wrong_settings(settings, message):
@@ -249,8 +250,14 @@ def test_class_weights_are_sample_weights(loss):
 
 
 def test_wrong_class_weights():
-    with pytest.raises(ValueError, match="class_weight"):
-        Classifier(class_weight={7: 1.0}).fit(X, Y)
+    for given, message in [
+        ({7: 1.0}, "class_weight"),
+        ("balance", "class_weight, if a str, must be one of balanced"),
+        ([1.0, 2.0], "a weight for each of 3 classes; got 2"),
+        ({1: -1.0}, "sample_weight must not be negative"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            Classifier(class_weight=given).fit(X, Y)
     with pytest.raises(ValueError, match=r"sample_weight must have shape \(150,\)"):
         Classifier(class_weight={1: 2.0}).fit(X, Y, np.ones((150, 1)))
     with pytest.raises(ValueError, match="all data"):

@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator, is_regressor
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from bpcore import checks
 from bpcore.arrays import Real
 from bpcore.batches.weights import ClassWeight
 from bpcore.losses import Loss, LossFunction
@@ -375,7 +376,10 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         weigh = self._weigh(targets, y, part)
         options = {name: getattr(self, name) for name in PASSED}
         options["sample_weight"] = weigh(y, data.sample_weight)
-        options["validation"] = self.validation_fraction
+        fraction = self.validation_fraction
+        if fraction is not None:
+            checks.number("validation_fraction", fraction, above=0.0, below=1.0)
+        options["validation"] = fraction
         if data.X_val is not None and data.y_val is not None:
             X_val, y_val = self._checked_data(
                 data.X_val, data.y_val, "y_val", reset=False

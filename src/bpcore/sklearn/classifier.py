@@ -11,6 +11,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
 
+from bpcore import checks
 from bpcore.arrays import Real, as_weights
 from bpcore.batches.weights import ClassWeight
 from bpcore.model.design import output_and_loss
@@ -113,13 +114,21 @@ class Classifier(ClassifierMixin, NetworkEstimator):
         if self.class_weight is None or targets.multilabel:
             return super()._weigh(targets, y, part)
         weights: Any = self.class_weight
-        if part and isinstance(weights, str):
-            raise ValueError(
-                f"class_weight={weights!r} needs the classes of all data, and cannot "
-                "be used with partial_fit: give a weight for each class"
-            )
-        if not isinstance(weights, Mapping | str):
-            weights = dict(zip(targets.classes.tolist(), weights, strict=True))
+        if isinstance(weights, str):
+            checks.one_of("class_weight, if a str,", weights, ("balanced",))
+            if part:
+                raise ValueError(
+                    "class_weight='balanced' needs the classes of all data, and cannot "
+                    "be used with partial_fit: give a weight for each class"
+                )
+        elif not isinstance(weights, Mapping):
+            names = targets.classes.tolist()
+            if len(weights) != len(names):
+                raise ValueError(
+                    f"class_weight must have a weight for each of {len(names)} "
+                    f"classes; got {len(weights)}"
+                )
+            weights = dict(zip(names, weights, strict=True))
         factors = compute_class_weight(
             weights, classes=targets.classes, y=as_classes(y)
         )
