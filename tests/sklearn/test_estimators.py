@@ -197,7 +197,10 @@ def test_training_further_needs_the_same_network():
     with pytest.raises(ValueError, match="classes not in classes_"):
         model.set_params(hidden_layer_sizes=(100,)).fit(X, Y + 1)
     assert pickle.dumps(model.network_) == before
-    model.set_params(optimizer="sgd").fit(X, Y)
+    with pytest.raises(ValueError, match="patience must be"):
+        model.set_params(optimizer="sgd", patience=0).fit(X, Y)
+    assert pickle.dumps(model.network_) == before
+    model.set_params(patience=None).fit(X, Y)
     assert model.network_.optimizer == bp.SGD()
 
 
