@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-#: Modules of the command `bpcore`, included only if a program imports them.
-COMMANDS = ("bpcore.__main__", "bpcore.cli", "bpcore.__pyinstaller")
+#: Modules included only if a program imports them: those of the command `bpcore`, and
+#: those that import scikit-learn.
+OPTIONAL = ("bpcore.__main__", "bpcore.cli", "bpcore.__pyinstaller", "bpcore.sklearn")
 
 
 def modules(folder: Path, package: str) -> Iterator[str]:
@@ -21,7 +22,7 @@ def modules(folder: Path, package: str) -> Iterator[str]:
     yield package
     for module in pkgutil.iter_modules([str(folder)]):
         name = f"{package}.{module.name}"
-        if name in COMMANDS:
+        if name in OPTIONAL:
             continue
         if module.ispkg:
             yield from modules(folder / module.name, name)
