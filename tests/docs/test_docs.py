@@ -99,14 +99,14 @@ def test_public_names_are_documented(name):
 
 
 @pytest.mark.skipif(not (ROOT / "README.md").is_file(), reason="no README beside tests")
-def test_readme_examples(tmp_path, monkeypatch):
+@pytest.mark.parametrize("page", ["README.md", "docs/scikit_learn.md"])
+def test_examples_of_pages(page, tmp_path, monkeypatch):
+    pytest.importorskip("sklearn")
     monkeypatch.chdir(tmp_path)
-    blocks = re.findall(
-        r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL
-    )
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
     assert blocks
     for block in blocks:
-        exec(compile(block, "README.md", "exec"), {})
+        exec(compile(block, page, "exec"), {})
 
 
 def test_rarely_used_modules_are_imported_later():
