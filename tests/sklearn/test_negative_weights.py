@@ -1,0 +1,126 @@
+"""Negative sample weights: scikit-learn trains the drop-in, and a line says so."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+neural_network = pytest.importorskip("sklearn.neural_network")
+from sklearn.exceptions import ConvergenceWarning  # noqa: E402
+
+import bpcore.sklearn as drop_ins  # noqa: E402
+
+NAMES = ["MLPClassifier", "MLPRegressor"]
+
+
+@pytest.fixture
+def data():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 4)), rng.integers(0, 3, 60)
+    weight = rng.uniform(0.1, 1, size=60)
+    weight[:10] = -0.1  # the sum of the first mini-batch is below 0
+    return X, y, weight
+
+
+def fitted(module, name, data, **settings):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        X, y, weight = data
+        net = getattr(module, name)(
+            hidden_layer_sizes=(5,), max_iter=6, random_state=0, **settings
+        )
+        return net.fit(X, y, sample_weight=weight)
+
+
+def assert_same(own, theirs):
+    assert own.n_iter_ == theirs.n_iter_
+    assert own.loss_ == pytest.approx(theirs.loss_, rel=1e-9)
+    for a, b in zip(
+        own.coefs_ + own.intercepts_, theirs.coefs_ + theirs.intercepts_, strict=True
+    ):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"solver": "sgd", "batch_size": 10, "shuffle": False},
+        {"solver": "adam", "batch_size": 10},
+        {"solver": "adam", "early_stopping": True, "batch_size": 7},
+        {"solver": "lbfgs"},
+    ],
+    ids=str,
+)
+def test_a_fit_is_that_of_scikit_learn(name, settings, data, caplog):
+    own = fitted(drop_ins, name, data, **settings)
+    theirs = fitted(neural_network, name, data, **settings)
+    assert_same(own, theirs)
+    np.testing.assert_allclose(own.predict(data[0]), theirs.predict(data[0]), rtol=1e-9)
+    (record,) = caplog.records
+    assert record.name == "bpcore.sklearn" and record.levelname == "WARNING"
+    assert record.getMessage() == (
+        f"{name}: some sample weights are negative; scikit-learn trains, not bpcore"
+    )
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_between_fits_with_other_weights(solver, data):
+    X, y, weight = data
+    nets = [
+        module.MLPRegressor(
+            hidden_layer_sizes=(5,), solver=solver, batch_size=10, random_state=0
+        )
+        for module in (drop_ins, neural_network)
+    ]
+    for net in nets:
+        for weights in (None, weight, abs(weight), weight, None):
+            net.partial_fit(X, y, sample_weight=weights)
+    assert_same(*nets)
+
+
+def test_a_fit_after_one_with_another_architecture(data):
+    for solver in ("adam", "lbfgs"):
+        nets = [
+            fitted(module, "MLPRegressor", data, solver="adam")
+            for module in (drop_ins, neural_network)
+        ]
+        for net in nets:
+            net.set_params(hidden_layer_sizes=(3, 2), solver=solver)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                net.fit(*data)
+        assert_same(*nets)
+
+
+def test_by_lbfgs_after_another_solver_and_architecture(data):
+    X, y, _ = data
+    nets = [
+        fitted(module, "MLPRegressor", (X, y, None), solver="sgd")
+        for module in (drop_ins, neural_network)
+    ]
+    for net in nets:
+        net.set_params(hidden_layer_sizes=(3, 2), solver="lbfgs")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            net.fit(X, y)
+    own, theirs = nets
+    assert own.loss_ == pytest.approx(theirs.loss_, rel=1e-6)
+
+
+def test_the_loss_and_gradient_of_lbfgs(data):
+    X, y, weight = data
+    nets = [
+        fitted(module, "MLPRegressor", data, solver="lbfgs")
+        for module in (drop_ins, neural_network)
+    ]
+    packed = np.random.default_rng(1).normal(size=4 * 5 + 5 + 5 + 1)
+    y = y.reshape(-1, 1).astype(float)
+    found = [
+        net._loss_grad_lbfgs(  # noqa: SLF001
+            packed, X, y, weight, [X, None, None], *([None, None] for _ in range(3))
+        )
+        for net in nets
+    ]
+    assert found[0][0] == pytest.approx(found[1][0], rel=1e-12)
+    np.testing.assert_allclose(found[0][1], found[1][1], rtol=1e-9, atol=1e-12)
