@@ -44,7 +44,7 @@ Documentation, in the repository and in the source distribution (``docs``,
 The source in layers; a module imports only from lines below its own
 (``docs/architecture.md`` follows a call through them)::
 
-    cli                     the `bpcore` command
+    accel, cli              scikit-learn's networks by bpcore; the `bpcore` command
     config, datasets        versions and builds; digits, MNIST, IDX files
     reference, tracing, many, gradient_check
                             the library in NumPy; traces; many networks; a check

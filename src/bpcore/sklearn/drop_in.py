@@ -65,6 +65,11 @@ def documented(parent: type, more: str, example: str) -> str:
 class DropIn(BaseMultilayerPerceptron):  # type: ignore[misc]
     """What both classes replace: training and predictions, not checks and rules."""
 
+    @classmethod
+    def __subclasshook__(cls, other: type) -> Any:
+        """Whether `other` is a subclass; not because a subclass counts it as one."""
+        return cls in other.__mro__
+
     def _fit_stochastic(
         self,
         X: Any,
