@@ -44,7 +44,8 @@ Documentation, in the repository and in the source distribution (``docs``,
 The source in layers; a module imports only from lines below its own
 (``docs/architecture.md`` follows a call through them)::
 
-    accel, cli              scikit-learn's networks by bpcore; the `bpcore` command
+    accel, cli              drop-ins in scikit-learn's place; the `bpcore` command
+    sklearn                 estimators for scikit-learn
     config, datasets        versions and builds; digits, MNIST, IDX files
     reference, tracing, many, gradient_check
                             the library in NumPy; traces; many networks; a check

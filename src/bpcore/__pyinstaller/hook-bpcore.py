@@ -1,8 +1,8 @@
 """Modules and data of bpcore that PyInstaller does not find in its source.
 
 Modules loaded at first use are imported by computed names, and compiled modules import
-others.  So all modules of the package are listed, except its commands, and the data
-files.
+others.  So all modules of the package are listed, and the data files; not its commands
+and what needs scikit-learn, which would come along into every program.
 """
 
 from __future__ import annotations
@@ -12,8 +12,14 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-#: Modules of the command `bpcore`, included only if a program imports them.
-COMMANDS = ("bpcore.__main__", "bpcore.cli", "bpcore.__pyinstaller")
+#: Modules included only if a program imports them.
+NOT_LISTED = (
+    "bpcore.__main__",
+    "bpcore.__pyinstaller",
+    "bpcore.accel",
+    "bpcore.cli",
+    "bpcore.sklearn",
+)
 
 
 def modules(folder: Path, package: str) -> Iterator[str]:
@@ -21,7 +27,7 @@ def modules(folder: Path, package: str) -> Iterator[str]:
     yield package
     for module in pkgutil.iter_modules([str(folder)]):
         name = f"{package}.{module.name}"
-        if name in COMMANDS:
+        if name in NOT_LISTED:
             continue
         if module.ispkg:
             yield from modules(folder / module.name, name)
