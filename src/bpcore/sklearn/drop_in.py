@@ -10,11 +10,7 @@ from sklearn.neural_network._multilayer_perceptron import BaseMultilayerPerceptr
 
 from bpcore.arrays import Real
 from bpcore.sklearn import predictions
-from bpcore.sklearn.fallback import (
-    any_negative,
-    predictions_in_between,
-    say_negative,
-)
+from bpcore.sklearn.fallback import obstacle, predictions_in_between, say
 from bpcore.sklearn.full_batch import FullBatch
 from bpcore.sklearn.stochastic import fit_stochastic
 from bpcore.sklearn.trained import ATTRIBUTE, trained
@@ -29,7 +25,8 @@ ABOUT = """Drop-in for ``sklearn.neural_network.{name}``: the same model, sooner
     {more}
     `coefs_` and `intercepts_` are views of the arrays that are trained.  A sparse X is
     made dense one mini-batch at a time.  Where some sample weights are negative,
-    scikit-learn trains, and the logger "bpcore.sklearn" says so.
+    or a subclass has gradients of its own, scikit-learn trains, and the logger
+    "bpcore.sklearn" says so.
 
     The documentation of scikit-learn's class:
 
@@ -82,10 +79,11 @@ class DropIn(BaseMultilayerPerceptron):  # type: ignore[misc]
         layer_units: Any,
         incremental: bool,
     ) -> None:
-        if not any_negative(sample_weight):
+        reason = obstacle(self, sample_weight, DropIn)
+        if reason is None:
             fit_stochastic(self, X, y, sample_weight, incremental)
             return
-        say_negative(self)
+        say(self, reason)
         with predictions_in_between(self, incremental):
             super()._fit_stochastic(
                 X,
@@ -102,10 +100,11 @@ class DropIn(BaseMultilayerPerceptron):  # type: ignore[misc]
     def _fit_lbfgs(
         self, X: Any, y: Any, sample_weight: Any, *arrays_and_units: Any
     ) -> None:
-        if any_negative(sample_weight):
-            say_negative(self)
-        else:
+        reason = obstacle(self, sample_weight, DropIn)
+        if reason is None:
             X = FullBatch(self, X, y, sample_weight)
+        else:
+            say(self, reason)
         super()._fit_lbfgs(X, y, sample_weight, *arrays_and_units)
         trained(self)
 
@@ -114,7 +113,7 @@ class DropIn(BaseMultilayerPerceptron):  # type: ignore[misc]
     ) -> tuple[float, Real]:
         if isinstance(X, FullBatch):
             return X(packed)
-        if any_negative(sample_weight):
+        if obstacle(self, sample_weight, DropIn) is not None:
             found: tuple[float, Real] = super()._loss_grad_lbfgs(
                 packed, X, y, sample_weight, *arrays
             )

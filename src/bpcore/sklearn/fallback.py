@@ -12,21 +12,39 @@ from bpcore.sklearn.trained import ATTRIBUTE, trained
 #: Its warnings name the fits that scikit-learn makes.
 logger = logging.getLogger("bpcore.sklearn")
 
+#: The losses and output activations that scikit-learn combines.
+OUTPUTS = {
+    ("log_loss", "logistic"),
+    ("log_loss", "softmax"),
+    ("poisson", "exp"),
+    ("squared_error", "identity"),
+}
+#: Methods for which the engine has code of its own.
+METHODS = ("_backprop", "_compute_loss_grad", "_forward_pass", "_loss_grad_lbfgs")
 
-def any_negative(sample_weight: Any) -> bool:
-    """Whether any sample has a negative weight.
+
+def obstacle(estimator: Any, sample_weight: Any, drop_in: type) -> str | None:
+    """The reason why the engine cannot train an estimator, or None.
 
     Scikit-learn takes steps even where the sum of the weights is negative; the engine
-    has no step for a sum that is not above 0.
+    has no step for a sum that is not above 0.  Users set `out_activation_`, and derive
+    classes with other gradients.
     """
-    return sample_weight is not None and bool((sample_weight < 0).any())
+    if sample_weight is not None and bool((sample_weight < 0).any()):
+        return "some sample weights are negative"
+    outputs = estimator.loss, estimator.out_activation_
+    if outputs not in OUTPUTS:
+        return "loss {!r} with out_activation_ {!r}".format(*outputs)
+    for name in METHODS:
+        if getattr(type(estimator), name) is not getattr(drop_in, name):
+            return f"the class has its own {name}"
+    return None
 
 
-def say_negative(estimator: Any) -> None:
+def say(estimator: Any, reason: str) -> None:
     """Log that an estimator is trained by scikit-learn, and why."""
     logger.warning(
-        "%s: some sample weights are negative; scikit-learn trains, not bpcore",
-        type(estimator).__name__,
+        "%s is trained by scikit-learn: %s", type(estimator).__name__, reason
     )
 
 
