@@ -1,5 +1,6 @@
 """Releases of scikit-learn that the drop-ins do not fit: a warning, nothing changed."""
 
+import functools
 import logging
 import sys
 
@@ -67,12 +68,14 @@ def test_with_another_parameter(warning, monkeypatch):
 
 
 def test_with_other_rules(warning, monkeypatch, plain):
-    theirs = plain[0]._compute_loss_grad  # noqa: SLF001
+    theirs = plain[0]._fit_stochastic  # noqa: SLF001
 
-    def doubled(self, layer, sw_sum, *arrays):
-        return theirs(self, layer, sw_sum / 2, *arrays)
+    @functools.wraps(theirs)  # and with its signature
+    def doubled(self, *arguments):
+        theirs(self, *arguments)
+        self.coefs_[0] *= 2
 
-    monkeypatch.setattr(plain[0], "_compute_loss_grad", doubled)
+    monkeypatch.setattr(plain[0], "_fit_stochastic", doubled)
     assert warning().endswith("('sgd' gives other weights)")
 
 
