@@ -2,22 +2,25 @@
 
 import pytest
 
-sklearn = pytest.importorskip("sklearn", minversion="1.7")
-from sklearn import neural_network  # noqa: E402
-from sklearn.neural_network import _multilayer_perceptron as module  # noqa: E402
-
-from bpcore import accel  # noqa: E402
-
-PLAIN = neural_network.MLPClassifier, neural_network.MLPRegressor
+from bpcore import accel
 
 
 @pytest.fixture(autouse=True)
 def plain():
-    """The two classes of scikit-learn, which are in their place after the test."""
-    yield PLAIN
+    """The two classes of scikit-learn, which are in their places after the test."""
+    neural_network = pytest.importorskip("sklearn.neural_network")
+    from sklearn.neural_network import _multilayer_perceptron as module
+
+    places = [
+        (place, name)
+        for place in (neural_network, module)
+        for name in ("MLPClassifier", "MLPRegressor")
+    ]
+    before = [getattr(*place) for place in places]
+    assert not any("bpcore" in str(kind.__mro__) for kind in before)
+    yield tuple(before[:2])
     accel.uninstall()
-    for place in (neural_network, module):
-        assert (place.MLPClassifier, place.MLPRegressor) == PLAIN
+    assert [getattr(*place) for place in places] == before
 
 
 @pytest.fixture

@@ -5,6 +5,9 @@ import logging
 import sys
 
 import pytest
+
+pytest.importorskip("sklearn", minversion="1.7")
+
 import sklearn
 from sklearn import neural_network
 

@@ -7,9 +7,12 @@ import subprocess
 import sys
 import warnings
 
-import joblib
 import numpy as np
 import pytest
+
+pytest.importorskip("sklearn", minversion="1.7")
+
+import joblib
 from sklearn import neural_network
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline

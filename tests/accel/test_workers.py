@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("sklearn", minversion="1.7")
+
 PROGRAM = Path(__file__).with_name("in_workers.py")
 
 

@@ -5,10 +5,12 @@ import warnings
 import numpy as np
 import pytest
 
-neural_network = pytest.importorskip("sklearn.neural_network")
-from sklearn.exceptions import ConvergenceWarning  # noqa: E402
+pytest.importorskip("sklearn", minversion="1.7")
 
-import bpcore.sklearn as drop_ins  # noqa: E402
+from sklearn import neural_network
+from sklearn.exceptions import ConvergenceWarning
+
+import bpcore.sklearn as drop_ins
 
 NAMES = ["MLPClassifier", "MLPRegressor"]
 NEGATIVE = "some sample weights are negative"
