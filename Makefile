@@ -82,6 +82,7 @@ results:
 	$(BENCH).numerical --json $(RESULTS)/numerical.json
 	$(BENCH).threads --json $(RESULTS)/threads.json
 	$(BENCH).fann --json $(RESULTS)/fann.json
+	$(BENCH).drop_ins $(if $(MNIST),--mnist "$(MNIST)") --json $(RESULTS)/drop_ins.json
 	$(BENCH).memory --json $(RESULTS)/memory.json
 	-$(BENCH).cache --json $(RESULTS)/cache.json  # fails without Valgrind
 	$(BENCH).summary

@@ -63,6 +63,7 @@ NOT_NEEDED = [
     "bpcore.graph",
     "bpcore.tracing",
     "bpcore.datasets",
+    "bpcore.sklearn",
     "bpcore.cli.demo",
     "bpcore.cli",
 ]

@@ -178,3 +178,19 @@ def test_pickles_with_flipped_bytes_are_refused_or_work():
                 except (ValueError, ArithmeticError):
                     pass
     assert loaded > 50  # most bytes are those of numbers
+
+
+def test_arrays_mapped_from_a_file_are_read(tmp_path):
+    """As by joblib.load(mmap_mode="r"); the network has memory of its own."""
+    net = make()
+    state = net.__getstate__()
+    arrays = state[OWN]["state"]
+    for name, array in arrays.items():
+        np.save(tmp_path / f"{name}.npy", array)
+        arrays[name] = np.load(tmp_path / f"{name}.npy", mmap_mode="r")
+    other = bp.Network.__new__(bp.Network)
+    other.__setstate__(state)
+    assert type(arrays["parameters"]) is np.memmap
+    assert type(other.parameters) is np.ndarray and other.parameters.flags.writeable
+    assert np.array_equal(other.predict(X), net.predict(X))
+    other.fit(X, Y, **QUIET)

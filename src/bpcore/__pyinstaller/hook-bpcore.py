@@ -1,8 +1,8 @@
 """Modules and data of bpcore that PyInstaller does not find in its source.
 
 Modules loaded at first use are imported by computed names, and compiled modules import
-others.  So all modules of the package are listed, and the data files; not its commands
-and what needs scikit-learn, which would come along into every program.
+others.  So all modules of the package are listed, except its commands, and the data
+files.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-#: Modules included only if a program imports them.
-NOT_LISTED = (
+#: Modules included only if a program imports them: those of the command `bpcore`, and
+#: those that import scikit-learn.
+OPTIONAL = (
     "bpcore.__main__",
     "bpcore.__pyinstaller",
     "bpcore.accel",
@@ -27,7 +28,7 @@ def modules(folder: Path, package: str) -> Iterator[str]:
     yield package
     for module in pkgutil.iter_modules([str(folder)]):
         name = f"{package}.{module.name}"
-        if name in NOT_LISTED:
+        if name in OPTIONAL:
             continue
         if module.ispkg:
             yield from modules(folder / module.name, name)

@@ -116,12 +116,16 @@ def tell_workers() -> None:
 
 
 def holders(classes: Iterable[type]) -> list[str]:
-    """The names of the modules, but of `MODULES`, that have any of the classes."""
+    """The names of the modules that have any of the classes.
+
+    Not of `MODULES`, nor of this package, which means scikit-learn's own.
+    """
     sought = {id(each) for each in classes}
     return sorted(
         name
         for name, module in [*sys.modules.items()]
         if name not in MODULES
+        and not name.startswith("bpcore.")
         and any(
             id(value) in sought for value in [*getattr(module, "__dict__", {}).values()]
         )

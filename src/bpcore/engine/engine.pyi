@@ -70,6 +70,7 @@ class Engine:
         seconds: NDArray[np.float64],
         rates: NDArray[np.float64] | None,
         arrays: Sequence[_Array],
+        orders: NDArray[np.int64] | None = ...,
     ) -> tuple[int, int]: ...
     def flush(self) -> None: ...
     def gradients(

@@ -619,7 +619,7 @@ cdef class Engine:
 
     def run_epochs(
         self, X, y, weight, bits, Py_ssize_t batch_size, losses, seconds, rates,
-        arrays,
+        arrays, orders=None,
     ):
         """Epochs one after the other in C, for about a slice of time.
 
@@ -630,6 +630,7 @@ cdef class Engine:
         losses, seconds : array (epochs,), written for each epoch that is finished
         rates : learning rate of each step from here on, or None for `lr`
         arrays : the arrays that training changes and that must stay finite
+        orders : int64 array (epochs, n), the order of the rows in each epoch, or None
 
         Returns
         -------
@@ -665,11 +666,13 @@ cdef class Engine:
             raise MemoryError()
         carve_epochs(scratch, &epochs, task.data.n)
         task.data.targets.order = epochs.order
+        if orders is not None:
+            epochs.orders = task.data.targets.order = <const int64_t *>address(orders)
         try:
             with self:
                 self.require_steps()
                 epochs.deadline = seconds_now() + <double>interrupts.SLICE
-                self.reserve(most_rows(&task), bits is not None)
+                self.reserve(most_rows(&task), task.data.targets.order != NULL)
                 self.reserve_blocks((task.data.n - 1) // batch_size + 1)
                 epochs.workers = worker_count(
                     &self.net, TRAIN, min(batch_size, task.data.n),

@@ -32,6 +32,7 @@ cdef struct epochs_t:
     int workers
     bitgen_t *random                # NULL: the rows are not shuffled
     int64_t *order                  # of the rows
+    const int64_t *orders           # that of each epoch, or NULL
     uint64_t *words                 # random words for the order
     Py_ssize_t pairs                # number of arrays that are copied
     copy_t kept[MOST_ARRAYS]        # copies of them before the epoch
@@ -59,6 +60,8 @@ cdef void walk_epochs(task_t *task, epochs_t *epochs) noexcept nogil:
         seen = net.seen[0]
         save(epochs)
         shuffle_rows(epochs, task.data.n)
+        if epochs.orders != NULL:
+            task.data.targets.order = epochs.orders + epochs.done * task.data.n
         memset(&task.sums, 0, sizeof(sums_t))
         task.sums.accumulate = net.accumulate
         task.first, task.out_of_time, task.deadline = 0, False, INFINITY

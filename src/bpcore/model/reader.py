@@ -31,6 +31,8 @@ class Reader:
         if name not in self.left:
             raise ValueError(f"state must have {name!r}; it is missing")
         array = self.left.pop(name)
+        if type(array) is np.memmap:  # by joblib.load(mmap_mode="r")
+            array = np.asarray(array)
         if type(array) is not np.ndarray:
             raise TypeError(f"{name} must be an array; got {type(array).__name__}")
         if array.dtype.kind not in kinds:

@@ -1,7 +1,14 @@
 """Estimators for scikit-learn: ``pip install bpcore[sklearn]`` installs it too.
 
 ``MLPClassifier`` and ``MLPRegressor`` take the place of scikit-learn's classes of the
-same name: change one import, get the same fitted model, sooner.  In the source::
+same name: change one import, get the same fitted model, sooner.  ``Classifier`` and
+``Regressor`` have this library's parameters, losses and optimizers::
+
+    from bpcore.sklearn import Classifier
+    Classifier(hidden_layer_sizes=(64, 32), epochs=20).fit(X, y).score(X_test, y_test)
+
+``import bpcore`` does not import this package, and nothing outside it imports
+scikit-learn.  In the source, of the drop-ins::
 
     drop_in          both classes
     predictions      their outputs, classes and targets
@@ -11,8 +18,38 @@ same name: change one import, get the same fitted model, sooner.  In the source:
     trained          the learner behind coefs_ and intercepts_
     objective        scikit-learn's objective in terms of this library's
     log_loss         its losses of clipped probabilities
+
+and of the other estimators::
+
+    exchange         a network of scikit-learn's as one of these estimators
+    classifier       Classifier
+    regressor        Regressor
+    exported         an estimator as one of scikit-learn's
+    base             common base: parameters, fit, predictions
+    networks         networks from the parameters of an estimator
+    settings         optimizers and schedules by name
+    fitted           attributes of a fitted estimator
+    targets          protocol of the two below: targets and outputs of a network
+    labels           classes and labels
+    columns          numbers
+    quantiles        the loss of several quantiles at once
+    derivatives      derivatives of the outputs by the input
+    stopping         early stopping over several calls
+    callbacks        scikit-learn's own callbacks
+    data             arguments of a call of fit
+    shared           signature and documentation of shared parameters
+    unchanged        an estimator as it was, after an error
 """
 
+from bpcore.sklearn.classifier import Classifier
 from bpcore.sklearn.drop_in import MLPClassifier, MLPRegressor
+from bpcore.sklearn.exchange import from_sklearn
+from bpcore.sklearn.regressor import Regressor
 
-__all__ = ["MLPClassifier", "MLPRegressor"]
+__all__ = [
+    "Classifier",
+    "MLPClassifier",
+    "MLPRegressor",
+    "Regressor",
+    "from_sklearn",
+]

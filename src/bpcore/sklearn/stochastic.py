@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -55,6 +54,13 @@ def fit_stochastic(
         estimator.coefs_ = estimator._best_coefs
         estimator.intercepts_ = estimator._best_intercepts
         trained(estimator)
+
+
+#: Most rows times parameters of several epochs that are run at once, about 10 ms:
+#: the signals are handled after them.
+MOST_WORK = 50_000_000
+#: The order of the rows in each of several epochs, None for the rows as they lie.
+Orders = list[NDArray[np.int64] | None]
 
 
 class Data(NamedTuple):
@@ -131,15 +137,11 @@ class Epochs:
         dtype = learner.dtype
         objective = objective_of(estimator, dtype)
         self.learner, self.engine, self.dtype = learner, learner.learner.engine, dtype
-        self.diverged = False
         self.batch_size, self.weight = batch_size, as_weights(data.weight)
         self.y = targets_of(estimator, data.y, dtype)
         self.constants = constants_of(estimator, data.y)
-        sparse = not isinstance(data.X, np.ndarray)
-        self.X = data.X.tocsr() if sparse else np.ascontiguousarray(data.X, dtype)
-        self.total: Callable[[NDArray[np.int64] | None], float] = (
-            self._total_of_sparse if sparse else self._total_of_dense
-        )
+        self.sparse = not isinstance(data.X, np.ndarray)
+        self.X = data.X.tocsr() if self.sparse else np.ascontiguousarray(data.X, dtype)
         self.engine.use_ridge(
             estimator.alpha, objective.gradient_factor, objective.loss_factor
         )
@@ -148,53 +150,76 @@ class Epochs:
         return len(self.y)
 
     @property
+    def work(self) -> int:
+        """Rows times parameters of an epoch."""
+        return len(self) * self.learner.learner.design.layout.size
+
+    @property
     def steps(self) -> int:
         """The number of steps made by the optimizer."""
         return self.learner.learner.state.steps
 
-    def run(self, order: NDArray[np.int64] | None, lr: float) -> float:
-        """An epoch with the rows in this order; returns its loss.
+    def run(self, orders: Orders, lr: float) -> list[float]:
+        """Epochs with the rows in each of these orders; returns their losses.
 
-        The loss is the mean over the samples of those of their mini-batches, each
-        computed before its step.  Once one is not finite, losses and weights are nan:
-        scikit-learn goes on with such weights too, and may go back to better ones.
+        A loss is the mean over the samples of those of their mini-batches, each
+        computed before its step.  If one is not finite, the losses from there on and
+        all weights are nan, as they would become by more steps.
         """
-        if self.diverged:
-            return math.nan
         self.engine.lr = lr
         if self.weight is not None:
-            require_weights(self._sums(self.weight, order))
-        total = self.total(order)
-        if not math.isfinite(total):
-            self.diverged = True
+            for order in orders:
+                require_weights(self._sums(self.weight, order))
+        losses = self._losses_of_sparse if self.sparse else self._losses_of_dense
+        found = losses(orders)
+        if len(found) < len(orders) or not math.isfinite(sum(found)):
             self.learner.fill(math.nan)
+            found += [math.nan] * (len(orders) - len(found))
         if self.constants is not None:
-            total += self._constant(self.constants, order)
-        return total / len(self)
+            pairs = zip(found, orders, strict=True)
+            found = [
+                loss + self._constant(self.constants, order) for loss, order in pairs
+            ]
+        return found
 
-    def _total_of_dense(self, order: NDArray[np.int64] | None) -> float:
-        """The sum of the losses of all mini-batches, times their rows."""
-        _, total, _, finite = self.engine.run(
-            self.X, self.y, self.weight, order, self.batch_size, 0, 0.0, 0.0, 0, True,
-            None,
-        )  # fmt: skip
-        return total if finite else math.nan
+    def _losses_of_dense(self, orders: Orders) -> list[float]:
+        """The losses of the epochs, up to one that is not finite."""
+        if len(orders) == 1:  # it may be long: signals are handled within it
+            _, total, rows, finite = self.engine.run(
+                self.X, self.y, self.weight, orders[0], self.batch_size, 0, 0.0, 0.0, 0,
+                True, None,
+            )  # fmt: skip
+            return [total / rows] if finite else []
+        n = len(orders)
+        losses, seconds = np.empty(n), np.empty(n)
+        done = failed = 0
+        while done < n and not failed:
+            part = None if orders[0] is None else np.array(orders[done:])
+            more, failed = self.engine.run_epochs(
+                self.X, self.y, self.weight, None, self.batch_size, losses[done:],
+                seconds[done:], None, (), part,
+            )  # fmt: skip
+            done += more
+        return losses[:done].tolist()
 
-    def _total_of_sparse(self, order: NDArray[np.int64] | None) -> float:
+    def _losses_of_sparse(self, orders: Orders) -> list[float]:
         """The same, where one mini-batch at a time is made dense."""
-        sum_of_batches = 0.0
-        for first in range(0, len(self), self.batch_size):
-            rows: Any = slice(first, first + self.batch_size)
-            rows = rows if order is None else order[rows]
-            X, y = dense(self.X[rows], self.dtype), self.y[rows]
-            weight = None if self.weight is None else self.weight[rows]
-            _, total, _, finite = self.engine.run(
-                X, y, weight, None, len(y), 0, 0.0, 0.0, 0, True, None
-            )
-            if not finite:
-                return math.nan
-            sum_of_batches += total
-        return sum_of_batches
+        losses: list[float] = []
+        for order in orders:
+            total = 0.0
+            for first in range(0, len(self), self.batch_size):
+                rows: Any = slice(first, first + self.batch_size)
+                rows = rows if order is None else order[rows]
+                X, y = dense(self.X[rows], self.dtype), self.y[rows]
+                weight = None if self.weight is None else self.weight[rows]
+                _, part, _, finite = self.engine.run(
+                    X, y, weight, None, len(y), 0, 0.0, 0.0, 0, True, None
+                )
+                if not finite:
+                    return losses
+                total += part
+            losses.append(total / len(self))
+        return losses
 
     def _sums(self, x: Real, order: NDArray[np.int64] | None) -> Real:
         """The sum of x over each mini-batch."""
@@ -204,12 +229,13 @@ class Epochs:
         return sums
 
     def _constant(self, constants: Real, order: NDArray[np.int64] | None) -> float:
-        """What the losses have besides ours, as in `run`."""
+        """What the loss of an epoch has besides ours."""
         if self.weight is None:
-            return float(constants.sum())
+            return float(constants.mean())
         rows = self._sums(np.ones(len(self)), order)
         weighted = self._sums(self.weight * constants, order)
-        return float((rows * weighted / self._sums(self.weight, order)).sum())
+        total = (rows * weighted / self._sums(self.weight, order)).sum()
+        return float(total / len(self))
 
 
 def require_weights(sums: Real) -> None:
@@ -226,32 +252,47 @@ def run_epochs(
     order = places = np.arange(n_samples)
     validation = (None, None, None) if held_back is None else held_back
     estimator.n_iter_ = 0
-    for _ in range(estimator.max_iter):
-        if estimator.shuffle:
-            order = shuffled(order, places, estimator._random_state)
-        loss = epochs.run(order if estimator.shuffle else None, rate_of(optimizer))
-        estimator.n_iter_ += 1
-        estimator.loss_ = loss
-        estimator.t_ += n_samples
-        estimator.loss_curve_.append(loss)
-        if estimator.verbose:
-            print(f"Iteration {estimator.n_iter_}, loss = {loss:.8f}")
-        estimator._update_no_improvement_count(held_back is not None, *validation)
-        optimizer.iteration_ends(estimator.t_)
-        if estimator._no_improvement_count > estimator.n_iter_no_change:
-            reason = reason_to_stop(estimator, held_back is not None)
-            if optimizer.trigger_stopping(reason, estimator.verbose):
-                return
-            estimator._no_improvement_count = 0
+    while estimator.n_iter_ < estimator.max_iter:
+        orders: Orders = []
+        for _ in range(epochs_at_once(estimator, epochs, incremental)):
+            if estimator.shuffle:
+                order = shuffled(order, places, estimator._random_state)
+            orders.append(order if estimator.shuffle else None)
+        for loss in epochs.run(orders, rate_of(optimizer)):
+            estimator.n_iter_ += 1
+            estimator.loss_ = loss
+            estimator.t_ += n_samples
+            estimator.loss_curve_.append(loss)
+            if estimator.verbose:
+                print(f"Iteration {estimator.n_iter_}, loss = {loss:.8f}")
+            estimator._update_no_improvement_count(held_back is not None, *validation)
+            optimizer.iteration_ends(estimator.t_)
+            if estimator._no_improvement_count > estimator.n_iter_no_change:
+                reason = reason_to_stop(estimator, held_back is not None)
+                if optimizer.trigger_stopping(reason, estimator.verbose):
+                    return
+                estimator._no_improvement_count = 0
         if incremental:
             return
-        if estimator.n_iter_ == estimator.max_iter:
-            warnings.warn(
-                f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) "
-                "reached and the optimization hasn't converged yet.",
-                ConvergenceWarning,
-                stacklevel=6,
-            )
+    warnings.warn(
+        f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) reached and "
+        "the optimization hasn't converged yet.",
+        ConvergenceWarning,
+        stacklevel=6,
+    )
+
+
+def epochs_at_once(estimator: Any, epochs: Epochs, incremental: bool) -> int:
+    """Epochs until the next one after which something must be looked at.
+
+    Training cannot end while the count of epochs without progress is too low.
+    """
+    schedule = estimator.solver == "sgd" and estimator.learning_rate == "invscaling"
+    if incremental or estimator.early_stopping or estimator.verbose or schedule:
+        return 1
+    left = estimator.max_iter - estimator.n_iter_
+    until = estimator.n_iter_no_change + 1 - estimator._no_improvement_count
+    return max(1, int(min(left, until, MOST_WORK // epochs.work)))
 
 
 def shuffled(
