@@ -17,7 +17,7 @@ PACKAGE = Path(bpcore.__file__).parent
 ROOT = Path(__file__).parents[1]
 PYPROJECT, SOURCE = ROOT / "pyproject.toml", ROOT / "src"
 (HOOKS,) = get_hook_dirs()
-OPTIONAL = {"__main__", "cli", "demo", "__pyinstaller", "sklearn"}
+OPTIONAL = {"__main__", "cli", "demo", "__pyinstaller", "accel", "sklearn"}
 
 
 @pytest.fixture(scope="module")

@@ -44,7 +44,7 @@ Documentation, in the repository and in the source distribution (``docs``,
 The source in layers; a module imports only from lines below its own
 (``docs/architecture.md`` follows a call through them)::
 
-    cli                     the `bpcore` command
+    accel, cli              drop-ins in scikit-learn's place; the `bpcore` command
     sklearn                 estimators of scikit-learn's kind, on Network
     config, datasets        versions and builds; digits, MNIST, IDX files
     reference, tracing, many, gradient_check

@@ -14,7 +14,13 @@ from pathlib import Path
 
 #: Modules included only if a program imports them: those of the command `bpcore`, and
 #: those that import scikit-learn.
-OPTIONAL = ("bpcore.__main__", "bpcore.cli", "bpcore.__pyinstaller", "bpcore.sklearn")
+OPTIONAL = (
+    "bpcore.__main__",
+    "bpcore.__pyinstaller",
+    "bpcore.accel",
+    "bpcore.cli",
+    "bpcore.sklearn",
+)
 
 
 def modules(folder: Path, package: str) -> Iterator[str]:

@@ -14,6 +14,7 @@ scikit-learn.  In the source, of the drop-ins::
     predictions      their outputs, classes and targets
     stochastic       "sgd" and "adam": scikit-learn's epochs, this library's steps
     full_batch       loss and gradient of all data, for "lbfgs"
+    fallback         training by scikit-learn, where the engine cannot
     trained          the learner behind coefs_ and intercepts_
     objective        scikit-learn's objective in terms of this library's
     log_loss         its losses of clipped probabilities

@@ -10,6 +10,7 @@ from sklearn.neural_network._multilayer_perceptron import BaseMultilayerPerceptr
 
 from bpcore.arrays import Real
 from bpcore.sklearn import predictions
+from bpcore.sklearn.fallback import obstacle, predictions_in_between, say
 from bpcore.sklearn.full_batch import FullBatch
 from bpcore.sklearn.stochastic import fit_stochastic
 from bpcore.sklearn.trained import ATTRIBUTE, trained
@@ -23,7 +24,9 @@ ABOUT = """Drop-in for ``sklearn.neural_network.{name}``: the same model, sooner
     those of scikit-learn up to rounding: in float64 for float64 X, else in float32.
     {more}
     `coefs_` and `intercepts_` are views of the arrays that are trained.  A sparse X is
-    made dense one mini-batch at a time.
+    made dense one mini-batch at a time.  Where some sample weights are negative,
+    or a subclass has gradients of its own, scikit-learn trains, and the logger
+    "bpcore.sklearn" says so.
 
     The documentation of scikit-learn's class:
 
@@ -59,6 +62,11 @@ def documented(parent: type, more: str, example: str) -> str:
 class DropIn(BaseMultilayerPerceptron):  # type: ignore[misc]
     """What both classes replace: training and predictions, not checks and rules."""
 
+    @classmethod
+    def __subclasshook__(cls, other: type) -> Any:
+        """Whether `other` is a subclass; not because a subclass counts it as one."""
+        return cls in other.__mro__
+
     def _fit_stochastic(
         self,
         X: Any,
@@ -71,21 +79,46 @@ class DropIn(BaseMultilayerPerceptron):  # type: ignore[misc]
         layer_units: Any,
         incremental: bool,
     ) -> None:
-        fit_stochastic(self, X, y, sample_weight, incremental)
+        reason = obstacle(self, sample_weight, DropIn)
+        if reason is None:
+            fit_stochastic(self, X, y, sample_weight, incremental)
+            return
+        say(self, reason)
+        with predictions_in_between(self, incremental):
+            super()._fit_stochastic(
+                X,
+                y,
+                sample_weight,
+                activations,
+                deltas,
+                coef_grads,
+                intercept_grads,
+                layer_units,
+                incremental,
+            )
 
     def _fit_lbfgs(
         self, X: Any, y: Any, sample_weight: Any, *arrays_and_units: Any
     ) -> None:
-        function = FullBatch(self, X, y, sample_weight)
-        super()._fit_lbfgs(function, y, sample_weight, *arrays_and_units)
+        reason = obstacle(self, sample_weight, DropIn)
+        if reason is None:
+            X = FullBatch(self, X, y, sample_weight)
+        else:
+            say(self, reason)
+        super()._fit_lbfgs(X, y, sample_weight, *arrays_and_units)
         trained(self)
 
     def _loss_grad_lbfgs(
         self, packed: Real, X: Any, y: Any, sample_weight: Any, *arrays: Any
     ) -> tuple[float, Real]:
-        if not isinstance(X, FullBatch):
-            X = FullBatch(self, X, y, sample_weight)
-        return X(packed)
+        if isinstance(X, FullBatch):
+            return X(packed)
+        if obstacle(self, sample_weight, DropIn) is not None:
+            found: tuple[float, Real] = super()._loss_grad_lbfgs(
+                packed, X, y, sample_weight, *arrays
+            )
+            return found
+        return FullBatch(self, X, y, sample_weight)(packed)
 
     def _forward_pass_fast(self, X: Any, check_input: bool = True) -> Real:
         return predictions.outputs(self, X, check_input)

@@ -41,7 +41,7 @@ class Trained:
         dtype = np.result_type(*arrays)
         self.dtype = dtype if dtype == np.float32 else np.dtype(np.float64)
         design = design_of(estimator, self.dtype)
-        optimizer = optimizer_of(getattr(estimator, "_optimizer", None))
+        optimizer = optimizer_of(optimizer_in_use(estimator))
         state = empty_state(design, self.dtype, optimizer)
         self.learner = Learner(design, state, Engine, thread_count("auto"))
         views = self.learner.lend()
@@ -63,7 +63,7 @@ class Trained:
         estimator.coefs_[:] = self._views[:half]
         estimator.intercepts_[:] = self._views[half:]
         setattr(estimator, ATTRIBUTE, self)
-        optimizer = getattr(estimator, "_optimizer", None)
+        optimizer = optimizer_in_use(estimator)
         if optimizer is None:
             return
         state = self.learner.state
@@ -115,6 +115,20 @@ def trained(estimator: Any) -> Trained:
         found = Trained(estimator)
         found.give_to(estimator)
     return found
+
+
+def optimizer_in_use(estimator: Any) -> Any:
+    """The estimator's optimizer of scikit-learn, None without one.
+
+    A fit by "lbfgs" leaves that of an earlier fit, maybe of another architecture.
+    """
+    optimizer = getattr(estimator, "_optimizer", None)
+    if optimizer is None:
+        return None
+    arrays = getattr(optimizer, names_of_arrays(optimizer)[0])
+    own = (*estimator.coefs_, *estimator.intercepts_)
+    same = [np.shape(a) for a in arrays] == [np.shape(a) for a in own]
+    return optimizer if same else None
 
 
 def optimizer_of(stochastic: Any) -> Optimizer:

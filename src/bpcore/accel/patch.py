@@ -1,0 +1,132 @@
+"""install and uninstall: the drop-ins in the place of scikit-learn's classes."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from bpcore.accel.compatibility import obstacle
+from bpcore.accel.workers import call_before_batches
+
+logger = logging.getLogger("bpcore.accel")
+
+#: The modules of scikit-learn that have the two classes.
+MODULES = ("sklearn.neural_network", "sklearn.neural_network._multilayer_perceptron")
+
+
+class Place(NamedTuple):
+    """A name in a module of scikit-learn, and the two classes that it may have."""
+
+    module: Any
+    name: str
+    theirs: type
+    own: type
+
+
+#: The names that have been replaced.
+places: list[Place] = []
+lock = threading.Lock()
+
+
+def install() -> bool:
+    """Put the drop-ins in the place of scikit-learn's MLPClassifier and MLPRegressor.
+
+    ``sklearn.neural_network`` gives the drop-ins from then on, here and in the
+    processes of joblib.  One line of the logger ``"bpcore.accel"`` says so, and which
+    modules had imported the classes before: these keep scikit-learn's.  A second call
+    does nothing.
+
+    Where the drop-ins do not fit the installed scikit-learn, its classes stay, and a
+    warning of the logger says why.
+
+    Returns
+    -------
+    bool
+        Whether the drop-ins are in place.
+
+    Examples
+    --------
+    >>> import bpcore.accel
+    >>> bpcore.accel.install()
+    True
+    >>> from sklearn.neural_network import MLPClassifier
+    >>> import bpcore.sklearn
+    >>> isinstance(MLPClassifier(), bpcore.sklearn.MLPClassifier)
+    True
+    >>> bpcore.accel.uninstall()
+    """
+    with lock:
+        if places:
+            return True
+        reason = obstacle()
+        if reason is not None:
+            logger.warning(
+                "scikit-learn's own MLPClassifier and MLPRegressor stay: %s", reason
+            )
+            return False
+        from bpcore.accel.stand_ins import STAND_INS
+
+        for own in STAND_INS.values():
+            for module in map(sys.modules.__getitem__, MODULES):
+                places.append(Place(module, own.__name__, own.replaced, own))
+        before = holders(place.theirs for place in places)
+        for module, name, _, own in places:
+            setattr(module, name, own)
+    text = "MLPClassifier and MLPRegressor of sklearn.neural_network are bpcore's now"
+    if before:
+        text += f"; imported before, and still scikit-learn's, in {', '.join(before)}"
+    logger.info(text)
+    tell_workers()
+    return True
+
+
+def uninstall() -> None:
+    """Put scikit-learn's own classes back.
+
+    Estimators made in between keep working, trained by bpcore; their pickles and copies
+    are scikit-learn's.  Without `install` before, it does nothing.
+
+    Examples
+    --------
+    >>> import bpcore.accel
+    >>> bpcore.accel.uninstall()
+    """
+    with lock:
+        if not places:
+            return
+        for module, name, theirs, own in places:
+            if getattr(module, name) is own:  # else a later patch has replaced it
+                setattr(module, name, theirs)
+        places.clear()
+    logger.info(
+        "MLPClassifier and MLPRegressor of sklearn.neural_network are its own again"
+    )
+    tell_workers()
+
+
+def tell_workers() -> None:
+    """Have the processes of joblib, some of which stay alive, do what was done here."""
+    try:
+        call_before_batches(install if places else uninstall)
+    except ImportError as error:
+        logger.warning("joblib's processes use scikit-learn's own classes: %s", error)
+
+
+def holders(classes: Iterable[type]) -> list[str]:
+    """The names of the modules that have any of the classes.
+
+    Not of `MODULES`, nor of this package, which means scikit-learn's own.
+    """
+    sought = {id(each) for each in classes}
+    return sorted(
+        name
+        for name, module in [*sys.modules.items()]
+        if name not in MODULES
+        and not name.startswith("bpcore.")
+        and any(
+            id(value) in sought for value in [*getattr(module, "__dict__", {}).values()]
+        )
+    )
