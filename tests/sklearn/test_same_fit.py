@@ -288,6 +288,16 @@ class TestAgain:
             each.partial_fit(X, y)
         assert_same(theirs, ours)
 
+    def test_another_activation(self, name, settings):
+        """It counts from the next prediction or step on."""
+        X, y = DATA[name]
+        theirs, ours = pair(name, **settings | {"max_iter": 5})
+        for each in (theirs, ours):
+            each.fit(X, y)
+            each.set_params(activation="tanh")
+        same_predictions(theirs, ours, X)
+        assert_same(theirs.partial_fit(X, y), ours.partial_fit(X, y))
+
     def test_scikit_learn_goes_on(self, name, settings):
         """A plain estimator with the attributes of a drop-in trains on as it would."""
         X, y = DATA[name]

@@ -8,19 +8,9 @@ same name: change one import, get the same fitted model, sooner.  ``Classifier``
     Classifier(hidden_layer_sizes=(64, 32), epochs=20).fit(X, y).score(X_test, y_test)
 
 ``import bpcore`` does not import this package, and nothing outside it imports
-scikit-learn.  In the source, of the drop-ins::
+scikit-learn.  In the source::
 
-    drop_in          both classes
-    predictions      their outputs, classes and targets
-    stochastic       "sgd" and "adam": scikit-learn's epochs, this library's steps
-    full_batch       loss and gradient of all data, for "lbfgs"
-    fallback         training by scikit-learn, where the engine cannot
-    trained          the learner behind coefs_ and intercepts_
-    objective        scikit-learn's objective in terms of this library's
-    log_loss         its losses of clipped probabilities
-
-and of the other estimators::
-
+    drop_in          the folder of MLPClassifier and MLPRegressor
     exchange         a network of scikit-learn's as one of these estimators
     classifier       Classifier
     regressor        Regressor

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from bpcore.arrays import Real
 from bpcore.losses import LOSSES, Loss
 from bpcore.model.design import Design
-from bpcore.sklearn.log_loss import BinaryLogLoss, LogLoss
+from bpcore.sklearn.drop_in.log_loss import BinaryLogLoss, LogLoss
 
 #: Scikit-learn's names of activations that have another name here.
 ACTIVATIONS = {"logistic": "sigmoid"}
@@ -46,6 +46,11 @@ def objective_of(estimator: Any, dtype: np.dtype[Any]) -> Objective:
     return Objective(LOSSES["squared_error"], 1.0, 1.0 / n_outputs)
 
 
+def activations_of(estimator: Any) -> tuple[str, str]:
+    """Scikit-learn's names of the activations of hidden layers and output."""
+    return estimator.activation, estimator.out_activation_
+
+
 def design_of(estimator: Any, dtype: np.dtype[Any]) -> Design:
     """The architecture of an estimator, from the shapes of its coefs_."""
     shapes = [np.shape(W) for W in estimator.coefs_]
@@ -55,8 +60,9 @@ def design_of(estimator: Any, dtype: np.dtype[Any]) -> Design:
             raise ValueError(
                 f"coefs_[{l}] must have shape {(n_in, n_out)}; got {shapes[l]}"
             )
-    hidden, last = len(layers) - 2, estimator.out_activation_
-    names = [estimator.activation] * hidden + [last]
+    hidden = len(layers) - 2
+    f, output = activations_of(estimator)
+    names = [f] * hidden + [output]
     return Design(
         sizes=tuple(layers),
         activations=tuple(ACTIVATIONS.get(name, name) for name in names),

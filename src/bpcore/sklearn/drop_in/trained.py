@@ -18,7 +18,7 @@ from bpcore.engine.engine import Engine
 from bpcore.model.state import empty_state
 from bpcore.model.threads import n_threads as thread_count
 from bpcore.optimizers import SGD, Adam, Momentum, Optimizer
-from bpcore.sklearn.objective import design_of
+from bpcore.sklearn.drop_in.objective import activations_of, design_of
 from bpcore.training.learner import Learner
 
 #: Rows of a sparse X that are made dense at a time.
@@ -46,12 +46,15 @@ class Trained:
         self.learner = Learner(design, state, Engine, thread_count("auto"))
         views = self.learner.lend()
         self._views = [*views.weights, *views.biases]
+        self._activations = activations_of(estimator)
         self._lock = threading.Lock()
         for view, array in zip(self._views, arrays, strict=True):
             view[...] = array
 
     def belongs_to(self, estimator: Any) -> bool:
-        """Whether the arrays of the estimator are still those of the learner."""
+        """Whether arrays and activations of the estimator are those of the learner."""
+        if self._activations != activations_of(estimator):
+            return False
         arrays = (*estimator.coefs_, *estimator.intercepts_)
         if len(arrays) != len(self._views):
             return False

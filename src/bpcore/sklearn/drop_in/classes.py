@@ -9,11 +9,11 @@ from sklearn import neural_network
 from sklearn.neural_network._multilayer_perceptron import BaseMultilayerPerceptron
 
 from bpcore.arrays import Real
-from bpcore.sklearn import predictions
-from bpcore.sklearn.fallback import obstacle, predictions_in_between, say
-from bpcore.sklearn.full_batch import FullBatch
-from bpcore.sklearn.stochastic import fit_stochastic
-from bpcore.sklearn.trained import ATTRIBUTE, trained
+from bpcore.sklearn.drop_in import predictions
+from bpcore.sklearn.drop_in.fallback import obstacle, predictions_in_between, say
+from bpcore.sklearn.drop_in.full_batch import FullBatch
+from bpcore.sklearn.drop_in.stochastic import fit_stochastic
+from bpcore.sklearn.drop_in.trained import ATTRIBUTE, trained
 
 #: Docstring of both classes: `documented` puts scikit-learn's into it.
 ABOUT = """Drop-in for ``sklearn.neural_network.{name}``: the same model, sooner.

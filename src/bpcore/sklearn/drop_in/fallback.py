@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from bpcore.sklearn.trained import ATTRIBUTE, trained
+from bpcore.sklearn.drop_in.trained import ATTRIBUTE, trained
 
 #: Its warnings name the fits that scikit-learn makes.
 logger = logging.getLogger("bpcore.sklearn")

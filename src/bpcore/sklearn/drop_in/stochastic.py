@@ -18,8 +18,13 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
 from bpcore.arrays import Real
-from bpcore.sklearn.objective import as_weights, constants_of, objective_of, targets_of
-from bpcore.sklearn.trained import Trained, dense, trained
+from bpcore.sklearn.drop_in.objective import (
+    as_weights,
+    constants_of,
+    objective_of,
+    targets_of,
+)
+from bpcore.sklearn.drop_in.trained import Trained, dense, trained
 
 
 def fit_stochastic(

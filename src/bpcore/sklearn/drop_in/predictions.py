@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from bpcore.arrays import Real
-from bpcore.sklearn.trained import trained
+from bpcore.sklearn.drop_in.trained import trained
 
 
 def outputs(estimator: Any, X: Any, check_input: bool) -> Real:

@@ -8,8 +8,13 @@ import numpy as np
 
 from bpcore.arrays import Real
 from bpcore.batches.batch import Batch
-from bpcore.sklearn.objective import as_weights, constants_of, objective_of, targets_of
-from bpcore.sklearn.trained import ROWS, Trained, dense
+from bpcore.sklearn.drop_in.objective import (
+    as_weights,
+    constants_of,
+    objective_of,
+    targets_of,
+)
+from bpcore.sklearn.drop_in.trained import ROWS, Trained, dense
 
 
 class FullBatch:
