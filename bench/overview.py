@@ -77,7 +77,7 @@ def tables_of(cpus):
         }
         if dates:
             name = dates[max(dates)]
-            parts += _machine(name, cpus[name]["step"])
+            parts += _machine(name, cpus[name])
         else:
             parts.append(
                 f"No CPU whose best instructions are {cpu.INSTRUCTIONS[isa]} has been "
@@ -107,11 +107,33 @@ def steps(record):
     return report.markdown(rows)
 
 
-def _machine(name, record):
+def drop_ins(record):
+    """scikit-learn's networks and their drop-ins, as a table in Markdown."""
+    rows = [("the same weights", "dtype", "scikit-learn ms", "bpcore ms", "ratio")]
+    for result in record["results"]:
+        rows.append(
+            (
+                result["case"],
+                result["dtype"],
+                *(report.number(s.median * 1e3) for s in result["seconds"].values()),
+                report.number(result["over_bpcore"].median),
+            )
+        )
+    return report.markdown(rows)
+
+
+def _machine(name, found):
     """README's paragraphs about one CPU."""
+    record = found["step"]
     title = cpu.title(name, record["processor"])
     yield f"**{title}**, {_date(record)}. {_losses(record)}"
     yield steps(record)
+    if "drop_ins" in found:
+        yield (
+            "scikit-learn's networks and the drop-ins of `bpcore.sklearn`, one thread, "
+            "everything included that a user waits for:"
+        )
+        yield drop_ins(found["drop_ins"])
     yield (
         f"![Time of one training step over the floor, {title}]"
         f"({_PICTURES}/{name}/speed.png)"
