@@ -153,27 +153,28 @@ static REAL T(smoothed_cross_entropy_row)(REAL *delta, const REAL *z, const REAL
     return rest * own + each * all;
 }
 
-/* `cross_entropy_label_row` for up to LANES rows of width up to LANES; label[i] and
- * E[i] belong to row i. */
-static void T(cross_entropy_label_columns)(REAL *E, REAL *delta, const REAL *z,
-                                           const int64_t *label, REAL scale,
-                                           ptrdiff_t rows, ptrdiff_t width) {
-    T(vec) col[T(LANES)], highest;
+/* `cross_entropy_label_row` for up to LANES rows of width up to `most`, a constant;
+ * label[i] and E[i] belong to row i. */
+BPCORE_INLINE void T(cross_entropy_label_columns)(REAL *E, REAL *delta, const REAL *z,
+                                                  const int64_t *label, REAL scale,
+                                                  ptrdiff_t rows, ptrdiff_t width,
+                                                  const ptrdiff_t most) {
+    T(vec) col[T(NARROW)], highest;
     REAL labels[T(LANES)], z_at_label[T(LANES)];
     for (ptrdiff_t i = 0; i < T(LANES); i++) {
         const int inside = i < rows && label[i] >= 0 && label[i] < width;
         labels[i] = inside ? (REAL)label[i] : -1;
         z_at_label[i] = inside ? z[i * width + label[i]] : (REAL)NAN;
     }
-    T(load_columns)(col, z, rows, width);
-    const T(vec) sum = T(exp_of_columns)(col, &highest, width);
+    T(load_columns)(col, z, rows, width, most);
+    const T(vec) sum = T(exp_of_columns)(col, &highest, width, most);
     const T(vec) scales = T(broadcast)(scale);
     for (int j = 0; j < width; j++) {
         const T(vec) a = col[j] * (1 / sum);
         const T(ivec) right = T(equal)(T(load)(labels), T(broadcast)((REAL)j));
         col[j] = T(select)(right, (a - 1) * scales, a * scales);
     }
-    T(store_columns)(delta, col, rows, width);
+    T(store_columns)(delta, col, rows, width, most);
     T(store)(E, T(log)(sum) - T(below)(T(load)(z_at_label), highest));
 }
 
@@ -247,25 +248,52 @@ static double T(weighted_outputs_row)(bpcore_loss kind, REAL setting, REAL *delt
 
 /* E[i] = E(z[i], label) and delta[i] = scale dE/dz[i] by the plain cross-entropy, rows
  * first .. end of a mini-batch, the label of row i at order[i] where there is an order.
- * Rows of up to LANES elements are transposed, if there is more than one. */
+ * Rows of up to NARROW elements are transposed, if there is more than one. */
 static void T(cross_entropy_label_rows)(double *E, REAL *delta, const REAL *z,
                                         const int64_t *labels, const int64_t *order,
                                         REAL scale, ptrdiff_t first, ptrdiff_t end,
                                         ptrdiff_t width) {
     ptrdiff_t i = first;
-    for (; width <= T(LANES) && end - i > 1; i += T(LANES)) {
+    for (; width <= T(NARROW) && end - i > 1; i += T(LANES)) {
         const ptrdiff_t rows = bpcore_min(end - i, T(LANES));
         REAL losses[T(LANES)];
         int64_t label[T(LANES)];
         for (ptrdiff_t r = 0; r < rows; r++)
             label[r] = labels[order ? order[i + r] : i + r];
-        T(cross_entropy_label_columns)(losses, delta + i * width, z + i * width, label,
-                                       scale, rows, width);
+        const REAL *const z_at = z + i * width;
+        REAL *const delta_at = delta + i * width;
+        if (width <= T(LANES))
+            T(cross_entropy_label_columns)(losses, delta_at, z_at, label, scale, rows,
+                                           width, T(LANES));
+        else
+            T(cross_entropy_label_columns)(losses, delta_at, z_at, label, scale, rows,
+                                           width, T(NARROW));
         for (ptrdiff_t r = 0; r < rows; r++) E[i + r] = losses[r];
     }
     for (; i < end; i++)
         E[i] = T(cross_entropy_label_row)(delta + i * width, z + i * width,
                                           labels[order ? order[i] : i], scale, width);
+}
+
+/* E[i] and delta[i] of the two losses of sigmoids for rows of one element, LANES at a
+ * time, and of weight 1. */
+static void T(binary_rows)(bpcore_loss kind, REAL setting, double *E, REAL *delta,
+                           const REAL *z, const REAL *y, const int64_t *order,
+                           REAL scale, ptrdiff_t first, ptrdiff_t end) {
+    const T(vec) c = T(broadcast)(setting), scales = T(broadcast)(scale);
+    for (ptrdiff_t i = first; i < end; i += T(LANES)) {
+        const ptrdiff_t rows = bpcore_min(end - i, T(LANES));
+        const T(tail) tail = T(make_tail)(rows);
+        REAL targets[T(LANES)] = {0}, losses[T(LANES)];
+        for (ptrdiff_t r = 0; r < rows; r++) targets[r] = y[order ? order[i + r] : i + r];
+        const T(vec) x = T(load_tail)(z + i, tail), t = T(load)(targets);
+        const T(vec) terms = kind == BPCORE_BINARY_LOG_LOSS
+                                 ? T(binary_log_loss_term)(x, t, c)
+                                 : T(binary_cross_entropy_term)(x, t, c);
+        T(store)(losses, terms);
+        T(store_tail)(delta + i, T(sigmoid_difference_times_c)(x, t, scales), tail);
+        for (ptrdiff_t r = 0; r < rows; r++) E[i + r] = losses[r];
+    }
 }
 
 /* E[i] = w[i] E(z[i], y[i]) and delta[i] = scale w[i] dE/dz[i], rows first .. end of a
@@ -279,6 +307,13 @@ static void T(loss_rows)(bpcore_loss kind, double setting, double *E, REAL *delt
                                     width);
         for (ptrdiff_t i = first; kind == BPCORE_LOG_LOSS && i < end; i++)
             E[i] = T(log_loss_of)((REAL)E[i], (REAL)setting);
+        return;
+    }
+    const int binary =
+        kind == BPCORE_BINARY_CROSS_ENTROPY || kind == BPCORE_BINARY_LOG_LOSS;
+    if (binary && width == 1 && !targets->weight) {
+        T(binary_rows)(kind, (REAL)setting, E, delta, z, targets->y, order, (REAL)scale,
+                       first, end);
         return;
     }
     for (ptrdiff_t i = first; i < end; i++) {

@@ -129,48 +129,71 @@ static void T(softmax_row)(REAL *a, const REAL *z, ptrdiff_t n) {
 
 /* --- narrow rows, LANES at a time with one lane per row; same bits as above --- */
 
-/* col[j] = column j of `rows` rows of `width`; lanes without a row repeat the first. */
-static inline void T(load_columns)(T(vec) *col, const REAL *z, ptrdiff_t rows,
-                                   ptrdiff_t width) {
-    const T(tail) tail = T(make_tail)(width);
-    for (int i = 0; i < T(LANES); i++)
-        col[i] = T(load_tail)(z + (i < rows ? i : 0) * width, tail);
-    T(transpose)(col);
+/* Most columns of a narrow row: a multiple of LANES. */
+enum { T(NARROW) = T(LANES) == 1 ? 1 : 16 };
+
+/* col[j] = column j of `rows` rows of `width`, which is at most `most`, a constant;
+ * lanes without a row repeat the first. */
+BPCORE_INLINE void T(load_columns)(T(vec) *col, const REAL *z, ptrdiff_t rows,
+                                   ptrdiff_t width, const ptrdiff_t most) {
+    for (ptrdiff_t j = 0; j < most && (j == 0 || j < width); j += T(LANES)) {
+        const T(tail) tail = T(make_tail)(bpcore_min(width - j, T(LANES)));
+        for (int i = 0; i < T(LANES); i++)
+            col[j + i] = T(load_tail)(z + (i < rows ? i : 0) * width + j, tail);
+        T(transpose)(col + j);
+    }
 }
-static inline void T(store_columns)(REAL *z, T(vec) *col, ptrdiff_t rows,
-                                    ptrdiff_t width) {
-    const T(tail) tail = T(make_tail)(width);
-    T(transpose)(col);
-    for (int i = 0; i < rows; i++) T(store_tail)(z + i * width, col[i], tail);
+BPCORE_INLINE void T(store_columns)(REAL *z, T(vec) *col, ptrdiff_t rows,
+                                    ptrdiff_t width, const ptrdiff_t most) {
+    for (ptrdiff_t j = 0; j < most && (j == 0 || j < width); j += T(LANES)) {
+        const T(tail) tail = T(make_tail)(bpcore_min(width - j, T(LANES)));
+        T(transpose)(col + j);
+        for (int i = 0; i < rows; i++)
+            T(store_tail)(z + i * width + j, col[j + i], tail);
+    }
 }
 
 /* col[j] = exp(col[j] - highest);  returns their sum, in the order of `row_sum` */
-static inline T(vec) T(exp_of_columns)(T(vec) *col, T(vec) *highest, ptrdiff_t width) {
-    T(vec) sum[T(LANES)];
+BPCORE_INLINE T(vec) T(exp_of_columns)(T(vec) *col, T(vec) *highest, ptrdiff_t width,
+                                       const ptrdiff_t most) {
+    enum { V = T(VIRTUAL) };
+    const int sums = most > T(LANES) ? V : T(LANES); /* further sums are 0 */
+    T(vec) sum[V];
     *highest = col[0];
     for (int j = 1; j < width; j++) *highest = T(max)(col[j], *highest);
-    for (int j = 0; j < T(LANES); j++) sum[j] = (T(vec)){0};
-    for (int j = 0; j < width; j++)
-        sum[j] = col[j] = T(exp)(T(below)(col[j], *highest));
-    for (int half = T(LANES) / 2; half > 0; half /= 2)
+    for (int j = 0; j < sums; j++) sum[j] = (T(vec)){0};
+    for (int j = 0; j < width; j++) {
+        col[j] = T(exp)(T(below)(col[j], *highest));
+        sum[j % V] = j < V ? col[j] : sum[j % V] + col[j];
+    }
+    for (int half = sums / 2; half > 0; half /= 2)
         for (int j = 0; j < half; j++) sum[j] += sum[j + half];
     return sum[0];
 }
 
+/* softmax of up to LANES rows of width up to `most`, a constant */
+BPCORE_INLINE void T(softmax_columns)(REAL *a, const REAL *z, ptrdiff_t rows,
+                                      ptrdiff_t width, const ptrdiff_t most) {
+    T(vec) col[T(NARROW)], highest;
+    T(load_columns)(col, z, rows, width, most);
+    const T(vec) inverse = 1 / T(exp_of_columns)(col, &highest, width, most);
+    for (int j = 0; j < width; j++) col[j] = col[j] * inverse;
+    T(store_columns)(a, col, rows, width, most);
+}
+
 /* a = softmax(z), n rows of `width`;  a may be z. */
 static void T(softmax_rows)(REAL *a, const REAL *z, ptrdiff_t n, ptrdiff_t width) {
-    if (width > T(LANES) || n == 1) {
+    if (width > T(NARROW) || n == 1) {
         for (ptrdiff_t i = 0; i < n; i++)
             T(softmax_row)(a + i * width, z + i * width, width);
         return;
     }
     for (ptrdiff_t i = 0; i < n; i += T(LANES)) {
-        const ptrdiff_t rows = bpcore_min(n - i, T(LANES));
-        T(vec) col[T(LANES)], highest;
-        T(load_columns)(col, z + i * width, rows, width);
-        const T(vec) inverse = 1 / T(exp_of_columns)(col, &highest, width);
-        for (int j = 0; j < width; j++) col[j] = col[j] * inverse;
-        T(store_columns)(a + i * width, col, rows, width);
+        const ptrdiff_t rows = bpcore_min(n - i, T(LANES)), at = i * width;
+        if (width <= T(LANES))
+            T(softmax_columns)(a + at, z + at, rows, width, T(LANES));
+        else
+            T(softmax_columns)(a + at, z + at, rows, width, T(NARROW));
     }
 }
 
