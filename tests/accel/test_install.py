@@ -67,9 +67,12 @@ def test_the_line_names_modules_that_imported_the_classes(caplog, monkeypatch, p
     early.Net = plain[1]
     monkeypatch.setitem(sys.modules, "early", early)
     caplog.set_level(logging.INFO)
+    assert not accel.installed()
     accel.install()
+    assert accel.installed()
+    assert caplog.records[0].levelno == logging.WARNING
     line = caplog.records[0].getMessage()
-    listed = line.split("imported before, and still scikit-learn's, in ")[1]
+    listed = line.split("since they are still scikit-learn's, in ")[1]
     assert "early" in listed.split(", ")
     assert not {*accel.patch.MODULES} & {*listed.split(", ")}
 

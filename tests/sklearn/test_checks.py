@@ -17,9 +17,9 @@ FULL_BATCH = {"optimizer": "lbfgs", "dtype": "float64", "epochs": 30, "norm": No
 
 @parametrize_with_checks(
     [
-        Classifier(epochs=100),
-        Classifier(epochs=100, loss="squared_error", output="sigmoid", patience=10),
-        Regressor(epochs=100),
+        Classifier(),
+        Classifier(loss="squared_error", output="sigmoid", patience=10),
+        Regressor(),
         Regressor(epochs=200, loss="huber", norm="batch", restore_best=True),
     ]
 )

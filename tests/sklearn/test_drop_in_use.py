@@ -246,6 +246,20 @@ class TestCopies:
         assert not hasattr(net, "coefs_")
         assert type(net) is kind
 
+    @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+    def test_to_sklearn(self, kind, solver):
+        settings = SMALL | {"solver": solver, "alpha": 0.3}
+        net, theirs = kind(**settings).fit(X, Y), THEIRS[kind](**settings).fit(X, Y)
+        plain = net.to_sklearn()
+        assert type(plain) is THEIRS[kind]
+        assert plain.get_params() == net.get_params()
+        assert vars(plain).keys() == vars(theirs).keys()
+        assert b"bpcore" not in pickle.dumps(plain)
+        plain.coefs_[0][...] *= 2
+        assert not np.array_equal(plain.coefs_[0], net.coefs_[0])
+        unfitted = kind(alpha=2).to_sklearn()
+        assert unfitted.alpha == 2 and not hasattr(unfitted, "coefs_")
+
     def test_a_pickle_has_no_scratch_memory(self, kind):
         net, theirs = kind(**SMALL).fit(X, Y), THEIRS[kind](**SMALL).fit(X, Y)
         net.predict(X)
@@ -345,6 +359,19 @@ def test_set_output():
     pipe.set_output(transform="pandas").fit(X, Y)
     assert isinstance(pipe[:-1].transform(X), pandas.DataFrame)
     assert np.array_equal(pipe.predict(X), pipe[-1].predict(pipe[:-1].transform(X)))
+
+
+@pytest.mark.filterwarnings("always")
+@pytest.mark.parametrize("settings", [{"max_iter": 1}, {"batch_size": 999}])
+def test_warnings_come_from_scikit_learns_module(settings):
+    """Filters of warnings that name a module keep their meaning."""
+    sources = []
+    for kind in (neural_network.MLPClassifier, MLPClassifier):
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            kind(**SMALL | settings).fit(X, Y)
+        sources.append([(each.filename, each.category) for each in found])
+    assert sources[0] == sources[1] != []
 
 
 def test_bpcore_imports_no_scikit_learn():

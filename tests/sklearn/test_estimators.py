@@ -71,7 +71,7 @@ def test_the_regressor_is_a_network():
     net = bp.Network(
         [3, 100, 1], loss=bp.Huber(0.5), optimizer=bp.SGD(0.05), dtype="float64", rng=3
     )
-    net.fit(*NUMBERS, batch_size=16, progress=False)
+    net.fit(*NUMBERS, epochs=100, batch_size=16, progress=False)
     assert np.array_equal(model.network_.parameters, net.parameters)
     assert np.array_equal(model.predict(NUMBERS[0]), net.predict(NUMBERS[0])[:, 0])
 
@@ -457,10 +457,19 @@ def test_parameters(kind):
         assert name in documented
     options = bp.training.options.defaults()
     for name in set(options) & set(shown):
-        assert shown[name].default == options[name]
-    with pytest.raises(TypeError, match="unexpected keyword"):
-        kind(epoch=3)
-    with pytest.raises(TypeError, match="positional"):
+        assert shown[name].default == (100 if name == "epochs" else options[name])
+    for name, near in (
+        ("epoch", "'epochs'"),
+        ("max_iter", "'epochs'"),
+        ("alpha", "the weight_decay"),
+        ("drop_out", "'dropout'"),
+    ):
+        message = f"{kind.__name__} has no parameter '{name}'; did you mean {near}"
+        with pytest.raises(TypeError, match=message):
+            kind(**{name: 3})
+    with pytest.raises(
+        TypeError, match=f"{kind.__name__} takes its parameters by name"
+    ):
         kind((10,))
 
 

@@ -26,21 +26,21 @@ Both put the drop-ins of ``bpcore.sklearn`` in the place of
   `install` there, for example as the `initializer` of a pool.  A process that is forked
   has what its parent has.
 - What was made before keeps its classes: estimators, pipelines and searches that hold
-  some, subclasses, and names that a module has imported with ``from``.  The logged
-  line names these modules.
+  some, subclasses, and names that a module has imported with ``from``.  A logged
+  warning names these modules.
 - Where the drop-ins cannot take the place, scikit-learn's own classes stay, and a
   logged warning says why: scikit-learn is not installed, older than 1.7, or has
   changed what they replace.
 
 In the source::
 
-    patch            install, uninstall
+    patch            install, installed, uninstall
     stand_ins        the classes that are put in the place of scikit-learn's
     compatibility    whether this release of scikit-learn is one they fit
     workers          joblib's processes
     run              programs, as ``python`` runs them
 """
 
-from bpcore.accel.patch import install, uninstall
+from bpcore.accel.patch import install, installed, uninstall
 
-__all__ = ["install", "uninstall"]
+__all__ = ["install", "installed", "uninstall"]

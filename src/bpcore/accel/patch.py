@@ -35,9 +35,9 @@ def install() -> bool:
     """Put the drop-ins in the place of scikit-learn's MLPClassifier and MLPRegressor.
 
     ``sklearn.neural_network`` gives the drop-ins from then on, here and in the
-    processes of joblib.  One line of the logger ``"bpcore.accel"`` says so, and which
-    modules had imported the classes before: these keep scikit-learn's.  A second call
-    does nothing.
+    processes of joblib.  One line of the logger ``"bpcore.accel"`` says so; it is a
+    warning if modules had imported the classes before, which keep scikit-learn's.  A
+    second call does nothing.
 
     Where the drop-ins do not fit the installed scikit-learn, its classes stay, and a
     warning of the logger says why.
@@ -77,10 +77,27 @@ def install() -> bool:
             setattr(module, name, own)
     text = "MLPClassifier and MLPRegressor of sklearn.neural_network are bpcore's now"
     if before:
-        text += f"; imported before, and still scikit-learn's, in {', '.join(before)}"
-    logger.info(text)
+        logger.warning(
+            "%s; to be imported again, since they are still scikit-learn's, in %s",
+            text,
+            ", ".join(before),
+        )
+    else:
+        logger.info(text)
     tell_workers()
     return True
+
+
+def installed() -> bool:
+    """Whether the drop-ins are in the place of scikit-learn's classes.
+
+    Examples
+    --------
+    >>> import bpcore.accel
+    >>> bpcore.accel.installed()
+    False
+    """
+    return bool(places)
 
 
 def uninstall() -> None:
@@ -118,14 +135,13 @@ def tell_workers() -> None:
 def holders(classes: Iterable[type]) -> list[str]:
     """The names of the modules that have any of the classes.
 
-    Not of `MODULES`, nor of this package, which means scikit-learn's own.
+    Not of scikit-learn's own modules, nor of this package, which means its classes.
     """
     sought = {id(each) for each in classes}
     return sorted(
         name
         for name, module in [*sys.modules.items()]
-        if name not in MODULES
-        and not name.startswith("bpcore.")
+        if not name.startswith(("bpcore.", "sklearn."))
         and any(
             id(value) in sought for value in [*getattr(module, "__dict__", {}).values()]
         )

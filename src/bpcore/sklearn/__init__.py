@@ -1,4 +1,4 @@
-"""Estimators for scikit-learn: ``pip install bpcore[sklearn]`` installs it too.
+"""Estimators for scikit-learn: ``pip install "bpcore[sklearn]"`` has both.
 
 ``MLPClassifier`` and ``MLPRegressor`` take the place of scikit-learn's classes of the
 same name: change one import, get the same fitted model, sooner.  ``Classifier`` and
@@ -30,6 +30,13 @@ scikit-learn.  In the source::
     shared           signature and documentation of shared parameters
     unchanged        an estimator as it was, after an error
 """
+
+try:
+    import sklearn  # noqa: F401 -- for the message
+except ImportError as error:
+    raise ImportError(
+        'bpcore.sklearn needs scikit-learn: pip install "bpcore[sklearn]"'
+    ) from error
 
 from bpcore.sklearn.classifier import Classifier
 from bpcore.sklearn.drop_in import MLPClassifier, MLPRegressor

@@ -41,6 +41,9 @@ from bpcore.training.options import BatchCallback, Callback, defaults
 FIT = defaults()
 NETWORK: dict[str, Any] = Network.__init__.__kwdefaults__ or {}
 
+#: Default of `epochs`: ten, as for ``Network.fit``, leave a small table untrained.
+EPOCHS = 100
+
 #: Parameters passed to ``Network.fit`` under the same name.
 PASSED = (
     "epochs",
@@ -93,8 +96,8 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         Of the network and its predictions; X is converted to it.
     n_threads : int or "auto"
         The most threads used; no bit of the result depends on it.
-    epochs : int
-        Passes over the data, of each call of `fit`.
+    epochs : int, default=100
+        Passes over the data, of each call of `fit`; for "lbfgs" its iterations.
     batch_size : int, optional
         Rows of a mini-batch, 32 by default.
     shuffle : bool
@@ -177,7 +180,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         init: str = NETWORK["init"],
         dtype: DTypeLike = NETWORK["dtype"],
         n_threads: int | str = NETWORK["n_threads"],
-        epochs: int = FIT["epochs"],
+        epochs: int = EPOCHS,
         batch_size: int | None = FIT["batch_size"],
         shuffle: bool = FIT["shuffle"],
         validation_fraction: float | None = FIT["validation"],

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+import difflib
+import functools
 import inspect
 import re
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+#: What has another name in scikit-learn's networks.
+RENAMED = {
+    "max_iter": "'epochs'",
+    "solver": "'optimizer'",
+    "alpha": "the weight_decay of an optimizer, alpha / batch_size",
+    "learning_rate": "'schedule'",
+    "learning_rate_init": "'lr'",
+    "momentum": "optimizer=bpcore.SGD(momentum=...)",
+    "n_iter_no_change": "'patience'",
+    "early_stopping": "'patience' with 'validation_fraction'",
+    "tol": "'min_delta'",
+    "hidden_layers": "'hidden_layer_sizes'",
+}
 
 Class = TypeVar("Class", bound=type)
 
@@ -42,7 +58,15 @@ def with_parameters_of(base: type) -> Callable[[Class], Class]:
             for parameter in list(signature.parameters.values())[1:]
             if parameter.kind is not parameter.VAR_KEYWORD
         ]
-        init.__signature__ = signature.replace(parameters=[*shared, *own])
+        known = [parameter.name for parameter in [*shared[1:], *own]]
+
+        @functools.wraps(init)
+        def checked(self: Any, *arguments: Any, **parameters: Any) -> None:
+            require_known(cls.__name__, arguments, parameters, known)
+            init(self, **parameters)
+
+        checked.__signature__ = signature.replace(parameters=[*shared, *own])  # type: ignore[attr-defined]
+        cls.__init__ = checked  # type: ignore[misc]
         if cls.__doc__ and base.__doc__:  # not with python -OO
             text = inspect.cleandoc(cls.__doc__)
             for name in ("parameters", "attributes"):
@@ -51,6 +75,23 @@ def with_parameters_of(base: type) -> Callable[[Class], Class]:
         return cls
 
     return decorate
+
+
+def require_known(
+    cls: str, arguments: Sequence[Any], parameters: Iterable[str], known: Sequence[str]
+) -> None:
+    """Raise for arguments without a name, and for names that a class does not have."""
+    if arguments:
+        raise TypeError(
+            f"{cls} takes its parameters by name, {cls}({known[0]}=...); got "
+            f"{len(arguments)} without a name"
+        )
+    for name in parameters:
+        if name not in known:
+            near = [RENAMED[name]] if name in RENAMED else []
+            near += [repr(one) for one in difflib.get_close_matches(name, known, n=1)]
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise TypeError(f"{cls} has no parameter {name!r}{hint}")
 
 
 def _section(docstring: str, name: str) -> str:

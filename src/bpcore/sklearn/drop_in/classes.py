@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import copy
+from typing import Any, ClassVar
 
 from numpy.typing import NDArray
 from sklearn import neural_network
@@ -21,7 +22,8 @@ ABOUT = """Drop-in for ``sklearn.neural_network.{name}``: the same model, sooner
     A subclass of scikit-learn's class, with its parameters, attributes and methods.  It
     draws the same random numbers in the same order and follows the same rules, so that
     `coefs_`, `intercepts_`, `loss_curve_`, `validation_scores_`, `n_iter_` and `t_` are
-    those of scikit-learn up to rounding: in float64 for float64 X, else in float32.
+    those of scikit-learn up to rounding: in float32 for float32 X, else in float64.
+    (For "lbfgs" the loss is, since its line searches depend on last digits.)
     {more}
     `coefs_` and `intercepts_` are views of the arrays that are trained.  A sparse X is
     made dense one mini-batch at a time.  Where some sample weights are negative,
@@ -61,6 +63,9 @@ def documented(parent: type, more: str, example: str) -> str:
 
 class DropIn(BaseMultilayerPerceptron):  # type: ignore[misc]
     """What both classes replace: training and predictions, not checks and rules."""
+
+    #: scikit-learn's class.
+    plain: ClassVar[type]
 
     @classmethod
     def __subclasshook__(cls, other: type) -> Any:
@@ -123,6 +128,20 @@ class DropIn(BaseMultilayerPerceptron):  # type: ignore[misc]
     def _forward_pass_fast(self, X: Any, check_input: bool = True) -> Real:
         return predictions.outputs(self, X, check_input)
 
+    def to_sklearn(self) -> Any:
+        """The same model as a plain estimator of scikit-learn, with its parameters.
+
+        It predicts and trains on as this one would, without bpcore.
+
+        Returns
+        -------
+        MLPClassifier or MLPRegressor of scikit-learn
+            With copies of all fitted attributes, if it is fitted.
+        """
+        plain = self.plain(**self.get_params(deep=False))
+        vars(plain).update(copy.deepcopy(self.__getstate__()))
+        return plain
+
     def __getstate__(self) -> dict[str, Any]:
         stored: dict[str, Any] = dict(super().__getstate__())
         stored.pop(ATTRIBUTE, None)
@@ -134,6 +153,7 @@ class MLPClassifier(  # noqa: D101 -- the docstring is made
     neural_network.MLPClassifier,  # type: ignore[misc]
 ):
     __doc__ = documented(neural_network.MLPClassifier, "", CLASSIFIER)
+    plain = neural_network.MLPClassifier
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The predicted classes (n,), or (n, n_outputs) for several labels of a row."""
@@ -145,6 +165,7 @@ class MLPRegressor(  # noqa: D101 -- the docstring is made
     neural_network.MLPRegressor,  # type: ignore[misc]
 ):
     __doc__ = documented(neural_network.MLPRegressor, SEVERAL_TARGETS, REGRESSOR)
+    plain = neural_network.MLPRegressor
 
     def predict(self, X: Any) -> Real:
         """The predicted targets (n,), or (n, n_outputs)."""

@@ -52,7 +52,7 @@ def fit_stochastic(
     try:
         run_epochs(estimator, epochs, held_back, incremental)
     except KeyboardInterrupt:
-        warnings.warn("Training interrupted by user.", stacklevel=4)
+        warnings.warn("Training interrupted by user.", stacklevel=CALLER - 1)
     finally:
         count_steps(estimator._optimizer, epochs.steps - steps)
     if held_back is not None:  # the best weights
@@ -61,6 +61,9 @@ def fit_stochastic(
         trained(estimator)
 
 
+#: The frame of scikit-learn's `_fit`, from a function that `fit_stochastic` calls:
+#: filters of warnings name its module.
+CALLER = 4
 #: Most rows times parameters of several epochs that are run at once, about 10 ms:
 #: the signals are handled after them.
 MOST_WORK = 50_000_000
@@ -128,7 +131,7 @@ def size_of_batches(estimator: Any, n_samples: int) -> int:
         warnings.warn(
             "Got `batch_size` less than 1 or larger than sample size. It is going to "
             "be clipped",
-            stacklevel=5,
+            stacklevel=CALLER,
         )
     return int(np.clip(estimator.batch_size, 1, n_samples))
 
@@ -283,7 +286,7 @@ def run_epochs(
         f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) reached and "
         "the optimization hasn't converged yet.",
         ConvergenceWarning,
-        stacklevel=6,
+        stacklevel=CALLER,
     )
 
 
