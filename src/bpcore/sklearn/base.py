@@ -93,7 +93,8 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
     init : str
         Initialiser of the weights.
     dtype : float32 or float64
-        Of the network and its predictions; X is converted to it.
+        Of the network, its outputs and probabilities; X is converted to it.  (Numbers
+        that `Regressor` predicts are float64.)
     n_threads : int or "auto"
         The most threads used; no bit of the result depends on it.
     epochs : int, default=100
@@ -358,7 +359,10 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
                 ensure_min_samples=least,
             )
         else:
-            X = validate_data(self, X, reset=reset, dtype=dtype, order="C")
+            try:
+                X = validate_data(self, X, reset=reset, dtype=dtype, order="C")
+            except ValueError as error:  # scikit-learn's messages say X
+                raise ValueError(f"X_val is not as X: {error}") from error
             y = check_array(
                 y, accept_sparse="csr", ensure_2d=False, dtype=None, input_name=name
             )

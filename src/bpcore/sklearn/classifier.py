@@ -129,6 +129,14 @@ class Classifier(ClassifierMixin, NetworkEstimator):
                     f"classes; got {len(weights)}"
                 )
             weights = dict(zip(names, weights, strict=True))
+        if isinstance(weights, Mapping):
+            names = targets.classes.tolist()
+            unknown = [name for name in weights if name not in names]
+            if unknown:
+                raise ValueError(
+                    f"class_weight must have classes of y, {names}; got {unknown[0]!r}"
+                )
+            weights = {name: weights.get(name, 1.0) for name in names}
         factors = compute_class_weight(
             weights, classes=targets.classes, y=as_classes(y)
         )
