@@ -1,4 +1,15 @@
-"""The library's own exception."""
+"""The library's own exceptions."""
+
+
+class InUseError(RuntimeError):
+    """A network is in use by another thread.
+
+    Examples
+    --------
+    >>> from bpcore.errors import InUseError
+    >>> issubclass(InUseError, RuntimeError)
+    True
+    """
 
 
 class DivergenceError(ArithmeticError):

@@ -1,6 +1,8 @@
 """install and uninstall, and what users see of the classes in between."""
 
+import copy
 import logging
+import pickle
 import re
 import sys
 import types
@@ -14,7 +16,7 @@ pytest.importorskip("sklearn", minversion="1.7")
 from sklearn import neural_network
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.neural_network import _multilayer_perceptron as module
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import all_estimators
@@ -179,3 +181,20 @@ def test_what_was_made_in_between_keeps_working(installed):
     np.testing.assert_array_equal(net.predict(X), expected)
     assert trained_by_bpcore(fitted(net)) and trained_by_bpcore(clone(net))
     np.testing.assert_array_equal(net.predict(X), expected)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_estimators_made_before_are_pickled(plain):
+    """As the class that has the name; classes imported before serve workers too."""
+    X, y = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40) % 2
+    before = plain[0]((3,), max_iter=3, random_state=0).fit(X, y)
+    accel.install()
+    loaded = pickle.loads(pickle.dumps(before))
+    assert trained_by_bpcore(loaded) and np.array_equal(
+        loaded.predict(X), before.predict(X)
+    )
+    assert np.array_equal(copy.deepcopy(before).predict(X), before.predict(X))
+    scores = cross_val_score(plain[0]((3,), max_iter=3), X, y, cv=2, n_jobs=2)
+    assert scores.shape == (2,)
+    accel.uninstall()
+    assert type(pickle.loads(pickle.dumps(before))) is plain[0]

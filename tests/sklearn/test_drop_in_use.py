@@ -1,6 +1,7 @@
 """Drop-ins where scikit-learn's estimators are used: predictions, frames, searches."""
 
 import copy
+import os
 import pickle
 import threading
 import warnings
@@ -23,7 +24,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import bpcore as bp
-from bpcore.sklearn import MLPClassifier, MLPRegressor
+from bpcore.sklearn import Classifier, MLPClassifier, MLPRegressor, Regressor
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::sklearn.exceptions.ConvergenceWarning",
@@ -266,21 +267,95 @@ class TestCopies:
         assert len(pickle.dumps(net)) < 1.1 * len(pickle.dumps(theirs))
 
 
-def test_several_threads_predict_at_once():
-    net = MLPClassifier((64,), max_iter=3).fit(X, Y)
-    want, failures = net.predict(X), []
+MODELS = {
+    "MLPClassifier": MLPClassifier((64,), max_iter=3),
+    "MLPRegressor": MLPRegressor(hidden_layer_sizes=(64,), max_iter=3),
+    "Classifier": Classifier(hidden_layer_sizes=(64,), epochs=3),
+    "Regressor": Regressor(hidden_layer_sizes=(64,), epochs=3),
+}
+EACH_MODEL = pytest.mark.parametrize("model", MODELS.values(), ids=list(MODELS))
 
-    def predict():
-        for _ in range(50):
-            if not np.array_equal(net.predict(X), want):
-                failures.append("labels")
 
-    threads = [threading.Thread(target=predict) for _ in range(4)]
+def in_threads(action, n=4, times=50):
+    """Errors of an action that several threads make many times."""
+    failures = []
+
+    def run():
+        try:
+            for _ in range(times):
+                action()
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(n)]
     for thread in threads:
         thread.start()
+    return threads, failures
+
+
+@EACH_MODEL
+def test_several_threads_predict_at_once(model):
+    net = clone(model).set_params(random_state=0).fit(X, Y)
+    want = net.predict(X)
+
+    def predict():
+        assert np.array_equal(net.predict(X), want)
+
+    threads, failures = in_threads(predict)
     for thread in threads:
         thread.join()
     assert not failures
+
+
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+def test_predictions_while_a_fit_goes_on(kind):
+    """Neither fails, and the fit has its weights."""
+    net, alone = (
+        kind(hidden_layer_sizes=(64,), max_iter=40, random_state=0) for _ in range(2)
+    )
+    alone.fit(X, Y)
+    net.fit(X, Y)
+    stop = threading.Event()
+
+    def predict():
+        while not stop.is_set():
+            net.predict(X[:20])
+
+    threads, failures = in_threads(predict, n=2, times=1)
+    try:
+        for _ in range(5):
+            net.partial_fit(X, Y)
+        net.fit(X, Y)
+        assert np.array_equal(net.coefs_[0], alone.coefs_[0])
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    # scikit-learn's own attributes may be half renewed when a fit begins
+    assert all(isinstance(error, ValueError | IndexError) for error in failures)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@EACH_MODEL
+def test_fork_while_another_thread_predicts(model):
+    net = clone(model).set_params(random_state=0).fit(X, Y)
+    want, stop = net.predict(X), threading.Event()
+
+    def predict():
+        while not stop.is_set():
+            net.predict(X)
+
+    threads, _ = in_threads(predict, n=1, times=1)
+    try:
+        for _ in range(8):
+            child = os.fork()
+            if child == 0:
+                os._exit(0 if np.array_equal(net.predict(X), want) else 1)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    finally:
+        stop.set()
+        threads[0].join()
 
 
 # --- tools of scikit-learn ------------------------------------------------------------

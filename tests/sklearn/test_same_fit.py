@@ -414,3 +414,36 @@ def test_interrupted(monkeypatch):
         net.fit(X, y)
     assert net.n_iter_ == 3
     assert net.predict(X).shape == y.shape
+
+
+@pytest.mark.filterwarnings("ignore:y_pred contains")
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+@pytest.mark.parametrize("before, after", [(1, 2), (2, 1), (3, 2), (2, 3)])
+def test_another_number_of_targets(solver, before, after):
+    """Trained as by scikit-learn, or refused with its kind of error.
+
+    With "lbfgs" scikit-learn gives SciPy a gradient of another size than the weights,
+    and the process aborts: the drop-in alone is tried.
+    """
+    y = SEVERAL[:, :after] if after > 1 else SEVERAL[:, 0]
+    found = []
+    estimators = pair("several", solver=solver, warm_start=True, max_iter=3)
+    for each in estimators[solver == "lbfgs" :]:
+        first = SEVERAL[:, :before] if before > 1 else SEVERAL[:, 0]
+        each.fit(X_DIABETES, first)
+        try:
+            found.append(each.fit(X_DIABETES, y).coefs_[0].copy())
+        except ValueError:
+            found.append(None)
+    assert [coef is None for coef in found] == [after > 1] * len(found)
+    if after == 1 and len(found) > 1:
+        close(*found, 1e-6)
+
+
+def test_an_optimizer_of_other_shapes():
+    X, y = DATA["one"]
+    for each in pair("one"):
+        each.fit(X, y)
+        each.set_params(hidden_layer_sizes=(3,), solver="lbfgs").fit(X, y)
+        with pytest.raises(ValueError):
+            each.set_params(solver="adam").partial_fit(X, y)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import logging
 import sys
 import threading
@@ -70,6 +71,7 @@ def install() -> bool:
         from bpcore.accel.stand_ins import STAND_INS
 
         for own in STAND_INS.values():
+            copyreg.pickle(own.replaced, reduced)
             for module in map(sys.modules.__getitem__, MODULES):
                 places.append(Place(module, own.__name__, own.replaced, own))
         before = holders(place.theirs for place in places)
@@ -117,11 +119,24 @@ def uninstall() -> None:
         for module, name, theirs, own in places:
             if getattr(module, name) is own:  # else a later patch has replaced it
                 setattr(module, name, theirs)
+            copyreg.dispatch_table.pop(theirs, None)
         places.clear()
     logger.info(
         "MLPClassifier and MLPRegressor of sklearn.neural_network are its own again"
     )
     tell_workers()
+
+
+def reduced(estimator: Any) -> tuple[Any, ...]:
+    """An estimator made before `install`, as pickle stores it: by the class in place.
+
+    Pickle names a class, and refuses one of which the name means another.
+    """
+    return (
+        getattr(places[0].module, type(estimator).__name__),
+        (),
+        estimator.__getstate__(),
+    )
 
 
 def tell_workers() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import logging
 import os
 import runpy
@@ -9,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from importlib.machinery import SourceFileLoader
 from types import CodeType, ModuleType, TracebackType
+from typing import Any
 from zipfile import is_zipfile
 
 from bpcore.accel.patch import install
@@ -94,7 +96,8 @@ def prepare(program: str, arguments: Sequence[str], folder: str | None = None) -
 
 def execute(code: CodeType, path: str | None = None) -> None:
     """Run code as the module ``__main__``, which stays there until the process ends."""
-    module = ModuleType("__main__")
+    module: Any = ModuleType("__main__")
+    module.__builtins__, module.__cached__ = builtins, None  # as python sets them
     if path is not None:
         module.__file__ = path
         module.__loader__ = SourceFileLoader("__main__", path)

@@ -70,6 +70,7 @@ import numpy as np
 
 from bpcore import _kernels as kernels, interrupts
 from bpcore.engine.memory import aligned_zeros
+from bpcore.errors import InUseError
 
 from bpcore._kernels cimport (
     BATCH_NORM,
@@ -107,6 +108,7 @@ cdef extern from "csrc/lock.h" nogil:
         pass
     bint enter_lock "bpcore_enter"(lock_t *lock, size_t thread)
     void leave_lock "bpcore_leave"(lock_t *lock)
+    void init_locks "bpcore_init_locks"()
 
 
 cdef extern from "csrc/team.h" nogil:
@@ -119,6 +121,7 @@ cdef extern from "csrc/team.h" nogil:
 
 
 init_team()
+init_locks()
 
 
 include "cpu.pxi"
@@ -204,7 +207,7 @@ cdef class Engine:
     cdef int enter(self) except -1:
         """Take the lock, or raise; every method that uses the buffers calls it."""
         if not enter_lock(&self.lock, PyThread_get_thread_ident()):
-            raise RuntimeError(
+            raise InUseError(
                 "this network is in use by another thread; "
                 "give each thread a network of its own"
             )

@@ -15,7 +15,7 @@ cdef enum:
     BEFORE_PACKING = 2
 
 
-cdef int plan_packed(net_t *net) noexcept:
+cdef void plan_packed(net_t *net) noexcept:
     """The places of the copies; none if the weights may change within a task.
 
     Batch norm's folded weights are written at each prediction, and a loss in Python may
@@ -29,7 +29,6 @@ cdef int plan_packed(net_t *net) noexcept:
         net.packed.size += (size + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
     if net.batch_norm or net.custom_loss != NULL:
         net.packed.size = 0
-    return 0
 
 
 cdef void drop_packed(net_t *net) noexcept nogil:

@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from bpcore import checks
 from bpcore.arrays import Real
 from bpcore.batches.weights import ClassWeight
+from bpcore.errors import InUseError
 from bpcore.losses import Loss, LossFunction
 from bpcore.metrics import MetricLike
 from bpcore.model.design import real_dtype
@@ -123,7 +124,8 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
     warm_start : bool, default=False
         Whether `fit` continues the training before: weights, optimizer, schedule,
         random streams and the count of `patience` go on, so that ten fits of one epoch
-        have the bits of one fit of ten.  If training had ended by `patience`, or with
+        have the bits of one fit of ten (not with "lbfgs", whose estimate of the
+        curvature begins anew).  If training had ended by `patience`, or with
         `restore_best`, it continues from there and counts anew.
     random_state : int, RandomState instance or None, default=None
         Source of weights, shuffles, dropout and noise; an int gives the network of
@@ -424,10 +426,13 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         """
         check_is_fitted(self, "network_")
         plain = type(X) is np.ndarray and X.ndim == 2 and X.dtype.kind == "f"
-        if plain and not hasattr(self, "feature_names_in_"):
-            with suppress(ValueError):
-                return self.network_.predict(X)
-        return self.network_.predict(self._checked_X(X))
+        try:
+            if plain and not hasattr(self, "feature_names_in_"):
+                with suppress(ValueError):
+                    return self.network_.predict(X)
+            return self.network_.predict(self._checked_X(X))
+        except InUseError:  # by another thread, which predicts or trains
+            return learner_of(self.network_).copy().outputs(self._checked_X(X))
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """The predictions for X.

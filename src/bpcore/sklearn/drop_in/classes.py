@@ -142,6 +142,11 @@ class DropIn(BaseMultilayerPerceptron):  # type: ignore[misc]
         vars(plain).update(copy.deepcopy(self.__getstate__()))
         return plain
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "coefs_" in vars(self):
+            trained(self)
+
     def __getstate__(self) -> dict[str, Any]:
         stored: dict[str, Any] = dict(super().__getstate__())
         stored.pop(ATTRIBUTE, None)

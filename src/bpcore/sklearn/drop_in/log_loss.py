@@ -20,7 +20,7 @@ from bpcore.losses import BinaryCrossEntropy, CrossEntropy
 class LogLoss(CrossEntropy):
     """-log(clip(a, eps, 1 - eps)) of the class of a sample, for softmax outputs a.
 
-    `most` is -log(eps).
+    `most_loss` is -log(eps).
     """
 
     name = "log_loss"

@@ -36,7 +36,7 @@ class Objective(NamedTuple):
 
 def objective_of(estimator: Any, dtype: np.dtype[Any]) -> Objective:
     """The objective of a fitted, or initialised, estimator of scikit-learn."""
-    output, n_outputs = estimator.out_activation_, estimator.n_outputs_
+    output, n_outputs = estimator.out_activation_, outputs_of(estimator)
     if output == "softmax":
         return Objective(LogLoss.of(dtype))
     if output == "logistic":
@@ -49,6 +49,11 @@ def objective_of(estimator: Any, dtype: np.dtype[Any]) -> Objective:
 def activations_of(estimator: Any) -> tuple[str, str]:
     """Scikit-learn's names of the activations of hidden layers and output."""
     return estimator.activation, estimator.out_activation_
+
+
+def outputs_of(estimator: Any) -> int:
+    """The number of outputs of the network."""
+    return int(np.shape(estimator.coefs_[-1])[1])
 
 
 def design_of(estimator: Any, dtype: np.dtype[Any]) -> Design:
@@ -80,8 +85,10 @@ def targets_of(
 ) -> Real | NDArray[np.int64]:
     """The targets as the engine reads them, from the (n, n_outputs) of scikit-learn.
 
-    Labels of classes where the outputs are a softmax.
+    Labels of classes where the outputs are a softmax.  One target is repeated for
+    several outputs, as in scikit-learn; any other number of them raises.
     """
+    y = np.broadcast_to(y, (len(y), outputs_of(estimator)))
     if estimator.out_activation_ == "softmax":
         labels: NDArray[np.int64] = y.argmax(axis=1).astype(np.int64, copy=False)
         return labels

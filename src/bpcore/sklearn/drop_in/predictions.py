@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from bpcore.arrays import Real
-from bpcore.sklearn.drop_in.trained import trained
+from bpcore.sklearn.drop_in.trained import as_trained
 
 
 def outputs(estimator: Any, X: Any, check_input: bool) -> Real:
@@ -19,7 +19,7 @@ def outputs(estimator: Any, X: Any, check_input: bool) -> Real:
     which check its shape and that it is finite.  Frames, names of features, sparse
     matrices and other dtypes go through scikit-learn's checks.
     """
-    own = trained(estimator)
+    own = as_trained(estimator)
     if check_input:
         if not hasattr(estimator, "feature_names_in_"):
             found = own.outputs_at_once(X)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,7 +25,12 @@ from bpcore.sklearn.drop_in.objective import (
     objective_of,
     targets_of,
 )
-from bpcore.sklearn.drop_in.trained import Trained, dense, trained
+from bpcore.sklearn.drop_in.trained import (
+    Trained,
+    dense,
+    optimizer_in_use,
+    trained,
+)
 
 
 def fit_stochastic(
@@ -37,6 +43,11 @@ def fit_stochastic(
     if estimator.early_stopping and incremental:
         raise ValueError("partial_fit does not support early_stopping=True")
     if incremental and hasattr(estimator, "_optimizer"):
+        if optimizer_in_use(estimator) is None:
+            raise ValueError(
+                "partial_fit cannot go on with the optimizer of an earlier fit: its "
+                "arrays have other shapes than coefs_ and intercepts_"
+            )
         learner = trained(estimator)
     else:
         estimator._optimizer = new_optimizer(estimator)
@@ -64,9 +75,10 @@ def fit_stochastic(
 #: The frame of scikit-learn's `_fit`, from a function that `fit_stochastic` calls:
 #: filters of warnings name its module.
 CALLER = 4
-#: Most rows times parameters of several epochs that are run at once, about 10 ms:
-#: the signals are handled after them.
+#: Most rows times parameters of several epochs that are run at once, about 10 ms, and
+#: most epochs: signals are handled after them.
 MOST_WORK = 50_000_000
+MOST_EPOCHS = 100
 #: The order of the rows in each of several epochs, None for the rows as they lie.
 Orders = list[NDArray[np.int64] | None]
 
@@ -150,9 +162,8 @@ class Epochs:
         self.constants = constants_of(estimator, data.y)
         self.sparse = not isinstance(data.X, np.ndarray)
         self.X = data.X.tocsr() if self.sparse else np.ascontiguousarray(data.X, dtype)
-        self.engine.use_ridge(
-            estimator.alpha, objective.gradient_factor, objective.loss_factor
-        )
+        ridge = estimator.alpha, objective.gradient_factor, objective.loss_factor
+        learner.train(partial(self.engine.use_ridge, *ridge))
 
     def __len__(self) -> int:
         return len(self.y)
@@ -174,7 +185,7 @@ class Epochs:
         computed before its step.  If one is not finite, the losses from there on and
         all weights are nan, as they would become by more steps.
         """
-        self.engine.lr = lr
+        self.learner.train(partial(setattr, self.engine, "lr", lr))
         if self.weight is not None:
             for order in orders:
                 require_weights(self._sums(self.weight, order))
@@ -193,20 +204,20 @@ class Epochs:
     def _losses_of_dense(self, orders: Orders) -> list[float]:
         """The losses of the epochs, up to one that is not finite."""
         if len(orders) == 1:  # it may be long: signals are handled within it
-            _, total, rows, finite = self.engine.run(
-                self.X, self.y, self.weight, orders[0], self.batch_size, 0, 0.0, 0.0, 0,
-                True, None,
-            )  # fmt: skip
+            _, total, rows, finite = self.learner.train(partial(
+                self.engine.run, self.X, self.y, self.weight, orders[0],
+                self.batch_size, 0, 0.0, 0.0, 0, True, None,
+            ))  # fmt: skip
             return [total / rows] if finite else []
         n = len(orders)
         losses, seconds = np.empty(n), np.empty(n)
         done = failed = 0
         while done < n and not failed:
             part = None if orders[0] is None else np.array(orders[done:])
-            more, failed = self.engine.run_epochs(
-                self.X, self.y, self.weight, None, self.batch_size, losses[done:],
-                seconds[done:], None, (), part,
-            )  # fmt: skip
+            more, failed = self.learner.train(partial(
+                self.engine.run_epochs, self.X, self.y, self.weight, None,
+                self.batch_size, losses[done:], seconds[done:], None, (), part,
+            ))  # fmt: skip
             done += more
         return losses[:done].tolist()
 
@@ -220,9 +231,10 @@ class Epochs:
                 rows = rows if order is None else order[rows]
                 X, y = dense(self.X[rows], self.dtype), self.y[rows]
                 weight = None if self.weight is None else self.weight[rows]
-                _, part, _, finite = self.engine.run(
-                    X, y, weight, None, len(y), 0, 0.0, 0.0, 0, True, None
-                )
+                _, part, _, finite = self.learner.train(partial(
+                    self.engine.run, X, y, weight, None, len(y), 0, 0.0, 0.0, 0, True,
+                    None,
+                ))  # fmt: skip
                 if not finite:
                     return losses
                 total += part
@@ -300,7 +312,7 @@ def epochs_at_once(estimator: Any, epochs: Epochs, incremental: bool) -> int:
         return 1
     left = estimator.max_iter - estimator.n_iter_
     until = estimator.n_iter_no_change + 1 - estimator._no_improvement_count
-    return max(1, int(min(left, until, MOST_WORK // epochs.work)))
+    return max(1, int(min(left, until, MOST_EPOCHS, MOST_WORK // epochs.work)))
 
 
 def shuffled(

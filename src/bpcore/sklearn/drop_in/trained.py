@@ -7,14 +7,17 @@ because a user has put them there, a new learner takes over their values.
 
 from __future__ import annotations
 
-import threading
-from typing import Any
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bpcore.arrays import Real
 from bpcore.engine.engine import Engine
+from bpcore.errors import InUseError
 from bpcore.model.state import empty_state
 from bpcore.model.threads import n_threads as thread_count
 from bpcore.optimizers import SGD, Adam, Momentum, Optimizer
@@ -23,8 +26,13 @@ from bpcore.training.learner import Learner
 
 #: Rows of a sparse X that are made dense at a time.
 ROWS = 256
+#: Seconds between two tries of an engine that predicts in another thread.
+WAIT = 1e-4
 #: Attribute of an estimator that holds its Trained; it is not pickled.
 ATTRIBUTE = "_trained_by_bpcore"
+
+
+Result = TypeVar("Result")
 
 
 class Trained:
@@ -47,7 +55,7 @@ class Trained:
         views = self.learner.lend()
         self._views = [*views.weights, *views.biases]
         self._activations = activations_of(estimator)
-        self._lock = threading.Lock()
+        self._training = 0  # actions that train, or wait for a prediction to end
         for view, array in zip(self._views, arrays, strict=True):
             view[...] = array
 
@@ -63,8 +71,8 @@ class Trained:
     def give_to(self, estimator: Any) -> None:
         """Put the views into the estimator's lists, and its optimizer's."""
         half = len(self._views) // 2
-        estimator.coefs_[:] = self._views[:half]
-        estimator.intercepts_[:] = self._views[half:]
+        estimator.coefs_ = self._views[:half]
+        estimator.intercepts_ = self._views[half:]
         setattr(estimator, ATTRIBUTE, self)
         optimizer = optimizer_in_use(estimator)
         if optimizer is None:
@@ -75,6 +83,21 @@ class Trained:
                 view[...] = array
             setattr(optimizer, name, row)
         state.counters[:] = getattr(optimizer, "t", 0)
+
+    def train(self, action: Callable[[], Result]) -> Result:
+        """The result of an action of the engine, as soon as no thread predicts by it.
+
+        Predictions that begin meanwhile use a copy.
+        """
+        self._training += 1
+        try:
+            while True:
+                try:
+                    return action()
+                except InUseError:
+                    time.sleep(WAIT)
+        finally:
+            self._training -= 1
 
     def fill(self, value: float) -> None:
         """Set every weight and bias to a value."""
@@ -94,29 +117,39 @@ class Trained:
 
         They have the dtype that NumPy would give a product of X and the weights.
         """
-        if np.result_type(X.dtype, self.dtype) == self.dtype:
-            with self._lock:  # several threads may predict at once
+        dtype = np.result_type(X.dtype, self.dtype)
+        if dtype == self.dtype and not self._training:
+            with suppress(InUseError):  # another thread predicts
                 return outputs_of(self.learner, X)
-        return outputs_of(self.learner.astype(np.dtype(np.float64)), X)
+        dtype = dtype if dtype == self.dtype else np.dtype(np.float64)
+        return outputs_of(self.learner.astype(dtype), X)
 
     def outputs_at_once(self, X: Any) -> Real | None:
         """`outputs` of an array that needs no conversion, checked by the kernels.
 
         None for any other: it must be checked and converted in Python.
         """
-        if type(X) is not np.ndarray or X.ndim != 2:
+        if type(X) is not np.ndarray or X.ndim != 2 or self._training:
             return None
-        with self._lock:
-            found: Real | None = self.learner.engine.predict_at_once(X)
+        found: Real | None = None
+        with suppress(InUseError):
+            found = self.learner.engine.predict_at_once(X)
         return found
 
 
 def trained(estimator: Any) -> Trained:
-    """The learner of a fitted estimator, a new one if its arrays are others."""
+    """The learner of a fitted estimator; a new one is its own from then on."""
+    found = as_trained(estimator)
+    if not found.belongs_to(estimator):
+        found.give_to(estimator)
+    return found
+
+
+def as_trained(estimator: Any) -> Trained:
+    """The learner of a fitted estimator, which stays as it is: another may train it."""
     found: Trained | None = getattr(estimator, ATTRIBUTE, None)
     if found is None or not found.belongs_to(estimator):
-        found = Trained(estimator)
-        found.give_to(estimator)
+        return Trained(estimator)
     return found
 
 
