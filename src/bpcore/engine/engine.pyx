@@ -480,7 +480,7 @@ cdef class Engine:
         """Run a job by as many workers as its work pays for."""
         net = &self.net
         cdef bint many = task.data.n - task.first > task.rows
-        net.packed.makes = self.makes_packed(task)
+        net.packed.makes = job == walk and self.makes_packed(task)
         cdef int workers = worker_count(
             net, task.what, min(task.rows, task.data.n), many
         )

@@ -74,4 +74,4 @@ cdef void pack_pass(net_t *net, const worker_t *worker) noexcept nogil:
                        net.parameters + layer.W_at, layer.n_in, layer.n_out)
     barrier_wait(worker)
     if worker.index == 0:
-        net.packed.made = True
+        net.packed.made, net.packed.makes = True, False

@@ -7,11 +7,11 @@ cdef inline void prepare(
     """Prepare the optimizer for the next step, after `steps` steps of this task."""
     cdef double lr = net.lr
     cdef Py_ssize_t l
+    cdef double divisor
     if net.ridge.used:
+        divisor = mean_divisor(net, batch, weight_sum(net, batch))
         for l in range(net.L):
-            net.groups[2 * l].weight_decay = net.ridge.alpha / mean_divisor(
-                net, batch, weight_sum(net, batch)
-            )
+            net.groups[2 * l].weight_decay = net.ridge.alpha / divisor
         net.prepared_lr = NAN
     if task.rates != NULL:
         lr = task.rates[min(steps, task.n_rates - 1)]

@@ -52,8 +52,7 @@ def say(estimator: Any, reason: str) -> None:
 def predictions_in_between(estimator: Any, incremental: bool) -> Iterator[None]:
     """Let scikit-learn train in place the arrays that the drop-in predicts from.
 
-    Early stopping predicts after each epoch, and the first prediction would replace
-    `coefs_` and `intercepts_` by arrays that are not those in training.
+    Early stopping predicts after each epoch: it needs no new learner for that.
     """
     if not incremental:  # else it may be that of another architecture
         vars(estimator).pop("_optimizer", None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -26,11 +26,6 @@ class LogLoss(CrossEntropy):
     name = "log_loss"
     most_loss: float = math.inf
 
-    @classmethod
-    def of(cls, dtype: np.dtype[Any]) -> Self:
-        """The loss with the eps of this dtype."""
-        return cls(most_loss=-math.log(np.finfo(dtype).eps))
-
     @property
     def setting(self) -> float:
         return self.most_loss
@@ -43,11 +38,11 @@ class BinaryLogLoss(BinaryCrossEntropy):
     name = "binary_log_loss"
     most_loss: float = math.inf
 
-    @classmethod
-    def of(cls, dtype: np.dtype[Any]) -> Self:
-        """The loss with the eps of this dtype."""
-        return cls(most_loss=-math.log(np.finfo(dtype).eps))
-
     @property
     def setting(self) -> float:
         return self.most_loss
+
+
+def most_loss(dtype: np.dtype[Any]) -> float:
+    """-log(eps) of this dtype."""
+    return -math.log(np.finfo(dtype).eps)

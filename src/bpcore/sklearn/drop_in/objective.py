@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from bpcore.arrays import Real
 from bpcore.losses import LOSSES, Loss
 from bpcore.model.design import Design
-from bpcore.sklearn.drop_in.log_loss import BinaryLogLoss, LogLoss
+from bpcore.sklearn.drop_in.log_loss import BinaryLogLoss, LogLoss, most_loss
 
 #: Scikit-learn's names of activations that have another name here.
 ACTIVATIONS = {"logistic": "sigmoid"}
@@ -38,9 +38,9 @@ def objective_of(estimator: Any, dtype: np.dtype[Any]) -> Objective:
     """The objective of a fitted, or initialised, estimator of scikit-learn."""
     output, n_outputs = estimator.out_activation_, outputs_of(estimator)
     if output == "softmax":
-        return Objective(LogLoss.of(dtype))
+        return Objective(LogLoss(most_loss=most_loss(dtype)))
     if output == "logistic":
-        return Objective(BinaryLogLoss.of(dtype))
+        return Objective(BinaryLogLoss(most_loss(dtype)))
     if output == "exp":  # the mean over outputs here, their sum there
         return Objective(LOSSES["poisson"], n_outputs, n_outputs)
     return Objective(LOSSES["squared_error"], 1.0, 1.0 / n_outputs)

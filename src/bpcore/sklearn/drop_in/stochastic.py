@@ -32,6 +32,16 @@ from bpcore.sklearn.drop_in.trained import (
     trained,
 )
 
+#: The frame of scikit-learn's `_fit`, from a function that `fit_stochastic` calls:
+#: filters of warnings name its module.
+CALLER = 4
+#: Most rows times parameters of several epochs that are run at once, about 10 ms, and
+#: most epochs: signals are handled after them.
+MOST_WORK = 50_000_000
+MOST_EPOCHS = 100
+#: The order of the rows in each of several epochs, None for the rows as they lie.
+Orders = list[NDArray[np.int64] | None]
+
 
 def fit_stochastic(
     estimator: Any, X: Any, y: Any, sample_weight: Any, incremental: bool
@@ -48,17 +58,17 @@ def fit_stochastic(
                 "partial_fit cannot go on with the optimizer of an earlier fit: its "
                 "arrays have other shapes than coefs_ and intercepts_"
             )
-        learner = trained(estimator)
+        own = trained(estimator)
     else:
         estimator._optimizer = new_optimizer(estimator)
-        learner = Trained(estimator)
-        learner.give_to(estimator)
+        own = Trained(estimator)
+        own.give_to(estimator)
     data = Data(X, y, sample_weight)
     held_back = None
     if estimator.early_stopping:
         data, held_back = split(estimator, data)
     batch_size = size_of_batches(estimator, len(data.y))
-    epochs = Epochs(estimator, learner, data, batch_size)
+    epochs = Epochs(estimator, own, data, batch_size)
     steps = epochs.steps
     try:
         run_epochs(estimator, epochs, held_back, incremental)
@@ -70,17 +80,6 @@ def fit_stochastic(
         estimator.coefs_ = estimator._best_coefs
         estimator.intercepts_ = estimator._best_intercepts
         trained(estimator)
-
-
-#: The frame of scikit-learn's `_fit`, from a function that `fit_stochastic` calls:
-#: filters of warnings name its module.
-CALLER = 4
-#: Most rows times parameters of several epochs that are run at once, about 10 ms, and
-#: most epochs: signals are handled after them.
-MOST_WORK = 50_000_000
-MOST_EPOCHS = 100
-#: The order of the rows in each of several epochs, None for the rows as they lie.
-Orders = list[NDArray[np.int64] | None]
 
 
 class Data(NamedTuple):
@@ -152,18 +151,18 @@ class Epochs:
     """The epochs of one fit: each makes the steps of all mini-batches."""
 
     def __init__(
-        self, estimator: Any, learner: Trained, data: Data, batch_size: int
+        self, estimator: Any, own: Trained, data: Data, batch_size: int
     ) -> None:
-        dtype = learner.dtype
+        dtype = own.dtype
         objective = objective_of(estimator, dtype)
-        self.learner, self.engine, self.dtype = learner, learner.learner.engine, dtype
+        self.own, self.engine, self.dtype = own, own.learner.engine, dtype
         self.batch_size, self.weight = batch_size, as_weights(data.weight)
         self.y = targets_of(estimator, data.y, dtype)
         self.constants = constants_of(estimator, data.y)
         self.sparse = not isinstance(data.X, np.ndarray)
         self.X = data.X.tocsr() if self.sparse else np.ascontiguousarray(data.X, dtype)
         ridge = estimator.alpha, objective.gradient_factor, objective.loss_factor
-        learner.train(partial(self.engine.use_ridge, *ridge))
+        own.train(partial(self.engine.use_ridge, *ridge))
 
     def __len__(self) -> int:
         return len(self.y)
@@ -171,12 +170,12 @@ class Epochs:
     @property
     def work(self) -> int:
         """Rows times parameters of an epoch."""
-        return len(self) * self.learner.learner.design.layout.size
+        return len(self) * self.own.learner.design.layout.size
 
     @property
     def steps(self) -> int:
         """The number of steps made by the optimizer."""
-        return self.learner.learner.state.steps
+        return self.own.learner.state.steps
 
     def run(self, orders: Orders, lr: float) -> list[float]:
         """Epochs with the rows in each of these orders; returns their losses.
@@ -185,14 +184,14 @@ class Epochs:
         computed before its step.  If one is not finite, the losses from there on and
         all weights are nan, as they would become by more steps.
         """
-        self.learner.train(partial(setattr, self.engine, "lr", lr))
+        self.own.train(partial(setattr, self.engine, "lr", lr))
         if self.weight is not None:
             for order in orders:
                 require_weights(self._sums(self.weight, order))
         losses = self._losses_of_sparse if self.sparse else self._losses_of_dense
         found = losses(orders)
         if len(found) < len(orders) or not math.isfinite(sum(found)):
-            self.learner.fill(math.nan)
+            self.own.fill(math.nan)
             found += [math.nan] * (len(orders) - len(found))
         if self.constants is not None:
             pairs = zip(found, orders, strict=True)
@@ -204,7 +203,7 @@ class Epochs:
     def _losses_of_dense(self, orders: Orders) -> list[float]:
         """The losses of the epochs, up to one that is not finite."""
         if len(orders) == 1:  # it may be long: signals are handled within it
-            _, total, rows, finite = self.learner.train(partial(
+            _, total, rows, finite = self.own.train(partial(
                 self.engine.run, self.X, self.y, self.weight, orders[0],
                 self.batch_size, 0, 0.0, 0.0, 0, True, None,
             ))  # fmt: skip
@@ -214,7 +213,7 @@ class Epochs:
         done = failed = 0
         while done < n and not failed:
             part = None if orders[0] is None else np.array(orders[done:])
-            more, failed = self.learner.train(partial(
+            more, failed = self.own.train(partial(
                 self.engine.run_epochs, self.X, self.y, self.weight, None,
                 self.batch_size, losses[done:], seconds[done:], None, (), part,
             ))  # fmt: skip
@@ -231,7 +230,7 @@ class Epochs:
                 rows = rows if order is None else order[rows]
                 X, y = dense(self.X[rows], self.dtype), self.y[rows]
                 weight = None if self.weight is None else self.weight[rows]
-                _, part, _, finite = self.learner.train(partial(
+                _, part, _, finite = self.own.train(partial(
                     self.engine.run, X, y, weight, None, len(y), 0, 0.0, 0.0, 0, True,
                     None,
                 ))  # fmt: skip
