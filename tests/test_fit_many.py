@@ -301,7 +301,14 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import bpcore as bp
 
-signal.signal(signal.SIGINT, signal.default_int_handler)
+def interrupt_fit_many(number, frame):
+    # Not after fit_many: a signal may come late.
+    while frame is not None:
+        if frame.f_code is bp.fit_many.__code__:
+            raise KeyboardInterrupt
+        frame = frame.f_back
+
+signal.signal(signal.SIGINT, interrupt_fit_many)
 how, n_threads, signals = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 if how == "lbfgs":
     import scipy.optimize  # which takes a second

@@ -1,5 +1,6 @@
 """What the engine cannot do: scikit-learn trains the drop-in, and a line says so."""
 
+import pickle
 import warnings
 
 import numpy as np
@@ -9,6 +10,7 @@ pytest.importorskip("sklearn", minversion="1.7")
 
 from sklearn import neural_network
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import _base
 
 import bpcore.sklearn as drop_ins
 
@@ -197,6 +199,69 @@ def test_a_subclass_with_outputs_of_its_own(data):
     kind = derived(parent, _forward_pass_fast=halved)
     net, plain = fitted_by(kind, X, y), fitted_by(parent, X, y)
     np.testing.assert_allclose(net.predict(X), plain.predict(X) / 2)
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize(
+    "table, name", [("ACTIVATIONS", "tanh"), ("ACTIVATIONS", "mine"),
+                    ("DERIVATIVES", "tanh"), ("LOSS_FUNCTIONS", "squared_error")]
+)  # fmt: skip
+def test_functions_that_a_user_has_put_into_the_tables(
+    table, name, solver, data, caplog, monkeypatch
+):
+    X, y, weight = data
+
+    def activate(z):
+        np.multiply(np.tanh(z), 0.5, out=z)
+
+    def multiply_by_derivative(z, delta):
+        delta *= 0.5 - 2 * z**2
+
+    def loss(y_true, y_pred, sample_weight=None):
+        return 2 * np.average(((y_true - y_pred) ** 2)[:, 0], weights=sample_weight)
+
+    functions = {"ACTIVATIONS": activate, "DERIVATIVES": multiply_by_derivative}
+    monkeypatch.setitem(getattr(_base, table), name, functions.get(table, loss))
+    if name == "mine":
+        monkeypatch.setitem(_base.DERIVATIVES, name, multiply_by_derivative)
+        parent = neural_network.MLPRegressor
+        constraints = parent._parameter_constraints  # noqa: SLF001
+        monkeypatch.setitem(constraints, "activation", [str])
+    activation = name if name != "squared_error" else "relu"
+    settings = {"activation": activation, "solver": solver}
+    nets = [
+        fitted(module, "MLPRegressor", (X, y, abs(weight)), **settings)
+        for module in (drop_ins, neural_network)
+    ]
+    assert_same(*nets)
+    assert said(caplog).endswith(f"the table {table} has another function")
+    again = pickle.loads(pickle.dumps(nets[0]))
+    for net in (nets[0], again):
+        np.testing.assert_allclose(net.predict(X), nets[1].predict(X), rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("method", ["_predict", "_update_no_improvement_count"])
+def test_a_subclass_that_watches_the_fit(name, method, data):
+    """Such a method sees the weights of every epoch, as in scikit-learn."""
+    X, y, _ = data
+    seen = []
+    for module in (drop_ins, neural_network):
+        parent = getattr(module, name)
+
+        def watched(self, *arguments, parent=parent, **more):
+            self.norms.append(sum(float(abs(W).sum()) for W in self.coefs_))
+            return getattr(parent, method)(self, *arguments, **more)
+
+        kind = derived(parent, norms=[], **{method: watched})
+        early_stopping = method == "_predict"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            net = kind(hidden_layer_sizes=(5,), max_iter=4, random_state=0)
+            net.set_params(early_stopping=early_stopping).fit(X, y).predict(X)
+        seen.append(net.norms)
+    assert len(seen[0]) == 4 + early_stopping
+    np.testing.assert_allclose(*seen, rtol=1e-9)
 
 
 def test_another_output_activation(data, caplog):

@@ -14,7 +14,8 @@ from bpcore.sklearn.drop_in import predictions
 from bpcore.sklearn.drop_in.fallback import obstacle, predictions_in_between, say
 from bpcore.sklearn.drop_in.full_batch import FullBatch
 from bpcore.sklearn.drop_in.stochastic import fit_stochastic
-from bpcore.sklearn.drop_in.trained import ATTRIBUTE, trained
+from bpcore.sklearn.drop_in.tables import activations_are_own
+from bpcore.sklearn.drop_in.trained import ATTRIBUTE, take_over
 
 #: Docstring of both classes: `documented` puts scikit-learn's into it.
 ABOUT = """Drop-in for ``sklearn.neural_network.{name}``: the same model, sooner.
@@ -27,8 +28,8 @@ ABOUT = """Drop-in for ``sklearn.neural_network.{name}``: the same model, sooner
     {more}
     `coefs_` and `intercepts_` are views of the arrays that are trained.  A sparse X is
     made dense one mini-batch at a time.  Where some sample weights are negative,
-    or a subclass has gradients of its own, scikit-learn trains, and the logger
-    "bpcore.sklearn" says so.
+    a subclass has gradients of its own, or a user has put other functions into
+    scikit-learn's tables, scikit-learn trains, and the logger "bpcore.sklearn" says so.
 
     The documentation of scikit-learn's class:
 
@@ -111,7 +112,7 @@ class DropIn(BaseMultilayerPerceptron):  # type: ignore[misc]
         else:
             say(self, reason)
         super()._fit_lbfgs(X, y, sample_weight, *arrays_and_units)
-        trained(self)
+        take_over(self)
 
     def _loss_grad_lbfgs(
         self, packed: Real, X: Any, y: Any, sample_weight: Any, *arrays: Any
@@ -126,6 +127,9 @@ class DropIn(BaseMultilayerPerceptron):  # type: ignore[misc]
         return FullBatch(self, X, y, sample_weight)(packed)
 
     def _forward_pass_fast(self, X: Any, check_input: bool = True) -> Real:
+        if not activations_are_own(self):
+            outputs: Real = super()._forward_pass_fast(X, check_input)
+            return outputs
         return predictions.outputs(self, X, check_input)
 
     def to_sklearn(self) -> Any:
@@ -145,7 +149,7 @@ class DropIn(BaseMultilayerPerceptron):  # type: ignore[misc]
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         if "coefs_" in vars(self):
-            trained(self)
+            take_over(self)
 
     def __getstate__(self) -> dict[str, Any]:
         stored: dict[str, Any] = dict(super().__getstate__())
@@ -162,6 +166,8 @@ class MLPClassifier(  # noqa: D101 -- the docstring is made
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The predicted classes (n,), or (n, n_outputs) for several labels of a row."""
+        if type(self)._predict is not neural_network.MLPClassifier._predict:
+            return super().predict(X)
         return predictions.labels(self, X)
 
 
@@ -174,4 +180,6 @@ class MLPRegressor(  # noqa: D101 -- the docstring is made
 
     def predict(self, X: Any) -> Real:
         """The predicted targets (n,), or (n, n_outputs)."""
+        if type(self)._predict is not neural_network.MLPRegressor._predict:
+            return super().predict(X)
         return predictions.numbers(self, X)

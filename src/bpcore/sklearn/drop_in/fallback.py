@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from bpcore.sklearn.drop_in.trained import ATTRIBUTE, trained
+from bpcore.sklearn.drop_in.tables import changed_table
+from bpcore.sklearn.drop_in.trained import ATTRIBUTE, take_over
 
 #: Its warnings name the fits that scikit-learn makes.
 logger = logging.getLogger("bpcore.sklearn")
@@ -27,14 +28,17 @@ def obstacle(estimator: Any, sample_weight: Any, drop_in: type) -> str | None:
     """The reason why the engine cannot train an estimator, or None.
 
     Scikit-learn takes steps even where the sum of the weights is negative; the engine
-    has no step for a sum that is not above 0.  Users set `out_activation_`, and derive
-    classes with other gradients.
+    has no step for a sum that is not above 0.  Users set `out_activation_`, change the
+    tables of functions, and derive classes with other gradients.
     """
     if sample_weight is not None and bool((sample_weight < 0).any()):
         return "some sample weights are negative"
     outputs = estimator.loss, estimator.out_activation_
     if outputs not in OUTPUTS:
         return "loss {!r} with out_activation_ {!r}".format(*outputs)
+    table = changed_table(estimator)
+    if table is not None:
+        return f"the table {table} has another function"
     for name in METHODS:
         if getattr(type(estimator), name) is not getattr(drop_in, name):
             return f"the class has its own {name}"
@@ -56,7 +60,7 @@ def predictions_in_between(estimator: Any, incremental: bool) -> Iterator[None]:
     """
     if not incremental:  # else it may be that of another architecture
         vars(estimator).pop("_optimizer", None)
-    trained(estimator)
+    take_over(estimator)
     try:
         yield
     finally:  # scikit-learn has replaced the arrays of its optimizer

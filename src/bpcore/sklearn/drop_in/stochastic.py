@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sklearn.base import is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
+from sklearn.neural_network._multilayer_perceptron import BaseMultilayerPerceptron
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
 from bpcore.arrays import Real
@@ -39,6 +40,8 @@ CALLER = 4
 #: most epochs: signals are handled after them.
 MOST_WORK = 50_000_000
 MOST_EPOCHS = 100
+#: Scikit-learn's count of the epochs without progress.
+COUNT = BaseMultilayerPerceptron._update_no_improvement_count
 #: The order of the rows in each of several epochs, None for the rows as they lie.
 Orders = list[NDArray[np.int64] | None]
 
@@ -304,10 +307,14 @@ def run_epochs(
 def epochs_at_once(estimator: Any, epochs: Epochs, incremental: bool) -> int:
     """Epochs until the next one after which something must be looked at.
 
-    Training cannot end while the count of epochs without progress is too low.
+    Training cannot end while the count of epochs without progress is too low.  A
+    subclass that counts them by itself may look at the weights.
     """
     schedule = estimator.solver == "sgd" and estimator.learning_rate == "invscaling"
-    if incremental or estimator.early_stopping or estimator.verbose or schedule:
+    own_count = type(estimator)._update_no_improvement_count is not COUNT
+    if incremental or estimator.early_stopping or estimator.verbose:
+        return 1
+    if schedule or own_count:
         return 1
     left = estimator.max_iter - estimator.n_iter_
     until = estimator.n_iter_no_change + 1 - estimator._no_improvement_count

@@ -22,6 +22,7 @@ from bpcore.model.state import empty_state
 from bpcore.model.threads import n_threads as thread_count
 from bpcore.optimizers import SGD, Adam, Momentum, Optimizer
 from bpcore.sklearn.drop_in.objective import activations_of, design_of
+from bpcore.sklearn.drop_in.tables import activations_are_own
 from bpcore.training.learner import Learner
 
 #: Rows of a sparse X that are made dense at a time.
@@ -143,6 +144,12 @@ def trained(estimator: Any) -> Trained:
     if not found.belongs_to(estimator):
         found.give_to(estimator)
     return found
+
+
+def take_over(estimator: Any) -> None:
+    """Give a fitted estimator a learner, if the engine has its activations."""
+    if activations_are_own(estimator):
+        trained(estimator)
 
 
 def as_trained(estimator: Any) -> Trained:
