@@ -62,6 +62,8 @@ def packed_after(net, X, monkeypatch):
 @pytest.mark.parametrize("n_threads", [1, 2])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_bits(isa, dtype, n_threads, n):
+    if isa == "scalar" and n > 48:
+        pytest.skip("slow, and the same code")
     with dispatch.using(isa):
         for sizes in (
             SIZES,

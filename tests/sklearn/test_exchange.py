@@ -165,6 +165,34 @@ def test_random_numbers_and_output_are_left_alone(capsys):
     ours.set_params(verbose=True)
     before = source.get_state()[1].tolist()
     theirs = ours.to_sklearn()
-    assert source.get_state()[1].tolist() == before and theirs.random_state is source
+    assert source.get_state()[1].tolist() == before
+    assert theirs.random_state.get_state()[1].tolist() == before
     assert theirs.verbose and theirs.solver == "lbfgs"
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_classifier_of_one_class_is_refused():
+    theirs = MLPClassifier(max_iter=2).fit(X, np.zeros(len(X)))
+    with pytest.raises(ValueError, match="at least 2 classes; got 1 class"):
+        from_sklearn(theirs)
+
+
+def test_both_have_their_own_random_state():
+    source = np.random.RandomState(0)
+    theirs = MLPRegressor(random_state=source, max_iter=2).fit(X, Y)
+    before = source.get_state()[2]
+    ours = from_sklearn(theirs)
+    ours.fit(X, Y)
+    back = ours.to_sklearn()
+    back.set_params(max_iter=2, batch_size=32).fit(X, Y)
+    assert source.get_state()[2] == before
+    assert len({id(net.random_state) for net in (theirs, ours, back)}) == 3
+
+
+def test_momentum_of_one_goes_both_ways():
+    theirs = MLPRegressor(
+        solver="sgd", momentum=1.0, learning_rate_init=1e-5, max_iter=2
+    ).fit(X, Y)
+    ours = from_sklearn(theirs)
+    assert ours.optimizer == bp.Momentum(1e-5, 1.0, nesterov=True)
+    assert ours.to_sklearn().get_params()["momentum"] == 1

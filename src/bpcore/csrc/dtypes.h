@@ -31,6 +31,8 @@
 #define BPCORE_ISA x86_64_v4
 #define BPCORE_VECTOR_BYTES 64
 #define BPCORE_TILE_ROWS 8
+#define BPCORE_TILE_TERMS 4
+#define BPCORE_TILE_PREFETCHES 0
 #elif defined(BPCORE_ISA_X86_64_V3)
 #include <immintrin.h>
 #define BPCORE_ISA x86_64_v3

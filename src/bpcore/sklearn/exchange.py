@@ -6,12 +6,13 @@ import math
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.utils.validation import check_is_fitted
 
 from bpcore.losses import LOSSES
 from bpcore.network import Network
-from bpcore.optimizers import LBFGS, SGD, Adam, Optimizer
+from bpcore.optimizers import LBFGS, SGD, Adam, Momentum, Optimizer
 from bpcore.sklearn.classifier import Classifier
 from bpcore.sklearn.columns import Columns
 from bpcore.sklearn.exported import ACTIVATIONS, SAME
@@ -54,6 +55,8 @@ def from_sklearn(estimator: MLPClassifier | MLPRegressor) -> Classifier | Regres
         If it is not fitted.
     TypeError
         If it is another estimator.
+    ValueError
+        If it is a classifier of a single class.
 
     Examples
     --------
@@ -72,6 +75,9 @@ def from_sklearn(estimator: MLPClassifier | MLPRegressor) -> Classifier | Regres
             f"got {type(estimator).__name__}"
         )
     check_is_fitted(estimator)
+    classes = getattr(estimator, "classes_", ())
+    if len(classes) == 1:
+        raise ValueError("estimator must have at least 2 classes; got 1 class")
     output = {**NAMES, "softmax": "softmax", "exp": "exp"}[estimator.out_activation_]
     ours: Any
     targets: Targets
@@ -91,7 +97,7 @@ def from_sklearn(estimator: MLPClassifier | MLPRegressor) -> Classifier | Regres
         loss=loss,
         optimizer=ours.optimizer,
         dtype=ours.dtype,
-        rng=seed_of(estimator.random_state),
+        rng=seed_of(ours.random_state),
     )
     layers = zip(network.weights, network.biases, strict=True)
     for (W, b), coef, intercept in zip(
@@ -114,7 +120,7 @@ def from_sklearn(estimator: MLPClassifier | MLPRegressor) -> Classifier | Regres
 
 def _parameters(estimator: Any) -> dict[str, Any]:
     """The parameters that mean the same in both."""
-    found = {name: getattr(estimator, name) for name in SAME}
+    found = {name: clone(getattr(estimator, name), safe=False) for name in SAME}
     batch_size = estimator.batch_size
     stops = estimator.early_stopping
     patience = estimator.n_iter_no_change
@@ -140,5 +146,8 @@ def _optimizer(estimator: Any) -> Optimizer:
         return Adam(lr, estimator.beta_1, estimator.beta_2, estimator.epsilon)
     if estimator.solver == "lbfgs":
         return LBFGS(tolerance=estimator.tol)
-    nesterov = estimator.nesterovs_momentum and estimator.momentum > 0
-    return SGD(lr, momentum=estimator.momentum, nesterov=nesterov)
+    momentum = estimator.momentum
+    nesterov = estimator.nesterovs_momentum and momentum > 0
+    if momentum == 1:  # SGD's is below 1
+        return Momentum(lr, momentum, nesterov)
+    return SGD(lr, momentum=momentum, nesterov=nesterov)

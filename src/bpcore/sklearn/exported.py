@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import clone
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.utils.validation import check_is_fitted
 
 from bpcore.network import Network
-from bpcore.optimizers import LBFGS, SGD, Adam, Optimizer
+from bpcore.optimizers import LBFGS, SGD, Adam, Momentum, Optimizer
 from bpcore.training.arguments import BATCH_SIZE
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def _parameters(estimator: NetworkEstimator, network: Network) -> dict[str, Any]
             f"{', '.join(ACTIVATIONS)}; got {', '.join(network.activations[:-1])}"
         )
     activation = ACTIVATIONS[hidden.pop()] if hidden else "relu"
-    same = {name: getattr(estimator, name) for name in SAME}
+    same = {name: clone(getattr(estimator, name), safe=False) for name in SAME}
     return {
         **same,
         **_solver(network.optimizer),
@@ -142,6 +143,13 @@ def _solver(optimizer: Optimizer) -> dict[str, Any]:
             "solver": "sgd",
             "learning_rate_init": optimizer.lr,
             "momentum": optimizer.momentum,
+            "nesterovs_momentum": optimizer.nesterov,
+        }
+    if isinstance(optimizer, Momentum):
+        return {
+            "solver": "sgd",
+            "learning_rate_init": optimizer.lr,
+            "momentum": optimizer.alpha,
             "nesterovs_momentum": optimizer.nesterov,
         }
     return {}
