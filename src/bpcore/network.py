@@ -322,19 +322,25 @@ class Network:
         self._learner.use_optimizer(settings.known_optimizer(optimizer))
 
     @property
-    def lr_factors(self) -> tuple[float, ...]:
-        """Each layer's factor of the learning rate, 1 at first; assign one for each.
+    def lr_factors(self) -> tuple[tuple[float, float], ...]:
+        """The factors of the learning rate of each layer: of W, and of b and gain.
+
+        Assign a number for each layer, or a pair.  A layer whose factors are both 0 is
+        as a frozen one.  If only one of them is 0, its parameters have the learning
+        rate 0: the optimizer's arrays follow their gradient, and max_norm limits them.
 
         Examples
         --------
         >>> import bpcore as bp
         >>> net = bp.Network([4, 8, 3])
-        >>> net.lr_factors = [0.1, 1.0]
+        >>> net.lr_factors = [0.1, (1.0, 0.5)]
+        >>> net.lr_factors
+        ((0.1, 0.1), (1.0, 0.5))
         """
         return self._learner.state.lr_factors
 
     @lr_factors.setter
-    def lr_factors(self, factors: Sequence[float]) -> None:
+    def lr_factors(self, factors: Sequence[float | Sequence[float]]) -> None:
         self._learner.use_lr_factors(settings.layer_factors(factors, len(self.weights)))
 
     @property

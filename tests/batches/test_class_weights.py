@@ -260,9 +260,9 @@ def test_rates_of_layers_by_wrong_labels(wrong):
 def test_rates_of_layers_by_label():
     net = bp.Network([3, 4, 1], rng=0)
     net.lr_factors = pd.Series([1.0, 0.1], index=[1, 0])
-    assert net.lr_factors == (0.1, 1.0)
-    net.lr_factors = {1: 0.5, 0: 2.0}
-    assert net.lr_factors == (2.0, 0.5)
+    assert net.lr_factors == ((0.1, 0.1), (1.0, 1.0))
+    net.lr_factors = {1: 0.5, 0: (2.0, 0.0)}
+    assert net.lr_factors == ((2.0, 0.0), (0.5, 0.5))
     assert bp.Network(pd.Series({2: 5, 1: 4, 0: 3})).sizes == (3, 4, 5)
     net.frozen = pd.Series([True, False], index=[1, 0])
     assert net.frozen == (False, True)

@@ -90,7 +90,8 @@ WITHOUT_HIDDEN = [
     ({"dropout": "a"}, TYPE("dropout must be a number; got 'a'")),
     ({"dropout": [0.5]}, VALUE(OF_HIDDEN.format("dropout", 0, 1))),
 ]
-FACTORS = "lr_factors must be one number for each..."
+FACTORS = "lr_factors must be one number or pair for each..."
+PAIR = "lr_factors[0] must be a number, or a pair, for W and for b; got "
 BOOLS = "frozen must be one bool for each of the 2 layers of weights; got "
 BAD_FACTORS = [
     *bad_numbers("lr_factors[1]", AT_LEAST_0, lambda bad: [1, bad], (True, "1", None)),
@@ -100,7 +101,13 @@ BAD_FACTORS = [
     ),
     (np.array(0.5), TYPE(FACTORS + "; got array(0.5)")),
     *((bad, VALUE(f"{FACTORS}; got {len(bad)}")) for bad in ([], [1] * 3, np.ones(3))),
-    (np.ones((2, 1)), TYPE("lr_factors[0] must be a number; got array([1.])")),
+    *bad_numbers(
+        "lr_factors[0][1]", AT_LEAST_0, lambda bad: [(1, bad), 1], (True, "1")
+    ),
+    *bad_numbers("lr_factors[1][0]", AT_LEAST_0, lambda bad: [1, [bad, 1]], (None,)),
+    *(([bad, 1], VALUE(f"{PAIR}{bad!r}")) for bad in ((), [1], (1, 1, 1))),
+    (np.ones((2, 1)), VALUE(PAIR + "array([1.])")),
+    (np.ones((2, 2, 2)), TYPE("lr_factors[0] must be a number; got array(...)")),
 ]
 BAD_FROZEN = [
     *((bad, TYPE(f"{BOOLS}{bad!r}")) for bad in (None, True, 1, np.array(True))),
@@ -139,7 +146,11 @@ def test_bad_setting_of_the_layers(Network, setting, bad, refusal):
 
 @pytest.mark.parametrize(
     "setting, value",
-    [("frozen", [True, False]), ("lr_factors", [0.5, 1.0]), ("optimizer", bp.Adam())],
+    [
+        ("frozen", [True, False]),
+        ("lr_factors", [0.5, (1, 2)]),
+        ("optimizer", bp.Adam()),
+    ],
 )
 def test_settings_are_not_changed_while_another_thread_trains(setting, value):
     net = made(bp.Network)

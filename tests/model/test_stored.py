@@ -85,6 +85,8 @@ ALTERED = {
     "a schedule of the future": ("state", "schedule", filled(2**50), "schedule"),
     "factors that are NaN": ("state", "lr_factors", filled(np.nan), "lr_factors"),
     "too few factors": ("state", "lr_factors", lambda a: a[:1], "lr_factors"),
+    "factors of W alone": ("state", "lr_factors", lambda a: a[:, 0], "lr_factors"),
+    "negative factors": ("state", "lr_factors", filled(-1.0), "lr_factors"),
     "frozen as numbers": ("state", "frozen", lambda a: a.astype(float), "frozen"),
     "random words of no generator": ("state", "bits", filled(2), "bits"),
     "too few random words": ("state", "bits", lambda a: a[:4], "bits"),

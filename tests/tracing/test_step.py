@@ -83,7 +83,7 @@ def test_it_is_the_step_of_a_custom_loss(Network, weights):
 def test_it_is_the_step_where_layers_differ(Network, clip_norm, options):
     optimizer = bp.Adam(0.01, weight_decay=0.1, clip_norm=clip_norm, max_norm=0.5)
     net, X, y = problem(Network=Network, optimizer=optimizer, **options)
-    net.lr_factors = [0.5, 1.0, 0.0]
+    net.lr_factors = [0.5, (1.0, 0.25), 0.0]
     assert_is_the_step(net, X, y)
     net, X, y = problem(Network=Network, optimizer=optimizer, **options)
     net.frozen = [False, True, False]

@@ -248,7 +248,7 @@ def test_the_rates_of_layers_are_printed():
     assert "learning rates of W and b" not in str(bp.trace(net, X, y))
     net.lr_factors = [0.25, 1.0, 2.0]
     t = bp.trace(net, X, y)
-    assert t.lr_factors == (0.25, 1.0, 2.0)
+    assert t.lr_factors == net.lr_factors == ((0.25, 0.25), (1.0, 1.0), (2.0, 2.0))
     shown = read(str(t))["learning rates of W and b"]
     assert shown == [["1", "and", "1"]]  # the last layer is the first that is updated
     assert "learning rates of W and b                     0.125 and 0.125\n" in str(t)
@@ -256,6 +256,10 @@ def test_the_rates_of_layers_are_printed():
     net.optimizer = bp.SGD(0.5, biases={"lr_factor": 0.0})
     shown = read(str(bp.trace(net, X, y)))["learning rates of W and b"]
     assert shown == [["1", "and", "0"]]
+    net.optimizer = bp.SGD(0.5, biases={"lr_factor": 2.0})
+    net.lr_factors = [1.0, 1.0, (0.5, 0.25)]
+    shown = read(str(bp.trace(net, X, y)))["learning rates of W and b"]
+    assert shown == [["0.25", "and", "0.25"]]
 
 
 def test_a_very_large_step_is_printed_as_short():

@@ -238,6 +238,17 @@ def test_frozen_layers_are_not_differentiated(how, clip_norm):
     assert np.array_equal(nets[1].running_moments[0], fresh.running_moments[0])
 
 
+def test_weights_of_rate_0_are_differentiated():
+    """Their gradient is part of the optimizer's arrays."""
+
+    def prepare(net):
+        net.lr_factors = [(0.0, 2.0), (0.5, 0.0)]
+
+    nets, histories = both({"optimizer": bp.Adam(0.01)}, prepare=prepare)
+    assert_alike(nets, histories)
+    assert nets[1].learner.state.optimizer_rows()["mean"].all()
+
+
 def test_all_layers_frozen():
     def freeze(net):
         net.frozen = [True, True]

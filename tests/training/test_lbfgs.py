@@ -55,6 +55,18 @@ def test_lbfgs_with_weight_decay_and_frozen_layers():
     assert history.loss[-1] < history.loss[0] and len(history["accuracy"]) == 10
 
 
+def test_lbfgs_leaves_parameters_whose_factor_is_0():
+    pytest.importorskip("scipy")
+    net, first = make(optimizer=bp.LBFGS()), make()
+    net.lr_factors = [0, (0, 3), (0.5, 0)]
+    net.fit(X, LABELS, epochs=5, **QUIET)
+    for l, (moves_W, moves_b) in enumerate(
+        [(False, False), (False, True), (True, False)]
+    ):
+        assert np.array_equal(net.weights[l], first.weights[l]) != moves_W
+        assert np.array_equal(net.biases[l], first.biases[l]) != moves_b
+
+
 def test_lbfgs_stops_after_a_callback_returns_true():
     pytest.importorskip("scipy")
     net = make(optimizer=bp.LBFGS())

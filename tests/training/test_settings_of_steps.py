@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import bpcore as bp
-from helpers import each_library, trained
+from helpers import each_library, everything, trained
 from helpers.training import LABELS, QUIET, SIZES, X, make, rng
 
 # --- what acts on steps ---------------------------------------------------------------
@@ -15,7 +15,7 @@ from helpers.training import LABELS, QUIET, SIZES, X, make, rng
 def step(**settings):
     """Parameters before and after one step on all rows, and the gradient between."""
     lr_factors = settings.pop("lr_factors", None)
-    net = make(dtype="float64", **settings)
+    net = make(settings.pop("Network", bp.Network), dtype="float64", **settings)
     if lr_factors:
         net.lr_factors = lr_factors
     before = net.parameters.copy()
@@ -24,13 +24,81 @@ def step(**settings):
     return net, before, gradients
 
 
-def test_layers_learn_at_their_own_rates():
-    net, before, gradients = step(optimizer=bp.SGD(0.1), lr_factors=[0.0, 0.5, 2.0])
+@each_library
+@pytest.mark.parametrize("norm", [None, "batch", ["layer", None]], ids=str)
+@pytest.mark.parametrize(
+    "factors", [[0, 0.5, 2], [(0.5, 2), 0, (0, 1)], [(1, 0), (0.25, 3), 1]], ids=str
+)
+def test_parameters_learn_at_rates_of_their_own(Network, factors, norm):
+    optimizer, settings = bp.SGD(0.1), {"norm": norm, "lr_factors": factors}
+    net, before, gradients = step(Network=Network, optimizer=optimizer, **settings)
     change = net.learner.design.layout.views(net.parameters - before)
-    for l, factor in enumerate([0.0, 0.5, 2.0]):
-        for kind in ("weights", "biases"):
-            expected = -0.1 * factor * getattr(gradients, kind)[l]
-            np.testing.assert_allclose(getattr(change, kind)[l], expected, atol=1e-15)
+    for l, factor in enumerate(factors):
+        of_W, of_b = np.broadcast_to(factor, 2)
+        rates = {"weights": of_W, "biases": of_b, "gains": of_b}
+        for kind, rate in rates.items():
+            if (gradient := getattr(gradients, kind)[l]) is not None:
+                expected = -0.1 * rate * gradient
+                found = getattr(change, kind)[l]
+                np.testing.assert_allclose(found, expected, atol=1e-15)
+                assert rate or not found.any()
+
+
+def trained_with(Network, factors, optimizer, dtype, norm=None):
+    net = make(Network, optimizer=optimizer, dtype=dtype, norm=norm)
+    net.lr_factors = factors
+    rows = None if optimizer.full_batch else 17
+    net.fit(X, LABELS, epochs=3, batch_size=rows, **QUIET)
+    return net
+
+
+@each_library
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("stored", [{}, {"clip_norm": 1.0}], ids=str)
+@pytest.mark.parametrize(
+    "kind", [bp.SGD, bp.Momentum, bp.Adam, bp.AdamW, bp.RMSprop, bp.Lion, bp.Rprop]
+)
+def test_a_factor_of_all_biases_is_that_of_the_optimizer(Network, kind, stored, dtype):
+    lr = {} if kind is bp.Rprop else {"lr": 0.01}
+    own = kind(**lr, **stored, biases={"lr_factor": 0.25})
+    apart = trained_with(
+        Network, [(2.0, 0.5)] * 3, kind(**lr, **stored), dtype, "batch"
+    )
+    together = trained_with(Network, [2.0] * 3, own, dtype, "batch")
+    assert apart.parameters.tobytes() == together.parameters.tobytes()
+    assert (
+        apart.parameters.tobytes()
+        != trained_with(
+            Network, [2.0] * 3, kind(**lr, **stored), dtype, "batch"
+        ).parameters.tobytes()
+    )
+
+
+@each_library
+def test_one_number_stands_for_both(Network):
+    nets = [
+        trained_with(Network, factors, bp.Adam(0.01, max_norm=1.0), "float32")
+        for factors in ([0.5, 0, 2], np.array([[0.5, 0.5], [0, 0], [2, 2]]))
+    ]
+    assert everything(nets[0]) == everything(nets[1])
+    assert nets[0].lr_factors == ((0.5, 0.5), (0.0, 0.0), (2.0, 2.0))
+
+
+def test_a_layer_is_left_out_only_if_both_factors_are_0():
+    """The optimizer's arrays of parameters with the rate 0 follow their gradient."""
+    net = trained_with(bp.Network, [0, (0, 1), (1, 0)], bp.Adam(0.01), "float32")
+    first = make()
+    assert np.array_equal(net.weights[0], first.weights[0]) and not net.biases[0].any()
+    assert np.array_equal(net.weights[1], first.weights[1]) and net.biases[1].any()
+    assert not np.array_equal(net.weights[2], first.weights[2])
+    assert not net.biases[2].any()
+    state = net.learner.state
+    assert state.fixed == (True, False, False)
+    assert state.layer_steps.tolist() == [0, state.steps, state.steps]
+    means = net.learner.design.layout.views(state.optimizer_rows()["mean"])
+    assert (
+        not means.weights[0].any() and means.weights[1].any() and means.biases[2].any()
+    )
 
 
 @each_library

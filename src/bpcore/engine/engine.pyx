@@ -258,12 +258,13 @@ cdef class Engine:
                            shape)
         elif optimizer.states:
             raise ValueError(f"optimizer arrays must be there for {optimizer}")
-        cdef bytes frozen = bytes([factor == 0 for factor in state.factors])
+        cdef bytes frozen = bytes(state.fixed)
         if len(frozen) != net.L:
-            raise ValueError(f"every layer must have a factor; got {state.factors}")
+            raise ValueError(f"every layer must have factors; got {state.lr_factors}")
         with self:
             if optimizer.rule in kernels.RULES:
-                groups = new_groups(net, optimizer, state.factors, layout.state_stride)
+                groups = new_groups(net, optimizer, state.lr_factors,
+                                    layout.state_stride)
             # From here on nothing can fail, and no Python code runs.
             forget(net)
             self.makes_steps = groups != NULL

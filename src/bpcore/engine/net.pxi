@@ -224,13 +224,13 @@ cdef int describe(net_t *net, dtype, design) except -1:
 cdef optimizer_t *new_groups(
     const net_t *net, optimizer, lr_factors, Py_ssize_t state_apart,
 ) except NULL:
-    """The settings of every parameter group; a layer whose factor is 0 is frozen."""
+    """The settings of every parameter group, with its layer's factor of the rate."""
     cdef Py_ssize_t i
     settings = optimizer.groups()
-    factors = [float(factor) for factor in lr_factors]
-    if len(factors) != net.L or len(settings) != 2:
+    factors = [float(factor) for pair in lr_factors for factor in pair]
+    if len(factors) != 2 * net.L or len(settings) != 2:
         raise ValueError("optimizer must have settings for weights and biases, and "
-                         "every layer a factor")
+                         "every layer factors for both")
     cdef optimizer_t *groups = <optimizer_t *>PyMem_Calloc(
         2 * net.L, sizeof(optimizer_t)
     )
@@ -239,7 +239,7 @@ cdef optimizer_t *new_groups(
     try:
         for i in range(2 * net.L):
             groups[i] = optimizer_of(settings[i % 2], kernels.RULES)
-            groups[i].lr_factor *= <double>factors[i // 2]
+            groups[i].lr_factor *= <double>factors[i]
             groups[i].state_apart = state_apart
             carry_powers(&groups[i], &net.groups[i])
     except BaseException:

@@ -158,12 +158,28 @@ def require_outputs(sizes: tuple[int, ...], loss: Loss) -> None:
         )
 
 
-def layer_factors(factors: Any, n_layers: int) -> tuple[float, ...]:
-    """One factor of the learning rate for each layer of weights."""
-    factors = _one_for_each("lr_factors", "number", factors, n_layers)
+def layer_factors(factors: Any, n_layers: int) -> tuple[tuple[float, float], ...]:
+    """The factors of the learning rates of W, and of b and gain, for each layer."""
+    factors = _one_for_each("lr_factors", "number or pair", factors, n_layers)
     return tuple(
-        checks.number(f"lr_factors[{l}]", factor, least=0.0)
-        for l, factor in enumerate(factors)
+        _factor_pair(f"lr_factors[{l}]", factor) for l, factor in enumerate(factors)
+    )
+
+
+def _factor_pair(name: str, factor: Any) -> tuple[float, float]:
+    """A pair of factors; one number stands for both."""
+    sequence = isinstance(factor, Sequence) or getattr(factor, "ndim", 0) == 1
+    if isinstance(factor, str) or not sequence:
+        both = checks.number(name, factor, least=0.0)
+        return both, both
+    if len(factor) != 2:
+        raise ValueError(
+            f"{name} must be a number, or a pair, for W and for b; got {factor!r}"
+        )
+    of_W, of_b = factor
+    return (
+        checks.number(f"{name}[0]", of_W, least=0.0),
+        checks.number(f"{name}[1]", of_b, least=0.0),
     )
 
 

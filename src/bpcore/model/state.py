@@ -97,9 +97,10 @@ class State:
         A row for each of ``optimizer.states``.
     counters : int64 array (2 + L,)
         Steps made, mini-batches used, and the steps made on each layer.
-    lr_factors, frozen : tuple of L
-        Each layer's factor of the learning rate, and whether training leaves it
-        unchanged.
+    lr_factors : tuple of L pairs
+        Each layer's factors of the learning rate: of W, and of b and gain.
+    frozen : tuple of L
+        Whether training leaves each layer unchanged.
     bits : PCG64
         The random numbers for the order of rows.
     epochs : int
@@ -112,7 +113,7 @@ class State:
     moments: Real
     optimizer_arrays: Real | None
     counters: NDArray[np.int64]
-    lr_factors: tuple[float, ...]
+    lr_factors: tuple[tuple[float, float], ...]
     frozen: tuple[bool, ...]
     bits: np.random.PCG64
     epochs: int
@@ -137,10 +138,10 @@ class State:
         return self.counters[2:]
 
     @property
-    def factors(self) -> tuple[float, ...]:
-        """Each layer's factor of the learning rate; 0 where it is frozen."""
+    def fixed(self) -> tuple[bool, ...]:
+        """Whether a step leaves each layer as it is: frozen, or both factors are 0."""
         pairs = zip(self.lr_factors, self.frozen, strict=True)
-        return tuple(0.0 if frozen else factor for factor, frozen in pairs)
+        return tuple(frozen or not any(factors) for factors, frozen in pairs)
 
     # --- learning rate ----------------------------------------------------------------
 
@@ -306,7 +307,8 @@ class State:
         if state.layer_steps.max() > state.steps:
             raise ValueError("counters must not have more steps of a layer than of all")
         state.epochs = int(read.whole("epochs", 1, MOST_EPOCHS)[0])
-        state.lr_factors = layer_factors(read.real("lr_factors", L).tolist(), L)
+        factors = read.of_kind("lr_factors", "f", (L, 2))
+        state.lr_factors = layer_factors(factors.tolist(), L)
         state.frozen = frozen_layers(read.of_kind("frozen", "b", (L,)).tolist(), L)
         state.bits = generator_of(read.of_kind("bits", "u", (6,)))
         steps, epochs = read.of_kind("schedule", "i", (2,)).tolist()
@@ -345,7 +347,7 @@ def empty_state(design: Design, dtype: np.dtype[Any], optimizer: Optimizer) -> S
         moments=np.zeros(layout.moments_size, dtype),
         optimizer_arrays=optimizer_arrays(optimizer, layout, dtype),
         counters=np.zeros(2 + L, np.int64),
-        lr_factors=(1.0,) * L,
+        lr_factors=((1.0, 1.0),) * L,
         frozen=(False,) * L,
         bits=np.random.PCG64(0),
         epochs=0,

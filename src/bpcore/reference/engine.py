@@ -100,7 +100,8 @@ class Engine:
         layout, lr = self.design.layout, state.lr
         self.state, self.lr, self.optimizer = state, lr, state.optimizer
         self.scheduled = state.optimizer.schedule is not None
-        self.parameters, self.lr_factors = state.parameters, state.factors
+        self.parameters, self.lr_factors = state.parameters, state.lr_factors
+        self.fixed = state.fixed
         self.counters, self.layer_steps = state.counters, state.layer_steps
         self.parts = layout.views(state.parameters)
         self.running = layout.moments(state.moments)
@@ -256,21 +257,20 @@ class Engine:
         gradients = self.design.layout.views(flat)
         weight_group, bias_group = self.optimizer.groups()
         self.counters[0] += 1
-        self.layer_steps += np.not_equal(self.lr_factors, 0)
+        self.layer_steps += np.logical_not(self.fixed)
         for l in self.layers:
-            if self.lr_factors[l] == 0:
+            if self.fixed[l]:
                 continue
-            for name, group in (
-                ("weights", weight_group),
-                ("biases", bias_group),
-                ("gains", bias_group),
+            of_W, of_b = self.lr_factors[l]
+            for name, group, factor in (
+                ("weights", weight_group, of_W),
+                ("biases", bias_group, of_b),
+                ("gains", bias_group, of_b),
             ):
                 w, g = (getattr(part, name)[l] for part in (self.parts, gradients))
                 if w is not None:
                     state = [getattr(state, name)[l] for state in self.states]
-                    settings = group | {
-                        "lr_factor": group["lr_factor"] * self.lr_factors[l]
-                    }
+                    settings = group | {"lr_factor": group["lr_factor"] * factor}
                     t = int(self.layer_steps[l])
                     descend(w, g, settings, lr, t, _Rows(state))
             if self.optimizer.max_norm:
@@ -281,7 +281,7 @@ class Engine:
         flat = flat.copy()
         parts = self.design.layout.views(flat)
         for l in self.layers:
-            if self.lr_factors[l] == 0:
+            if self.fixed[l]:
                 parts.weights[l][...] = parts.biases[l][...] = 0
                 if parts.gains[l] is not None:
                     parts.gains[l][...] = 0
@@ -332,7 +332,7 @@ class Engine:
     def followed(self) -> list[int]:
         """The layers whose running moments the mini-batch updates."""
         norms = self.design.norms
-        return [l for l in self.layers if norms[l] == "batch" and self.lr_factors[l]]
+        return [l for l in self.layers if norms[l] == "batch" and not self.fixed[l]]
 
     def moments_fit(self, done: list[Layer]) -> bool:
         """Whether the running moments stay finite when updated."""
@@ -542,10 +542,10 @@ class Engine:
         self.counters[1] += 1
         if moments is not None:
             new = self.design.layout.moments(moments)
-            for running, batch_moments, factor in zip(
-                self.running, new, self.lr_factors, strict=True
+            for running, batch_moments, fixed in zip(
+                self.running, new, self.fixed, strict=True
             ):
-                if running is not None and factor:
+                if running is not None and not fixed:
                     follow(running, batch_moments, n)
 
 

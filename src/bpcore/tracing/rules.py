@@ -60,15 +60,15 @@ def update_layer(step: Step, l: int) -> Section:
         return Section(f"update, layer {l}", (Line("frozen: nothing changes"),))
     before, after = step.before, step.after
     lines = []
-    factor, bias_factor = step.lr_factors[l], step.optimizer.groups()[1]["lr_factor"]
+    of_W, of_b = step.lr_factors[l]
+    of_b *= step.optimizer.groups()[1]["lr_factor"]
     weights, biases = step.optimizer.both()
-    if factor != 1 or bias_factor != 1:
+    if (of_W, of_b) != (1, 1):
         words = re.findall(r"\w+", " ".join(weights.equations))
         name, lr = "learning rates of W and b", step.lr
         if "lr" not in words:  # Rprop: steps with sizes of their own
             name, lr = "factors of the steps of W and b", 1.0
-        rates = lr * factor, lr * factor * bias_factor
-        lines.append(Line(name, f"{rates[0]:g} and {rates[1]:g}"))
+        lines.append(Line(name, f"{lr * of_W:g} and {lr * of_b:g}"))
     groups = [("W", "weights", weights), ("b", "biases", biases)]
     if step.design.norms[l]:
         groups.append(("gain", "gains", biases))

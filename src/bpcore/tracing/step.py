@@ -38,7 +38,7 @@ class Step:
     step: int
     layer_steps: tuple[int, ...]
     seen: int
-    lr_factors: tuple[float, ...]
+    lr_factors: tuple[tuple[float, float], ...]
     frozen: tuple[bool, ...]
     X: Real
     y: Real

@@ -64,7 +64,8 @@ class Trace(Step):
         The number of the step of each layer, t of the optimizer's equations: smaller
         if the layer was frozen for some steps.
     lr_factors, frozen : tuple
-        Each layer's factor of the learning rate, and whether the layer is frozen.
+        Each layer's factors of the learning rate, of W and of b and gain, and whether
+        the layer is frozen.
     X : array (n, n_0)
         The input, with the noise that the network adds to it.
     y : array (n, n_L), or labels (n,)

@@ -43,8 +43,8 @@ class Differences:
         self._follow()
         batch = batch.astype(np.float64)
         which: Any = slice(None)
-        if not (frozen or all(learner.state.factors)):
-            which = learner.design.layout.per_parameter(learner.state.factors) != 0
+        if not frozen and any(learner.state.fixed):
+            which = ~learner.design.layout.per_parameter(learner.state.fixed)
 
         def loss(w: NDArray[np.float64]) -> float:
             raise_if_stopped()

@@ -38,6 +38,23 @@ def penalty(learner: Learner) -> NDArray[np.float64]:
     return decay
 
 
+def free_parameters(learner: Learner) -> NDArray[np.bool_]:
+    """Whether each parameter is trained: not frozen, and its factor of the rate not 0.
+
+    Other factors have no effect, since there is no learning rate.
+    """
+    state, layout = learner.state, learner.design.layout
+    free = np.empty(state.parameters.size, np.bool_)
+    parts = layout.views(free)
+    for W, b, gain, (of_W, of_b) in zip(
+        parts.weights, parts.biases, parts.gains, state.lr_factors, strict=True
+    ):
+        W[...], b[...] = of_W != 0, of_b != 0
+        if gain is not None:
+            gain[...] = of_b != 0
+    return free & ~layout.per_parameter(state.fixed)
+
+
 def loss_and_gradient(
     learner: Learner, data: Batch, moments: Real | None = None
 ) -> tuple[float, NDArray[np.float64]]:
@@ -69,11 +86,10 @@ def take_moments(learner: Learner, data: Batch) -> None:
         moments, n = np.empty_like(learner.state.moments), len(data)
         loss_and_gradient(learner, data, moments)
         exact = learner.design.layout.moments(moments)
-        factors = learner.state.factors
-        for running, of_rows, factor in zip(
-            learner.moments, exact, factors, strict=True
+        for running, of_rows, fixed in zip(
+            learner.moments, exact, learner.state.fixed, strict=True
         ):
-            if running is not None and factor:
+            if running is not None and not fixed:
                 mean, variance = of_rows
                 running[...] = mean, variance * n / (n - 1)
 
@@ -107,9 +123,7 @@ def fit(
     settings = learner.state.optimizer
     assert isinstance(settings, LBFGS)
     decay = penalty(learner)
-    free = ~learner.design.layout.per_parameter(
-        [factor == 0 for factor in learner.state.factors]
-    )
+    free = free_parameters(learner)
     parameters = learner.state.parameters
     losses: dict[bytes, float] = {}  # by the points of this iteration
 

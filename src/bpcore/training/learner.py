@@ -137,8 +137,8 @@ class Learner:
                 )
             )
 
-    def use_lr_factors(self, factors: Sequence[float]) -> None:
-        """Replace each layer's factor of the learning rate."""
+    def use_lr_factors(self, factors: Sequence[tuple[float, float]]) -> None:
+        """Replace each layer's factors of the learning rate, of W and of b and gain."""
         with self.engine:
             self.use(dataclasses.replace(self.state, lr_factors=tuple(factors)))
 
@@ -316,8 +316,8 @@ class Learner:
         if self.state.optimizer.clip_norm:
             flat = flat.copy()  # it is scaled in place
             offsets = self.design.layout.offsets
-            for l, factor in enumerate(self.state.factors):
-                if factor == 0:  # the norm is that of the layers that are not frozen
+            for l, fixed in enumerate(self.state.fixed):
+                if fixed:  # the norm is that of the layers that are not frozen
                     flat[offsets[l].W : offsets[l + 1].W] = 0
         self.set_lr()
         self.engine.apply(flat, gradients.moments, len(gradients.input))
