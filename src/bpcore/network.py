@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from bpcore import checks
 from bpcore.arrays import Real
 from bpcore.batches.weights import ClassWeight
 from bpcore.engine import engine
 from bpcore.errors import DivergenceError
-from bpcore.initializers import INITIALIZERS
 from bpcore.losses import Loss, LossFunction
 from bpcore.metrics import MetricLike
 from bpcore.model import design as settings
 from bpcore.model.design import Design
 from bpcore.model.gradients import Gradients, Tape
+from bpcore.model.initial import Initial
 from bpcore.model.state import State, initial_state
 from bpcore.model.stored import (
     other_attributes,
@@ -100,6 +99,17 @@ class Network:
         zeros, or "auto": by the activation of their layer (he_uniform for relu and
         similar ones, lecun_normal for selu, else glorot_uniform).  Biases begin at
         zero.
+    parametrization : "standard" or "ntk"
+        ntk, the neural tangent parametrisation (Jacot, Gabriel and Hongler 2018),
+        trains V in place of W = V / sqrt(n_in), with V of variance 1 at first::
+
+            z[l] = a[l] @ V[l] / sqrt(n_in) + b[l]
+
+        Here it is a matter of initial values: "auto" is lecun_normal in every layer,
+        and `lr_factors` are (1 / sqrt(n_in), 1), or (1 / n_in, 1) for `SGD` and
+        `Momentum`, whose steps are proportional to the gradient.  So W moves as V would
+        at the rate lr; but penalties, clipping, max_norm and eps are those of W.  An
+        optimizer that is assigned later does not change the factors.
     dtype : float32 or float64
     rng : int, numpy Generator or BitGenerator, optional
         Source of weights, shuffles, dropout and noise; an int gives the same network
@@ -153,6 +163,7 @@ class Network:
         dropout: float | Sequence[float] = 0.0,
         input_noise: float = 0.0,
         init: str = "auto",
+        parametrization: str = "standard",
         dtype: DTypeLike = "float32",
         rng: int | np.random.Generator | np.random.BitGenerator | None = None,
         n_threads: int | str = "auto",
@@ -162,11 +173,11 @@ class Network:
         design = Design.checked(
             sizes, activation, output, loss, norm, dropout, input_noise
         )
-        checks.one_of("init", init, ["auto", *INITIALIZERS])
         optimizer = settings.known_optimizer(SGD() if optimizer is None else optimizer)
+        initial = Initial.checked(design, optimizer, init, parametrization)
         bits = settings.bit_generator(rng)
         design = dataclasses.replace(design, seed=settings.training_seed(bits))
-        state = initial_state(design, dtype, optimizer, init, bits)
+        state = initial_state(design, dtype, optimizer, initial, bits)
         self._use(Learner(design, state, self._engine_class, threads), n_threads)
 
     def _use(self, learner: Learner, n_threads: int | str) -> None:

@@ -51,6 +51,8 @@ BAD_SETTINGS = [
     ({"init": "he_unifrom"}, ValueError, "one of auto", "did you mean 'he_uniform'"),
     ({"init": None}, ValueError, "one of auto", "None"),
     ({"init": 0}, ValueError, "one of auto", "0"),
+    ({"parametrization": "NTK"}, ValueError, "one of standard, ntk", "'ntk'"),
+    ({"parametrization": None}, ValueError, "one of standard, ntk", "None"),
     ({"dtype": "float16"}, ValueError, "float32 or float64", "'float16'"),
     ({"dtype": "flaot32"}, ValueError, "float32 or float64", "'flaot32'"),
     ({"dtype": ">f4" if np.little_endian else "<f4"}, ValueError, "float32", "f4'"),

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore.activations import ACTIVATIONS
 from bpcore.arrays import Real
 from bpcore.engine.memory import aligned_zeros
 from bpcore.errstate import own_errstate
 from bpcore.initializers import initialize
 from bpcore.model.design import Design, frozen_layers, layer_factors
+from bpcore.model.initial import Initial
 from bpcore.model.layout import Layout
 from bpcore.model.reader import (
     MOST_EPOCHS,
@@ -359,25 +359,25 @@ def initial_state(
     design: Design,
     dtype: np.dtype[Any],
     optimizer: Optimizer,
-    init: str,
+    initial: Initial,
     bits: np.random.PCG64,
 ) -> State:
-    """A state before any training, its weights drawn by an initialiser, from `bits`.
+    """A state before any training, its weights drawn by initialisers, from `bits`.
 
     Biases begin at 0, gains and variances at 1.
     """
     state = empty_state(design, dtype, optimizer)
-    state.bits = bits
+    state.bits, state.lr_factors = bits, initial.lr_factors
     parts = design.layout.views(state.parameters)
     moments = design.layout.moments(state.moments)
-    for W, gain, of_layer, f in zip(
-        parts.weights, parts.gains, moments, design.activations, strict=True
+    for W, gain, of_layer, name in zip(
+        parts.weights, parts.gains, moments, initial.weights, strict=True
     ):
         if gain is not None:
             gain[...] = 1
         if of_layer is not None:
             of_layer[1] = 1
-        initialize(ACTIVATIONS[f].init if init == "auto" else init, W, bits.random_raw)
+        initialize(name, W, bits.random_raw)
     return state
 
 

@@ -105,6 +105,9 @@ class Optimizer:
 
     #: Whether each step needs the gradient of all data.
     full_batch: ClassVar[bool] = False
+    #: Whether a step is proportional to the size of the gradient, else (apart from eps)
+    #: independent of it.
+    proportional: ClassVar[bool] = False
     #: The arrays that the state may have.
     arrays: ClassVar[Mapping[str, StateArray]] = {}
 

@@ -46,6 +46,7 @@ class Momentum(Optimizer):
     Momentum(lr=0.1)
     """
 
+    proportional: ClassVar[bool] = True
     arrays: ClassVar[Mapping[str, StateArray]] = {"change": VELOCITY}
 
     lr: float | Schedule = 0.01

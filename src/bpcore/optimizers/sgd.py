@@ -51,6 +51,7 @@ class SGD(Optimizer):
     SGD(lr=0.1, momentum=0.9)
     """
 
+    proportional: ClassVar[bool] = True
     arrays: ClassVar[Mapping[str, StateArray]] = {"velocity": VELOCITY}
 
     lr: float | Schedule = 0.01
