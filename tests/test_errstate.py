@@ -10,7 +10,12 @@ import pytest
 
 import bpcore as bp
 from bpcore import graph, reference, schedules
-from bpcore.initializers import INITIALIZERS, initialize
+from bpcore.initializers import (
+    BIAS_INITIALIZERS,
+    INITIALIZERS,
+    initialize,
+    initialize_biases,
+)
 from bpcore.metrics import METRICS, as_metrics
 from bpcore.optimizers import LBFGS
 from helpers import each_library, reporting
@@ -446,6 +451,16 @@ def test_initializers(name):
         W = np.empty((40, 50), np.float32)
         initialize(name, W, np.random.PCG64(0).random_raw)
         return W
+
+    assert_same_under_every_errstate(compute)
+
+
+@pytest.mark.parametrize("name", BIAS_INITIALIZERS)
+def test_initializers_of_biases(name):
+    def compute():
+        b = np.empty(500, np.float32)
+        initialize_biases(name, b, np.random.PCG64(0).random_raw)
+        return b
 
     assert_same_under_every_errstate(compute)
 

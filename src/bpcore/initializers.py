@@ -1,6 +1,6 @@
-"""Initial weights by name, from random 64-bit words, with the same bits everywhere.
+"""Initial weights and biases by name, from random 64-bit words: equal bits everywhere.
 
-Weights are computed from the words by correctly rounded operations only (+, -, *, /,
+They are computed from the words by correctly rounded operations only (+, -, *, /,
 sqrt, frexp), so they do not depend on a library's exp, log or cos.
 """
 
@@ -52,6 +52,11 @@ def normal(words: Words, size: int) -> NDArray[np.float64]:
     return found[:size]
 
 
+def zeros(words: Words, size: int) -> NDArray[np.float64]:
+    """Zeros, for which no words are taken."""
+    return np.zeros(size)
+
+
 #: name: (distribution, variance of a weight).  Glorot and Bengio (2010), He et al.
 #: (2015), LeCun et al. (1998); a uniform distribution on [-c, c] has variance c^2 / 3.
 INITIALIZERS: dict[
@@ -64,7 +69,14 @@ INITIALIZERS: dict[
     "he_normal": (normal, lambda n_in, n_out: 2.0 / n_in),
     "lecun_uniform": (uniform, lambda n_in, n_out: 1.0 / n_in),
     "lecun_normal": (normal, lambda n_in, n_out: 1.0 / n_in),
-    "zeros": (lambda words, size: np.zeros(size), lambda n_in, n_out: 0.0),
+    "zeros": (zeros, lambda n_in, n_out: 0.0),
+}
+
+
+#: name: distribution of a bias.
+BIAS_INITIALIZERS: dict[str, Callable[[Words, int], NDArray[np.float64]]] = {
+    "zeros": zeros,
+    "normal": normal,
 }
 
 
@@ -99,7 +111,39 @@ def initialize(name: str, W: NDArray[np.floating], words: Words) -> None:
     scale = math.sqrt(variance(*W.shape))
     if distribution is uniform:
         scale *= math.sqrt(3.0)
-    flat = W.reshape(-1)
+    _fill(W.reshape(-1), scale, distribution, words)
+
+
+@own_errstate
+def initialize_biases(name: str, b: NDArray[np.floating], words: Words) -> None:
+    """Fill b (n_out,) with initial biases.
+
+    Parameters
+    ----------
+    name
+        A key of ``BIAS_INITIALIZERS``.
+    b, words
+        As W and words of `initialize`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.initializers import initialize_biases
+    >>> b = np.empty(3)
+    >>> initialize_biases("normal", b, np.random.PCG64(0).random_raw)
+    >>> b.round(3)
+    array([-0.594,  0.808,  0.158])
+    """
+    _fill(b, 1.0, BIAS_INITIALIZERS[name], words)
+
+
+def _fill(
+    flat: NDArray[np.floating],
+    scale: float,
+    distribution: Callable[[Words, int], NDArray[np.float64]],
+    words: Words,
+) -> None:
+    """Overwrite a flat array by `scale` times random numbers."""
     for start in range(0, flat.size, AT_A_TIME):
         piece = flat[start : start + AT_A_TIME]
         piece[...] = scale * distribution(words, piece.size)

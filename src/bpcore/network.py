@@ -94,11 +94,14 @@ class Network:
         1 - dropout.  At least 0 and below 1.
     input_noise : float
         Standard deviation of gaussian noise that is added to X while training.
-    init : str
-        Initialiser of the weights: glorot_, he_ or lecun_ with uniform or normal,
-        zeros, or "auto": by the activation of their layer (he_uniform for relu and
-        similar ones, lecun_normal for selu, else glorot_uniform).  Biases begin at
-        zero.
+    init : str or sequence of str
+        Initialiser of the weights, one name, or one for each layer of weights: glorot_,
+        he_ or lecun_ with uniform or normal, zeros, or "auto": by the activation of
+        their layer (he_uniform for relu and similar ones, lecun_normal for selu, else
+        glorot_uniform).
+    bias_init : str or sequence of str
+        Initialiser of the biases, one name, or one for each layer of weights: zeros, or
+        normal, of variance 1.
     parametrization : "standard" or "ntk"
         ntk, the neural tangent parametrisation (Jacot, Gabriel and Hongler 2018),
         trains V in place of W = V / sqrt(n_in), with V of variance 1 at first::
@@ -162,7 +165,8 @@ class Network:
         norm: str | Sequence[str | None] | None = None,
         dropout: float | Sequence[float] = 0.0,
         input_noise: float = 0.0,
-        init: str = "auto",
+        init: str | Sequence[str] = "auto",
+        bias_init: str | Sequence[str] = "zeros",
         parametrization: str = "standard",
         dtype: DTypeLike = "float32",
         rng: int | np.random.Generator | np.random.BitGenerator | None = None,
@@ -174,7 +178,7 @@ class Network:
             sizes, activation, output, loss, norm, dropout, input_noise
         )
         optimizer = settings.known_optimizer(SGD() if optimizer is None else optimizer)
-        initial = Initial.checked(design, optimizer, init, parametrization)
+        initial = Initial.checked(design, optimizer, init, bias_init, parametrization)
         bits = settings.bit_generator(rng)
         design = dataclasses.replace(design, seed=settings.training_seed(bits))
         state = initial_state(design, dtype, optimizer, initial, bits)

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 import bpcore as bp
+from bpcore.initializers import initialize, normal
+from bpcore.model.design import bit_generator
 from bpcore.reference import descend
 from helpers import each_library
 
@@ -22,6 +24,59 @@ OTHERS = [
 
 def make(Network=bp.Network, **settings):
     return Network(SIZES, **{"dtype": "float64", "rng": 3, **settings})
+
+
+# --- initialisers ---------------------------------------------------------------------
+
+NAMES = ["he_normal", "zeros", "lecun_uniform"]
+
+
+@each_library
+@pytest.mark.parametrize("kind", [list, tuple, np.array])
+def test_an_initialiser_for_each_layer(Network, kind):
+    net = make(Network, init=kind(NAMES))
+    bits = bit_generator(3)
+    for W, name in zip(net.weights, NAMES, strict=True):
+        expected = np.empty_like(W)
+        initialize(name, expected, bits.random_raw)
+        assert W.tobytes() == expected.tobytes()
+    assert not any(b.any() for b in net.biases)
+
+
+@each_library
+def test_auto_may_be_one_of_several(Network):
+    auto = make(Network, init=["auto", "auto", "zeros"])
+    first = make(Network)
+    for W, expected in zip(auto.weights[:2], first.weights[:2], strict=True):
+        assert W.tobytes() == expected.tobytes()
+    assert first.weights[2].any() and not auto.weights[2].any()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("names", ["normal", ["normal", "zeros", "normal"]], ids=str)
+@pytest.mark.parametrize("norm", [None, "batch"])
+def test_biases_are_drawn_after_the_weights_of_their_layer(norm, names, dtype):
+    net = make(bias_init=names, norm=norm, dtype=dtype)
+    bits = bit_generator(3)
+    weights, biases = ["he_uniform"] * 2 + ["glorot_uniform"], names
+    if names == "normal":
+        biases = ["normal"] * 3
+    for l in range(3):
+        W, b = np.empty_like(net.weights[l]), np.zeros_like(net.biases[l])
+        initialize(weights[l], W, bits.random_raw)
+        if biases[l] == "normal":
+            b[...] = normal(bits.random_raw, b.size)
+        assert net.weights[l].tobytes() == W.tobytes()
+        assert net.biases[l].tobytes() == b.tobytes()
+    assert net.learner.state.bits.state == bits.state
+    if norm:
+        assert (net.gains[0] == 1).all()
+
+
+def test_biases_have_the_variance_1():
+    b = bp.Network([2, 40_000], bias_init="normal", rng=0).biases[0]
+    assert b.var() == pytest.approx(1, rel=0.03) and abs(b.mean()) < 0.02
+    assert (np.abs(b) < 1).mean() == pytest.approx(0.6827, abs=0.01)
 
 
 # --- parametrization ------------------------------------------------------------------

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bpcore.arrays import Real
 from bpcore.engine.memory import aligned_zeros
 from bpcore.errstate import own_errstate
-from bpcore.initializers import initialize
+from bpcore.initializers import initialize, initialize_biases
 from bpcore.model.design import Design, frozen_layers, layer_factors
 from bpcore.model.initial import Initial
 from bpcore.model.layout import Layout
@@ -362,22 +362,24 @@ def initial_state(
     initial: Initial,
     bits: np.random.PCG64,
 ) -> State:
-    """A state before any training, its weights drawn by initialisers, from `bits`.
+    """A state before any training, its weights and biases drawn from `bits`.
 
-    Biases begin at 0, gains and variances at 1.
+    They are drawn in the order of the parameters.  Gains and variances begin at 1.
     """
     state = empty_state(design, dtype, optimizer)
     state.bits, state.lr_factors = bits, initial.lr_factors
     parts = design.layout.views(state.parameters)
     moments = design.layout.moments(state.moments)
-    for W, gain, of_layer, name in zip(
-        parts.weights, parts.gains, moments, initial.weights, strict=True
+    names = zip(initial.weights, initial.biases, strict=True)
+    for W, b, gain, of_layer, (of_W, of_b) in zip(
+        parts.weights, parts.biases, parts.gains, moments, names, strict=True
     ):
         if gain is not None:
             gain[...] = 1
         if of_layer is not None:
             of_layer[1] = 1
-        initialize(name, W, bits.random_raw)
+        initialize(of_W, W, bits.random_raw)
+        initialize_biases(of_b, b, bits.random_raw)
     return state
 
 
