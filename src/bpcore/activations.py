@@ -107,6 +107,13 @@ ACTIVATIONS: dict[str, Activation] = {
             needs_z=True,
         ),
         Activation(
+            "mish",
+            "z T(z), T(z) = tanh(log(1 + exp(z)))",
+            "T(z) + z (1 - T(z)^2) / (1 + exp(-z))",
+            source="Misra (2019); torch.nn.Mish",
+            needs_z=True,
+        ),
+        Activation(
             "softplus",
             "log(1 + exp(z))",
             "1 - exp(-a)",

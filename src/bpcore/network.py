@@ -62,7 +62,8 @@ class Network:
     activation : str or sequence of str
         f of the hidden layers: one name, or one for each, of ``bpcore.ACTIVATIONS``:
         identity, sigmoid, tanh, relu, softmax, leaky_relu, elu, selu, gelu, gelu_tanh,
-        silu, softplus, softsign, hard_sigmoid, hard_tanh, exp, step (forward only).
+        silu, mish, softplus, softsign, hard_sigmoid, hard_tanh, exp, step (forward
+        only).
     output : str, optional
         f of the last layer.  The default depends on the loss: softmax with
         cross_entropy, sigmoid with binary_cross_entropy, exp with poisson, identity

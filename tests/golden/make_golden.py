@@ -278,6 +278,7 @@ ACTIVATIONS = {
     "gelu": F.gelu,
     "gelu_tanh": partial(F.gelu, approximate="tanh"),
     "silu": F.silu,
+    "mish": F.mish,
     "softplus": partial(F.softplus, threshold=200.0),  # torch's 20 drops exp(-z) early
     "softsign": F.softsign,
     "hard_sigmoid": hard_sigmoid,

@@ -36,6 +36,7 @@ ACTIVATIONS = {
         0.5 * z * (1 + graph.tanh(np.sqrt(2 / np.pi) * (z + 0.044715 * z**3)))
     ),
     "silu": lambda z: z * z.sigmoid(),
+    "mish": lambda z: z * graph.tanh(graph.log(1 + graph.exp(z))),
     "softplus": lambda z: z.relu() + graph.log(1 + graph.exp(-abs(z))),
     "softsign": lambda z: z / (1 + abs(z)),
     "hard_sigmoid": lambda z: graph.maximum(0, graph.minimum((z + 3) / 6, 1)),

@@ -200,6 +200,7 @@ LIMITS = {
     "gelu": (0, INF, 0, 1),
     "gelu_tanh": (0, INF, 0, 1),
     "silu": (0, INF, 0, 1),
+    "mish": (0, INF, 0, 1),
     "softplus": (0, INF, 0, 1),
     "softsign": (-1, 1, 0, 0),
     "hard_sigmoid": (0, 1, 0, 0),

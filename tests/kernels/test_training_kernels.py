@@ -7,6 +7,7 @@ what it is drawn from, norms and normalisation.
 import functools
 import math
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -115,12 +116,47 @@ def test_nan_deltas_stay_nan(kernels, dtype, name):
         ("gelu", [0, np.inf], [0, np.inf]),
         ("gelu_tanh", [0, np.inf], [0, np.inf]),
         ("silu", [0, np.inf], [0, np.inf]),
+        ("mish", [0, np.inf], [0, np.inf]),
     ],
 )
 def test_values_known_exactly(kernels, dtype, name, z, a):
     given = np.array([z], dtype)
     kernels.activate(given, name)
     assert_close(given, np.array([a]), TOLERANCE[dtype])
+
+
+@functools.cache
+def mish_exactly(dtype):
+    """Points, mish and mish' there, in 40 digits; far below 0 both are subnormal."""
+    rng = np.random.default_rng(0)
+    far = np.log(np.finfo(dtype).tiny) + 20
+    parts = [rng.uniform(far, 100, 500), rng.uniform(-8, 8, 1500)]
+    parts.append(rng.choice([-1, 1], 300) * 2.0 ** rng.uniform(-60, 3, 300))
+    z = np.concatenate(parts).astype(dtype)
+    with mpmath.workdps(40):
+        exact = [mpmath.mpf(x) for x in z.tolist()]
+        t = [mpmath.tanh(mpmath.log1p(mpmath.exp(x))) for x in exact]
+        a = [x * y for x, y in zip(exact, t, strict=True)]
+        slope = [
+            y + x * (1 - y * y) / (1 + mpmath.exp(-x))
+            for x, y in zip(exact, t, strict=True)
+        ]
+    return z, a, slope
+
+
+def test_error_of_mish(kernels, dtype):
+    """Relative to the value; of the derivative, which has a zero, to its terms."""
+    z, a, slope = mish_exactly(dtype)
+    found, d = z[None].copy(), np.ones((1, z.size), dtype)
+    kernels.activate(found, "mish")
+    kernels.times_derivative(d, z[None], "mish")
+    eps = float(np.finfo(dtype).eps)
+    with mpmath.workdps(40):
+        for x, y, exact in zip(z.tolist(), found[0].tolist(), a, strict=True):
+            assert abs(y - exact) <= 3 * eps * abs(exact), x
+        for x, y, exact in zip(z.tolist(), d[0].tolist(), slope, strict=True):
+            size = abs(exact) + (min(mpmath.exp(x), 1) if x < 0 else 0)
+            assert abs(y - exact) <= 3 * eps * size, x
 
 
 # --- losses ---------------------------------------------------------------------------

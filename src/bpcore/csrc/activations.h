@@ -21,6 +21,23 @@ static inline T(vec) T(gelu_inner)(T(vec) z) { /* sqrt(2/pi) (z + 0.044715 z^3) 
     return CONSTANT(0.79788456080286535588) * z * cubic;
 }
 
+/* tanh(log(1 + e^z)) = n / d with n = u (u + 2 v), d = n + 2 v^2, u = e^min(z, 0) and
+ * v = e^-max(z, 0): no power overflows and no terms cancel.  mish'(z) is
+ * (n + z w / d) / d with w = 4 u v^2 (u + v). */
+static inline T(vec) T(mish_terms)(T(vec) *d, T(vec) *w, T(vec) z) {
+    const T(vec) e = T(exp)(-T(abs)(z));
+    const T(ivec) below = T(less)(z, ZERO);
+    const T(vec) u = T(select)(below, e, ONE), v = T(select)(below, ONE, e);
+    const T(vec) n = u * (u + 2 * v);
+    *d = T(fma)(2 * v, v, n);
+    *w = 4 * e * v * (u + v);
+    return n;
+}
+static inline T(vec) T(mish)(T(vec) z) {
+    T(vec) d, w, n = T(mish_terms)(&d, &w, z);
+    return ABOVE(z) * (n / d);
+}
+
 ACTIVATION(leaky_relu, T(select)(T(less)(z, ZERO), CONSTANT(0.01) * z, z))
 ACTIVATION(elu, T(select)(T(less)(ZERO, z), z, T(expm1)(z)))
 ACTIVATION(selu, T(select)(T(less)(ZERO, z), SELU * z, SELU_ALPHA * T(expm1)(z)))
@@ -54,6 +71,11 @@ static inline T(vec) T(x_times_silu_derivative)(T(vec) x, T(vec) z, T(vec) c) {
     (void)c;
     return x * s * T(fma)(WITHIN(z), 1 - s, ONE);
 }
+static inline T(vec) T(x_times_mish_derivative)(T(vec) x, T(vec) z, T(vec) c) {
+    T(vec) d, w, n = T(mish_terms)(&d, &w, z), inverse = 1 / d;
+    (void)c;
+    return x * inverse * T(fma)(WITHIN(z) * w, inverse, n);
+}
 /* (1 + t) / 2 + z / 2 (1 - t^2) d(gelu_inner)/dz, t = tanh(gelu_inner(z)) */
 static inline T(vec) T(x_times_gelu_tanh_derivative)(T(vec) x, T(vec) z, T(vec) c) {
     z = T(at_most)(T(at_least)(z, -20), 20); /* where t is -1 or 1, and inner finite */
@@ -83,6 +105,7 @@ static void T(activate_rows)(bpcore_activation f, REAL *out, const REAL *z, ptrd
     CASE(GELU, gelu)
     CASE(GELU_TANH, gelu_tanh)
     CASE(SILU, silu)
+    CASE(MISH, mish)
     CASE(SOFTPLUS, softplus)
     CASE(SOFTSIGN, softsign)
     CASE(HARD_SIGMOID, hard_sigmoid)
@@ -115,6 +138,7 @@ static void T(times_derivative_rows)(bpcore_activation f, REAL *d, const REAL *a
     CASE(GELU, gelu_derivative)
     CASE(GELU_TANH, gelu_tanh_derivative)
     CASE(SILU, silu_derivative)
+    CASE(MISH, mish_derivative)
     CASE(SOFTPLUS, softplus_derivative)
     CASE(SOFTSIGN, softsign_derivative)
     CASE(HARD_SIGMOID, hard_sigmoid_derivative)

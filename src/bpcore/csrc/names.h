@@ -7,9 +7,9 @@
 #define BPCORE_EACH_ACTIVATION(X)                                                     \
     X(IDENTITY, identity) X(SIGMOID, sigmoid) X(TANH, tanh) X(RELU, relu)             \
     X(SOFTMAX, softmax) X(LEAKY_RELU, leaky_relu) X(ELU, elu) X(SELU, selu)           \
-    X(GELU, gelu) X(GELU_TANH, gelu_tanh) X(SILU, silu) X(SOFTPLUS, softplus)         \
-    X(SOFTSIGN, softsign) X(HARD_SIGMOID, hard_sigmoid) X(HARD_TANH, hard_tanh)       \
-    X(EXPONENTIAL, exp) X(STEP, step)
+    X(GELU, gelu) X(GELU_TANH, gelu_tanh) X(SILU, silu) X(MISH, mish)                 \
+    X(SOFTPLUS, softplus) X(SOFTSIGN, softsign) X(HARD_SIGMOID, hard_sigmoid)         \
+    X(HARD_TANH, hard_tanh) X(EXPONENTIAL, exp) X(STEP, step)
 
 #define BPCORE_EACH_LOSS(X)                                                           \
     X(SQUARED_ERROR, squared_error) X(MEAN_SQUARED_ERROR, mean_squared_error)         \

@@ -68,6 +68,26 @@ def gelu_tanh_derivative(z: Array) -> Array:
     return 0.5 * (1 + t) + 0.5 * z * (1 - t * t) * inner
 
 
+def mish_terms(z: Array) -> tuple[Array, Array, Array]:
+    """n, d and w: tanh(log(1 + exp(z))) = n / d,  mish'(z) = (n + z w / d) / d"""
+    e = np.exp(-np.abs(z))
+    u, v = np.where(z < 0, e, 1), np.where(z < 0, 1, e)
+    n = u * (u + 2 * v)
+    return n, n + 2 * v * v, 4 * e * v * (u + v)
+
+
+def mish(z: Array) -> Array:
+    """z tanh(log(1 + exp(z)))"""
+    n, d, _ = mish_terms(z)
+    return above(z) * (n / d)
+
+
+def mish_derivative(z: Array) -> Array:
+    """d/dz of z tanh(log(1 + exp(z)))"""
+    n, d, w = mish_terms(z)
+    return (n + within(z) * w / d) / d
+
+
 def above(z: Array) -> Array:
     """z as a factor of a function that is 0 far below 0: bounded, to avoid inf * 0"""
     return np.maximum(z, -1000)
@@ -101,6 +121,7 @@ FUNCTIONS: dict[str, Callable[[Array], Array]] = {
     "gelu": lambda z: above(z) * normal_cdf(z),
     "gelu_tanh": lambda z: 0.5 * above(z) * (1 + np.tanh(gelu_inner(z))),
     "silu": lambda z: above(z) * sigmoid(z),
+    "mish": mish,
     "softplus": lambda z: np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))),
     "softsign": softsign,
     "hard_sigmoid": lambda z: np.clip((z + 3) / 6, 0, 1),
@@ -120,6 +141,7 @@ DERIVATIVES: dict[str, Callable[[Array], Array]] = {
     "gelu": lambda z: normal_cdf(z) + within(z) * normal_density(z),
     "gelu_tanh": gelu_tanh_derivative,
     "silu": lambda z: sigmoid(z) * (1 + within(z) * (1 - sigmoid(z))),
+    "mish": mish_derivative,
     "softplus": lambda a: -np.expm1(-a),
     "softsign": lambda a: (1 - np.abs(a)) ** 2,
     "hard_sigmoid": lambda a: np.where((a > 0) & (a < 1), 1 / 6, 0),
