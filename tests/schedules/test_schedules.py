@@ -8,6 +8,7 @@ import math
 import pickle
 from dataclasses import FrozenInstanceError, replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import mpmath
@@ -16,9 +17,11 @@ import pytest
 
 from bpcore.schedules import (
     Constant,
+    CosineLog,
     CosineRestarts,
     Custom,
     Exponential,
+    FlatCosine,
     InverseScaling,
     OneCycle,
     Plateau,
@@ -107,6 +110,8 @@ def test_bits():
         CosineRestarts(0.1, 7)(3),
         OneCycle(0.1, 100)(50),
         InverseScaling(0.1, 0.7)(12),
+        CosineLog(0.1, 100)(47),
+        FlatCosine(0.1, 100)(77),
     ]
     assert [value.hex() for value in values] == [
         "0x1.1aec7b35a00d4p+0",
@@ -153,6 +158,8 @@ EVERY = [
     Constant(0.1, per="step"),
     InverseScaling(0.1),
     Custom(a_tenth),
+    CosineLog(0.1, 9, cycles=2),
+    FlatCosine(0.1, 9, 0.25, per="epoch"),
     WarmUp(OneCycle(0.1, 9), 3),
     WarmUp(ReduceOnPlateau(0.1, monitor="accuracy", mode="max"), 3),
 ]
@@ -228,9 +235,47 @@ def test_one_cycle(total, rise):
     assert given[-1] == schedule(total) == schedule(10 * total) == 0.5 / 8 / 16
 
 
-def test_one_cycle_is_per_step():
-    assert OneCycle(0.1, 10).per == "step"
-    assert OneCycle(0.1, 10, per="epoch").per == "epoch"
+@pytest.mark.parametrize("kind", [OneCycle, CosineLog, FlatCosine])
+def test_schedules_with_a_total_are_per_step(kind):
+    assert kind(0.1, 10).per == "step"
+    assert kind(0.1, 10, per="epoch").per == "epoch"
+
+
+@pytest.mark.parametrize("cycles", [1, 2, 4, 7])
+@pytest.mark.parametrize("total", [1, 15, 77, 1000])
+def test_cosine_log(total, cycles):
+    schedule = CosineLog(0.4, total, cycles)
+    with mpmath.workdps(30):
+        waves = [
+            mpmath.log(1 + (2**cycles - 1) * mpmath.mpf(t) / total, 2)
+            for t in range(total)
+        ]
+        expected = [float(0.2 * (1 - mpmath.cospi(2 * wave))) for wave in waves]
+    given = rates(schedule, 0, total + 3)
+    np.testing.assert_allclose(given[:-3], expected, rtol=1e-14, atol=2e-15)
+    assert given[0] == 0 and given[-3:].tolist() == [0] * 3
+    assert given.max() <= 0.4
+
+
+def test_waves_of_cosine_log_end_at_zero():
+    """The first takes 1/15 of the steps; the last begins after 7/15 of them."""
+    given = rates(CosineLog(1.0, 1500), 0, 1501)
+    assert np.flatnonzero(given == 0).tolist() == [0, 100, 300, 700, 1500]
+    assert all((given[a + 1 : b] > 0).all() for a, b in pairwise((0, 100, 300, 700)))
+    assert CosineLog(1.0, 3, cycles=1000)(2) <= 1
+
+
+@pytest.mark.parametrize("total", [1, 2, 9, 1000])
+@pytest.mark.parametrize("flat", [0.0, 0.25, 0.5, 0.9])
+def test_flat_cosine(total, flat):
+    start = flat * total
+    shares = [max(t - start, 0) / (total - start) for t in range(total)]
+    expected = [0.5 * (1 + math.cos(math.pi * share)) / 2 for share in shares]
+    given = rates(FlatCosine(0.5, total, flat), 0, total + 2)
+    np.testing.assert_allclose(given[:-2], expected, rtol=1e-13)
+    assert (given[: math.ceil(start)] == 0.5).all() and given[0] == 0.5
+    assert (np.diff(given[math.ceil(start) : -1]) < 0).all()
+    assert given[-2:].tolist() == [0, 0]
 
 
 @pytest.mark.parametrize(
@@ -252,6 +297,8 @@ def test_steep_decay_ends_at_zero():
         (Polynomial(0.5, 900), 1 / 900),
         (CosineRestarts(0.5, 1001), math.pi / 2 / 1001),
         (OneCycle(0.5, 1000), math.pi / 2 / 299),
+        (FlatCosine(0.5, 900, 0.3), math.pi / 2 / 630),
+        (CosineLog(0.5, 900), 15 / math.log(2) * math.pi / 900),
         (WarmUp(Polynomial(0.5, 900), 300), 1 / 300),
     ],
 )
@@ -389,6 +436,14 @@ VALUE_ERRORS = {
     "OneCycle(1, 9, 1)": "rise must be at least 0 and below 1; got 1.0",
     "OneCycle(1, 9, start_factor=0)": "start_factor must be finite and above 0; got 0",
     "OneCycle(1, 9, end_factor=0)": "end_factor must be finite and above 0; got 0",
+    "CosineLog(-1, 9)": "lr must be finite and at least 0; got -1.0",
+    "CosineLog(1, 0)": "total must be a whole number of at least 1; got 0",
+    "CosineLog(1, 9, 0)": "cycles must be a whole number of at least 1; got 0",
+    "CosineLog(1, 9, 1001)": "cycles must be at most 1000; got 1001",
+    "FlatCosine(-1, 9)": "lr must be finite and at least 0; got -1.0",
+    "FlatCosine(1, 0)": "total must be a whole number of at least 1; got 0",
+    "FlatCosine(1, 9, 1)": "flat must be at least 0 and below 1; got 1.0",
+    "FlatCosine(1, 9, per='day')": "per must be one of epoch, step; got 'day'",
     "WarmUp(Constant(1), 0)": "length must be a whole number of at least 1; got 0",
     "WarmUp(Constant(1), 3, 1)": "start must be at least 0 and below 1; got 1.0",
     "ReduceOnPlateau(1, 0)": "factor must be above 0 and below 1; got 0.0",

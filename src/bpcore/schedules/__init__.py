@@ -6,23 +6,25 @@
 
     base       Schedule, Constant, Custom
     decay      StepDecay, Exponential, InverseScaling, Polynomial
-    cosine     CosineRestarts, OneCycle
+    cosine     CosineRestarts, OneCycle, FlatCosine, CosineLog
     warmup     WarmUp
     plateau    ReduceOnPlateau
     exact      exp, log, power and cos with the same bits on every machine
 """
 
 from bpcore.schedules.base import Constant, Custom, Schedule, as_schedule, rates
-from bpcore.schedules.cosine import CosineRestarts, OneCycle
+from bpcore.schedules.cosine import CosineLog, CosineRestarts, FlatCosine, OneCycle
 from bpcore.schedules.decay import Exponential, InverseScaling, Polynomial, StepDecay
 from bpcore.schedules.plateau import Plateau, ReduceOnPlateau
 from bpcore.schedules.warmup import WarmUp
 
 __all__ = [
     "Constant",
+    "CosineLog",
     "CosineRestarts",
     "Custom",
     "Exponential",
+    "FlatCosine",
     "InverseScaling",
     "OneCycle",
     "Plateau",
