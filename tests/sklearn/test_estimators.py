@@ -99,6 +99,9 @@ def test_settings_by_name():
     ({"optimizer": "lbfgs", "lr": 0.1}, "which has no learning rate"),
     ({"hidden_layer_sizes": (8, 0)}, "hidden_layer_sizes must be a whole number"),
     ({"activation": "logistic"}, "activation must be one of.*did you mean 'sigmoid'"),
+    ({"init": ["zeros"]}, "init must be one name or one for each of the 2 layers"),
+    ({"bias_init": "ones"}, "bias_init must be one of zeros, normal"),
+    ({"parametrization": "mup"}, "parametrization must be one of standard, ntk"),
     ({"dtype": "float16"}, "dtype must be float32 or float64"),
     ({"patience": 0}, "patience must be"),
     ({"validation_fraction": 1.5}, "validation_fraction must be above 0"),
@@ -109,6 +112,17 @@ def test_wrong_settings(settings, message):
     with pytest.raises((ValueError, TypeError), match=message):
         model.fit(X, Y)
     assert not [name for name in vars(model) if name.endswith("_")]
+
+
+@pytest.mark.parametrize("kind, data", BOTH)
+def test_the_beginning_is_that_of_the_network(kind, data):
+    beginning = {"parametrization": "ntk", "init": ["auto", "zeros"],
+                 "bias_init": ["normal", "zeros"]}  # fmt: skip
+    model = kind(hidden_layer_sizes=5, lr=0.0, epochs=1, random_state=3, **beginning)
+    fitted = clone(model).fit(*data).network_
+    net = bp.Network(fitted.sizes, optimizer=bp.Adam(), rng=3, **beginning)
+    assert fitted.parameters.tobytes() == net.parameters.tobytes()
+    assert fitted.lr_factors == net.lr_factors != ((1.0, 1.0),) * 2
 
 
 # --- training further -----------------------------------------------------------------

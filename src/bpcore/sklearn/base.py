@@ -91,8 +91,11 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         Probability that a hidden unit is dropped in a mini-batch.
     input_noise : float
         Standard deviation of gaussian noise added to X while training.
-    init : str
-        Initialiser of the weights.
+    init, bias_init : str or sequence of str
+        Initialisers of the weights and of the biases: one name, or one for each layer
+        of weights.
+    parametrization : "standard" or "ntk"
+        ntk: learning rates and initial weights of the neural tangent parametrisation.
     dtype : float32 or float64
         Of the network, its outputs and probabilities; X is converted to it.  (Numbers
         that `Regressor` predicts are float64.)
@@ -180,7 +183,9 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         norm: str | Sequence[str | None] | None = NETWORK["norm"],
         dropout: float | Sequence[float] = NETWORK["dropout"],
         input_noise: float = NETWORK["input_noise"],
-        init: str = NETWORK["init"],
+        init: str | Sequence[str] = NETWORK["init"],
+        bias_init: str | Sequence[str] = NETWORK["bias_init"],
+        parametrization: str = NETWORK["parametrization"],
         dtype: DTypeLike = NETWORK["dtype"],
         n_threads: int | str = NETWORK["n_threads"],
         epochs: int = EPOCHS,
@@ -211,6 +216,8 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         self.dropout = dropout
         self.input_noise = input_noise
         self.init = init
+        self.bias_init = bias_init
+        self.parametrization = parametrization
         self.dtype = dtype
         self.n_threads = n_threads
         self.epochs = epochs

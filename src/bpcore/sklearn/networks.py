@@ -17,7 +17,7 @@ from bpcore.sklearn.settings import optimizer_of
 
 #: Parameters of estimators that are arguments of `Network` with the same meaning.
 DESIGN = ("activation", "norm", "dropout", "input_noise")
-SAME = (*DESIGN, "init", "dtype", "n_threads")
+SAME = (*DESIGN, "init", "bias_init", "parametrization", "dtype", "n_threads")
 
 #: The largest seed drawn from a RandomState, which all versions of NumPy can draw.
 LARGEST_SEED = 2**31 - 1
