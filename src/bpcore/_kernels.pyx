@@ -11,7 +11,7 @@ caller's, which must not overlap the inputs.
 
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.pycapsule cimport PyCapsule_New
-from libc.math cimport INFINITY
+from libc.math cimport INFINITY, copysign, fabs, sqrt
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memset
 
@@ -1027,6 +1027,71 @@ def all_between(const real[::1] x, double low, double high):
         with nogil:
             inside = k.all_between(&x[0], x.shape[0], low, high)
     return bool(inside)
+
+
+cdef bint scale_rows(
+    const double[:, :] x, const double[::1] centre, const double[::1] factor,
+    float[:, :] out,
+) noexcept nogil:
+    """The loop of `robust_scale`."""
+    cdef Py_ssize_t i, j
+    cdef double t
+    cdef bint finite = True
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            t = (x[i, j] - centre[j]) * factor[j] / 3
+            finite &= x[i, j] - x[i, j] == 0 or x[i, j] != x[i, j]
+            # Its square is finite; the comparison is false for NaN.
+            t = t if fabs(t) < 1e150 else copysign(1e150, t)
+            out[i, j] = <float>(3 * t / sqrt(1 + t * t)) if x[i, j] == x[i, j] else 0
+    return finite
+
+
+def robust_scale(
+    const double[:, :] x not None, const double[::1] centre not None,
+    const double[::1] factor not None, float[:, :] out not None,
+):
+    """out = 3 t / sqrt(1 + t^2) with t = (x - centre) factor / 3, and 0 where x is NaN.
+
+    Column by column; near (x - centre) factor where that is small, and between -3 and 3
+    everywhere.
+
+    Parameters
+    ----------
+    x : float64 array (n, n_columns)
+    centre, factor : float64 arrays (n_columns,)
+    out : float32 array (n, n_columns), overwritten
+
+    Returns
+    -------
+    bool
+        Whether every x is finite or NaN.
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit.
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> x, out = np.array([[1.0, 1e9], [np.nan, 3.0]]), np.empty((2, 2), np.float32)
+    >>> bp.kernels.robust_scale(x, np.zeros(2), np.ones(2), out)
+    True
+    >>> out.round(3)
+    array([[0.949, 3.   ],
+           [0.   , 2.121]], dtype=float32)
+    """
+    cdef Py_ssize_t n = x.shape[0], n_columns = x.shape[1]
+    cdef bint finite
+    require_matrix("out", out.shape, n, n_columns)
+    require_vector("centre", centre.shape[0], n_columns)
+    require_vector("factor", factor.shape[0], n_columns)
+    if n * n_columns < QUICK:
+        return scale_rows(x, centre, factor, out)
+    with nogil:
+        finite = scale_rows(x, centre, factor, out)
+    return finite
 
 
 def scratch_bytes(str dtype, Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out):

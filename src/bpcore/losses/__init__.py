@@ -9,6 +9,7 @@ expression of ``bpcore.graph``.  In the source::
     regression       losses of numbers
     classification   losses of classes and labels
     custom           a user's function
+    joint_quantile   several quantiles at once, such a function
     target_kind      meaning of targets: classes or labels
     targets          targets of samples, checked against a loss
 """
@@ -21,6 +22,7 @@ from bpcore.losses.classification import (
     KLDivergence,
 )
 from bpcore.losses.custom import CustomLoss, LossFunction
+from bpcore.losses.joint_quantile import JointQuantile
 from bpcore.losses.regression import (
     Huber,
     LogCosh,
@@ -42,6 +44,7 @@ __all__ = [
     "CustomLoss",
     "Hinge",
     "Huber",
+    "JointQuantile",
     "KLDivergence",
     "LogCosh",
     "Loss",

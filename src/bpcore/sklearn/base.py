@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from bpcore import checks
 from bpcore.arrays import Real
 from bpcore.batches.weights import ClassWeight
+from bpcore.derivatives import output_derivatives
 from bpcore.errors import InUseError
 from bpcore.losses import Loss, LossFunction
 from bpcore.metrics import MetricLike
@@ -27,7 +28,6 @@ from bpcore.optimizers import Optimizer
 from bpcore.schedules import Schedule
 from bpcore.sklearn.callbacks import CallbackSupportMixin, EpochTasks, with_callbacks
 from bpcore.sklearn.data import Data
-from bpcore.sklearn.derivatives import output_derivatives
 from bpcore.sklearn.fitted import Past, fitted_attributes
 from bpcore.sklearn.networks import network_to_continue, new_network
 from bpcore.sklearn.settings import optimizer_of

@@ -12,12 +12,11 @@ from sklearn.base import RegressorMixin
 from sklearn.metrics import d2_pinball_score
 from sklearn.utils.metaestimators import available_if
 
-from bpcore.losses import Quantile
+from bpcore.losses import JointQuantile, Quantile
 from bpcore.sklearn.base import NetworkEstimator, makes_mini_batches
 from bpcore.sklearn.columns import Columns
 from bpcore.sklearn.data import Data
 from bpcore.sklearn.exported import exported_regressor
-from bpcore.sklearn.quantiles import JointQuantile
 from bpcore.sklearn.shared import with_parameters_of
 
 if TYPE_CHECKING:

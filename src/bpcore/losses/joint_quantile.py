@@ -32,7 +32,7 @@ class JointQuantile:
     Examples
     --------
     >>> import numpy as np
-    >>> from bpcore.sklearn.quantiles import JointQuantile
+    >>> from bpcore.losses import JointQuantile
     >>> loss = JointQuantile((0.1, 0.9))
     >>> values, by_a = loss(np.zeros((1, 2)), np.ones((1, 2)))
     >>> values, by_a

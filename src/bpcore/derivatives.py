@@ -38,7 +38,7 @@ def output_derivatives(network: Network, X: Real) -> Real:
     Examples
     --------
     >>> import numpy as np, bpcore as bp
-    >>> from bpcore.sklearn.derivatives import output_derivatives
+    >>> from bpcore.derivatives import output_derivatives
     >>> net = bp.Network([2, 3], rng=0)
     >>> found = output_derivatives(net, np.ones((1, 2), np.float32))
     >>> bool((found[0] == net.weights[0].T).all())

@@ -1,0 +1,436 @@
+"""TabularEstimator: what `Classifier` and `Regressor` for tables have in common."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpcore import checks
+from bpcore.arrays import Real
+from bpcore.batches.split import held_back
+from bpcore.losses import Loss
+from bpcore.many import fit_many
+from bpcore.network import Network
+from bpcore.tabular.categories import MOST
+from bpcore.tabular.encoder import Encoder
+from bpcore.tabular.explanation import Explanation, mean_derivatives, permuted
+from bpcore.tabular.foundation import BaseEstimator, not_fitted_error
+from bpcore.tabular.recipe import QUICK, Recipe
+from bpcore.training.history import History
+
+if TYPE_CHECKING:
+    from bpcore.show.figure import Picture
+
+#: Fewest rows of which a fraction is held back for validation.
+LEAST_ROWS = 10
+
+
+class TabularEstimator(BaseEstimator, ABC):
+    """A network, or several, for tables as they come.
+
+    Parameters
+    ----------
+    quick : bool, default=False
+        Whether to train a smaller network for fewer epochs: much sooner, nearly as
+        good.
+    n_models : int, default=1
+        Networks that are trained, at the same time, from different initial weights and
+        with different rows held back; the prediction is their mean.
+    hidden_layer_sizes : sequence of int, optional
+        Units of the hidden layers; by default ``(256, 256, 256)``.
+    activation : str, optional
+        Of the hidden layers, a name of ``bpcore.ACTIVATIONS``.
+    lr : float, optional
+        The largest learning rate.
+    epochs, batch_size : int, optional
+        Passes over the data, and rows of a mini-batch; by default 256 and 256.
+    validation_fraction : float or None, default=0.2
+        Fraction of the rows held back, on which the best epoch is chosen; None for the
+        last epoch.  Not used if `fit` gets ``X_val``, or with fewer than ten rows.
+    categorical : "auto" or collection, default="auto"
+        Names, or numbers, of the columns whose values are categories; by default those
+        of texts, bools or a dtype of categories.
+    max_categories : int, default=50
+        Most categories of a column that get an input of their own.
+    n_threads : int or "auto", default="auto"
+        The most threads used; no bit of the result depends on it.
+    random_state : int, Generator, RandomState or None, default=None
+        Source of the initial weights, shuffles and the rows held back.
+    verbose : bool, default=False
+        Whether to show a progress bar on standard error.
+
+    Attributes
+    ----------
+    encoder_ : Encoder
+        What was learned about the columns: categories, centres, scales.
+    networks_ : list of Network
+    histories_ : list of History
+        The losses of each network.
+    recipe_ : Recipe
+        The settings that were used.
+    n_features_in_ : int
+        Columns of X.
+    feature_names_in_ : array
+        Their names, if they are all texts.
+    """
+
+    encoder_: Encoder
+    networks_: list[Network]
+    histories_: list[History]
+    recipe_: Recipe
+
+    def __init__(
+        self,
+        *,
+        quick: bool = False,
+        n_models: int = 1,
+        hidden_layer_sizes: Sequence[int] | None = None,
+        activation: str | None = None,
+        lr: float | None = None,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        validation_fraction: float | None = 0.2,
+        categorical: Collection[Any] | str = "auto",
+        max_categories: int = MOST,
+        n_threads: int | str = "auto",
+        random_state: Any = None,
+        verbose: bool = False,
+    ) -> None:
+        self.quick = quick
+        self.n_models = n_models
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.lr = lr
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.validation_fraction = validation_fraction
+        self.categorical = categorical
+        self.max_categories = max_categories
+        self.n_threads = n_threads
+        self.random_state = random_state
+        self.verbose = verbose
+
+    # --- for subclasses ---------------------------------------------------------------
+
+    @abstractmethod
+    def _recipe(self) -> Recipe:
+        """The recipe without changes."""
+
+    @abstractmethod
+    def _targets(self, y: Any) -> Any:
+        """What is learned from the targets y."""
+
+    @abstractmethod
+    def _encode(self, targets: Any, name: str, y: Any) -> NDArray[Any]:
+        """Targets as those of a network."""
+
+    @abstractmethod
+    def _outputs(self, targets: Any, recipe: Recipe) -> tuple[int, str | Loss]:
+        """The number of outputs of a network, and its loss."""
+
+    @abstractmethod
+    def _options(self, targets: Any, encoded: NDArray[Any]) -> dict[str, Any]:
+        """Arguments of ``Network.fit`` besides those of the base class."""
+
+    # --- training ---------------------------------------------------------------------
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
+        """Train anew.
+
+        Parameters
+        ----------
+        X : frame, array or list of rows (n, n_columns)
+            Numbers, texts and bools, any of them missing.  Dates are refused.
+        y : array-like (n,)
+        sample_weight : array-like (n,), optional
+            Weights of the rows in the loss, and in the choice of the best epoch.
+        X_val, y_val, sample_weight_val : optional
+            Data on which the best epoch is chosen, in place of rows held back.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument or a parameter is not as described; nothing has changed.
+        DivergenceError
+            If a loss becomes infinite or NaN: lower `lr`.
+        """
+        recipe = self._checked_recipe()
+        if y is None:
+            raise ValueError(
+                "y must be given: requires y to be passed, but the target y is None"
+            )
+        encoder = Encoder.of(X, self.categorical, self.max_categories)
+        Z = encoder("X", X)
+        if len(Z) < 2:
+            raise ValueError("X must have at least 2 rows; got 1 sample")
+        targets = self._targets(y)
+        encoded = self._encode(targets, "y", y)
+        validation = self._validation(encoder, targets, len(Z), X_val, y_val,
+                                      sample_weight_val)  # fmt: skip
+        rows = len(Z)
+        if isinstance(validation, float):
+            rows -= held_back(rows, validation)
+        if self.epochs is None:
+            recipe = recipe.for_rows(rows)
+        n_out, loss = self._outputs(targets, recipe)
+        networks = [
+            recipe.network(encoder.width, n_out, loss, rows, seed)
+            for seed in self._seeds()
+        ]
+        options = self._options(targets, encoded) | {
+            "epochs": recipe.epochs,
+            "batch_size": recipe.batch_size,
+            "sample_weight": sample_weight,
+            "validation": validation,
+            "restore_best": validation is not None,
+        }
+        if validation is None:
+            options |= {"metrics": None, "monitor": None}
+        histories = _train(networks, Z, encoded, options, self.n_threads, self.verbose)
+        self.networks_, self.histories_ = networks, histories
+        self.encoder_, self.targets_, self.recipe_ = encoder, targets, recipe
+        self.n_features_in_ = encoder.n_columns
+        vars(self).pop("feature_names_in_", None)
+        if encoder.names is not None:
+            self.feature_names_in_ = np.array(encoder.names, dtype=object)
+        return self
+
+    def _checked_recipe(self) -> Recipe:
+        """The recipe with the parameters of the estimator."""
+        checks.boolean("quick", self.quick)
+        checks.boolean("verbose", self.verbose)
+        checks.integer("n_models", self.n_models, 1)
+        checks.integer("max_categories", self.max_categories, 1)
+        sizes = self.hidden_layer_sizes
+        if sizes is not None:
+            if isinstance(sizes, str) or not np.iterable(sizes):
+                raise TypeError(
+                    f"hidden_layer_sizes must be a sequence of int; got {sizes!r}"
+                )
+            sizes = tuple(
+                checks.integer(f"hidden_layer_sizes[{i}]", size, 1)
+                for i, size in enumerate(sizes)
+            )
+        if self.lr is not None:
+            checks.number("lr", self.lr, above=0.0)
+        for name in ("epochs", "batch_size"):
+            if getattr(self, name) is not None:
+                checks.integer(name, getattr(self, name), 1)
+        if self.validation_fraction is not None:
+            checks.number(
+                "validation_fraction", self.validation_fraction, above=0.0, below=1.0
+            )
+        recipe = self._recipe().replace(**(QUICK if self.quick else {}))
+        return recipe.replace(
+            hidden_layer_sizes=sizes,
+            activation=self.activation,
+            lr=self.lr,
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+        )
+
+    def _validation(
+        self, encoder: Encoder, targets: Any, rows: int, X: Any, y: Any, weight: Any
+    ) -> Any:
+        """The validation data for ``Network.fit``, a fraction, or None."""
+        if (X is None) != (y is None) or (X is None and weight is not None):
+            raise ValueError(
+                "X_val and y_val must be given together, sample_weight_val with them"
+            )
+        if X is not None:
+            given = encoder("X_val", X), self._encode(targets, "y_val", y)
+            return given if weight is None else (*given, weight)
+        fraction = self.validation_fraction
+        return None if rows < LEAST_ROWS or fraction is None else float(fraction)
+
+    def _seeds(self) -> list[int]:
+        """The seed of each network; the first ones are those of fewer networks."""
+        source = self.random_state
+        if isinstance(source, np.random.RandomState):
+            return [int(seed) for seed in source.randint(2**31 - 1, size=self.n_models)]
+        if not isinstance(source, np.random.Generator):
+            if source is not None:
+                source = checks.integer("random_state", source, 0)
+            source = np.random.default_rng(source)
+        return [int(seed) for seed in source.integers(2**31 - 1, size=self.n_models)]
+
+    # --- predictions ------------------------------------------------------------------
+
+    def _encoded(self, X: Any) -> Real:
+        """The networks' input for rows."""
+        if not hasattr(self, "networks_"):
+            raise not_fitted(self)
+        return self.encoder_("X", X)
+
+    def _members(self, Z: Real) -> list[Real]:
+        """The outputs (n, n_out) of each network."""
+        return [network.predict(Z) for network in self.networks_]
+
+    # --- explanations -----------------------------------------------------------------
+
+    @abstractmethod
+    def _output_scale(self) -> Any:
+        """Factors from a network's outputs to predictions."""
+
+    @abstractmethod
+    def _predicted(self, Z: Real) -> NDArray[Any]:
+        """The mean prediction of rows that are encoded: numbers or probabilities."""
+
+    @abstractmethod
+    def _score(self, predicted: NDArray[Any], y: Any, weight: Any) -> float:
+        """The score of predictions."""
+
+    @abstractmethod
+    def _draw(self, axes: Any, predicted: NDArray[Any], y: Any) -> None:
+        """Draw predictions against targets."""
+
+    def explain(
+        self, X: Any, y: Any = None, *, n_repeats: int = 5, random_state: int = 0
+    ) -> Explanation:
+        """Which columns matter, by permutations and by derivatives.
+
+        Parameters
+        ----------
+        X : frame, array or list of rows (n, n_columns)
+        y : array-like (n,), optional
+            The targets: a permutation's effect is then what the score loses by it,
+            else the mean absolute change of the predictions.
+        n_repeats : int
+            Permutations of each column.
+        random_state : int
+            Source of the permutations.
+
+        Returns
+        -------
+        Explanation
+            ``print`` shows it as a table, ``plot()`` as bars.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from bpcore.tabular import Regressor
+        >>> X = np.random.default_rng(0).normal(size=(200, 3))
+        >>> model = Regressor(quick=True, random_state=0).fit(X, 3 * X[:, 1])
+        >>> model.explain(X).names[model.explain(X).order[0]]
+        'x1'
+        """
+        if not hasattr(self, "networks_"):
+            raise not_fitted(self)
+        checks.integer("n_repeats", n_repeats, 1)
+        seed = checks.integer("random_state", random_state, 0)
+        encoder = self.encoder_
+        Z = encoder("X", X)
+        base = self._predicted(Z)
+        if y is None:
+            measure = "mean change of the prediction"
+            effect = partial(_change, self._predicted, base)
+        else:
+            measure = "loss of the score"
+            best = self._score(base, y, None)
+            effect = partial(_loss_of_score, self._predicted, self._score, best, y)
+        mean, std = permuted(
+            effect, Z, encoder.sources, n_repeats, np.random.default_rng(seed)
+        )
+        derivative = mean_derivatives(
+            self.networks_, Z, encoder.sources, self._output_scale()
+        )
+        names = encoder.names or tuple(f"x{j}" for j in range(encoder.n_columns))
+        return Explanation(names, mean, std, derivative, measure)
+
+    def plot(self, X: Any = None, y: Any = None) -> Picture:
+        """The losses by epoch, and how good predictions of rows X with targets y are.
+
+        For classes it shows calibration: in bins of rows with a similar probability of
+        the predicted class, how often that class is right.  For numbers it shows
+        predictions against targets.
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        """
+        from bpcore.tabular import plots
+
+        if not hasattr(self, "networks_"):
+            raise not_fitted(self)
+        if (X is None) != (y is None):
+            raise ValueError("X and y must be given together")
+        figure, axes = plots.new_picture(1 if X is None else 2)
+        plots.losses(axes[0], self.histories_)
+        if X is not None:
+            self._draw(axes[1], self._predicted(self.encoder_("X", X)), y)
+        return figure
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "networks_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()  # type: ignore[misc]
+        inputs = tags.input_tags
+        inputs.allow_nan = inputs.string = inputs.categorical = True
+        return tags
+
+
+def not_fitted(estimator: object) -> Exception:
+    """The error of a call before `fit`: scikit-learn's, where that is imported."""
+    return not_fitted_error(
+        f"This {type(estimator).__name__} instance is not fitted yet: call fit first"
+    )
+
+
+def _change(
+    predicted: Callable[[Real], NDArray[Any]], base: NDArray[Any], Z: Real
+) -> float:
+    """The mean absolute change of the predictions."""
+    return float(np.abs(predicted(Z) - base).mean())
+
+
+def _loss_of_score(
+    predicted: Callable[[Real], NDArray[Any]],
+    score: Callable[[NDArray[Any], Any, Any], float],
+    best: float,
+    y: Any,
+    Z: Real,
+) -> float:
+    """By how much the score is below the best one."""
+    return best - score(predicted(Z), y, None)
+
+
+def _train(
+    networks: list[Network],
+    X: Real,
+    y: NDArray[Any],
+    options: dict[str, Any],
+    n_threads: int | str,
+    verbose: bool,
+) -> list[History]:
+    """Train the networks; their histories."""
+    if len(networks) == 1:
+        networks[0].n_threads = n_threads
+        return [networks[0].fit(X, y, progress=verbose, **options)]
+    fitted = fit_many(networks, X, y, n_threads=n_threads, **options)
+    for member in fitted:
+        if member.error is not None:
+            raise member.error
+    for network in networks:
+        network.n_threads = n_threads
+    return [copy.copy(member.history) for member in fitted]  # type: ignore[misc]

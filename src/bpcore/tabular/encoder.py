@@ -1,0 +1,287 @@
+"""Encoder: a table as the float32 rows of a network, by what was learned from one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpcore.arrays import Real
+from bpcore.tabular.categories import MOST, Categories
+from bpcore.tabular.numeric import RobustScale, as_numbers, block_of_numbers
+from bpcore.tabular.table import Table, Values, is_missing, is_number, reject_times
+
+
+@dataclass(frozen=True)
+class NumberColumns:
+    """The columns of numbers: each scaled, and for holes a column that says where.
+
+    Attributes
+    ----------
+    places : list of int
+        The columns of the table.
+    scale : RobustScale
+        Missing values become 0, as the median does.
+    marked : list of int
+        Those of `places`, counted within them, that had missing values.
+    marks : RobustScale
+        Of a column for each of these, 1 where the value is missing, else 0.
+    """
+
+    places: list[int]
+    scale: RobustScale
+    marked: list[int]
+    marks: RobustScale
+
+    @classmethod
+    def of(cls, table: Table, places: list[int]) -> NumberColumns:
+        """What is learned from a table."""
+        columns = [as_numbers(table.title(j), table.column(j)) for j in places]
+        x = np.stack(columns, axis=1) if columns else np.empty((len(table), 0))
+        missing = np.isnan(x)
+        holes = missing.any(axis=0) & ~missing.all(axis=0)
+        marked = np.flatnonzero(holes).tolist()
+        marks = RobustScale.of(missing[:, marked].astype(np.float64))
+        return cls(places, RobustScale.of(x), marked, marks)
+
+    @property
+    def sources(self) -> list[int]:
+        """The column of the table of each column that is written."""
+        return [*self.places, *(self.places[i] for i in self.marked)]
+
+    def write(self, table: Table, out: Real) -> None:
+        """Write the columns of a table into `out` (n, len(sources))."""
+        if not self.places:
+            return
+        x = block_of_numbers(table, self.places)
+        count = len(self.places)
+        if not self.scale.write(x, out[:, :count]):
+            for j in self.places:  # the infinite number's column raises
+                as_numbers(table.title(j), table.column(j))
+        if self.marked:
+            missing = np.isnan(x[:, self.marked]).astype(np.float64)
+            self.marks.write(missing, out[:, count:])
+
+
+@dataclass(frozen=True)
+class CategoryColumn:
+    """One column of categories.
+
+    Attributes
+    ----------
+    place : int
+        The column of the table.
+    categories : Categories
+    rows : float32 array (n_categories + 1, width)
+        What is written for each category; the last is for a missing value.
+    """
+
+    place: int
+    categories: Categories
+    rows: Real
+
+    @classmethod
+    def of(cls, place: int, values: Values, most: int) -> CategoryColumn:
+        """What is learned from the values of a column."""
+        categories = Categories.of(values, most)
+        scale = RobustScale.of(categories.encode(values))
+        rows = scale(categories.all_encoded())
+        rows[-1] = scale(np.zeros((1, categories.width)))
+        return cls(place, categories, rows)
+
+    @property
+    def sources(self) -> list[int]:
+        """The column of the table of each column that is written."""
+        return [self.place] * self.categories.width
+
+    def write(self, table: Table, out: Real) -> None:
+        """Write the columns of a table into `out` (n, width)."""
+        out[:] = self.rows[self.categories.numbers(table.column(self.place))]
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """The columns of a table as columns of a network's input.
+
+    First the numbers, then the marks of missing ones, then the columns of 0 and 1 of
+    the categories (`Categories`); all of them are centred and scaled (`RobustScale`).
+
+    Attributes
+    ----------
+    n_columns : int
+        Of the table.
+    names : tuple, or None
+        The names of the columns, if they are all texts.
+    numbers : NumberColumns
+    categories : tuple of CategoryColumn
+
+    Examples
+    --------
+    >>> from bpcore.tabular.encoder import Encoder
+    >>> rows = [[1.0, "a"], [2.0, "b"], [3.0, "c"]]
+    >>> encoder = Encoder.of(rows)
+    >>> encoder.width, encoder("X", [[2.0, "b"]]).round(3).tolist()
+    (4, [[0.0, 0.0, 1.6640000343322754, 0.0]])
+    """
+
+    n_columns: int
+    names: tuple[str, ...] | None
+    numbers: NumberColumns
+    categories: tuple[CategoryColumn, ...]
+
+    @classmethod
+    def of(
+        cls,
+        X: Any,
+        categorical: Collection[Any] | str = "auto",
+        most_categories: int = MOST,
+    ) -> Encoder:
+        """What is learned from a table.
+
+        Parameters
+        ----------
+        X
+            The table; see `Table`.
+        categorical : "auto" or collection of names or numbers
+            The columns whose values are categories; by default those of texts, bools
+            or a dtype of categories.
+        most_categories : int
+            Most categories of a column that have a column of their own.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a column is neither of numbers nor of categories.
+        """
+        table = Table("X", X)
+        chosen = _chosen(table, categorical)
+        places: list[int] = []
+        categories = []
+        for j in range(table.width):
+            values = table.column(j)
+            reject_times(table.title(j), values)
+            is_chosen = j in chosen or table.is_categorical(j)
+            if _is_category(table.title(j), values, is_chosen):
+                categories.append(CategoryColumn.of(j, values, most_categories))
+            else:
+                places.append(j)
+        names = table.names
+        if names is not None and not all(isinstance(name, str) for name in names):
+            names = None
+        numbers = NumberColumns.of(table, places)
+        return cls(table.width, names, numbers, tuple(categories))
+
+    @property
+    def sources(self) -> NDArray[np.intp]:
+        """The column of the table of each column of the network's input."""
+        found = [*self.numbers.sources]
+        for column in self.categories:
+            found += column.sources
+        return np.array(found, np.intp)
+
+    @property
+    def width(self) -> int:
+        """The number of columns of the network's input."""
+        return len(self.numbers.sources) + sum(
+            column.categories.width for column in self.categories
+        )
+
+    def __call__(self, name: str, X: Any) -> Real:
+        """The network's input (n, width) of a table, an argument called `name`."""
+        table = Table(name, X)
+        self._require_columns(table)
+        if not self.categories and not self.numbers.marked:
+            out = np.empty((len(table), self.n_columns), np.float32)
+            self.numbers.write(table, out)
+            return out
+        out = np.empty((len(table), self.width), np.float32)
+        at = len(self.numbers.sources)
+        self.numbers.write(table, out[:, :at])
+        for column in self.categories:
+            width = column.categories.width
+            column.write(table, out[:, at : at + width])
+            at += width
+        return out
+
+    def _require_columns(self, table: Table) -> None:
+        """Raise unless the table has the columns that it was made from, in order."""
+        if self.names is not None and table.names is not None:
+            if table.names != self.names:
+                require_names(self.names, table.names)
+        elif table.width != self.n_columns:
+            raise ValueError(
+                f"{table.name} has {table.width} features, but Encoder is expecting "
+                f"{self.n_columns} features as input"
+            )
+
+
+def require_names(expected: Sequence[str], got: Sequence[Any]) -> None:
+    """Raise, with the message of scikit-learn, unless the names are the same."""
+    if list(got) == list(expected):
+        return
+    lines = ["The feature names should match those that were passed during fit."]
+    for what, missing in (
+        ("unseen at fit time", [name for name in got if name not in expected]),
+        ("seen at fit time, yet now missing", [n for n in expected if n not in got]),
+    ):
+        if missing:
+            lines.append(f"Feature names {what}:")
+            lines += [f"- {name}" for name in missing]
+    if len(lines) == 1:
+        lines.append("Feature names must be in the same order as they were in fit.")
+    raise ValueError("\n".join(lines) + "\n")
+
+
+def _chosen(table: Table, categorical: Collection[Any] | str) -> set[int]:
+    """The numbers of the columns that the caller says are of categories."""
+    if isinstance(categorical, str):
+        if categorical != "auto":
+            raise ValueError(
+                "categorical must be 'auto' or a collection of names or numbers of "
+                f"columns; got {categorical!r}"
+            )
+        return set()
+    names = table.names or ()
+    found = set()
+    for entry in categorical:
+        if entry in names:
+            found.add(names.index(entry))
+        elif is_number(entry) and 0 <= int(entry) < table.width:
+            found.add(int(entry))
+        else:
+            raise ValueError(f"categorical must name columns of X; got {entry!r}")
+    return found
+
+
+def _is_category(name: str, values: Values, chosen: bool) -> bool:
+    """Whether a column is of categories: chosen, of texts, or of bools."""
+    if chosen or values.dtype.kind == "b":
+        return True
+    if values.dtype.kind != "O":
+        return False
+    kinds = {type(value) for value in values if not is_missing(value)}
+    texts = {kind for kind in kinds if issubclass(kind, str | bool | np.bool_)}
+    if texts and texts == kinds:
+        return True
+    if texts:
+        others = ", ".join(sorted(kind.__name__ for kind in kinds))
+        raise ValueError(
+            f"{name} must have numbers or texts; got both ({others}). Name it in "
+            "categorical if its values are names"
+        )
+    wrong = next((v for v in values if not is_missing(v) and not _has_float(v)), None)
+    if wrong is not None:
+        raise TypeError(
+            f"{name}: argument must be a string or a number; got "
+            f"{type(wrong).__name__}. Name the column in categorical if its values "
+            "are names"
+        )
+    return False
+
+
+def _has_float(value: object) -> bool:
+    """Whether a Python object is a number, as Decimal and Fraction are."""
+    return hasattr(value, "__float__") or hasattr(value, "__index__")

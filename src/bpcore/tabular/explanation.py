@@ -1,0 +1,128 @@
+"""Explanation: which columns of a table the predictions depend on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpcore.arrays import Real
+from bpcore.derivatives import output_derivatives
+from bpcore.network import Network
+from bpcore.show.table import columns
+
+if TYPE_CHECKING:
+    from bpcore.show.figure import Picture
+
+#: Most columns in the text and the picture.
+SHOWN = 30
+
+Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """Two measures of how much each column matters.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Of the columns.
+    permutation, permutation_std : arrays (n_columns,)
+        Mean and standard deviation, over the repeats, of what is lost if the column's
+        values are exchanged between the rows: of the score if there were targets, else
+        the mean absolute change of the outputs.
+    derivative : array (n_columns,)
+        Mean absolute derivative of the outputs by the column's inputs of the network,
+        which are scaled to a common width, summed over them.
+    measure : str
+        What `permutation` is of.
+    """
+
+    names: tuple[str, ...]
+    permutation: Numbers
+    permutation_std: Numbers
+    derivative: Numbers
+    measure: str
+
+    @property
+    def order(self) -> NDArray[np.intp]:
+        """The numbers of the columns, the most important first."""
+        return np.argsort(-self.permutation, kind="stable")
+
+    def __str__(self) -> str:
+        head = ["column", f"permutation ({self.measure})", "derivative"]
+        rows = [
+            [
+                self.names[j],
+                f"{self.permutation[j]:.4f} +- {self.permutation_std[j]:.4f}",
+                f"{self.derivative[j]:.4f}",
+            ]
+            for j in self.order[:SHOWN]
+        ]
+        rest = len(self.names) - SHOWN
+        more = [f"... and {rest} more columns"] if rest > 0 else []
+        return "\n".join([*columns([head, *rows], ""), *more])
+
+    def plot(self) -> Picture:
+        """Bars of both measures, the most important column first.
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib.
+        """
+        from bpcore.show.figure import new_figure
+
+        order = self.order[:SHOWN][::-1]
+        figure = new_figure(9, 1.2 + 0.28 * len(order))
+        left, right = figure.subplots(1, 2, sharey=True)
+        places, names = np.arange(len(order)), [self.names[j] for j in order]
+        left.barh(places, self.permutation[order], xerr=self.permutation_std[order])
+        right.barh(places, self.derivative[order], color="C1")
+        left.set_yticks(places, names)
+        left.set_xlabel(f"permutation: {self.measure}")
+        right.set_xlabel("mean absolute derivative")
+        return figure
+
+
+def permuted(
+    measured: Callable[[Real], float],
+    Z: Real,
+    sources: NDArray[np.intp],
+    repeats: int,
+    rng: np.random.Generator,
+) -> tuple[Numbers, Numbers]:
+    """Mean and deviation of ``measured(rows)`` with one column's values exchanged.
+
+    `sources` are the columns of the table of the columns of Z; those of one column of
+    the table are exchanged together.
+    """
+    n_columns = int(sources[-1]) + 1
+    found = np.empty((repeats, n_columns))
+    for j in range(n_columns):
+        own = sources == j
+        for i in range(repeats):
+            changed = Z.copy()
+            changed[:, own] = Z[rng.permutation(len(Z))][:, own]
+            found[i, j] = measured(changed)
+    return found.mean(axis=0), found.std(axis=0)
+
+
+def mean_derivatives(
+    networks: Sequence[Network], Z: Real, sources: NDArray[np.intp], scale: Any
+) -> Numbers:
+    """The mean over rows and outputs of |d output / d input|, summed by column.
+
+    `scale` is a factor, or one for each output.
+    """
+    total = np.zeros(Z.shape[1])
+    for network in networks:
+        found = np.abs(output_derivatives(network, Z)).mean(axis=0)
+        total += (found * np.reshape(scale, (-1, 1))).mean(axis=0)
+    sums = np.zeros(int(sources[-1]) + 1)
+    np.add.at(sums, sources, total / len(networks))
+    return sums

@@ -1,0 +1,70 @@
+"""Pictures of a trained model: its losses, and predictions against targets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpcore.show.figure import Picture, new_figure, use_log_scale, use_whole_numbers
+from bpcore.training.history import History
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+#: Bins of probabilities, with about equally many rows in each.
+BINS = 10
+#: Most points of predictions against targets.
+MOST_POINTS = 2000
+
+
+def losses(axes: Axes, histories: Sequence[History]) -> None:
+    """The losses of each network, epoch by epoch, and its best epoch."""
+    everything: list[float] = []
+    for history in histories:
+        epochs = np.arange(1, len(history) + 1)
+        first = history is histories[0]
+        for values, label, colour in (
+            (history.loss, "training", "C0"),
+            (history.validation_loss, "validation", "C1"),
+        ):
+            if len(values):
+                axes.plot(
+                    epochs, values, color=colour, lw=1, label=label if first else None
+                )
+                everything.extend(values)
+        if history.best_epoch:
+            axes.axvline(history.best_epoch, color="0.7", lw=1, ls=":")
+    use_log_scale(axes, np.maximum(everything, 1e-12))
+    use_whole_numbers(axes.xaxis)
+    axes.set_xlabel("epoch (dotted: the best)")
+    axes.set_ylabel("loss")
+    axes.legend()
+
+
+def calibration(axes: Axes, p: NDArray[Any], right: NDArray[np.bool_]) -> None:
+    """The frequency of an event in bins of rows with similar probability of it."""
+    order = np.argsort(p, kind="stable")
+    for part in np.array_split(order, min(BINS, len(order))):
+        axes.plot(p[part].mean(), right[part].mean(), "o", color="C0")
+    axes.plot([0, 1], [0, 1], color="0.7", lw=1, ls=":")
+    axes.set_xlabel("probability of the predicted class, mean of each bin")
+    axes.set_ylabel("fraction of rows where it is right")
+
+
+def against_targets(axes: Axes, predicted: Any, y: Any) -> None:
+    """Predictions against targets, of at most 2000 rows."""
+    step = -(-len(y) // MOST_POINTS)
+    ends = float(np.min(y)), float(np.max(y))
+    axes.plot(y[::step], predicted[::step], ".", ms=3, alpha=0.5)
+    axes.plot(ends, ends, color="0.7", lw=1, ls=":")
+    axes.set_xlabel("target")
+    axes.set_ylabel("prediction")
+
+
+def new_picture(panels: int) -> tuple[Picture, list[Axes]]:
+    """A picture with so many panels side by side."""
+    figure = new_figure(5.0 * panels, 4)
+    return figure, list(np.atleast_1d(figure.subplots(1, panels)))

@@ -1,0 +1,247 @@
+"""Regressor for tables."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpcore.arrays import Real
+from bpcore.losses import JointQuantile, Loss
+from bpcore.tabular.base import TabularEstimator
+from bpcore.tabular.categories import MOST
+from bpcore.tabular.foundation import RegressorMixin
+from bpcore.tabular.recipe import REGRESSION, Recipe
+from bpcore.tabular.targets import Standardised, as_targets
+
+#: Parameters of this class only, documented before those of the base class.
+QUANTILES = """Parameters
+    ----------
+    quantiles : sequence of float, optional
+        The quantiles of y to predict in place of its mean, each above 0 and below 1.
+        Those of a row are in order: they do not cross."""
+
+
+class Regressor(RegressorMixin, TabularEstimator):  # noqa: D101 -- the docstring is made
+    __doc__ = (
+        (TabularEstimator.__doc__ or "")
+        .replace(
+            "A network, or several, for tables as they come.",
+            "Numbers for the rows of a table, by a network or several.",
+        )
+        .replace("Parameters\n    ----------", QUANTILES)
+    )
+
+    def __init__(
+        self,
+        *,
+        quantiles: Sequence[float] | None = None,
+        quick: bool = False,
+        n_models: int = 1,
+        hidden_layer_sizes: Sequence[int] | None = None,
+        activation: str | None = None,
+        lr: float | None = None,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        validation_fraction: float | None = 0.2,
+        categorical: Collection[Any] | str = "auto",
+        max_categories: int = MOST,
+        n_threads: int | str = "auto",
+        random_state: Any = None,
+        verbose: bool = False,
+    ) -> None:
+        super().__init__(
+            quick=quick,
+            n_models=n_models,
+            hidden_layer_sizes=hidden_layer_sizes,
+            activation=activation,
+            lr=lr,
+            epochs=epochs,
+            batch_size=batch_size,
+            validation_fraction=validation_fraction,
+            categorical=categorical,
+            max_categories=max_categories,
+            n_threads=n_threads,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        self.quantiles = quantiles
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    def _recipe(self) -> Recipe:
+        return REGRESSION
+
+    def _targets(self, y: Any) -> Standardised:
+        targets = Standardised.of(y)
+        if self.quantiles is not None and targets.count > 1:
+            raise ValueError(
+                "y must have one number for each row with quantiles; got "
+                f"{targets.count}"
+            )
+        return targets
+
+    def _encode(self, targets: Standardised, name: str, y: Any) -> NDArray[np.float64]:
+        z = targets.encode(name, y)
+        if self.quantiles is None:
+            return z
+        return np.repeat(z, len(self.quantiles), axis=1)
+
+    def _outputs(self, targets: Standardised, recipe: Recipe) -> tuple[int, Any]:
+        if self.quantiles is None:
+            loss: str | Loss = "mean_squared_error"
+            return targets.count, loss
+        quantiles = np.asarray(self.quantiles, np.float64)
+        if quantiles.ndim != 1:
+            raise ValueError(
+                f"quantiles must be a sequence of numbers; got {self.quantiles!r}"
+            )
+        return len(quantiles), JointQuantile(tuple(quantiles.tolist()))
+
+    def _options(self, targets: Standardised, encoded: Any) -> dict[str, Any]:
+        return {"metrics": None, "monitor": None}
+
+    def predict(self, X: Any, return_std: bool = False) -> Any:
+        """The numbers of each row, (n,) or (n, n_targets) as y was.
+
+        Parameters
+        ----------
+        X : frame, array or list of rows (n, n_columns)
+        return_std : bool
+            Whether to return their standard deviation over the networks too.
+
+        Returns
+        -------
+        array (n,) or (n, n_targets), or (n, n_quantiles)
+            No number is below or above all those of the training.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If the columns are not those of `fit`.
+
+        Examples
+        --------
+        >>> from bpcore.tabular import Regressor
+        >>> rows = [[0.0], [1.0], [2.0], [3.0]] * 10
+        >>> model = Regressor(quick=True, random_state=0)
+        >>> model.fit(rows, [0.0, 1.0, 2.0, 3.0] * 10).predict([[3.0]]).round(1)
+        array([3.])
+        """
+        members = self._decoded(self._encoded(X))
+        mean = self._mean(members)
+        return (mean, np.std(members, axis=0)) if return_std else mean
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """R^2 of the predictions, the mean over the targets.
+
+        For quantiles the mean of their D^2: 1 - (mean loss of the predictions) / (mean
+        loss of the best constant).
+        """
+        return self._score(self.predict(X), y, sample_weight)
+
+    def _decoded(self, Z: Real) -> list[NDArray[np.float64]]:
+        """The predictions of each network."""
+        if self.quantiles is None:
+            return [self.targets_.decode(z) for z in self._members(Z)]
+        found = [self.targets_.decode(z, several=True) for z in self._members(Z)]
+        return [in_order(y, self.quantiles) for y in found]
+
+    def _mean(self, members: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+        return members[0] if len(members) == 1 else np.mean(members, axis=0)
+
+    def _predicted(self, Z: Real) -> NDArray[np.float64]:
+        return self._mean(self._decoded(Z))
+
+    def _score(self, predicted: NDArray[Any], y: Any, weight: Any) -> float:
+        actual, _ = as_targets("y", y)
+        if self.quantiles is not None:
+            return d2_of_quantiles(predicted, actual[:, 0], self.quantiles, weight)
+        a = predicted.reshape(len(predicted), -1)
+        mean = np.average(actual, axis=0, weights=weight)
+        rest = np.average((actual - a) ** 2, axis=0, weights=weight)
+        spread = np.average((actual - mean) ** 2, axis=0, weights=weight)
+        return float(np.mean(ratios(rest, spread)))
+
+    def _output_scale(self) -> Any:
+        return self.targets_.deviation
+
+    def _draw(self, axes: Any, predicted: NDArray[Any], y: Any) -> None:
+        from bpcore.tabular import plots
+
+        plots.against_targets(axes, predicted, np.asarray(y, np.float64))
+
+
+def in_order(y: NDArray[Any], quantiles: Sequence[float]) -> NDArray[Any]:
+    """The predicted quantiles (n, n_quantiles) of each row, put into their order.
+
+    So they do not cross, and their losses are not larger than before (Chernozhukov,
+    Fernandez-Val and Galichon 2010).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.tabular.regressor import in_order
+    >>> in_order(np.array([[3.0, 2.0, 1.0]]), (0.9, 0.1, 0.5))
+    array([[3., 1., 2.]])
+    """
+    found = np.empty_like(y)
+    found[:, np.argsort(quantiles)] = np.sort(y, axis=1)
+    return found
+
+
+def ratios(rest: Any, spread: Any) -> NDArray[np.float64]:
+    """1 - rest / spread; for a spread of 0 it is 1 if the rest is 0 too, else 0.
+
+    Examples
+    --------
+    >>> from bpcore.tabular.regressor import ratios
+    >>> ratios([1.0, 0.0, 1.0], [4.0, 0.0, 0.0])
+    array([0.75, 1.  , 0.  ])
+    """
+    rest, spread = np.asarray(rest, np.float64), np.asarray(spread, np.float64)
+    found: NDArray[np.float64] = np.where(
+        spread > 0, 1 - rest / np.where(spread > 0, spread, 1), rest == 0
+    )
+    return found
+
+
+def d2_of_quantiles(
+    predicted: NDArray[Any], y: NDArray[Any], quantiles: Sequence[float], weight: Any
+) -> float:
+    """The mean over quantiles of 1 - loss / (loss of the best constant)."""
+
+    def losses(a: Any, q: float) -> Any:
+        d = y - a
+        return np.average(np.maximum(q * d, (q - 1) * d), weights=weight)
+
+    rest, spread = [], []
+    for a, q in zip(predicted.T, quantiles, strict=True):
+        constant = weighted_quantile(y, q, weight)
+        rest.append(losses(a, q))
+        spread.append(losses(constant, q))
+    return float(np.mean(ratios(rest, spread)))
+
+
+def weighted_quantile(y: NDArray[Any], q: float, weight: Any) -> float:
+    """The smallest y that at least a fraction q of the weight does not exceed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.tabular.regressor import weighted_quantile
+    >>> weighted_quantile(np.array([3.0, 1.0, 2.0]), 0.5, None)
+    2.0
+    """
+    weight = np.ones(len(y)) if weight is None else np.asarray(weight, np.float64)
+    order = np.argsort(y, kind="stable")
+    sums = np.cumsum(weight[order])
+    place = np.searchsorted(sums, q * sums[-1])
+    return float(y[order][min(place, len(y) - 1)])

@@ -1,0 +1,174 @@
+"""Targets of a table's networks: classes as labels, numbers standardised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpcore.arrays import Real
+from bpcore.tabular.foundation import conversion_warning
+from bpcore.tabular.numeric import as_numbers
+from bpcore.tabular.table import is_missing, is_number
+from bpcore.warn import warn
+
+
+@dataclass(frozen=True, eq=False)
+class Classes:
+    """The classes of a classifier, in order.
+
+    Attributes
+    ----------
+    names : array (n_classes,)
+
+    Examples
+    --------
+    >>> from bpcore.tabular.targets import Classes
+    >>> classes = Classes.of(["no", "yes", "no"])
+    >>> classes.labels("y", ["yes", "no"])
+    array([1, 0])
+    """
+
+    names: NDArray[Any]
+
+    @classmethod
+    def of(cls, y: Any) -> Classes:
+        """The classes of targets, at least two."""
+        values = as_column("y", y)
+        if values.dtype.kind == "f" and not np.all(values == np.round(values)):
+            raise ValueError(
+                "Unknown label type: y must have classes; got numbers such as "
+                f"{values[values != np.round(values)][0]}. Regressor predicts numbers"
+            )
+        names = np.unique(values)
+        if len(names) < 2:
+            raise ValueError(
+                f"y must have at least 2 classes; got 1 class: {names[0]!r}"
+            )
+        return cls(names)
+
+    def labels(self, name: str, y: Any) -> NDArray[np.int64]:
+        """The number of each target's class."""
+        values = as_column(name, y)
+        places = np.clip(np.searchsorted(self.names, values), 0, len(self.names) - 1)
+        unknown = self.names[places] != values
+        if unknown.any():
+            raise ValueError(
+                f"{name} must have classes of the training; got {values[unknown][0]!r}"
+            )
+        return places.astype(np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Standardised:
+    """Numbers as (y - mean) / deviation, and back, no further than those of training.
+
+    Attributes
+    ----------
+    mean, deviation, least, most : float64 arrays (n_targets,)
+    single : bool
+        Whether y had one dimension.
+
+    Examples
+    --------
+    >>> from bpcore.tabular.targets import Standardised
+    >>> target = Standardised.of([1.0, 3.0])
+    >>> target.encode("y", [1.0, 3.0]).tolist()
+    [[-1.0], [1.0]]
+    >>> import numpy as np
+    >>> target.decode(np.array([[0.5], [9.0]]))
+    array([2.5, 3. ])
+    """
+
+    mean: NDArray[np.float64]
+    deviation: NDArray[np.float64]
+    least: NDArray[np.float64]
+    most: NDArray[np.float64]
+    single: bool
+
+    @classmethod
+    def of(cls, y: Any) -> Standardised:
+        """Of the targets (n,) or (n, n_targets)."""
+        values, single = as_targets("y", y)
+        scale = np.abs(values).max(axis=0)
+        scale[scale == 0] = 1
+        parts = values / scale  # whose squares do not overflow
+        deviation = parts.std(axis=0) * scale
+        deviation[~(deviation > 0)] = 1.0
+        mean = parts.mean(axis=0) * scale
+        return cls(mean, deviation, values.min(axis=0), values.max(axis=0), single)
+
+    @property
+    def count(self) -> int:
+        """The number of targets."""
+        return len(self.mean)
+
+    def encode(self, name: str, y: Any) -> NDArray[np.float64]:
+        """The standardised targets (n, n_targets)."""
+        values, _ = as_targets(name, y)
+        if values.shape[1] != self.count:
+            raise ValueError(
+                f"{name} must have {self.count} numbers for each row; got "
+                f"{values.shape[1]}"
+            )
+        return (values - self.mean) / self.deviation
+
+    def decode(self, z: Real, several: bool = False) -> NDArray[np.float64]:
+        """The targets of outputs, within the range of training.
+
+        They are (n,) if y was, unless there are `several` outputs for one target.
+        """
+        y = z * self.deviation + self.mean
+        y = np.minimum(np.maximum(y, self.least), self.most)  # sooner than np.clip
+        found: NDArray[np.float64] = y[:, 0] if self.single and not several else y
+        return found
+
+
+def as_column(name: str, y: Any) -> NDArray[Any]:
+    """Targets with one value for each row, none of them missing."""
+    values = np.asarray(y)
+    if values.ndim == 2 and values.shape[1] == 1:
+        warn(
+            "A column-vector y was passed when a 1d array was expected: its column "
+            "is used",
+            conversion_warning,
+        )
+        values = values[:, 0]
+    if values.ndim != 1:
+        raise ValueError(
+            f"{name} must have shape (n,), one class for each row; got {values.shape}"
+        )
+    if values.dtype.kind == "O":
+        missing = [is_missing(value) for value in values]
+        if any(missing):
+            raise ValueError(f"{name} must have no missing values; got one (NaN)")
+        if all(is_number(value) for value in values):
+            values = values.astype(np.float64)
+        else:
+            kinds = {type(value).__name__ for value in values}
+            if len(kinds) > 1:
+                raise TypeError(
+                    f"{name} must have classes of one type; got "
+                    f"{', '.join(sorted(kinds))}"
+                )
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise ValueError(f"{name} must be finite; got Input contains NaN or infinity")
+    return values
+
+
+def as_targets(name: str, y: Any) -> tuple[NDArray[np.float64], bool]:
+    """Numbers (n, n_targets), and whether they had one dimension."""
+    values = np.asarray(y)
+    if values.ndim not in (1, 2) or values.shape[-1:] == (0,):
+        raise ValueError(
+            f"{name} must have shape (n,) or (n, n_targets); got {values.shape}"
+        )
+    if values.dtype.kind in "mMc":
+        raise TypeError(f"{name} must have real numbers; got {values.dtype}")
+    columns = values.reshape(len(values), -1)
+    found = np.stack([as_numbers(name, column) for column in columns.T], axis=1)
+    if np.isnan(found).any():
+        raise ValueError(f"{name} must have no missing values; got NaN")
+    return found, values.ndim == 1
