@@ -362,7 +362,7 @@ def initial_state(
 ) -> State:
     """A state before any training, its weights drawn by an initialiser, from `bits`.
 
-    Biases begin at 0, gains and variances at 1.
+    Biases begin at 0, gains, variances and the scale of the inputs at 1.
     """
     state = empty_state(design, dtype, optimizer)
     state.bits = bits
@@ -376,6 +376,8 @@ def initial_state(
         if of_layer is not None:
             of_layer[1] = 1
         initialize(ACTIVATIONS[f].init if init == "auto" else init, W, bits.random_raw)
+    if parts.scale is not None:
+        parts.scale[...] = 1
     return state
 
 
@@ -396,4 +398,6 @@ def optimizer_arrays(
             W[...], b[...] = for_weights.start(name), for_biases.start(name)
             if gain is not None:
                 gain[...] = for_biases.start(name)
+        if parts.scale is not None:
+            parts.scale[...] = for_biases.start(name)
     return arrays

@@ -91,6 +91,9 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         Probability that a hidden unit is dropped in a mini-batch.
     input_noise : float
         Standard deviation of gaussian noise added to X while training.
+    input_scale : float, optional
+        With a number above 0 each input has a learned factor; the number is the ratio
+        of its learning rate to that of the weights.  See `bpcore.Network`.
     init : str
         Initialiser of the weights.
     dtype : float32 or float64
@@ -180,6 +183,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         norm: str | Sequence[str | None] | None = NETWORK["norm"],
         dropout: float | Sequence[float] = NETWORK["dropout"],
         input_noise: float = NETWORK["input_noise"],
+        input_scale: float | None = NETWORK["input_scale"],
         init: str = NETWORK["init"],
         dtype: DTypeLike = NETWORK["dtype"],
         n_threads: int | str = NETWORK["n_threads"],
@@ -210,6 +214,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         self.norm = norm
         self.dropout = dropout
         self.input_noise = input_noise
+        self.input_scale = input_scale
         self.init = init
         self.dtype = dtype
         self.n_threads = n_threads

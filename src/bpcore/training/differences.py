@@ -44,7 +44,9 @@ class Differences:
         batch = batch.astype(np.float64)
         which: Any = slice(None)
         if not (frozen or all(learner.state.factors)):
-            which = learner.design.layout.per_parameter(learner.state.factors) != 0
+            which = ~learner.design.layout.per_parameter(
+                [factor == 0 for factor in learner.state.factors]
+            )
 
         def loss(w: NDArray[np.float64]) -> float:
             raise_if_stopped()
