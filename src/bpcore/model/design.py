@@ -202,7 +202,7 @@ class Design:
     """The architecture of a network: everything that training does not change.
 
     `activations`, `norms` and `dropout` have an entry for every layer of weights.
-    `input_scale` is the factor of the learning rate of the inputs' scale, 0 without one.
+    `input_scale` is the factor of the learning rate of the inputs' scale, 0 for none.
     `by_weights` is an internal option: the loss of a mini-batch is then sum w E / sum w
     in place of sum w E / rows, as in scikit-learn.
     """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 from bpcore.model.layout import Views
@@ -82,9 +81,7 @@ def update_layer(step: Step, l: int) -> Section:
     if step.design.norms[l]:
         groups.append(("gain", "gains", biases))
     for symbol, attribute, optimizer in groups:
-        lines += changes(
-            step, f"{symbol}[{l}]", optimizer, lambda p, a=attribute: getattr(p, a)[l]
-        )
+        lines += changes(step, f"{symbol}[{l}]", optimizer, attribute, l)
     if before.running_moments[l] is not None:
         lines += [
             Line("running mean and variance, before", before.running_moments[l]),
@@ -98,7 +95,7 @@ def update_scale(step: Step) -> Section:
     biases = step.optimizer.both()[1]
     name, lr = rates_of(biases, step.lr)
     rate = Line(f"{name} of scale", f"{lr * step.design.input_scale:g}")
-    lines = changes(step, "scale", biases, lambda p: p.scale)
+    lines = changes(step, "scale", biases, "scale")
     return Section("update, scale of the inputs", (rate, *lines))
 
 
@@ -114,9 +111,15 @@ def changes(
     step: Step,
     name: str,
     optimizer: Optimizer,
-    array_of: Callable[[Parameters | Views], Any],
+    attribute: str,
+    l: int | None = None,
 ) -> list[Line]:
-    """The parameters of that name, and the arrays of them, before and after."""
+    """The parameters in that attribute, and the optimizer's of them; of layer l."""
+
+    def array_of(parameters: Parameters | Views) -> Any:
+        found = getattr(parameters, attribute)
+        return found if l is None else found[l]
+
     before, after, lines = step.before, step.after, []
     for state in before.state:
         meaning = meaning_of(optimizer, state, name)
