@@ -280,6 +280,8 @@ def reference_case(name):
         ],
         "follow": lambda: in_place(reference.follow, abs(large[:2]), v, 4),
         "fold": lambda: reference.fold(W, b, b, abs(small[:2])),
+        "scale_rows": lambda: reference.scale_rows(large, b),
+        "scale_rows_back": lambda: reference.scale_rows_back(large, small, b),
         "add_noise": lambda: reference.add_noise(z, 1, 1e300),
         "drop": lambda: reference.drop(large, 1, 0.5),
         "shuffle": lambda: in_place(

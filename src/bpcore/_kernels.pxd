@@ -162,6 +162,15 @@ cdef extern from "csrc/table.h" nogil:
             Py_ssize_t n_in, Py_ssize_t n_out,
         ) noexcept nogil
 
+        void (*scale_rows)(
+            const worker_t *worker, void *out, const void *x, const void *scale,
+            Py_ssize_t n, Py_ssize_t width,
+        ) noexcept nogil
+        void (*scale_rows_back)(
+            const worker_t *worker, void *delta, void *dscale, const void *x,
+            const void *scale, Py_ssize_t n, Py_ssize_t width,
+        ) noexcept nogil
+
         void (*drop)(
             const worker_t *worker, void *out, const void *x, uint64_t key, double p,
             Py_ssize_t n, Py_ssize_t width,

@@ -724,6 +724,92 @@ def fold(
                &gain[0], &running[0, 0], n_in, n_out)
 
 
+def scale_rows(
+    const real[:, ::1] x, const real[::1] scale, real[:, ::1] out,
+):
+    """out = x * scale, each column with a factor of its own.
+
+    Parameters
+    ----------
+    x : array (n, width)
+    scale : array (width,)
+    out : array (n, width), overwritten; may be x
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit or an array is empty.
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> out = np.empty((1, 2))
+    >>> bp.kernels.scale_rows(np.array([[1.0, 2.0]]), np.array([0.5, 3.0]), out)
+    >>> out
+    array([[0.5, 6. ]])
+    """
+    cdef Py_ssize_t n = x.shape[0], width = x.shape[1]
+    require_matrix("x", x.shape, "n", "width")
+    require_vector("scale", scale.shape[0], width)
+    require_matrix("out", out.shape, n, width)
+    require_same_or_apart(&out[0, 0], &x[0, 0], n * width)
+    cdef span_t *spans = [
+        written("out", &out[0, 0], n * width), read("scale", &scale[0], width),
+    ]
+    require_apart(spans, 2)
+    cdef const kernel_table *k = table_for(&out[0, 0])
+    cdef worker_t one = alone()
+    with nogil:
+        k.scale_rows(&one, &out[0, 0], &x[0, 0], &scale[0], n, width)
+
+
+def scale_rows_back(
+    real[:, ::1] delta, real[::1] dscale, const real[:, ::1] x, const real[::1] scale,
+):
+    """delta = dE/dx from delta = dE/d(x * scale) in place; and dscale.
+
+    ::
+
+        dscale = sum over i of delta x,  delta = delta scale
+
+    Parameters
+    ----------
+    delta : array (n, width), overwritten
+    dscale : array (width,), overwritten
+    x : array (n, width)
+    scale : array (width,)
+
+    Raises
+    ------
+    ValueError
+        If a shape does not fit or an array is empty.
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> delta, dscale = np.array([[1.0], [2.0]]), np.empty(1)
+    >>> x, scale = np.array([[3.0], [4.0]]), np.array([0.5])
+    >>> bp.kernels.scale_rows_back(delta, dscale, x, scale)
+    >>> delta.ravel(), dscale
+    (array([0.5, 1. ]), array([11.]))
+    """
+    cdef Py_ssize_t n = delta.shape[0], width = delta.shape[1]
+    require_matrix("delta", delta.shape, "n", "width")
+    require_vector("dscale", dscale.shape[0], width)
+    require_matrix("x", x.shape, n, width)
+    require_vector("scale", scale.shape[0], width)
+    cdef span_t *spans = [
+        written("delta", &delta[0, 0], n * width), written("dscale", &dscale[0], width),
+        read("x", &x[0, 0], n * width), read("scale", &scale[0], width),
+    ]
+    require_apart(spans, 4)
+    cdef const kernel_table *k = table_for(&delta[0, 0])
+    cdef worker_t one = alone()
+    with nogil:
+        k.scale_rows_back(&one, &delta[0, 0], &dscale[0], &x[0, 0], &scale[0], n,
+                          width)
+
+
 def drop(const real[:, ::1] x, real[:, ::1] out, uint64_t key, double p):
     """out = x / (1 - p), or 0 with probability p: inverted dropout.
 
@@ -1029,7 +1115,7 @@ def all_between(const real[::1] x, double low, double high):
     return bool(inside)
 
 
-cdef bint scale_rows(
+cdef bint scale_robustly(
     const double[:, :] x, const double[::1] centre, const double[::1] factor,
     float[:, :] out,
 ) noexcept nogil:
@@ -1088,9 +1174,9 @@ def robust_scale(
     require_vector("centre", centre.shape[0], n_columns)
     require_vector("factor", factor.shape[0], n_columns)
     if n * n_columns < QUICK:
-        return scale_rows(x, centre, factor, out)
+        return scale_robustly(x, centre, factor, out)
     with nogil:
-        finite = scale_rows(x, centre, factor, out)
+        finite = scale_robustly(x, centre, factor, out)
     return finite
 
 

@@ -44,8 +44,8 @@ class GradientCheck:
     Attributes
     ----------
     errors : dict of str to float
-        For W[0], b[0], gain[0], ... and X: the largest difference of an element,
-        relative to the largest element of that array.
+        For W[0], b[0], gain[0], ..., scale (of the inputs) and X: the largest
+        difference of an element, relative to the largest element of that array.
     zero : tuple of str
         The arrays whose gradient is all zero, so that nothing was checked.
     worst : Worst or None
@@ -144,6 +144,8 @@ def check_gradients(
         pairs[f"b[{l}]"] = gradients.biases[l], flat.biases[l]
         if network.norms[l]:
             pairs[f"gain[{l}]"] = gradients.gains[l], flat.gains[l]
+    if flat.scale is not None:
+        pairs["scale"] = gradients.input_scale, flat.scale
     pairs["X"] = gradients.input, differences.by_input(batch, step)
     found, zero = {}, []
     for name, (exact, numerical) in pairs.items():

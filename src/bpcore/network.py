@@ -95,6 +95,17 @@ class Network:
         1 - dropout.  At least 0 and below 1.
     input_noise : float
         Standard deviation of gaussian noise that is added to X while training.
+    input_scale : float, optional
+        With a number above 0 each input has a factor of its own, which is learned, at
+        first 1::
+
+            a[0] = X * scale                                scale: (n_0,)
+
+        The number is the factor of its learning rate: 6.0 for six times that of the
+        weights.  Its other settings (penalties, clip_value, ...) are those of the
+        optimizer for biases; ``lr_factors`` and ``frozen`` are of layers, and do not
+        apply.  Noise is added to X before it.  (The scaling layer of RealMLP,
+        Holzmueller, Grinsztajn and Steinwart 2024.)  None or 0: no scale.
     init : str or sequence of str
         Initialiser of the weights, one name, or one for each layer of weights: glorot_,
         he_ or lecun_ with uniform or normal, zeros, or "auto": by the activation of
@@ -166,6 +177,7 @@ class Network:
         norm: str | Sequence[str | None] | None = None,
         dropout: float | Sequence[float] = 0.0,
         input_noise: float = 0.0,
+        input_scale: float | None = None,
         init: str | Sequence[str] = "auto",
         bias_init: str | Sequence[str] = "zeros",
         parametrization: str = "standard",
@@ -176,7 +188,7 @@ class Network:
         threads = thread_count(n_threads)
         dtype = settings.real_dtype(dtype)
         design = Design.checked(
-            sizes, activation, output, loss, norm, dropout, input_noise
+            sizes, activation, output, loss, norm, dropout, input_noise, input_scale
         )
         optimizer = settings.known_optimizer(SGD() if optimizer is None else optimizer)
         initial = Initial.checked(design, optimizer, init, bias_init, parametrization)
@@ -269,7 +281,10 @@ class Network:
 
     @property
     def parameters(self) -> Real:
-        """All parameters, flat and writable: W[0], b[0], (gain[0],) W[1], b[1], ..."""
+        """All parameters, flat and writable: W[0], b[0], (gain[0],) W[1], b[1], ...
+
+        The scale of the inputs, if there is one, comes last.
+        """
         return self._engine.lend()
 
     @property
@@ -286,6 +301,21 @@ class Network:
     def gains(self) -> tuple[Any, ...]:
         """The factors (n_out,) after normalisation, None for layers without it."""
         return self._learner.lend().gains
+
+    @property
+    def input_scale(self) -> Any:
+        """The learned factors (n_0,) of the inputs, writable; None without them.
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> net = bp.Network([2, 1], input_scale=6.0, init="zeros")
+        >>> net.weights[0][...] = 1
+        >>> net.input_scale[...] = [0.5, 3.0]
+        >>> net.predict([1.0, 1.0])
+        array([3.5], dtype=float32)
+        """
+        return self._learner.lend().scale
 
     @property
     def running_moments(self) -> tuple[Any, ...]:
@@ -364,6 +394,7 @@ class Network:
         """Whether training leaves each layer unchanged; assign a bool for each.
 
         Weights, biases, gains and running moments of a frozen layer do not change.
+        The scale of the inputs (`input_scale`) is part of no layer: it is trained.
 
         Examples
         --------
@@ -693,7 +724,8 @@ class Network:
         Returns
         -------
         Gradients
-            ``.loss``, ``.weights``, ``.biases``, ``.gains``, ``.flat`` and ``.input``.
+            ``.loss``, ``.weights``, ``.biases``, ``.gains``, ``.input_scale``,
+            ``.flat`` and ``.input``.
 
         Examples
         --------
@@ -847,7 +879,7 @@ class Network:
         return outputs.evaluate(self._learner, X, y, *weights, metrics)
 
     def folded(self) -> Self:
-        """A network without batch norm that predicts the same.
+        """A network without batch norm and `input_scale` that predicts the same.
 
         With running mean m and variance v of a layer, and s = gain / sqrt(v + 1e-5)::
 
@@ -855,6 +887,9 @@ class Network:
 
         The network itself predicts so too; this copy does not fold its weights anew in
         every call.  Its optimizer begins anew.
+
+        The scale of the inputs is multiplied into the rows of W[0], so that predictions
+        are then the same up to rounding.
 
         Examples
         --------
@@ -878,7 +913,7 @@ class Network:
         Returns
         -------
         Tape
-            ``.activations``, a[0] to a[L], and ``.output``, the last.
+            ``.activations``, X and a[1] to a[L], and ``.output``, the last.
 
         Examples
         --------

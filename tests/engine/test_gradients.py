@@ -116,6 +116,7 @@ def test_custom_loss_of_labels():
         {"dropout": 0.4},
         {"dropout": [0.3, 0.0]},
         {"input_noise": 0.4},
+        {"input_scale": 2.0, "input_noise": 0.2, "dropout": 0.3},
         {"norm": "batch", "dropout": 0.3, "input_noise": 0.1},
         {"norm": "layer", "dropout": 0.3},
     ],

@@ -262,6 +262,7 @@ def test_large_numbers(size, what):
         {"norm": "layer"},
         {"dropout": 0.5},
         {"input_noise": 0.1},
+        {"input_scale": 3.0},
         {"loss": "cross_entropy", "output": "softmax"},
         {"n_threads": 2},
     ],

@@ -17,6 +17,7 @@ OPTIONS = [
     {"norm": "layer"},
     {"dropout": 0.4},
     {"input_noise": 0.3},
+    {"input_scale": 2.0},
     {"norm": "batch", "dropout": 0.2, "input_noise": 0.1},
 ]
 

@@ -130,6 +130,15 @@ def fold(W, W_folded, b_folded, shift, gain, running):
     return {"W_folded": W, "b_folded": b}
 
 
+def scale_rows(x, scale, out):
+    return {"out": reference.scale_rows(x, scale)}
+
+
+def scale_rows_back(delta, dscale, x, scale):
+    delta, dscale = reference.scale_rows_back(delta, x, scale)
+    return {"delta": delta, "dscale": dscale}
+
+
 def drop(x, out, key, p):
     return {"out": reference.drop(x, key, p)}
 
@@ -257,6 +266,14 @@ KERNELS = {
         {"W": "n_in n_out", "W_folded": "n_in n_out", "b_folded": "n_out",
          "shift": "n_out", "gain": "n_out", "running": "2 n_out"},
         ("W_folded", "b_folded"), (), "", ({},), fold,
+    ),
+    "scale_rows": Kernel(
+        {"x": "n n_out", "scale": "n_out", "out": "n n_out"},
+        ("out",), (), "", ({},), scale_rows,
+    ),
+    "scale_rows_back": Kernel(
+        {"delta": "n n_out", "dscale": "n_out", "x": "n n_out", "scale": "n_out"},
+        ("dscale",), ("delta",), "n", ({},), scale_rows_back,
     ),
     "drop": Kernel(
         {"x": "n n_out", "out": "n n_out"}, ("out",), (), "",

@@ -33,6 +33,8 @@ OPTIONS = [
     {"norm": "batch"},
     {"norm": "layer"},
     {"input_noise": 0.2},
+    {"input_scale": 2.0},
+    {"input_scale": 0.5, "input_noise": 0.1, "norm": "layer"},
     {"norm": ["layer", "batch"], "dropout": [0.2, 0.4], "input_noise": 0.1},
 ]
 
@@ -70,6 +72,8 @@ def problem(
         b[...] = rng.normal(0, 0.3, b.shape)
         if gain is not None:
             gain[...] = rng.uniform(0.5, 1.5, gain.shape)
+    if net.input_scale is not None:
+        net.input_scale[...] = rng.uniform(0.5, 1.5, sizes[0])
     for W, f in zip(net.weights, net.activations, strict=True):
         W *= 0.3 if f == "exp" else 1  # or it explodes
     if (output, net.loss) == ("hard_tanh", "hinge"):
@@ -91,17 +95,18 @@ def now(net):
     )
     state = [net.learner.design.layout.views(row) for row in rows]
     found = [net.weights, net.biases, net.gains, net.running_moments]
+    found.append([net.input_scale])
     for of in state:
-        found += [of.weights, of.biases, of.gains]
+        found += [of.weights, of.biases, of.gains, [of.scale]]
     return [as_bytes(arrays) for arrays in found]
 
 
 def held(parameters):
     """The same arrays of a trace's `Parameters`, as bytes."""
     p = parameters
-    found = [p.weights, p.biases, p.gains, p.running_moments]
+    found = [p.weights, p.biases, p.gains, p.running_moments, [p.scale]]
     for of in p.state.values():
-        found += [of.weights, of.biases, of.gains]
+        found += [of.weights, of.biases, of.gains, [of.scale]]
     return [as_bytes(arrays) for arrays in found]
 
 

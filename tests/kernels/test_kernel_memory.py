@@ -39,6 +39,9 @@ CASES = {
         {"W_folded": W, "b_folded": OUT, "W": W, "shift": OUT, "gain": OUT,
          "running": MOMENTS}, 2, {},
     ),
+    "scale_rows_back": (
+        {"delta": DELTA, "dscale": OUT, "x": DELTA, "scale": OUT}, 2, {},
+    ),
     "times_derivative": ({"delta": DELTA, "a": DELTA}, 1, {"activation": "tanh"}),
     "loss": ({"delta": DELTA, "z": DELTA, "y": DELTA}, 1, {"name": "huber"}),
 }  # fmt: skip

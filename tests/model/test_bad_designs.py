@@ -12,6 +12,7 @@ from helpers.refusals import (
     DATA,
     EITHER,
     FIRST_RATES,
+    NO_NUMBERS,
     NO_OPTIMIZERS,
     QUIET,
     SHARE,
@@ -60,6 +61,10 @@ BAD_DESIGNS = [
     *bad_numbers("dropout", SHARE, lambda bad: {"dropout": bad}, (True, "0.5", None)),
     *bad_numbers("dropout", SHARE, lambda bad: {"dropout": [bad]}),
     *bad_numbers("input_noise", AT_LEAST_0, lambda bad: {"input_noise": bad}),
+    *bad_numbers(
+        *("input_scale, if not None,", AT_LEAST_0, lambda bad: {"input_scale": bad}),
+        NO_NUMBERS[:-1],
+    ),
     ({"dropout": [0.1, -0.1]}, VALUE(OF_HIDDEN.format("dropout", 1, 2))),
     ({"dropout": []}, VALUE(OF_HIDDEN.format("dropout", 1, 0))),
     ({"dropout": {0: 0.1}}, TYPE("dropout must be a number; got {0: 0.1}")),

@@ -57,6 +57,8 @@ ALTERED = {
     "too few shares": ("design", "dropout", (), "dropout must have"),
     "a share above 1": ("design", "dropout", (1.5, 0.0), "dropout"),
     "noise that is NaN": ("design", "input_noise", float("nan"), "input_noise"),
+    "a scale that is NaN": ("design", "input_scale", float("nan"), "input_scale"),
+    "a scale without numbers": ("design", "input_scale", 1.0, "parameters must have"),
     "a negative seed": ("design", "seed", -1, "seed"),
     "a seed too large": ("design", "seed", 2**64, "seed"),
     "a loss by name": ("design", "loss", "squared_error", "loss"),

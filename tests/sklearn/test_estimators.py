@@ -132,6 +132,7 @@ def test_the_beginning_is_that_of_the_network(kind, data):
 @pytest.mark.parametrize("settings", [
     {},
     {"dropout": 0.2, "input_noise": 0.1, "optimizer": bp.SGD(0.05, momentum=0.9)},
+    {"input_scale": 6.0},
     {"schedule": bp.schedules.Exponential(0.01, 0.8), "batch_size": 7},
     {"validation_fraction": 0.2, "norm": "batch", "patience": 100},
     {"schedule": "plateau", "dtype": "float64", "validation_fraction": 0.3},
@@ -402,6 +403,7 @@ def test_several_quantiles_are_the_kernels_where_they_are_equal():
 @pytest.mark.parametrize("settings", [
     {}, {"norm": "batch"}, {"norm": "layer", "dropout": 0.3, "input_noise": 0.2},
     {"dropout": 0.5, "hidden_layer_sizes": (8, 8)}, {"hidden_layer_sizes": ()},
+    {"input_scale": 6.0},
 ], ids=str)  # fmt: skip
 def test_gradient_is_that_of_the_prediction(settings):
     settings = {"activation": "tanh", "dtype": "float64", "epochs": 3, **settings}

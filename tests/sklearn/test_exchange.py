@@ -81,6 +81,7 @@ def test_from_sklearn(kind, solver, activation, dtype):
 @pytest.mark.parametrize("settings", [
     {}, {"activation": "tanh", "norm": "batch"}, {"hidden_layer_sizes": ()},
     {"dropout": 0.2, "hidden_layer_sizes": (7, 7, 7)},
+    {"input_scale": 6.0, "norm": "batch"},
 ], ids=str)  # fmt: skip
 def test_to_sklearn(kind, settings, dtype):
     y = TARGETS[kind]

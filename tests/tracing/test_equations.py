@@ -50,7 +50,14 @@ def assert_equations(t):
     design, L = t.design, t.n_layers
     y = t.targets if t.targets.ndim == 2 else np.eye(t.sizes[-1])[t.targets]
     w = np.ones(len(t.X)) if t.weights is None else t.weights
-    assert t.a[0] is t.X and t.da[0] is t.gradients.input
+    assert t.dX is t.gradients.input
+    if design.input_scale:
+        X, scale = wide(t.X), wide(t.before.scale)
+        close(t.a[0], X * scale)
+        close(t.dscale, (wide(t.da[0]) * X).sum(axis=0))
+        close(t.dX, wide(t.da[0]) * scale)
+    else:
+        assert t.a[0] is t.X and t.da[0] is t.dX and t.dscale is None
     for l in range(L):
         norm, f, a, z = design.norms[l], design.activations[l], wide(t.a[l]), t.z[l]
         W, b = (wide(part[l]) for part in (t.before.weights, t.before.biases))
@@ -123,7 +130,7 @@ def slopes_of(f, z):
 
 def assert_input_gradient(net, X, y, *weights):
     """dE/dX is the slope of the loss of training, with what is random in it."""
-    found, step = bp.trace(net, X, y, *weights).da[0], 1e-6
+    found, step = bp.trace(net, X, y, *weights).dX, 1e-6
     expected = np.empty_like(X)
     for at in np.ndindex(X.shape):
         sides = []

@@ -158,6 +158,7 @@ def test_layers_without_weights_or_change_have_no_quotient():
         {},
         {"dropout": 0.3, "norm": "batch", "optimizer": bp.SGD(0.1, momentum=0.9)},
         {"input_noise": 0.1, "optimizer": bp.Adam(0.01, clip_norm=0.1)},
+        {"input_scale": 2.0},
         {"optimizer": bp.SGD(schedules.OneCycle(0.1, 40)), "norm": "layer"},
         {"optimizer": bp.Adam(schedules.ReduceOnPlateau(0.1, patience=0))},
     ],

@@ -57,6 +57,7 @@ def test_much_memory_is_warned_of_before_it_is_used(monkeypatch):
         {"optimizer": bp.SGD(0.01), "norm": "batch"},
         {"optimizer": bp.Adam(0.01), "dropout": 0.3, "norm": "layer"},
         {"optimizer": bp.Adam(0.01), "activation": "gelu", "input_noise": 0.1},
+        {"optimizer": bp.Adam(0.01), "input_scale": 2.0},
     ],
     ids=str,
 )

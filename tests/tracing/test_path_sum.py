@@ -136,6 +136,7 @@ NETWORKS = [
     {"sizes": (1, 2, 1, 2, 2), "output": "exp", "loss": "poisson"},
     {"sizes": (2, 2, 3, 2, 2), "output": "softmax", "loss": "hinge"},
     {"sizes": (2, 3, 2), "output": "tanh", "loss": fourth_powers, "input_noise": 0.3},
+    {"sizes": (2, 3, 2), "input_scale": 2.0},
     {"sizes": (2, 3, 2), "optimizer": bp.Momentum(), "output": "softplus",
      "loss": "poisson"},
 ]  # fmt: skip

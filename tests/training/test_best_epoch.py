@@ -42,6 +42,7 @@ NETWORKS = [
     {"dropout": 0.3},
     {"norm": "batch"},
     {"norm": "layer", "input_noise": 0.2},
+    {"input_scale": 2.0},
     {"dtype": "float64", "dropout": 0.2, "norm": "batch"},
 ]
 HOW = [

@@ -24,6 +24,7 @@ KINDS = [
     {"loss": fourth_powers, "optimizer": bp.SGD(1e-3)},
     {"dropout": 0.3},
     {"input_noise": 0.3},
+    {"input_noise": 0.3, "input_scale": 2.0},
     {"norm": "layer"},
     {"norm": "batch"},
     {"norm": "batch", "dropout": 0.2, "input_noise": 0.1},

@@ -23,6 +23,8 @@ OPTIONS = [
     {"norm": "layer"},
     {"input_noise": 0.2},
     {"norm": ["batch", "layer"], "dropout": [0.2, 0.4], "input_noise": 0.1},
+    {"input_scale": 3.0},
+    {"input_scale": 0.5, "norm": ["layer", "batch"], "dropout": 0.2},
 ]
 
 #: Rates that change by the step, by the epoch, and by what comes of it.

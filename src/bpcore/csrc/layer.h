@@ -343,7 +343,7 @@ static void T(normalise_back)(const bpcore_worker *worker, void *delta, void *dg
                                 first, end);
         return;
     }
-    T(layer_normalise_sums)(dgain, dshift, delta, hat, n, n_out, first, end);
+    T(column_sums)(dgain, dshift, delta, hat, n, n_out, first, end);
     bpcore_barrier_wait(worker);
     bpcore_worker_range(worker, n, 16, &first, &end);
     T(layer_normalise_back)(delta, hat, inverse, gain, n_out, first, end);
@@ -375,6 +375,32 @@ static void T(fold)(const bpcore_worker *worker, void *W_folded, void *b_folded,
     bpcore_worker_range(worker, n_out, 16, &first, &end);
     T(fold_columns)(W_folded, b_folded, W, shift, gain, mean, mean + n_out,
                     (REAL)BPCORE_EPS, n_in, n_out, first, end);
+}
+
+/* --- the scale of the inputs --- */
+
+/* out = x * scale     out, x (n, width), may be the same  scale (width,) */
+static void T(scale_rows)(const bpcore_worker *worker, void *out, const void *x,
+                          const void *scale, ptrdiff_t n, ptrdiff_t width) {
+    ptrdiff_t first, end;
+    bpcore_worker_range(worker, n, 1, &first, &end);
+    for (ptrdiff_t at = first * width; at < end * width; at += width)
+        T(combine)(T(x_times_y), (REAL *)out + at, (const REAL *)x + at, scale, 0,
+                   width);
+}
+
+/* dscale = (delta * x).sum(0),  delta = delta * scale     delta, x (n, width)
+ *
+ * delta is dE/d(x * scale), then dE/dx; where scale is NULL it stays. */
+static void T(scale_rows_back)(const bpcore_worker *worker, void *delta, void *dscale,
+                               const void *x, const void *scale, ptrdiff_t n,
+                               ptrdiff_t width) {
+    ptrdiff_t first, end;
+    bpcore_worker_range(worker, width, 16, &first, &end);
+    T(column_sums)(dscale, NULL, delta, x, n, width, first, end);
+    if (!scale) return;
+    bpcore_barrier_wait(worker);
+    T(scale_rows)(worker, delta, delta, scale, n, width);
 }
 
 /* --- noise --- */
@@ -423,6 +449,8 @@ static const bpcore_table T(table) = {
     .normalise_back = T(normalise_back),
     .follow = T(follow),
     .fold = T(fold),
+    .scale_rows = T(scale_rows),
+    .scale_rows_back = T(scale_rows_back),
     .drop = T(drop),
     .add_noise = T(add_noise),
     .add = T(add),

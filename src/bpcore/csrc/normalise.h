@@ -107,13 +107,15 @@ static void T(layer_normalise)(REAL *y, REAL *hat, REAL *inverse, const REAL *ga
     }
 }
 
-static void T(layer_normalise_sums)(REAL *dgain, REAL *dshift, const REAL *delta,
-                                    const REAL *hat, ptrdiff_t n, ptrdiff_t width,
-                                    ptrdiff_t first, ptrdiff_t end) {
+/* products = sum x y,  sums = sum x over n rows;  sums may be NULL */
+BPCORE_NOINLINE static void T(column_sums)(REAL *products, REAL *sums, const REAL *x,
+                                           const REAL *y, ptrdiff_t n, ptrdiff_t width,
+                                           ptrdiff_t first, ptrdiff_t end) {
     EACH_COLUMNS
         const T(vec) one = T(broadcast)(1);
-        STORE(dgain + j, T(column_sum)(delta + j, hat + j, one, n, width, whole, tail));
-        STORE(dshift + j, T(column_sum)(delta + j, NULL, one, n, width, whole, tail));
+        STORE(products + j, T(column_sum)(x + j, y + j, one, n, width, whole, tail));
+        if (sums)
+            STORE(sums + j, T(column_sum)(x + j, NULL, one, n, width, whole, tail));
     END_COLUMNS
 }
 

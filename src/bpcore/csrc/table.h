@@ -70,6 +70,12 @@ typedef struct {
                  const void *W, const void *shift, const void *gain,
                  const void *running, ptrdiff_t n_in, ptrdiff_t n_out);
 
+    void (*scale_rows)(const bpcore_worker *worker, void *out, const void *x,
+                       const void *scale, ptrdiff_t n, ptrdiff_t width);
+    void (*scale_rows_back)(const bpcore_worker *worker, void *delta, void *dscale,
+                            const void *x, const void *scale, ptrdiff_t n,
+                            ptrdiff_t width);
+
     void (*drop)(const bpcore_worker *worker, void *out, const void *x, uint64_t key,
                  double p, ptrdiff_t n, ptrdiff_t width);
     void (*add_noise)(const bpcore_worker *worker, void *out, const void *x,

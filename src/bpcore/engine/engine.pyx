@@ -11,12 +11,13 @@ The buffers, with n the capacity in rows::
 
     parameters, optimizer arrays, blocks
                                    W[0] b[0] gain[0] W[1] b[1] ... one after the other
-                                   (gain only of normalised layers); blocks are sums of
-                                   accumulated gradients
+                                   (gain only of normalised layers), then the scale of
+                                   the inputs; blocks are sums of accumulated gradients
     workspace                      for each layer a, and where it is needed f(z), z,
                                    hat, inverse and moments; two deltas (n, widest),
-                                   the losses E (n,), gathered rows of X, partial sums
-                                   of a norm, and scratch memory for each worker
+                                   the losses E (n,), gathered rows of X, X * scale,
+                                   partial sums of a norm, and scratch memory for each
+                                   worker
     tape                           the same for one mini-batch, in an array of its own
 
 Every method that uses the workspace or the blocks takes the lock, then makes them large

@@ -112,6 +112,8 @@ cdef struct net_t:
     bint failed                     # whether that function raised an error
     double largest                  # largest finite number of the dtype
     bint skips                      # whether zero inputs of this one row are skipped
+    double scale_factor             # of the rate of the inputs' scale; 0: no scale
+    Py_ssize_t scale_at             # bytes, as W_at: the end of the last layer
     bounds_t bounds
     packed_t packed
     char *parameters
@@ -120,7 +122,7 @@ cdef struct net_t:
     char *folded                    # parameters without batch norm
     char *running                   # moments of the layers with batch norm
     # Training.
-    optimizer_t *groups             # of W[0], b[0], W[1], b[1], ...
+    optimizer_t *groups             # of W[0], b[0], W[1], b[1], ..., the scale
     double lr, prepared_lr
     bint timed                      # whether a step depends on its number, as Adam's
     double max_norm, clip_norm      # 0: no limit
@@ -142,6 +144,9 @@ cdef struct net_t:
     char *dgain
     double *E
     char *gathered                  # rows of X in their order
+    char *scaled                    # a[0] = X * scale
+    char *d_scaled                  # dE/da[0], in a delta that is free by then
+    char *dscale
     double *squares                 # partial sums of a norm
     char *rooms                     # scratch memory of every worker
     Py_ssize_t room_size            # its bytes for one worker
@@ -193,7 +198,7 @@ cdef int describe(net_t *net, dtype, design) except -1:
     net.L, size = len(design.sizes) - 1, net.k.itemsize
     net.layers = <layer_t *>PyMem_Calloc(net.L, sizeof(layer_t))
     net.memory = <memory_t *>PyMem_Calloc(net.L, sizeof(memory_t))
-    net.groups = <optimizer_t *>PyMem_Calloc(2 * net.L, sizeof(optimizer_t))
+    net.groups = <optimizer_t *>PyMem_Calloc(2 * net.L + 1, sizeof(optimizer_t))
     if net.layers == NULL or net.memory == NULL or net.groups == NULL:
         raise MemoryError()
     for l in range(net.L):
@@ -208,6 +213,10 @@ cdef int describe(net_t *net, dtype, design) except -1:
         layer.gain_at, layer.running_at = offsets.gain * size, offsets.moments * size
         net.batch_norm |= layer.norm == BATCH_NORM
         net.widest = max(net.widest, layer.n_out)
+    net.scale_factor = design.input_scale
+    net.scale_at = design.layout.offsets[net.L].W * size
+    if net.scale_factor > 0:
+        net.widest = max(net.widest, net.layers[0].n_in)
     net.size = design.layout.size
     net.largest = np.finfo(dtype).max
     net.loss_takes_z = design.loss_takes_z
@@ -232,7 +241,7 @@ cdef optimizer_t *new_groups(
         raise ValueError("optimizer must have settings for weights and biases, and "
                          "every layer factors for both")
     cdef optimizer_t *groups = <optimizer_t *>PyMem_Calloc(
-        2 * net.L, sizeof(optimizer_t)
+        2 * net.L + 1, sizeof(optimizer_t)
     )
     if groups == NULL:
         raise MemoryError()
@@ -242,6 +251,10 @@ cdef optimizer_t *new_groups(
             groups[i].lr_factor *= <double>factors[i]
             groups[i].state_apart = state_apart
             carry_powers(&groups[i], &net.groups[i])
+        scale = &groups[2 * net.L]
+        scale[0] = optimizer_of(settings[1], kernels.RULES)
+        scale.lr_factor, scale.state_apart = net.scale_factor, state_apart
+        carry_powers(scale, &net.groups[2 * net.L])
     except BaseException:
         PyMem_Free(groups)
         raise
@@ -260,5 +273,5 @@ cdef void use_groups(net_t *net, optimizer_t *groups, const char *frozen) noexce
         return
     PyMem_Free(net.groups)
     net.groups, net.timed = groups, False
-    for i in range(2 * net.L):
+    for i in range(2 * net.L + 1):
         net.timed |= groups[i].rule not in (PLAIN, PLAIN_MOMENTUM, PLAIN_NESTEROV)

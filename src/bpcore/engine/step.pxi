@@ -12,8 +12,9 @@ cdef void forward_pass(
 ) noexcept nogil:
     """a[l+1] = drop(f[l](norm(a[l] @ W[l]) + b[l])), the last of them in `out`
 
-    In training, batch norm uses the moments of the mini-batch and there is dropout;
-    otherwise W[l] and b[l] are the folded ones.  `f_last` is the last f.
+    with a[0] = X, or X * scale.  In training, batch norm uses the moments of the
+    mini-batch and there is dropout; otherwise W[l] and b[l] are the folded ones.
+    `f_last` is the last f.
     """
     cdef Py_ssize_t l
     cdef char *here
@@ -21,7 +22,9 @@ cdef void forward_pass(
     cdef char *z
     cdef char *parameters
     cdef activation_t f
-    cdef const char *a = X
+    cdef const char *a = scaled_rows(net, worker, X, n)
+    if a != X:
+        barrier_wait(worker)
     for l in range(net.L):
         layer = &net.layers[l]
         here = out if l == net.L - 1 else memory[l].a
@@ -49,6 +52,17 @@ cdef void forward_pass(
                        layer.n_out)
         barrier_wait(worker)
         a = here
+
+
+cdef inline const char *scaled_rows(
+    const net_t *net, const worker_t *worker, const char *X, Py_ssize_t n,
+) noexcept nogil:
+    """a[0]: X * scale in the workspace, or X itself; a barrier must follow."""
+    if net.scale_factor == 0:
+        return X
+    net.k.scale_rows(worker, net.scaled, X, net.parameters + net.scale_at, n,
+                     net.layers[0].n_in)
+    return net.scaled
 
 
 cdef inline void product(
@@ -99,12 +113,15 @@ cdef void backward_pass(
         delta[l-1] = (delta[l] @ W[l].T) * f'[l-1](z[l-1])    from the old W[l],
         W[l], b[l] updated in place, or dW[l], db[l] stored in `gradient`
 
-    and dX = delta[0] @ W[0].T unless dX is NULL.  If `trains`, frozen layers have no
-    gradient, and the pass ends at the lowest layer that is not frozen.
+    and dX = delta[0] @ W[0].T unless dX is NULL, with a scale times it.  If `trains`,
+    frozen layers have no gradient, and the pass ends at the lowest layer that is not
+    frozen; with a scale at layer 0.
     """
-    cdef Py_ssize_t l, lowest = net.lowest if trains else 0
+    cdef bint scales = net.scale_factor > 0
+    cdef Py_ssize_t l, lowest = net.lowest if trains and not scales else 0
     cdef bint stores
     cdef const char *a
+    cdef char *d_input = net.d_scaled if scales and dX == NULL else dX
     cdef char *delta
     cdef char *dshift
     cdef char *dgain
@@ -124,13 +141,17 @@ cdef void backward_pass(
             barrier_wait(worker)
         if l > lowest:
             propagate_pass(net, worker, memory, l, n, key)
-        elif dX != NULL:
-            net.k.propagate(worker, dX, delta, W, NULL, n, layer.n_in, layer.n_out,
+        elif d_input != NULL:
+            net.k.propagate(worker, d_input, delta, W, NULL, n, layer.n_in, layer.n_out,
                             IDENTITY)
         barrier_wait(worker)
+        if scales and l == 0:
+            scale_pass(net, worker, X, n, d_input, gradient, dX != NULL)
         a = X
         if l > 0:
             a = memory[l - 1].a
+        elif scales:
+            a = net.scaled
         if stores:
             net.k.gradient(worker, gradient + layer.W_at,
                            gradient + layer.b_at if dshift == NULL else NULL,
@@ -141,6 +162,33 @@ cdef void backward_pass(
                 descend_vectors(net, worker, l, dshift, dgain)
             limit_pass(net, worker, l)
         barrier_wait(worker)
+
+
+cdef void scale_pass(
+    const net_t *net, const worker_t *worker, const char *X, Py_ssize_t n,
+    char *d_input, char *gradient, bint makes_dX,
+) noexcept nogil:
+    """dscale = (dE/da[0] * X).sum(0),  dX = dE/da[0] * scale
+
+    The scale is updated, or dscale stored in `gradient`.
+    """
+    cdef char *scale = net.parameters + net.scale_at if makes_dX else NULL
+    cdef char *dscale = net.dscale
+    if gradient != NULL:
+        dscale = gradient + net.scale_at
+    net.k.scale_rows_back(worker, d_input, dscale, X, scale, n, net.layers[0].n_in)
+    barrier_wait(worker)
+    if gradient == NULL:
+        descend_scale(net, worker, dscale)
+
+
+cdef void descend_scale(
+    const net_t *net, const worker_t *worker, const char *dscale,
+) noexcept nogil:
+    """The scale of the inputs by its stored gradient."""
+    net.k.descend(worker, net.parameters + net.scale_at,
+                  within(net.state, net.scale_at), dscale, net.layers[0].n_in,
+                  &net.groups[2 * net.L])
 
 
 cdef inline void update(

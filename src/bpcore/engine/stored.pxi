@@ -31,6 +31,8 @@ cdef void descend_pass(
         descend_vectors(net, worker, l, gradient + layer.b_at,
                         gradient + layer.gain_at)
         limit_pass(net, worker, l)
+    if net.scale_factor > 0:
+        descend_scale(net, worker, gradient + net.scale_at)
     barrier_wait(worker)
 
 
@@ -53,7 +55,7 @@ cdef void clear_frozen(
     for l in range(net.L):
         if net.layers[l].frozen:
             cleared = True
-            end = net.size * net.k.itemsize
+            end = net.scale_at
             if l < net.L - 1:
                 end = net.layers[l + 1].W_at
             if worker.index == 0:

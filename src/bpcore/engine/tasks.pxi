@@ -25,6 +25,8 @@ cdef void prepare_groups(net_t *net, double lr, int64_t steps) noexcept nogil:
     for i in range(2 * net.L):
         if not net.layers[i // 2].frozen:
             net.k.prepare(&net.groups[i], lr, net.layer_steps[i // 2] + steps + 1)
+    if net.scale_factor > 0:
+        net.k.prepare(&net.groups[2 * net.L], lr, net.steps[0] + steps + 1)
     net.prepared_lr = lr
 
 
@@ -161,6 +163,7 @@ cdef void tape_backward(void *task_, const worker_t *worker) noexcept nogil:
     task = <task_t *>task_
     net = task.net
     times_derivative_pass(net, worker, task.tape, net.L - 1, task.data.n)
+    scaled_rows(net, worker, task.data.X, task.data.n)
     barrier_wait(worker)
     backward_pass(net, worker, task.tape, task.data.X, task.data.n, task.key,
                   task.gradient, task.dX, False)

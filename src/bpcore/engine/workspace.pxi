@@ -22,12 +22,16 @@ cdef Py_ssize_t carve(
         deltas[l] = part(start, &at, n * net.widest * size)
     for l in range(net.L):
         net.memory[l].delta = deltas[(net.L - 1 - l) % 2]
+    net.d_scaled = deltas[net.L % 2]  # not that of layer 0
     net.dshift = part(start, &at, net.widest * size)
     net.dgain = part(start, &at, net.widest * size)
     net.E = <double *>part(start, &at, n * sizeof(double))
     net.gathered = NULL
     if gathers:
         net.gathered = part(start, &at, n * net.layers[0].n_in * size)
+    if net.scale_factor > 0:
+        net.scaled = part(start, &at, n * net.layers[0].n_in * size)
+        net.dscale = part(start, &at, net.layers[0].n_in * size)
     net.squares = <double *>part(
         start, &at, ((net.size - 1) // SQUARES + 1) * sizeof(double)
     )

@@ -126,6 +126,13 @@ def hidden_dropout(dropout: Any, hidden: int) -> tuple[float, ...]:
     return tuple(checked[:hidden])
 
 
+def scale_factor(input_scale: float | None) -> float:
+    """The factor of the learning rate of the inputs' scale; 0 for no scale."""
+    if input_scale is None:
+        return 0.0
+    return checks.number("input_scale, if not None,", input_scale, least=0.0)
+
+
 def output_and_loss(
     output: str | None, loss: str | Loss | LossFunction | None
 ) -> tuple[str, Loss]:
@@ -211,6 +218,7 @@ class Design:
     """The architecture of a network: everything that training does not change.
 
     `activations`, `norms` and `dropout` have an entry for every layer of weights.
+    `input_scale` is the factor of the learning rate of the inputs' scale, 0 for none.
     `by_weights` is an internal option: the loss of a mini-batch is then sum w E / sum w
     in place of sum w E / rows, as in scikit-learn.
     """
@@ -223,6 +231,7 @@ class Design:
     input_noise: float
     seed: int
     by_weights: bool = False
+    input_scale: float = 0.0
 
     @classmethod
     def checked(
@@ -234,6 +243,7 @@ class Design:
         norm: str | Sequence[str | None] | None,
         dropout: float | Sequence[float],
         input_noise: float,
+        input_scale: float | None = None,
     ) -> Design:
         """The design of these arguments of ``Network``, checked, with the seed 0."""
         sizes = layer_sizes(sizes)
@@ -249,6 +259,7 @@ class Design:
             (*hidden_dropout(dropout, hidden), 0.0),
             checks.number("input_noise", input_noise, least=0.0),
             seed=0,
+            input_scale=scale_factor(input_scale),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -299,6 +310,7 @@ class Design:
             norm,
             dropout,
             stored["input_noise"],
+            stored["input_scale"],
         )
         by_weights = checks.boolean("by_weights", stored["by_weights"])
         return dataclasses.replace(design, seed=seed, by_weights=by_weights)
@@ -326,6 +338,8 @@ class Design:
             shown.append(f"dropout={list(self.dropout[:-1])}")
         if self.input_noise:
             shown.append(f"input_noise={self.input_noise}")
+        if self.input_scale:
+            shown.append(f"input_scale={self.input_scale}")
         return [*shown, f"dtype={dtype.name!r}"]
 
     @property
@@ -392,7 +406,7 @@ class Design:
     @cached_property
     def layout(self) -> Layout:
         """The places of each layer's parameters and moments in flat arrays."""
-        return Layout(self.sizes, self.norms)
+        return Layout(self.sizes, self.norms, self.input_scale > 0)
 
 
 def bit_generator(rng: object) -> np.random.PCG64:

@@ -26,6 +26,8 @@ class Gradients:
         Views of `flat`, shaped like those of the network.
     input : array (n, n_in)
         dE/dX.
+    input_scale : array (n_in,) or None
+        dE by the scale of the inputs, a view of `flat`; None without one.
 
     Examples
     --------
@@ -46,6 +48,7 @@ class Gradients:
     moments: Real | None = None
     #: Whether a row had a weight above 0: else `apply` makes no step.
     weighs: bool = True
+    input_scale: Real | None = None
 
     def __repr__(self) -> str:
         loss = "" if self.loss is None else f", loss {self.loss:.6g}"
@@ -60,7 +63,7 @@ class Tape:
     Attributes
     ----------
     activations : tuple of arrays
-        a[0] = X, (n, n_0), to a[L], (n, n_L).
+        X, (n, n_0), then a[1] to a[L], (n, n_L).
 
     Examples
     --------

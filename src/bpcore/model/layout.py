@@ -22,11 +22,13 @@ class Views:
     ----------
     weights, biases : tuple of arrays (n_in, n_out) and (n_out,)
     gains : tuple of arrays (n_out,), None where a layer is not normalised
+    scale : array (n_0,), of the inputs, or None
     """
 
     weights: tuple[Real, ...]
     biases: tuple[Real, ...]
     gains: tuple[Any, ...]
+    scale: Any = None
 
     def __repr__(self) -> str:
         return f"<Views of {self.contents}>"
@@ -34,7 +36,7 @@ class Views:
     @property
     def contents(self) -> str:
         """The number of layers and of elements, in words."""
-        arrays = [*self.weights, *self.biases, *self.gains]
+        arrays = [*self.weights, *self.biases, *self.gains, self.scale]
         count = sum(array.size for array in arrays if array is not None)
         return f"{layers_in_words(self.weights)}, {count:,} numbers"
 
@@ -59,7 +61,7 @@ class Layout:
 
     Parameters, gradients and each array of an optimizer lie in the order
 
-        W[0], b[0], (gain[0],) W[1], b[1], (gain[1],) ...
+        W[0], b[0], (gain[0],) W[1], b[1], (gain[1],) ... (scale)
 
     and the moments of batch norm in the order of its layers, mean and variance.
 
@@ -69,6 +71,8 @@ class Layout:
         n_0, ..., n_L.
     norms : tuple of "batch", "layer" or None
         The normalisation of each layer of weights.
+    has_scale : bool
+        Whether there is a scale of the inputs.
 
     Examples
     --------
@@ -83,10 +87,14 @@ class Layout:
 
     sizes: tuple[int, ...]
     norms: tuple[str | None, ...]
+    has_scale: bool = False
 
     @cached_property
     def offsets(self) -> tuple[LayerOffsets, ...]:
-        """The offsets of each layer, and one more entry with the ends of all arrays."""
+        """The offsets of each layer, and one more entry with the ends of all arrays.
+
+        The scale of the inputs begins at the end of the last layer's.
+        """
         found, at, moments_at = [], 0, 0
         shapes = itertools.pairwise(self.sizes)
         for (n_in, n_out), norm in zip(shapes, self.norms, strict=True):
@@ -98,8 +106,11 @@ class Layout:
 
     @property
     def size(self) -> int:
-        """Number of parameters: (n_in + 1) n_out a layer, n_out more with a norm."""
-        return self.offsets[-1].W
+        """Number of parameters: (n_in + 1) n_out a layer, n_out more with a norm.
+
+        And n_0 more with a scale of the inputs.
+        """
+        return self.offsets[-1].W + self.sizes[0] * self.has_scale
 
     @property
     def moments_size(self) -> int:
@@ -112,7 +123,7 @@ class Layout:
         return (self.size + 15) // 16 * 16
 
     def views(self, flat: NDArray[Any]) -> Views:
-        """The W[l], b[l] and gain[l] inside a flat array of as many numbers."""
+        """The W[l], b[l], gain[l] and scale inside a flat array of as many numbers."""
         weights, biases, gains = [], [], []
         shapes = itertools.pairwise(self.sizes)
         for (n_in, n_out), norm, at in zip(
@@ -121,7 +132,8 @@ class Layout:
             weights.append(flat[at.W : at.b].reshape(n_in, n_out))
             biases.append(flat[at.b : at.gain])
             gains.append(flat[at.gain : at.gain + n_out] if norm else None)
-        return Views(tuple(weights), tuple(biases), tuple(gains))
+        scale = flat[self.offsets[-1].W :] if self.has_scale else None
+        return Views(tuple(weights), tuple(biases), tuple(gains), scale)
 
     def moments(self, flat: NDArray[Any]) -> tuple[Any, ...]:
         """The mean and variance (2, n_out) of each layer with batch norm, else None."""
@@ -133,10 +145,13 @@ class Layout:
             found.append(part.reshape(2, n_out) if norm == "batch" else None)
         return tuple(found)
 
-    def per_parameter(self, values: Sequence[Any]) -> NDArray[Any]:
-        """One value of each layer, repeated for every one of its parameters."""
-        starts = [at.W for at in self.offsets]
-        return np.repeat(values, np.diff(starts))
+    def per_parameter(self, of_layers: Sequence[bool]) -> NDArray[np.bool_]:
+        """A truth value of each layer, repeated for every one of its parameters.
+
+        False for the scale of the inputs, which is part of no layer.
+        """
+        starts = [*(at.W for at in self.offsets), self.size]
+        return np.repeat([*of_layers, False], np.diff(starts))
 
 
 def layers_in_words(arrays: Sequence[Any]) -> str:

@@ -364,7 +364,8 @@ def initial_state(
 ) -> State:
     """A state before any training, its weights and biases drawn from `bits`.
 
-    They are drawn in the order of the parameters.  Gains and variances begin at 1.
+    They are drawn in the order of the parameters.  Gains, variances
+    and the scale of the inputs begin at 1.
     """
     state = empty_state(design, dtype, optimizer)
     state.bits, state.lr_factors = bits, initial.lr_factors
@@ -380,6 +381,8 @@ def initial_state(
             of_layer[1] = 1
         initialize(of_W, W, bits.random_raw)
         initialize_biases(of_b, b, bits.random_raw)
+    if parts.scale is not None:
+        parts.scale[...] = 1
     return state
 
 
@@ -400,4 +403,6 @@ def optimizer_arrays(
             W[...], b[...] = for_weights.start(name), for_biases.start(name)
             if gain is not None:
                 gain[...] = for_biases.start(name)
+        if parts.scale is not None:
+            parts.scale[...] = for_biases.start(name)
     return arrays

@@ -29,6 +29,8 @@ from bpcore.reference.layers import (
     normalise,
     normalise_back,
     propagate,
+    scale_rows,
+    scale_rows_back,
     shuffle,
 )
 from bpcore.reference.losses import loss
@@ -52,6 +54,8 @@ __all__ = [
     "normalise",
     "normalise_back",
     "propagate",
+    "scale_rows",
+    "scale_rows_back",
     "shuffle",
     "times_derivative",
 ]

@@ -28,6 +28,8 @@ from bpcore.reference.layers import (
     key_of,
     normalise,
     normalise_back,
+    scale_rows,
+    scale_rows_back,
     shuffle,
 )
 from bpcore.reference.losses import weighted_loss
@@ -147,6 +149,11 @@ class Engine:
 
     # --- one mini-batch ---------------------------------------------------------------
 
+    def scaled(self, X: Array) -> Array:
+        """a[0]: X * scale, or X itself"""
+        scale = self.parts.scale
+        return X if scale is None else scale_rows(X, scale)
+
     def key(self, seen: int) -> int:
         """Key of the random bits of a mini-batch."""
         return key_of(self.design.seed, seen)
@@ -160,8 +167,8 @@ class Engine:
     def forward_pass(
         self, X: Array, training: bool, f_last: str, key: int = 0
     ) -> list[Layer]:
-        """a[l+1] = drop(f[l](norm(a[l] @ W[l]) + b[l])); a[0] = X"""
-        a, design, done = X, self.design, []
+        """a[l+1] = drop(f[l](norm(a[l] @ W[l]) + b[l])); a[0] = X, or X * scale"""
+        a, design, done = self.scaled(X), self.design, []
         for l in self.layers:
             W, b, gain = (
                 self.parts.weights[l],
@@ -188,7 +195,7 @@ class Engine:
     def backward_pass(
         self, X: Array, done: list[Layer], delta: Array, flat: Array, key: int
     ) -> Array:
-        """Write dW[l], db[l] and dgain[l] into the flat gradient; return dX."""
+        """Write dW[l], db[l], dgain[l] and dscale into the flat gradient; return dX."""
         design, parts = self.design, self.design.layout.views(flat)
         for l in reversed(self.layers):
             norm = design.norms[l]
@@ -197,7 +204,7 @@ class Engine:
                     delta, done[l].hat, done[l].inverse, self.parts.gains[l], norm
                 )
             done[l].delta = delta
-            a = done[l - 1].a if l else X
+            a = done[l - 1].a if l else self.scaled(X)
             parts.weights[l][...], db = gradient(a, delta)
             if not norm:
                 parts.biases[l][...] = db
@@ -207,6 +214,8 @@ class Engine:
                     delta = drop(delta, key_of(key, l), design.dropout[l - 1])
                 f = design.activations[l - 1]
                 delta = times_derivative(delta, done[l - 1].source(f), f)
+        if parts.scale is not None:
+            delta, parts.scale[...] = scale_rows_back(delta, X, self.parts.scale)
         return delta
 
     @property
@@ -275,6 +284,11 @@ class Engine:
                     descend(w, g, settings, lr, t, _Rows(state))
             if self.optimizer.max_norm:
                 limit_norms(self.parts.weights[l], self.optimizer.max_norm)
+        if gradients.scale is not None:
+            settings = bias_group | {"lr_factor": self.design.input_scale}
+            state = [state.scale for state in self.states]
+            t = self.steps
+            descend(self.parts.scale, gradients.scale, settings, lr, t, _Rows(state))
 
     def without_frozen(self, flat: Array) -> Array:
         """The gradient with zeros for frozen layers, so that its norm excludes them."""

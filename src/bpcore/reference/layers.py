@@ -164,6 +164,39 @@ def fold(W: Array, shift: Array, gain: Array, running: Array) -> tuple[Array, Ar
     return W * scale, shift - mean * scale
 
 
+# --- the scale of the inputs ----------------------------------------------------------
+
+
+@own_errstate
+def scale_rows(x: Array, scale: Array) -> Array:
+    """x * scale     x (n, width)  scale (width,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.reference import scale_rows
+    >>> scale_rows(np.array([[1.0, 2.0]]), np.array([0.5, 3.0]))
+    array([[0.5, 6. ]])
+    """
+    return x * scale
+
+
+@own_errstate
+def scale_rows_back(delta: Array, x: Array, scale: Array) -> tuple[Array, Array]:
+    """dE/dx and dscale, from delta = dE/d(x * scale)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.reference import scale_rows_back
+    >>> delta, x = np.array([[1.0], [2.0]]), np.array([[3.0], [4.0]])
+    >>> dx, dscale = scale_rows_back(delta, x, np.array([0.5]))
+    >>> dx.ravel(), dscale
+    (array([0.5, 1. ]), array([11.]))
+    """
+    return delta * scale, (delta * x).sum(axis=0)
+
+
 # --- counter-based random bits --------------------------------------------------------
 
 

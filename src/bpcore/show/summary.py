@@ -35,6 +35,9 @@ class Layered(Protocol):
     def frozen(self) -> tuple[bool, ...]: ...
 
     @property
+    def input_scale(self) -> NDArray[Any] | None: ...
+
+    @property
     def parameters(self) -> NDArray[Any]: ...
 
     @property
@@ -64,6 +67,8 @@ def network_table(network: Layered) -> str:
         )
     )
     rows = [("", "a[0]", f"{network.sizes[0]}", "", "", "")]
+    if network.input_scale is not None:
+        rows = [("", "a[0] = X * scale", f"{network.sizes[0]}", "", "", "")]
     first, last = ends(len(layers), ROWS)
     for l in (*first, *last):
         if last and l == last.start:

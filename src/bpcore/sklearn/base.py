@@ -91,6 +91,9 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         Probability that a hidden unit is dropped in a mini-batch.
     input_noise : float
         Standard deviation of gaussian noise added to X while training.
+    input_scale : float, optional
+        With a number above 0 each input has a learned factor; the number is the ratio
+        of its learning rate to that of the weights.  See `bpcore.Network`.
     init, bias_init : str or sequence of str
         Initialisers of the weights and of the biases: one name, or one for each layer
         of weights.
@@ -183,6 +186,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         norm: str | Sequence[str | None] | None = NETWORK["norm"],
         dropout: float | Sequence[float] = NETWORK["dropout"],
         input_noise: float = NETWORK["input_noise"],
+        input_scale: float | None = NETWORK["input_scale"],
         init: str | Sequence[str] = NETWORK["init"],
         bias_init: str | Sequence[str] = NETWORK["bias_init"],
         parametrization: str = NETWORK["parametrization"],
@@ -215,6 +219,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         self.norm = norm
         self.dropout = dropout
         self.input_noise = input_noise
+        self.input_scale = input_scale
         self.init = init
         self.bias_init = bias_init
         self.parametrization = parametrization

@@ -16,7 +16,7 @@ from bpcore.network import Network, learner_of
 from bpcore.sklearn.settings import optimizer_of
 
 #: Parameters of estimators that are arguments of `Network` with the same meaning.
-DESIGN = ("activation", "norm", "dropout", "input_noise")
+DESIGN = ("activation", "norm", "dropout", "input_noise", "input_scale")
 SAME = (*DESIGN, "init", "bias_init", "parametrization", "dtype", "n_threads")
 
 #: The largest seed drawn from a RandomState, which all versions of NumPy can draw.

@@ -89,6 +89,7 @@ class Recipe:
             parametrization="ntk",
             init=["lecun_normal"] * hidden + ["zeros"],
             bias_init=["normal"] * hidden + ["zeros"],
+            input_scale=self.input_scale,
             rng=seed,
         )
 

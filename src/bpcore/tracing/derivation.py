@@ -11,7 +11,7 @@ import numpy as np
 from bpcore.activations import ACTIVATIONS
 from bpcore.show.table import ends
 from bpcore.tracing import weighting
-from bpcore.tracing.rules import update_layer, update_rule
+from bpcore.tracing.rules import update_layer, update_rule, update_scale
 from bpcore.tracing.section import LAYERS, Line, Section
 from bpcore.tracing.step import Step, activation_derivative
 
@@ -50,6 +50,7 @@ def derivation(step: Step, whole: bool, most: float = LAYERS) -> list[Section]:
         *(backward[0] + left_out + backward[1]),
         Section("update", update_rule(step)),
         *(update[0] + left_out + update[1]),
+        *([] if step.before.scale is None else [update_scale(step)]),
     ]
 
 
@@ -61,7 +62,7 @@ def head(step: Step, whole: bool) -> Section:
         Line("activations", in_a_line(design.activations, ", ")),
         Line("optimizer", repr(step.optimizer)),
         Line("learning rate of this step", float(step.lr)),
-        Line("a[0] = X" + " + noise" * (design.input_noise > 0), step.X),
+        *input_lines(step),
         Line("y", by_row(step.y, whole)),
     ]
     if step.weight is not None:
@@ -72,6 +73,23 @@ def head(step: Step, whole: bool) -> Section:
         lines.append(Line(f"c, the weight of {of}", c))
     rows = f"{len(step.X)} row" + "s" * (len(step.X) != 1)
     return Section(f"training step {step.step}, on {rows}", tuple(lines))
+
+
+def input_lines(step: Step) -> list[Line]:
+    """a[0] = X, or X * scale"""
+    X, scale = input_factor(step).strip("()"), step.before.scale
+    if scale is None:
+        return [Line(f"a[0] = {X}", step.X)]
+    return [
+        Line(X, step.X),
+        Line("scale, of each input", scale),
+        Line(f"a[0] = {input_factor(step)} * scale", step.a[0]),
+    ]
+
+
+def input_factor(step: Step) -> str:
+    """X, with its noise, as a factor."""
+    return "(X + noise)" if step.design.input_noise else "X"
 
 
 def in_a_line(values: Sequence[Any], between: str) -> str:
@@ -218,6 +236,12 @@ def backward_layer(step: Step, l: int, whole: bool, defined: set[str]) -> Sectio
         Line(f"dW[{l}] = a[{l}].T @ {source}[{l}]", step.dW[l]),
         Line(f"db[{l}] = delta[{l}].sum(0)", step.db[l]),
     ]
-    if l == 0:
+    if l == 0 and step.before.scale is None:
         lines.append(Line(f"dE/dX = {source}[0] @ W[0].T", step.da[0]))
+    elif l == 0:
+        lines += [
+            Line(f"dE/da[0] = {source}[0] @ W[0].T", step.da[0]),
+            Line(f"dscale = (dE/da[0] * {input_factor(step)}).sum(0)", step.dscale),
+            Line("dE/dX = dE/da[0] * scale", step.dX),
+        ]
     return Section(f"backward, layer {l}", tuple(lines))

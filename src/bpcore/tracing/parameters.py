@@ -23,6 +23,8 @@ class Parameters:
         The arrays of the optimizer by name: ``state["velocity"].weights[l]``.
     running_moments : tuple of arrays
         Running mean and variance (2, n_out) of layers with batch norm, else None.
+    scale : array (n_0,) or None
+        The scale of the inputs.
     """
 
     weights: tuple[Real, ...]
@@ -30,11 +32,12 @@ class Parameters:
     gains: tuple[Any, ...]
     state: dict[str, Views]
     running_moments: tuple[Any, ...]
+    scale: Any = None
 
     def __repr__(self) -> str:
-        contents = Views(self.weights, self.biases, self.gains).contents
+        views = Views(self.weights, self.biases, self.gains, self.scale)
         state = f", state {', '.join(self.state)}" if self.state else ""
-        return f"<Parameters of {contents}{state}>"
+        return f"<Parameters of {views.contents}{state}>"
 
     @property
     def W(self) -> tuple[Real, ...]:
@@ -66,4 +69,5 @@ def parameters_of(design: Design, state: State) -> Parameters:
         parts.gains,
         {name: layout.views(row) for name, row in state.optimizer_rows().items()},
         layout.moments(state.moments),
+        parts.scale,
     )

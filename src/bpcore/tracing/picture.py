@@ -140,7 +140,7 @@ def _draw_nodes(
     row: int | None,
     limit: float | None,
 ) -> Any:
-    """Discs coloured by a, with a and delta in them; b below."""
+    """Discs coloured by a, with a and delta in them; b, or an input's scale, below."""
     values = [a.mean(axis=0) if row is None else a[row] for a in step.a]
     limit = limit or max(float(np.abs(a).max()) for a in values) or 1.0
     for m, (at, a) in enumerate(zip(places, values, strict=True)):
@@ -153,14 +153,19 @@ def _draw_nodes(
             zorder=3,
         )
         for j, (x, y) in enumerate(at):
-            label = f"a {a[j]:.3g}"
+            label, below = f"a {a[j]:.3g}", ""
             if m > 0:
                 delta = step.delta[m - 1]
                 own = delta[:, j].sum() if row is None else delta[row, j]
                 label += f"\nδ {own:.2g}"
-                db = step.after.biases[m - 1][j] - step.before.biases[m - 1][j]
+                b = step.before.biases[m - 1][j]
+                below = f"b {b:.3g} {step.after.biases[m - 1][j] - b:+.2g}"
+            elif step.before.scale is not None:
+                scale = step.before.scale[j]
+                below = f"scale {scale:.3g} {step.after.scale[j] - scale:+.2g}"
+            if below:
                 axes.annotate(
-                    f"b {step.before.biases[m - 1][j]:.3g} {db:+.2g}",
+                    below,
                     (x, y),
                     (0, -34),
                     textcoords="offset points",
@@ -181,6 +186,8 @@ def _draw_nodes(
                 zorder=4,
             )
         name = "input" if m == 0 else step.design.activations[m - 1]
+        if m == 0 and step.before.scale is not None:
+            name += " * scale"
         if m > 0 and step.design.dropout[m - 1]:
             name += " * kept"
         axes.annotate(

@@ -227,6 +227,9 @@ def _bytes(
     if n > learner.engine.capacity:
         size += scratch
         noisy = design.sizes[0] if design.input_noise else 0
-        size += (2 * max(design.sizes[1:]) + noisy) * n * learner.dtype.itemsize
+        deltas = 2 * max(design.sizes[1:])
+        if design.input_scale:
+            noisy, deltas = noisy + design.sizes[0], 2 * max(design.sizes)
+        size += (deltas + noisy) * n * learner.dtype.itemsize
         size += learner.engine.tape_size(n)[0]
     return size

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
+from bpcore.model.layout import Views
 from bpcore.optimizers import Optimizer
+from bpcore.tracing.parameters import Parameters
 from bpcore.tracing.section import Line, Section
 from bpcore.tracing.step import Step
 
@@ -13,6 +16,8 @@ def update_rule(step: Step) -> tuple[Line, ...]:
     """The equations of the weights, and of the biases if they differ."""
     weights, biases = step.optimizer.both()
     others = "b[l][j]" + " or gain[l][j]" * any(step.design.norms)
+    if step.before.scale is not None:
+        others += " or scale[i]"
     equations = equations_of_step(weights, step_numbers(step))
     theirs = equations_of_step(biases, step_numbers(step))
     limit = weights.equations_after
@@ -32,9 +37,12 @@ def update_rule(step: Step) -> tuple[Line, ...]:
 def step_numbers(step: Step) -> str:
     """t of the layers that are not frozen; they differ if one was frozen before."""
     numbers = {l: t for l, t in enumerate(step.layer_steps) if not step.frozen[l]}
-    if len(set(numbers.values())) > 1:
-        return ", ".join(f"{t} of layer {l}" for l, t in numbers.items())
-    return f"{next(iter(numbers.values()), step.step)}"
+    named = {f"layer {l}": t for l, t in numbers.items()}
+    if step.before.scale is not None:
+        named["scale"] = step.step
+    if len(set(named.values())) > 1:
+        return ", ".join(f"{t} of {name}" for name, t in named.items())
+    return f"{next(iter(named.values()), step.step)}"
 
 
 def equations_of_step(optimizer: Optimizer, step: str) -> list[str]:
@@ -73,23 +81,57 @@ def update_layer(step: Step, l: int) -> Section:
     if step.design.norms[l]:
         groups.append(("gain", "gains", biases))
     for symbol, attribute, optimizer in groups:
-        name = f"{symbol}[{l}]"
-        for state in before.state:
-            meaning = meaning_of(optimizer, state, name)
-            old, new = (getattr(p.state[state], attribute)[l] for p in (before, after))
-            lines += [Line(f"{meaning}, before", old), Line(f"{meaning}, after", new)]
-        old, new = (getattr(p, attribute)[l] for p in (before, after))
-        lines += [
-            Line(f"{name}, before", old),
-            Line(f"{name}, after", new),
-            Line(f"{name}, after - before", new - old),
-        ]
+        lines += changes(step, f"{symbol}[{l}]", optimizer, attribute, l)
     if before.running_moments[l] is not None:
         lines += [
             Line("running mean and variance, before", before.running_moments[l]),
             Line("running mean and variance, after", after.running_moments[l]),
         ]
     return Section(f"update, layer {l}", tuple(lines))
+
+
+def update_scale(step: Step) -> Section:
+    """The scale of the inputs, and the optimizer's arrays of it, before and after."""
+    biases = step.optimizer.both()[1]
+    name, lr = rates_of(biases, step.lr)
+    rate = Line(f"{name} of scale", f"{lr * step.design.input_scale:g}")
+    lines = changes(step, "scale", biases, "scale")
+    return Section("update, scale of the inputs", (rate, *lines))
+
+
+def rates_of(optimizer: Optimizer, lr: float) -> tuple[str, float]:
+    """The name of the learning rate, or of the factor of steps, and its value."""
+    words = re.findall(r"\w+", " ".join(optimizer.equations))
+    if "lr" in words:
+        return "learning rate", lr
+    return "factor of the step", 1.0  # Rprop: steps with sizes of their own
+
+
+def changes(
+    step: Step,
+    name: str,
+    optimizer: Optimizer,
+    attribute: str,
+    l: int | None = None,
+) -> list[Line]:
+    """The parameters in that attribute, and the optimizer's of them; of layer l."""
+
+    def array_of(parameters: Parameters | Views) -> Any:
+        found = getattr(parameters, attribute)
+        return found if l is None else found[l]
+
+    before, after, lines = step.before, step.after, []
+    for state in before.state:
+        meaning = meaning_of(optimizer, state, name)
+        old, new = (array_of(p.state[state]) for p in (before, after))
+        lines += [Line(f"{meaning}, before", old), Line(f"{meaning}, after", new)]
+    old, new = array_of(before), array_of(after)
+    return [
+        *lines,
+        Line(f"{name}, before", old),
+        Line(f"{name}, after", new),
+        Line(f"{name}, after - before", new - old),
+    ]
 
 
 def meaning_of(optimizer: Optimizer, state: str, name: str) -> str:

@@ -72,8 +72,15 @@ class Step:
 
     @property
     def a(self) -> tuple[Real, ...]:
-        """a[0] = X, (n, n_0), to a[L], (n, n_L)."""
-        return (self.X, *(layer["a"] for layer in self.layers))
+        """a[0] = X, or X * scale, (n, n_0), to a[L], (n, n_L)."""
+        return (self._input, *(layer["a"] for layer in self.layers))
+
+    @cached_property
+    @own_errstate
+    def _input(self) -> Real:
+        """a[0]"""
+        scale = self.before.scale
+        return self.X if scale is None else self.X * scale
 
     @property
     def z(self) -> tuple[Real, ...]:
@@ -141,12 +148,16 @@ class Step:
 
     @cached_property
     def da(self) -> tuple[Real, ...]:
-        """dE/da[l], (n, n_l): da[0] is the gradient by the input."""
+        """dE/da[l], (n, n_l): da[0] is dE/dX, or with a scale dE/d(X * scale)."""
+        da_0 = self.gradients.input
+        if self.before.scale is not None:
+            da_0, W = np.empty_like(self.X), self.before.weights[0]
+            kernels.propagate(self.layers[0]["delta"], W, da_0.copy(), da_0)
         above = [
             self._back(l, np.empty_like(self.layers[l - 1]["a"]), "identity")
             for l in range(1, self.n_layers)
         ]
-        return (self.gradients.input, *above, self._by_output)
+        return (da_0, *above, self._by_output)
 
     @property
     def delta(self) -> tuple[Real, ...]:
@@ -180,6 +191,16 @@ class Step:
     def dgain(self) -> Layers:
         """dE/dgain[l] of normalised layers, (n_{l+1},), else None."""
         return self.gradients.gains
+
+    @property
+    def dX(self) -> Real:
+        """dE/dX, (n, n_0)."""
+        return self.gradients.input
+
+    @property
+    def dscale(self) -> Any:
+        """dE by the scale of the inputs, (n_0,), None without one."""
+        return self.gradients.input_scale
 
     # --- computed again by the kernels ------------------------------------------------
 

@@ -47,6 +47,11 @@ class Trace(Step):
         du[l] = inverse[l] (dhat - mean(dhat) - hat[l] mean(dhat hat[l]))
         dgain[l] = (delta[l] * hat[l]).sum(0)       dW[l] and da[l] are from du[l]
 
+    and with a scale of the inputs (`input_scale`)::
+
+        a[0] = X * scale                            before.scale
+        dX = da[0] * scale,  dscale = (da[0] * X).sum(0)
+
     ``print(trace)`` shows the equations beside their numbers (`text`), `plot` draws
     them, `path` expands one derivative along all its paths, `to_dict` is for other
     tools.
@@ -212,6 +217,8 @@ class Trace(Step):
             "losses": self.losses,
         }
         found |= {name: list(getattr(self, name)) for name in FORWARD + BACKWARD}
+        if scaled := self.before.scale is not None:
+            found |= {"X": self.X, "dX": self.dX, "dscale": self.dscale}
         for moment in ("before", "after"):
             parameters: Parameters = getattr(self, moment)
             found[moment] = {
@@ -222,9 +229,12 @@ class Trace(Step):
                 "state": {
                     name: {"W": list(of.weights), "b": list(of.biases)}
                     | ({"gain": list(of.gains)} if any(self.design.norms) else {})
+                    | ({"scale": of.scale} if scaled else {})
                     for name, of in parameters.state.items()
                 },
             }
+            if scaled:
+                found[moment]["scale"] = parameters.scale
         return _as_lists(found) if lists else found
 
     def __repr__(self) -> str:

@@ -35,6 +35,8 @@ def penalty(learner: Learner) -> NDArray[np.float64]:
         W[...], b[...] = for_weights.weight_decay, for_biases.weight_decay
         if gain is not None:
             gain[...] = for_biases.weight_decay
+    if parts.scale is not None:
+        parts.scale[...] = for_biases.weight_decay
     return decay
 
 

@@ -51,7 +51,7 @@ class Learner:
     engine : Engine
         Trains and runs the state; it holds the state.
     views : Views
-        The weights, biases and gains, views of the parameters.
+        The weights, biases, gains and scale, views of the parameters.
     moments : tuple
         The running mean and variance of each layer, or None.
     history : History or None
@@ -89,7 +89,7 @@ class Learner:
         return state
 
     def lend(self) -> Views:
-        """The weights, biases and gains, as arrays into which a user may write."""
+        """The weights, biases, gains and scale, into which a user may write."""
         return self.design.layout.views(self.engine.lend())
 
     # --- settings ---------------------------------------------------------------------
@@ -295,7 +295,15 @@ class Learner:
         """Gradients of the derivatives in a flat array, with views by layer."""
         parts = self.design.layout.views(flat)
         return Gradients(
-            loss, flat, parts.weights, parts.biases, parts.gains, dX, moments, weighs
+            loss,
+            flat,
+            parts.weights,
+            parts.biases,
+            parts.gains,
+            dX,
+            moments,
+            weighs,
+            parts.scale,
         )
 
     def store(self, gradients: Gradients) -> None:
@@ -388,9 +396,9 @@ class Learner:
     # --- copies -----------------------------------------------------------------------
 
     def folded(self) -> tuple[Design, State]:
-        """A design without batch norm, and a state of it that predicts the same."""
+        """A design without batch norm and scale, and a state that predicts the same."""
         norms = tuple(None if norm == "batch" else norm for norm in self.design.norms)
-        design = dataclasses.replace(self.design, norms=norms)
+        design = dataclasses.replace(self.design, norms=norms, input_scale=0.0)
         old = self.state
         state = empty_state(design, self.dtype, old.optimizer)
         parts, own = design.layout.views(state.parameters), self.views
@@ -402,6 +410,8 @@ class Learner:
                     parts.gains[l][...] = gain
             else:
                 kernels.fold(parts.weights[l], parts.biases[l], W, b, gain, running)
+        if own.scale is not None:
+            parts.weights[0][...] *= own.scale[:, None]
         state.counters[1], state.epochs, state.bits = old.seen, old.epochs, old.bits
         state.lr_factors, state.frozen = old.lr_factors, old.frozen
         state.schedule = ScheduleState.begun(old.optimizer, 0, old.epochs)
