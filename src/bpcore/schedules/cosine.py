@@ -179,7 +179,7 @@ class CosineLog(Schedule):
     >>> from bpcore.schedules import CosineLog
     >>> schedule = CosineLog(0.8, 15)
     >>> [round(schedule(t), 3) for t in (0, 1, 2, 3, 5, 7, 11, 15)]
-    [0.0, 0.0, 0.747, 0.0, 0.747, 0.0, 0.747, 0.0]
+    [0.0, 0.0, 0.744, 0.0, 0.744, 0.0, 0.744, 0.0]
     """
 
     per: str = field(default="step", kw_only=True, metadata=UNIT)
