@@ -25,7 +25,8 @@ The public interface::
     show_config      versions, instruction sets and build settings
 
 ``bpcore.datasets``, to be imported separately, has the digits shipped with the package
-and reads IDX files; ``bpcore.sklearn`` has estimators for scikit-learn.
+and reads IDX files; ``bpcore.sklearn`` has estimators for scikit-learn, and
+``bpcore.tabular`` for tables with categories and holes.
 
 Documentation, in the repository and in the source distribution (``docs``,
 ``examples``)::
@@ -45,7 +46,7 @@ The source in layers; a module imports only from lines below its own
 (``docs/architecture.md`` follows a call through them)::
 
     accel, cli              drop-ins in scikit-learn's place; the `bpcore` command
-    sklearn                 estimators of scikit-learn's kind, on Network
+    sklearn, tabular        estimators of scikit-learn's kind, on Network; for tables
     config, datasets        versions and builds; digits, MNIST, IDX files
     reference, tracing, many, gradient_check
                             the library in NumPy; traces; many networks; a check

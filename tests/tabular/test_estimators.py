@@ -11,6 +11,7 @@ import pytest
 import bpcore as bp
 from bpcore.datasets import load_digits
 from bpcore.tabular import Classifier, Regressor
+from bpcore.tabular.calibration import best_factor
 from bpcore.tabular.regressor import d2_of_quantiles
 
 RNG = np.random.default_rng(0)
@@ -328,6 +329,7 @@ import sys
 sys.modules["sklearn"] = None
 import numpy as np
 from bpcore.tabular import Classifier, Regressor
+from bpcore.tabular.calibration import best_factor
 X = np.random.default_rng(0).normal(size=(60, 2))
 model = Regressor(quick=True, epochs=2, random_state=0).fit(X, X[:, 0])
 labels = Classifier(quick=True, epochs=2, random_state=0).fit(X, X[:, 0] > 0)
@@ -369,3 +371,36 @@ def test_it_is_a_network_of_this_library():
     model = quick(Regressor).fit(NUMBERS, SIGNAL)
     assert isinstance(model.networks_[0], bp.Network)
     assert isinstance(model.histories_[0], bp.History)
+
+
+# --- calibration ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_classes", [2, 5])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_factor_has_the_least_log_loss(n_classes, weighted):
+    rng = np.random.default_rng(n_classes)
+    logits = rng.normal(size=(4000, n_classes)) * 3
+    p = np.exp(0.4 * logits)
+    y = (rng.random((4000, 1)) < (p / p.sum(1, keepdims=True)).cumsum(1)).argmax(1)
+    weight = rng.uniform(size=4000) if weighted else None
+    assert best_factor(logits, y, weight) == pytest.approx(0.4, abs=0.06)
+
+
+def test_few_rows_do_not_give_certainty():
+    logits = np.array([[0.0, 5.0]] * 8)
+    assert best_factor(logits, np.ones(8, np.int64)) < 1
+    assert best_factor(np.zeros((8, 2)), np.ones(8, np.int64)) <= 10
+
+
+def test_probabilities_are_calibrated():
+    X, X_test = both(NUMBERS)
+    y, y_test = both((NUMBERS[:, 0] > 0).astype(int))
+    model = quick(Classifier).fit(X, y)
+    p = model.predict_proba(X_test)[np.arange(100), y_test]
+    (net,) = model.networks_
+    factor = quick(Classifier, validation_fraction=None).fit(X, y)
+    assert -np.log(p).mean() < 0.12  # 0.2 with smoothed labels alone
+    smoothed = factor.predict_proba(X_test)
+    assert smoothed.max() < 0.98 < model.predict_proba(X_test).max()
+    assert net.biases[-1].any()

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from bpcore import checks
 from bpcore.arrays import Real
+from bpcore.batches.batch import Batch
 from bpcore.batches.split import held_back
 from bpcore.losses import Loss
 from bpcore.many import fit_many
@@ -22,6 +23,7 @@ from bpcore.tabular.encoder import Encoder
 from bpcore.tabular.explanation import Explanation, mean_derivatives, permuted
 from bpcore.tabular.foundation import BaseEstimator, not_fitted_error
 from bpcore.tabular.recipe import QUICK, Recipe
+from bpcore.tabular.validation import validation_rows
 from bpcore.training.history import History
 
 if TYPE_CHECKING:
@@ -138,6 +140,11 @@ class TabularEstimator(BaseEstimator, ABC):
     def _options(self, targets: Any, encoded: NDArray[Any]) -> dict[str, Any]:
         """Arguments of ``Network.fit`` besides those of the base class."""
 
+    def _calibrate(
+        self, network: Network, rows: Batch, options: dict[str, Any]
+    ) -> None:
+        """Change a trained network by the rows that chose its best epoch."""
+
     # --- training ---------------------------------------------------------------------
 
     def fit(
@@ -206,6 +213,12 @@ class TabularEstimator(BaseEstimator, ABC):
         if validation is None:
             options |= {"metrics": None, "monitor": None}
         histories = _train(networks, Z, encoded, options, self.n_threads, self.verbose)
+        for network in networks:
+            rows_of_choice = validation_rows(
+                network, Z, encoded, sample_weight, validation
+            )
+            if rows_of_choice is not None:
+                self._calibrate(network, rows_of_choice, options)
         self.networks_, self.histories_ = networks, histories
         self.encoder_, self.targets_, self.recipe_ = encoder, targets, recipe
         self.n_features_in_ = encoder.n_columns

@@ -11,9 +11,12 @@ from numpy.typing import NDArray
 
 from bpcore import checks
 from bpcore.arrays import Real
+from bpcore.batches.batch import Batch
 from bpcore.losses import CrossEntropy, Loss
 from bpcore.metrics import Metric
+from bpcore.network import Network
 from bpcore.tabular.base import TabularEstimator
+from bpcore.tabular.calibration import calibrate
 from bpcore.tabular.categories import MOST
 from bpcore.tabular.foundation import ClassifierMixin
 from bpcore.tabular.recipe import CLASSIFICATION, Recipe
@@ -157,8 +160,20 @@ class Classifier(ClassifierMixin, TabularEstimator):  # noqa: D101 -- the docstr
             "class_weight": None if weights is None else dict(enumerate(weights)),
         }
 
+    def _calibrate(
+        self, network: Network, rows: Batch, options: dict[str, Any]
+    ) -> None:
+        weight, weights = rows.weight, options["class_weight"]
+        if weights is not None:
+            of_rows = np.array(list(weights.values()))[rows.y]
+            weight = of_rows if weight is None else weight * of_rows
+        calibrate(network, rows.X, rows.y, weight)
+
     def predict_proba(self, X: Any) -> Real:
         """The probability of each class, in the order of ``classes_``: (n, n_classes).
+
+        They are calibrated by the rows that chose the best epoch: without it, label
+        smoothing would make them too small for the most probable class.
 
         Parameters
         ----------

@@ -1,0 +1,34 @@
+"""The rows that chose a network's best epoch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bpcore.batches.batch import Batch, as_batch
+from bpcore.batches.split import split
+from bpcore.network import Network, learner_of
+
+
+def validation_rows(
+    network: Network, X: Any, y: Any, weight: Any, validation: Any
+) -> Batch | None:
+    """The rows that ``network.fit(X, y, validation=validation)`` does not train on.
+
+    Examples
+    --------
+    >>> import numpy as np, bpcore as bp
+    >>> from bpcore.tabular.validation import validation_rows
+    >>> net = bp.Network([1, 1], rng=0)
+    >>> X = np.arange(10.0).reshape(-1, 1)
+    >>> validation_rows(net, X, X, None, 0.2)
+    <Batch of 2 rows>
+    """
+    learner = learner_of(network)
+    design, dtype = learner.design, learner.dtype
+    if validation is None:
+        return None
+    if isinstance(validation, float):
+        batch = as_batch(design, dtype, X, y, weight)
+        return split(batch, validation, design, learner.engine.shuffle)[1]
+    X_val, y_val, *weights = validation
+    return as_batch(design, dtype, X_val, y_val, weights[0] if weights else None)
