@@ -25,7 +25,7 @@
  *
  * TILE_TERMS: terms per iteration of a tile whose operands are copied.
  * TILE_PREFETCHES: whether a tile prefetches C and what its epilogue reads.  Both were
- * measured on x86_64_v3 only; on x86_64_v4 prefetching was slower (docs/decisions.md). */
+ * measured on x86_64_v3 and v4; on v4 prefetching was slower (docs/decisions.md). */
 #if defined(BPCORE_ISA_X86_64_V4)
 #include <immintrin.h>
 #define BPCORE_ISA x86_64_v4

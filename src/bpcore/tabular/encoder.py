@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -174,6 +175,11 @@ class Encoder:
         numbers = NumberColumns.of(table, places)
         return cls(table.width, names, numbers, tuple(categories))
 
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether all columns are numbers without marks."""
+        return not self.categories and not self.numbers.marked
+
     @property
     def sources(self) -> NDArray[np.intp]:
         """The column of the table of each column of the network's input."""
@@ -191,12 +197,12 @@ class Encoder:
 
     def __call__(self, name: str, X: Any) -> Real:
         """The network's input (n, width) of a table, an argument called `name`."""
+        if self.is_plain and self._is_ready(X):
+            out = np.empty(X.shape, np.float32)
+            if self.numbers.scale.write(X, out):
+                return out
         table = Table(name, X)
         self._require_columns(table)
-        if not self.categories and not self.numbers.marked:
-            out = np.empty((len(table), self.n_columns), np.float32)
-            self.numbers.write(table, out)
-            return out
         out = np.empty((len(table), self.width), np.float32)
         at = len(self.numbers.sources)
         self.numbers.write(table, out[:, :at])
@@ -205,6 +211,12 @@ class Encoder:
             column.write(table, out[:, at : at + width])
             at += width
         return out
+
+    def _is_ready(self, X: Any) -> bool:
+        """Whether X is an array of the columns, which needs no conversion."""
+        if type(X) is not np.ndarray or X.dtype != np.float64 or X.ndim != 2:
+            return False
+        return X.shape[0] > 0 and X.shape[1] == self.n_columns
 
     def _require_columns(self, table: Table) -> None:
         """Raise unless the table has the columns that it was made from, in order."""

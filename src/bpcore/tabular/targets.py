@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -100,6 +101,12 @@ class Standardised:
         mean = parts.mean(axis=0) * scale
         return cls(mean, deviation, values.min(axis=0), values.max(axis=0), single)
 
+    @cached_property
+    def of_one(self) -> tuple[float, float, float, float]:
+        """Deviation, mean, least and most of a single target."""
+        parts = (self.deviation, self.mean, self.least, self.most)
+        return tuple(part.item() for part in parts)  # type: ignore[return-value]
+
     @property
     def count(self) -> int:
         """The number of targets."""
@@ -120,6 +127,9 @@ class Standardised:
 
         They are (n,) if y was, unless there are `several` outputs for one target.
         """
+        if z.shape == (1, 1) and self.single and not several:  # five times as fast
+            deviation, mean, least, most = self.of_one
+            return np.array([min(max(float(z[0, 0]) * deviation + mean, least), most)])
         y = z * self.deviation + self.mean
         y = np.minimum(np.maximum(y, self.least), self.most)  # sooner than np.clip
         found: NDArray[np.float64] = y[:, 0] if self.single and not several else y
