@@ -264,6 +264,17 @@ def test_a_fit_by_differences():
     np.testing.assert_allclose(nets[0].parameters, nets[1].parameters, atol=1e-7)
 
 
+@each_library
+def test_its_optimizer_arrays(Network):
+    net = make((3, 2), Network, optimizer=bp.Rprop(0.25))
+    state = net.learner.state
+    views = [net.learner.design.layout.views(row) for row in state.optimizer_arrays]
+    assert [view.scale.tolist() for view in views] == [[0.0] * 3, [0.25] * 3]
+    assert not state.optimizer_arrays[:, net.parameters.size :].any()
+    net.optimizer = bp.Adam(0.01)
+    assert not net.learner.state.optimizer_arrays.any()
+
+
 # --- copies ---------------------------------------------------------------------------
 
 

@@ -396,8 +396,10 @@ static void T(scale_rows_back)(const bpcore_worker *worker, void *delta, void *d
                                const void *x, const void *scale, ptrdiff_t n,
                                ptrdiff_t width) {
     ptrdiff_t first, end;
+    REAL *none = NULL;
+    BPCORE_OPAQUE(none); /* or there are two copies of the function */
     bpcore_worker_range(worker, width, 16, &first, &end);
-    T(column_sums)(dscale, NULL, delta, x, n, width, first, end);
+    T(column_sums)(dscale, none, delta, x, n, width, first, end);
     if (!scale) return;
     bpcore_barrier_wait(worker);
     T(scale_rows)(worker, delta, delta, scale, n, width);

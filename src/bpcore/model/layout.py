@@ -132,7 +132,7 @@ class Layout:
             weights.append(flat[at.W : at.b].reshape(n_in, n_out))
             biases.append(flat[at.b : at.gain])
             gains.append(flat[at.gain : at.gain + n_out] if norm else None)
-        scale = flat[self.offsets[-1].W :] if self.has_scale else None
+        scale = flat[self.offsets[-1].W : self.size] if self.has_scale else None
         return Views(tuple(weights), tuple(biases), tuple(gains), scale)
 
     def moments(self, flat: NDArray[Any]) -> tuple[Any, ...]:

@@ -100,7 +100,8 @@ class Optimizer:
     biases : mapping
         Other settings for the biases (and the gains of normalised layers):
         ``{"weight_decay": 0.0}``.  Keys are the optimizer's numbers and "lr_factor",
-        the ratio of their learning rate to that of the weights.
+        the ratio of their learning rate to that of the weights.  The scale of the
+        inputs has the same settings, with a factor of its own (``input_scale``).
     """
 
     #: Whether each step needs the gradient of all data.

@@ -20,6 +20,7 @@ from bpcore.engine.dispatch import kernels
 from bpcore.engine.engine import Engine
 from bpcore.engine.memory import aligned_zeros, part
 from bpcore.errors import DivergenceError
+from bpcore.errstate import own_errstate
 from bpcore.losses import CustomLoss
 from bpcore.metrics import Metric
 from bpcore.model.design import Design
@@ -395,6 +396,7 @@ class Learner:
 
     # --- copies -----------------------------------------------------------------------
 
+    @own_errstate
     def folded(self) -> tuple[Design, State]:
         """A design without batch norm and scale, and a state that predicts the same."""
         norms = tuple(None if norm == "batch" else norm for norm in self.design.norms)
