@@ -268,11 +268,7 @@ def test_every_optimizer_that_diverges_tells(Network, optimizer):
 
 
 @pytest.mark.parametrize(
-<<<<<<< HEAD
-    "dtype, digest", [("float32", "13ab6f92f46146e6"), ("float64", "c470e715bdc503cb")]
-=======
-    "dtype, digest", [("float32", "08aca6c44a2997eb"), ("float64", "1363e242e497f359")]
->>>>>>> w-recipe
+    "dtype, digest", [("float32", "6b51615a2cfb7207"), ("float64", "9780adeee789764d")]
 )
 def test_every_machine(dtype, digest):
     """Bits recorded once, of every optimizer, option, schedule and activation."""
