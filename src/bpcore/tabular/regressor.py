@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore.arrays import Real
-from bpcore.losses import JointQuantile, Loss
+from bpcore.losses import JointQuantile
 from bpcore.tabular.base import TabularEstimator
 from bpcore.tabular.categories import MOST
 from bpcore.tabular.foundation import RegressorMixin
@@ -78,30 +78,23 @@ class Regressor(RegressorMixin, TabularEstimator):  # noqa: D101 -- the docstrin
         return REGRESSION
 
     def _targets(self, y: Any) -> Standardised:
-        targets = Standardised.of(y)
-        if self.quantiles is not None and targets.count > 1:
-            raise ValueError(
-                "y must have one number for each row with quantiles; got "
-                f"{targets.count}"
-            )
-        return targets
+        quantiles = None
+        if self.quantiles is not None:
+            given = np.asarray(self.quantiles, np.float64)
+            if given.ndim != 1:
+                raise ValueError(
+                    f"quantiles must be a sequence of numbers; got {self.quantiles!r}"
+                )
+            quantiles = JointQuantile(tuple(given.tolist())).quantiles
+        return Standardised.of(y, quantiles)
 
     def _encode(self, targets: Standardised, name: str, y: Any) -> NDArray[np.float64]:
-        z = targets.encode(name, y)
-        if self.quantiles is None:
-            return z
-        return np.repeat(z, len(self.quantiles), axis=1)
+        return targets.encode(name, y)
 
     def _outputs(self, targets: Standardised, recipe: Recipe) -> tuple[int, Any]:
-        if self.quantiles is None:
-            loss: str | Loss = "mean_squared_error"
-            return targets.count, loss
-        quantiles = np.asarray(self.quantiles, np.float64)
-        if quantiles.ndim != 1:
-            raise ValueError(
-                f"quantiles must be a sequence of numbers; got {self.quantiles!r}"
-            )
-        return len(quantiles), JointQuantile(tuple(quantiles.tolist()))
+        if targets.quantiles is None:
+            return targets.count, "mean_squared_error"
+        return len(targets.quantiles), JointQuantile(targets.quantiles)
 
     def _options(self, targets: Standardised, encoded: Any) -> dict[str, Any]:
         return {"metrics": None, "monitor": None}
@@ -149,10 +142,7 @@ class Regressor(RegressorMixin, TabularEstimator):  # noqa: D101 -- the docstrin
 
     def _decoded(self, Z: Real) -> list[NDArray[np.float64]]:
         """The predictions of each network."""
-        if self.quantiles is None:
-            return [self.targets_.decode(z) for z in self._members(Z)]
-        found = [self.targets_.decode(z, several=True) for z in self._members(Z)]
-        return [in_order(y, self.quantiles) for y in found]
+        return [self.targets_.decode(z) for z in self._members(Z)]
 
     def _mean(self, members: list[NDArray[np.float64]]) -> NDArray[np.float64]:
         return members[0] if len(members) == 1 else np.mean(members, axis=0)
@@ -162,8 +152,9 @@ class Regressor(RegressorMixin, TabularEstimator):  # noqa: D101 -- the docstrin
 
     def _score(self, predicted: NDArray[Any], y: Any, weight: Any) -> float:
         actual, _ = as_targets("y", y)
-        if self.quantiles is not None:
-            return d2_of_quantiles(predicted, actual[:, 0], self.quantiles, weight)
+        quantiles = self.targets_.quantiles
+        if quantiles is not None:
+            return d2_of_quantiles(predicted, actual[:, 0], quantiles, weight)
         a = predicted.reshape(len(predicted), -1)
         mean = np.average(actual, axis=0, weights=weight)
         rest = np.average((actual - a) ** 2, axis=0, weights=weight)
@@ -177,24 +168,6 @@ class Regressor(RegressorMixin, TabularEstimator):  # noqa: D101 -- the docstrin
         from bpcore.tabular import plots
 
         plots.against_targets(axes, predicted, np.asarray(y, np.float64))
-
-
-def in_order(y: NDArray[Any], quantiles: Sequence[float]) -> NDArray[Any]:
-    """The predicted quantiles (n, n_quantiles) of each row, put into their order.
-
-    So they do not cross, and their losses are not larger than before (Chernozhukov,
-    Fernandez-Val and Galichon 2010).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from bpcore.tabular.regressor import in_order
-    >>> in_order(np.array([[3.0, 2.0, 1.0]]), (0.9, 0.1, 0.5))
-    array([[3., 1., 2.]])
-    """
-    found = np.empty_like(y)
-    found[:, np.argsort(quantiles)] = np.sort(y, axis=1)
-    return found
 
 
 def ratios(rest: Any, spread: Any) -> NDArray[np.float64]:

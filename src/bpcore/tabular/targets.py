@@ -71,6 +71,8 @@ class Standardised:
     mean, deviation, least, most : float64 arrays (n_targets,)
     single : bool
         Whether y had one dimension.
+    quantiles : tuple, or None
+        Of one target: a network has an output for each.
 
     Examples
     --------
@@ -88,18 +90,25 @@ class Standardised:
     least: NDArray[np.float64]
     most: NDArray[np.float64]
     single: bool
+    quantiles: tuple[float, ...] | None = None
 
     @classmethod
-    def of(cls, y: Any) -> Standardised:
-        """Of the targets (n,) or (n, n_targets)."""
+    def of(cls, y: Any, quantiles: tuple[float, ...] | None = None) -> Standardised:
+        """Of the targets (n,) or (n, n_targets); of one target for quantiles."""
         values, single = as_targets("y", y)
+        if quantiles is not None and values.shape[1] > 1:
+            raise ValueError(
+                "y must have one number for each row with quantiles; got "
+                f"{values.shape[1]}"
+            )
         scale = np.abs(values).max(axis=0)
         scale[scale == 0] = 1
         parts = values / scale  # whose squares do not overflow
         deviation = parts.std(axis=0) * scale
         deviation[~(deviation > 0)] = 1.0
         mean = parts.mean(axis=0) * scale
-        return cls(mean, deviation, values.min(axis=0), values.max(axis=0), single)
+        least, most = values.min(axis=0), values.max(axis=0)
+        return cls(mean, deviation, least, most, single, quantiles)
 
     @cached_property
     def of_one(self) -> tuple[float, float, float, float]:
@@ -113,27 +122,48 @@ class Standardised:
         return len(self.mean)
 
     def encode(self, name: str, y: Any) -> NDArray[np.float64]:
-        """The standardised targets (n, n_targets)."""
+        """The standardised targets of the outputs (n, n_out)."""
         values, _ = as_targets(name, y)
         if values.shape[1] != self.count:
             raise ValueError(
                 f"{name} must have {self.count} numbers for each row; got "
                 f"{values.shape[1]}"
             )
-        return (values - self.mean) / self.deviation
+        z = (values - self.mean) / self.deviation
+        return z if self.quantiles is None else np.repeat(z, len(self.quantiles), 1)
 
-    def decode(self, z: Real, several: bool = False) -> NDArray[np.float64]:
-        """The targets of outputs, within the range of training.
+    def decode(self, z: Real) -> NDArray[np.float64]:
+        """The targets of outputs, within the range of training: (n,) if y was.
 
-        They are (n,) if y was, unless there are `several` outputs for one target.
+        Of quantiles (n, n_quantiles), in their order: they do not cross.
         """
-        if z.shape == (1, 1) and self.single and not several:  # five times as fast
+        if z.shape == (1, 1) and self.single and not self.quantiles:  # 5 times as fast
             deviation, mean, least, most = self.of_one
             return np.array([min(max(float(z[0, 0]) * deviation + mean, least), most)])
         y = z * self.deviation + self.mean
         y = np.minimum(np.maximum(y, self.least), self.most)  # sooner than np.clip
-        found: NDArray[np.float64] = y[:, 0] if self.single and not several else y
+        if self.quantiles is not None:
+            return in_order(y, self.quantiles)
+        found: NDArray[np.float64] = y[:, 0] if self.single else y
         return found
+
+
+def in_order(y: NDArray[Any], quantiles: tuple[float, ...]) -> NDArray[Any]:
+    """The predicted quantiles (n, n_quantiles) of each row, put into their order.
+
+    So they do not cross, and their losses are not larger than before (Chernozhukov,
+    Fernandez-Val and Galichon 2010).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.tabular.targets import in_order
+    >>> in_order(np.array([[3.0, 2.0, 1.0]]), (0.9, 0.1, 0.5))
+    array([[3., 1., 2.]])
+    """
+    found = np.empty_like(y)
+    found[:, np.argsort(quantiles)] = np.sort(y, axis=1)
+    return found
 
 
 def as_column(name: str, y: Any) -> NDArray[Any]:
