@@ -46,7 +46,7 @@ def free_parameters(learner: Learner) -> NDArray[np.bool_]:
     Other factors have no effect, since there is no learning rate.
     """
     state, layout = learner.state, learner.design.layout
-    free = np.empty(state.parameters.size, np.bool_)
+    free = np.ones(state.parameters.size, np.bool_)  # the scale of the inputs too
     parts = layout.views(free)
     for W, b, gain, (of_W, of_b) in zip(
         parts.weights, parts.biases, parts.gains, state.lr_factors, strict=True
