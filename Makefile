@@ -1,5 +1,5 @@
 # make demo [MNIST=DIR]   train on digits (or MNIST), in its own virtual environment
-# make test               all tests, in a new virtual environment
+# make test               all tests, in a new virtual environment, a process per core
 # make test-wheels        every wheel in dist, installed, by every interpreter found
 # make lint               ruff, cython-lint, import-linter and mypy, in the tests' environment
 # make bench [MNIST=DIR]  all benchmarks with all peers: bench/results/<cpu>, in 25 minutes
@@ -42,7 +42,7 @@ test:
 	rm -rf .venv-test build
 	$(PYTHON) -m venv .venv-test
 	BPCORE_WERROR=1 .venv-test/bin/python -m pip install --quiet ".[test]"
-	.venv-test/bin/python -m pytest
+	.venv-test/bin/python -m pytest -n auto --dist worksteal
 
 test-wheels:
 	$(PYTHON) packaging/test_wheels.py $(TESTS)
