@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Sequence
-from functools import partial
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -16,13 +14,13 @@ from bpcore.arrays import Real
 from bpcore.batches.batch import Batch
 from bpcore.batches.split import held_back
 from bpcore.losses import Loss
-from bpcore.many import fit_many
 from bpcore.network import Network
 from bpcore.tabular.categories import MOST
 from bpcore.tabular.encoder import Encoder
-from bpcore.tabular.explanation import Explanation, mean_derivatives, permuted
+from bpcore.tabular.ensemble import seeds, train
+from bpcore.tabular.explanation import Explanation, importances, mean_derivatives
 from bpcore.tabular.foundation import BaseEstimator, not_fitted_error
-from bpcore.tabular.recipe import QUICK, Recipe
+from bpcore.tabular.recipe import Recipe, adapted
 from bpcore.tabular.validation import validation_rows
 from bpcore.training.history import History
 
@@ -180,7 +178,7 @@ class TabularEstimator(BaseEstimator, ABC):
         DivergenceError
             If a loss becomes infinite or NaN: lower `lr`.
         """
-        recipe = self._checked_recipe()
+        recipe = self._checked_parameters()
         if y is None:
             raise ValueError(
                 "y must be given: requires y to be passed, but the target y is None"
@@ -201,7 +199,7 @@ class TabularEstimator(BaseEstimator, ABC):
         n_out, loss = self._outputs(targets, recipe)
         networks = [
             recipe.network(encoder.width, n_out, loss, rows, seed)
-            for seed in self._seeds()
+            for seed in seeds(self.random_state, self.n_models)
         ]
         options = self._options(targets, encoded) | {
             "epochs": recipe.epochs,
@@ -212,7 +210,7 @@ class TabularEstimator(BaseEstimator, ABC):
         }
         if validation is None:
             options |= {"metrics": None, "monitor": None}
-        histories = _train(networks, Z, encoded, options, self.n_threads, self.verbose)
+        histories = train(networks, Z, encoded, options, self.n_threads, self.verbose)
         for network in networks:
             rows_of_choice = validation_rows(
                 network, Z, encoded, sample_weight, validation
@@ -227,38 +225,23 @@ class TabularEstimator(BaseEstimator, ABC):
             self.feature_names_in_ = np.array(encoder.names, dtype=object)
         return self
 
-    def _checked_recipe(self) -> Recipe:
-        """The recipe with the parameters of the estimator."""
-        checks.boolean("quick", self.quick)
+    def _checked_parameters(self) -> Recipe:
+        """The recipe with the parameters of the estimator, all of them checked."""
         checks.boolean("verbose", self.verbose)
         checks.integer("n_models", self.n_models, 1)
         checks.integer("max_categories", self.max_categories, 1)
-        sizes = self.hidden_layer_sizes
-        if sizes is not None:
-            if isinstance(sizes, str) or not np.iterable(sizes):
-                raise TypeError(
-                    f"hidden_layer_sizes must be a sequence of int; got {sizes!r}"
-                )
-            sizes = tuple(
-                checks.integer(f"hidden_layer_sizes[{i}]", size, 1)
-                for i, size in enumerate(sizes)
-            )
-        if self.lr is not None:
-            checks.number("lr", self.lr, above=0.0)
-        for name in ("epochs", "batch_size"):
-            if getattr(self, name) is not None:
-                checks.integer(name, getattr(self, name), 1)
         if self.validation_fraction is not None:
             checks.number(
                 "validation_fraction", self.validation_fraction, above=0.0, below=1.0
             )
-        recipe = self._recipe().replace(**(QUICK if self.quick else {}))
-        return recipe.replace(
-            hidden_layer_sizes=sizes,
-            activation=self.activation,
-            lr=self.lr,
-            epochs=self.epochs,
-            batch_size=self.batch_size,
+        return adapted(
+            self._recipe(),
+            self.quick,
+            self.hidden_layer_sizes,
+            self.activation,
+            self.lr,
+            self.epochs,
+            self.batch_size,
         )
 
     def _validation(
@@ -274,17 +257,6 @@ class TabularEstimator(BaseEstimator, ABC):
             return given if weight is None else (*given, weight)
         fraction = self.validation_fraction
         return None if rows < LEAST_ROWS or fraction is None else float(fraction)
-
-    def _seeds(self) -> list[int]:
-        """The seed of each network; the first ones are those of fewer networks."""
-        source = self.random_state
-        if isinstance(source, np.random.RandomState):
-            return [int(seed) for seed in source.randint(2**31 - 1, size=self.n_models)]
-        if not isinstance(source, np.random.Generator):
-            if source is not None:
-                source = checks.integer("random_state", source, 0)
-            source = np.random.default_rng(source)
-        return [int(seed) for seed in source.integers(2**31 - 1, size=self.n_models)]
 
     # --- predictions ------------------------------------------------------------------
 
@@ -352,16 +324,8 @@ class TabularEstimator(BaseEstimator, ABC):
         seed = checks.integer("random_state", random_state, 0)
         encoder = self.encoder_
         Z = encoder("X", X)
-        base = self._predicted(Z)
-        if y is None:
-            measure = "mean change of the prediction"
-            effect = partial(_change, self._predicted, base)
-        else:
-            measure = "loss of the score"
-            best = self._score(base, y, None)
-            effect = partial(_loss_of_score, self._predicted, self._score, best, y)
-        mean, std = permuted(
-            effect, Z, encoder.sources, n_repeats, np.random.default_rng(seed)
+        mean, std, measure = importances(
+            self._predicted, self._score, Z, y, encoder.sources, n_repeats, seed
         )
         derivative = mean_derivatives(
             self.networks_, Z, encoder.sources, self._output_scale()
@@ -408,42 +372,3 @@ def not_fitted(estimator: object) -> Exception:
     return not_fitted_error(
         f"This {type(estimator).__name__} instance is not fitted yet: call fit first"
     )
-
-
-def _change(
-    predicted: Callable[[Real], NDArray[Any]], base: NDArray[Any], Z: Real
-) -> float:
-    """The mean absolute change of the predictions."""
-    return float(np.abs(predicted(Z) - base).mean())
-
-
-def _loss_of_score(
-    predicted: Callable[[Real], NDArray[Any]],
-    score: Callable[[NDArray[Any], Any, Any], float],
-    best: float,
-    y: Any,
-    Z: Real,
-) -> float:
-    """By how much the score is below the best one."""
-    return best - score(predicted(Z), y, None)
-
-
-def _train(
-    networks: list[Network],
-    X: Real,
-    y: NDArray[Any],
-    options: dict[str, Any],
-    n_threads: int | str,
-    verbose: bool,
-) -> list[History]:
-    """Train the networks; their histories."""
-    if len(networks) == 1:
-        networks[0].n_threads = n_threads
-        return [networks[0].fit(X, y, progress=verbose, **options)]
-    fitted = fit_many(networks, X, y, n_threads=n_threads, **options)
-    for member in fitted:
-        if member.error is not None:
-            raise member.error
-    for network in networks:
-        network.n_threads = n_threads
-    return [copy.copy(member.history) for member in fitted]  # type: ignore[misc]

@@ -89,6 +89,36 @@ class Explanation:
         return figure
 
 
+def importances(
+    predicted: Callable[[Real], NDArray[Any]],
+    score: Callable[[NDArray[Any], Any, Any], float],
+    Z: Real,
+    y: Any,
+    sources: NDArray[np.intp],
+    repeats: int,
+    seed: int,
+) -> tuple[Numbers, Numbers, str]:
+    """Mean and deviation of the effect of permuting each column, and what it is of.
+
+    Of the loss of the score of the predictions of Z if there are targets y, else of the
+    mean absolute change of the predictions.
+    """
+    base = predicted(Z)
+    rng = np.random.default_rng(seed)
+    if y is None:
+
+        def change(rows: Real) -> float:
+            return float(np.abs(predicted(rows) - base).mean())
+
+        return *permuted(change, Z, sources, repeats, rng), "mean change"
+    best = score(base, y, None)
+
+    def loss(rows: Real) -> float:
+        return best - score(predicted(rows), y, None)
+
+    return *permuted(loss, Z, sources, repeats, rng), "loss of the score"
+
+
 def permuted(
     measured: Callable[[Real], float],
     Z: Real,

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+
+from bpcore import checks
+from bpcore.activations import ACTIVATIONS
 from bpcore.losses import Loss
 from bpcore.network import Network
 from bpcore.optimizers import Adam
@@ -55,10 +60,10 @@ class Recipe:
     bias_factor: float = 0.1
     beta2: float = 0.95
 
-    def replace(self, **settings: object) -> Recipe:
+    def replace(self, **settings: Any) -> Recipe:
         """The recipe with the settings that are not None in place of its own."""
         given = {name: value for name, value in settings.items() if value is not None}
-        return dataclasses.replace(self, **given)  # type: ignore[arg-type]
+        return dataclasses.replace(self, **given)
 
     def for_rows(self, rows: int) -> Recipe:
         """The recipe with more epochs where so many rows would give too few steps."""
@@ -94,9 +99,58 @@ class Recipe:
         )
 
 
+def adapted(
+    recipe: Recipe,
+    quick: Any,
+    hidden_layer_sizes: Any,
+    activation: Any,
+    lr: Any,
+    epochs: Any,
+    batch_size: Any,
+) -> Recipe:
+    """The recipe, with these parameters of an estimator where they are not None.
+
+    Examples
+    --------
+    >>> from bpcore.tabular.recipe import REGRESSION, adapted
+    >>> adapted(REGRESSION, True, (8,), None, None, 5, None).hidden_layer_sizes
+    (8,)
+    """
+    sizes = hidden_layer_sizes
+    if sizes is not None:
+        if isinstance(sizes, str) or not np.iterable(sizes):
+            raise TypeError(
+                f"hidden_layer_sizes must be a sequence of int; got {sizes!r}"
+            )
+        sizes = tuple(
+            checks.integer(f"hidden_layer_sizes[{i}]", size, 1)
+            for i, size in enumerate(sizes)
+        )
+    if activation is not None:
+        checks.one_of("activation", activation, ACTIVATIONS)
+    if lr is not None:
+        checks.number("lr", lr, above=0.0)
+    for name, value in (("epochs", epochs), ("batch_size", batch_size)):
+        if value is not None:
+            checks.integer(name, value, 1)
+    if checks.boolean("quick", quick):
+        recipe = recipe.replace(**QUICK)
+    return recipe.replace(
+        hidden_layer_sizes=sizes,
+        activation=activation,
+        lr=lr,
+        epochs=epochs,
+        batch_size=batch_size,
+    )
+
+
 #: For classes.
 CLASSIFICATION = Recipe("selu", 0.04)
 #: For numbers, which are standardised.
 REGRESSION = Recipe("mish", 0.07)
 #: What ``quick=True`` changes.
-QUICK = {"epochs": 40, "least_steps": 300, "hidden_layer_sizes": (128, 128)}
+QUICK: dict[str, Any] = {
+    "epochs": 40,
+    "least_steps": 300,
+    "hidden_layer_sizes": (128, 128),
+}
