@@ -1129,7 +1129,8 @@ cdef bint scale_robustly(
             finite &= x[i, j] - x[i, j] == 0 or x[i, j] != x[i, j]
             # Its square is finite; the comparison is false for NaN.
             t = t if fabs(t) < 1e150 else copysign(1e150, t)
-            out[i, j] = <float>(3 * t / sqrt(1 + t * t)) if x[i, j] == x[i, j] else 0
+            t = t if factor[j] != 0 and x[i, j] == x[i, j] else 0
+            out[i, j] = <float>(3 * t / sqrt(1 + t * t))
     return finite
 
 
@@ -1137,7 +1138,9 @@ def robust_scale(
     const double[:, :] x not None, const double[::1] centre not None,
     const double[::1] factor not None, float[:, :] out not None,
 ):
-    """out = 3 t / sqrt(1 + t^2) with t = (x - centre) factor / 3, and 0 where x is NaN.
+    """out = 3 t / sqrt(1 + t^2) with t = (x - centre) factor / 3.
+
+    0 where x is NaN or the factor is 0.
 
     Column by column; near (x - centre) factor where that is small, and between -3 and 3
     everywhere.

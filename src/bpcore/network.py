@@ -96,8 +96,8 @@ class Network:
     input_noise : float
         Standard deviation of gaussian noise that is added to X while training.
     input_scale : float, optional
-        With a number above 0 each input has a factor of its own, which is learned, at
-        first 1::
+        Learn a factor of each input, at first 1; the number, above 0, is the factor of
+        its learning rate::
 
             a[0] = X * scale                                scale: (n_0,)
 

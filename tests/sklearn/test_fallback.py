@@ -1,6 +1,8 @@
 """What the engine cannot do: scikit-learn trains the drop-in, and a line says so."""
 
 import pickle
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -277,3 +279,38 @@ def test_another_output_activation(data, caplog):
     assert_same(*nets)
     np.testing.assert_allclose(nets[0].predict(X), nets[1].predict(X))
     assert said(caplog).endswith("loss 'squared_error' with out_activation_ 'logistic'")
+
+
+BEFORE = """
+import numpy as np
+from sklearn import neural_network
+from sklearn.neural_network import _base
+
+def halved(z):
+    np.maximum(z / 2, 0, out=z)
+
+_base.ACTIVATIONS["relu"] = halved
+_base.LOSS_FUNCTIONS["mine"] = halved
+import bpcore.sklearn
+X = np.random.default_rng(0).normal(size=(40, 3))
+nets = [
+    module.MLPRegressor(max_iter=3, random_state=0).fit(X, X[:, 0])
+    for module in (bpcore.sklearn, neural_network)
+]
+print(np.abs(nets[0].predict(X) - nets[1].predict(X)).max() < 1e-9)
+"""
+
+
+def test_tables_that_were_changed_before_the_import():
+    found = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", BEFORE],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert found.stdout == "True\n" and "trained by scikit-learn" in found.stderr
+
+
+def test_a_loss_of_another_name_is_no_obstacle(data, caplog, monkeypatch):
+    monkeypatch.setitem(_base.LOSS_FUNCTIONS, "mine", None)
+    X, y, _ = data
+    fitted(drop_ins, "MLPRegressor", (X, y, None))
+    assert not caplog.records

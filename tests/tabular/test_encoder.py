@@ -139,16 +139,16 @@ def test_two_categories_are_one_column_and_a_missing_one_is_between():
 def test_rare_categories_share_a_column_with_unseen_ones():
     common = [f"c{i}" for i in range(FEW + 2)]
     values = objects(*(common * LEAST_ROWS), "rare", "seldom")
-    categories = Categories.of(values)
+    categories = Categories.of("c", values)
     assert categories.others and categories.names == tuple(sorted(common))
-    found = categories.encode(objects("rare", "seldom", "new", None, "c0"))
+    found = categories.encode("c", objects("rare", "seldom", "new", None, "c0"))
     assert found[:3].tolist() == [found[0].tolist()] * 3 and found[0, -1] == 1
     assert not found[3].any() and found[4].argmax() == 0
 
 
 def test_most_categories():
     values = objects(*(str(i) for i in range(100) for _ in range(20)))
-    assert Categories.of(values, 7).width == 8
+    assert Categories.of("c", values, 7).width == 8
 
 
 def test_numbers_can_be_chosen_as_categories():
@@ -247,7 +247,7 @@ def test_dates_of_frames_are_named():
     [
         ([[np.inf], [1.0]], ValueError, r"X\[:, 0\] must be finite or missing"),
         ([[1, "a"], ["b", 2]], ValueError, r"X\[:, 0\] must have numbers or texts"),
-        ([[{}], [{}]], TypeError, r"X\[:, 0\]: argument must be a string or a number"),
+        ([[{}], [{}]], TypeError, r"X\[:, 0\] must have numbers, texts or bools"),
         ([1, 2], ValueError, "Expected 2D array for X, got 1D"),
         (np.zeros((0, 3)), ValueError, r"0 sample\(s\)"),
         (np.zeros((3, 0)), ValueError, r"0 feature\(s\)"),
@@ -287,3 +287,89 @@ def test_other_columns():
 def test_a_table_of_a_list():
     table = Table("X", [[1, "a"]])
     assert (len(table), table.width, table.names) == (1, 2, None)
+
+
+def test_columns_whose_texts_are_lost_are_named():
+    rng = np.random.default_rng(0)
+    numbers = objects(*map(str, rng.normal(size=400))).reshape(-1, 1)
+    with pytest.warns(UserWarning, match=r"X\[:, 0\] has 400 .* are numbers: convert"):
+        Encoder.of(numbers)
+    names = objects(*(f"n{i}" for i in range(400))).reshape(-1, 1)
+    with pytest.warns(UserWarning, match=r"X\[:, 0\] is not used: none of its 400"):
+        Encoder.of(names)
+
+
+def test_fewer_rows_are_enough_in_small_tables():
+    values = objects(*(f"c{i}" for i in range(50) for _ in range(6)))
+    assert Categories.of("c", values).width == 50
+    assert Categories.of("c", objects(*values, *["other"] * 700)).width == 2
+
+
+@pytest.mark.parametrize(
+    "fitted, given, message",
+    [
+        (["a", "b"], 1, "must have texts, as in the training; got 1"),
+        (["1", "2"], 1, "must have texts"),
+        ([True, False], "True", "must have bools"),
+        ([3, 7], "3", "must have numbers"),
+    ],
+)
+def test_values_of_another_type_are_no_unseen_categories(fitted, given, message):
+    encoder = Encoder.of(objects(*fitted * 5).reshape(-1, 1), [0])
+    with pytest.raises(ValueError, match=message):
+        encoder("X", objects(given).reshape(-1, 1))
+
+
+def test_names_that_are_no_texts_count_too():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({3: [1.0, 2.0], 7: [5.0, 9.0]})
+    encoder = Encoder.of(frame)
+    with pytest.raises(ValueError, match="same order"):
+        encoder("X", frame[[7, 3]])
+    with pytest.raises(ValueError, match="different names of columns; got 'a'"):
+        Encoder.of(pd.DataFrame([[1, 2]], columns=["a", "a"]))
+
+
+def test_large_integers_are_the_same_in_few_rows_and_in_many():
+    pd = pytest.importorskip("pandas")
+    ids = 2**60 + np.arange(5)
+    frame = pd.DataFrame({"id": np.tile(ids, 10), "x": np.arange(50.0)})
+    encoder = Encoder.of(frame, ["id"])
+    whole = encoder("X", frame)
+    for n in (1, FEW_ROWS, FEW_ROWS + 1):
+        assert np.array_equal(encoder("X", frame[:n]), whole[:n])
+
+
+def test_masks_are_holes():
+    X = np.ma.masked_greater(np.array([[1.0, 2.0], [9.0, 3.0], [2.0, 1.0]]), 5)
+    encoder = Encoder.of(X)
+    assert encoder.numbers.marked == [0] and encoder("X", X)[1, 0] == 0
+
+
+def test_a_constant_column_stays_0_whatever_comes():
+    encoder = Encoder.of([[1.7e308], [1.7e308]])
+    assert encoder("X", [[-1.7e308], [0.0]]).tolist() == [[0.0], [0.0]]
+
+
+def test_tables_of_other_kinds():
+    pd = pytest.importorskip("pandas")
+    pl = pytest.importorskip("polars")
+    frame = pd.DataFrame({"a": [1.0, 2.0]})
+    for X, error, message in (
+        ([{"a": 1.0}], TypeError, "got a list of dicts: pandas.DataFrame"),
+        ({"a": [1.0]}, TypeError, "got a dict"),
+        ("file.csv", TypeError, "got a str"),
+        (pl.LazyFrame({"a": [1.0]}), TypeError, r"call X.collect\(\)"),
+        (frame["a"], ValueError, r"got a Series: one row of a frame is frame\[:1\]"),
+    ):
+        with pytest.raises(error, match=message):
+            Encoder.of(X)
+
+
+def test_wide_frames_are_read_as_one_array():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 3000)))
+    assert Table("X", frame).matrix is not None
+    assert np.array_equal(
+        Encoder.of(frame)("X", frame), Encoder.of(frame.to_numpy())("X", frame)
+    )

@@ -404,3 +404,108 @@ def test_probabilities_are_calibrated():
     smoothed = factor.predict_proba(X_test)
     assert smoothed.max() < 0.98 < model.predict_proba(X_test).max()
     assert net.biases[-1].any()
+
+
+# --- other instances of what once was wrong -------------------------------------------
+
+
+@pytest.mark.parametrize("first", ["texts", "holes", "nothing", "constant"])
+def test_explanations_whatever_column_comes_first(first):
+    column = {
+        "texts": NAMES,
+        "holes": np.where(RNG.random(N) < 0.2, np.nan, NUMBERS[:, 2]),
+        "nothing": np.full(N, None),
+        "constant": np.ones(N),
+    }[first]
+    X = np.empty((N, 2), object)
+    X[:, 0], X[:, 1] = column, NUMBERS[:, 0]
+    found = quick(Regressor).fit(X, NUMBERS[:, 0]).explain(X, NUMBERS[:, 0])
+    assert found.order[0] == 1 and found.permutation.shape == (2,)
+    assert np.isnan(found.derivative[0]) == (first == "texts")
+    assert repr(found).count("\n") == 2
+
+
+def test_one_row_is_that_row_of_many_for_many_networks():
+    settings = {"n_models": 9, "epochs": 5, "n_threads": 1}
+    model = quick(Regressor, **settings).fit(NUMBERS, SIGNAL)
+    labels = quick(Classifier, **settings).fit(NUMBERS, SIGNAL > 0.4)
+    mean, std = model.predict(NUMBERS, return_std=True)
+    p = labels.predict_proba(NUMBERS)
+    for i in range(40):
+        one = NUMBERS[i : i + 1]
+        assert model.predict(one, return_std=True) == (mean[i], std[i])
+        assert labels.predict_proba(one).tobytes() == p[i].tobytes()
+
+
+def test_balanced_weights_of_a_rare_class():
+    """They are weights of rows, not of smoothed targets."""
+    rng = np.random.default_rng(1)
+    X, rare = rng.normal(size=(3000, 2)), np.arange(3000) % 40 == 0
+    X[rare] += 2
+    model = quick(Classifier, class_weight="balanced").fit(X, rare)
+    found = model.predict(X)
+    assert found[rare].mean() > 0.8 and found[~rare].mean() < 0.15
+    weight = np.where(rare, 39.0, 1.0)
+    given = quick(Classifier).fit(X, rare, sample_weight=weight).predict(X)
+    assert (given == found).mean() > 0.97
+
+
+def test_a_class_of_weight_0():
+    y = NUMBERS[:, 0] > 0
+    model = quick(Classifier, class_weight={False: 0}, epochs=3)
+    assert model.fit(NUMBERS, y).predict(NUMBERS).all()
+    with pytest.raises(ValueError, match="sample_weight_val must not be"):
+        model.fit(NUMBERS, y, X_val=NUMBERS[~y], y_val=y[~y])
+
+
+def test_many_classes_of_few_rows_are_calibrated():
+    rng = np.random.default_rng(0)
+    y = np.repeat(np.arange(30), 20)
+    X = rng.normal(size=(30, 4))[y] * 3 + 0.1 * rng.normal(size=(600, 4))
+    model = quick(Classifier).fit(X[::2], y[::2])
+    p = model.predict_proba(X[1::2])[np.arange(300), y[1::2]]
+    assert -np.log(p).mean() < 0.15
+
+
+def test_targets_and_weights_of_scores_are_checked():
+    model = quick(Regressor, epochs=2).fit(NUMBERS, SIGNAL)
+    labels = quick(Classifier, epochs=2).fit(NUMBERS, SIGNAL > 0.4)
+    for call in (model.score, model.explain, model.plot):
+        with pytest.raises(ValueError, match="y must have as many entries as X"):
+            call(NUMBERS, SIGNAL[:1])
+    for call in (labels.score, labels.explain, labels.plot):
+        with pytest.raises(ValueError, match="y must have as many entries as X"):
+            call(NUMBERS, [True])
+    with pytest.raises(ValueError, match="must have shape"):
+        model.score(NUMBERS, np.c_[SIGNAL, SIGNAL])
+    with pytest.raises(ValueError, match="classes of the training, False, True"):
+        labels.score(NUMBERS, np.full(N, 7))
+    for weight in (np.ones(3), -np.ones(N), np.zeros(N)):
+        with pytest.raises(ValueError, match="sample_weight"):
+            model.score(NUMBERS, SIGNAL, sample_weight=weight)
+
+
+def test_a_single_network_has_no_spread():
+    model = quick(Regressor, epochs=2).fit(NUMBERS, SIGNAL)
+    with pytest.raises(ValueError, match="return_std needs n_models of at least 2"):
+        model.predict(NUMBERS, return_std=True)
+
+
+def test_numbers_as_classes_are_doubted():
+    with pytest.warns(UserWarning, match="400 different numbers.* Regressor"):
+        quick(Classifier, epochs=1).fit(NUMBERS, np.arange(N))
+
+
+@pytest.mark.parametrize("factor", [1e-310, 1e200, 1e305])
+def test_numbers_at_the_limits_make_no_warnings(factor):
+    y = NUMBERS[:, 0] * factor
+    with np.errstate(all="raise"):
+        model = quick(Regressor, n_models=2, epochs=20).fit(NUMBERS, y)
+    assert np.isfinite(model.predict(NUMBERS, return_std=True)).all()
+    assert model.score(NUMBERS, y) > 0.5
+
+
+def test_masked_targets_are_refused():
+    y = np.ma.masked_greater(SIGNAL, 1)
+    with pytest.raises(ValueError, match="missing values; got a mask"):
+        quick(Regressor).fit(NUMBERS, y)

@@ -11,7 +11,9 @@ Array = NDArray[Any]
 
 
 def robust_scale(x: Array, centre: Array, factor: Array) -> Array:
-    """3 t / sqrt(1 + t^2) with t = (x - centre) factor / 3 in float32; 0 for NaN.
+    """3 t / sqrt(1 + t^2) with t = (x - centre) factor / 3 in float32.
+
+    0 for NaN and where the factor is 0.
 
     Examples
     --------
@@ -22,4 +24,5 @@ def robust_scale(x: Array, centre: Array, factor: Array) -> Array:
     """
     with np.errstate(over="ignore", invalid="ignore"):
         t = np.clip((x - centre) * factor / 3, -1e150, 1e150)
-    return np.where(np.isnan(x), 0, 3 * t / np.sqrt(1 + t * t)).astype(np.float32)
+    t = np.where(np.isnan(x) | (factor == 0), 0, t)
+    return (3 * t / np.sqrt(1 + t * t)).astype(np.float32)

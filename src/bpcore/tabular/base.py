@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore import checks
-from bpcore.arrays import Real
-from bpcore.batches.batch import Batch
-from bpcore.batches.split import held_back
+from bpcore.arrays import Real, as_weights
+from bpcore.errstate import own_errstate
 from bpcore.losses import Loss
 from bpcore.network import Network
 from bpcore.tabular.categories import MOST
@@ -21,7 +20,8 @@ from bpcore.tabular.ensemble import seeds, train
 from bpcore.tabular.explanation import Explanation, importances, mean_derivatives
 from bpcore.tabular.foundation import BaseEstimator, not_fitted_error
 from bpcore.tabular.recipe import Recipe, adapted
-from bpcore.tabular.validation import validation_rows
+from bpcore.tabular.targets import require_length
+from bpcore.tabular.validation import rows_held_back
 from bpcore.training.history import History
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class TabularEstimator(BaseEstimator, ABC):
     random_state : int, Generator, RandomState or None, default=None
         Source of the initial weights, shuffles and the rows held back.
     verbose : bool, default=False
-        Whether to show a progress bar on standard error.
+        Whether to show a progress bar on standard error, of a single network.
 
     Attributes
     ----------
@@ -84,6 +84,7 @@ class TabularEstimator(BaseEstimator, ABC):
     networks_: list[Network]
     histories_: list[History]
     recipe_: Recipe
+    targets_: Any
 
     def __init__(
         self,
@@ -135,16 +136,15 @@ class TabularEstimator(BaseEstimator, ABC):
         """The number of outputs of a network, and its loss."""
 
     @abstractmethod
-    def _options(self, targets: Any, encoded: NDArray[Any]) -> dict[str, Any]:
+    def _options(self) -> dict[str, Any]:
         """Arguments of ``Network.fit`` besides those of the base class."""
 
-    def _calibrate(
-        self, network: Network, rows: Batch, options: dict[str, Any]
-    ) -> None:
-        """Change a trained network by the rows that chose its best epoch."""
+    def _finish(self, network: Network, *data: Any) -> None:
+        """Change a trained network by the rows of `data` that chose its best epoch."""
 
     # --- training ---------------------------------------------------------------------
 
+    @own_errstate
     def fit(
         self,
         X: Any,
@@ -183,17 +183,20 @@ class TabularEstimator(BaseEstimator, ABC):
             raise ValueError(
                 "y must be given: requires y to be passed, but the target y is None"
             )
-        encoder = Encoder.of(X, self.categorical, self.max_categories)
+        owner = type(self).__name__
+        encoder = Encoder.of(X, self.categorical, self.max_categories, owner)
         Z = encoder("X", X)
         if len(Z) < 2:
             raise ValueError("X must have at least 2 rows; got 1 sample")
         targets = self._targets(y)
         encoded = self._encode(targets, "y", y)
+        require_length("y", len(encoded), "X", len(Z))
+        weight = targets.weigh(encoded, "sample_weight", sample_weight)
         validation = self._validation(encoder, targets, len(Z), X_val, y_val,
                                       sample_weight_val)  # fmt: skip
         rows = len(Z)
         if isinstance(validation, float):
-            rows -= held_back(rows, validation)
+            rows -= rows_held_back(rows, validation)
         if self.epochs is None:
             recipe = recipe.for_rows(rows)
         n_out, loss = self._outputs(targets, recipe)
@@ -201,33 +204,40 @@ class TabularEstimator(BaseEstimator, ABC):
             recipe.network(encoder.width, n_out, loss, rows, seed)
             for seed in seeds(self.random_state, self.n_models)
         ]
-        options = self._options(targets, encoded) | {
+        options = self._options() | {
             "epochs": recipe.epochs,
             "batch_size": recipe.batch_size,
-            "sample_weight": sample_weight,
+            "sample_weight": weight,
             "validation": validation,
             "restore_best": validation is not None,
         }
         if validation is None:
             options |= {"metrics": None, "monitor": None}
-        histories = train(networks, Z, encoded, options, self.n_threads, self.verbose)
+        histories = train(
+            networks, Z, encoded, options, self.n_threads, bool(self.verbose)
+        )
         for network in networks:
-            rows_of_choice = validation_rows(
-                network, Z, encoded, sample_weight, validation
-            )
-            if rows_of_choice is not None:
-                self._calibrate(network, rows_of_choice, options)
-        self.networks_, self.histories_ = networks, histories
-        self.encoder_, self.targets_, self.recipe_ = encoder, targets, recipe
-        self.n_features_in_ = encoder.n_columns
+            self._finish(network, Z, encoded, weight, validation)
+        names = encoder.names or ()
+        texts = all(isinstance(name, str) for name in names)
         vars(self).pop("feature_names_in_", None)
-        if encoder.names is not None:
-            self.feature_names_in_ = np.array(encoder.names, dtype=object)
+        vars(self).update(  # at once: an interrupt leaves all of them or none
+            {"feature_names_in_": np.array(names, dtype=object)}
+            if names and texts
+            else {},
+            networks_=networks,
+            histories_=histories,
+            encoder_=encoder,
+            targets_=targets,
+            recipe_=recipe,
+            n_features_in_=encoder.n_columns,
+        )
         return self
 
     def _checked_parameters(self) -> Recipe:
         """The recipe with the parameters of the estimator, all of them checked."""
-        checks.boolean("verbose", self.verbose)
+        if self.verbose not in (0, 1):
+            raise ValueError(f"verbose must be True or False; got {self.verbose!r}")
         checks.integer("n_models", self.n_models, 1)
         checks.integer("max_categories", self.max_categories, 1)
         if self.validation_fraction is not None:
@@ -253,7 +263,11 @@ class TabularEstimator(BaseEstimator, ABC):
                 "X_val and y_val must be given together, sample_weight_val with them"
             )
         if X is not None:
-            given = encoder("X_val", X), self._encode(targets, "y_val", y)
+            rows_val, encoded = encoder("X_val", X), self._encode(targets, "y_val", y)
+            require_length("y_val", len(encoded), "X_val", len(rows_val))
+            weight = targets.weigh(encoded, "sample_weight_val", weight)
+            given = rows_val, encoded
+            weight = as_weights("sample_weight_val", weight, len(encoded), some=True)
             return given if weight is None else (*given, weight)
         fraction = self.validation_fraction
         return None if rows < LEAST_ROWS or fraction is None else float(fraction)
@@ -288,6 +302,7 @@ class TabularEstimator(BaseEstimator, ABC):
     def _draw(self, axes: Any, predicted: NDArray[Any], y: Any) -> None:
         """Draw predictions against targets."""
 
+    @own_errstate
     def explain(
         self, X: Any, y: Any = None, *, n_repeats: int = 5, random_state: int = 0
     ) -> Explanation:
@@ -327,10 +342,10 @@ class TabularEstimator(BaseEstimator, ABC):
         mean, std, measure = importances(
             self._predicted, self._score, Z, y, encoder.sources, n_repeats, seed
         )
-        derivative = mean_derivatives(
-            self.networks_, Z, encoder.sources, self._output_scale()
-        )
-        names = encoder.names or tuple(f"x{j}" for j in range(encoder.n_columns))
+        n_columns = encoder.n_columns
+        by_input = mean_derivatives(self.networks_, Z, self._output_scale())
+        derivative = encoder.by_number_column(by_input)
+        names = tuple(map(str, encoder.names or map("x{}".format, range(n_columns))))
         return Explanation(names, mean, std, derivative, measure)
 
     def plot(self, X: Any = None, y: Any = None) -> Picture:

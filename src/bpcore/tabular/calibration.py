@@ -46,8 +46,8 @@ def best_factor(
 ) -> float:
     """The f of the least mean of -log softmax(f logits)[y].
 
-    Each of K classes counts as if one more row had it (as in Platt 1999), so that a few
-    rows that are all right do not give certainty.
+    There is one row more, which has each of the K classes in part (as in Platt 1999),
+    so that a few rows that are all right do not give certainty.
 
     Examples
     --------
@@ -60,7 +60,7 @@ def best_factor(
     """
     n, k = logits.shape
     weight = np.ones(n) if weight is None else weight / weight.mean()
-    smoothing = k / (n + k)
+    smoothing = 1 / (n + 1)
     targets = np.full((n, k), smoothing / k)
     targets[np.arange(n), y] += 1 - smoothing
     wanted = (targets * logits).sum(axis=1)

@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from functools import partial
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bpcore import checks
-from bpcore.arrays import Real
-from bpcore.batches.batch import Batch
+from bpcore.arrays import Real, as_weights
 from bpcore.losses import CrossEntropy, Loss
 from bpcore.metrics import Metric
 from bpcore.network import Network
 from bpcore.tabular.base import TabularEstimator
 from bpcore.tabular.calibration import calibrate
 from bpcore.tabular.categories import MOST
+from bpcore.tabular.ensemble import mean
 from bpcore.tabular.foundation import ClassifierMixin
 from bpcore.tabular.recipe import CLASSIFICATION, Recipe
-from bpcore.tabular.targets import Classes
+from bpcore.tabular.targets import Classes, require_length
+from bpcore.tabular.validation import validation_rows
 
 #: Weight of the log loss beside the error: epochs with the same error differ by it.
 LOG_LOSS = 1e-4
 
 
 def validation_error(
-    y: NDArray[Any],
-    a: NDArray[Any],
-    weight: NDArray[np.float64] | None,
-    class_weights: NDArray[np.float64] | None = None,
+    y: NDArray[Any], a: NDArray[Any], weight: NDArray[np.float64] | None
 ) -> float:
-    """The fraction of wrong classes, plus 0.0001 times the log loss, with weights.
+    """The fraction of wrong classes, plus 0.0001 times the log loss.
 
     Examples
     --------
@@ -42,53 +39,34 @@ def validation_error(
     >>> round(validation_error(np.array([0, 1]), a, None), 6)
     0.500057
     """
+    if weight is not None and not weight.any():
+        weight = None  # all held-back rows are of classes of weight 0
     p = np.maximum(a[np.arange(len(y)), y].astype(np.float64), 1e-30)
     each = (a.argmax(axis=1) != y) - LOG_LOSS * np.log(p)
-    if class_weights is not None:
-        weight = class_weights[y] * (1.0 if weight is None else weight)
     return float(np.average(each, weights=weight))
 
 
-def class_weights(
-    given: Any, names: NDArray[Any], labels: NDArray[np.int64]
-) -> NDArray[np.float64] | None:
-    """The weight of each class, of the parameter `class_weight`; None for none.
+#: Parameters of this class only, documented before those of the base class.
+OWN_PARAMETERS = """Parameters
+    ----------
+    class_weight : "balanced" or mapping, optional
+        The weight of the rows of each class, times that of the row; "balanced" gives
+        all classes the same total weight.
+    label_smoothing : float, default=0.1
+        Fraction of the targets that is spread over all classes while training."""
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from bpcore.tabular.classifier import class_weights
-    >>> names, labels = np.array(["no", "yes"]), np.array([0, 0, 0, 1])
-    >>> class_weights("balanced", names, labels)
-    array([0.66666667, 2.        ])
-    >>> class_weights({"no": 3}, names, labels)
-    array([3., 1.])
-    """
-    if given is None:
-        return None
-    if isinstance(given, str) and given == "balanced":
-        return len(labels) / (len(names) * np.bincount(labels, minlength=len(names)))
-    if not isinstance(given, Mapping):
-        raise ValueError(
-            "class_weight must be None, 'balanced' or a mapping from classes to "
-            f"weights; got {given!r}"
-        )
-    weights, known = np.ones(len(names)), names.tolist()
-    for name, weight in given.items():
-        if name not in known:
-            raise ValueError(
-                f"class_weight must have classes of y for keys; got {name!r}"
-            )
-        weights[known.index(name)] = checks.number(
-            f"class_weight[{name!r}]", weight, least=0.0
-        )
-    return weights
+#: What the best epoch is chosen by.
+MONITORED = Metric("validation_error", validation_error, higher_is_better=False)
 
 
 class Classifier(ClassifierMixin, TabularEstimator):  # noqa: D101 -- the docstring is made
-    __doc__ = (TabularEstimator.__doc__ or "").replace(
-        "A network, or several, for tables as they come.",
-        "Classes of the rows of a table, by a network or several.",
+    __doc__ = (
+        (TabularEstimator.__doc__ or "")
+        .replace(
+            "A network, or several, for tables as they come.",
+            "Classes of the rows of a table, by a network or several.",
+        )
+        .replace("Parameters\n    ----------", OWN_PARAMETERS)
     )
 
     def __init__(
@@ -140,7 +118,7 @@ class Classifier(ClassifierMixin, TabularEstimator):  # noqa: D101 -- the docstr
         return CLASSIFICATION.replace(label_smoothing=self.label_smoothing)
 
     def _targets(self, y: Any) -> Classes:
-        return Classes.of(y)
+        return Classes.of(y, self.class_weight)
 
     def _encode(self, targets: Classes, name: str, y: Any) -> NDArray[np.int64]:
         return targets.labels(name, y)
@@ -148,26 +126,13 @@ class Classifier(ClassifierMixin, TabularEstimator):  # noqa: D101 -- the docstr
     def _outputs(self, targets: Classes, recipe: Recipe) -> tuple[int, str | Loss]:
         return len(targets.names), CrossEntropy(recipe.label_smoothing)
 
-    def _options(self, targets: Classes, encoded: NDArray[np.int64]) -> dict[str, Any]:
-        weights = class_weights(self.class_weight, targets.names, encoded)
-        error = validation_error
-        if weights is not None:
-            error = partial(validation_error, class_weights=weights)
-        monitored = Metric("validation_error", error, higher_is_better=False)
-        return {
-            "metrics": monitored,
-            "monitor": monitored.name,
-            "class_weight": None if weights is None else dict(enumerate(weights)),
-        }
+    def _options(self) -> dict[str, Any]:
+        return {"metrics": MONITORED, "monitor": MONITORED.name}
 
-    def _calibrate(
-        self, network: Network, rows: Batch, options: dict[str, Any]
-    ) -> None:
-        weight, weights = rows.weight, options["class_weight"]
-        if weights is not None:
-            of_rows = np.array(list(weights.values()))[rows.y]
-            weight = of_rows if weight is None else weight * of_rows
-        calibrate(network, rows.X, rows.y, weight)
+    def _finish(self, network: Network, *data: Any) -> None:
+        rows = validation_rows(network, *data)
+        if rows is not None and (rows.weight is None or rows.weight.any()):
+            calibrate(network, rows.X, rows.y, rows.weight)
 
     def predict_proba(self, X: Any) -> Real:
         """The probability of each class, in the order of ``classes_``: (n, n_classes).
@@ -187,6 +152,12 @@ class Classifier(ClassifierMixin, TabularEstimator):  # noqa: D101 -- the docstr
             If the columns are not those of `fit`.
         """
         return self._predicted(self._encoded(X))
+
+    def predict_log_proba(self, X: Any) -> Real:
+        """The logarithm of `predict_proba`."""
+        with np.errstate(divide="ignore"):
+            found: Real = np.log(self.predict_proba(X))
+        return found
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The most probable class of each row: (n,).
@@ -208,17 +179,18 @@ class Classifier(ClassifierMixin, TabularEstimator):  # noqa: D101 -- the docstr
         return self._score(self.predict_proba(X), y, sample_weight)
 
     def _predicted(self, Z: Real) -> Real:
-        members = self._members(Z)
-        return members[0] if len(members) == 1 else np.mean(members, axis=0)
+        return mean(self._members(Z))
 
     def _score(self, predicted: Real, y: Any, weight: Any) -> float:
-        return float(np.average(self._right(predicted, y), weights=weight))
+        right = self._right(predicted, y)
+        weight = as_weights("sample_weight", weight, len(right), some=True)
+        return float(np.average(right, weights=weight))
 
     def _right(self, predicted: Real, y: Any) -> NDArray[np.bool_]:
         """Whether the most probable class is that of y."""
-        found: NDArray[np.bool_] = self.classes_[
-            predicted.argmax(axis=1)
-        ] == np.asarray(y).reshape(-1)
+        labels = self.targets_.labels("y", y)
+        require_length("y", len(labels), "X", len(predicted))
+        found: NDArray[np.bool_] = predicted.argmax(axis=1) == labels
         return found
 
     def _output_scale(self) -> float:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bpcore.arrays import Real
-from bpcore.tabular.categories import MOST, Categories
+from bpcore.tabular.categories import MOST, Categories, warn_of_lost_texts
 from bpcore.tabular.numeric import RobustScale, as_numbers, block_of_numbers
-from bpcore.tabular.table import Table, Values, is_missing, is_number, reject_times
+from bpcore.tabular.table import Table, Values, is_missing, reject_times
 
 
 @dataclass(frozen=True)
@@ -85,10 +86,10 @@ class CategoryColumn:
     rows: Real
 
     @classmethod
-    def of(cls, place: int, values: Values, most: int) -> CategoryColumn:
+    def of(cls, place: int, name: str, values: Values, most: int) -> CategoryColumn:
         """What is learned from the values of a column."""
-        categories = Categories.of(values, most)
-        scale = RobustScale.of(categories.encode(values))
+        categories = Categories.of(name, values, most)
+        scale = RobustScale.of(categories.encode(name, values))
         rows = scale(categories.all_encoded())
         rows[-1] = scale(np.zeros((1, categories.width)))
         return cls(place, categories, rows)
@@ -100,10 +101,11 @@ class CategoryColumn:
 
     def write(self, table: Table, out: Real) -> None:
         """Write the columns of a table into `out` (n, width)."""
-        out[:] = self.rows[self.categories.numbers(table.column(self.place))]
+        j = self.place
+        out[:] = self.rows[self.categories.numbers(table.title(j), table.column(j))]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Encoder:
     """The columns of a table as columns of a network's input.
 
@@ -115,9 +117,11 @@ class Encoder:
     n_columns : int
         Of the table.
     names : tuple, or None
-        The names of the columns, if they are all texts.
+        The names of the columns, of a frame.
     numbers : NumberColumns
     categories : tuple of CategoryColumn
+    owner : str
+        The name of the estimator, for messages.
 
     Examples
     --------
@@ -129,9 +133,10 @@ class Encoder:
     """
 
     n_columns: int
-    names: tuple[str, ...] | None
+    names: tuple[Any, ...] | None
     numbers: NumberColumns
     categories: tuple[CategoryColumn, ...]
+    owner: str = "Encoder"
 
     @classmethod
     def of(
@@ -139,6 +144,7 @@ class Encoder:
         X: Any,
         categorical: Collection[Any] | str = "auto",
         most_categories: int = MOST,
+        owner: str = "Encoder",
     ) -> Encoder:
         """What is learned from a table.
 
@@ -151,6 +157,8 @@ class Encoder:
             or a dtype of categories.
         most_categories : int
             Most categories of a column that have a column of their own.
+        owner : str
+            The name of the estimator, for messages.
 
         Raises
         ------
@@ -158,6 +166,9 @@ class Encoder:
             If a column is neither of numbers nor of categories.
         """
         table = Table("X", X)
+        if table.names is not None and len(set(table.names)) < table.width:
+            twice = next(name for name in table.names if table.names.count(name) > 1)
+            raise ValueError(f"X must have different names of columns; got {twice!r}")
         chosen = _chosen(table, categorical)
         places: list[int] = []
         categories = []
@@ -166,14 +177,13 @@ class Encoder:
             reject_times(table.title(j), values)
             is_chosen = j in chosen or table.is_categorical(j)
             if _is_category(table.title(j), values, is_chosen):
-                categories.append(CategoryColumn.of(j, values, most_categories))
+                column = CategoryColumn.of(j, table.title(j), values, most_categories)
+                warn_of_lost_texts(table.title(j), values, column.categories)
+                categories.append(column)
             else:
                 places.append(j)
-        names = table.names
-        if names is not None and not all(isinstance(name, str) for name in names):
-            names = None
         numbers = NumberColumns.of(table, places)
-        return cls(table.width, names, numbers, tuple(categories))
+        return cls(table.width, table.names, numbers, tuple(categories), owner)
 
     @cached_property
     def is_plain(self) -> bool:
@@ -212,6 +222,20 @@ class Encoder:
             at += width
         return out
 
+    def by_number_column(self, of_inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """A value of each input of the network as one of each column of the table.
+
+        That of a column of numbers; 0 if it is constant, NaN for categories.
+        """
+        found = np.full(self.n_columns, np.nan)
+        places = self.numbers.places
+        used = self.numbers.scale.factor > 0
+        found[places] = np.where(used, of_inputs[: len(places)], 0)
+        return found
+
+    def __repr__(self) -> str:
+        return f"<Encoder of {self.n_columns} columns, {self.width} inputs>"
+
     def _is_ready(self, X: Any) -> bool:
         """Whether X is an array of the columns, which needs no conversion."""
         if type(X) is not np.ndarray or X.dtype != np.float64 or X.ndim != 2:
@@ -225,9 +249,13 @@ class Encoder:
                 require_names(self.names, table.names)
         elif table.width != self.n_columns:
             raise ValueError(
-                f"{table.name} has {table.width} features, but Encoder is expecting "
-                f"{self.n_columns} features as input"
+                f"{table.name} has {table.width} features, but {self.owner} is "
+                f"expecting {self.n_columns} features as input"
             )
+
+
+#: Most names in a message.
+MOST_NAMED = 5
 
 
 def require_names(expected: Sequence[str], got: Sequence[Any]) -> None:
@@ -235,13 +263,16 @@ def require_names(expected: Sequence[str], got: Sequence[Any]) -> None:
     if list(got) == list(expected):
         return
     lines = ["The feature names should match those that were passed during fit."]
+    known, given = set(expected), set(got)
     for what, missing in (
-        ("unseen at fit time", [name for name in got if name not in expected]),
-        ("seen at fit time, yet now missing", [n for n in expected if n not in got]),
+        ("unseen at fit time", [name for name in got if name not in known]),
+        ("seen at fit time, yet now missing", [n for n in expected if n not in given]),
     ):
         if missing:
             lines.append(f"Feature names {what}:")
-            lines += [f"- {name}" for name in missing]
+            lines += [f"- {name}" for name in missing[:MOST_NAMED]]
+            if len(missing) > MOST_NAMED:
+                lines.append("- ...")
     if len(lines) == 1:
         lines.append("Feature names must be in the same order as they were in fit.")
     raise ValueError("\n".join(lines) + "\n")
@@ -249,19 +280,19 @@ def require_names(expected: Sequence[str], got: Sequence[Any]) -> None:
 
 def _chosen(table: Table, categorical: Collection[Any] | str) -> set[int]:
     """The numbers of the columns that the caller says are of categories."""
-    if isinstance(categorical, str):
-        if categorical != "auto":
-            raise ValueError(
-                "categorical must be 'auto' or a collection of names or numbers of "
-                f"columns; got {categorical!r}"
-            )
+    if isinstance(categorical, str) and categorical == "auto":
         return set()
+    if isinstance(categorical, str) or not np.iterable(categorical):
+        raise ValueError(
+            "categorical must be 'auto' or a collection of names or numbers of "
+            f"columns; got {categorical!r}"
+        )
     names = table.names or ()
     found = set()
     for entry in categorical:
         if entry in names:
             found.add(names.index(entry))
-        elif is_number(entry) and 0 <= int(entry) < table.width:
+        elif isinstance(entry, Integral) and 0 <= int(entry) < table.width:
             found.add(int(entry))
         else:
             raise ValueError(f"categorical must name columns of X; got {entry!r}")
@@ -287,9 +318,8 @@ def _is_category(name: str, values: Values, chosen: bool) -> bool:
     wrong = next((v for v in values if not is_missing(v) and not _has_float(v)), None)
     if wrong is not None:
         raise TypeError(
-            f"{name}: argument must be a string or a number; got "
-            f"{type(wrong).__name__}. Name the column in categorical if its values "
-            "are names"
+            f"{name} must have numbers, texts or bools: argument must be a string or "
+            f"a number; got {type(wrong).__name__}"
         )
     return False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,36 @@ def seeds(random_state: Any, count: int) -> list[int]:
             random_state = checks.integer("random_state", random_state, 0, others)
         random_state = np.random.default_rng(random_state)
     return [int(seed) for seed in random_state.integers(LIMIT, size=count)]
+
+
+def mean(members: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """The mean of the predictions of networks, added in order: bits of a row alone.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.tabular.ensemble import deviation, mean
+    >>> members = [np.array([1.0]), np.array([3.0])]
+    >>> mean(members), deviation(members)
+    (array([2.]), array([1.]))
+    """
+    if len(members) == 1:
+        return members[0]
+    total = members[0] / len(members)
+    for member in members[1:]:
+        total += member / len(members)
+    return total
+
+
+def deviation(members: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """The standard deviation of the predictions of networks."""
+    centre = mean(members)
+    largest = np.maximum.reduce([np.abs(member - centre) for member in members])
+    unit = np.where(largest > 0, largest, 1)  # squares of quotients do not overflow
+    found: NDArray[Any] = unit * np.sqrt(
+        mean([((member - centre) / unit) ** 2 for member in members])
+    )
+    return found
 
 
 def train(

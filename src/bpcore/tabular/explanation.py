@@ -17,13 +17,15 @@ from bpcore.show.table import columns
 if TYPE_CHECKING:
     from bpcore.show.figure import Picture
 
+#: Rows whose derivatives are in memory at a time.
+ROWS = 256
 #: Most columns in the text and the picture.
 SHOWN = 30
 
 Numbers = NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Explanation:
     """Two measures of how much each column matters.
 
@@ -36,8 +38,8 @@ class Explanation:
         values are exchanged between the rows: of the score if there were targets, else
         the mean absolute change of the outputs.
     derivative : array (n_columns,)
-        Mean absolute derivative of the outputs by the column's inputs of the network,
-        which are scaled to a common width, summed over them.
+        Mean absolute derivative of the outputs by a column of numbers, for a step as
+        wide as the distance of its quartiles; NaN for categories.
     measure : str
         What `permutation` is of.
     """
@@ -53,13 +55,13 @@ class Explanation:
         """The numbers of the columns, the most important first."""
         return np.argsort(-self.permutation, kind="stable")
 
-    def __str__(self) -> str:
-        head = ["column", f"permutation ({self.measure})", "derivative"]
+    def __repr__(self) -> str:
+        head = ["column", f"permutation ({self.measure})", "derivative by quartiles"]
         rows = [
             [
                 self.names[j],
                 f"{self.permutation[j]:.4f} +- {self.permutation_std[j]:.4f}",
-                f"{self.derivative[j]:.4f}",
+                "" if np.isnan(self.derivative[j]) else f"{self.derivative[j]:.4f}",
             ]
             for j in self.order[:SHOWN]
         ]
@@ -84,8 +86,11 @@ class Explanation:
         left.barh(places, self.permutation[order], xerr=self.permutation_std[order])
         right.barh(places, self.derivative[order], color="C1")
         left.set_yticks(places, names)
+        left.set_ylim(-0.6, len(order) - 0.4)
         left.set_xlabel(f"permutation: {self.measure}")
-        right.set_xlabel("mean absolute derivative")
+        right.set_xlabel("mean |derivative|, by the distance of the quartiles")
+        if len(self.names) > SHOWN:
+            figure.suptitle(f"the first {SHOWN} of {len(self.names)} columns")
         return figure
 
 
@@ -110,13 +115,15 @@ def importances(
         def change(rows: Real) -> float:
             return float(np.abs(predicted(rows) - base).mean())
 
-        return *permuted(change, Z, sources, repeats, rng), "mean change"
+        return *permuted(
+            change, Z, sources, repeats, rng
+        ), "mean change of the prediction"
     best = score(base, y, None)
 
     def loss(rows: Real) -> float:
         return best - score(predicted(rows), y, None)
 
-    return *permuted(loss, Z, sources, repeats, rng), "loss of the score"
+    return *permuted(loss, Z, sources, repeats, rng), "drop of the score"
 
 
 def permuted(
@@ -131,7 +138,7 @@ def permuted(
     `sources` are the columns of the table of the columns of Z; those of one column of
     the table are exchanged together.
     """
-    n_columns = int(sources[-1]) + 1
+    n_columns = int(sources.max()) + 1
     found = np.empty((repeats, n_columns))
     for j in range(n_columns):
         own = sources == j
@@ -142,17 +149,16 @@ def permuted(
     return found.mean(axis=0), found.std(axis=0)
 
 
-def mean_derivatives(
-    networks: Sequence[Network], Z: Real, sources: NDArray[np.intp], scale: Any
-) -> Numbers:
-    """The mean over rows and outputs of |d output / d input|, summed by column.
+def mean_derivatives(networks: Sequence[Network], Z: Real, scale: Any) -> Numbers:
+    """The mean over rows, outputs and networks of |d output / d input|: (width,).
 
     `scale` is a factor, or one for each output.
     """
     total = np.zeros(Z.shape[1])
     for network in networks:
-        found = np.abs(output_derivatives(network, Z)).mean(axis=0)
-        total += (found * np.reshape(scale, (-1, 1))).mean(axis=0)
-    sums = np.zeros(int(sources[-1]) + 1)
-    np.add.at(sums, sources, total / len(networks))
-    return sums
+        sums = np.zeros((network.sizes[-1], Z.shape[1]))
+        for first in range(0, len(Z), ROWS):
+            part = output_derivatives(network, Z[first : first + ROWS])
+            sums += np.abs(part).sum(axis=0, dtype=np.float64)
+        total += (sums / len(Z) * np.reshape(scale, (-1, 1))).mean(axis=0)
+    return total / len(networks)

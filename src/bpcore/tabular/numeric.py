@@ -52,7 +52,7 @@ def as_numbers(name: str, values: Values) -> NDArray[np.float64]:
     if np.isinf(found).any():
         raise ValueError(
             f"{name} must be finite or missing (NaN); got "
-            f"{found[np.isinf(found)][0]}: infinity is no number"
+            f"{found[np.isinf(found)][0]}: replace infinities by NaN"
         )
     return found
 

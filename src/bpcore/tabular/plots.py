@@ -39,7 +39,8 @@ def losses(axes: Axes, histories: Sequence[History]) -> None:
             axes.axvline(history.best_epoch, color="0.7", lw=1, ls=":")
     use_log_scale(axes, np.maximum(everything, 1e-12))
     use_whole_numbers(axes.xaxis)
-    axes.set_xlabel("epoch (dotted: the best)")
+    best = any(history.best_epoch for history in histories)
+    axes.set_xlabel("epoch (dotted: the best)" if best else "epoch")
     axes.set_ylabel("loss")
     axes.legend()
 
@@ -47,19 +48,29 @@ def losses(axes: Axes, histories: Sequence[History]) -> None:
 def calibration(axes: Axes, p: NDArray[Any], right: NDArray[np.bool_]) -> None:
     """The frequency of an event in bins of rows with similar probability of it."""
     order = np.argsort(p, kind="stable")
-    for part in np.array_split(order, min(BINS, len(order))):
-        axes.plot(p[part].mean(), right[part].mean(), "o", color="C0")
-    axes.plot([0, 1], [0, 1], color="0.7", lw=1, ls=":")
+    parts = np.array_split(order, min(BINS, len(order)))
+    points = np.array([(p[part].mean(), right[part].mean()) for part in parts])
+    low = max(0.0, points.min() - 0.05)
+    axes.plot([low, 1], [low, 1], color="0.7", lw=1, ls=":")
+    axes.plot(*points.T, "o")
+    axes.set_title(f"{len(parts)} bins of about {len(parts[0])} rows", fontsize=10)
     axes.set_xlabel("probability of the predicted class, mean of each bin")
     axes.set_ylabel("fraction of rows where it is right")
 
 
-def against_targets(axes: Axes, predicted: Any, y: Any) -> None:
-    """Predictions against targets, of at most 2000 rows."""
+def against_targets(axes: Axes, predicted: Any, y: Any, names: Sequence[str]) -> None:
+    """Predictions against targets, of at most 2000 rows; a colour for each column."""
     step = -(-len(y) // MOST_POINTS)
     ends = float(np.min(y)), float(np.max(y))
-    axes.plot(y[::step], predicted[::step], ".", ms=3, alpha=0.5)
+    columns = predicted.reshape(len(y), -1)
+    targets = np.broadcast_to(y.reshape(len(y), -1), columns.shape)
+    for j, name in enumerate(names):
+        axes.plot(
+            targets[::step, j], columns[::step, j], ".", ms=3, alpha=0.5, label=name
+        )
     axes.plot(ends, ends, color="0.7", lw=1, ls=":")
+    if len(names) > 1:
+        axes.legend(markerscale=4)
     axes.set_xlabel("target")
     axes.set_ylabel("prediction")
 

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore.arrays import Real
+from bpcore.arrays import Real, as_weights
 from bpcore.losses import JointQuantile
 from bpcore.tabular.base import TabularEstimator
 from bpcore.tabular.categories import MOST
+from bpcore.tabular.ensemble import deviation, mean
 from bpcore.tabular.foundation import RegressorMixin
 from bpcore.tabular.recipe import REGRESSION, Recipe
-from bpcore.tabular.targets import Standardised, as_targets
+from bpcore.tabular.targets import Standardised, as_targets, require_length
 
 #: Parameters of this class only, documented before those of the base class.
 QUANTILES = """Parameters
@@ -80,12 +81,12 @@ class Regressor(RegressorMixin, TabularEstimator):  # noqa: D101 -- the docstrin
     def _targets(self, y: Any) -> Standardised:
         quantiles = None
         if self.quantiles is not None:
-            given = np.asarray(self.quantiles, np.float64)
-            if given.ndim != 1:
-                raise ValueError(
-                    f"quantiles must be a sequence of numbers; got {self.quantiles!r}"
+            given = self.quantiles
+            if isinstance(given, str) or not np.iterable(given):
+                raise TypeError(
+                    f"quantiles must be a sequence of numbers; got {given!r}"
                 )
-            quantiles = JointQuantile(tuple(given.tolist())).quantiles
+            quantiles = JointQuantile(tuple(given)).quantiles
         return Standardised.of(y, quantiles)
 
     def _encode(self, targets: Standardised, name: str, y: Any) -> NDArray[np.float64]:
@@ -96,7 +97,7 @@ class Regressor(RegressorMixin, TabularEstimator):  # noqa: D101 -- the docstrin
             return targets.count, "mean_squared_error"
         return len(targets.quantiles), JointQuantile(targets.quantiles)
 
-    def _options(self, targets: Standardised, encoded: Any) -> dict[str, Any]:
+    def _options(self) -> dict[str, Any]:
         return {"metrics": None, "monitor": None}
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
@@ -106,7 +107,9 @@ class Regressor(RegressorMixin, TabularEstimator):  # noqa: D101 -- the docstrin
         ----------
         X : frame, array or list of rows (n, n_columns)
         return_std : bool
-            Whether to return their standard deviation over the networks too.
+            Whether to return their standard deviation over the networks too.  It is
+            that of the training, much narrower than the errors: for intervals use
+            quantiles, or MAPIE.
 
         Returns
         -------
@@ -128,9 +131,11 @@ class Regressor(RegressorMixin, TabularEstimator):  # noqa: D101 -- the docstrin
         >>> model.fit(rows, [0.0, 1.0, 2.0, 3.0] * 10).predict([[3.0]]).round(1)
         array([3.])
         """
+        if return_std and len(getattr(self, "networks_", ())) == 1:
+            raise ValueError("return_std needs n_models of at least 2; got 1 network")
         members = self._decoded(self._encoded(X))
-        mean = self._mean(members)
-        return (mean, np.std(members, axis=0)) if return_std else mean
+        found = mean(members)
+        return (found, deviation(members)) if return_std else found
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """R^2 of the predictions, the mean over the targets.
@@ -144,21 +149,25 @@ class Regressor(RegressorMixin, TabularEstimator):  # noqa: D101 -- the docstrin
         """The predictions of each network."""
         return [self.targets_.decode(z) for z in self._members(Z)]
 
-    def _mean(self, members: list[NDArray[np.float64]]) -> NDArray[np.float64]:
-        return members[0] if len(members) == 1 else np.mean(members, axis=0)
-
     def _predicted(self, Z: Real) -> NDArray[np.float64]:
-        return self._mean(self._decoded(Z))
+        return mean(self._decoded(Z))
 
     def _score(self, predicted: NDArray[Any], y: Any, weight: Any) -> float:
         actual, _ = as_targets("y", y)
+        require_length("y", len(actual), "X", len(predicted))
+        weight = as_weights("sample_weight", weight, len(actual), some=True)
         quantiles = self.targets_.quantiles
         if quantiles is not None:
             return d2_of_quantiles(predicted, actual[:, 0], quantiles, weight)
         a = predicted.reshape(len(predicted), -1)
-        mean = np.average(actual, axis=0, weights=weight)
+        if actual.shape != a.shape:
+            raise ValueError(f"y must have shape {a.shape}; got {actual.shape}")
+        largest = np.maximum(np.abs(actual).max(axis=0), np.abs(a).max(axis=0))
+        unit = np.where(largest > 0, largest, 1)  # squares of quotients do not overflow
+        actual, a = actual / unit, a / unit
+        centre = np.average(actual, axis=0, weights=weight)
         rest = np.average((actual - a) ** 2, axis=0, weights=weight)
-        spread = np.average((actual - mean) ** 2, axis=0, weights=weight)
+        spread = np.average((actual - centre) ** 2, axis=0, weights=weight)
         return float(np.mean(ratios(rest, spread)))
 
     def _output_scale(self) -> Any:
@@ -167,7 +176,13 @@ class Regressor(RegressorMixin, TabularEstimator):  # noqa: D101 -- the docstrin
     def _draw(self, axes: Any, predicted: NDArray[Any], y: Any) -> None:
         from bpcore.tabular import plots
 
-        plots.against_targets(axes, predicted, np.asarray(y, np.float64))
+        targets, _ = as_targets("y", y)
+        require_length("y", len(targets), "X", len(predicted))
+        quantiles = self.targets_.quantiles
+        names = [f"target {j}" for j in range(self.targets_.count)]
+        if quantiles is not None:
+            names = [f"quantile {q:g}" for q in quantiles]
+        plots.against_targets(axes, predicted, targets, names)
 
 
 def ratios(rest: Any, spread: Any) -> NDArray[np.float64]:

@@ -62,11 +62,13 @@ class Table:
         if type(X) is np.ndarray and X.ndim == 2 and X.dtype.kind in "iufbO":
             self.matrix = X
             shape = X.shape
-        elif hasattr(X, "columns") and hasattr(X, "shape"):
+        elif not hasattr(X, "collect") and _is_frame(X):
             self.names = tuple(_list(X.columns))
             self.frame, shape = X, X.shape
             if 0 < shape[0] <= FEW_ROWS and shape[1] > 0:
                 self.matrix = _few_rows(X)
+            elif shape[1] > 0 and _is_of_one_dtype(X):
+                self.matrix = X.to_numpy()
         else:
             self.matrix = _as_rows(name, X)
             shape = self.matrix.shape
@@ -149,11 +151,22 @@ def _list(names: Any) -> Sequence[Any]:
 
 def _few_rows(frame: Any) -> Values:
     """All values of a small frame."""
-    if hasattr(frame, "iloc"):
-        return np.asarray(frame.to_numpy())
+    if hasattr(frame, "iloc"):  # not as floats, which would round integers
+        one = _is_of_one_dtype(frame)
+        return np.asarray(frame.to_numpy() if one else frame.to_numpy(dtype=object))
     rows = np.empty(frame.shape, dtype=object)
     rows[:] = frame.rows()
     return rows
+
+
+def _is_of_one_dtype(frame: Any) -> bool:
+    """Whether all columns of a frame of pandas are numbers of one dtype of NumPy."""
+    if not hasattr(frame, "iloc"):
+        return False
+    first, *others = frame.dtypes
+    if not isinstance(first, np.dtype) or first.kind not in "iuf":
+        return False
+    return all(dtype == first for dtype in others)
 
 
 def _series(frame: Any, j: int) -> Any:
@@ -176,8 +189,21 @@ def _as_rows(name: str, X: Any) -> Values:
             f"{name} is a sparse matrix: Sparse data was passed, but dense data is "
             f"required. Use '.toarray()' to convert to a dense numpy array."
         )
+    if np.ma.isMaskedArray(X):
+        values = np.ma.getdata(X).astype(object)
+        values[np.ma.getmaskarray(X)] = None
+        X = values
+    if not hasattr(X, "__array__") and not isinstance(X, list | tuple):
+        raise TypeError(_advice(name, X))
     array = np.asarray(X) if hasattr(X, "dtype") else np.asarray(X, dtype=object)
     if array.ndim != 2:
+        if hasattr(X, "index") and hasattr(X, "to_frame"):
+            raise ValueError(
+                f"Expected 2D array for {name}, got a Series: one row of a frame is "
+                f"frame[:1], or {name}.to_frame().T"
+            )
+        if array.ndim == 1 and len(array) and isinstance(array[0], dict):
+            raise TypeError(_advice(name, X))
         raise ValueError(
             f"Expected 2D array for {name}, got {array.ndim}D array instead. "
             f"Reshape your data: {name}.reshape(-1, 1) if it has one column, "
@@ -186,6 +212,30 @@ def _as_rows(name: str, X: Any) -> Values:
     if array.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: {name} has {array.dtype}")
     return _plain(array)
+
+
+def _is_frame(X: Any) -> bool:
+    """Whether X is a frame of pandas or polars."""
+    if not hasattr(X, "columns") or not hasattr(X, "shape"):
+        return False
+    return hasattr(X, "iloc") or hasattr(X, "to_series")
+
+
+def _advice(name: str, X: Any) -> str:
+    """The message for a table of another kind."""
+    what = f"a {type(X).__name__}"
+    if isinstance(X, list | tuple):
+        what = f"a list of {type(X[0]).__name__}s"
+    if hasattr(X, "collect"):
+        advice = f"call {name}.collect()"
+    elif hasattr(X, "to_pandas"):
+        advice = f"call {name}.to_pandas()"
+    else:
+        advice = f"pandas.DataFrame({name}) may be one"
+    return (
+        f"{name} must be a frame of pandas or polars, a 2-D array or a list of rows; "
+        f"got {what}: {advice}"
+    )
 
 
 def _plain(array: Values) -> Values:

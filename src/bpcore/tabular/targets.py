@@ -9,11 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore.arrays import Real
+from bpcore.arrays import Real, as_weights
+from bpcore.tabular.class_weights import class_weights
 from bpcore.tabular.foundation import conversion_warning
 from bpcore.tabular.numeric import as_numbers
 from bpcore.tabular.table import is_missing, is_number
 from bpcore.warn import warn
+
+#: Numbers in y that make no warning: of more, most are no classes.
+MANY = 50
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +27,8 @@ class Classes:
     Attributes
     ----------
     names : array (n_classes,)
+    weights : array (n_classes,), or None
+        Of the classes.
 
     Examples
     --------
@@ -33,9 +39,10 @@ class Classes:
     """
 
     names: NDArray[Any]
+    weights: NDArray[np.float64] | None = None
 
     @classmethod
-    def of(cls, y: Any) -> Classes:
+    def of(cls, y: Any, class_weight: Any = None) -> Classes:
         """The classes of targets, at least two."""
         values = as_column("y", y)
         if values.dtype.kind == "f" and not np.all(values == np.round(values)):
@@ -46,9 +53,15 @@ class Classes:
         names = np.unique(values)
         if len(names) < 2:
             raise ValueError(
-                f"y must have at least 2 classes; got 1 class: {names[0]!r}"
+                f"y must have at least 2 classes; got 1 class: {names.tolist()[0]!r}"
             )
-        return cls(names)
+        if names.dtype.kind in "iuf" and len(names) > max(MANY, len(values) / 20):
+            warn(
+                f"y has {len(names)} different numbers, each of which is a class here: "
+                "Regressor predicts numbers"
+            )
+        labels = np.searchsorted(names, values)
+        return cls(names, class_weights(class_weight, names, labels))
 
     def labels(self, name: str, y: Any) -> NDArray[np.int64]:
         """The number of each target's class."""
@@ -57,9 +70,21 @@ class Classes:
         unknown = self.names[places] != values
         if unknown.any():
             raise ValueError(
-                f"{name} must have classes of the training; got {values[unknown][0]!r}"
+                f"{name} must have classes of the training, {shown(self.names)}; got "
+                f"{values[unknown].tolist()[0]!r}"
             )
         return places.astype(np.int64)
+
+    def weigh(self, labels: NDArray[np.int64], name: str, weight: Any) -> Any:
+        """The weights of rows: those given, times those of their classes."""
+        if self.weights is None:
+            return weight
+        of_rows = self.weights[labels]
+        if weight is None:
+            return of_rows
+        checked = as_weights(name, weight, len(labels), some=True)
+        assert checked is not None  # it was given
+        return checked * of_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +134,10 @@ class Standardised:
         mean = parts.mean(axis=0) * scale
         least, most = values.min(axis=0), values.max(axis=0)
         return cls(mean, deviation, least, most, single, quantiles)
+
+    def weigh(self, z: Any, name: str, weight: Any) -> Any:
+        """The weights of rows, as they are given."""
+        return weight
 
     @cached_property
     def of_one(self) -> tuple[float, float, float, float]:
@@ -166,9 +195,24 @@ def in_order(y: NDArray[Any], quantiles: tuple[float, ...]) -> NDArray[Any]:
     return found
 
 
+def require_length(name: str, length: int, other: str, rows: int) -> None:
+    """Raise unless there is a target for each row."""
+    if length != rows:
+        raise ValueError(
+            f"{name} must have as many entries as {other} has rows ({rows}): "
+            f"inconsistent numbers of samples; got {length}"
+        )
+
+
+def shown(names: NDArray[Any]) -> str:
+    """The first names of classes, for messages."""
+    first = ", ".join(repr(name) for name in names[:5].tolist())
+    return first if len(names) <= 5 else f"{first}, ..."
+
+
 def as_column(name: str, y: Any) -> NDArray[Any]:
     """Targets with one value for each row, none of them missing."""
-    values = np.asarray(y)
+    values = _unmasked(name, y)
     if values.ndim == 2 and values.shape[1] == 1:
         warn(
             "A column-vector y was passed when a 1d array was expected: its column "
@@ -198,9 +242,19 @@ def as_column(name: str, y: Any) -> NDArray[Any]:
     return values
 
 
+def _unmasked(name: str, y: Any) -> NDArray[Any]:
+    """The targets as an array with at least one entry, none of them masked."""
+    if np.ma.isMaskedArray(y) and np.ma.getmaskarray(y).any():
+        raise ValueError(f"{name} must have no missing values; got a mask")
+    values = np.asarray(y)
+    if values.size == 0:
+        raise ValueError(f"{name} must have at least one entry; got none")
+    return values
+
+
 def as_targets(name: str, y: Any) -> tuple[NDArray[np.float64], bool]:
     """Numbers (n, n_targets), and whether they had one dimension."""
-    values = np.asarray(y)
+    values = _unmasked(name, y)
     if values.ndim not in (1, 2) or values.shape[-1:] == (0,):
         raise ValueError(
             f"{name} must have shape (n,) or (n, n_targets); got {values.shape}"

@@ -5,8 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from bpcore.batches.batch import Batch, as_batch
-from bpcore.batches.split import split
+from bpcore.batches.split import held_back, split
 from bpcore.network import Network, learner_of
+
+
+def rows_held_back(rows: int, fraction: float) -> int:
+    """The number of rows held back, at least one on each side."""
+    if not 1 <= round(fraction * rows) < rows:
+        raise ValueError(
+            f"validation_fraction={fraction} must leave at least one of {rows} rows "
+            "on each side"
+        )
+    return held_back(rows, fraction)
 
 
 def validation_rows(

@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+from sklearn.neural_network import _base
 from sklearn.neural_network._base import ACTIVATIONS, DERIVATIVES, LOSS_FUNCTIONS
 
-#: As they are in scikit-learn: the engine computes these functions, and no others.
-OWN = ACTIVATIONS.copy(), DERIVATIVES.copy(), LOSS_FUNCTIONS.copy()
+
+def _functions(names: str, form: str) -> dict[str, Any]:
+    """Functions of scikit-learn's module by their names in its tables."""
+    return {name: getattr(_base, form.format(name)) for name in names.split()}
+
+
+#: Scikit-learn's own functions: the engine computes these, and no others.  (Not copies
+#: of its tables, which may have been changed before.)
+OWN = (
+    _functions("identity exp tanh logistic relu softmax", "inplace_{}"),
+    _functions("identity tanh logistic relu", "inplace_{}_derivative"),
+    _functions("poisson_loss log_loss binary_log_loss", "{}")
+    | {"squared_error": _base.squared_loss},
+)
+OWN[2]["poisson"] = OWN[2].pop("poisson_loss")
 
 
 def activations_are_own(estimator: Any) -> bool:
@@ -27,5 +41,5 @@ def changed_table(estimator: Any) -> str | None:
     f = estimator.activation
     if DERIVATIVES.get(f) is not OWN[1].get(f):
         return "DERIVATIVES"
-    loss = LOSS_FUNCTIONS, OWN[2]
-    return "LOSS_FUNCTIONS" if loss[0] != loss[1] else None
+    losses = all(LOSS_FUNCTIONS.get(name) is loss for name, loss in OWN[2].items())
+    return None if losses else "LOSS_FUNCTIONS"
