@@ -3,6 +3,7 @@
 # make test-wheels        every wheel in dist, installed, by every interpreter found
 # make lint               ruff, cython-lint, import-linter and mypy, in the tests' environment
 # make bench [MNIST=DIR]  all benchmarks with all peers: bench/results/<cpu>, in 25 minutes
+# make bench-tables [TABLES=DIR]  tables, with other methods for them: half an hour
 # make sanitize           tests with the address and undefined-behaviour sanitizers
 # make wheels             wheels for Linux, x86_64 and arm64, in dist/
 # make clean              remove the files made by the others
@@ -20,7 +21,7 @@ PIP_DEMO := .venv/bin/python -m pip install --quiet
 
 BENCH := .venv-bench/bin/python -m bench
 
-.PHONY: demo test test-wheels lint bench results sanitize wheels clean
+.PHONY: demo test test-wheels lint bench bench-tables results sanitize wheels clean
 
 demo: .venv/installed
 	@.venv/bin/bpcore demo $(if $(MNIST),--mnist "$(MNIST)")
@@ -86,6 +87,12 @@ results:
 	$(BENCH).memory --json $(RESULTS)/memory.json
 	-$(BENCH).cache --json $(RESULTS)/cache.json  # fails without Valgrind
 	$(BENCH).summary
+
+bench-tables:
+	test -d .venv-bench || $(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet ".[bench]"
+	results="$$($(BENCH).cpu)" && $(BENCH).tabular $(if $(TABLES),--folder "$(TABLES)") \
+		--json "$$results/tabular.json"
 
 sanitize:
 	rm -rf .venv-sanitize build
