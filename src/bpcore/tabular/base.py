@@ -218,20 +218,20 @@ class TabularEstimator(BaseEstimator, ABC):
         )
         for network in networks:
             self._finish(network, Z, encoded, weight, validation)
+        attributes: dict[str, Any] = {
+            "networks_": networks,
+            "histories_": histories,
+            "encoder_": encoder,
+            "targets_": targets,
+            "recipe_": recipe,
+            "n_features_in_": encoder.n_columns,
+        }
         names = encoder.names or ()
-        texts = all(isinstance(name, str) for name in names)
-        vars(self).pop("feature_names_in_", None)
-        vars(self).update(  # at once: an interrupt leaves all of them or none
-            {"feature_names_in_": np.array(names, dtype=object)}
-            if names and texts
-            else {},
-            networks_=networks,
-            histories_=histories,
-            encoder_=encoder,
-            targets_=targets,
-            recipe_=recipe,
-            n_features_in_=encoder.n_columns,
-        )
+        if names and all(isinstance(name, str) for name in names):
+            attributes["feature_names_in_"] = np.array(names, dtype=object)
+        vars(self).update(attributes)  # at once, whatever interrupts
+        if "feature_names_in_" not in attributes:
+            vars(self).pop("feature_names_in_", None)
         return self
 
     def _checked_parameters(self) -> Recipe:
