@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Real
@@ -119,7 +119,10 @@ class Categories:
         places, unknown = self.places, len(self.names) if self.others else -1
         found = np.empty(len(values), np.intp)
         for i, value in enumerate(as_keys(values)):
-            place = places.get(value) if isinstance(value, Hashable) else None
+            try:
+                place = places.get(value)
+            except TypeError:  # a list, say: no category
+                place = None
             if place is None:
                 place = -1
                 if not is_missing(value):

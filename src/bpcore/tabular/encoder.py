@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Integral
+from numbers import Real as RealNumber
 from typing import Any
 
 import numpy as np
@@ -190,6 +191,11 @@ class Encoder:
         """Whether all columns are numbers without marks."""
         return not self.categories and not self.numbers.marked
 
+    @cached_property
+    def has_numbers_as_categories(self) -> bool:
+        """Whether categories are numbers, which must not be rounded."""
+        return any(column.categories.kind is RealNumber for column in self.categories)
+
     @property
     def sources(self) -> NDArray[np.intp]:
         """The column of the table of each column of the network's input."""
@@ -211,7 +217,7 @@ class Encoder:
             out = np.empty(X.shape, np.float32)
             if self.numbers.scale.write(X, out):
                 return out
-        table = Table(name, X)
+        table = Table(name, X, self.has_numbers_as_categories)
         self._require_columns(table)
         out = np.empty((len(table), self.width), np.float32)
         at = len(self.numbers.sources)

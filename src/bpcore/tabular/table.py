@@ -32,6 +32,9 @@ class Table:
         The argument, for messages.
     X
         A frame of pandas or polars, an array (n, n_columns) or a list of rows.
+    exact : bool
+        Whether integers beside floats stay integers: else those beyond 2^53 may be
+        rounded, and a frame of few rows is read in less time.
 
     Attributes
     ----------
@@ -54,7 +57,7 @@ class Table:
     (['a', None], None, 2, 2)
     """
 
-    def __init__(self, name: str, X: Any) -> None:
+    def __init__(self, name: str, X: Any, exact: bool = True) -> None:
         self.name = name
         self.names: tuple[Any, ...] | None = None
         self.matrix: Values | None = None
@@ -66,7 +69,7 @@ class Table:
             self.names = tuple(_list(X.columns))
             self.frame, shape = X, X.shape
             if 0 < shape[0] <= FEW_ROWS and shape[1] > 0:
-                self.matrix = _few_rows(X)
+                self.matrix = _few_rows(X, exact)
             elif shape[1] > 0 and _is_of_one_dtype(X):
                 self.matrix = X.to_numpy()
         else:
@@ -149,11 +152,10 @@ def _list(names: Any) -> Sequence[Any]:
     return found
 
 
-def _few_rows(frame: Any) -> Values:
+def _few_rows(frame: Any, exact: bool) -> Values:
     """All values of a small frame."""
-    if hasattr(frame, "iloc"):  # not as floats, which would round integers
-        one = _is_of_one_dtype(frame)
-        return np.asarray(frame.to_numpy() if one else frame.to_numpy(dtype=object))
+    if hasattr(frame, "iloc"):
+        return np.asarray(frame.to_numpy(dtype=object if exact else None))
     rows = np.empty(frame.shape, dtype=object)
     rows[:] = frame.rows()
     return rows
