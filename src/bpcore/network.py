@@ -101,11 +101,11 @@ class Network:
 
             a[0] = X * scale                                scale: (n_0,)
 
-        The number is the factor of its learning rate: 6.0 for six times that of the
-        weights.  Its other settings (penalties, clip_value, ...) are those of the
-        optimizer for biases; ``lr_factors`` and ``frozen`` are of layers, and do not
-        apply.  Noise is added to X before it.  (The scaling layer of RealMLP,
-        Holzmueller, Grinsztajn and Steinwart 2024.)  None or 0: no scale.
+        6.0 stands for six times the rate of the weights.  Other settings (penalties,
+        clip_value, ...) are those of the optimizer for biases; ``lr_factors`` and
+        ``frozen`` are of layers, and do not apply.  Noise is added to X before it.
+        None or 0: no scale.  (The scaling layer of RealMLP, Holzmueller, Grinsztajn
+        and Steinwart 2024.)
     init : str or sequence of str
         Initialiser of the weights, one name, or one for each layer of weights: glorot_,
         he_ or lecun_ with uniform or normal, zeros, or "auto": by the activation of

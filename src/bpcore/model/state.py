@@ -364,8 +364,8 @@ def initial_state(
 ) -> State:
     """A state before any training, its weights and biases drawn from `bits`.
 
-    They are drawn in the order of the parameters.  Gains, variances
-    and the scale of the inputs begin at 1.
+    They are drawn in the order of the parameters.  Gains, variances and the scale of
+    the inputs begin at 1.
     """
     state = empty_state(design, dtype, optimizer)
     state.bits, state.lr_factors = bits, initial.lr_factors

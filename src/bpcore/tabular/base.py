@@ -128,10 +128,6 @@ class TabularEstimator(BaseEstimator, ABC):
         """What is learned from the targets y."""
 
     @abstractmethod
-    def _encode(self, targets: Any, name: str, y: Any) -> NDArray[Any]:
-        """Targets as those of a network."""
-
-    @abstractmethod
     def _outputs(self, targets: Any, recipe: Recipe) -> tuple[int, str | Loss]:
         """The number of outputs of a network, and its loss."""
 
@@ -189,7 +185,7 @@ class TabularEstimator(BaseEstimator, ABC):
         if len(Z) < 2:
             raise ValueError("X must have at least 2 rows; got 1 sample")
         targets = self._targets(y)
-        encoded = self._encode(targets, "y", y)
+        encoded = targets.encode("y", y)
         require_length("y", len(encoded), "X", len(Z))
         weight = targets.weigh(encoded, "sample_weight", sample_weight)
         validation = self._validation(encoder, targets, len(Z), X_val, y_val,
@@ -263,7 +259,7 @@ class TabularEstimator(BaseEstimator, ABC):
                 "X_val and y_val must be given together, sample_weight_val with them"
             )
         if X is not None:
-            rows_val, encoded = encoder("X_val", X), self._encode(targets, "y_val", y)
+            rows_val, encoded = encoder("X_val", X), targets.encode("y_val", y)
             require_length("y_val", len(encoded), "X_val", len(rows_val))
             weight = targets.weigh(encoded, "sample_weight_val", weight)
             given = rows_val, encoded
@@ -333,12 +329,9 @@ class TabularEstimator(BaseEstimator, ABC):
         >>> model.explain(X).names[model.explain(X).order[0]]
         'x1'
         """
-        if not hasattr(self, "networks_"):
-            raise not_fitted(self)
         checks.integer("n_repeats", n_repeats, 1)
         seed = checks.integer("random_state", random_state, 0)
-        encoder = self.encoder_
-        Z = encoder("X", X)
+        Z, encoder = self._encoded(X), self.encoder_
         mean, std, measure = importances(
             self._predicted, self._score, Z, y, encoder.sources, n_repeats, seed
         )
@@ -369,7 +362,7 @@ class TabularEstimator(BaseEstimator, ABC):
         figure, axes = plots.new_picture(1 if X is None else 2)
         plots.losses(axes[0], self.histories_)
         if X is not None:
-            self._draw(axes[1], self._predicted(self.encoder_("X", X)), y)
+            self._draw(axes[1], self._predicted(self._encoded(X)), y)
         return figure
 
     def __sklearn_is_fitted__(self) -> bool:

@@ -114,7 +114,7 @@ class Categories:
         Raises
         ------
         ValueError
-            If the names are texts, or bools, and a value is something else.
+            If the names are all texts, bools or numbers, and a value is another kind.
         """
         places, unknown = self.places, len(self.names) if self.others else -1
         found = np.empty(len(values), np.intp)

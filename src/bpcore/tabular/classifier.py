@@ -120,9 +120,6 @@ class Classifier(ClassifierMixin, TabularEstimator):  # noqa: D101 -- the docstr
     def _targets(self, y: Any) -> Classes:
         return Classes.of(y, self.class_weight)
 
-    def _encode(self, targets: Classes, name: str, y: Any) -> NDArray[np.int64]:
-        return targets.labels(name, y)
-
     def _outputs(self, targets: Classes, recipe: Recipe) -> tuple[int, str | Loss]:
         return len(targets.names), CrossEntropy(recipe.label_smoothing)
 
@@ -188,7 +185,7 @@ class Classifier(ClassifierMixin, TabularEstimator):  # noqa: D101 -- the docstr
 
     def _right(self, predicted: Real, y: Any) -> NDArray[np.bool_]:
         """Whether the most probable class is that of y."""
-        labels = self.targets_.labels("y", y)
+        labels = self.targets_.encode("y", y)
         require_length("y", len(labels), "X", len(predicted))
         found: NDArray[np.bool_] = predicted.argmax(axis=1) == labels
         return found

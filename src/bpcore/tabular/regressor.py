@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore.arrays import Real, as_weights
-from bpcore.losses import JointQuantile
+from bpcore.losses import JointQuantile, TargetKind
+from bpcore.metrics import METRICS
 from bpcore.tabular.base import TabularEstimator
 from bpcore.tabular.categories import MOST
 from bpcore.tabular.ensemble import deviation, mean
@@ -89,9 +90,6 @@ class Regressor(RegressorMixin, TabularEstimator):  # noqa: D101 -- the docstrin
             quantiles = JointQuantile(tuple(given)).quantiles
         return Standardised.of(y, quantiles)
 
-    def _encode(self, targets: Standardised, name: str, y: Any) -> NDArray[np.float64]:
-        return targets.encode(name, y)
-
     def _outputs(self, targets: Standardised, recipe: Recipe) -> tuple[int, Any]:
         if targets.quantiles is None:
             return targets.count, "mean_squared_error"
@@ -162,13 +160,7 @@ class Regressor(RegressorMixin, TabularEstimator):  # noqa: D101 -- the docstrin
         a = predicted.reshape(len(predicted), -1)
         if actual.shape != a.shape:
             raise ValueError(f"y must have shape {a.shape}; got {actual.shape}")
-        largest = np.maximum(np.abs(actual).max(axis=0), np.abs(a).max(axis=0))
-        unit = np.where(largest > 0, largest, 1)  # squares of quotients do not overflow
-        actual, a = actual / unit, a / unit
-        centre = np.average(actual, axis=0, weights=weight)
-        rest = np.average((actual - a) ** 2, axis=0, weights=weight)
-        spread = np.average((actual - centre) ** 2, axis=0, weights=weight)
-        return float(np.mean(ratios(rest, spread)))
+        return METRICS["r2"](actual, a, weight, TargetKind())
 
     def _output_scale(self) -> Any:
         return self.targets_.deviation
@@ -205,16 +197,13 @@ def d2_of_quantiles(
     predicted: NDArray[Any], y: NDArray[Any], quantiles: Sequence[float], weight: Any
 ) -> float:
     """The mean over quantiles of 1 - loss / (loss of the best constant)."""
-
-    def losses(a: Any, q: float) -> Any:
-        d = y - a
-        return np.average(np.maximum(q * d, (q - 1) * d), weights=weight)
-
-    rest, spread = [], []
+    rest: list[Any] = []
+    spread: list[Any] = []
     for a, q in zip(predicted.T, quantiles, strict=True):
-        constant = weighted_quantile(y, q, weight)
-        rest.append(losses(a, q))
-        spread.append(losses(constant, q))
+        constant = np.full_like(a, weighted_quantile(y, q, weight))
+        for losses, outputs in ((rest, a), (spread, constant)):
+            values, _ = JointQuantile((q,))(outputs[:, None], y[:, None])
+            losses.append(np.average(values, weights=weight))
     return float(np.mean(ratios(rest, spread)))
 
 

@@ -34,7 +34,7 @@ class Classes:
     --------
     >>> from bpcore.tabular.targets import Classes
     >>> classes = Classes.of(["no", "yes", "no"])
-    >>> classes.labels("y", ["yes", "no"])
+    >>> classes.encode("y", ["yes", "no"])
     array([1, 0])
     """
 
@@ -63,7 +63,7 @@ class Classes:
         labels = np.searchsorted(names, values)
         return cls(names, class_weights(class_weight, names, labels))
 
-    def labels(self, name: str, y: Any) -> NDArray[np.int64]:
+    def encode(self, name: str, y: Any) -> NDArray[np.int64]:
         """The number of each target's class."""
         values = as_column(name, y)
         places = np.clip(np.searchsorted(self.names, values), 0, len(self.names) - 1)
