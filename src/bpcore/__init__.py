@@ -51,6 +51,7 @@ The source in layers; a module imports only from lines below its own
     reference, tracing, many, gradient_check
                             the library in NumPy; traces; many networks; a check
     network                 Network: methods check arguments and call what is below
+    files                   forms of a network as a file
     training                the learner of a network; fit and its epochs
     batches, graph, numerical
                             mini-batches; derivatives of expressions and functions
@@ -77,7 +78,7 @@ from bpcore import _kernels as kernels
 from bpcore import metrics, schedules
 from bpcore.activations import ACTIVATIONS
 from bpcore.config import VERSION, config, show_config
-from bpcore.errors import DivergenceError
+from bpcore.errors import DivergenceError, ModelFileError
 from bpcore.losses import LOSSES, CrossEntropy, CustomLoss, Huber, Quantile
 from bpcore.model.gradients import Gradients, Tape
 from bpcore.network import Network
@@ -141,6 +142,7 @@ __all__ = [
     "History",
     "Huber",
     "Lion",
+    "ModelFileError",
     "Momentum",
     "Nadam",
     "Network",

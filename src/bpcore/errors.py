@@ -12,6 +12,19 @@ class InUseError(RuntimeError):
     """
 
 
+class ModelFileError(ValueError):
+    """A file is not one of a model, is damaged, or has what this library lacks.
+
+    The message names the file, the place in it and what is wrong there.
+
+    Examples
+    --------
+    >>> from bpcore.errors import ModelFileError
+    >>> issubclass(ModelFileError, ValueError)
+    True
+    """
+
+
 class DivergenceError(ArithmeticError):
     """Training produced a loss or a parameter that is not finite.
 

@@ -1,0 +1,81 @@
+"""Writing a file whole: a crash leaves the old file or the new one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import stat
+from collections.abc import Iterable
+from typing import Any
+
+#: Anything that ``open`` takes as a path.
+Path = str | os.PathLike[str]
+
+
+def write_whole(path: Path, parts: Iterable[Any], *, sync: bool = True) -> None:
+    """Write bytes to a file, or leave it as it was.
+
+    They are written to a new file beside it, which is flushed to the disk and then
+    renamed.  A symbolic link stays one: the file that it names is replaced.  The
+    permissions of a file that is replaced are kept.
+
+    Parameters
+    ----------
+    path : path
+    parts : iterable of bytes or of contiguous arrays
+        Written one after the other.
+    sync : bool
+        Whether to wait until the disk has the bytes.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; nothing is left behind.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from bpcore.files.whole import write_whole
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "a.txt")
+    ...     write_whole(path, [b"one ", b"two"])
+    ...     print(open(path).read(), os.listdir(folder))
+    one two ['a.txt']
+    """
+    path = os.path.realpath(os.fspath(path))
+    folder, name = os.path.split(path)
+    if os.path.isdir(path):
+        raise IsADirectoryError(21, "Is a directory", path)
+    beside = os.path.join(folder, f".{name[:200]}.{secrets.token_hex(4)}.part")
+    try:
+        file = open(beside, "xb", buffering=0)  # noqa: SIM115 -- closed below
+    except FileNotFoundError:
+        raise FileNotFoundError(2, "No such file or directory", path) from None
+    try:
+        with file:
+            with contextlib.suppress(OSError):  # there is no such file yet
+                os.chmod(beside, stat.S_IMODE(os.stat(path).st_mode))
+            for part in parts:
+                rest = memoryview(part).cast("B")
+                while rest:
+                    rest = rest[file.write(rest) :]
+            if sync:
+                os.fsync(file.fileno())
+        os.replace(beside, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(beside)
+        raise
+    if sync:
+        _sync_folder(folder)
+
+
+def _sync_folder(folder: str) -> None:
+    """Wait until the disk has the new name, where a folder can be opened."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
