@@ -57,7 +57,8 @@ def write_whole(path: Path, parts: Iterable[Any], *, sync: bool = True) -> None:
             with contextlib.suppress(OSError):  # there is no such file yet
                 os.chmod(beside, stat.S_IMODE(os.stat(path).st_mode))
             for part in parts:
-                rest = memoryview(part).cast("B")
+                rest = memoryview(part)
+                rest = rest.cast("B") if rest.nbytes else memoryview(b"")
                 while rest:
                     rest = rest[file.write(rest) :]
             if sync:
