@@ -35,13 +35,13 @@ def write_whole(path: Path, parts: Iterable[Any], *, sync: bool = True) -> None:
 
     Examples
     --------
-    >>> import os, tempfile
+    >>> import pathlib, tempfile
     >>> from bpcore.files.whole import write_whole
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = os.path.join(folder, "a.txt")
+    ...     path = pathlib.Path(folder, "a.txt")
     ...     write_whole(path, [b"one ", b"two"])
-    ...     print(open(path).read(), os.listdir(folder))
-    one two ['a.txt']
+    ...     print(path.read_text(), len(list(path.parent.iterdir())))
+    one two 1
     """
     path = os.path.realpath(os.fspath(path))
     folder, name = os.path.split(path)
