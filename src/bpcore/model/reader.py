@@ -44,6 +44,15 @@ class Reader:
     def real(self, name: str, size: int) -> NDArray[Any]:
         return self.of_kind(name, "f", (size,))
 
+    def real_into(self, name: str, out: NDArray[Any]) -> None:
+        """Write real numbers into an array (n,), converted to its dtype."""
+        out[...] = self.real(name, out.size)
+
+    def require(self, name: str, size: int) -> None:
+        """Raise unless there are as many real numbers by that name; read nothing."""
+        array = self.real(name, size)
+        self.left[name] = array
+
     def whole(self, name: str, size: int, most: int) -> NDArray[Any]:
         """Whole numbers from 0 to `most`."""
         array = self.of_kind(name, "i", (size,))
