@@ -31,25 +31,25 @@ from bpcore.files.whole import Path, write_whole
 
 #: Dtypes by their names in a header.
 DTYPES = {
-    "F64": np.dtype("<f8"),
-    "F32": np.dtype("<f4"),
-    "F16": np.dtype("<f2"),
-    "I64": np.dtype("<i8"),
-    "I32": np.dtype("<i4"),
-    "I16": np.dtype("<i2"),
-    "I8": np.dtype("i1"),
-    "U64": np.dtype("<u8"),
-    "U32": np.dtype("<u4"),
-    "U16": np.dtype("<u2"),
-    "U8": np.dtype("u1"),
-    "BOOL": np.dtype("?"),
+    "F64": np.dtype(np.float64),
+    "F32": np.dtype(np.float32),
+    "F16": np.dtype(np.float16),
+    "I64": np.dtype(np.int64),
+    "I32": np.dtype(np.int32),
+    "I16": np.dtype(np.int16),
+    "I8": np.dtype(np.int8),
+    "U64": np.dtype(np.uint64),
+    "U32": np.dtype(np.uint32),
+    "U16": np.dtype(np.uint16),
+    "U8": np.dtype(np.uint8),
+    "BOOL": np.dtype(np.bool_),
 }
 NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
 #: Most bytes of a header.
 MOST_HEADER = 8 << 20
 #: Bytes that are read at a time and checked while they are in a cache.
-PIECE = 1 << 18
+PIECE = 1 << 19
 
 
 class Entry(NamedTuple):
@@ -99,7 +99,7 @@ def write_container(
     for name, array in named.items():
         stored = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
         header[name] = {
-            "dtype": NAMES[stored.dtype],
+            "dtype": NAMES[array.dtype],
             "shape": array.shape,
             "data_offsets": (at, at + stored.nbytes),
         }
@@ -120,11 +120,14 @@ class Container:
     ----------
     metadata : dict of str to str
     entries : dict of str to Entry
+    unread : set of str
+        The names of the arrays that have not been read.
     """
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file = file
         self.metadata, self.entries, self.data_at = _read_header(file)
+        self.unread = set(self.entries)
 
     @classmethod
     @contextmanager
@@ -143,31 +146,36 @@ class Container:
 
     def array(self, name: str) -> NDArray[Any]:
         """A copy of an array."""
-        entry = self.entries[name]
+        entry = self._entry(name)
         out = np.empty(entry.shape, entry.dtype)
         self._read(entry.start, out)
-        return out.astype(entry.dtype.newbyteorder("="), copy=False)
+        return out
 
     def span(
-        self, names: Sequence[str], shapes: Sequence[tuple[int, ...]]
-    ) -> tuple[np.dtype[Any], int]:
-        """Dtype and first byte of arrays of one dtype that lie one after the other.
+        self,
+        names: Sequence[str],
+        shapes: Sequence[tuple[int, ...]],
+        dtype: np.dtype[Any],
+    ) -> int:
+        """The first byte of arrays that lie one after the other.
 
         Raises
         ------
         ValueError
             If one is missing, has another shape or dtype, or lies elsewhere.
         """
-        first = self._entry(names[0])
-        at = first.start
+        start = at = self._entry(names[0]).start
         for name, shape in zip(names, shapes, strict=True):
             entry = self._entry(name)
-            if entry.shape != shape:
-                raise ValueError(f"{name} must have shape {shape}; got {entry.shape}")
-            if entry.dtype != first.dtype or entry.start != at:
+            if entry.shape != shape or entry.dtype != dtype:
+                raise ValueError(
+                    f"{name} must have shape {shape} and dtype {dtype}; got "
+                    f"{entry.shape} and {entry.dtype}"
+                )
+            if entry.start != at:
                 raise ValueError(f"{name} must follow the array before it")
             at = entry.stop
-        return first.dtype, first.start
+        return start
 
     def read_numbers(self, start: int, out: NDArray[Any], name: str) -> None:
         """Read real numbers of the dtype of `out`, which must all be finite."""
@@ -183,6 +191,8 @@ class Container:
 
         They may be written: the pages are then copied, and the file stays as it is.
         """
+        if sys.byteorder == "big":
+            raise ValueError("numbers in a file are little-endian; this machine is not")
         offset = self.data_at + start
         page = offset // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
         length = offset - page + size * dtype.itemsize
@@ -191,9 +201,16 @@ class Container:
         )
         return np.frombuffer(pages, dtype, size, offset - page)
 
+    def finish(self) -> None:
+        """Raise if there are arrays that have not been read."""
+        if self.unread:
+            names = ", ".join(sorted(self.unread)[:5])
+            raise ValueError(f"the file must not have unknown arrays; got {names:.200}")
+
     def _entry(self, name: str) -> Entry:
         if name not in self.entries:
             raise ValueError(f"the array {name!r} is missing")
+        self.unread.discard(name)
         return self.entries[name]
 
     def _read(self, start: int, out: NDArray[Any]) -> None:
@@ -206,7 +223,7 @@ class Container:
             if not count:
                 raise ValueError("the file has become shorter while it was read")
             rest = rest[count:]
-        if sys.byteorder == "big" and out.dtype.isnative:
+        if sys.byteorder == "big":
             out.byteswap(inplace=True)
 
 

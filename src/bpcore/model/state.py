@@ -337,16 +337,22 @@ class State:
 
 
 @own_errstate
-def empty_state(design: Design, dtype: np.dtype[Any], optimizer: Optimizer) -> State:
-    """A state before any training, its parameters all zero."""
+def empty_state(
+    design: Design,
+    dtype: np.dtype[Any],
+    optimizer: Optimizer,
+    parameters: Real | None = None,
+) -> State:
+    """A state before any training, its parameters all zero if they are not given."""
     layout, L = design.layout, len(design.norms)
-    try:
-        parameters = aligned_zeros(layout.size, dtype)
-    except MemoryError:
-        raise MemoryError(
-            f"sizes {list(design.sizes)} give {layout.size} parameters, more than "
-            "there is memory for"
-        ) from None
+    if parameters is None:
+        try:
+            parameters = aligned_zeros(layout.size, dtype)
+        except MemoryError:
+            raise MemoryError(
+                f"sizes {list(design.sizes)} give {layout.size} parameters, more than "
+                "there is memory for"
+            ) from None
     return State(
         optimizer=optimizer,
         parameters=parameters,
