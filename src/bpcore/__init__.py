@@ -14,6 +14,7 @@ The public interface::
     metrics          accuracy, r2, auc, ... by name
     History          what fit returns
     fit_many         many networks at once
+    Checkpoint       saves a network while it is trained
     load             a network from a file; Network.save writes it
     trace            every number of one training step
     GradientFlow     norms, dead and saturated units, for each epoch
@@ -50,8 +51,8 @@ The source in layers; a module imports only from lines below its own
     loading                 networks and estimators from files
     sklearn, tabular        estimators of scikit-learn's kind, on Network; for tables
     config, datasets        versions and builds; digits, MNIST, IDX files
-    reference, tracing, many, gradient_check
-                            the library in NumPy; traces; many networks; a check
+    reference, tracing, many, gradient_check, checkpoint
+                            the library in NumPy; traces; many networks; a check; files
     network                 Network: methods check arguments and call what is below
     files                   forms of a network as a file
     training                the learner of a network; fit and its epochs
@@ -105,6 +106,7 @@ from bpcore.training.history import History
 
 if TYPE_CHECKING:
     from bpcore import graph, reference
+    from bpcore.checkpoint import Checkpoint
     from bpcore.gradient_check import GradientCheck, check_gradients
     from bpcore.loading import load
     from bpcore.many import Fitted, fit_many
@@ -115,6 +117,7 @@ __version__ = VERSION
 #: Attributes imported at their first use, since most programs do not use them, and
 #: their modules.
 _LAZY = {
+    "Checkpoint": "checkpoint",
     "Fitted": "many",
     "GradientCheck": "gradient_check",
     "GradientFlow": "tracing",
@@ -137,6 +140,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "Adamax",
+    "Checkpoint",
     "CrossEntropy",
     "DivergenceError",
     "Fitted",

@@ -537,6 +537,12 @@ class Network:
             each parameter that is not frozen and each mini-batch, while backpropagation
             takes the time of about three losses in all.  Not with LBFGS or
             `accumulate`.
+        resume : path, optional
+            A file of `bpcore.Checkpoint`, written by a fit with the same arguments that
+            was stopped.  This fit goes on from there, also in the middle of an epoch,
+            and ends with the same bits as one that was never stopped; the network, of
+            the same design and `rng`, takes over all that the file has, the optimizer
+            too.  `epochs` counts those of the stopped fit.  Not with LBFGS.
 
         Returns
         -------
@@ -576,7 +582,12 @@ class Network:
         >>> net.weights[0].round(1), net.biases[0].round(1)
         (array([[2.]], dtype=float32), array([1.], dtype=float32))
         """
-        return prepare(self._learner, self, X, y, options).run()
+        resumed = None
+        if (path := options.pop("resume", None)) is not None:
+            from bpcore.files.fit_file import read_resumed  # most fits resume none
+
+            resumed = read_resumed(path, self._learner)
+        return prepare(self._learner, self, X, y, options, resumed=resumed).run()
 
     def partial_fit(
         self,
@@ -1054,14 +1065,11 @@ class Network:
         ...     os.listdir(folder)
         ['net.bpc']
         """
-        from bpcore.files.network_file import write_network  # most programs save none
-
         how = {
             "weights_only": checks.boolean("weights_only", weights_only),
             "sync": checks.boolean("sync", sync),
         }
-        with self._engine:
-            write_network(path, self._learner, self._n_threads, **how)
+        write(self, path, **how)
 
     # --- copies -----------------------------------------------------------------------
 
@@ -1102,6 +1110,15 @@ class Network:
         for name, value in state.items():
             if name != OWN:
                 put_attribute(self, name, value)
+
+
+def write(network: Network, path: Any, fit: Any = None, **how: bool) -> None:
+    """Write a network to a file, with the fit that is running if it is given."""
+    from bpcore.files.network_file import write_network  # most programs save none
+
+    own = network._learner, network._n_threads  # noqa: SLF001 (of this file)
+    with network._engine:  # noqa: SLF001 (of this file)
+        write_network(path, *own, fit=fit, **how)
 
 
 def network_from(content: Any, file: Container, how: HowToRead) -> Network:

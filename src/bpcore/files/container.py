@@ -201,6 +201,10 @@ class Container:
         )
         return np.frombuffer(pages, dtype, size, offset - page)
 
+    def skip(self, prefix: str) -> None:
+        """Leave the arrays whose names begin so unread."""
+        self.unread = {name for name in self.unread if not name.startswith(prefix)}
+
     def finish(self) -> None:
         """Raise if there are arrays that have not been read."""
         if self.unread:

@@ -20,8 +20,9 @@ from bpcore.files.whole import Path
 from bpcore.training.history import History
 from bpcore.training.learner import Learner
 
-#: The kind of a file with one network.
+#: The kind of a file with one network, and the keys of its content.
 NETWORK = "network"
+CONTENT = ("network", "exact", "history", "fit")
 
 
 def stored_with_test(
@@ -45,7 +46,12 @@ def stored_with_test(
         weights_only=weights_only,
     )
     history = stored_history(learner.history, f"{prefix}history.")
-    content = {"network": plain, "exact": is_exact(), "history": history.plain}
+    content = {
+        "network": plain,
+        "exact": is_exact(),
+        "history": history.plain,
+        "fit": None,
+    }
     return Stored(content, arrays | recorded(learner, prefix) | history.arrays)
 
 
@@ -56,9 +62,12 @@ def write_network(
     *,
     weights_only: bool = False,
     sync: bool = True,
+    fit: Stored | None = None,
 ) -> None:
-    """Write a network to a file, or leave it as it was."""
+    """Write a network to a file, or leave it as it was; with the fit that is running."""
     content, arrays = stored_with_test(learner, n_threads, weights_only=weights_only)
+    if fit is not None:
+        content, arrays = content | {"fit": fit.plain}, arrays | fit.arrays
     write_model(path, NETWORK, content, arrays, sync=sync)
 
 
@@ -69,7 +78,7 @@ def read_with_test(
 
     With a map of the file the self-test is left out, since it reads all weights.
     """
-    require_keys("content", content, "network", "exact", "history")
+    require_keys("content", content, *CONTENT)
     design, state, n_threads = read_network(content["network"], file, how, prefix)
     learner = Learner(design, state, engine, 1)
     exact = checks.boolean("exact", content["exact"])
@@ -77,4 +86,5 @@ def read_with_test(
     if not how.mmap:
         require_output(learner, x, expected, exact)
     learner.history = read_history(content["history"], file, f"{prefix}history.")
+    file.skip(f"{prefix}fit.")
     return learner, n_threads
