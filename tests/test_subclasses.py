@@ -297,6 +297,7 @@ def test_a_trace_of_a_subclass():
 
 # --- which methods call others --------------------------------------------------------
 
+
 def saved(net):
     """The network saved into a folder that does not stay."""
     with tempfile.TemporaryDirectory() as folder:
@@ -316,7 +317,7 @@ CALLS = {
     "predict_one of a list": lambda net: net.predict_one(X[0].tolist()),
     "evaluate": lambda net: net.evaluate(X, Y, metrics="mae"),
     "folded": lambda net: net.folded(),
-    "save": lambda net: saved(net),
+    "save": saved,
     "forward": lambda net: net.forward(X),
     "backward": lambda net: net.backward(bp.Network.forward(net, X), Y),
     "astype": lambda net: net.astype("float64"),

@@ -21,7 +21,7 @@ def load(
     loss: Callable[..., Any] | None = None,
     lr: Callable[..., Any] | None = None,
 ) -> Any:
-    """A network from a file that `Network.save` wrote.
+    """A network, or an estimator for tables, from a file that its `save` wrote.
 
     It is the network as it was: predictions, training steps, random numbers and the
     schedule of the learning rate go on with the same bits.  A file can execute nothing:
@@ -46,7 +46,7 @@ def load(
 
     Returns
     -------
-    Network
+    Network, or ``bpcore.tabular.Classifier`` or ``Regressor``
 
     Raises
     ------
@@ -80,4 +80,9 @@ def load(
         kind = content.pop("kind")
         if kind == NETWORK:
             return network_from(content, file, how)
-        raise ValueError(f"kind must be {NETWORK}; got {kind!r:.80}")
+        from bpcore.tabular import reading  # only here: it may import scikit-learn
+
+        if kind in reading.KINDS:
+            return reading.estimator_from(kind, content, file, how)
+        kinds = ", ".join([NETWORK, *reading.KINDS])
+        raise ValueError(f"kind must be one of {kinds}; got {kind!r:.80}")

@@ -1116,17 +1116,19 @@ def write(network: Network, path: Any, fit: Any = None, **how: bool) -> None:
     """Write a network to a file, with the fit that is running if it is given."""
     from bpcore.files.network_file import write_network  # most programs save none
 
-    own = network._learner, network._n_threads  # noqa: SLF001 (of this file)
-    with network._engine:  # noqa: SLF001 (of this file)
-        write_network(path, *own, fit=fit, **how)
+    learner, n_threads = network._learner, network._n_threads  # noqa: SLF001 (of this file)
+    with learner.engine:
+        write_network(path, learner, n_threads, fit=fit, **how)
 
 
-def network_from(content: Any, file: Container, how: HowToRead) -> Network:
-    """The network of a file: the values of its JSON text, and its arrays."""
+def network_from(
+    content: Any, file: Container, how: HowToRead, prefix: str = ""
+) -> Network:
+    """The network of a file: values of its JSON text, and arrays with a prefix."""
     from bpcore.files.network_file import read_with_test
 
     engine = Network._engine_class  # noqa: SLF001 (of this file)
-    learner, n_threads = read_with_test(content, file, how, engine)
+    learner, n_threads = read_with_test(content, file, how, engine, prefix)
     learner.engine.use_threads(thread_count(n_threads))
     network = Network.__new__(Network)
     network._use(learner, n_threads)  # noqa: SLF001 (of this file)

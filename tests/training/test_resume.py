@@ -50,7 +50,8 @@ FITS = {
                                    {"restore_best": True}),
     "accumulated": ({"optimizer": bp.Adam(0.01)}, (X, NUMBERS), {"accumulate": 3}),
     "clipped": ({"optimizer": bp.SGD(0.1, clip_norm=0.5)}, (X, NUMBERS), {}),
-    "rprop": ({"optimizer": bp.Rprop()}, (X, NUMBERS), {"batch_size": None, "epochs": 16}),
+    "rprop": ({"optimizer": bp.Rprop()}, (X, NUMBERS),
+              {"batch_size": None, "epochs": 16}),
     "numerical": ({}, (X, NUMBERS), {"gradient": "numerical"}),
     "mini-batches": ({"optimizer": bp.Adam(0.01)}, (MINI_BATCHES,), {}),
     "mini-batches, batch norm": ({"norm": "batch"}, (
@@ -175,7 +176,12 @@ WRONG = {
     "a metric": ({}, (X, NUMBERS), {"metrics": "mae"}, "same metrics"),
     "the best epoch": ({}, (X, NUMBERS), {"restore_best": True}, "same restore_best"),
     "accumulated": ({}, (X, NUMBERS), {"accumulate": 2}, "same accumulate"),
-    "lbfgs": ({"optimizer": bp.LBFGS()}, (X, NUMBERS), {"batch_size": 50}, "same optimizer"),
+    "lbfgs": (
+        {"optimizer": bp.LBFGS()},
+        (X, NUMBERS),
+        {"batch_size": 50},
+        "same optimizer",
+    ),
 }
 
 

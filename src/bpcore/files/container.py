@@ -30,7 +30,7 @@ from bpcore.files.strict_json import as_json, parse_json
 from bpcore.files.whole import Path, write_whole
 
 #: Dtypes by their names in a header.
-DTYPES = {
+DTYPES: dict[str, np.dtype[Any]] = {
     "F64": np.dtype(np.float64),
     "F32": np.dtype(np.float32),
     "F16": np.dtype(np.float16),
@@ -312,8 +312,8 @@ def _require_no_gaps(entries: Mapping[str, Entry], size: int) -> None:
     for name, entry in sorted(entries.items(), key=lambda item: item[1][2:]):
         if entry.start != at:
             raise ValueError(
-                f"the array {name[:80]!r} must begin at byte {at}, where the one before "
-                f"it ends; got {entry.start}"
+                f"the array {name[:80]!r} must begin at byte {at}, where the one "
+                f"before it ends; got {entry.start}"
             )
         at = entry.stop
     if at != size:

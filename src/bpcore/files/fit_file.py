@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bpcore import checks
 from bpcore.files.container import Container
@@ -47,7 +48,7 @@ def stored_position(position: Position, design: Design) -> Stored:
         "within": None,
     } | {name: getattr(position, name) for name in COUNTS}
     numbers = [position.best, position.loss_before]
-    arrays = {}
+    arrays: dict[str, NDArray[Any]] = {}
     if position.best_state is not None:
         plain["best_optimizer"] = as_plain(position.best_state.optimizer)
         arrays |= state_arrays(design, position.best_state, f"{PREFIX}best.")
@@ -129,6 +130,7 @@ def _position(
     if numbers.shape != (2 if within is None else 5,) or numbers.dtype != np.float64:
         raise ValueError("the numbers of a fit must be 2, or 5 within an epoch")
     best, loss_before, *sums = numbers.tolist()
+    total, divisor, lr = sums or (0.0, 0.0, 0.0)
     if np.isnan(numbers).any() or not np.isfinite(sums).all():
         raise ValueError("the numbers of a fit must not be NaN")
 
@@ -154,7 +156,7 @@ def _position(
         rows, batches = (checks.integer(name, within[name], 0) for name in WITHIN)
         bits = np.random.PCG64(0)
         bits.state = before.bits.state
-        within = Within(rows, batches, *sums, bits)
+        within = Within(rows, batches, total, divisor, lr, bits)
     return Position(
         settings=plain["settings"],
         history=history,
@@ -187,4 +189,3 @@ def _lr_function(learner: Learner) -> Callable[..., Any] | None:
     schedule: Any = learner.state.optimizer.schedule
     schedule = getattr(schedule, "after", schedule)
     return schedule.f if isinstance(schedule, Custom) else None
-

@@ -82,7 +82,7 @@ def opened_model(path: Path) -> Iterator[tuple[dict[str, Any], Container]]:
             file.finish()
     except ModelFileError:
         raise
-    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+    except (ValueError, TypeError, LookupError, OverflowError, RecursionError) as error:
         raise ModelFileError(f"{path}: {_kind_of(path) or error}") from error
 
 
@@ -137,4 +137,6 @@ def require_keys(what: str, content: Any, *names: str) -> None:
     """
     if not isinstance(content, dict) or set(content) != set(names):
         got = ", ".join(content) if isinstance(content, dict) else repr(content)
-        raise ValueError(f"{what} must be an object with {', '.join(names)}; got {got:.200}")
+        raise ValueError(
+            f"{what} must be an object with {', '.join(names)}; got {got:.200}"
+        )

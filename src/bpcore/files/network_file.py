@@ -17,7 +17,6 @@ from bpcore.files.self_test import (
     require_output,
 )
 from bpcore.files.whole import Path
-from bpcore.training.history import History
 from bpcore.training.learner import Learner
 
 #: The kind of a file with one network, and the keys of its content.
@@ -64,7 +63,7 @@ def write_network(
     sync: bool = True,
     fit: Stored | None = None,
 ) -> None:
-    """Write a network to a file, or leave it as it was; with the fit that is running."""
+    """Write a network, and the fit that is running, to a file or leave it as it was."""
     content, arrays = stored_with_test(learner, n_threads, weights_only=weights_only)
     if fit is not None:
         content, arrays = content | {"fit": fit.plain}, arrays | fit.arrays

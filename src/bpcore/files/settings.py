@@ -48,7 +48,7 @@ class NamedFunction:
     >>> NamedFunction("cubes")(None, None)
     Traceback (most recent call last):
         ...
-    ValueError: the loss is the Python function 'cubes', of which a file has the name ...
+    ValueError: the loss is the Python function 'cubes', of which a file has ...
     """
 
     def __init__(self, name: str) -> None:
@@ -140,8 +140,8 @@ def _function(name: str, known_as: str, given: Any) -> Any:
         return NamedFunction(known_as)
     if given is None:
         raise ValueError(
-            f"the schedule of the learning rate is the Python function {known_as!r}, of "
-            "which a file has the name only: give it to bpcore.load(path, lr=...), or "
-            "load without training by weights_only=True"
+            f"the schedule of the learning rate is the Python function {known_as!r}, "
+            "of which a file has the name only: give it to bpcore.load(path, lr=...), "
+            "or load without training by weights_only=True"
         )
     return given

@@ -27,8 +27,8 @@ from bpcore.training.inputs import (
     exact_targets,
 )
 from bpcore.training.learner import Learner
-from bpcore.training.position import Position, checksum
 from bpcore.training.options import BatchCallback, Callback, complete_options
+from bpcore.training.position import Position, checksum
 from bpcore.training.watch import Watch, plateau_watch
 
 #: Default batch size.

@@ -1,0 +1,99 @@
+"""Writing of a fitted estimator for tables to a file."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpcore.files.model_file import write_model
+from bpcore.files.network_file import stored_with_test
+from bpcore.files.networks import Stored
+from bpcore.files.whole import Path
+from bpcore.network import learner_of
+from bpcore.tabular.encoder import CategoryColumn, Encoder
+from bpcore.tabular.targets import Classes
+from bpcore.tabular.values import plain_classes, plain_value
+
+
+def write_estimator(path: Path, model: Any, *, sync: bool = True) -> None:
+    """Write a fitted estimator to a file, or leave it as it was."""
+    networks = []
+    arrays: dict[str, NDArray[Any]] = {}
+    for i, network in enumerate(model.networks_):
+        content, of_network = stored_with_test(
+            learner_of(network), model.n_threads, f"networks.{i}.", weights_only=True
+        )
+        networks.append(content)
+        arrays.update(of_network)
+    encoder, targets = _encoder(model.encoder_), _targets(model.targets_)
+    plain = {
+        "parameters": _parameters(model),
+        "recipe": dataclasses.asdict(model.recipe_),
+        "encoder": encoder.plain,
+        "targets": targets.plain,
+        "networks": networks,
+    }
+    arrays |= encoder.arrays | targets.arrays
+    write_model(path, model.kind, plain, arrays, sync=sync)
+
+
+def _parameters(model: Any) -> dict[str, Any]:
+    """The constructor's arguments; those that a file cannot hold as None."""
+    return {name: _parameter(value) for name, value in model.get_params().items()}
+
+
+def _parameter(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {"mapping": [[_parameter(key), _parameter(value[key])] for key in value]}
+    if isinstance(value, list | tuple | set | frozenset | np.ndarray):
+        return [_parameter(each) for each in value]
+    try:
+        return plain_value("a parameter", value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _encoder(encoder: Encoder) -> Stored:
+    numbers = encoder.numbers
+    names = encoder.names
+    if names is not None:
+        names = tuple(plain_value("the name of a column", name) for name in names)
+    plain = {
+        "n_columns": encoder.n_columns,
+        "names": names,
+        "places": numbers.places,
+        "marked": numbers.marked,
+        "categories": [_categories(column) for column in encoder.categories],
+    }
+    arrays = {
+        "encoder.centre": numbers.scale.centre,
+        "encoder.factor": numbers.scale.factor,
+        "encoder.marks.centre": numbers.marks.centre,
+        "encoder.marks.factor": numbers.marks.factor,
+    }
+    for i, column in enumerate(encoder.categories):
+        arrays[f"encoder.categories.{i}"] = column.rows
+    return Stored(plain, arrays)
+
+
+def _categories(column: CategoryColumn) -> dict[str, Any]:
+    known = column.categories
+    return {
+        "place": column.place,
+        "names": [plain_value("a category", name) for name in known.names],
+        "others": known.others,
+    }
+
+
+def _targets(targets: Any) -> Stored:
+    if isinstance(targets, Classes):
+        return Stored(plain_classes(targets.names), {})
+    numbers = ("mean", "deviation", "least", "most")
+    return Stored(
+        {"single": targets.single, "quantiles": targets.quantiles},
+        {f"targets.{name}": getattr(targets, name) for name in numbers},
+    )
