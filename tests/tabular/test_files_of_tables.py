@@ -78,7 +78,7 @@ def test_a_loaded_estimator_is_the_same(case, path):
     assert outputs(same, X[:1]) == outputs(model, X[:1])
     assert same.score(X, y) == model.score(X, y)
     assert [str(h) for h in same.histories_] == [str(h) for h in model.histories_]
-    for name in ("recipe_", "n_features_in_"):
+    for name in ("recipe_", "n_features_in_", "target_name_"):
         assert getattr(same, name) == getattr(model, name)
     assert hasattr(same, "feature_names_in_") == hasattr(model, "feature_names_in_")
     if hasattr(model, "classes_"):
@@ -99,6 +99,22 @@ def test_unseen_values_after_loading(path):
         same.predict(X[:1].assign(colour=3))
     with pytest.raises(ValueError, match="feature names"):
         same.predict(X.drop(columns="size"))
+
+
+@pytest.mark.parametrize(
+    ("y", "expected"),
+    [
+        (pd.Series(NUMBER, name="price"), "price"),
+        (polars.Series("gr\u00f6\u00dfe", NUMBER), "gr\u00f6\u00dfe"),
+        (pd.Series(NUMBER, name=3), None),
+        (NUMBER, None),
+    ],
+)
+def test_the_name_of_the_target(y, expected, path):
+    model = Regressor(**SETTINGS).fit(ARRAY, y)
+    assert model.target_name_ == expected
+    model.save(path)
+    assert bp.load(path).target_name_ == expected
 
 
 def test_parameters_that_a_file_cannot_hold_become_none(path):
@@ -140,6 +156,7 @@ CONTENTS = {
     "no parameters": (("parameters",), {}, "parameters must be an object"),
     "an unknown parameter": (("parameters", "more"), 1, "parameters must be an object"),
     "a recipe with more": (("recipe", "more"), 1, "recipe must be an object"),
+    "a target that is a list": (("target",), ["y"], "target must be a text or null"),
     "no networks": (("networks",), [], "networks must be a list of at least one"),
     "networks as a text": (("networks",), "two", "networks must be a list"),
     "a column twice": (("encoder", "places"), [0, 0, 5, 6], "no number twice"),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import secrets
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 #: Bytes above which room for a file is reserved.
@@ -47,6 +48,45 @@ def write_whole(path: Path, parts: Iterable[Any], *, sync: bool = True) -> None:
     ...     print(path.read_text(), len(list(path.parent.iterdir())))
     one two 1
     """
+    with replacement(path, sync=sync) as file:
+        views = [view for part in parts if (view := memoryview(part)).nbytes]
+        _reserve(file.fileno(), sum(view.nbytes for view in views))
+        for view in views:
+            rest = view.cast("B")
+            while rest:
+                rest = rest[file.write(rest) :]
+
+
+@contextlib.contextmanager
+def replacement(path: Path, *, sync: bool = True) -> Iterator[io.FileIO]:
+    """A new file, for a ``with`` block, after which it has the name `path`.
+
+    If the block raises, it is removed and the file at `path` stays as it was.
+
+    Parameters
+    ----------
+    path : path
+    sync : bool
+        Whether to wait until the disk has the bytes.
+
+    Raises
+    ------
+    OSError
+        If it cannot be created or renamed.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from bpcore.files.whole import replacement
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "a.txt")
+    ...     with replacement(path) as file:
+    ...         count = file.write(b"one")
+    ...         print(path.exists())
+    ...     print(path.read_text())
+    False
+    one
+    """
     path = os.path.realpath(os.fsdecode(path))
     folder = os.path.dirname(path)
     if os.path.isdir(path):
@@ -54,18 +94,13 @@ def write_whole(path: Path, parts: Iterable[Any], *, sync: bool = True) -> None:
     beside = os.path.join(folder, f".bpcore-{secrets.token_hex(6)}.part")
     try:
         file = open(beside, "xb", buffering=0)  # noqa: SIM115 -- closed below
-    except FileNotFoundError:
-        raise FileNotFoundError(2, "No such file or directory", path) from None
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, path) from None
     try:
         with file:
             with contextlib.suppress(OSError):  # there is no such file yet
                 os.chmod(beside, stat.S_IMODE(os.stat(path).st_mode))
-            views = [view for part in parts if (view := memoryview(part)).nbytes]
-            _reserve(file.fileno(), sum(view.nbytes for view in views))
-            for view in views:
-                rest = view.cast("B")
-                while rest:
-                    rest = rest[file.write(rest) :]
+            yield file
             if sync:
                 os.fsync(file.fileno())
         os.replace(beside, path)

@@ -79,6 +79,8 @@ class TabularEstimator(BaseEstimator, ABC):
         Columns of X.
     feature_names_in_ : array
         Their names, if they are all texts.
+    target_name_ : str or None
+        The name of y, of a series of pandas or polars.
     """
 
     encoder_: Encoder
@@ -86,6 +88,7 @@ class TabularEstimator(BaseEstimator, ABC):
     histories_: list[History]
     recipe_: Recipe
     targets_: Any
+    target_name_: str | None
     #: Kind of its files.
     kind: ClassVar[str]
 
@@ -217,7 +220,7 @@ class TabularEstimator(BaseEstimator, ABC):
         )
         for network in networks:
             self._finish(network, Z, encoded, weight, validation)
-        self.use(networks, histories, encoder, targets, recipe)
+        self.use(networks, histories, encoder, targets, recipe, name_of(y))
         return self
 
     def use(
@@ -227,6 +230,7 @@ class TabularEstimator(BaseEstimator, ABC):
         encoder: Encoder,
         targets: Any,
         recipe: Recipe,
+        target_name: str | None,
     ) -> None:
         """Hold what was learned by `fit`, or read from a file."""
         attributes: dict[str, Any] = {
@@ -235,6 +239,7 @@ class TabularEstimator(BaseEstimator, ABC):
             "encoder_": encoder,
             "targets_": targets,
             "recipe_": recipe,
+            "target_name_": target_name,
             "n_features_in_": encoder.n_columns,
         }
         names = encoder.names or ()
@@ -433,6 +438,20 @@ class TabularEstimator(BaseEstimator, ABC):
         inputs = tags.input_tags
         inputs.allow_nan = inputs.string = inputs.categorical = True
         return tags
+
+
+def name_of(y: Any) -> str | None:
+    """The name of a series, if it is a text.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> from bpcore.tabular.base import name_of
+    >>> name_of(SimpleNamespace(name="price")), name_of([1.0, 2.0])
+    ('price', None)
+    """
+    name = getattr(y, "name", None)
+    return str(name) if isinstance(name, str) else None
 
 
 def not_fitted(estimator: object) -> Exception:

@@ -29,7 +29,7 @@ KINDS: Mapping[str, type[TabularEstimator]] = {
     Regressor.kind: Regressor,
 }
 #: Keys of the content of a file.
-CONTENT = ("parameters", "recipe", "encoder", "targets", "networks")
+CONTENT = ("parameters", "recipe", "encoder", "targets", "target", "networks")
 
 
 def estimator_from(
@@ -51,6 +51,9 @@ def estimator_from(
         targets = Classes(classes_of(content["targets"]))
     else:
         targets = _read_standardised(content["targets"], file)
+    target = content["target"]
+    if not isinstance(target, str | None):
+        raise ValueError(f"target must be a text or null; got {target!r:.80}")
     networks = []
     if not isinstance(content["networks"], list) or not content["networks"]:
         raise ValueError("networks must be a list of at least one")
@@ -63,7 +66,7 @@ def estimator_from(
             )
         networks.append(network)
     histories = [network.history for network in networks]
-    model.use(networks, histories, encoder, targets, recipe)
+    model.use(networks, histories, encoder, targets, recipe, target)
     return model
 
 

@@ -35,6 +35,7 @@ def write_estimator(path: Path, model: Any, *, sync: bool = True) -> None:
         "recipe": dataclasses.asdict(model.recipe_),
         "encoder": encoder.plain,
         "targets": targets.plain,
+        "target": model.target_name_,
         "networks": networks,
     }
     arrays |= encoder.arrays | targets.arrays
