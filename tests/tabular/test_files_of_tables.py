@@ -104,10 +104,10 @@ def test_unseen_values_after_loading(path):
 @pytest.mark.parametrize(
     ("y", "expected"),
     [
-        (pd.Series(NUMBER, name="price"), "price"),
-        (polars.Series("gr\u00f6\u00dfe", NUMBER), "gr\u00f6\u00dfe"),
-        (pd.Series(NUMBER, name=3), None),
-        (NUMBER, None),
+        (pd.Series(ARRAY[:, 0], name="price"), "price"),
+        (polars.Series("gr\u00f6\u00dfe", ARRAY[:, 0]), "gr\u00f6\u00dfe"),
+        (pd.Series(ARRAY[:, 0], name=3), None),
+        (ARRAY[:, 0], None),
     ],
 )
 def test_the_name_of_the_target(y, expected, path):
