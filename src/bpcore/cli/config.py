@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+import click
 
-from bpcore.config import show_config
+EXAMPLES = """\b
+Examples:
+  bpcore config
+  BPCORE_ISA=x86_64_v3 bpcore config
+"""
 
 
-def add_options(parser: ArgumentParser) -> None:
-    """Add the options of the command: none."""
+@click.command(epilog=EXAMPLES)
+def config() -> None:
+    """Show versions, instruction sets and build settings."""
+    from bpcore.config import show_config
 
-
-def execute(options: Namespace) -> None:
-    """Run the command."""
     show_config()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,34 +13,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from bpcore.datasets.idx import FilePath
-
 Counts = NDArray[np.int64]  # a confusion matrix (digits, predictions)
 
 # Blue and vermilion of Okabe and Ito: distinct for colour-blind readers and in grey.
 TRAINING, VALIDATION = "#0072B2", "#D55E00"
 STEPS = [1, 2, 5, 10]  # distances of ticks, times a power of ten
-
-
-def blank_figure(picture: FilePath) -> Figure | None:
-    """Return an empty figure, None without matplotlib; raise if the file is invalid."""
-    path = Path(picture)
-    folder = path.resolve().parent
-    if not folder.is_dir():
-        raise FileNotFoundError(f"no folder {folder} to write the picture into")
-    if path.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
-        raise PermissionError(f"cannot write the picture to {path}")
-    try:
-        # Not pyplot, which would need a display.
-        from matplotlib.figure import Figure
-    except ImportError:
-        return None
-    figure = Figure(figsize=(12, 7.4))
-    formats = figure.canvas.get_supported_filetypes()
-    if path.suffix[1:].lower() not in formats:
-        endings = ", ".join(f".{ending}" for ending in sorted(formats))
-        raise ValueError(f"picture must end in one of {endings}; got {path}")
-    return figure
 
 
 def draw(

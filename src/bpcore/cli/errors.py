@@ -1,0 +1,99 @@
+"""Errors and warnings as lines on standard error, and exit statuses."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import warnings
+from collections.abc import Sequence
+
+import click
+
+DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
+
+#: How to install what a command needs, by the name of the module that is missing.
+INSTALL = {
+    "pandas": 'pip install "bpcore[cli]"',
+    "matplotlib": "pip install matplotlib",
+    "pyarrow": "pip install pyarrow",
+    "h5py": "pip install h5py",
+}
+
+
+def status_of(command: click.Command, argv: Sequence[str]) -> int:
+    """Run a command with its arguments; the exit status.
+
+    Examples
+    --------
+    >>> from bpcore.cli.commands import bpcore
+    >>> from bpcore.cli.errors import status_of
+    >>> status_of(bpcore, ["--version"])  # doctest: +ELLIPSIS
+    bpcore ...
+    0
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("always", category=UserWarning)
+            warnings.showwarning = _show_warning
+            with command.make_context("bpcore", [*argv]) as context:
+                command.invoke(context)
+            sys.stdout.flush()
+    except click.exceptions.Exit as end:  # after --help and --version
+        return end.exit_code
+    except click.UsageError as error:
+        path = error.ctx.command_path if error.ctx else "bpcore"
+        message = error.format_message().rstrip(".")
+        return _report(f"{message} (see {path} --help)", MISUSED)
+    except (KeyboardInterrupt, click.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Otherwise the interpreter would flush again at exit, and print an error.
+        with open(os.devnull, "w") as null:
+            os.dup2(null.fileno(), sys.stdout.fileno())
+        return FAILED
+    except ModuleNotFoundError as error:
+        if error.name not in INSTALL:
+            raise
+        needed = f"this needs {error.name}, which is not installed"
+        return _report(f"{needed}: {INSTALL[error.name]}", FAILED)
+    except (OSError, ValueError, TypeError, ArithmeticError, ImportError) as error:
+        return _report(_message(error), FAILED)
+    except MemoryError:
+        return _report("not enough memory", FAILED)
+    return DONE
+
+
+def in_one_line(message: str) -> str:
+    """A message without line breaks, with columns as a user of a table names them.
+
+    Examples
+    --------
+    >>> from bpcore.cli.errors import in_one_line
+    >>> in_one_line("X['age'] must have\\nnumbers")
+    "column 'age' must have numbers"
+    """
+    named = re.sub(r"\bX\[('[^']*'|\"[^\"]*\")\]", r"column \1", message)
+    return " ".join(named.split())
+
+
+def note(message: str, kind: str = "") -> None:
+    """Write one line to standard error, of a kind such as "warning"."""
+    begin = f"bpcore: {kind}: " if kind else "bpcore: "
+    click.echo(begin + in_one_line(message), err=True)
+
+
+def _report(message: str, status: int) -> int:
+    note(message, "error")
+    return status
+
+
+def _show_warning(message: Warning | str, *_: object) -> None:
+    note(str(message), "warning")
+
+
+def _message(error: Exception) -> str:
+    """The message of an error, without the number that an `OSError` begins with."""
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error) or type(error).__name__

@@ -1,0 +1,47 @@
+"""Models from files of any kind that the library reads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+import bpcore as bp
+
+#: How files are read, by their suffix.
+READERS: dict[str, Callable[[str], Any]] = {
+    ".bpc": lambda path: bp.load(path),
+    ".onnx": lambda path: bp.load(path),
+    ".net": lambda path: bp.from_fann(path),
+    ".keras": lambda path: bp.from_keras(path),
+    ".h5": lambda path: bp.from_keras(path),
+    ".safetensors": lambda path: bp.from_torch(path),
+}
+
+
+def suffix_of(path: str) -> str:
+    """The suffix of a file in small letters.
+
+    Examples
+    --------
+    >>> from bpcore.cli.models import suffix_of
+    >>> suffix_of("a/Net.ONNX")
+    '.onnx'
+    """
+    return os.path.splitext(path)[1].lower()
+
+
+def loaded(path: str) -> Any:
+    """The network or estimator of a file; the native format may have any suffix."""
+    return READERS.get(suffix_of(path), bp.load)(path)
+
+
+def require_suffix(path: str, suffixes: Any, what: str) -> str:
+    """The suffix of a file, which must be a known one."""
+    suffix = suffix_of(path)
+    if suffix not in suffixes:
+        known = ", ".join(suffixes)
+        raise click.UsageError(f"{what} must end in one of {known}; got {path}")
+    return suffix

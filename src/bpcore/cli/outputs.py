@@ -1,0 +1,53 @@
+"""Files to be written, checked before work that takes long."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def require_writable(path: str | os.PathLike[str], what: str) -> None:
+    """Raise if a file cannot be written.
+
+    Examples
+    --------
+    >>> from bpcore.cli.outputs import require_writable
+    >>> require_writable("no_such_folder/a.bpc", "model")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    FileNotFoundError: no folder ...no_such_folder to write the model into
+    """
+    path = Path(path)
+    folder = path.resolve().parent
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no folder {folder} to write the {what} into")
+    if path.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
+        raise PermissionError(f"cannot write the {what} to {path}")
+
+
+def blank_figure(picture: str | os.PathLike[str], what: str) -> Figure:
+    """An empty figure; raises if the file for it is invalid.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    ModuleNotFoundError
+        Without matplotlib.
+    ValueError
+        If its suffix is not that of a format of pictures.
+    """
+    require_writable(picture, what)
+    # Not pyplot, which would need a display.
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(12, 7.4))
+    formats = figure.canvas.get_supported_filetypes()
+    if Path(picture).suffix[1:].lower() not in formats:
+        endings = ", ".join(f".{ending}" for ending in sorted(formats))
+        raise ValueError(f"{what} must end in one of {endings}; got {picture}")
+    return figure

@@ -1,0 +1,199 @@
+"""Tables from files: CSV, TSV and Parquet, whole or in parts."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import gzip
+import io
+import sys
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import IO, Any, Protocol
+
+import pandas as pd
+
+from bpcore.cli.rows import Rows
+
+#: The name of standard input.
+STANDARD_INPUT = "-"
+#: First bytes of files.
+GZIP, PARQUET = b"\x1f\x8b", b"PAR1"
+#: First bytes of files that are no tables here, and what they are.
+OTHERS = {
+    b"PK\x03\x04": "a workbook or another ZIP file: save the sheet as CSV",
+    b"\xd0\xcf\x11\xe0": "a workbook: save the sheet as CSV",
+    b"SQLite": "a database: write the table as CSV",
+}
+#: pandas reads numbers exactly by default since 3.1; before, it must be told to.
+EXACT: dict[str, Any] = (
+    {"float_precision": "round_trip"}
+    if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1)
+    else {}
+)
+
+
+class OpenTable(Protocol):
+    """A table in an open file.
+
+    Attributes
+    ----------
+    path : str
+    names : list of str
+        Of the columns, all different.
+    """
+
+    path: str
+    names: list[str]
+
+    def whole(self, texts: Collection[str]) -> Any:
+        """All rows as a frame; the columns `texts` are not read as numbers."""
+
+    def parts(
+        self, columns: Sequence[str], texts: Collection[str], rows: int
+    ) -> Iterator[Any]:
+        """Frames of at most `rows` rows of some of the columns."""
+
+
+@contextmanager
+def opened_table(path: str) -> Iterator[OpenTable]:
+    """Open a table, for a ``with`` block; `path` may be ``-``, standard input.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    ValueError
+        If it is no table, or has no columns with different names.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from bpcore.cli.tables import opened_table
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "data.csv")
+    ...     length = path.write_text("a,b\\n1,x\\n2,y\\n")
+    ...     with opened_table(str(path)) as table:
+    ...         table.names, [len(part) for part in table.parts(["b"], ["b"], 1)]
+    (['a', 'b'], [1, 1])
+    """
+    shown = "standard input" if path == STANDARD_INPUT else path
+    with contextlib.ExitStack() as stack:
+        file: Any = stack.enter_context(_opened(path))
+        first = file.peek(8)[:8]
+        for magic, what in OTHERS.items():
+            if first.startswith(magic):
+                raise ValueError(f"{shown}: it is {what}")
+        table: OpenTable
+        if first.startswith(PARQUET):
+            if path == STANDARD_INPUT:
+                raise ValueError("Parquet cannot be read from standard input")
+            table = ParquetTable(file, shown)
+        else:
+            if first.startswith(GZIP):
+                file = stack.enter_context(gzip.open(file))
+            # With a byte order mark or without.  It must not close standard input.
+            text = io.TextIOWrapper(file, encoding="utf-8-sig")
+            stack.callback(text.detach)
+            with _errors_of(shown):
+                table = TextTable(text, shown)
+        twice = {name for name in table.names if table.names.count(name) > 1}
+        if twice:
+            raise ValueError(f"{shown}: two columns have the name {min(twice)!r}")
+        with _errors_of(shown):
+            yield table
+
+
+def _opened(path: str) -> AbstractContextManager[IO[bytes]]:
+    if path == STANDARD_INPUT:
+        return contextlib.nullcontext(sys.stdin.buffer)
+    return open(path, "rb")
+
+
+@contextmanager
+def _errors_of(shown: str) -> Iterator[None]:
+    """Errors of reading a file, with its name."""
+    try:
+        yield
+    except (EOFError, gzip.BadGzipFile) as error:
+        raise ValueError(f"{shown}: {error}") from None
+    except pd.errors.ParserError as error:
+        raise ValueError(f"{shown}: {error}") from None
+
+
+class TextTable:
+    """A table in text: CSV, TSV, with semicolons or vertical bars; see `OpenTable`."""
+
+    def __init__(self, file: IO[str], path: str) -> None:
+        self.path = path
+        self._rows = Rows(file, path)
+        self.names = self._rows.names
+
+    def whole(self, texts: Collection[str]) -> Any:
+        return self._read(texts, low_memory=False)
+
+    def parts(
+        self, columns: Sequence[str], texts: Collection[str], rows: int
+    ) -> Iterator[Any]:
+        for frame in self._read(texts, chunksize=rows, usecols=[*columns]):
+            if len(frame):
+                yield frame[[*columns]]
+
+    def _read(self, texts: Collection[str], **settings: Any) -> Any:
+        return pd.read_csv(
+            self._rows,
+            sep=self._rows.separator,
+            header=None,
+            names=self.names,
+            index_col=False,
+            dtype=dict.fromkeys(texts, str),
+            **EXACT,
+            **settings,
+        )
+
+
+class ParquetTable:
+    """A table in a Parquet file; see `OpenTable`."""
+
+    def __init__(self, file: IO[bytes], path: str) -> None:
+        from pyarrow.parquet import ParquetFile
+
+        self.path = path
+        self._file = ParquetFile(file)
+        names = self._file.schema_arrow.names
+        self.names = [name for name in names if not name.startswith("__index_level_")]
+
+    def whole(self, texts: Collection[str]) -> Any:
+        return self._frame(self._file.read(columns=self.names), texts)
+
+    def parts(
+        self, columns: Sequence[str], texts: Collection[str], rows: int
+    ) -> Iterator[Any]:
+        for batch in self._file.iter_batches(rows, columns=[*columns]):
+            if batch.num_rows:
+                yield self._frame(batch, texts)[[*columns]]
+
+    def _frame(self, data: Any, texts: Collection[str]) -> Any:
+        """A frame of a table or batch of pyarrow; whole numbers of `texts` as texts."""
+        import pyarrow
+
+        for j, field in enumerate(data.schema):
+            if field.name in texts and pyarrow.types.is_integer(field.type):
+                as_text = data.column(j).cast(pyarrow.string())
+                data = data.set_column(j, field.name, as_text)
+        return data.to_pandas(ignore_metadata=True)
+
+
+def require_columns(table: OpenTable, columns: Sequence[str]) -> None:
+    """Raise, with their names, if a table lacks columns."""
+    missing = [name for name in columns if name not in table.names]
+    if not missing:
+        return
+    some = ", ".join(map(repr, missing[:5])) + (", ..." if len(missing) > 5 else "")
+    what = "column" if len(missing) == 1 else f"{len(missing)} columns:"
+    close = difflib.get_close_matches(missing[0], table.names, 1)
+    if len(missing) == 1 and close:
+        raise ValueError(f"{table.path} has no column {some}; is it {close[0]!r}?")
+    there = ", ".join(map(repr, table.names[:8]))
+    there += ", ..." if len(table.names) > 8 else ""
+    raise ValueError(f"{table.path} has no {what} {some}; it has {there}")

@@ -1,0 +1,163 @@
+"""The steps of `bpcore train`."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from bpcore.cli.columns import (
+    CLASSIFICATION,
+    Target,
+    date_columns,
+    identifier_columns,
+    target_of,
+)
+from bpcore.cli.errors import note
+from bpcore.cli.outputs import blank_figure, require_writable
+from bpcore.cli.report import held_out, show_importances, show_scores
+from bpcore.cli.show import line, size_of
+from bpcore.cli.tables import opened_table, require_columns
+from bpcore.tabular import Classifier, Regressor
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The arguments of the command."""
+
+    data: str
+    target: str
+    out: str
+    task: str | None
+    quick: bool
+    models: int
+    test: float
+    drop: Sequence[str]
+    categorical: Sequence[str]
+    epochs: int | None
+    seed: int
+    threads: int | None
+    plot: str | None
+    no_progress: bool
+
+
+def train_on_table(settings: Settings) -> None:
+    """Read a table, train, report on rows held out, and save the model."""
+    _require_usable(settings)
+    frame = _read(settings)
+    known = frame[settings.target].notna()
+    if not known.any():
+        raise ValueError(f"all values of the target {settings.target!r} are missing")
+    if not known.all():
+        missing = _rows(int((~known).sum()))
+        line(f"{missing} left out, whose {settings.target} is missing")
+        frame = frame[known].reset_index(drop=True)
+    target = target_of(frame[settings.target], settings.task)
+    X = frame.drop(columns=settings.target)
+    identifiers = _check_columns(X)
+    line(f"{target.task}: {target.reason}")
+    test = held_out(target, settings.test, settings.seed)
+    model = _fit(settings, target, X[~test], target.y[~test], identifiers)
+    line("")
+    if test.any():
+        show_scores(model, target, X[test], target.y[test], target.y[~test])
+        show_importances(model, target, X[test], target.y[test])
+    elif settings.test:
+        line(f"no report: {_rows(len(X))} are too few to hold out some\n")
+    model.save(settings.out)
+    if settings.plot is not None:
+        rows = (X[test], target.y[test]) if test.any() else ()
+        model.plot(*rows).savefig(settings.plot, dpi=150)
+    _conclude(settings, len(X), int(test.sum()))
+
+
+def _require_usable(settings: Settings) -> None:
+    """Raise if names contradict each other or a file cannot be written."""
+    if os.path.realpath(settings.out) == os.path.realpath(settings.data):
+        raise click.UsageError("--out must not be the file of the data")
+    for option in ("drop", "categorical"):
+        if settings.target in getattr(settings, option):
+            raise click.UsageError(f"--{option} must not name the target")
+    both = {*settings.drop} & {*settings.categorical}
+    if both:
+        raise click.UsageError(f"--drop and --categorical both name {min(both)!r}")
+    require_writable(settings.out, "model")
+    if settings.plot is not None:
+        blank_figure(settings.plot, "plot")
+
+
+def _read(settings: Settings) -> Any:
+    """The table without the columns to leave out."""
+    named = [settings.target, *settings.drop, *settings.categorical]
+    with opened_table(settings.data) as table:
+        require_columns(table, named)
+        frame = table.whole(settings.categorical)
+        path = table.path
+    if not len(frame):
+        raise ValueError(f"{path} has no rows")
+    frame = frame.drop(columns=list(settings.drop))
+    if frame.shape[1] < 2:
+        raise ValueError(f"{path} has no columns to learn from besides the target")
+    return frame
+
+
+def _check_columns(X: Any) -> list[str]:
+    """Raise if there are dates, warn of identifiers; the latter."""
+    dates = date_columns(X)
+    if dates:
+        names = ", ".join(map(repr, dates))
+        options = " ".join(f"--drop {name!r}" for name in dates)
+        raise ValueError(
+            f"dates or times have no meaning as single numbers: {names}. Give what "
+            "matters of them as columns of numbers, such as the year, the month or the "
+            f"days since an event, or leave them out: {options}"
+        )
+    identifiers = identifier_columns(X)
+    for name in identifiers:
+        note(
+            f"column {name!r} has another text in every row, so nothing can be learned "
+            f"from it: leave it out by --drop {name!r}",
+            "warning",
+        )
+    return identifiers
+
+
+def _fit(
+    settings: Settings, target: Target, X: Any, y: Any, identifiers: list[str]
+) -> Any:
+    """The trained model."""
+    kind = Classifier if target.task == CLASSIFICATION else Regressor
+    model = kind(
+        quick=settings.quick,
+        n_models=settings.models,
+        epochs=settings.epochs,
+        categorical=list(settings.categorical) or "auto",
+        n_threads=settings.threads or "auto",
+        random_state=settings.seed,
+        verbose=not settings.no_progress and sys.stderr.isatty(),
+    )
+    with warnings.catch_warnings():
+        for name in identifiers:  # there was a warning
+            of_column = re.escape(f"X[{name!r}] is not used")
+            warnings.filterwarnings("ignore", message=of_column)
+        return model.fit(X, y)
+
+
+def _conclude(settings: Settings, rows: int, tested: int) -> None:
+    size = size_of(os.path.getsize(settings.out))
+    how = f"trained on {_rows(rows - tested)}"
+    if tested:
+        how += f", without the {tested:,} held out (--test 0 trains on all)"
+    line(f"saved {settings.out} ({size}): {how}")
+    if settings.plot is not None:
+        line(f"saved {settings.plot}")
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
