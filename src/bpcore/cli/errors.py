@@ -65,7 +65,7 @@ def status_of(command: click.Command, argv: Sequence[str]) -> int:
 
 
 def in_one_line(message: str) -> str:
-    """A message without line breaks, with columns as a user of a table names them.
+    r"""A message without line breaks, with columns as a user of a table names them.
 
     Examples
     --------
@@ -88,7 +88,7 @@ def _report(message: str, status: int) -> int:
     return status
 
 
-def _show_warning(message: Warning | str, *_: object) -> None:
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     note(str(message), "warning")
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import click
 
 import bpcore as bp
 
-#: How files are read, by their suffix.
+#: How files of other libraries are read, by their suffix.
 READERS: dict[str, Callable[[str], Any]] = {
-    ".bpc": lambda path: bp.load(path),
     ".onnx": lambda path: bp.load(path),
     ".net": lambda path: bp.from_fann(path),
     ".keras": lambda path: bp.from_keras(path),
@@ -38,7 +37,12 @@ def loaded(path: str) -> Any:
     return READERS.get(suffix_of(path), bp.load)(path)
 
 
-def require_suffix(path: str, suffixes: Any, what: str) -> str:
+def is_native(path: str) -> bool:
+    """Whether a file is read as one of this library."""
+    return suffix_of(path) not in READERS
+
+
+def require_suffix(path: str, suffixes: Collection[str], what: str) -> str:
     """The suffix of a file, which must be a known one."""
     suffix = suffix_of(path)
     if suffix not in suffixes:

@@ -32,9 +32,9 @@ def predict_table(
             for text in lines:
                 sys.stdout.write(text)
         else:
-            with replacement(out) as file, io.BufferedWriter(file) as buffered:
+            with replacement(out) as file:
                 for text in lines:
-                    buffered.write(text.encode())
+                    file.write(text.encode())
 
 
 def _parts(predictor: Predictor, table: OpenTable, chunk: int) -> Iterator[Any]:

@@ -8,7 +8,9 @@ from typing import Any
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 
+from bpcore.losses import CrossEntropy
 from bpcore.network import Network
 from bpcore.tabular import Classifier
 from bpcore.tabular.numeric import as_numbers
@@ -28,16 +30,27 @@ class Predictor:
     n_columns : int
     texts : set of str
         Columns of categories that are texts.
+    has_classes : bool
+        Whether it predicts classes.
     outputs : list of str
-        The names of the columns of `predict`.
-    predict : callable
+        The names of the columns of the predictions.
+    prepared : callable
+        From a frame of its columns to what the model takes.
+    function : callable
+        The predictions of the model.
     """
 
     columns: list[str] | None
     n_columns: int
     texts: set[str]
+    has_classes: bool
     outputs: list[str]
-    predict: Callable[[Any], list[list[str]]]
+    prepared: Callable[[Any], Any]
+    function: Callable[[Any], Any]
+
+    def predict(self, frame: Any) -> list[list[str]]:
+        """The columns of the predictions for a frame of the model's columns."""
+        return as_texts(self.function(self.prepared(frame)))
 
 
 def predictor_of(model: Any, proba: bool) -> Predictor:
@@ -55,8 +68,14 @@ def predictor_of(model: Any, proba: bool) -> Predictor:
     >>> predictor.outputs, predictor.predict(frame[:3])
     (['answer'], [['no', 'yes', 'no']])
     """
-    if isinstance(model, Network):
-        return _of_network(model, proba)
+    make = _of_network if isinstance(model, Network) else _of_estimator
+    predictor = make(model, proba)
+    if proba and not predictor.has_classes:
+        raise click.UsageError("--proba needs a model that predicts classes")
+    return predictor
+
+
+def _of_estimator(model: Any, proba: bool) -> Predictor:
     names, columns, texts = model.encoder_.names, None, set[str]()
     if names is not None:
         columns = [str(name) for name in names]
@@ -67,31 +86,23 @@ def predictor_of(model: Any, proba: bool) -> Predictor:
         }
 
     def prepared(frame: Any) -> Any:
-        """The frame as `fit` had it: with names, or none."""
-        return frame.to_numpy(object) if names is None else frame.set_axis(names, axis=1)
+        return (
+            frame.to_numpy(object) if names is None else frame.set_axis(names, axis=1)
+        )
 
+    has_classes = isinstance(model, Classifier)
     target = model.target_name_ or PREDICTION
-    outputs: list[str]
-    if not isinstance(model, Classifier):
-        _require_classes(proba, False)
-        outputs = _names(target, model.targets_)
-
-        def predict(frame: Any) -> list[list[str]]:
-            return as_texts(model.predict(prepared(frame)))
-
+    if not has_classes:
+        outputs, function = _names(target, model.targets_), model.predict
     elif proba:
         outputs = [str(name) for name in model.classes_.tolist()]
-
-        def predict(frame: Any) -> list[list[str]]:
-            return as_texts(model.predict_proba(prepared(frame)))
-
+        function = model.predict_proba
     else:
-        outputs = [target]
-
-        def predict(frame: Any) -> list[list[str]]:
-            return as_texts(model.predict(prepared(frame)))
-
-    return Predictor(columns, model.n_features_in_, texts, outputs, predict)
+        outputs, function = [target], model.predict
+    n_columns = model.n_features_in_
+    return Predictor(
+        columns, n_columns, texts, has_classes, outputs, prepared, function
+    )
 
 
 def _names(target: str, targets: Any) -> list[str]:
@@ -104,8 +115,33 @@ def _names(target: str, targets: Any) -> list[str]:
 
 
 def _of_network(network: Network, proba: bool) -> Predictor:
-    classes = network.loss_has_classes
-    ...
+    """The predictor of a network: with cross-entropy the number of the class."""
+    n_in, n_out, loss = network.sizes[0], network.sizes[-1], network.loss
+    has_classes = loss == "cross_entropy" or isinstance(loss, CrossEntropy)
+    if proba:
+        outputs = [str(j) for j in range(n_out)]
+    elif has_classes or n_out == 1:
+        outputs = [PREDICTION]
+    else:
+        outputs = [f"{PREDICTION}_{j}" for j in range(n_out)]
+
+    def prepared(frame: Any) -> Any:
+        columns = [_numbers(name, frame[name]) for name in frame.columns]
+        return np.stack(columns, axis=1)
+
+    def function(X: Any) -> Any:
+        found = network.predict(X)
+        return found.argmax(axis=1) if has_classes and not proba else found
+
+    return Predictor(None, n_in, set(), has_classes, outputs, prepared, function)
+
+
+def _numbers(name: str, column: Any) -> NDArray[np.float64]:
+    """A column of numbers, none of them missing."""
+    found = as_numbers(f"X[{name!r}]", np.asarray(column))
+    if np.isnan(found).any():
+        raise ValueError(f"column {name!r} must have no missing values for a network")
+    return found
 
 
 def as_texts(values: Any) -> list[list[str]]:

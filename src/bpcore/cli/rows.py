@@ -13,7 +13,7 @@ SHOWN = 40
 
 
 class Rows:
-    """The rows of a table in text, as a file for pandas to read.
+    r"""The rows of a table in text, as a file for pandas to read.
 
     Parameters
     ----------
@@ -39,9 +39,9 @@ class Rows:
     --------
     >>> import io
     >>> from bpcore.cli.rows import Rows
-    >>> rows = Rows(io.StringIO("a;b\\n1;2\\n\\n3;4\\n"), "data.csv")
+    >>> rows = Rows(io.StringIO("a;b\n1;2\n\n3;4\n"), "data.csv")
     >>> rows.names, rows.separator, rows.read(1), rows.read(1), rows.read(1)
-    (['a', 'b'], ';', '1;2\\n', '3;4\\n', '')
+    (['a', 'b'], ';', '1;2\n', '3;4\n', '')
     """
 
     def __init__(self, file: IO[str], path: str) -> None:

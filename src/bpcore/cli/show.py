@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -48,7 +49,6 @@ def table(
       2         10
     <BLANKLINE>
     """
-    from rich import box
     from rich.table import Table
     from rich.text import Text
 
@@ -60,9 +60,10 @@ def table(
         shown.add_column(name, justify="left" if j in left else "right")
     for row in rows:
         shown.add_row("", *row)
-    out.print(Text(title, style="bold"))
-    out.print(shown)
-    out.print()
+    with out.capture() as captured:
+        out.print(Text(title, style="bold"))
+        out.print(shown)
+    sys.stdout.write(re.sub(" +$", "", captured.get(), flags=re.MULTILINE) + "\n")
 
 
 def line(text: str) -> None:

@@ -57,7 +57,7 @@ class OpenTable(Protocol):
 
 @contextmanager
 def opened_table(path: str) -> Iterator[OpenTable]:
-    """Open a table, for a ``with`` block; `path` may be ``-``, standard input.
+    r"""Open a table, for a ``with`` block; `path` may be ``-``, standard input.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def opened_table(path: str) -> Iterator[OpenTable]:
     >>> from bpcore.cli.tables import opened_table
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder, "data.csv")
-    ...     length = path.write_text("a,b\\n1,x\\n2,y\\n")
+    ...     length = path.write_text("a,b\n1,x\n2,y\n")
     ...     with opened_table(str(path)) as table:
     ...         table.names, [len(part) for part in table.parts(["b"], ["b"], 1)]
     (['a', 'b'], [1, 1])

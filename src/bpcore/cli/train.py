@@ -18,7 +18,10 @@ Examples:
 @click.argument("data")
 @click.option("--target", required=True, metavar="NAME", help="Column to predict.")
 @click.option(
-    "--out", required=True, metavar="FILE", help="File for the model, such as house.bpc."
+    "--out",
+    required=True,
+    metavar="FILE",
+    help="File for the model, such as house.bpc.",
 )
 @click.option(
     "--task",

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import io
 import os
 import secrets
 import stat
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import IO, Any
 
 #: Bytes above which room for a file is reserved.
 LARGE = 1 << 20
@@ -52,13 +51,11 @@ def write_whole(path: Path, parts: Iterable[Any], *, sync: bool = True) -> None:
         views = [view for part in parts if (view := memoryview(part)).nbytes]
         _reserve(file.fileno(), sum(view.nbytes for view in views))
         for view in views:
-            rest = view.cast("B")
-            while rest:
-                rest = rest[file.write(rest) :]
+            file.write(view.cast("B"))
 
 
 @contextlib.contextmanager
-def replacement(path: Path, *, sync: bool = True) -> Iterator[io.FileIO]:
+def replacement(path: Path, *, sync: bool = True) -> Iterator[IO[bytes]]:
     """A new file, for a ``with`` block, after which it has the name `path`.
 
     If the block raises, it is removed and the file at `path` stays as it was.
@@ -93,7 +90,7 @@ def replacement(path: Path, *, sync: bool = True) -> Iterator[io.FileIO]:
         raise IsADirectoryError(21, "Is a directory", path)
     beside = os.path.join(folder, f".bpcore-{secrets.token_hex(6)}.part")
     try:
-        file = open(beside, "xb", buffering=0)  # noqa: SIM115 -- closed below
+        file = open(beside, "xb")  # noqa: SIM115 -- closed below
     except OSError as error:
         raise type(error)(error.errno, error.strerror, path) from None
     try:
@@ -101,6 +98,7 @@ def replacement(path: Path, *, sync: bool = True) -> Iterator[io.FileIO]:
             with contextlib.suppress(OSError):  # there is no such file yet
                 os.chmod(beside, stat.S_IMODE(os.stat(path).st_mode))
             yield file
+            file.flush()
             if sync:
                 os.fsync(file.fileno())
         os.replace(beside, path)

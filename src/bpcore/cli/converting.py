@@ -1,0 +1,48 @@
+"""The steps of `bpcore convert` and `bpcore export-c`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+import bpcore as bp
+from bpcore.cli.models import READERS, loaded, require_suffix
+from bpcore.cli.show import line, size_of
+from bpcore.network import Network
+
+#: How models are written, by the suffix of the file.
+WRITERS: dict[str, Callable[[Any, str], Any]] = {
+    ".bpc": lambda model, path: model.save(path),
+    ".onnx": lambda model, path: model.to_onnx(path),
+    ".h": lambda model, path: model.to_c(path),
+    ".net": lambda model, path: bp.to_fann(_network(model), path),
+}
+
+
+def convert_file(source: str, result: str) -> None:
+    """Read a model and write it as a file of another kind."""
+    require_suffix(source, [".bpc", *READERS], "SOURCE")
+    suffix = require_suffix(result, WRITERS, "RESULT")
+    require_different(source, result)
+    WRITERS[suffix](loaded(source), result)
+    line(f"{in_short(source)} -> {in_short(result)}")
+
+
+def require_different(source: str, result: str) -> None:
+    """Raise if a file is to be written over the one that is read."""
+    if os.path.realpath(source) == os.path.realpath(result):
+        raise click.UsageError(f"the result must not be {source} itself")
+
+
+def in_short(path: str) -> str:
+    """A file and its size."""
+    return f"{path} ({size_of(os.path.getsize(path))})"
+
+
+def _network(model: Any) -> Network:
+    if not isinstance(model, Network):
+        raise ValueError("FANN has no models of tables, only networks")
+    return model

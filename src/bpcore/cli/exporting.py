@@ -1,0 +1,55 @@
+"""The steps of `bpcore export-c`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+import numpy as np
+
+from bpcore.cli.columns import CLASSIFICATION, REGRESSION, target_of
+from bpcore.cli.converting import in_short, require_different
+from bpcore.cli.models import loaded, require_suffix
+from bpcore.cli.predictors import predictor_of
+from bpcore.cli.show import line
+from bpcore.cli.tables import opened_table, require_columns
+
+
+def export(
+    model: str,
+    header: str,
+    name: str,
+    int8: bool,
+    data: str | None,
+    target: str | None,
+) -> None:
+    """Write a model as a C header, and print how large and how exact it is."""
+    require_suffix(header, (".h",), "HEADER")
+    require_different(model, header)
+    if target is not None and data is None:
+        raise click.UsageError("--target needs --data")
+    found = loaded(model)
+    options: dict[str, Any] = {"name": name, "weights": "int8" if int8 else None}
+    if data is not None:
+        options["X"], options["y"] = _rows(found, data, target)
+    report = found.to_c(header, **options)
+    line(str(report))
+    line(f"{in_short(model)} -> {in_short(header)}")
+
+
+def _rows(model: Any, data: str, target: str | None) -> tuple[Any, Any]:
+    """The rows of a table for a model, and their targets."""
+    target = target or getattr(model, "target_name_", None)
+    if target is None:
+        raise click.UsageError(
+            "--data needs --target: the model has no name of its own"
+        )
+    predictor = predictor_of(model, proba=False)
+    with opened_table(data) as table:
+        require_columns(table, [target, *(predictor.columns or ())])
+        frame = table.whole(predictor.texts)
+    frame = frame[frame[target].notna()]
+    task = CLASSIFICATION if predictor.has_classes else REGRESSION
+    y = np.asarray(target_of(frame[target], task).y)
+    columns = predictor.columns or [name for name in frame.columns if name != target]
+    return predictor.prepared(frame[columns]), y

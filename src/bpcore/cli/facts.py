@@ -1,0 +1,119 @@
+"""What a model file holds, as values of JSON."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import Any
+
+from bpcore.cli.models import is_native, loaded
+from bpcore.files.container import Container
+from bpcore.files.strict_json import parse_json
+from bpcore.model.layout import Layout
+from bpcore.network import Network
+
+Facts = dict[str, Any]
+
+#: Results of the self-test.
+PASSED, ROUNDED = "passed, with the same bits", "passed, but for rounding"
+NO_TEST = "none in this kind of file"
+
+
+def facts_of(path: str) -> Facts:
+    """What the file holds; it is loaded, and tested by its self-test.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import bpcore as bp
+    >>> from bpcore.cli.facts import facts_of
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "net.bpc")
+    ...     bp.Network([2, 8, 1]).save(path)
+    ...     facts = facts_of(path)
+    >>> facts["kind"], facts["self_test"], facts["networks"][0]["parameters"]
+    ('network', 'passed, with the same bits', 33)
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model = loaded(path)
+    facts: Facts = {"file": path, "bytes": os.path.getsize(path)}
+    if is_native(path):
+        facts |= _header(path)
+        facts["self_test"] = ROUNDED if caught else PASSED
+    else:
+        facts |= {"kind": "network", "format": None, "writer": None}
+        facts["self_test"] = NO_TEST
+    networks = [model] if isinstance(model, Network) else model.networks_
+    if isinstance(model, Network):
+        facts["optimizer"] = str(model.optimizer)
+    else:
+        facts |= _of_estimator(model)
+    return facts | {"networks": [_of_network(network) for network in networks]}
+
+
+def _header(path: str) -> Facts:
+    """The kind, format and writer of a native file that has been read."""
+    with Container.opened(path) as file:
+        content = parse_json(file.metadata["bpcore"].encode())
+    return {name: content[name] for name in ("kind", "format", "writer")}
+
+
+def _of_network(network: Network) -> Facts:
+    history = network.history
+    loss = network.loss
+    return {
+        "layers": _layers(network),
+        "parameters": int(network.parameters.size),
+        "dtype": network.dtype.name,
+        "loss": loss if isinstance(loss, str) else getattr(loss, "__name__", str(loss)),
+        "epochs": len(history),
+        "best_epoch": history.best_epoch or None,
+        "training_loss": history.loss.tolist(),
+        "validation_loss": history.validation_loss.tolist(),
+    }
+
+
+def _layers(network: Network) -> list[Facts]:
+    sizes, norms = network.sizes, network.norms
+    layers = []
+    for l, activation in enumerate(network.activations):
+        inputs, outputs = sizes[l : l + 2]
+        layers.append(
+            {
+                "inputs": inputs,
+                "outputs": outputs,
+                "activation": activation,
+                "norm": norms[l],
+                "dropout": network.dropout[l],
+                "parameters": Layout((inputs, outputs), (norms[l],)).size,
+            }
+        )
+    return layers
+
+
+def _of_estimator(model: Any) -> Facts:
+    encoder = model.encoder_
+    names = encoder.names or tuple(f"x{j}" for j in range(encoder.n_columns))
+    columns: list[Facts] = [{} for _ in names]
+    numbers = encoder.numbers
+    for i, j in enumerate(numbers.places):
+        factor = float(numbers.scale.factor[i])
+        columns[j] = {
+            "name": str(names[j]),
+            "kind": "numbers",
+            "centre": float(numbers.scale.centre[i]),
+            "scale": 1 / factor if factor else None,
+            "had_missing_values": i in numbers.marked,
+        }
+    for column in encoder.categories:
+        columns[column.place] = {
+            "name": str(names[column.place]),
+            "kind": "categories",
+            "categories": list(column.categories.names),
+            "others": column.categories.others,
+        }
+    facts: Facts = {"target": model.target_name_, "columns": columns}
+    if hasattr(model, "classes_"):
+        facts["classes"] = model.classes_.tolist()
+    return facts

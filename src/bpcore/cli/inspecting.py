@@ -1,0 +1,101 @@
+"""The facts of a model file as text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bpcore.cli.facts import Facts
+from bpcore.cli.show import line, number, size_of, table
+
+#: Most rows of columns, of epochs, and most categories shown.
+COLUMNS, EPOCHS, CATEGORIES = 40, 5, 6
+
+
+def show(facts: Facts) -> None:
+    """Print what a file holds."""
+    first, count = facts["networks"][0], len(facts["networks"])
+    writer = facts["writer"]
+    written = f", format {facts['format']}, by bpcore {writer}" if writer else ""
+    line(f"{facts['file']}: {facts['kind']}, {size_of(facts['bytes'])}{written}")
+    line(f"self-test: {facts['self_test']}")
+    if facts.get("target") is not None:
+        line(f"target: {facts['target']}")
+    if "classes" in facts:
+        line(f"{len(facts['classes'])} classes: {_some(facts['classes'])}")
+    each = f"{count} networks, each with " if count > 1 else ""
+    size = size_of(first["parameters"] * (4 if first["dtype"] == "float32" else 8))
+    line(f"{each}{first['parameters']:,} parameters in {first['dtype']}, {size}")
+    line(f"loss: {first['loss']}")
+    if "optimizer" in facts:
+        line(f"optimizer: {facts['optimizer']}")
+    line("")
+    _show_layers(first["layers"])
+    for i, network in enumerate(facts["networks"]):
+        _show_history(network, f" of network {i}" if count > 1 else "")
+    if "columns" in facts:
+        _show_columns(facts["columns"])
+
+
+def _show_layers(layers: list[Facts]) -> None:
+    head = ["layer", "inputs", "outputs", "activation", "norm", "dropout", "parameters"]
+    rows = [
+        [
+            str(l),
+            f"{layer['inputs']:,}",
+            f"{layer['outputs']:,}",
+            layer["activation"],
+            layer["norm"] or "",
+            f"{layer['dropout']:g}" if layer["dropout"] else "",
+            f"{layer['parameters']:,}",
+        ]
+        for l, layer in enumerate(layers)
+    ]
+    table("Layers", head, rows, left=(0, 3, 4))
+
+
+def _show_history(network: Facts, which: str) -> None:
+    epochs, best = network["epochs"], network["best_epoch"]
+    if not epochs:
+        line(f"History{which}: none\n")
+        return
+    losses = {"training loss": network["training_loss"]}
+    if network["validation_loss"]:
+        losses["validation loss"] = network["validation_loss"]
+    shown = {*range(max(1, epochs - EPOCHS + 1), epochs + 1), 1, best or 1}
+    rows = [
+        [
+            f"{epoch}, the best" if epoch == best else str(epoch),
+            *(number(values[epoch - 1]) for values in losses.values()),
+        ]
+        for epoch in sorted(shown)
+    ]
+    table(f"History{which}, of {epochs:,} epochs", ["epoch", *losses], rows)
+
+
+def _show_columns(columns: list[Facts]) -> None:
+    rows = [
+        [column["name"], column["kind"], _in_short(column)]
+        for column in columns[:COLUMNS]
+    ]
+    few = len(columns) > COLUMNS
+    more = f", the first {COLUMNS} of {len(columns):,}" if few else ""
+    table(f"Columns{more}", ["column", "kind", "values"], rows, left=(0, 1, 2))
+
+
+def _in_short(column: Facts) -> str:
+    """The values of a column in a few words."""
+    if column["kind"] == "categories":
+        others = ", others" if column["others"] else ""
+        return _some(column["categories"]) + others
+    if column["scale"] is None:
+        return f"constant, {number(column['centre'])}"
+    missing = ", some missing" if column["had_missing_values"] else ""
+    centre, scale = number(column["centre"]), number(column["scale"])
+    return f"median {centre}, quartiles {scale} apart{missing}"
+
+
+def _some(values: list[Any]) -> str:
+    """The first of several values."""
+    first = ", ".join(str(value) for value in values[:CATEGORIES])
+    rest = len(values) - CATEGORIES
+    return f"{first}, ... ({len(values):,})" if rest > 0 else first
