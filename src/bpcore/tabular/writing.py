@@ -23,12 +23,14 @@ def write_estimator(path: Path, model: Any, *, sync: bool = True) -> None:
     """Write a fitted estimator to a file, or leave it as it was."""
     networks = []
     arrays: dict[str, NDArray[Any]] = {}
+    finite: frozenset[str] = frozenset()
     for i, network in enumerate(model.networks_):
-        content, of_network = stored_with_test(
+        of_network = stored_with_test(
             learner_of(network), model.n_threads, f"networks.{i}.", weights_only=True
         )
-        networks.append(content)
-        arrays.update(of_network)
+        networks.append(of_network.plain)
+        arrays |= of_network.arrays
+        finite |= of_network.finite
     encoder, targets = _encoder(model.encoder_), _targets(model.targets_)
     plain = {
         "parameters": _parameters(model),
@@ -38,7 +40,7 @@ def write_estimator(path: Path, model: Any, *, sync: bool = True) -> None:
         "networks": networks,
     }
     arrays |= encoder.arrays | targets.arrays
-    write_model(path, model.kind, plain, arrays, sync=sync)
+    write_model(path, model.kind, plain, arrays, finite=finite, sync=sync)
 
 
 def _parameters(model: Any) -> dict[str, Any]:
