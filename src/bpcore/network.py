@@ -1129,7 +1129,6 @@ def network_from(
 
     engine = Network._engine_class  # noqa: SLF001 (of this file)
     learner, n_threads = read_with_test(content, file, how, engine, prefix)
-    learner.engine.use_threads(thread_count(n_threads))
     network = Network.__new__(Network)
     network._use(learner, n_threads)  # noqa: SLF001 (of this file)
     return network

@@ -138,7 +138,7 @@ def _plain(column: Any) -> tuple[Any, str]:
 
 
 def _has_texts(column: Any) -> bool:
-    """Whether all values are texts, but for those that are missing, and there is one."""
+    """Whether there are values, and all that are not missing are texts."""
     if pd.api.types.is_numeric_dtype(column):
         return False
     known = column.dropna()

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Any
 
 import click
 
 import bpcore as bp
 
-#: How files of other libraries are read, by their suffix.
-READERS: dict[str, Callable[[str], Any]] = {
-    ".onnx": lambda path: bp.load(path),
-    ".net": lambda path: bp.from_fann(path),
-    ".keras": lambda path: bp.from_keras(path),
-    ".h5": lambda path: bp.from_keras(path),
-    ".safetensors": lambda path: bp.from_torch(path),
+#: The functions of this library that read files of others, by their suffix.
+READERS = {
+    ".onnx": "load",
+    ".net": "from_fann",
+    ".keras": "from_keras",
+    ".h5": "from_keras",
+    ".safetensors": "from_torch",
 }
 
 
@@ -34,7 +34,7 @@ def suffix_of(path: str) -> str:
 
 def loaded(path: str) -> Any:
     """The network or estimator of a file; the native format may have any suffix."""
-    return READERS.get(suffix_of(path), bp.load)(path)
+    return getattr(bp, READERS.get(suffix_of(path), "load"))(path)
 
 
 def is_native(path: str) -> bool:

@@ -14,7 +14,7 @@ import click
 from bpcore.cli.models import loaded
 from bpcore.cli.predictors import Predictor, predictor_of
 from bpcore.cli.tables import OpenTable, opened_table, require_columns
-from bpcore.files.whole import replacement
+from bpcore.files.whole import write_whole
 
 
 def predict_table(
@@ -32,9 +32,7 @@ def predict_table(
             for text in lines:
                 sys.stdout.write(text)
         else:
-            with replacement(out) as file:
-                for text in lines:
-                    file.write(text.encode())
+            write_whole(out, (text.encode() for text in lines))
 
 
 def _parts(predictor: Predictor, table: OpenTable, chunk: int) -> Iterator[Any]:

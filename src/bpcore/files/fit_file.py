@@ -99,7 +99,7 @@ def require_same_design(plain: Any, learner: Learner) -> None:
     """Raise unless the network of a file has the design of this one."""
     if not isinstance(plain, dict):
         raise ValueError("a network must be an object of its settings")
-    own, _ = stored(learner.design, learner.state, learner.dtype, 1)
+    own = stored(learner.design, learner.state, learner.dtype, 1).plain
     for name, value in own.items():
         if name in ("optimizer", "n_threads"):
             continue

@@ -10,7 +10,7 @@ What follows depends on the kind.  Files of every format ever released can be re
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -42,9 +42,12 @@ def write_model(
     content: Mapping[str, Any],
     arrays: Mapping[str, NDArray[Any]],
     *,
+    finite: Collection[str] = (),
     sync: bool = True,
 ) -> None:
     """Write a model to a file, or leave it as it was; its first array is aligned.
+
+    The arrays in `finite` must have finite numbers only.
 
     Examples
     --------
@@ -61,7 +64,7 @@ def write_model(
     text = as_json({"format": FORMAT, "writer": VERSION, "kind": kind, **content})
     metadata = {"format": "bpcore", "bpcore": text}
     first = next(iter(arrays), None)
-    write_container(path, metadata, arrays, first, sync=sync)
+    write_container(path, metadata, arrays, first, finite=finite, sync=sync)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from bpcore.files.self_test import (
     require_output,
 )
 from bpcore.files.whole import Path
+from bpcore.model.threads import n_threads as thread_count
 from bpcore.training.learner import Learner
 
 #: The kind of a file with one network, and the keys of its content.
@@ -27,16 +28,8 @@ CONTENT = ("network", "exact", "history", "fit")
 def stored_with_test(
     learner: Learner, n_threads: int | str, prefix: str = "", weights_only: bool = False
 ) -> Stored:
-    """A network for a file, with its self-test and history.
-
-    Raises
-    ------
-    ValueError
-        If a number is not finite.
-    """
-    if what := learner.not_finite():
-        raise ValueError(f"{what} not finite: a file must have finite numbers")
-    plain, arrays = stored(
+    """A network for a file, with its self-test and history."""
+    plain, arrays, finite = stored(
         learner.design,
         learner.state,
         learner.dtype,
@@ -51,7 +44,8 @@ def stored_with_test(
         "history": history.plain,
         "fit": None,
     }
-    return Stored(content, arrays | recorded(learner, prefix) | history.arrays)
+    arrays = arrays | recorded(learner, prefix) | history.arrays
+    return Stored(content, arrays, finite)
 
 
 def write_network(
@@ -64,10 +58,12 @@ def write_network(
     fit: Stored | None = None,
 ) -> None:
     """Write a network, and the fit that is running, to a file or leave it as it was."""
-    content, arrays = stored_with_test(learner, n_threads, weights_only=weights_only)
+    content, arrays, finite = stored_with_test(
+        learner, n_threads, weights_only=weights_only
+    )
     if fit is not None:
         content, arrays = content | {"fit": fit.plain}, arrays | fit.arrays
-    write_model(path, NETWORK, content, arrays, sync=sync)
+    write_model(path, NETWORK, content, arrays, finite=finite, sync=sync)
 
 
 def read_with_test(
@@ -79,7 +75,7 @@ def read_with_test(
     """
     require_keys("content", content, *CONTENT)
     design, state, n_threads = read_network(content["network"], file, how, prefix)
-    learner = Learner(design, state, engine, 1)
+    learner = Learner(design, state, engine, thread_count(n_threads))
     exact = checks.boolean("exact", content["exact"])
     x, expected = file.array(prefix + INPUT), file.array(prefix + OUTPUT)
     if not how.mmap:

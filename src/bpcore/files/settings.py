@@ -106,6 +106,11 @@ def optimizer_of(plain: Any, given: Callable[..., Any] | None = None) -> Any:
     return _made("optimizer", plain, OPTIMIZERS, given)
 
 
+def settings_of(plain: Any) -> Any:
+    """A loss, an optimizer or a schedule of plain values, without functions."""
+    return _made("settings", plain, {**LOSSES, **OPTIMIZERS, **SCHEDULES}, None)
+
+
 def _made(name: str, plain: Any, table: Table, function: Any) -> Any:
     """The object of a dict as `as_plain` returns it."""
     if not isinstance(plain, dict) or plain.get("type") not in table:

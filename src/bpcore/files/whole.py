@@ -7,8 +7,8 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterable, Iterator
-from typing import IO, Any
+from collections.abc import Iterable
+from typing import Any
 
 #: Bytes above which room for a file is reserved.
 LARGE = 1 << 20
@@ -17,7 +17,9 @@ LARGE = 1 << 20
 Path = str | os.PathLike[str]
 
 
-def write_whole(path: Path, parts: Iterable[Any], *, sync: bool = True) -> None:
+def write_whole(
+    path: Path, parts: Iterable[Any], *, size: int = 0, sync: bool = True
+) -> None:
     """Write bytes to a file, or leave it as it was.
 
     They are written to a new file beside it, which is flushed to the disk and then
@@ -29,6 +31,8 @@ def write_whole(path: Path, parts: Iterable[Any], *, sync: bool = True) -> None:
     path : path
     parts : iterable of bytes or of contiguous arrays
         Written one after the other.
+    size : int
+        Their bytes, if they are many: room for them is reserved first.
     sync : bool
         Whether to wait until the disk has the bytes.
 
@@ -47,58 +51,25 @@ def write_whole(path: Path, parts: Iterable[Any], *, sync: bool = True) -> None:
     ...     print(path.read_text(), len(list(path.parent.iterdir())))
     one two 1
     """
-    with replacement(path, sync=sync) as file:
-        views = [view for part in parts if (view := memoryview(part)).nbytes]
-        _reserve(file.fileno(), sum(view.nbytes for view in views))
-        for view in views:
-            file.write(view.cast("B"))
-
-
-@contextlib.contextmanager
-def replacement(path: Path, *, sync: bool = True) -> Iterator[IO[bytes]]:
-    """A new file, for a ``with`` block, after which it has the name `path`.
-
-    If the block raises, it is removed and the file at `path` stays as it was.
-
-    Parameters
-    ----------
-    path : path
-    sync : bool
-        Whether to wait until the disk has the bytes.
-
-    Raises
-    ------
-    OSError
-        If it cannot be created or renamed.
-
-    Examples
-    --------
-    >>> import pathlib, tempfile
-    >>> from bpcore.files.whole import replacement
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = pathlib.Path(folder, "a.txt")
-    ...     with replacement(path) as file:
-    ...         count = file.write(b"one")
-    ...         print(path.exists())
-    ...     print(path.read_text())
-    False
-    one
-    """
     path = os.path.realpath(os.fsdecode(path))
     folder = os.path.dirname(path)
     if os.path.isdir(path):
         raise IsADirectoryError(21, "Is a directory", path)
     beside = os.path.join(folder, f".bpcore-{secrets.token_hex(6)}.part")
     try:
-        file = open(beside, "xb")  # noqa: SIM115 -- closed below
-    except OSError as error:
-        raise type(error)(error.errno, error.strerror, path) from None
+        file = open(beside, "xb", buffering=0)  # noqa: SIM115 -- closed below
+    except FileNotFoundError:
+        raise FileNotFoundError(2, "No such file or directory", path) from None
     try:
         with file:
             with contextlib.suppress(OSError):  # there is no such file yet
                 os.chmod(beside, stat.S_IMODE(os.stat(path).st_mode))
-            yield file
-            file.flush()
+            _reserve(file.fileno(), size)
+            for part in parts:
+                rest = memoryview(part)
+                rest = rest.cast("B") if rest.nbytes else memoryview(b"")
+                while rest:
+                    rest = rest[file.write(rest) :]
             if sync:
                 os.fsync(file.fileno())
         os.replace(beside, path)

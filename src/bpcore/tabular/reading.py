@@ -12,6 +12,8 @@ from bpcore import checks
 from bpcore.files.container import Container
 from bpcore.files.model_file import require_keys
 from bpcore.files.networks import HowToRead
+from bpcore.files.parameters import parameters_of
+from bpcore.files.values import checked_value, classes_of
 from bpcore.network import network_from
 from bpcore.tabular.base import TabularEstimator
 from bpcore.tabular.categories import Categories
@@ -21,7 +23,6 @@ from bpcore.tabular.numeric import RobustScale
 from bpcore.tabular.recipe import Recipe
 from bpcore.tabular.regressor import Regressor
 from bpcore.tabular.targets import Classes, Standardised
-from bpcore.tabular.values import checked_value, classes_of
 
 #: The estimators by the kinds of their files.
 KINDS: Mapping[str, type[TabularEstimator]] = {
@@ -43,7 +44,8 @@ def estimator_from(
         If anything is missing, unknown or not as described.
     """
     require_keys("content", content, *CONTENT)
-    model = KINDS[kind](**_read_parameters(KINDS[kind], content["parameters"]))
+    names = KINDS[kind]().get_params()
+    model = KINDS[kind](**parameters_of(content["parameters"], names))
     recipe = _read_recipe(content["recipe"])
     encoder = _read_encoder(content["encoder"], file, kind.partition(".")[2])
     targets: Any
@@ -68,20 +70,6 @@ def estimator_from(
     histories = [network.history for network in networks]
     model.use(networks, histories, encoder, targets, recipe, target)
     return model
-
-
-def _read_parameters(kind: type[TabularEstimator], plain: Any) -> dict[str, Any]:
-    require_keys("parameters", plain, *kind().get_params())
-    return {name: _read_parameter(value) for name, value in plain.items()}
-
-
-def _read_parameter(plain: Any) -> Any:
-    if isinstance(plain, dict):
-        require_keys("a parameter", plain, "mapping")
-        return {_read_parameter(key): _read_parameter(v) for key, v in plain["mapping"]}
-    if isinstance(plain, list):
-        return tuple(_read_parameter(each) for each in plain)
-    return plain
 
 
 def _read_recipe(plain: Any) -> Recipe:

@@ -3,35 +3,36 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from bpcore.files.model_file import write_model
 from bpcore.files.network_file import stored_with_test
 from bpcore.files.networks import Stored
+from bpcore.files.parameters import plain_parameters
+from bpcore.files.values import plain_classes, plain_value
 from bpcore.files.whole import Path
 from bpcore.network import learner_of
 from bpcore.tabular.encoder import CategoryColumn, Encoder
 from bpcore.tabular.targets import Classes
-from bpcore.tabular.values import plain_classes, plain_value
 
 
 def write_estimator(path: Path, model: Any, *, sync: bool = True) -> None:
     """Write a fitted estimator to a file, or leave it as it was."""
     networks = []
     arrays: dict[str, NDArray[Any]] = {}
+    finite: frozenset[str] = frozenset()
     for i, network in enumerate(model.networks_):
-        content, of_network = stored_with_test(
+        of_network = stored_with_test(
             learner_of(network), model.n_threads, f"networks.{i}.", weights_only=True
         )
-        networks.append(content)
-        arrays.update(of_network)
+        networks.append(of_network.plain)
+        arrays |= of_network.arrays
+        finite |= of_network.finite
     encoder, targets = _encoder(model.encoder_), _targets(model.targets_)
     plain = {
-        "parameters": _parameters(model),
+        "parameters": plain_parameters(model.get_params()),
         "recipe": dataclasses.asdict(model.recipe_),
         "encoder": encoder.plain,
         "targets": targets.plain,
@@ -39,23 +40,7 @@ def write_estimator(path: Path, model: Any, *, sync: bool = True) -> None:
         "networks": networks,
     }
     arrays |= encoder.arrays | targets.arrays
-    write_model(path, model.kind, plain, arrays, sync=sync)
-
-
-def _parameters(model: Any) -> dict[str, Any]:
-    """The constructor's arguments; those that a file cannot hold as None."""
-    return {name: _parameter(value) for name, value in model.get_params().items()}
-
-
-def _parameter(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {"mapping": [[_parameter(key), _parameter(value[key])] for key in value]}
-    if isinstance(value, list | tuple | set | frozenset | np.ndarray):
-        return [_parameter(each) for each in value]
-    try:
-        return plain_value("a parameter", value)
-    except (TypeError, ValueError):
-        return None
+    write_model(path, model.kind, plain, arrays, finite=finite, sync=sync)
 
 
 def _encoder(encoder: Encoder) -> Stored:
