@@ -9,15 +9,16 @@ from typing import Any
 import click
 
 import bpcore as bp
-from bpcore.cli.models import READERS, loaded, require_suffix
+from bpcore.cli.models import READERS, loaded, require_suffix, suffix_of
+from bpcore.cli.outputs import require_writable
 from bpcore.cli.show import line, size_of
 from bpcore.network import Network
 
 #: How models are written, by the suffix of the file.
 WRITERS: dict[str, Callable[[Any, str], Any]] = {
-    ".bpc": lambda model, path: model.save(path),
-    ".onnx": lambda model, path: model.to_onnx(path),
-    ".h": lambda model, path: model.to_c(path),
+    ".bpc": lambda model, path: method(model, "save", path)(path),
+    ".onnx": lambda model, path: method(model, "to_onnx", path)(path),
+    ".h": lambda model, path: method(model, "to_c", path)(path),
     ".net": lambda model, path: bp.to_fann(_network(model), path),
 }
 
@@ -27,6 +28,7 @@ def convert_file(source: str, result: str) -> None:
     require_suffix(source, [".bpc", *READERS], "SOURCE")
     suffix = require_suffix(result, WRITERS, "RESULT")
     require_different(source, result)
+    require_writable(result, "model")
     WRITERS[suffix](loaded(source), result)
     line(f"{in_short(source)} -> {in_short(result)}")
 
@@ -37,6 +39,15 @@ def require_different(source: str, result: str) -> None:
         raise click.UsageError(f"the result must not be {source} itself")
 
 
+def method(model: Any, name: str, path: str) -> Callable[..., Any]:
+    """The method of a model that writes a file; raises if it has none."""
+    found: Callable[..., Any] | None = getattr(model, name, None)
+    if found is None:
+        kind = f"{type(model).__module__.rsplit('.', 1)[0]}.{type(model).__name__}"
+        raise ValueError(f"a {kind} cannot be written as {suffix_of(path)}")
+    return found
+
+
 def in_short(path: str) -> str:
     """A file and its size."""
     return f"{path} ({size_of(os.path.getsize(path))})"
@@ -44,5 +55,5 @@ def in_short(path: str) -> str:
 
 def _network(model: Any) -> Network:
     if not isinstance(model, Network):
-        raise ValueError("FANN has no models of tables, only networks")
+        raise ValueError("only a network can be written as .net, no estimator")
     return model

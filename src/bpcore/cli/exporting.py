@@ -8,8 +8,9 @@ import click
 import numpy as np
 
 from bpcore.cli.columns import CLASSIFICATION, REGRESSION, target_of
-from bpcore.cli.converting import in_short, require_different
+from bpcore.cli.converting import in_short, method, require_different
 from bpcore.cli.models import loaded, require_suffix
+from bpcore.cli.outputs import require_writable
 from bpcore.cli.predictors import predictor_of
 from bpcore.cli.show import line
 from bpcore.cli.tables import opened_table, require_columns
@@ -28,11 +29,12 @@ def export(
     require_different(model, header)
     if target is not None and data is None:
         raise click.UsageError("--target needs --data")
+    require_writable(header, "header")
     found = loaded(model)
     options: dict[str, Any] = {"name": name, "weights": "int8" if int8 else None}
     if data is not None:
         options["X"], options["y"] = _rows(found, data, target)
-    report = found.to_c(header, **options)
+    report = method(found, "to_c", header)(header, **options)
     line(str(report))
     line(f"{in_short(model)} -> {in_short(header)}")
 

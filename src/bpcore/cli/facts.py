@@ -6,11 +6,14 @@ import os
 import warnings
 from typing import Any
 
+import numpy as np
+
 from bpcore.cli.models import is_native, loaded
 from bpcore.files.container import Container
 from bpcore.files.strict_json import parse_json
 from bpcore.model.layout import Layout
 from bpcore.network import Network
+from bpcore.tabular.base import TabularEstimator
 
 Facts = dict[str, Any]
 
@@ -44,12 +47,30 @@ def facts_of(path: str) -> Facts:
     else:
         facts |= {"kind": "network", "format": None, "writer": None}
         facts["self_test"] = NO_TEST
-    networks = [model] if isinstance(model, Network) else model.networks_
-    if isinstance(model, Network):
-        facts["optimizer"] = str(model.optimizer)
+    networks = networks_of(model)
+    if isinstance(model, TabularEstimator):
+        facts |= _of_table(model)
     else:
-        facts |= _of_estimator(model)
+        facts["optimizer"] = str(networks[0].optimizer)
+    if hasattr(model, "classes_"):
+        facts["classes"] = np.asarray(model.classes_).tolist()
     return facts | {"networks": [_of_network(network) for network in networks]}
+
+
+def networks_of(model: Any) -> list[Network]:
+    """The networks of a model.
+
+    Examples
+    --------
+    >>> import bpcore as bp
+    >>> from bpcore.cli.facts import networks_of
+    >>> [network.sizes for network in networks_of(bp.Network([2, 1]))]
+    [(2, 1)]
+    """
+    if isinstance(model, Network):
+        return [model]
+    found: list[Network] = getattr(model, "networks_", None) or [model.network_]
+    return found
 
 
 def _header(path: str) -> Facts:
@@ -92,7 +113,7 @@ def _layers(network: Network) -> list[Facts]:
     return layers
 
 
-def _of_estimator(model: Any) -> Facts:
+def _of_table(model: Any) -> Facts:
     encoder = model.encoder_
     names = encoder.names or tuple(f"x{j}" for j in range(encoder.n_columns))
     columns: list[Facts] = [{} for _ in names]
@@ -113,7 +134,4 @@ def _of_estimator(model: Any) -> Facts:
             "categories": list(column.categories.names),
             "others": column.categories.others,
         }
-    facts: Facts = {"target": model.target_name_, "columns": columns}
-    if hasattr(model, "classes_"):
-        facts["classes"] = model.classes_.tolist()
-    return facts
+    return {"target": model.target_name_, "columns": columns}

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from bpcore.cli.models import loaded
+from bpcore.cli.outputs import require_writable
 from bpcore.cli.predictors import Predictor, predictor_of
 from bpcore.cli.tables import OpenTable, opened_table, require_columns
 from bpcore.files.whole import write_whole
@@ -25,6 +26,7 @@ def predict_table(
         for path in (data, model):
             if os.path.realpath(out) == os.path.realpath(path):
                 raise click.UsageError(f"--out must not be {path}")
+        require_writable(out, "predictions")
     predictor = predictor_of(loaded(model), proba)
     with opened_table(data) as table:
         lines = _lines(predictor, _parts(predictor, table, chunk))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bpcore.losses import CrossEntropy
 from bpcore.network import Network
 from bpcore.tabular import Classifier
+from bpcore.tabular.base import TabularEstimator
 from bpcore.tabular.numeric import as_numbers
 
 #: The name of the column where the target has none.
@@ -56,26 +57,32 @@ class Predictor:
 def predictor_of(model: Any, proba: bool) -> Predictor:
     """The predictor of a model; `proba` for the probabilities of a classifier.
 
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from bpcore.cli.predictors import predictor_of
-    >>> from bpcore.tabular import Classifier
-    >>> frame = pd.DataFrame({"x": [0.0, 1.0] * 20})
-    >>> y = pd.Series(["no", "yes"] * 20, name="answer")
-    >>> model = Classifier(quick=True, random_state=0).fit(frame, y)
-    >>> predictor = predictor_of(model, proba=False)
-    >>> predictor.outputs, predictor.predict(frame[:3])
-    (['answer'], [['no', 'yes', 'no']])
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from bpcore.cli.predictors import predictor_of
+        >>> from bpcore.tabular import Classifier
+    from bpcore.tabular.base import TabularEstimator
+        >>> frame = pd.DataFrame({"x": [0.0, 1.0] * 20})
+        >>> y = pd.Series(["no", "yes"] * 20, name="answer")
+        >>> model = Classifier(quick=True, random_state=0).fit(frame, y)
+        >>> predictor = predictor_of(model, proba=False)
+        >>> predictor.outputs, predictor.predict(frame[:3])
+        (['answer'], [['no', 'yes', 'no']])
     """
-    make = _of_network if isinstance(model, Network) else _of_estimator
-    predictor = make(model, proba)
+    if isinstance(model, Network):
+        predictor = _of_network(model, proba)
+    elif isinstance(model, TabularEstimator):
+        predictor = _of_table(model, proba)
+    else:
+        predictor = _of_estimator(model, proba)
     if proba and not predictor.has_classes:
         raise click.UsageError("--proba needs a model that predicts classes")
     return predictor
 
 
-def _of_estimator(model: Any, proba: bool) -> Predictor:
+def _of_table(model: Any, proba: bool) -> Predictor:
+    """The predictor of an estimator for tables."""
     names, columns, texts = model.encoder_.names, None, set[str]()
     if names is not None:
         columns = [str(name) for name in names]
@@ -114,33 +121,60 @@ def _names(target: str, targets: Any) -> list[str]:
     return [f"{target}_{j}" for j in range(targets.count)]
 
 
+def _of_estimator(model: Any, proba: bool) -> Predictor:
+    """The predictor of an estimator of `bpcore.sklearn`."""
+    names = getattr(model, "feature_names_in_", None)
+    columns = None if names is None else [str(name) for name in names]
+    has_classes = hasattr(model, "classes_")
+    if proba and has_classes:
+        outputs, function = [str(name) for name in model.classes_], model.predict_proba
+    else:
+        n_out = 1 if has_classes else model.network_.sizes[-1]
+        outputs, function = _numbered(n_out), model.predict
+
+    def prepared(frame: Any) -> Any:
+        X = _matrix(frame)  # raises where a number is missing
+        return X if names is None else frame.set_axis(names, axis=1)
+
+    n_columns = model.n_features_in_
+    return Predictor(
+        columns, n_columns, set(), has_classes, outputs, prepared, function
+    )
+
+
 def _of_network(network: Network, proba: bool) -> Predictor:
     """The predictor of a network: with cross-entropy the number of the class."""
     n_in, n_out, loss = network.sizes[0], network.sizes[-1], network.loss
     has_classes = loss == "cross_entropy" or isinstance(loss, CrossEntropy)
     if proba:
         outputs = [str(j) for j in range(n_out)]
-    elif has_classes or n_out == 1:
-        outputs = [PREDICTION]
     else:
-        outputs = [f"{PREDICTION}_{j}" for j in range(n_out)]
-
-    def prepared(frame: Any) -> Any:
-        columns = [_numbers(name, frame[name]) for name in frame.columns]
-        return np.stack(columns, axis=1)
+        outputs = _numbered(1 if has_classes else n_out)
 
     def function(X: Any) -> Any:
         found = network.predict(X)
         return found.argmax(axis=1) if has_classes and not proba else found
 
-    return Predictor(None, n_in, set(), has_classes, outputs, prepared, function)
+    return Predictor(None, n_in, set(), has_classes, outputs, _matrix, function)
+
+
+def _numbered(count: int) -> list[str]:
+    """The names of so many columns of predictions."""
+    if count == 1:
+        return [PREDICTION]
+    return [f"{PREDICTION}_{j}" for j in range(count)]
+
+
+def _matrix(frame: Any) -> NDArray[np.float64]:
+    """The columns of a frame, all numbers."""
+    return np.stack([_numbers(name, frame[name]) for name in frame.columns], axis=1)
 
 
 def _numbers(name: str, column: Any) -> NDArray[np.float64]:
     """A column of numbers, none of them missing."""
     found = as_numbers(f"X[{name!r}]", np.asarray(column))
     if np.isnan(found).any():
-        raise ValueError(f"column {name!r} must have no missing values for a network")
+        raise ValueError(f"column {name!r} must have no missing values for this model")
     return found
 
 
