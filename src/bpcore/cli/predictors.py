@@ -57,8 +57,8 @@ class Predictor:
 def predictor_of(model: Any, proba: bool) -> Predictor:
     """The predictor of a model; `proba` for the probabilities of a classifier.
 
-        Examples
-        --------
+    Examples
+    --------
         >>> import pandas as pd
         >>> from bpcore.cli.predictors import predictor_of
         >>> from bpcore.tabular import Classifier
