@@ -1,24 +1,17 @@
 """The command line: its output, its errors and its exit codes."""
 
-import importlib.util
-import inspect
 import os
-import re
-import struct
 import subprocess
 import sys
+import warnings
 
-import numpy as np
+import click
 import pytest
 
 import bpcore
-from bpcore.cli import demo, demo_picture, main
-from bpcore.datasets import load_digits
-
-needs_matplotlib = pytest.mark.skipif(
-    importlib.util.find_spec("matplotlib") is None,
-    reason="matplotlib, which draws the picture, is not installed",
-)
+from bpcore.cli import demo_training as demo
+from bpcore.cli import main
+from bpcore.cli.commands import bpcore as commands
 
 
 def python(*arguments):
@@ -28,13 +21,15 @@ def python(*arguments):
     return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
 
 
+#: Arguments that are right, but for the files.
+TRAIN = ["train", "a.csv", "--target", "y", "--out", "a.bpc"]
+
+
 # --- what it says ---
 
 
 def test_version(capsys):
-    with pytest.raises(SystemExit) as caught:
-        main(["--version"])
-    assert caught.value.code == 0
+    assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"bpcore {bpcore.__version__}\n"
 
 
@@ -59,13 +54,46 @@ def test_without_arguments_it_helps(capsys):
     assert "config" in out
 
 
-def test_nothing_but_the_demo_imports_the_demo():
+@pytest.mark.parametrize("name", commands.commands)
+def test_help_ends_with_examples(name, capsys):
+    assert main([name, "--help"]) == 0
+    _, examples = capsys.readouterr().out.split("Examples:\n")
+    lines = [line for line in examples.split("\n") if line]
+    assert len(lines) in (2, 3)
+    assert all(f"bpcore {name}" in line for line in lines)
+
+
+@pytest.mark.parametrize("name", commands.commands)
+def test_examples_have_the_options_that_there_are(name):
+    """Each line is parsed, though its files are not there."""
+    command = commands.commands[name]
+    for line in command.epilog.split("\n")[2:]:
+        for part in line.split("|"):
+            _, found, arguments = part.partition(f"bpcore {name}")
+            if found:
+                words = arguments.split(">")[0].split()
+                with command.make_context(name, words) as context:
+                    assert isinstance(context, click.Context)
+
+
+def test_quick_commands_import_little():
     code = (
-        "import sys; from bpcore.cli import main; main(['config']); "
-        "assert not {'bpcore.cli.demo', 'matplotlib'} & set(sys.modules)"
+        "import sys; from bpcore.cli import main; "
+        "main(['config']); main([]); main(['train', '--help']); "
+        "slow = {'pandas', 'rich', 'matplotlib', 'bpcore.tabular', 'bpcore.datasets', "
+        "'bpcore.cli.demo_training'}; print(slow & set(sys.modules))"
     )
     done = python("-c", code)
-    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("set()\n"), done.stderr
+
+
+@pytest.mark.parametrize("name", ["click", "rich"])
+def test_without_the_extra(name):
+    code = f"import sys; sys.modules[{name!r}] = None; import bpcore.__main__ as m; "
+    done = python("-c", code + "sys.exit(m.main(['config']))")
+    expected = 'the command line needs click and rich: pip install "bpcore[cli]"'
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"bpcore: {expected}\n"
 
 
 # --- errors ---
@@ -76,23 +104,70 @@ def test_nothing_but_the_demo_imports_the_demo():
     [
         (["dema"], "dema"),
         (["--no-such-option"], "--no-such-option"),
-        (["demo", "--epochs", "0"], "epochs must be at least 1; got 0"),
-        (["demo", "--epochs", "-3"], "epochs must be at least 1; got -3"),
+        (["config", "more"], "more"),
+        (["demo", "--epochs", "0"], "'--epochs': 0 is not in the range x>=1"),
         (["demo", "--epochs", "ten"], "'ten'"),
-        (["demo", "--seed", "-1"], "seed must be at least 0; got -1"),
+        (["demo", "--seed", "-1"], "'--seed': -1 is not in the range"),
         (["demo", "--mnist"], "--mnist"),
+        (["train"], "DATA"),
+        (["train", "a.csv", "--out", "a.bpc"], "--target"),
+        (["train", "a.csv", "--target", "y"], "--out"),
+        ([*TRAIN, "--task", "guess"], "'guess'"),
+        ([*TRAIN, "--test", "1"], "'--test'"),
+        ([*TRAIN, "--models", "0"], "'--models'"),
+        ([*TRAIN, "--drop", "y"], "--drop must not name the target"),
+        ([*TRAIN, "--categorical", "y"], "--categorical must not name the target"),
+        ([*TRAIN, "--drop", "x", "--categorical", "x"], "both name 'x'"),
+        ([*TRAIN[:-1], "a.csv"], "--out must not be the file of the data"),
+        (["predict", "a.bpc"], "DATA"),
+        (["predict", "a.bpc", "a.csv", "--chunk", "0"], "'--chunk'"),
+        (["predict", "a.bpc", "a.csv", "--out", "./a.csv"], "--out must not be a.csv"),
+        (["predict", "a.bpc", "a.csv", "--out", "a.bpc"], "--out must not be a.bpc"),
+        (["inspect"], "MODEL"),
+        (["convert", "a.bpc"], "RESULT"),
+        (["convert", "a.txt", "a.bpc"], "SOURCE must end in one of .bpc"),
+        (["convert", "a.bpc", "a.txt"], "RESULT must end in one of .bpc"),
+        (["convert", "a.bpc", "a.keras"], "RESULT must end in one of .bpc"),
+        (["convert", "a.bpc", "./a.bpc"], "the result must not be a.bpc itself"),
+        (["export-c", "a.bpc", "a.c"], "HEADER must end in one of .h"),
+        (["export-c", "a.bpc", "a.h", "--target", "y"], "--target needs --data"),
+    ],
+)
+def test_wrong_uses(arguments, message, capsys):
+    assert main(arguments) == 2
+    assert_one_line(capsys, message)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
         (["demo", "--mnist", "nowhere"], "nowhere is not a folder"),
         (["demo", "--mnist", "."], "looked for train-images-idx3-ubyte"),
         (["demo", "--mnist", "broken"], "train-images-idx3-ubyte: expected an IDX"),
         (["demo", "--picture", "nowhere/demo.png"], "nowhere"),
         (["demo", "--picture", "folder.png"], "folder.png"),
+        (TRAIN, "a.csv: No such file or directory"),
+        ([*TRAIN[:-1], "nowhere/a.bpc"], "no folder"),
+        ([*TRAIN[:-1], "folder.png"], "cannot write the model to folder.png"),
+        ([*TRAIN, "--plot", "a.docx"], "plot must end in one of"),
+        (["predict", "a.bpc", "a.csv"], "a.bpc: No such file or directory"),
+        (["predict", "a.bpc", "a.csv", "--out", "nowhere/p.csv"], "no folder"),
+        (["inspect", "a.bpc"], "a.bpc: No such file or directory"),
+        (["inspect", "broken/t10k-labels-idx1-ubyte"], "broken/t10k-labels"),
+        (["convert", "a.bpc", "b.bpc"], "a.bpc: No such file or directory"),
+        (["convert", "a.bpc", "nowhere/b.bpc"], "no folder"),
+        (["export-c", "a.bpc", "b.h"], "a.bpc: No such file or directory"),
     ],
 )
-def test_errors_have_one_line(arguments, message, tmp_path, monkeypatch, capsys):
+def test_failures(arguments, message, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     write_broken_mnist(tmp_path / "broken")
     (tmp_path / "folder.png").mkdir()
-    assert main(arguments) == 2
+    assert main(arguments) == 1
+    assert_one_line(capsys, message)
+
+
+def assert_one_line(capsys, message):
     out, err = capsys.readouterr()
     assert out == ""  # in particular, nothing was trained
     assert err.startswith("bpcore: error: ")
@@ -107,21 +182,12 @@ def write_broken_mnist(folder):
             (folder / f"{part}-{kind}-ubyte").write_bytes(b"no")
 
 
-@needs_matplotlib
-@pytest.mark.parametrize("name", ["demo", "demo.docx"])
-def test_picture_of_no_known_kind(name, tmp_path, capsys):
-    assert main(["demo", "--picture", str(tmp_path / name)]) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert ".png" in err
-
-
 def test_os_errors_name_the_file(monkeypatch, capsys):
     def fail(*_):
         raise PermissionError(13, "Permission denied", "somewhere/file")
 
     monkeypatch.setattr(demo, "run", fail)
-    assert main(["demo"]) == 2
+    assert main(["demo"]) == 1
     expected = "bpcore: error: somewhere/file: Permission denied\n"
     assert capsys.readouterr().err == expected
 
@@ -144,6 +210,25 @@ def test_errors_of_the_librarys_are_not_hidden(monkeypatch):
         main(["demo"])
 
 
+def test_warnings_have_one_line(monkeypatch, capsys):
+    def warns(*_):
+        warnings.warn("X['a'] has\nholes", UserWarning, stacklevel=1)
+
+    monkeypatch.setattr(demo, "run", warns)
+    assert main(["demo"]) == 0
+    assert capsys.readouterr().err == "bpcore: warning: column 'a' has holes\n"
+
+
+def test_a_missing_package_is_named(monkeypatch, capsys):
+    def fail(*_):
+        import pyarrow.parquet  # noqa: F401
+
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setattr(demo, "run", fail)
+    assert main(["demo"]) == 1
+    assert_one_line(capsys, "needs pyarrow, which is not installed: pip")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGPIPE")
 def test_reader_that_has_gone():
     code = (
@@ -154,121 +239,3 @@ def test_reader_that_has_gone():
     done = python("-c", code)
     assert done.returncode == 1
     assert done.stderr == ""
-
-
-# --- the demo ---
-
-
-def test_demo_trains_and_reports(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    assert main(["demo", "--epochs", "2"]) == 0
-    out = capsys.readouterr().out
-    assert "64-64-10" in out
-    assert "2 epochs" in out
-    assert bpcore.config()["isa"] in out
-    assert "of 599" in out
-    assert "Timing plain NumPy, 2 epochs\n" in out
-    assert re.search(r" in plain NumPy, on .*: [\d.]+ times as long\n", out)
-    assert "(18 lines of NumPy: bpcore.cli.demo.numpy_epoch)" in out
-    assert "bpcore-demo.png" in out or 'pip install "bpcore[demo]"' in out
-
-
-@needs_matplotlib
-def test_demo_leaves_a_picture(tmp_path, capsys):
-    from matplotlib.image import imread
-
-    path = tmp_path / "demo.png"
-    assert main(["demo", "--epochs", "2", "--picture", str(path)]) == 0
-    assert str(path) in capsys.readouterr().out
-    image = imread(path)
-    assert min(image.shape[:2]) > 500
-    assert image[..., :3].std() > 0.1  # not a blank page
-
-
-def test_demo_without_matplotlib(tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    path = tmp_path / "demo.png"
-    assert main(["demo", "--epochs", "1", "--picture", str(path)]) == 0
-    out = capsys.readouterr().out
-    assert 'matplotlib is not installed; pip install "bpcore[demo]"' in out
-    assert "1 epoch of" in out
-    assert not path.exists()
-
-
-def test_demo_says_when_numpy_is_not_held_to_one_thread(tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "threadpoolctl", None)
-    demo.run(epochs=1, picture=tmp_path / "demo.png")
-    out = capsys.readouterr().out
-    assert "in plain NumPy, on the threads of its BLAS: " in out
-
-
-@pytest.mark.parametrize("sizes", [(64, 64, 10), (64, 10), (64, 20, 30, 10)])
-@pytest.mark.parametrize("batch_size", [32, 1, 50])
-def test_the_demo_is_timed_against_the_same_training(sizes, batch_size):
-    """All weights after two epochs of both, with the same order of rows."""
-    X, y = load_digits()
-    X, y = X[:100].astype(np.float64) - 0.3, y[:100]
-    net = bpcore.Network(
-        sizes,
-        activation="relu",
-        loss="cross_entropy",
-        optimizer=bpcore.SGD(lr=0.01, momentum=0.9),
-        dtype="float64",
-        rng=0,
-    )
-    W, b = ([x.copy() for x in arrays] for arrays in (net.weights, net.biases))
-    velocity = [np.zeros_like(array) for array in (*W, *b)]
-    for _ in range(2):
-        demo.numpy_epoch(
-            W, b, velocity, X, y, np.arange(100), batch_size, lr=0.01, momentum=0.9
-        )
-    net.fit(X, y, epochs=2, batch_size=batch_size, shuffle=False, progress=False)
-    for own, other in zip((*W, *b), (*net.weights, *net.biases), strict=True):
-        np.testing.assert_allclose(own, other, rtol=1e-9, atol=1e-12)
-
-
-def test_what_the_demo_says_of_its_lines():
-    source = inspect.getsource(demo.numpy_epoch)
-    body = source.split('"""')[2].strip("\n").splitlines()
-    assert len(body) == 18 and "18 lines" in demo.run.__doc__
-
-
-def test_demo_on_mnist(tmp_path, capsys):
-    rng = np.random.default_rng(0)
-    for part, n in (("train", 64), ("t10k", 32)):
-        images = rng.integers(256, size=n * 784, dtype=np.uint8).tobytes()
-        header = struct.pack(">4B3I", 0, 0, 8, 3, n, 28, 28)
-        (tmp_path / f"{part}-images-idx3-ubyte").write_bytes(header + images)
-        header = struct.pack(">4BI", 0, 0, 8, 1, n)
-        (tmp_path / f"{part}-labels-idx1-ubyte").write_bytes(header + bytes(n))
-    arguments = ["--mnist", str(tmp_path), "--picture", str(tmp_path / "demo.png")]
-    assert main(["demo", *arguments, "--epochs", "1"]) == 0
-    out = capsys.readouterr().out
-    assert "784-128-10" in out
-    assert "64 to train on, 32 held back" in out
-    assert "of 32" in out
-
-
-def test_mosaic_shows_every_unit_upright():
-    n_in, n_out = 9, 5  # images of 3 x 3 pixels, in one row of 6 with the last left out
-    W = np.arange(n_in * n_out, dtype=np.float32).reshape(n_in, n_out)
-    mosaic = demo_picture.mosaic(W)
-    assert mosaic.shape == (3, 6 * 4 - 1)
-    for unit in range(n_out):
-        left = unit * 4
-        assert np.array_equal(mosaic[:, left : left + 3], W[:, unit].reshape(3, 3))
-        assert np.isnan(mosaic[:, left + 3]).all()
-    assert np.isnan(mosaic[:, 20:]).all()
-
-
-def test_demo_learns_and_repeats(tmp_path, capsys):
-    picture = tmp_path / "demo.png"
-    first, history = demo.run(picture=picture)
-    again, _ = demo.run(picture=picture)
-    other, _ = demo.run(picture=picture, seed=1)
-    assert len(history.loss) == 30
-    assert history.loss[-1] < 0.1
-    assert np.array_equal(first.parameters, again.parameters)
-    assert not np.array_equal(first.parameters, other.parameters)
-    accuracy = capsys.readouterr().out.split("accuracy")[1].split("%")[0]
-    assert float(accuracy) > 95

@@ -19,7 +19,7 @@ WRITERS: dict[str, Callable[[Any, str], Any]] = {
     ".bpc": lambda model, path: method(model, "save", path)(path),
     ".onnx": lambda model, path: method(model, "to_onnx", path)(path),
     ".h": lambda model, path: method(model, "to_c", path)(path),
-    ".net": lambda model, path: bp.to_fann(_network(model), path),
+    ".net": lambda model, path: _write_fann(model, path),
 }
 
 
@@ -53,7 +53,7 @@ def in_short(path: str) -> str:
     return f"{path} ({size_of(os.path.getsize(path))})"
 
 
-def _network(model: Any) -> Network:
+def _write_fann(model: Any, path: str) -> None:
     if not isinstance(model, Network):
         raise ValueError("only a network can be written as .net, no estimator")
-    return model
+    bp.to_fann(model, path)

@@ -53,10 +53,11 @@ def status_of(command: click.Command, argv: Sequence[str]) -> int:
             os.dup2(null.fileno(), sys.stdout.fileno())
         return FAILED
     except ModuleNotFoundError as error:
-        if error.name not in INSTALL:
+        name = (error.name or "").partition(".")[0]
+        if name not in INSTALL:
             raise
-        needed = f"this needs {error.name}, which is not installed"
-        return _report(f"{needed}: {INSTALL[error.name]}", FAILED)
+        needed = f"this needs {name}, which is not installed"
+        return _report(f"{needed}: {INSTALL[name]}", FAILED)
     except (OSError, ValueError, TypeError, ArithmeticError, ImportError) as error:
         return _report(_message(error), FAILED)
     except MemoryError:

@@ -14,6 +14,7 @@ from bpcore.files.strict_json import parse_json
 from bpcore.model.layout import Layout
 from bpcore.network import Network
 from bpcore.tabular.base import TabularEstimator
+from bpcore.training.history import History
 
 Facts = dict[str, Any]
 
@@ -81,7 +82,7 @@ def _header(path: str) -> Facts:
 
 
 def _of_network(network: Network) -> Facts:
-    history = network.history
+    history = network.history or History()
     loss = network.loss
     return {
         "layers": _layers(network),

@@ -59,16 +59,15 @@ def predictor_of(model: Any, proba: bool) -> Predictor:
 
     Examples
     --------
-        >>> import pandas as pd
-        >>> from bpcore.cli.predictors import predictor_of
-        >>> from bpcore.tabular import Classifier
-    from bpcore.tabular.base import TabularEstimator
-        >>> frame = pd.DataFrame({"x": [0.0, 1.0] * 20})
-        >>> y = pd.Series(["no", "yes"] * 20, name="answer")
-        >>> model = Classifier(quick=True, random_state=0).fit(frame, y)
-        >>> predictor = predictor_of(model, proba=False)
-        >>> predictor.outputs, predictor.predict(frame[:3])
-        (['answer'], [['no', 'yes', 'no']])
+    >>> import pandas as pd
+    >>> from bpcore.cli.predictors import predictor_of
+    >>> from bpcore.tabular import Classifier
+    >>> frame = pd.DataFrame({"x": [0.0, 1.0] * 20})
+    >>> y = pd.Series(["no", "yes"] * 20, name="answer")
+    >>> model = Classifier(quick=True, random_state=0).fit(frame, y)
+    >>> predictor = predictor_of(model, proba=False)
+    >>> predictor.outputs, predictor.predict(frame[:3])
+    (['answer'], [['no', 'yes', 'no']])
     """
     if isinstance(model, Network):
         predictor = _of_network(model, proba)

@@ -1,0 +1,84 @@
+"""`bpcore convert` and `bpcore export-c`: files of other kinds."""
+
+import numpy as np
+import pytest
+
+import bpcore as bp
+from bpcore.cli import main
+
+
+@pytest.fixture
+def net(here):
+    net = bp.Network([2, 3, 1], activation="tanh", rng=0)
+    net.save("a.bpc")
+    return net
+
+
+X = np.random.default_rng(0).normal(size=(10, 2))
+
+
+def needs(name, owner=bp):
+    if not hasattr(owner, name):
+        pytest.skip(f"this build has no {name}")
+
+
+def test_native(net, here, capsys):
+    assert main(["convert", "a.bpc", "b.bpc"]) == 0
+    assert (bp.load("b.bpc").predict(X) == net.predict(X)).all()
+    size = (here / "a.bpc").stat().st_size
+    shown = f"{size / 1000:.1f} kB"
+    assert capsys.readouterr().out == f"a.bpc ({shown}) -> b.bpc ({shown})\n"
+
+
+def test_onnx_and_back(net, capsys):
+    needs("to_onnx", bp.Network)
+    assert main(["convert", "a.bpc", "b.ONNX"]) == 0
+    assert main(["convert", "b.ONNX", "c.bpc"]) == 0
+    np.testing.assert_allclose(
+        bp.load("c.bpc").predict(X), net.predict(X), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_fann_and_back(net, capsys):
+    needs("to_fann")
+    assert main(["convert", "a.bpc", "b.net"]) == 0
+    assert main(["convert", "b.net", "c.bpc"]) == 0
+    np.testing.assert_allclose(
+        bp.load("c.bpc").predict(X), net.predict(X), rtol=1e-5, atol=1e-6
+    )
+    assert main(["inspect", "b.net"]) == 0
+    assert "self-test: none in this kind of file" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("more", [[], ["--int8"]])
+def test_c(more, net, frame, here, capsys):
+    needs("to_c", bp.Network)
+    assert main(["export-c", "a.bpc", "b.h", "--name", "house", *more]) == 0
+    assert "house_predict" in (here / "b.h").read_text()
+    assert ("int8" in capsys.readouterr().out) == bool(more)
+    frame[["size", "price", "flag"]].assign(flag=1.0).to_csv("d.csv", index=False)
+    data = ["--data", "d.csv", "--target", "flag"]
+    assert main(["export-c", "a.bpc", "c.h", *more, *data]) == 0
+    assert "loss" in capsys.readouterr().out
+
+
+def test_c_of_a_table(models, here, capsys):
+    needs("to_c", bp.Network)
+    assert main(["export-c", models["price"], "b.h"]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_what_a_model_cannot_be(models, here, capsys):
+    assert main(["convert", models["price"], "b.net"]) == 1
+    assert "only a network can be written as .net" in capsys.readouterr().err
+
+
+def test_what_a_model_has_no_method_for(here, frame, capsys):
+    pytest.importorskip("sklearn")
+    from bpcore.sklearn import Regressor
+
+    model = Regressor(hidden_layer_sizes=(4,), random_state=0, max_iter=2)
+    model.fit(frame[["size"]], frame["price"]).save("m.bpc")
+    assert main(["convert", "m.bpc", "m.h"]) == 1
+    expected = "a bpcore.sklearn.Regressor cannot be written as .h"
+    assert capsys.readouterr().err == f"bpcore: error: {expected}\n"

@@ -1,0 +1,134 @@
+"""`bpcore inspect`: what it says of files."""
+
+import json
+import pathlib
+import re
+
+import pytest
+
+import bpcore as bp
+from bpcore.cli import facts, main
+
+
+def inspected(path, capsys):
+    assert main(["inspect", path]) == 0
+    text, err = capsys.readouterr()
+    assert err == ""
+    assert main(["inspect", path, "--json"]) == 0
+    return text, json.loads(capsys.readouterr().out)
+
+
+def test_a_table(models, capsys):
+    text, found = inspected(models["kind"], capsys)
+    assert f"{models['kind']}: tabular.Classifier, " in text
+    assert f"format 1, by bpcore {bp.__version__}\n" in text
+    assert "self-test: passed, with the same bits\n" in text
+    assert "target: kind\n" in text and "2 classes: no, yes\n" in text
+    model = bp.load(models["kind"])
+    (network,) = model.networks_
+    assert f"{network.parameters.size:,} parameters in float32" in text
+    assert "optimizer" not in text  # a file for predictions has none
+    assert found["target"] == "kind" and found["classes"] == ["no", "yes"]
+    columns = {column["name"]: column for column in found["columns"]}
+    assert [*columns] == ["size", "holes", "colour", "flag", "zip"]
+    scale = model.encoder_.numbers.scale
+    assert columns["holes"] == {
+        "name": "holes",
+        "kind": "numbers",
+        "centre": scale.centre[1],
+        "scale": 1 / scale.factor[1],
+        "had_missing_values": True,
+    }
+    assert columns["colour"]["categories"] == ["blue", "gr\u00fcn, hell", "red"]
+    assert columns["flag"]["categories"] == [False, True]
+    (of_network,) = found["networks"]
+    assert of_network["training_loss"] == model.histories_[0].loss.tolist()
+    assert of_network["epochs"] == 2
+
+
+def test_a_network(here, capsys):
+    net = bp.Network(
+        [3, 5, 2],
+        norm="batch",
+        dropout=0.25,
+        optimizer=bp.Adam(0.01),
+        dtype="float64",
+        input_scale=2.0,
+        rng=0,
+    )
+    net.fit([[1.0, 2.0, 3.0]] * 4, [[1.0, 0.0]] * 4, epochs=20, progress=False)
+    net.save("n.bpc")
+    text, found = inspected("n.bpc", capsys)
+    assert "n.bpc: network, " in text and "optimizer: Adam(lr=0.01)" in text
+    (network,) = found["networks"]
+    assert [layer["parameters"] for layer in network["layers"]] == [25, 12]
+    assert network["parameters"] == net.parameters.size == 25 + 12 + 3
+    assert network["layers"][0]["norm"] == "batch"
+    assert network["layers"][0]["dropout"] == 0.25
+    assert network["dtype"] == "float64"
+    assert "History, of 20 epochs" in text
+    for epoch in (1, 16, 17, 18, 19, 20):
+        assert re.search(rf"\n  {epoch}\b", text)
+    assert "\n  15 " not in text
+
+
+def test_a_network_without_history(here, capsys):
+    bp.Network([3, 1], rng=0).save("n.bpc")
+    text, found = inspected("n.bpc", capsys)
+    assert "History: none" in text and found["networks"][0]["epochs"] == 0
+
+
+def test_several_networks(here, frame, capsys):
+    from bpcore.tabular import Regressor
+
+    model = Regressor(quick=True, epochs=1, n_models=2, random_state=0)
+    model.fit(frame[["size"]], frame["price"]).save("m.bpc")
+    text, found = inspected("m.bpc", capsys)
+    assert "2 networks, each with" in text
+    assert "History of network 1" in text and len(found["networks"]) == 2
+
+
+def test_a_self_test_that_passes_but_for_rounding(models, capsys, monkeypatch):
+    import warnings
+
+    def rounded(path):
+        warnings.warn("within a tolerance", UserWarning, stacklevel=1)
+        return bp.load(path)
+
+    monkeypatch.setattr(facts, "loaded", rounded)
+    text, _ = inspected(models["kind"], capsys)
+    assert "self-test: passed, but for rounding\n" in text
+
+
+def test_texts_are_shown_as_they_are(here, frame, capsys):
+    """Brackets and colons mean colours and pictures to the library for tables."""
+    from bpcore.tabular import Regressor
+
+    X = frame[["size"]].set_axis(["[red]x[/] :smile:"], axis=1)
+    model = Regressor(quick=True, epochs=1, random_state=0).fit(X, frame["price"])
+    model.save("m.bpc")
+    text, _ = inspected("m.bpc", capsys)
+    assert "\n  [red]x[/] :smile:  numbers" in text
+
+
+@pytest.mark.parametrize("colour", [True, False])
+def test_colours_in_a_terminal(colour, models, capsys, monkeypatch):
+    import sys
+
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if not colour:
+        monkeypatch.setenv("NO_COLOR", "1")
+    assert main(["inspect", models["price"]]) == 0
+    out = capsys.readouterr().out
+    assert ("\x1b[1m" in out) and max(map(len, out.split("\n"))) < 120
+
+
+def test_a_damaged_file(here, models, capsys):
+    data = pathlib.Path(models["price"]).read_bytes()
+    (here / "m.bpc").write_bytes(data[:-100])
+    assert main(["inspect", "m.bpc"]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("bpcore: error: m.bpc: ") and err.count("\n") == 1

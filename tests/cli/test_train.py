@@ -1,0 +1,324 @@
+"""`bpcore train`: what it learns, reports and refuses."""
+
+import gzip
+import io
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bpcore as bp
+from bpcore.cli import main
+from bpcore.tabular import Classifier, Regressor
+
+QUICK = ["--quick", "--epochs", "2", "--out", "m.bpc", "--threads", "1"]
+
+
+def train(target, *more, data="d.csv"):
+    return main(["train", data, "--target", target, *QUICK, *more])
+
+
+def test_numbers(here, frame, capsys):
+    frame.to_csv("d.csv", index=False)
+    assert train("price") == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "regression: price has 80 different numbers\n" in out
+    assert "16 rows held out of the training\n" in out
+    for measure in ("R2", "root mean squared error", "mean absolute error"):
+        assert f"\n  {measure}" in out
+    assert "trained on 64 rows, without the 16 held out (--test 0 trains on all)" in out
+    model = bp.load("m.bpc")
+    assert isinstance(model, Regressor)
+    assert model.target_name_ == "price"
+    assert model.encoder_.names == ("size", "holes", "colour", "flag", "zip", "kind")
+
+
+def test_the_scores_are_those_of_the_rows_held_out(here, frame, capsys):
+    frame.to_csv("d.csv", index=False)
+    assert train("kind", "--test", "0.25", "--drop", "price") == 0
+    out = capsys.readouterr().out
+    held, accuracy, baseline = _scores(out, "accuracy")
+    assert held == 20
+    trained = _trained_rows(frame, 20)
+    model = Classifier(quick=True, epochs=2, random_state=0, n_threads=1)
+    X, y = frame.drop(columns=["kind", "price"]), frame["kind"]
+    # Leading zeros are lost: the column is one of numbers.
+    X = X.assign(zip=X["zip"].astype(int))
+    model.fit(X[trained], y[trained])
+    assert accuracy == pytest.approx(model.score(X[~trained], y[~trained]), abs=1e-4)
+    most = y[trained].mode()[0]
+    assert baseline == pytest.approx((y[~trained] == most).mean(), abs=1e-4)
+    assert f"baseline: always {most}" in out
+    saved = bp.load("m.bpc")
+    assert (saved.predict_proba(X) == model.predict_proba(X)).all()
+
+
+def _scores(out, measure):
+    held = int(out.split(" rows held out")[0].split("\n")[-1])
+    (line,) = [line for line in out.split("\n") if line.startswith(f"  {measure}")]
+    return held, *map(float, line.split()[-2:])
+
+
+def _trained_rows(frame, count):
+    """By the description: a random order, by class, at equal distances."""
+    n = len(frame)
+    order = np.random.default_rng(0).permutation(n)
+    labels = np.unique(frame["kind"], return_inverse=True)[1]
+    order = order[np.argsort(labels[order], kind="stable")]
+    trained = np.ones(n, bool)
+    trained[order[((np.arange(count) + 0.5) * n / count).astype(int)]] = False
+    return trained
+
+
+def test_all_rows(here, frame, capsys):
+    frame.to_csv("d.csv", index=False)
+    assert train("price", "--test", "0") == 0
+    out = capsys.readouterr().out
+    assert "held out" not in out
+    assert "trained on 80 rows\n" in out
+
+
+def test_too_few_rows_for_a_report(here, frame, capsys):
+    frame[:6].to_csv("d.csv", index=False)
+    assert train("price") == 0
+    out = capsys.readouterr().out
+    assert "no report: 6 rows are too few to hold out some" in out
+
+
+def test_rows_without_target_are_left_out(here, frame, capsys):
+    frame.loc[:9, "price"] = np.nan
+    frame.to_csv("d.csv", index=False)
+    assert train("price") == 0
+    out = capsys.readouterr().out
+    assert "10 rows left out, whose price is missing\n" in out
+    assert "14 rows held out" in out
+
+
+def test_codes_are_texts(here, frame):
+    frame.to_csv("d.csv", index=False)
+    assert train("price", "--categorical", "zip") == 0
+    categories = {
+        column.place: column.categories.names
+        for column in bp.load("m.bpc").encoder_.categories
+    }
+    assert categories[4] == ("01234", "04711", "99999")
+
+
+@pytest.mark.parametrize("kind", ["csv", "tsv", "semicolons", "gz", "parquet", "-"])
+def test_the_same_model_from_each_kind_of_file(kind, here, frame, monkeypatch):
+    frame = frame.drop(columns=["zip", "kind"])
+    separator = {"tsv": "\t", "semicolons": ";"}.get(kind, ",")
+    text = frame.to_csv(index=False, sep=separator).encode()
+    name = {"-": "-", "gz": "d.csv.gz"}.get(kind, f"d.{kind}")
+    if kind == "parquet":
+        pytest.importorskip("pyarrow")
+        frame.to_parquet(name)
+    elif kind == "-":
+        stdin = io.TextIOWrapper(io.BufferedReader(io.BytesIO(text)))
+        monkeypatch.setattr(sys, "stdin", stdin)
+    else:
+        (here / name).write_bytes(gzip.compress(text) if kind == "gz" else text)
+    assert train("price", "--test", "0", data=name) == 0
+    model = Regressor(quick=True, epochs=2, random_state=0, n_threads=1)
+    X = frame.drop(columns="price")
+    model.fit(X, frame["price"])
+    assert (bp.load("m.bpc").predict(X) == model.predict(X)).all()
+
+
+def test_several_networks_and_a_plot(here, frame, capsys):
+    pytest.importorskip("matplotlib")
+    from matplotlib.image import imread
+
+    frame.to_csv("d.csv", index=False)
+    assert train("kind", "--models", "2", "--plot", "p.png") == 0
+    assert "saved p.png\n" in capsys.readouterr().out
+    assert len(bp.load("m.bpc").networks_) == 2
+    image = imread("p.png")
+    assert min(image.shape[:2]) > 500
+    assert image[..., :3].std() > 0.1
+
+
+TARGETS = {
+    # values, arguments, expected
+    "texts": (["a", "b"] * 20, [], "classification: y has 2 different texts"),
+    "bools": ([True, False] * 20, [], "classification: y has 2 different bools"),
+    "few whole numbers": (
+        [1, 2, 3, 4] * 10, [], "classification: y has 4 different whole numbers",
+    ),
+    "few whole numbers and holes": (
+        [1, 2, 3, None] * 10, [], "classification: y has 3 different whole numbers",
+    ),
+    "a whole number for each row": (
+        range(40), [], "regression: y has 40 different whole numbers",
+    ),
+    "many whole numbers": (
+        [*range(11)] * 10, [], "regression: y has 11 different whole numbers",
+    ),
+    "numbers": ([0.5, 1.5] * 20, [], "regression: y has 2 different numbers"),
+    "one number": ([0.5] * 40, [], "regression: y has one number only"),
+    "whole numbers as numbers": (
+        [1, 2] * 20, ["--task", "regression"],
+        "regression: y has 2 different whole numbers",
+    ),
+    "bools as numbers": (
+        [True, False] * 20, ["--task", "regression"], "regression: y has 2 different",
+    ),
+    "many classes": (
+        [*range(20)] * 3, ["--task", "classification"],
+        "classification: y has 20 different whole numbers",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", TARGETS)
+def test_the_task(case, here, capsys):
+    values, arguments, expected = TARGETS[case]
+    frame = pd.DataFrame({"x": np.arange(len(values)) % 7, "y": [*values]})
+    frame.to_csv("d.csv", index=False)
+    assert train("y", "--epochs", "1", *arguments) == 0
+    assert expected in capsys.readouterr().out
+    classes = expected.startswith("classification")
+    assert isinstance(bp.load("m.bpc"), Classifier if classes else Regressor)
+
+
+def test_classes_that_are_whole_numbers_stay_so(here):
+    frame = pd.DataFrame({"x": np.arange(40), "y": [1, 2, None, 3] * 10})
+    frame.to_csv("d.csv", index=False)
+    assert train("y") == 0
+    assert bp.load("m.bpc").classes_.dtype == np.int64
+
+
+def test_a_rare_class_is_trained_on(here):
+    frame = pd.DataFrame({"x": np.arange(40), "y": ["a"] * 39 + ["rare"]})
+    frame.to_csv("d.csv", index=False)
+    for seed in range(3):
+        assert train("y", "--test", "0.9", "--seed", str(seed)) == 0
+        assert bp.load("m.bpc").classes_.tolist() == ["a", "rare"]
+
+
+BAD = {
+    # text of the file, further arguments, message
+    "no such target": ("x,z\n1,2\n", [], "no column 'y'; it has 'x', 'z'"),
+    "a target of another case": ("x,Yes\n1,2\n", ["--target", "yes"], "is it 'Yes'?"),
+    "a column to drop that is not there": ("x,y\n1,2\n", ["--drop", "a"], "column 'a'"),
+    "empty": ("", [], "d.csv: the file is empty"),
+    "empty lines": ("\n\n", [], "d.csv: the file is empty"),
+    "header only": ("x,y\n", [], "d.csv has no rows"),
+    "one row": ("x,y\n1,2\n", [], "at least 2 rows"),
+    "one column": ("y\n1\n2\n", [], "no columns to learn from besides the target"),
+    "all columns dropped": ("x,y\n1,2\n", ["--drop", "x"], "no columns to learn from"),
+    "all targets missing": ("x,y\n1,\n2,\n", [], "all values of the target 'y' are"),
+    "one class": ("x,y\n1,a\n2,a\n", [], "must have at least two classes; got one: a"),
+    "a class in every row": ("x,y\n1,a\n2,b\n3,c\n", [], "another class in every row"),
+    "texts as numbers": (
+        "x,y\n1,a\n2,7\n", ["--task", "regression"], "must have numbers; got 'a'",
+    ),
+    "numbers as classes": (
+        "x,y\n1,1.5\n2,7\n", ["--task", "classification"],
+        "must have classes; got numbers such as 1.5",
+    ),
+    "an infinite target": ("x,y\n1,inf\n2,0.5\n3,1\n", [], "must have finite numbers"),
+    "an infinite number": ("x,y\n1,1\ninf,0.5\n3,1\n", [], "column 'x'"),
+    "dates": (
+        "x,a day,y\n1,2024-01-31,1\n2,2024-02-01,2\n", [],
+        "'a day'. Give what matters of them as columns of numbers",
+    ),
+    "dates and how to drop them": (
+        "x,a day,y\n1,2024-01-31,1\n2,2024-02-01,2\n", [], "--drop 'a day'",
+    ),
+    "a target of dates": (
+        "x,y\n1,2024-01-31\n2,2024-02-01\n", [], "target 'y' has dates or times",
+    ),
+    "too many fields": ("x,y\n1,2\n1,2,3\n", [], "d.csv, line 3: it has 3 fields"),
+    "too few fields": ("x,y\n1,2\n\n3\n", [], "line 4: it has 1 field, but the first"),
+    "too few after a quoted line": (
+        'x,z,y\n"a\nb",1,2\n3,4\n', [], "d.csv, line 4: it has 2 fields",
+    ),
+    "a quote that does not end": ('x,y\n1,2\n"3,4\n', [], "line 3"),
+    "no header": ("1,2.5\n3,4\n", [], "must have the names of the columns; got numb"),
+    "a name twice": ("x,x,y\n1,2,3\n", [], "two columns have the name 'x'"),
+    "zero bytes": ("x,y\n1,\0\n", [], "d.csv, line 2: it is not a text"),
+    "another encoding": (b"x,y\n1,2\nM\xfcller,2\n", [], "not text in UTF-8 (byte 0xfc)"),
+    "a workbook": (b"PK\x03\x04...", [], "d.csv: it is a workbook"),
+    "a damaged gzip file": (gzip.compress(b"x,y\n1,2\n" * 99)[:-9], [], "d.csv: "),
+    "Parquet that is damaged": (b"PAR1...", [], ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_data(case, here, capsys):
+    text, arguments, message = BAD[case]
+    if b"PAR1" in (text if isinstance(text, bytes) else b""):
+        pytest.importorskip("pyarrow")
+    (here / "d.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
+    assert train("y", *arguments) == 1
+    out, err = capsys.readouterr()
+    assert err.startswith("bpcore: error: ") and err.count("\n") == 1
+    assert message in err
+    assert os.listdir(here) == ["d.csv"]
+
+
+def test_parquet_without_pyarrow(here, capsys, monkeypatch):
+    (here / "d.parquet").write_bytes(b"PAR1")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    assert train("y", data="d.parquet") == 1
+    expected = "bpcore: error: this needs pyarrow, which is not installed: pip install"
+    assert capsys.readouterr().err == f"{expected} pyarrow\n"
+
+
+def test_an_identifier_has_one_warning(here, frame, capsys):
+    frame["id"] = [f"a{i}" for i in range(len(frame))]
+    frame.to_csv("d.csv", index=False)
+    assert train("price") == 0
+    assert capsys.readouterr().err == (
+        "bpcore: warning: column 'id' has another text in every row, so nothing can be "
+        "learned from it: leave it out by --drop 'id'\n"
+    )
+
+
+def test_divergence(here, frame, capsys, monkeypatch):
+    def diverge(*_, **__):
+        raise bp.DivergenceError("the loss is NaN")
+
+    monkeypatch.setattr(Regressor, "fit", diverge)
+    frame.to_csv("d.csv", index=False)
+    (here / "m.bpc").write_text("old")
+    assert train("price") == 1
+    assert capsys.readouterr().err == "bpcore: error: the loss is NaN\n"
+    assert (here / "m.bpc").read_text() == "old"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such terminals")
+@pytest.mark.parametrize(
+    ("more", "bar"),
+    [([], True), (["--no-progress"], False), (["--models", "2"], False)],
+)
+def test_a_bar_in_a_terminal_only(more, bar, here, frame):
+    import pty
+    import termios
+
+    frame.to_csv("d.csv", index=False)
+    terminal, process = pty.openpty()
+    termios.tcsetwinsize(process, (24, 100))
+    done = subprocess.run(
+        [sys.executable, "-m", "bpcore", "train", "d.csv", "--target", "price"]
+        + [*QUICK, *more],
+        stdout=subprocess.PIPE,
+        stderr=process,
+        check=True,
+    )
+    os.close(process)
+    shown = b""
+    with open(terminal, "rb", buffering=0) as file:
+        try:
+            while part := file.read(1000):
+                shown += part
+        except OSError:  # the end, on Linux
+            pass
+    assert (b"epoch 2/2" in shown) == bar
+    assert b"saved m.bpc" in done.stdout and b"\x1b" not in done.stdout
