@@ -77,7 +77,7 @@ def test_what_a_model_has_no_method_for(here, frame, capsys):
     pytest.importorskip("sklearn")
     from bpcore.sklearn import Regressor
 
-    model = Regressor(hidden_layer_sizes=(4,), random_state=0, max_iter=2)
+    model = Regressor(hidden_layer_sizes=(4,), random_state=0, epochs=2)
     model.fit(frame[["size"]], frame["price"]).save("m.bpc")
     assert main(["convert", "m.bpc", "m.h"]) == 1
     expected = "a bpcore.sklearn.Regressor cannot be written as .h"

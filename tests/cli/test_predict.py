@@ -191,7 +191,7 @@ def test_estimators_for_scikit_learn(here, frame, capsys):
 
     X = frame[["size", "price"]]
     X.to_csv("d.csv", index=False)
-    model = Classifier(hidden_layer_sizes=(4,), random_state=0, max_iter=2).fit(
+    model = Classifier(hidden_layer_sizes=(4,), random_state=0, epochs=2).fit(
         X, frame["kind"]
     )
     model.save("m.bpc")
@@ -199,7 +199,7 @@ def test_estimators_for_scikit_learn(here, frame, capsys):
     assert (found[["no", "yes"]].to_numpy(np.float32) == model.predict_proba(X)).all()
     found = predicted(capsys, "m.bpc", "d.csv")
     assert found["prediction"].tolist() == model.predict(X).tolist()
-    model = Regressor(hidden_layer_sizes=(4,), random_state=0, max_iter=2).fit(
+    model = Regressor(hidden_layer_sizes=(4,), random_state=0, epochs=2).fit(
         X, frame["size"]
     )
     model.save("m.bpc")

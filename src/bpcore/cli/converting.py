@@ -14,12 +14,28 @@ from bpcore.cli.outputs import require_writable
 from bpcore.cli.show import line, size_of
 from bpcore.network import Network
 
+
+def method(model: Any, name: str, path: str) -> Callable[..., Any]:
+    """The method of a model that writes a file; raises if it has none."""
+    found: Callable[..., Any] | None = getattr(model, name, None)
+    if found is None:
+        kind = f"{type(model).__module__.rsplit('.', 1)[0]}.{type(model).__name__}"
+        raise ValueError(f"a {kind} cannot be written as {suffix_of(path)}")
+    return found
+
+
+def _write_fann(model: Any, path: str) -> None:
+    if not isinstance(model, Network):
+        raise ValueError("only a network can be written as .net, no estimator")
+    bp.to_fann(model, path)
+
+
 #: How models are written, by the suffix of the file.
 WRITERS: dict[str, Callable[[Any, str], Any]] = {
     ".bpc": lambda model, path: method(model, "save", path)(path),
     ".onnx": lambda model, path: method(model, "to_onnx", path)(path),
     ".h": lambda model, path: method(model, "to_c", path)(path),
-    ".net": lambda model, path: _write_fann(model, path),
+    ".net": _write_fann,
 }
 
 
@@ -39,21 +55,6 @@ def require_different(source: str, result: str) -> None:
         raise click.UsageError(f"the result must not be {source} itself")
 
 
-def method(model: Any, name: str, path: str) -> Callable[..., Any]:
-    """The method of a model that writes a file; raises if it has none."""
-    found: Callable[..., Any] | None = getattr(model, name, None)
-    if found is None:
-        kind = f"{type(model).__module__.rsplit('.', 1)[0]}.{type(model).__name__}"
-        raise ValueError(f"a {kind} cannot be written as {suffix_of(path)}")
-    return found
-
-
 def in_short(path: str) -> str:
     """A file and its size."""
     return f"{path} ({size_of(os.path.getsize(path))})"
-
-
-def _write_fann(model: Any, path: str) -> None:
-    if not isinstance(model, Network):
-        raise ValueError("only a network can be written as .net, no estimator")
-    bp.to_fann(model, path)
