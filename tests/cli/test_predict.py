@@ -207,31 +207,50 @@ def test_estimators_for_scikit_learn(here, frame, capsys):
     assert (found["prediction"].to_numpy(np.float32) == model.predict(X)).all()
 
 
-def test_memory_of_a_long_file(here, frame, models):
-    """200,000 rows in parts: the same as the whole, in a tenth of its memory."""
-    rows, whole = 200_000, frame[COLUMNS]
-    text = whole.to_csv(index=False, header=False)
-    with open("d.csv", "w") as file:
-        file.write(",".join(COLUMNS) + "\n" + text * (rows // len(frame)))
-    size = os.path.getsize("d.csv")
-    tracemalloc.start()
-    try:
-        predict_table(models["price"], "d.csv", "p.csv", proba=False, chunk=2000)
-        most = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert most < size / 2
-    found = pd.read_csv("p.csv")["price"].to_numpy()
-    expected = bp.load(models["price"]).predict(whole)
-    assert (found == np.tile(expected, rows // len(frame))).all()
+@pytest.fixture
+def long_file(here):
+    """A function that writes a file of so many rows, and the 200 that it repeats."""
+    X = np.random.default_rng(0).integers(1000, size=(200, 2))
+    text = "".join(f"{a}.25,{b}.5\n" for a, b in X.tolist())
+
+    def write(rows):
+        with open("d.csv", "w") as file:
+            file.write("a,b\n" + text * (rows // len(X)))
+
+    return write, X + np.array([0.25, 0.5])
+
+
+def test_a_long_file_in_parts_is_the_same(long_file):
+    write, X = long_file
+    net = bp.Network([2, 1], rng=0)
+    net.save("n.bpc")
+    write(200_000)
+    predict_table("n.bpc", "d.csv", "p.csv", proba=False, chunk=3000)
+    found = pd.read_csv("p.csv", dtype=np.float32)["prediction"].to_numpy()
+    assert (found == np.tile(net.predict(X)[:, 0], 1000)).all()
+
+
+def test_memory_does_not_depend_on_the_length(long_file):
+    write, _ = long_file
+    bp.Network([2, 1], rng=0).save("n.bpc")
+    most = []
+    for rows in (10_000, 20_000, 40_000):  # the first to have everything imported
+        write(rows)
+        tracemalloc.start()
+        try:
+            predict_table("n.bpc", "d.csv", "p.csv", proba=False, chunk=500)
+            most.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    assert most[2] < 1.1 * most[1]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGPIPE")
 def test_pipes(here, frame, models, capsys):
     """Standard input, and a reader that reads two lines only."""
-    pd.concat([frame] * 100).to_csv("d.csv", index=False)
+    pd.concat([frame] * 30).to_csv("d.csv", index=False)
     first = predicted(capsys, models["price"], "d.csv")["price"][0]
-    command = f"{sys.executable} -m bpcore predict {models['price']} - --chunk 100"
+    command = f"{sys.executable} -m bpcore predict {models['price']} - --chunk 20"
     done = subprocess.run(
         ["bash", "-c", f"{command} < d.csv | head -2; echo ${{PIPESTATUS[0]}}"],
         capture_output=True,

@@ -188,4 +188,6 @@ def as_texts(values: Any) -> list[list[str]]:
     ([['0.1', '1.0'], ['1e+30', '0.0']], [['0.1']])
     """
     columns: Sequence[Any] = values.reshape(len(values), -1).T
+    if values.dtype == np.float64:  # sooner than by NumPy's numbers
+        return [[repr(value) for value in column.tolist()] for column in columns]
     return [[str(value) for value in column] for column in columns]
