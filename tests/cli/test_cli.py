@@ -152,6 +152,7 @@ def test_wrong_uses(arguments, message, capsys):
         ([*TRAIN, "--plot", "a.docx"], "plot must end in one of"),
         (["predict", "a.bpc", "a.csv"], "a.bpc: No such file or directory"),
         (["predict", "a.bpc", "a.csv", "--out", "nowhere/p.csv"], "no folder"),
+        (["predict", "a.csv", "a.bpc"], "a.csv is a table, not a model"),
         (["inspect", "a.bpc"], "a.bpc: No such file or directory"),
         (["inspect", "broken/t10k-labels-idx1-ubyte"], "broken/t10k-labels"),
         (["convert", "a.bpc", "b.bpc"], "a.bpc: No such file or directory"),

@@ -71,7 +71,7 @@ def in_one_line(message: str) -> str:
     Examples
     --------
     >>> from bpcore.cli.errors import in_one_line
-    >>> in_one_line("X['age'] must have\\nnumbers")
+    >>> in_one_line("X['age'] must have\nnumbers")
     "column 'age' must have numbers"
     """
     named = re.sub(r"\bX\[('[^']*'|\"[^\"]*\")\]", r"column \1", message)

@@ -65,7 +65,7 @@ def _show_history(network: Facts, which: str) -> None:
     rows = [
         [
             f"{epoch}, the best" if epoch == best else str(epoch),
-            *(number(values[epoch - 1]) for values in losses.values()),
+            *(f"{values[epoch - 1]:#.4g}" for values in losses.values()),
         ]
         for epoch in sorted(shown)
     ]

@@ -20,6 +20,10 @@ READERS = {
 }
 
 
+#: Suffixes of tables, which may have been given for a model.
+TABLES = (".csv", ".tsv", ".parquet", ".gz")
+
+
 def suffix_of(path: str) -> str:
     """The suffix of a file in small letters.
 
@@ -34,6 +38,8 @@ def suffix_of(path: str) -> str:
 
 def loaded(path: str) -> Any:
     """The network or estimator of a file; the native format may have any suffix."""
+    if suffix_of(path) in TABLES:
+        raise ValueError(f"{path} is a table, not a model")
     return getattr(bp, READERS.get(suffix_of(path), "load"))(path)
 
 

@@ -93,12 +93,10 @@ def _number_scores(
 ) -> tuple[str, list[list[str]]]:
     mean = float(y_train.mean())
     predictions = np.asarray(model.predict(X)), np.full(len(y), mean)
-    measures = ("R2", _r2), ("root mean squared error", _rmse), (
-        "mean absolute error", _mae,
-    )  # fmt: skip
     return f"always {number(mean)}", [
-        [name, *(number(measure(y, a)) for a in predictions)]
-        for name, measure in measures
+        ["R2", *(f"{_r2(y, a):.4f}" for a in predictions)],
+        ["root mean squared error", *(number(_rmse(y, a)) for a in predictions)],
+        ["mean absolute error", *(number(_mae(y, a)) for a in predictions)],
     ]
 
 
