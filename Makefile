@@ -85,6 +85,7 @@ results:
 	$(BENCH).fann --json $(RESULTS)/fann.json
 	$(BENCH).drop_ins $(if $(MNIST),--mnist "$(MNIST)") --json $(RESULTS)/drop_ins.json
 	$(BENCH).memory --json $(RESULTS)/memory.json
+	$(BENCH).files --json $(RESULTS)/files.json
 	-$(BENCH).cache --json $(RESULTS)/cache.json  # fails without Valgrind
 	$(BENCH).summary
 
