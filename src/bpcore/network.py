@@ -1043,6 +1043,27 @@ class Network:
                 put_attribute(self, name, value)
 
 
+def network_of(
+    design: Design, state: State, n_threads: int | str = "auto"
+) -> Network:
+    """A network of a design and a state, which it holds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.model.assembly import assemble
+    >>> from bpcore.model.elements import Linear
+    >>> from bpcore.network import network_of
+    >>> layer = Linear(np.array([[2.0], [3.0]]), np.array([1.0]))
+    >>> network_of(*assemble([layer], np.dtype("float64"))).predict([1.0, 1.0])
+    array([6.])
+    """
+    network = Network.__new__(Network)
+    engine_class, threads = network._engine_class, thread_count(n_threads)  # noqa: SLF001
+    network._use(Learner(design, state, engine_class, threads), n_threads)  # noqa: SLF001
+    return network
+
+
 def learner_of(network: Network) -> Learner:
     """The learner, for modules of this package that write into no parameters.
 
