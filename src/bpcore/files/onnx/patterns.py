@@ -1,0 +1,171 @@
+"""Patterns: functions that exporters write as several operators.
+
+The nodes between two values of a sequence are written as an expression of the first
+value and compared with the table's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from bpcore.arrays import Real
+from bpcore.files.onnx.expressions import Expression, NoFunctionError, Terms, rounded
+from bpcore.files.onnx.graph import Node
+
+#: The most nodes of a pattern.
+MOST_NODES = 24
+
+#: Operators that an expression is made with.
+ARITHMETIC: dict[str, Callable[[Terms, Expression, Expression], Expression]] = {
+    "Add": Terms.plus,
+    "Sub": Terms.minus,
+    "Mul": Terms.times,
+    "Div": Terms.over,
+    "Pow": Terms.power,
+}
+
+#: Operators that an expression contains as they are.
+CALLS = frozenset(
+    "Abs Concat Erf Exp Greater Log ReduceMean Sigmoid Softplus Sqrt Tanh "
+    "Where".split()
+)
+
+
+def _normal_cdf(t: Terms, z: Expression) -> Expression:
+    return t.plus(t.constant(1), t.call("Erf", t.scaled(z, math.sqrt(0.5))))
+
+
+def _gelu_tanh(t: Terms) -> Expression:
+    cube = t.scaled(t.power(t.x, t.constant(3)), 0.044715)
+    inner = t.scaled(t.plus(t.x, cube), math.sqrt(2 / math.pi))
+    return t.times(t.x, t.plus(t.constant(1), t.call("Tanh", inner)))
+
+
+def _softplus_of_exp(t: Terms) -> Expression:
+    return t.call("Log", t.plus(t.constant(1), t.call("Exp", t.x)))
+
+
+def _softplus_until_20(t: Terms) -> Expression:
+    return t.call(
+        "Where",
+        t.call("Greater", t.x, t.constant(20)),
+        t.x,
+        t.call("Softplus", t.x),
+    )
+
+
+#: {activation: its expressions}
+ACTIVATIONS: dict[str, Sequence[Callable[[Terms], Expression]]] = {
+    "gelu": [lambda t: t.scaled(t.times(t.x, _normal_cdf(t, t.x)), 0.5)],
+    "gelu_tanh": [lambda t: t.scaled(_gelu_tanh(t), 0.5)],
+    "silu": [lambda t: t.times(t.x, t.call("Sigmoid", t.x))],
+    "mish": [
+        lambda t: t.times(t.x, t.call("Tanh", t.call("Softplus", t.x))),
+        lambda t: t.times(t.x, t.call("Tanh", _softplus_of_exp(t))),
+        lambda t: t.times(t.x, t.call("Tanh", _softplus_until_20(t))),
+    ],
+    "softplus": [_softplus_until_20],
+    "softsign": [
+        lambda t: t.over(t.x, t.plus(t.constant(1), t.call("Abs", t.x))),
+    ],
+}
+
+#: What exporters multiply by later, or before: x (1 + erf(x / sqrt(2))) is 2 gelu(x).
+FACTORS = (1.0, 2.0)
+
+
+def both_classes(t: Terms) -> Expression:
+    """(1 - x, x), the probabilities of two classes"""
+    return t.call("Concat", t.minus(t.constant(1), t.x), t.x)
+
+
+def centred(t: Terms) -> Expression:
+    """x - m, with m the mean of each row"""
+    return t.minus(t.x, t.call("ReduceMean", t.x))
+
+
+def layer_norm(t: Terms, eps: float) -> Expression:
+    """(x - m) / sqrt(v + eps), with m and v the moments of each row"""
+    difference = centred(t)
+    variance = t.call("ReduceMean", t.times(difference, difference))
+    return t.over(difference, t.call("Sqrt", t.plus(variance, t.constant(eps))))
+
+
+def same(a: Expression, b: Expression) -> bool:
+    """Whether two expressions are equal but for the rounding of their numbers."""
+    return rounded(a) == rounded(b)
+
+
+def activation_of(t: Terms, found: Expression) -> tuple[str, float] | None:
+    """The name of an activation and a factor of it, None if there is none such."""
+    for name, forms in ACTIVATIONS.items():
+        for form in forms:
+            for factor in FACTORS:
+                if same(found, t.scaled(form(t), factor)):
+                    return name, factor
+    return None
+
+
+def expression_of(
+    t: Terms, nodes: Sequence[Node], source: str, constants: Mapping[str, Real]
+) -> Expression | Node:
+    """The last node's output as an expression of `source`, or a node that is in none."""
+    values: dict[str, Expression] = {source: t.x}
+    for node in nodes:
+        try:
+            inputs = [
+                values[name] if name in values else _number(t, constants.get(name))
+                for name in node.inputs
+            ]
+            found = _applied(t, node, inputs, constants)
+        except NoFunctionError:
+            return node
+        if found is None:
+            return node
+        values[node.outputs[0]] = found
+    return values[nodes[-1].outputs[0]]
+
+
+def numbers_of(nodes: Sequence[Node], constants: Mapping[str, Real]) -> list[float]:
+    """The constants of one element that the nodes read."""
+    names = {name for node in nodes for name in node.inputs if name in constants}
+    found = (constants[name] for name in sorted(names))
+    return [float(array.reshape(())) for array in found if array.size == 1]
+
+
+def _applied(
+    t: Terms, node: Node, inputs: list[Expression], constants: Mapping[str, Real]
+) -> Expression | None:
+    """An operator's expression, None if it cannot be part of one."""
+    if node.domain not in ("", "ai.onnx") or len(node.outputs) != 1:
+        return None
+    if node.op in ARITHMETIC and len(inputs) == 2:
+        return ARITHMETIC[node.op](t, *inputs)
+    if node.op == "Identity" and len(inputs) == 1:
+        return inputs[0]
+    if node.op == "Reciprocal" and len(inputs) == 1:
+        return t.over(t.constant(1), inputs[0])
+    if node.op == "Neg" and len(inputs) == 1:
+        return t.scaled(inputs[0], -1)
+    if node.op not in CALLS:
+        return None
+    if node.op == "ReduceMean":
+        axes = node.integers("axes")
+        if axes is None and len(node.inputs) == 2 and node.inputs[1] in constants:
+            axes = constants[node.inputs[1]].reshape(-1).tolist()
+        if axes not in ([-1], [1]) or not node.integer("keepdims", 1):
+            return None
+        inputs = inputs[:1]
+    if node.op == "Concat" and node.integer("axis", 0) not in (1, -1):
+        return None
+    return t.call(node.op, *inputs)
+
+
+def _number(t: Terms, array: Real | None) -> Expression:
+    """A constant of one finite number."""
+    if array is None or array.size != 1 or not np.isfinite(array).all():
+        raise NoFunctionError
+    return t.constant(float(array.reshape(())))

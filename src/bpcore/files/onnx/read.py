@@ -1,0 +1,209 @@
+"""Reading of ONNX files as designs and states of networks."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from bpcore.errors import ModelFileError
+from bpcore.files.onnx.decode import Message, decode
+from bpcore.files.onnx.graph import Graph, Node
+from bpcore.files.onnx.expressions import Terms
+from bpcore.files.onnx.operators import ML_OPERATORS, OPERATORS, Rows, Step
+from bpcore.files.onnx.patterns import (
+    MOST_NODES,
+    activation_of,
+    both_classes,
+    centred,
+    expression_of,
+    layer_norm,
+    numbers_of,
+    same,
+)
+from bpcore.files.onnx.sequence import Part, Sequence, sequence_of
+from bpcore.files.regular import read_whole
+from bpcore.files.whole import Path
+from bpcore.model.assembly import assemble
+from bpcore.model.design import Design
+from bpcore.model.elements import (
+    Activation,
+    Affine,
+    BothClasses,
+    Dropout,
+    Element,
+    LayerNorm,
+    Linear,
+)
+from bpcore.model.state import State
+
+#: The most bytes of a protocol-buffers message.
+MOST_BYTES = (1 << 31) - 1
+
+#: Bytes of parameters that a file may give beyond its own size, by weights used twice.
+MOST_SHARED = 1 << 24
+
+
+def read(path: Path) -> tuple[Design, State, dict[str, str]]:
+    """Design and state of the network in an ONNX file, and the file's metadata.
+
+    Raises
+    ------
+    ModelFileError
+        If it is damaged or no ONNX file, or has an operator that cannot be read, of
+        which the first is named.
+    OSError
+        If the file cannot be read.
+    """
+    try:
+        data = read_whole(path, MOST_BYTES)
+        return read_bytes(data)
+    except ModelFileError as error:
+        shown = os.fspath(path)
+        text = str(error)
+        raise ModelFileError(
+            text if text.startswith(f"{shown}: ") else f"{shown}: {text}"
+        ) from None
+
+
+def read_bytes(data: bytes) -> tuple[Design, State, dict[str, str]]:
+    """`read`, from the bytes of a file."""
+    model = decode(data, "ModelProto")
+    sequence = sequence_of(Graph(model))
+    elements = _without_outer_dropout(_elements(sequence))
+    dtype = _dtype(sequence)
+    size = sum(e.W.size for e in elements if isinstance(e, Linear)) * dtype.itemsize
+    if size > 2 * len(data) + MOST_SHARED:
+        raise ModelFileError(
+            f"its layers would have {size:,} bytes of weights, many times those of the "
+            "file, since they share them"
+        )
+    try:
+        design, state = assemble(elements, dtype)
+    except ValueError as error:
+        raise ModelFileError(str(error)) from None
+    return design, state, _metadata(model)
+
+
+def _elements(sequence: Sequence) -> list[Element]:
+    """The elements of all parts."""
+    shape = sequence.input.shape
+    rows = Rows(None)
+    if shape is not None:
+        inner = [1 if size is None else size for size in shape[1:]]
+        known = len(shape) > 1 and None not in shape[1:]
+        rows = Rows(int(np.prod(inner, dtype=object)) if known else None, len(shape))
+    found: list[Element] = []
+    parts = deque(sequence.parts)
+    while parts:
+        part = parts.popleft()
+        if len(part.nodes) == 1:
+            found += _one(part, sequence, rows)
+            continue
+        if parts and _is_centring(part, sequence):  # the first half of a layer norm
+            part = Part(part.source, part.nodes + parts.popleft().nodes)
+        found += _several(part, sequence, rows)
+    return found
+
+
+def _is_centring(part: Part, sequence: Sequence) -> bool:
+    """Whether a part subtracts the mean of each row."""
+    if len(part.nodes) > MOST_NODES:
+        return False
+    terms = Terms()
+    found = expression_of(terms, part.nodes, part.source, sequence.constants)
+    return not isinstance(found, Node) and same(found, centred(terms))
+
+
+def _one(part: Part, sequence: Sequence, rows: Rows) -> list[Element]:
+    """The elements of a part with a single node."""
+    (node,) = part.nodes
+    tables: dict[str, dict[str, Callable[[Step], list[Element]]]] = {
+        "": OPERATORS,
+        "ai.onnx": OPERATORS,
+        "ai.onnx.ml": ML_OPERATORS,
+    }
+    reader = tables.get(node.domain, {}).get(node.op)
+    if reader is None:
+        raise _unknown(node)
+    if node.inputs.count(part.source) != 1:
+        raise ModelFileError(f"{node.at}: reads {part.source[:80]!r} more than once")
+    return reader(Step(node, part.source, sequence.constants, rows))
+
+
+def _several(part: Part, sequence: Sequence, rows: Rows) -> list[Element]:
+    """The elements of a part whose nodes are one function together."""
+    first, last = part.nodes[0], part.nodes[-1]
+    if len(part.nodes) > MOST_NODES:
+        raise ModelFileError(
+            f"{first.at}: begins a branch of {len(part.nodes)} nodes; only sequences can "
+            "be read"
+        )
+    terms = Terms()
+    found = expression_of(terms, part.nodes, part.source, sequence.constants)
+    if isinstance(found, Node):
+        known = found.domain in ("", "ai.onnx") and found.op in OPERATORS
+        if not known:
+            raise _unknown(found)
+        raise ModelFileError(
+            f"{first.at}: begins a branch that ends at {last.at}; only sequences can be "
+            "read"
+        )
+    if (named := activation_of(terms, found)) is not None:
+        name, factor = named
+        scale = Affine(np.array([factor]), np.zeros(1), at=last.at)
+        return [Activation(name, at=first.at), scale]
+    if same(found, both_classes(terms)):
+        return [BothClasses(at=last.at)]
+    for eps in numbers_of(part.nodes, sequence.constants):
+        if rows.width and eps > 0 and same(found, layer_norm(terms, eps)):
+            gain, shift = np.ones(rows.width), np.zeros(rows.width)
+            return [LayerNorm(gain, shift, eps, at=first.at)]
+    operators = ", ".join(node.op[:80] for node in part.nodes)
+    raise ModelFileError(
+        f"{first.at}: begins a function that cannot be read: {operators}"
+    )
+
+
+def _unknown(node: Node) -> ModelFileError:
+    domain = f" of {node.domain[:80]}" if node.domain else ""
+    return ModelFileError(
+        f"{node.at}: there is no layer here for the operator {node.op[:80]}{domain}"
+    )
+
+
+def _without_outer_dropout(elements: list[Element]) -> list[Element]:
+    """Without dropout of the input and of the output, for which there is no place.
+
+    Predictions are the same.
+    """
+    inner = [i for i, e in enumerate(elements) if isinstance(e, Linear)]
+    if not inner:
+        return elements
+    first, last = inner[0], inner[-1]
+    return [
+        e
+        for i, e in enumerate(elements)
+        if first < i < last or not isinstance(e, Dropout)
+    ]
+
+
+def _dtype(sequence: Sequence) -> np.dtype[Any]:
+    """float64 if an array of real numbers is, else float32."""
+    arrays = sequence.constants.values()
+    wide = any(array.dtype == np.float64 for array in arrays)
+    return np.dtype("float64" if wide else "float32")
+
+
+def _metadata(model: Message) -> dict[str, str]:
+    """The file's own pairs of key and value."""
+    found: dict[str, str] = {}
+    for pair in model.get("metadata_props", []):
+        key = pair.get("key", "")
+        if key in found:
+            raise ModelFileError(f"metadata key {key[:80]!r} is there twice")
+        found[key] = pair.get("value", "")
+    return found
