@@ -46,6 +46,9 @@ EPS = 1e-5
 #: Elements of W that are converted at a time.
 BLOCK = 1 << 16
 
+#: The most outputs for which a layer is added that only multiplies and shifts them.
+MOST_DIAGONAL = 256
+
 #: Activations with f(c z) = c f(z) for c > 0: dropout before them is dropout after them.
 HOMOGENEOUS = ("identity", "relu", "leaky_relu")
 
@@ -322,11 +325,14 @@ class Line:
         layer = self.last
         if layer is None:
             raise ValueError("there is no product with weights, so no layer")
-        if not self.plain:
-            raise ValueError(
-                f"{self.affine_at}: factors and shifts after the last activation have "
-                "no place here; scale the targets instead"
-            )
+        if not self.plain:  # one more layer, with factors on its diagonal
+            if layer.n_out > MOST_DIAGONAL:
+                raise ValueError(
+                    f"{self.affine_at}: factors and shifts after the last activation "
+                    f"have a place for at most {MOST_DIAGONAL} outputs; got {layer.n_out}"
+                )
+            self.add(Linear(np.eye(layer.n_out), at=self.affine_at))
+            layer = self.layers[-1]
         if layer.norm == "batch":
             layer.fold_batch_norm()
         if layer.norm:

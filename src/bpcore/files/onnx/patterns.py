@@ -6,8 +6,10 @@ value and compared with the table's.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,6 +19,12 @@ from bpcore.files.onnx.graph import Node
 
 #: The most nodes of a pattern.
 MOST_NODES = 24
+
+#: The most arrays that a pattern reads.
+MOST_VECTORS = 4
+
+#: What the name of a term that is an array begins with.
+ARRAY = "constant "
 
 #: Operators that an expression is made with.
 ARITHMETIC: dict[str, Callable[[Terms, Expression, Expression], Expression]] = {
@@ -87,11 +95,42 @@ def centred(t: Terms) -> Expression:
     return t.minus(t.x, t.call("ReduceMean", t.x))
 
 
-def layer_norm(t: Terms, eps: float) -> Expression:
-    """(x - m) / sqrt(v + eps), with m and v the moments of each row"""
-    difference = centred(t)
-    variance = t.call("ReduceMean", t.times(difference, difference))
-    return t.over(difference, t.call("Sqrt", t.plus(variance, t.constant(eps))))
+class LayerNormFound(NamedTuple):
+    """The numbers of a layer norm: eps, and the names of its gain and shift, or None."""
+
+    eps: float
+    gain: str | None
+    shift: str | None
+
+
+def layer_norm(
+    t: Terms, constants: Mapping[str, Real], found: Expression
+) -> LayerNormFound | None:
+    """The layer norm that an expression is, None if it is none.
+
+    ``gain (x - m) / sqrt(v + eps) + shift``, with m and v the moments of each row, v as
+    the mean of (x - m)^2 or as that of x^2 less m^2, gain and shift there or not.
+    """
+    m, x_m = t.call("ReduceMean", t.x), centred(t)
+    variances = (
+        t.call("ReduceMean", t.times(x_m, x_m)),
+        t.minus(t.call("ReduceMean", t.times(t.x, t.x)), t.times(m, m)),
+    )
+    numbers = {float(a.reshape(())) for a in constants.values() if a.size == 1}
+    vectors = [name for name, a in constants.items() if a.size > 1]
+    if len(vectors) > MOST_VECTORS or len(numbers) > MOST_NODES:
+        return None
+    for v, eps in itertools.product(variances, sorted(n for n in numbers if n > 0)):
+        normal = t.over(x_m, t.call("Sqrt", t.plus(v, t.constant(eps))))
+        for gain, shift in itertools.product([None, *vectors], repeat=2):
+            form = normal
+            if gain is not None:
+                form = t.times(form, t.call(ARRAY + gain))
+            if shift is not None:
+                form = t.plus(form, t.call(ARRAY + shift))
+            if same(found, form):
+                return LayerNormFound(eps, gain, shift)
+    return None
 
 
 def same(a: Expression, b: Expression) -> bool:
@@ -117,7 +156,7 @@ def expression_of(
     for node in nodes:
         try:
             inputs = [
-                values[name] if name in values else _number(t, constants.get(name))
+                values[name] if name in values else _constant(t, name, constants.get(name))
                 for name in node.inputs
             ]
             found = _applied(t, node, inputs, constants)
@@ -129,11 +168,12 @@ def expression_of(
     return values[nodes[-1].outputs[0]]
 
 
-def numbers_of(nodes: Sequence[Node], constants: Mapping[str, Real]) -> list[float]:
-    """The constants of one element that the nodes read."""
+def constants_of(
+    nodes: Sequence[Node], constants: Mapping[str, Real]
+) -> dict[str, Real]:
+    """The constants that nodes read."""
     names = {name for node in nodes for name in node.inputs if name in constants}
-    found = (constants[name] for name in sorted(names))
-    return [float(array.reshape(())) for array in found if array.size == 1]
+    return {name: constants[name] for name in sorted(names)}
 
 
 def _applied(
@@ -164,8 +204,10 @@ def _applied(
     return t.call(node.op, *inputs)
 
 
-def _number(t: Terms, array: Real | None) -> Expression:
-    """A constant of one finite number."""
-    if array is None or array.size != 1 or not np.isfinite(array).all():
+def _constant(t: Terms, name: str, array: Real | None) -> Expression:
+    """A constant: its number, or for an array a term of its name."""
+    if array is None or not array.size or not np.isfinite(array).all():
         raise NoFunctionError
+    if array.size > 1:
+        return t.call(ARRAY + name)
     return t.constant(float(array.reshape(())))

@@ -19,9 +19,9 @@ from bpcore.files.onnx.patterns import (
     activation_of,
     both_classes,
     centred,
+    constants_of,
     expression_of,
     layer_norm,
-    numbers_of,
     same,
 )
 from bpcore.files.onnx.sequence import Part, Sequence, sequence_of
@@ -158,10 +158,16 @@ def _several(part: Part, sequence: Sequence, rows: Rows) -> list[Element]:
         return [Activation(name, at=first.at), scale]
     if same(found, both_classes(terms)):
         return [BothClasses(at=last.at)]
-    for eps in numbers_of(part.nodes, sequence.constants):
-        if rows.width and eps > 0 and same(found, layer_norm(terms, eps)):
-            gain, shift = np.ones(rows.width), np.zeros(rows.width)
-            return [LayerNorm(gain, shift, eps, at=first.at)]
+    constants = constants_of(part.nodes, sequence.constants)
+    if rows.width and (norm := layer_norm(terms, constants, found)) is not None:
+        gain, shift = (
+            default if name is None else constants[name].reshape(-1)
+            for name, default in (
+                (norm.gain, np.ones(rows.width)),
+                (norm.shift, np.zeros(rows.width)),
+            )
+        )
+        return [LayerNorm(gain, shift, norm.eps, at=first.at)]
     operators = ", ".join(node.op[:80] for node in part.nodes)
     raise ModelFileError(
         f"{first.at}: begins a function that cannot be read: {operators}"
