@@ -14,6 +14,7 @@ The public interface::
     metrics          accuracy, r2, auc, ... by name
     History          what fit returns
     fit_many         many networks at once
+    load             a network from a file; Network.save writes it
     trace            every number of one training step
     GradientFlow     norms, dead and saturated units, for each epoch
     graph            derivatives of expressions, which may contain networks
@@ -46,6 +47,7 @@ The source in layers; a module imports only from lines below its own
 (``docs/architecture.md`` follows a call through them)::
 
     accel, cli              drop-ins in scikit-learn's place; the `bpcore` command
+    loading                 networks and estimators from files
     sklearn, tabular        estimators of scikit-learn's kind, on Network; for tables
     config, datasets        versions and builds; digits, MNIST, IDX files
     reference, tracing, many, gradient_check
@@ -104,6 +106,7 @@ from bpcore.training.history import History
 if TYPE_CHECKING:
     from bpcore import graph, reference
     from bpcore.gradient_check import GradientCheck, check_gradients
+    from bpcore.loading import load
     from bpcore.many import Fitted, fit_many
     from bpcore.tracing import GradientFlow, Trace, trace
 
@@ -119,6 +122,7 @@ _LAZY = {
     "check_gradients": "gradient_check",
     "fit_many": "many",
     "graph": "graph",
+    "load": "loading",
     "reference": "reference",
     "trace": "tracing",
 }
@@ -159,6 +163,7 @@ __all__ = [
     "fit_many",
     "graph",
     "kernels",
+    "load",
     "metrics",
     "numerical_gradient",
     "reference",

@@ -9,10 +9,9 @@ import numpy as np
 
 from bpcore.engine import dispatch
 from bpcore.engine.dispatch import kernels
+from bpcore.version import VERSION
 
-#: The version of the package.
-VERSION = "0.1.0"
-
+__all__ = ["VERSION", "config", "show_config"]
 
 def config() -> dict[str, Any]:
     """Versions, instruction sets and build settings, as a dict.

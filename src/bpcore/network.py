@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import os
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from bpcore import checks
 from bpcore.arrays import Real
 from bpcore.batches.weights import ClassWeight
 from bpcore.engine import engine
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
     from typing import Self
 
     from bpcore import graph
+    from bpcore.files.container import Container
+    from bpcore.files.networks import HowToRead
 
 #: The key of the network itself in the state of a pickle or a copy.
 OWN = "_bpcore_network"
@@ -1002,6 +1006,63 @@ class Network:
         """
         return self._learner.stored_gradients
 
+    # --- files ------------------------------------------------------------------------
+
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        weights_only: bool = False,
+        sync: bool = True,
+    ) -> None:
+        """Save the network to a file, for `bpcore.load`.
+
+        It holds everything: architecture, parameters, optimizer and its state,
+        counters, random streams and the history of the last fit, so that a network that
+        is loaded trains on with the same bits; and one input with its output, which
+        `bpcore.load` compares.  The layout is that of safetensors, whose readers find
+        the arrays ``weights.0``, ``biases.0``, ...
+
+        The file is written beside `path` and then renamed: a crash leaves the old file
+        or the new one.
+
+        Parameters
+        ----------
+        path : path
+            Any name; ``.bpc`` is usual.
+        weights_only : bool
+            Whether the optimizer's state and all else that only training needs is left
+            out: the file is smaller.
+        sync : bool
+            Whether to wait until the disk has the file; without it, a crash of the
+            machine soon after may lose it.
+
+        Raises
+        ------
+        ValueError
+            If a number is not finite; the file stays as it was.
+        OSError
+            If it cannot be written.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> import bpcore as bp
+        >>> net = bp.Network([2, 8, 1], rng=0)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     net.save(os.path.join(folder, "net.bpc"))
+        ...     os.listdir(folder)
+        ['net.bpc']
+        """
+        from bpcore.files.network_file import write_network  # most programs save none
+
+        how = {
+            "weights_only": checks.boolean("weights_only", weights_only),
+            "sync": checks.boolean("sync", sync),
+        }
+        with self._engine:
+            write_network(path, self._learner, self._n_threads, **how)
+
     # --- copies -----------------------------------------------------------------------
 
     def astype(self, dtype: DTypeLike) -> Self:
@@ -1043,9 +1104,7 @@ class Network:
                 put_attribute(self, name, value)
 
 
-def network_of(
-    design: Design, state: State, n_threads: int | str = "auto"
-) -> Network:
+def network_of(design: Design, state: State, n_threads: int | str = "auto") -> Network:
     """A network of a design and a state, which it holds.
 
     Examples
@@ -1058,9 +1117,25 @@ def network_of(
     >>> network_of(*assemble([layer], np.dtype("float64"))).predict([1.0, 1.0])
     array([6.])
     """
+    engine = Network._engine_class  # noqa: SLF001 (of this file)
+    threads = thread_count(n_threads)
+    return _network_with(Learner(design, state, engine, threads), n_threads)
+
+
+def network_from(content: Any, file: Container, how: HowToRead) -> Network:
+    """The network of a file: the values of its JSON text, and its arrays."""
+    from bpcore.files.network_file import read_with_test
+
+    engine = Network._engine_class  # noqa: SLF001 (of this file)
+    learner, n_threads = read_with_test(content, file, how, engine)
+    learner.engine.use_threads(thread_count(n_threads))
+    return _network_with(learner, n_threads)
+
+
+def _network_with(learner: Learner, n_threads: int | str) -> Network:
+    """A network that holds a learner."""
     network = Network.__new__(Network)
-    engine_class, threads = network._engine_class, thread_count(n_threads)  # noqa: SLF001
-    network._use(Learner(design, state, engine_class, threads), n_threads)  # noqa: SLF001
+    network._use(learner, n_threads)  # noqa: SLF001 (of this file)
     return network
 
 

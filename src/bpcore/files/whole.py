@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
 from collections.abc import Iterable
 from typing import Any
+
+#: Bytes above which room for a file is reserved.
+LARGE = 1 << 20
 
 #: Anything that ``open`` takes as a path.
 Path = str | os.PathLike[str]
@@ -43,11 +47,11 @@ def write_whole(path: Path, parts: Iterable[Any], *, sync: bool = True) -> None:
     ...     print(path.read_text(), len(list(path.parent.iterdir())))
     one two 1
     """
-    path = os.path.realpath(os.fspath(path))
-    folder, name = os.path.split(path)
+    path = os.path.realpath(os.fsdecode(path))
+    folder = os.path.dirname(path)
     if os.path.isdir(path):
         raise IsADirectoryError(21, "Is a directory", path)
-    beside = os.path.join(folder, f".{name[:200]}.{secrets.token_hex(4)}.part")
+    beside = os.path.join(folder, f".bpcore-{secrets.token_hex(6)}.part")
     try:
         file = open(beside, "xb", buffering=0)  # noqa: SIM115 -- closed below
     except FileNotFoundError:
@@ -56,9 +60,10 @@ def write_whole(path: Path, parts: Iterable[Any], *, sync: bool = True) -> None:
         with file:
             with contextlib.suppress(OSError):  # there is no such file yet
                 os.chmod(beside, stat.S_IMODE(os.stat(path).st_mode))
-            for part in parts:
-                rest = memoryview(part)
-                rest = rest.cast("B") if rest.nbytes else memoryview(b"")
+            views = [view for part in parts if (view := memoryview(part)).nbytes]
+            _reserve(file.fileno(), sum(view.nbytes for view in views))
+            for view in views:
+                rest = view.cast("B")
                 while rest:
                     rest = rest[file.write(rest) :]
             if sync:
@@ -70,6 +75,20 @@ def write_whole(path: Path, parts: Iterable[Any], *, sync: bool = True) -> None:
         raise
     if sync:
         _sync_folder(folder)
+
+
+def _reserve(descriptor: int, size: int) -> None:
+    """Reserve room on the disk for a large file, where the system can.
+
+    Without it some file systems write the file at once when it is renamed, and a full
+    disk shows only after most of the file was written.
+    """
+    if size >= LARGE and hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(descriptor, 0, size)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+                raise
 
 
 def _sync_folder(folder: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from bpcore.batches.stream import Stream
 from bpcore.errors import DivergenceError
 from bpcore.interrupts import complete, raise_if_stopped
-from bpcore.model.checkpoint import Checkpoint
+from bpcore.model.backup import Backup
 from bpcore.model.snapshot import IN_MEMORY
 from bpcore.optimizers import LBFGS
 from bpcore.training import lbfgs
@@ -83,8 +83,8 @@ class Fit:
         # A plain `with`, so that no interrupt can leave the network locked.
         with (
             learner.engine,
-            Checkpoint() as self.before,
-            Checkpoint() as self.best,
+            Backup() as self.before,
+            Backup() as self.best,
             progress(given.progress, given.epochs, rows) as self.bar,
         ):
             self.accumulate = learner.accumulate  # as it was, for `end`
@@ -206,9 +206,9 @@ class Fit:
         self.best_epoch = epoch, True
         self.history.best_epoch = epoch
 
-    def put_back(self, checkpoint: Checkpoint, *, bits: bool = True) -> None:
-        """Restore a checkpoint, with its generator of random numbers if `bits`."""
-        self.learner.use(checkpoint.restored(bits=bits))
+    def put_back(self, backup: Backup, *, bits: bool = True) -> None:
+        """Restore a backup, with its generator of random numbers if `bits`."""
+        self.learner.use(backup.restored(bits=bits))
         if bits:
             self.learner.stored_gradients = None
 

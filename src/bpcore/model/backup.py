@@ -1,4 +1,4 @@
-"""Checkpoint: a copy of a State, to be restored later."""
+"""Backup: a copy of a State, to be restored later."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bpcore.model.snapshot import Snapshot
 from bpcore.model.state import State
 
 
-class Checkpoint:
+class Backup:
     """A copy of a State, in memory, or in a temporary file if it is large.
 
     Restoring also undoes other arrays and settings that a callback has put in their
@@ -17,12 +17,12 @@ class Checkpoint:
     Examples
     --------
     >>> import bpcore as bp
-    >>> from bpcore.model.checkpoint import Checkpoint
+    >>> from bpcore.model.backup import Backup
     >>> net = bp.Network([1, 1], init="zeros")
-    >>> with Checkpoint() as checkpoint:
-    ...     checkpoint.take(net.learner.state)
+    >>> with Backup() as backup:
+    ...     backup.take(net.learner.state)
     ...     loss = net.train_step([[1.0]], [[2.0]])
-    ...     net.learner.use(checkpoint.restored())
+    ...     net.learner.use(backup.restored())
     >>> net.parameters, net.learner.state.steps
     (array([0., 0.], dtype=float32), 0)
     """
@@ -30,7 +30,7 @@ class Checkpoint:
     def __init__(self) -> None:
         self._snapshot = Snapshot()
 
-    def __enter__(self) -> Checkpoint:
+    def __enter__(self) -> Backup:
         return self
 
     def __exit__(self, *exception: object) -> None:
