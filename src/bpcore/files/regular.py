@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from bpcore.errors import ModelFileError
 from bpcore.files.whole import Path
@@ -29,13 +31,51 @@ def read_whole(path: Path, most: int) -> bytes:
     ...     read_whole(path, 100)
     b'FANN'
     """
-    shown = os.fspath(path)
-    found = os.stat(path)  # before it is opened: opening a pipe waits for a writer
-    if not stat.S_ISREG(found.st_mode):
-        raise ModelFileError(f"{shown}: is not a file but a folder, pipe or device")
-    if found.st_size > most:
-        raise ModelFileError(
-            f"{shown}: must have at most {most:,} bytes; got {found.st_size:,}"
-        )
+    size = size_of(path)
+    if size > most:
+        raise ModelFileError(f"must have at most {most:,} bytes; got {size:,}")
     with open(path, "rb") as file:
-        return file.read(found.st_size)
+        return file.read(size)
+
+
+def size_of(path: Path) -> int:
+    """The bytes of a regular file, found without opening it: a pipe would block.
+
+    Raises
+    ------
+    ModelFileError
+        If it is a folder, a pipe or a device.
+    OSError
+        If there is none.
+
+    Examples
+    --------
+    >>> from bpcore.files.regular import size_of
+    >>> size_of("/")
+    Traceback (most recent call last):
+        ...
+    bpcore.errors.ModelFileError: is a folder, a pipe or a device, and no file
+    """
+    found = os.stat(path)
+    if not stat.S_ISREG(found.st_mode):
+        raise ModelFileError("is a folder, a pipe or a device, and no file")
+    return found.st_size
+
+
+@contextmanager
+def errors_of(path: Path) -> Iterator[None]:
+    """Within a ``with`` block, errors of a bad file begin with the file's name.
+
+    Examples
+    --------
+    >>> from bpcore.files.regular import errors_of
+    >>> with errors_of("a.net"):
+    ...     raise ValueError("is empty")
+    Traceback (most recent call last):
+        ...
+    bpcore.errors.ModelFileError: a.net: is empty
+    """
+    try:
+        yield
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise ModelFileError(f"{os.fsdecode(path)}: {error}") from None

@@ -12,12 +12,11 @@ into the next layer's W and b.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import singledispatchmethod
 from typing import Any, NoReturn
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bpcore import arrays
 from bpcore.activations import ACTIVATIONS
@@ -35,21 +34,14 @@ from bpcore.model.elements import (
     LayerNorm,
     Linear,
 )
+from bpcore.model.layer import EPS, Layer, Vector, float64, is_eps, own_eps, row_blocks
 from bpcore.model.state import State, empty_state
 from bpcore.optimizers import SGD
-
-Vector = NDArray[np.float64]
-
-#: What this library adds to a variance.
-EPS = 1e-5
-
-#: Elements of W that are converted at a time.
-BLOCK = 1 << 16
 
 #: The most outputs for which a layer is added that only multiplies and shifts them.
 MOST_DIAGONAL = 256
 
-#: Activations with f(c z) = c f(z) for c > 0: dropout before them is dropout after them.
+#: Activations with f(c z) = c f(z) for c > 0: dropout may come before them or after.
 HOMOGENEOUS = ("identity", "relu", "leaky_relu")
 
 
@@ -116,77 +108,6 @@ def _filled(
     return design, state
 
 
-class Layer:
-    """A layer that is being assembled, in float64 but for its W.
-
-    W is `source` with its rows times `rows` and its columns times `columns`.
-    """
-
-    def __init__(self, source: Linear, rows: Vector, shift: Vector) -> None:
-        self.source = source
-        self.n_in, self.n_out = source.W.shape
-        self.rows = rows
-        self.columns = np.ones(self.n_out)
-        self.b = np.zeros(self.n_out)
-        if source.b is not None:
-            self.b += source.b
-        if shift.any():
-            shift = np.broadcast_to(shift, self.n_in)
-            for part in _row_blocks(source.W):
-                self.b += shift[part] @ source.W[part].astype(np.float64)
-        self.norm: str | None = None
-        self.gain = self.mean = self.variance = np.empty(0)
-        self.activation: str | None = None
-        self.dropout = 0.0
-
-    @property
-    def linear(self) -> bool:
-        """Whether nothing but a norm follows the product yet."""
-        return self.activation is None and not self.dropout
-
-    def write_W(self, out: Real) -> None:
-        """Write W."""
-        if (self.rows == 1).all() and (self.columns == 1).all():
-            out[...] = self.source.W
-            return
-        rows = np.broadcast_to(self.rows, self.n_in)
-        for part in _row_blocks(self.source.W):
-            out[part] = self.source.W[part] * (rows[part, None] * self.columns)
-
-    def use_affine(self, scale: Vector, shift: Vector) -> None:
-        """Multiply and shift z."""
-        if self.norm:
-            self.gain = self.gain * scale
-        else:
-            self.columns = self.columns * scale
-        self.b = self.b * scale + shift
-
-    def use_batch_norm(self, norm: BatchNorm) -> None:
-        """Normalise u; the bias before it goes into the mean."""
-        self.norm = "batch"
-        self.mean = _float64(norm.mean) - self.b
-        own = _own_eps(norm)
-        self.variance = np.maximum(own, 0)
-        # Where variance + eps is below this library's eps, the gain makes up for it.
-        self.gain = norm.gain * np.where(own < 0, np.sqrt(EPS / (own + EPS)), 1.0)
-        self.b = _float64(norm.shift)
-
-    def fold_batch_norm(self) -> None:
-        """Multiply the norm into W and b."""
-        scale = self.gain / np.sqrt(self.variance + EPS)
-        self.norm = None
-        self.columns = self.columns * scale
-        self.b = self.b - self.mean * scale
-
-    def use_both_classes(self) -> None:
-        """Make the sigmoid of one unit the softmax of (0, z), which is the same."""
-        W = self.source.W
-        self.source = Linear(np.hstack([np.zeros_like(W), W]), at=self.source.at)
-        self.columns = np.append(1.0, self.columns)
-        self.b = np.append(0.0, self.b)
-        self.n_out, self.activation = 2, "softmax"
-
-
 class Line:
     """Elements are added in order; `layers` are the layers so far.
 
@@ -230,7 +151,7 @@ class Line:
         if self.scale.size not in (1, n_in) or self.shift.size not in (1, n_in):
             size = max(self.scale.size, self.shift.size)
             raise ValueError(f"{self.affine_at}: has {size} units; then come {n_in}")
-        for part in _row_blocks(linear.W):
+        for part in row_blocks(linear.W):
             _require_finite(linear, "W", linear.W[part])
         if linear.b is not None:
             _require_units(linear, n_out, b=linear.b)
@@ -240,19 +161,19 @@ class Line:
     @add.register
     def _(self, affine: Affine) -> None:
         _require_units(affine, None, scale=affine.scale, shift=affine.shift)
-        self._use_affine(affine, _float64(affine.scale), _float64(affine.shift))
+        self._use_affine(affine, float64(affine.scale), float64(affine.shift))
 
     @add.register
     def _(self, norm: BatchNorm) -> None:
         given = {name: getattr(norm, name) for name in ("gain", "shift", "mean")}
         width = self.last.n_out if self.last else None
         _require_units(norm, width, **given, variance=norm.variance)
-        if not math.isfinite(norm.eps) or not (_own_eps(norm) + EPS > 0).all():
+        if not math.isfinite(norm.eps) or not (own_eps(norm) + EPS > 0).all():
             _refuse(norm, f"variance + eps must be above 0; eps is {norm.eps}")
         if self.open and not self.open.norm:
             self.open.use_batch_norm(norm)
             return
-        scale = norm.gain / np.sqrt(_float64(norm.variance) + norm.eps)
+        scale = norm.gain / np.sqrt(float64(norm.variance) + norm.eps)
         self._use_affine(norm, scale, norm.shift - norm.mean * scale)
 
     @add.register
@@ -276,9 +197,13 @@ class Line:
                 "use_bias=False)",
             )
         # (c u) with eps is normalised as u with eps / c^2.
-        if not _is_eps(norm.eps):
+        if not is_eps(norm.eps):
             layer.columns = layer.columns * math.sqrt(EPS / norm.eps)
-        layer.norm, layer.gain, layer.b = "layer", _float64(norm.gain), _float64(norm.shift)
+        layer.norm, layer.gain, layer.b = (
+            "layer",
+            float64(norm.gain),
+            float64(norm.shift),
+        )
         self.layer_norm_at = norm.at
 
     @add.register
@@ -288,7 +213,7 @@ class Line:
         if f.name == "identity":
             return
         if self.last is None:
-            _refuse(f, "an activation must follow a product with weights; got the input")
+            _refuse(f, "an activation must follow a product with weights")
         layer = self.last
         if layer.activation is not None or not self.plain:
             _refuse(f, f"{f.name} must follow a product with weights; got another f(z)")
@@ -329,7 +254,8 @@ class Line:
             if layer.n_out > MOST_DIAGONAL:
                 raise ValueError(
                     f"{self.affine_at}: factors and shifts after the last activation "
-                    f"have a place for at most {MOST_DIAGONAL} outputs; got {layer.n_out}"
+                    f"have a place for at most {MOST_DIAGONAL} outputs; got "
+                    f"{layer.n_out}"
                 )
             self.add(Linear(np.eye(layer.n_out), at=self.affine_at))
             layer = self.layers[-1]
@@ -359,28 +285,6 @@ class Line:
             _refuse(element, f"has {size} units; those before are others")
         self.scale, self.shift = self.scale * scale, self.shift * scale + shift
         self.affine_at = element.at
-
-
-def _own_eps(norm: BatchNorm) -> Vector:
-    """The variance to which this library's eps is added instead of the norm's own."""
-    variance = _float64(norm.variance)
-    return variance if _is_eps(norm.eps) else variance + (norm.eps - EPS)
-
-
-def _is_eps(eps: float) -> bool:
-    """Whether eps is this library's, in float32 or float64."""
-    return math.isclose(eps, EPS, rel_tol=1e-7)
-
-
-def _float64(array: Real) -> Vector:
-    return np.asarray(array, np.float64)
-
-
-def _row_blocks(W: Real) -> Iterator[slice]:
-    """Slices of a few rows of W each, that together are all of them."""
-    rows = max(1, BLOCK // W.shape[1])
-    for first in range(0, len(W), rows):
-        yield slice(first, first + rows)
 
 
 def _require_units(element: Element, width: int | None, **given: Real) -> None:

@@ -1,4 +1,4 @@
-"""Constants: values of a graph that do not depend on its input, as views of the file."""
+"""Constants: values of a graph that do not depend on its input, without copies."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def evaluate(node: Node, inputs: list[NDArray[Any]]) -> NDArray[Any]:
     >>> import numpy as np
     >>> from bpcore.files.onnx.constants import evaluate
     >>> from bpcore.files.onnx.graph import Node
-    >>> evaluate(Node(0, "Transpose", "", "", ["W"], ["V"], {}), [np.ones((2, 3))]).shape
+    >>> node = Node(0, "Transpose", "", "", ["W"], ["V"], {})
+    >>> evaluate(node, [np.ones((2, 3))]).shape
     (3, 2)
     """
     if node.op == "Constant" and not inputs:
@@ -50,8 +51,8 @@ def evaluate(node: Node, inputs: list[NDArray[Any]]) -> NDArray[Any]:
         if node.op in ("Reshape", "Squeeze", "Unsqueeze"):
             return _reshaped(node, array, inputs)
     raise ModelFileError(
-        f"{node.at}: computes with constants what cannot be read; simplify the model, as "
-        "by onnxruntime's optimisation to a file or the package onnxsim"
+        f"{node.at}: computes with constants what cannot be read; simplify the model "
+        "before, as by onnxruntime's optimisation to a file or the package onnxsim"
     )
 
 

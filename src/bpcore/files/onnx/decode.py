@@ -34,7 +34,7 @@ FORMATS = {"float": "<f", "double": "<d"}
 
 
 def decode(data: bytes, message: str) -> Message:
-    """The fields of a message.
+    r"""The fields of a message.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def decode(data: bytes, message: str) -> Message:
     Examples
     --------
     >>> from bpcore.files.onnx.decode import decode
-    >>> decode(b"\\x08\\x0a\\x12\\x07pytorch", "ModelProto")
+    >>> decode(b"\x08\x0a\x12\x07pytorch", "ModelProto")
     {'ir_version': 10, 'producer_name': 'pytorch'}
     """
     try:
@@ -112,7 +112,9 @@ class Decoder:
         expected = WIRE.get(field.kind, 2)
         packed = field.repeated and wire == 2 and expected != 2
         if wire != expected and not packed:
-            raise Damaged(start, f"{name} has wire type {wire}; {expected} was expected")
+            raise Damaged(
+                start, f"{name} has wire type {wire}; {expected} was expected"
+            )
         if not field.repeated:
             if name in found:
                 raise Damaged(start, f"{name} is there twice")

@@ -109,7 +109,9 @@ def rounded(a: Expression) -> Expression:
 
 def _sorted(total: dict[tuple[int, ...], float]) -> Expression:
     """Products in order, without those that vanish."""
-    found = tuple(sorted((t, value) for t, value in total.items() if abs(value) > 1e-12))
+    found = tuple(
+        sorted((t, value) for t, value in total.items() if abs(value) > 1e-12)
+    )
     if len(found) > MOST_PRODUCTS or any(len(p) > MOST_PRODUCTS for p, _ in found):
         raise NoFunctionError
     return found

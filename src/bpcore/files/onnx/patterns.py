@@ -37,8 +37,20 @@ ARITHMETIC: dict[str, Callable[[Terms, Expression, Expression], Expression]] = {
 
 #: Operators that an expression contains as they are.
 CALLS = frozenset(
-    "Abs Concat Erf Exp Greater Log ReduceMean Sigmoid Softplus Sqrt Tanh "
-    "Where".split()
+    (
+        "Abs",
+        "Concat",
+        "Erf",
+        "Exp",
+        "Greater",
+        "Log",
+        "ReduceMean",
+        "Sigmoid",
+        "Softplus",
+        "Sqrt",
+        "Tanh",
+        "Where",
+    )
 )
 
 
@@ -96,7 +108,7 @@ def centred(t: Terms) -> Expression:
 
 
 class LayerNormFound(NamedTuple):
-    """The numbers of a layer norm: eps, and the names of its gain and shift, or None."""
+    """A layer norm: eps, and the names of its gain and shift, or None."""
 
     eps: float
     gain: str | None
@@ -151,12 +163,14 @@ def activation_of(t: Terms, found: Expression) -> tuple[str, float] | None:
 def expression_of(
     t: Terms, nodes: Sequence[Node], source: str, constants: Mapping[str, Real]
 ) -> Expression | Node:
-    """The last node's output as an expression of `source`, or a node that is in none."""
+    """The last node's output as an expression of `source`, or a node that has none."""
     values: dict[str, Expression] = {source: t.x}
     for node in nodes:
         try:
             inputs = [
-                values[name] if name in values else _constant(t, name, constants.get(name))
+                values[name]
+                if name in values
+                else _constant(t, name, constants.get(name))
                 for name in node.inputs
             ]
             found = _applied(t, node, inputs, constants)

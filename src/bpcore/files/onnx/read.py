@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -11,9 +10,9 @@ import numpy as np
 
 from bpcore.errors import ModelFileError
 from bpcore.files.onnx.decode import Message, decode
-from bpcore.files.onnx.graph import Graph, Node
 from bpcore.files.onnx.expressions import Terms
-from bpcore.files.onnx.operators import ML_OPERATORS, OPERATORS, Rows, Step
+from bpcore.files.onnx.graph import Graph, Node
+from bpcore.files.onnx.operators import ML_OPERATORS, OPERATORS
 from bpcore.files.onnx.patterns import (
     MOST_NODES,
     activation_of,
@@ -25,7 +24,8 @@ from bpcore.files.onnx.patterns import (
     same,
 )
 from bpcore.files.onnx.sequence import Part, Sequence, sequence_of
-from bpcore.files.regular import read_whole
+from bpcore.files.onnx.step import Rows, Step
+from bpcore.files.regular import errors_of, read_whole
 from bpcore.files.whole import Path
 from bpcore.model.assembly import assemble
 from bpcore.model.design import Design
@@ -58,15 +58,8 @@ def read(path: Path) -> tuple[Design, State, dict[str, str]]:
     OSError
         If the file cannot be read.
     """
-    try:
-        data = read_whole(path, MOST_BYTES)
-        return read_bytes(data)
-    except ModelFileError as error:
-        shown = os.fspath(path)
-        text = str(error)
-        raise ModelFileError(
-            text if text.startswith(f"{shown}: ") else f"{shown}: {text}"
-        ) from None
+    with errors_of(path):
+        return read_bytes(read_whole(path, MOST_BYTES))
 
 
 def read_bytes(data: bytes) -> tuple[Design, State, dict[str, str]]:
@@ -81,11 +74,7 @@ def read_bytes(data: bytes) -> tuple[Design, State, dict[str, str]]:
             f"its layers would have {size:,} bytes of weights, many times those of the "
             "file, since they share them"
         )
-    try:
-        design, state = assemble(elements, dtype)
-    except ValueError as error:
-        raise ModelFileError(str(error)) from None
-    return design, state, _metadata(model)
+    return *assemble(elements, dtype), _metadata(model)
 
 
 def _elements(sequence: Sequence) -> list[Element]:
@@ -139,8 +128,8 @@ def _several(part: Part, sequence: Sequence, rows: Rows) -> list[Element]:
     first, last = part.nodes[0], part.nodes[-1]
     if len(part.nodes) > MOST_NODES:
         raise ModelFileError(
-            f"{first.at}: begins a branch of {len(part.nodes)} nodes; only sequences can "
-            "be read"
+            f"{first.at}: begins a branch of {len(part.nodes)} nodes; only sequences "
+            "can be read"
         )
     terms = Terms()
     found = expression_of(terms, part.nodes, part.source, sequence.constants)
@@ -149,8 +138,8 @@ def _several(part: Part, sequence: Sequence, rows: Rows) -> list[Element]:
         if not known:
             raise _unknown(found)
         raise ModelFileError(
-            f"{first.at}: begins a branch that ends at {last.at}; only sequences can be "
-            "read"
+            f"{first.at}: begins a branch that ends at {last.at}; only sequences can "
+            "be read"
         )
     if (named := activation_of(terms, found)) is not None:
         name, factor = named

@@ -1,4 +1,4 @@
-"""Tensors: arrays of a file's ``TensorProto`` messages, without copies of their bytes."""
+"""Tensors: arrays of ``TensorProto`` messages, without copies of their bytes."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from bpcore.errors import ModelFileError
 from bpcore.files.onnx.decode import Message
 
-#: Names of ``TensorProto.DataType``.
-NAMES = dict(
-    enumerate(
-        "UNDEFINED FLOAT UINT8 INT8 UINT16 INT16 INT32 INT64 STRING BOOL FLOAT16 DOUBLE "
-        "UINT32 UINT64 COMPLEX64 COMPLEX128 BFLOAT16".split()
-    )
-)
+#: Names of some of ``TensorProto.DataType``, for messages.
+NAMES = {
+    2: "UINT8",
+    3: "INT8",
+    8: "STRING",
+    10: "FLOAT16",
+    14: "COMPLEX64",
+    16: "BFLOAT16",
+}
 
 #: Those that can be read: {type: dtype, field of its numbers if they are not raw}.
 TYPES = {
@@ -57,8 +59,8 @@ def array_of(tensor: Message) -> NDArray[Any]:
     kind = tensor.get("data_type", 0)
     if kind not in TYPES:
         raise ModelFileError(
-            f"{name}: has type {NAMES.get(kind, kind)}; FLOAT, DOUBLE, INT32, INT64 and "
-            "BOOL can be read"
+            f"{name}: has type {NAMES.get(kind, kind)}; FLOAT, DOUBLE, INT32, INT64 "
+            "and BOOL can be read"
         )
     dtype, field = TYPES[kind]
     shape = tuple(tensor.get("dims", ()))

@@ -1,27 +1,18 @@
-"""FANN's text files, FANN_FLO_2.1: layered networks in which all units are connected.
-
-A header of ``name=value`` lines; then the neurons layer by layer, each with its number
-of inputs, its activation and its steepness s; then the connections of one neuron after
-the other, each with the neuron it comes from.  The last neuron of a layer is the bias
-of the next, also in the last layer.  A unit computes f(s x), x the sum of its inputs.
-"""
+"""Reading of FANN's text files."""
 
 from __future__ import annotations
 
-import itertools
 import math
-import os
 import re
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, NoReturn
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore.arrays import Real
 from bpcore.errors import ModelFileError
-from bpcore.files.regular import read_whole
-from bpcore.files.whole import Path, write_whole
+from bpcore.files.fann.forms import FORMS, NAMES
+from bpcore.files.regular import errors_of, read_whole
+from bpcore.files.whole import Path
 from bpcore.model.elements import Activation, Affine, Element, Linear
 
 #: The most bytes of a file.
@@ -39,39 +30,6 @@ NEURON = re.compile(rb"\((\d{1,10}), (\d{1,3}), ([-+.0-9e]{1,40})\) ?")
 CONNECTION = re.compile(rb"\((\d{1,10}), ([-+.0-9e]{1,40})\) ?")
 
 
-class Form(NamedTuple):
-    """FANN's activation as this library's: ``f(factor s x + start) scale + shift``."""
-
-    f: str
-    factor: float = 1.0
-    start: float = 0.0
-    scale: float = 1.0
-    shift: float = 0.0
-
-
-#: The names of FANN's activations in the order of their numbers.
-NAMES = (
-    "LINEAR THRESHOLD THRESHOLD_SYMMETRIC SIGMOID SIGMOID_STEPWISE SIGMOID_SYMMETRIC "
-    "SIGMOID_SYMMETRIC_STEPWISE GAUSSIAN GAUSSIAN_SYMMETRIC GAUSSIAN_STEPWISE ELLIOT "
-    "ELLIOT_SYMMETRIC LINEAR_PIECE LINEAR_PIECE_SYMMETRIC SIN_SYMMETRIC COS_SYMMETRIC "
-    "SIN COS"
-).split()
-
-#: {name there: the same here}
-FORMS = {
-    "LINEAR": Form("identity"),
-    "SIGMOID": Form("sigmoid", 2.0),
-    "SIGMOID_SYMMETRIC": Form("tanh"),
-    "ELLIOT": Form("softsign", 1.0, 0.0, 0.5, 0.5),
-    "ELLIOT_SYMMETRIC": Form("softsign"),
-    "LINEAR_PIECE": Form("hard_sigmoid", 6.0, -3.0),
-    "LINEAR_PIECE_SYMMETRIC": Form("hard_tanh"),
-}
-
-#: Those that are written: {name here: name there}.
-WRITTEN = {form.f: name for name, form in FORMS.items() if form.scale == 1}
-
-
 def read(path: Path) -> list[Element]:
     """The elements of a network in a file.
 
@@ -83,13 +41,8 @@ def read(path: Path) -> list[Element]:
     OSError
         If the file cannot be read.
     """
-    try:
+    with errors_of(path):
         return Text(read_whole(path, MOST_BYTES)).elements()
-    except ModelFileError as error:
-        shown, text = os.fspath(path), str(error)
-        raise ModelFileError(
-            text if text.startswith(f"{shown}: ") else f"{shown}: {text}"
-        ) from None
 
 
 class Text:
@@ -109,7 +62,7 @@ class Text:
         sizes = self.sizes(header)
         neurons = [self.layer_neurons(l, size) for l, size in enumerate(sizes)]
         counts = [len(n) for n in neurons[1:]]
-        inputs = [size for size in sizes[:-1]]
+        inputs = sizes[:-1]
         for l, (units, n_in) in enumerate(zip(neurons[1:], inputs, strict=True), 1):
             for count, *_ in units:
                 if count != n_in:
@@ -184,7 +137,7 @@ class Text:
         return sizes
 
     def layer_neurons(self, l: int, size: int) -> list[tuple[int, int, float]]:
-        """Inputs, activation and steepness of the units of a layer, without the bias."""
+        """Inputs, activation and steepness of each unit of a layer but the bias."""
         found = []
         for unit in range(size):
             match = NEURON.match(self.data, self.at)
@@ -271,88 +224,3 @@ class Text:
         if not math.isfinite(value):
             self.refuse(f"{text.decode()!r} is no finite number")
         return value
-
-
-#: The lines of a file before the layers' sizes: FANN's defaults.
-HEADER = """\
-FANN_FLO_2.1
-num_layers={layers}
-learning_rate=0.700000
-connection_rate=1.000000
-network_type=0
-learning_momentum=0.000000
-training_algorithm=2
-train_error_function=1
-train_stop_function=0
-cascade_output_change_fraction=0.010000
-quickprop_decay=-0.000100
-quickprop_mu=1.750000
-rprop_increase_factor=1.200000
-rprop_decrease_factor=0.500000
-rprop_delta_min=0.000000
-rprop_delta_max=50.000000
-rprop_delta_zero=0.100000
-cascade_output_stagnation_epochs=12
-cascade_candidate_change_fraction=0.010000
-cascade_candidate_stagnation_epochs=12
-cascade_max_out_epochs=150
-cascade_min_out_epochs=50
-cascade_max_cand_epochs=150
-cascade_min_cand_epochs=50
-cascade_num_candidate_groups=2
-bit_fail_limit=3.49999994039535522461e-01
-cascade_candidate_limit=1.00000000000000000000e+03
-cascade_weight_multiplier=4.00000005960464477539e-01
-cascade_activation_functions_count=10
-cascade_activation_functions=3 5 7 8 10 11 14 15 16 17 
-cascade_activation_steepnesses_count=4
-cascade_activation_steepnesses=2.50000000000000000000e-01 \
-5.00000000000000000000e-01 7.50000000000000000000e-01 1.00000000000000000000e+00 
-layer_sizes={sizes} 
-scale_included=0
-neurons (num_inputs, activation_function, activation_steepness)="""
-
-
-def write(
-    path: Path,
-    activations: Sequence[str],
-    weights: Sequence[Real],
-    biases: Sequence[Real],
-) -> None:
-    """Write a network as a file, at steepness 1, or 0.5 for the sigmoid.
-
-    `activations` are this library's names, of those in ``WRITTEN``.
-    """
-    write_whole(path, _parts(activations, weights, biases))
-
-
-def _parts(
-    activations: Sequence[str], weights: Sequence[Real], biases: Sequence[Real]
-) -> Iterator[bytes]:
-    """The bytes of a file."""
-    sizes = [len(weights[0]) + 1, *(W.shape[1] + 1 for W in weights)]
-    text = HEADER.format(layers=len(sizes), sizes=" ".join(map(str, sizes)))
-    yield text.encode()
-    nothing = f"(0, 0, {_digits(0.0)}) "
-    yield (nothing * sizes[0]).encode()
-    for f, W in zip(activations, weights, strict=True):
-        name = WRITTEN[f]
-        steepness = 0.5 if name == "SIGMOID" else 1.0
-        neuron = f"({len(W) + 1}, {NAMES.index(name)}, {_digits(steepness)}) "
-        yield (neuron * W.shape[1] + nothing).encode()
-    yield b"\nconnections (connected_to_neuron, weight)="
-    starts = itertools.accumulate(sizes, initial=0)
-    layers: Any = zip(activations, weights, biases, starts, strict=False)
-    for f, W, b, first in layers:
-        form = FORMS[WRITTEN[f]]
-        factor = 0.5 if f == "sigmoid" else 1.0
-        for column, bias in zip(W.T.astype(np.float64), b.tolist(), strict=True):
-            values = [*column / (form.factor * factor), (bias - form.start) / form.factor / factor]
-            yield "".join(
-                f"({first + i}, {_digits(value)}) " for i, value in enumerate(values)
-            ).encode()
-    yield b"\n"
-
-
-def _digits(value: float) -> str:
-    return f"{value:.20e}"
