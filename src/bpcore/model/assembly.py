@@ -230,7 +230,8 @@ class Line:
         if self.last is None:
             _refuse(dropout, "dropout of the input has no place here: leave it out")
         # Two in a row keep a unit with the product of their probabilities.
-        self.last.dropout = 1 - (1 - self.last.dropout) * (1 - dropout.p)
+        before = self.last.dropout
+        self.last.dropout = 1 - (1 - before) * (1 - dropout.p) if before else dropout.p
         self.dropout_at = dropout.at
 
     @add.register
