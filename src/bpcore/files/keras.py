@@ -25,6 +25,12 @@ MOST_CONFIG = 1 << 22
 #: The most layers, and arrays of one layer.
 MOST_LAYERS, MOST_ARRAYS = 10_000, 16
 
+#: The members of an archive that are read.
+CONFIG, WEIGHTS = "config.json", "model.weights.h5"
+
+#: The most members of an archive, each of which begins with `MEMBER` in its directory.
+MOST_MEMBERS, MEMBER = 1000, b"PK\x01\x02"
+
 #: What files begin with.
 ZIP, HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
 
@@ -68,6 +74,8 @@ def read(path: Path) -> Content:
 
 def _members(file: IO[bytes], size: int) -> tuple[bytes, bytes]:
     """The members of an archive: the configuration, and the file of weights."""
+    if _count(file, MEMBER) > MOST_MEMBERS:
+        raise ValueError(f"must have at most {MOST_MEMBERS:,} members")
     try:
         with zipfile.ZipFile(file) as archive:
             found = []
@@ -97,14 +105,24 @@ def _members(file: IO[bytes], size: int) -> tuple[bytes, bytes]:
     return config, weights
 
 
+def _count(file: IO[bytes], text: bytes) -> int:
+    """How many times a text of 4 bytes is in a file."""
+    found, last = 0, b""
+    while part := file.read(1 << 20):
+        found += (last + part).count(text)
+        last = part[-3:]
+    file.seek(0)
+    return found
+
+
 def _arrays(file: IO[bytes], size: int, by_name: bool) -> dict[str, list[Real]]:
     """The arrays of each layer in an HDF5 file, at most as large as the file."""
     try:
         import h5py
     except ImportError:
         raise ImportError(
-            "weights of Keras are HDF5 files, which the package h5py reads: pip install "
-            "h5py, or give model.get_weights()"
+            "weights of Keras are HDF5 files, which the package h5py reads: install it, "
+            "or give model.get_weights()"
         ) from None
     try:
         with h5py.File(file, "r") as opened:

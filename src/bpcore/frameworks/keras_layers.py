@@ -148,8 +148,8 @@ def sequence(config: Any, layers: Sequence[Any] | None = None) -> list[Any]:
         sources = _names(nodes)
         if len(nodes) > 1 or sources not in ([], [before]):
             raise ValueError(
-                f"layer {name[:80]!r} ({kind[:80]}): must have the layer before it as its "
-                "only input: models with branches cannot be read"
+                f"layer {name[:80]!r} ({kind[:80]}): must have the layer before it as "
+                "its only input: models with branches cannot be read"
             )
         if sources == [] and before is not None and "inbound_nodes" in entry:
             raise ValueError(f"layer {name[:80]!r} ({kind[:80]}): is a second input")

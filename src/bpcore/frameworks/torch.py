@@ -239,8 +239,8 @@ def _leaf_elements(part: Any, kind: str, at: str) -> list[Element]:
     """The elements of a module that is no Sequential."""
     if not type(part).__module__.startswith("torch.nn."):
         raise TypeError(
-            f"{at}: must be a module of torch.nn; for your own, give a Sequential of its "
-            "parts, its state_dict() with keys, or an ONNX file"
+            f"{at}: must be a module of torch.nn; for your own, give a Sequential of "
+            "its parts, its state_dict() with keys, or an ONNX file"
         )
     if kind in ACTIVATIONS:
         name, settings = ACTIVATIONS[kind]

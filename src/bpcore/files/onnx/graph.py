@@ -42,8 +42,12 @@ class Node:
         return f"node {self.index}{name} ({self.op[:80]})"
 
     def number(self, name: str, default: float) -> float:
-        """An attribute that is a number."""
-        return float(self._value(name, "f", default))
+        """An attribute that is a number, the shortest decimal that is its float32.
+
+        So 0.001 is 0.001 again in float64, as it was before it was written.
+        """
+        value = self._value(name, "f", None)
+        return default if value is None else float(str(np.float32(value)))
 
     def integer(self, name: str, default: int) -> int:
         """An attribute that is a whole number."""
