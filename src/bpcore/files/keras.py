@@ -79,10 +79,9 @@ def _members(file: IO[bytes], size: int) -> tuple[bytes, bytes]:
     try:
         with zipfile.ZipFile(file) as archive:
             found = []
-            for name, most in (
-                ("config.json", MOST_CONFIG),
-                ("model.weights.h5", size),
-            ):
+            for name, most in {CONFIG: MOST_CONFIG, WEIGHTS: size}.items():
+                if archive.namelist().count(name) != 1:
+                    raise ValueError(f"must have {name} once, as archives of Keras have")
                 entry = archive.getinfo(name)
                 if entry.compress_type != zipfile.ZIP_STORED or entry.file_size > most:
                     raise ValueError(
@@ -90,8 +89,6 @@ def _members(file: IO[bytes], size: int) -> tuple[bytes, bytes]:
                         f"{most:,} bytes; got {entry.file_size:,}"
                     )
                 found.append(archive.read(entry))
-    except KeyError as error:
-        raise ValueError(f"is no archive of Keras: {error.args[0]}") from None
     except (
         zipfile.BadZipFile,
         zlib.error,

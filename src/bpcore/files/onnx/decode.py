@@ -18,7 +18,10 @@ from bpcore.files.onnx.schema import MESSAGES, Field
 Message = dict[str, Any]
 
 #: The most fields, numbers of lists included, of all messages together.
-MOST_FIELDS = 200_000
+MOST_FIELDS = 100_000
+
+#: Fields of the schema that no reader here needs; they are skipped.
+NOT_READ = ("doc_string", "value_info")
 
 #: The most bytes of all texts together.
 MOST_TEXT = 1 << 23
@@ -72,7 +75,11 @@ class Decoder:
         self.data, self.view = data, memoryview(data)
         self.fields = self.text = 0
         self.by_number = {
-            message: {field.number: (name, field) for name, field in fields.items()}
+            message: {
+                field.number: (name, field)
+                for name, field in fields.items()
+                if name not in NOT_READ
+            }
             for message, fields in MESSAGES.items()
         }
 

@@ -23,7 +23,7 @@ EMPTY: dict[str, Any] = {"f": 0.0, "i": 0, "s": b"", "floats": [], "ints": []}
 LEAST_OPSET = 7
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Node:
     """One operator with its inputs and outputs, by names; "" is an absent input."""
 

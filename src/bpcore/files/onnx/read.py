@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -66,36 +66,29 @@ def read_bytes(data: bytes) -> tuple[Design, State, dict[str, str]]:
     """`read`, from the bytes of a file."""
     model = decode(data, "ModelProto")
     sequence = sequence_of(Graph(model))
-    elements = _without_outer_dropout(_elements(sequence))
     dtype = _dtype(sequence)
-    size = sum(e.W.size for e in elements if isinstance(e, Linear)) * dtype.itemsize
-    if size > 2 * len(data) + MOST_SHARED:
-        raise ModelFileError(
-            f"its layers would have {size:,} bytes of weights, many times those of the "
-            "file, since they share them"
-        )
-    return *assemble(elements, dtype), _metadata(model)
+    elements = _without_outer_dropout(_elements(sequence))
+    bounded = _not_larger(elements, dtype, 2 * len(data) + MOST_SHARED)
+    return *assemble(bounded, dtype), _metadata(model)
 
 
-def _elements(sequence: Sequence) -> list[Element]:
-    """The elements of all parts."""
+def _elements(sequence: Sequence) -> Iterator[Element]:
+    """The elements of all parts, read one after the other."""
     shape = sequence.input.shape
     rows = Rows(None)
     if shape is not None:
         inner = [1 if size is None else size for size in shape[1:]]
         known = len(shape) > 1 and None not in shape[1:]
         rows = Rows(int(np.prod(inner, dtype=object)) if known else None, len(shape))
-    found: list[Element] = []
     parts = deque(sequence.parts)
     while parts:
         part = parts.popleft()
         if len(part.nodes) == 1:
-            found += _one(part, sequence, rows)
+            yield from _one(part, sequence, rows)
             continue
         if parts and _is_centring(part, sequence):  # the first half of a layer norm
             part = Part(part.source, part.nodes + parts.popleft().nodes)
-        found += _several(part, sequence, rows)
-    return found
+        yield from _several(part, sequence, rows)
 
 
 def _is_centring(part: Part, sequence: Sequence) -> bool:
@@ -159,7 +152,7 @@ def _several(part: Part, sequence: Sequence, rows: Rows) -> list[Element]:
         return [LayerNorm(gain, shift, norm.eps, at=first.at)]
     operators = ", ".join(node.op[:80] for node in part.nodes)
     raise ModelFileError(
-        f"{first.at}: begins a function that cannot be read: {operators}"
+        f"{first.at}: begins a function that cannot be read: {operators:.200}"
     )
 
 
@@ -170,20 +163,36 @@ def _unknown(node: Node) -> ModelFileError:
     )
 
 
-def _without_outer_dropout(elements: list[Element]) -> list[Element]:
-    """Without dropout of the input and of the output, for which there is no place.
+def _without_outer_dropout(elements: Iterable[Element]) -> Iterator[Element]:
+    """Dropout directly before the next product; that of the input and output left out.
 
-    Predictions are the same.
+    There is no place for these here, and predictions are the same.
     """
-    inner = [i for i, e in enumerate(elements) if isinstance(e, Linear)]
-    if not inner:
-        return elements
-    first, last = inner[0], inner[-1]
-    return [
-        e
-        for i, e in enumerate(elements)
-        if first < i < last or not isinstance(e, Dropout)
-    ]
+    products, held = 0, []
+    for element in elements:
+        if isinstance(element, Dropout):
+            held.append(element)
+            continue
+        if isinstance(element, Linear):
+            yield from held if products else []
+            products, held = products + 1, []
+        yield element
+
+
+def _not_larger(
+    elements: Iterable[Element], dtype: np.dtype[Any], most: int
+) -> Iterator[Element]:
+    """The elements, as long as their weights have at most `most` bytes."""
+    size = 0
+    for element in elements:
+        if isinstance(element, Linear):
+            size += element.W.size * dtype.itemsize
+        if size > most:
+            raise ModelFileError(
+                f"{element.at}: the layers share weights, and would have more than "
+                f"{most:,} bytes of them"
+            )
+        yield element
 
 
 def _dtype(sequence: Sequence) -> np.dtype[Any]:
