@@ -44,11 +44,11 @@ def test_files_of_other_libraries_have_the_layers_that_were_written():
         design = read(GOLDEN / "exchanged" / f"{name}.onnx")[0]
         return design.activations, design.norms
 
-    kinds = ("relu", "sigmoid", "tanh", "leaky_relu", "elu", "selu", "gelu", "gelu_tanh")
-    kinds += ("silu", "mish", "softplus", "softsign", "hard_sigmoid", "hard_tanh", "elu")
+    kinds = """relu sigmoid tanh leaky_relu elu selu gelu gelu_tanh silu mish softplus
+    softsign hard_sigmoid hard_tanh elu softmax identity"""
     for name in ("old_activations", "new_activations_18", "new_activations_20"):
         found = layers(f"torch_{name}")[0]
-        assert found == (*kinds, "softmax", "identity")
+        assert list(found) == kinds.split()
     assert layers("torch_old_norms")[1] == ("batch", "layer", None)
     assert layers("tf2onnx_forms") == (
         ("relu", "gelu", "sigmoid", "softmax"),
@@ -190,7 +190,7 @@ def test_decomposed_functions_in_any_order():
     arrays = {"W": W, "s": np.float32(0.5**0.5), "two": np.float32(2)}
     assert network(model(graph(nodes, arrays))).activations == ("gelu",)
     arrays["s"] = np.float32(0.7)
-    with pytest.raises(bp.ModelFileError, match="node 1 .*Mul, Erf, Mul, Add"):
+    with pytest.raises(bp.ModelFileError, match=r"node 1 .*Mul, Erf, Mul, Add"):
         network(model(graph(nodes, arrays)))
 
 
@@ -198,7 +198,7 @@ def test_decomposed_functions_in_any_order():
 
 REFUSED = {
     # nodes after the product, message
-    "unknown operator": ([("Conv", "W", {})], r"node 1 'n1' \(Conv\): there is no layer"),
+    "unknown operator": ([("Conv", "W", {})], r"node 1 'n1' \(Conv\): there is no"),
     "another domain": ([("Relu", "", {"domain": "mine"})], "operator Relu of mine"),
     "slope": ([("LeakyRelu", "", {"alpha": 0.2})], "alpha must be 0.01 .* got 0.2"),
     "hard sigmoid": ([("HardSigmoid", "", {})], "alpha must be 0.1666667 .* got 0.2"),
@@ -211,7 +211,7 @@ REFUSED = {
     "division by 0": ([("Div", "zero", {})], "divides by 0"),
     "columns": ([("Add", "column", {})], r"must be \(k,\) or \(1, k\)"),
     "integers": ([("Add", "shape", {})], "must be of real numbers; got int64"),
-    "two activations": ([("Relu", "", {}), ("Tanh", "", {})], r"node 2 .*\(Tanh\): tanh"),
+    "two activations": ([("Relu", "", {}), ("Tanh", "", {})], r"node 2 .*Tanh.: tanh"),
     "weights that do not fit": ([("MatMul", "W", {})], "3 inputs; the rows have 4"),
     "no constant": ([("Gemm", "v0", {})], "more than once"),
     "missing value": ([("Add", "nothing", {})], "nothing before it gives 'nothing'"),
@@ -246,7 +246,7 @@ def test_branches_are_refused():
         node("Add", "a c", "y", "last"),
     ]
     data = model(graph(nodes, {"S": np.ones((3, 3), np.float32)}))
-    with pytest.raises(bp.ModelFileError, match="'second' .*ends at node 3 'last'"):
+    with pytest.raises(bp.ModelFileError, match=r"'second' .*ends at node 3 'last'"):
         network(data)
 
 
@@ -257,10 +257,10 @@ def test_inputs_and_outputs_that_are_several():
         network(model(made))
     made = graph([node("MatMul", "x W", "y"), node("Relu", "y", "q")], ARRAYS)
     made["output"].append(port("q"))
-    with pytest.raises(bp.ModelFileError, match="one output of real .*; got 'y', 'q'"):
+    with pytest.raises(bp.ModelFileError, match=r"one output of real .*; got 'y', 'q'"):
         network(model(made))
     made["output"] = [port("W")]
-    with pytest.raises(bp.ModelFileError, match="does not depend|one input that is"):
+    with pytest.raises(bp.ModelFileError, match=r"does not depend|one input that is"):
         network(model(made))
 
 

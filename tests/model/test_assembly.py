@@ -55,7 +55,9 @@ def applied(element, a):
         return element.gain * normal + element.shift
     if isinstance(element, LayerNorm):
         mean, variance = a.mean(1, keepdims=True), a.var(1, keepdims=True)
-        return element.gain * (a - mean) / np.sqrt(variance + element.eps) + element.shift
+        return (
+            element.gain * (a - mean) / np.sqrt(variance + element.eps) + element.shift
+        )
     if isinstance(element, Activation):
         return FUNCTIONS[element.name](a)
     if isinstance(element, BothClasses):
@@ -133,9 +135,12 @@ LINES = {
     "softmax of one unit": ([linear(4, 1), f("softmax")], (4, 1), (None,)),
 }  # fmt: skip
 
+
 @pytest.mark.parametrize("dtype, tolerance", [("float32", 2e-6), ("float64", 1e-14)])
 @pytest.mark.parametrize("elements, sizes, norms", LINES.values(), ids=LINES)
-def test_predictions_are_the_elements_formulas(elements, sizes, norms, dtype, tolerance):
+def test_predictions_are_the_elements_formulas(
+    elements, sizes, norms, dtype, tolerance
+):
     design, state = assemble(elements, np.dtype(dtype))
     assert (design.sizes, design.norms) == (sizes, norms)
     net = network_of(design, state)

@@ -81,7 +81,7 @@ def _members(file: IO[bytes], size: int) -> tuple[bytes, bytes]:
             found = []
             for name, most in {CONFIG: MOST_CONFIG, WEIGHTS: size}.items():
                 if archive.namelist().count(name) != 1:
-                    raise ValueError(f"must have {name} once, as archives of Keras have")
+                    raise ValueError(f"must have {name} once, as Keras writes it")
                 entry = archive.getinfo(name)
                 if entry.compress_type != zipfile.ZIP_STORED or entry.file_size > most:
                     raise ValueError(
@@ -118,8 +118,8 @@ def _arrays(file: IO[bytes], size: int, by_name: bool) -> dict[str, list[Real]]:
         import h5py
     except ImportError:
         raise ImportError(
-            "weights of Keras are HDF5 files, which the package h5py reads: install it, "
-            "or give model.get_weights()"
+            "weights of Keras are HDF5 files, which the package h5py reads: install "
+            "it, or give model.get_weights()"
         ) from None
     try:
         with h5py.File(file, "r") as opened:

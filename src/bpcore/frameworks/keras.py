@@ -104,7 +104,8 @@ def from_keras(
         return network_with(_elements(layers), loss)
     if isinstance(source, str | os.PathLike):
         return _from_file(source, keys, settings, given, loss)
-    if not isinstance(source, Sequence) or any(np.ndim(w) > 2 for w in source):
+    listed = isinstance(source, list | tuple)
+    if not listed or any(np.ndim(w) > 2 for w in source):
         raise TypeError(
             "source must be a model of Keras, the list of model.get_weights(), or a "
             f"path; got {type(source).__name__}"

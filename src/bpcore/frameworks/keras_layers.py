@@ -216,7 +216,8 @@ def _norm(layer: KerasLayer) -> list[Element]:
     shift = arrays.pop(0) if shifted else zeros
     eps = layer.number("epsilon")
     if batch:
-        return [BatchNorm(gain, shift, *arrays, eps, at=layer.at)]
+        mean, variance = arrays
+        return [BatchNorm(gain, shift, mean, variance, eps, at=layer.at)]
     return [LayerNorm(gain, shift, eps, at=layer.at)]
 
 

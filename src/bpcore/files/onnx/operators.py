@@ -25,6 +25,9 @@ from bpcore.model.elements import (
     Linear,
 )
 
+#: What is about the largest float32, or more.
+LARGEST = 3.4e38
+
 #: ``TensorProto.DataType`` of float32 and float64.
 REAL = {1: "float32", 11: "float64"}
 
@@ -87,8 +90,9 @@ def batch_normalization(step: Step) -> list[Element]:
     step.require_flat()
     if step.node.integer("training_mode", 0):
         step.refuse("must not be in training mode: export the model for inference")
-    arrays = [step.per_unit(i) for i in range(1, 5)]
-    return [BatchNorm(*arrays, step.node.number("epsilon", 1e-5), at=step.at)]
+    gain, shift, mean, variance = (step.per_unit(i) for i in range(1, 5))
+    eps = step.node.number("epsilon", 1e-5)
+    return [BatchNorm(gain, shift, mean, variance, eps, at=step.at)]
 
 
 def layer_normalization(step: Step) -> list[Element]:
@@ -131,18 +135,19 @@ def gelu(step: Step) -> list[Element]:
 
 def clip(step: Step) -> list[Element]:
     """relu as max(z, 0), hard_tanh as min(max(z, -1), 1)"""
-    bounds = []
-    for index, (name, default) in enumerate((("min", -math.inf), ("max", math.inf)), 1):
-        bound = step.node.number(name, default)
-        if step.constant(index) is not None:
-            bound = float(step.vector(index)[0])
-        bounds.append(bound if abs(bound) < 3.4e38 else math.copysign(math.inf, bound))
+    least, most = _bound(step, 1, "min", -math.inf), _bound(step, 2, "max", math.inf)
     names = {(-1.0, 1.0): "hard_tanh", (0.0, math.inf): "relu"}
-    if tuple(bounds) not in names:
-        step.refuse(
-            f"limits must be -1 and 1, or 0 and none; got {bounds[0]:g}, {bounds[1]:g}"
-        )
-    return [Activation(names[tuple(bounds)], at=step.at)]
+    if (least, most) not in names:
+        step.refuse(f"limits must be -1 and 1, or 0 and none; got {least:g}, {most:g}")
+    return [Activation(names[least, most], at=step.at)]
+
+
+def _bound(step: Step, index: int, name: str, default: float) -> float:
+    """A limit, from an input or an attribute; the largest float32 is none."""
+    bound = step.node.number(name, default)
+    if step.constant(index) is not None:
+        bound = float(step.vector(index)[0])
+    return bound if abs(bound) < LARGEST else math.copysign(math.inf, bound)
 
 
 def flatten(step: Step) -> list[Element]:
