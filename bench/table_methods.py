@@ -63,6 +63,8 @@ def realmlp(task, seed, X, **settings):
     return Filled(kind(**settings))
 
 
+#: Transformations of the columns by RealMLP-TD-S.
+TRANSFORMATIONS = ("one_hot", "median_center", "robust_scale", "smooth_clip")
 #: What RealMLP-TD adds to RealMLP-TD-S, one addition at a time, with its settings.
 ADDITIONS = {
     "parametric activations": {"use_parametric_act": True, "act_lr_factor": 0.1},
@@ -74,7 +76,7 @@ ADDITIONS = {
         "plr_lr_factor": 0.1,
     },
     "embedded categories": {
-        "tfms": ["one_hot", "median_center", "robust_scale", "smooth_clip", "embedding"],
+        "tfms": [*TRANSFORMATIONS, "embedding"],
         "max_one_hot_cat_size": 9,
         "embedding_size": 8,
     },

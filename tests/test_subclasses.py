@@ -3,7 +3,9 @@
 import copy
 import functools
 import io
+import os
 import pickle
+import tempfile
 import threading
 
 import numpy as np
@@ -295,6 +297,13 @@ def test_a_trace_of_a_subclass():
 
 # --- which methods call others --------------------------------------------------------
 
+
+def saved(net):
+    """The network saved into a folder that does not stay."""
+    with tempfile.TemporaryDirectory() as folder:
+        net.save(os.path.join(folder, "net.bpc"), sync=False)
+
+
 CALLS = {
     "fit": lambda net: net.fit(X, Y, epochs=1, **QUIET),
     "partial_fit": lambda net: net.partial_fit(X, Y),
@@ -308,6 +317,7 @@ CALLS = {
     "predict_one of a list": lambda net: net.predict_one(X[0].tolist()),
     "evaluate": lambda net: net.evaluate(X, Y, metrics="mae"),
     "folded": lambda net: net.folded(),
+    "save": saved,
     "forward": lambda net: net.forward(X),
     "backward": lambda net: net.backward(bp.Network.forward(net, X), Y),
     "astype": lambda net: net.astype("float64"),

@@ -14,6 +14,7 @@ The public interface::
     metrics          accuracy, r2, auc, ... by name
     History          what fit returns
     fit_many         many networks at once
+    Checkpoint       saves a network while it is trained
     load             a network from a file; Network.save writes it
     from_torch, from_keras, from_fann
                      a network of another library; to_torch, ... the other way
@@ -52,8 +53,8 @@ The source in layers; a module imports only from lines below its own
     loading                 networks and estimators from files
     sklearn, tabular        estimators of scikit-learn's kind, on Network; for tables
     config, datasets        versions and builds; digits, MNIST, IDX files
-    reference, tracing, many, gradient_check, frameworks
-                            the library in NumPy; traces; many networks; a check;
+    reference, tracing, many, gradient_check, checkpoint, frameworks
+                            the library in NumPy; traces; many networks; a check; files;
                             networks of PyTorch, Keras and FANN
     network                 Network: methods check arguments and call what is below
     files                   forms of a network as a file
@@ -108,6 +109,7 @@ from bpcore.training.history import History
 
 if TYPE_CHECKING:
     from bpcore import graph, reference
+    from bpcore.checkpoint import Checkpoint
     from bpcore.frameworks.fann import from_fann, to_fann
     from bpcore.frameworks.keras import from_keras, to_keras
     from bpcore.frameworks.torch import from_torch, to_torch
@@ -121,6 +123,7 @@ __version__ = VERSION
 #: Attributes imported at their first use, since most programs do not use them, and
 #: their modules.
 _LAZY = {
+    "Checkpoint": "checkpoint",
     "Fitted": "many",
     "GradientCheck": "gradient_check",
     "GradientFlow": "tracing",
@@ -149,6 +152,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "Adamax",
+    "Checkpoint",
     "CrossEntropy",
     "DivergenceError",
     "Fitted",

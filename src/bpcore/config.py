@@ -13,6 +13,7 @@ from bpcore.version import VERSION
 
 __all__ = ["VERSION", "config", "show_config"]
 
+
 def config() -> dict[str, Any]:
     """Versions, instruction sets and build settings, as a dict.
 

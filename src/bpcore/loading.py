@@ -12,6 +12,9 @@ from bpcore.files.networks import HowToRead
 from bpcore.files.whole import Path
 from bpcore.network import network_from
 
+#: Kinds of files that need scikit-learn.
+OF_SCIKIT_LEARN = ("sklearn.Classifier", "sklearn.Regressor")
+
 
 def load(
     path: Path,
@@ -21,7 +24,7 @@ def load(
     loss: Callable[..., Any] | None = None,
     lr: Callable[..., Any] | None = None,
 ) -> Any:
-    """A network from a file that `Network.save` wrote.
+    """A network, or an estimator, from a file that its method ``save`` wrote.
 
     It is the network as it was: predictions, training steps, random numbers and the
     schedule of the learning rate go on with the same bits.  A file can execute nothing:
@@ -46,7 +49,8 @@ def load(
 
     Returns
     -------
-    Network
+    Network, or a ``Classifier`` or ``Regressor`` of ``bpcore.tabular`` or
+    ``bpcore.sklearn``
 
     Raises
     ------
@@ -80,4 +84,15 @@ def load(
         kind = content.pop("kind")
         if kind == NETWORK:
             return network_from(content, file, how)
-        raise ValueError(f"kind must be {NETWORK}; got {kind!r:.80}")
+        if kind in OF_SCIKIT_LEARN:
+            from bpcore import sklearn  # needed for such files only
+            from bpcore.sklearn.file import estimator_from
+
+            new = getattr(sklearn, kind.partition(".")[2])
+            return estimator_from(new, content, file, how)
+        from bpcore.tabular import reading  # only here: it may import scikit-learn
+
+        if kind in reading.KINDS:
+            return reading.estimator_from(kind, content, file, how)
+        kinds = ", ".join([NETWORK, *OF_SCIKIT_LEARN, *reading.KINDS])
+        raise ValueError(f"kind must be one of {kinds}; got {kind!r:.80}")

@@ -537,6 +537,12 @@ class Network:
             each parameter that is not frozen and each mini-batch, while backpropagation
             takes the time of about three losses in all.  Not with LBFGS or
             `accumulate`.
+        resume : path, optional
+            A file of `bpcore.Checkpoint`, written by a fit with the same arguments that
+            was stopped.  This fit goes on from there, also in the middle of an epoch,
+            and ends with the same bits as one that was never stopped; the network, of
+            the same design and `rng`, takes over all that the file has, the optimizer
+            too.  `epochs` counts those of the stopped fit.  Not with LBFGS.
 
         Returns
         -------
@@ -576,7 +582,12 @@ class Network:
         >>> net.weights[0].round(1), net.biases[0].round(1)
         (array([[2.]], dtype=float32), array([1.], dtype=float32))
         """
-        return prepare(self._learner, self, X, y, options).run()
+        resumed = None
+        if (path := options.pop("resume", None)) is not None:
+            from bpcore.files.fit_file import read_resumed  # most fits resume none
+
+            resumed = read_resumed(path, self._learner)
+        return prepare(self._learner, self, X, y, options, resumed=resumed).run()
 
     def partial_fit(
         self,
@@ -1054,14 +1065,11 @@ class Network:
         ...     os.listdir(folder)
         ['net.bpc']
         """
-        from bpcore.files.network_file import write_network  # most programs save none
-
         how = {
             "weights_only": checks.boolean("weights_only", weights_only),
             "sync": checks.boolean("sync", sync),
         }
-        with self._engine:
-            write_network(path, self._learner, self._n_threads, **how)
+        write(self, path, **how)
 
     # --- copies -----------------------------------------------------------------------
 
@@ -1122,13 +1130,23 @@ def network_of(design: Design, state: State, n_threads: int | str = "auto") -> N
     return _network_with(Learner(design, state, engine, threads), n_threads)
 
 
-def network_from(content: Any, file: Container, how: HowToRead) -> Network:
-    """The network of a file: the values of its JSON text, and its arrays."""
+def write(network: Network, path: Any, fit: Any = None, **how: bool) -> None:
+    """Write a network to a file, with the fit that is running if it is given."""
+    from bpcore.files.network_file import write_network  # most programs save none
+
+    learner, n_threads = network._learner, network._n_threads  # noqa: SLF001 (of this file)
+    with learner.engine:
+        write_network(path, learner, n_threads, fit=fit, **how)
+
+
+def network_from(
+    content: Any, file: Container, how: HowToRead, prefix: str = ""
+) -> Network:
+    """The network of a file: values of its JSON text, and arrays with a prefix."""
     from bpcore.files.network_file import read_with_test
 
     engine = Network._engine_class  # noqa: SLF001 (of this file)
-    learner, n_threads = read_with_test(content, file, how, engine)
-    learner.engine.use_threads(thread_count(n_threads))
+    learner, n_threads = read_with_test(content, file, how, engine, prefix)
     return _network_with(learner, n_threads)
 
 

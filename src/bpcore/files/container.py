@@ -18,7 +18,7 @@ import mmap
 import os
 import stat
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO, Any, NamedTuple
 
@@ -30,7 +30,7 @@ from bpcore.files.strict_json import as_json, parse_json
 from bpcore.files.whole import Path, write_whole
 
 #: Dtypes by their names in a header.
-DTYPES = {
+DTYPES: dict[str, np.dtype[Any]] = {
     "F64": np.dtype(np.float64),
     "F32": np.dtype(np.float32),
     "F16": np.dtype(np.float16),
@@ -67,6 +67,7 @@ def write_container(
     named: Mapping[str, NDArray[Any]],
     aligned: str | None = None,
     *,
+    finite: Collection[str] = (),
     sync: bool = True,
 ) -> None:
     """Write arrays and texts to a file, or leave it as it was.
@@ -79,8 +80,17 @@ def write_container(
         Written in their order.
     aligned : str, optional
         The name of an array that is to begin at a multiple of 64 bytes.
+    finite : collection of str
+        The names of arrays that must have finite numbers only.
     sync : bool
         Whether to wait until the disk has the file.
+
+    Raises
+    ------
+    ValueError
+        If a number that must be finite is not.
+    OSError
+        If the file cannot be written.
 
     Examples
     --------
@@ -95,7 +105,8 @@ def write_container(
     {'note': 'one'} [0. 1. 2.]
     """
     header: dict[str, Any] = {"__metadata__": dict(metadata)}
-    at, parts, aligned_at = 0, [], 0
+    at, aligned_at = 0, 0
+    parts: dict[str, NDArray[Any]] = {}
     for name, array in named.items():
         stored = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
         header[name] = {
@@ -105,12 +116,31 @@ def write_container(
         }
         aligned_at = at if name == aligned else aligned_at
         at += stored.nbytes
-        parts.append(stored)
+        parts[name] = stored
     text = as_json(header).encode()
     if len(text) > MOST_HEADER:
         raise ValueError(f"names and settings of more than {MOST_HEADER} bytes")
     text += b" " * (-(8 + len(text) + aligned_at) % 64)
-    write_whole(path, [len(text).to_bytes(8, "little"), text, *parts], sync=sync)
+    head = len(text).to_bytes(8, "little") + text
+
+    def pieces() -> Iterator[Any]:
+        yield head
+        for name, array in parts.items():
+            yield from _checked(name, array) if name in finite else [array]
+
+    write_whole(path, pieces(), size=len(head) + at, sync=sync)
+
+
+def _checked(name: str, array: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """The pieces of an array, each found to be finite while it is in a cache."""
+    flat, step = array.reshape(-1), PIECE // array.itemsize
+    for i in range(0, flat.size, step):
+        piece = flat[i : i + step]
+        if not arrays.all_finite(piece):
+            raise ValueError(
+                f"{name} must be finite to be saved in a file; got NaN or infinity"
+            )
+        yield piece
 
 
 class Container:
@@ -200,6 +230,10 @@ class Container:
             self.file.fileno(), length, access=mmap.ACCESS_COPY, offset=page
         )
         return np.frombuffer(pages, dtype, size, offset - page)
+
+    def skip(self, prefix: str) -> None:
+        """Leave the arrays whose names begin so unread."""
+        self.unread = {name for name in self.unread if not name.startswith(prefix)}
 
     def finish(self) -> None:
         """Raise if there are arrays that have not been read."""
@@ -308,8 +342,8 @@ def _require_no_gaps(entries: Mapping[str, Entry], size: int) -> None:
     for name, entry in sorted(entries.items(), key=lambda item: item[1][2:]):
         if entry.start != at:
             raise ValueError(
-                f"the array {name[:80]!r} must begin at byte {at}, where the one before "
-                f"it ends; got {entry.start}"
+                f"the array {name[:80]!r} must begin at byte {at}, where the one "
+                f"before it ends; got {entry.start}"
             )
         at = entry.stop
     if at != size:

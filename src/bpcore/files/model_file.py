@@ -10,7 +10,7 @@ What follows depends on the kind.  Files of every format ever released can be re
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -42,9 +42,12 @@ def write_model(
     content: Mapping[str, Any],
     arrays: Mapping[str, NDArray[Any]],
     *,
+    finite: Collection[str] = (),
     sync: bool = True,
 ) -> None:
     """Write a model to a file, or leave it as it was; its first array is aligned.
+
+    The arrays in `finite` must have finite numbers only.
 
     Examples
     --------
@@ -61,7 +64,7 @@ def write_model(
     text = as_json({"format": FORMAT, "writer": VERSION, "kind": kind, **content})
     metadata = {"format": "bpcore", "bpcore": text}
     first = next(iter(arrays), None)
-    write_container(path, metadata, arrays, first, sync=sync)
+    write_container(path, metadata, arrays, first, finite=finite, sync=sync)
 
 
 @contextmanager
@@ -82,7 +85,7 @@ def opened_model(path: Path) -> Iterator[tuple[dict[str, Any], Container]]:
             file.finish()
     except ModelFileError:
         raise
-    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+    except (ValueError, TypeError, LookupError, OverflowError, RecursionError) as error:
         raise ModelFileError(f"{path}: {_kind_of(path) or error}") from error
 
 
@@ -137,4 +140,6 @@ def require_keys(what: str, content: Any, *names: str) -> None:
     """
     if not isinstance(content, dict) or set(content) != set(names):
         got = ", ".join(content) if isinstance(content, dict) else repr(content)
-        raise ValueError(f"{what} must be an object with {', '.join(names)}; got {got:.200}")
+        raise ValueError(
+            f"{what} must be an object with {', '.join(names)}; got {got:.200}"
+        )

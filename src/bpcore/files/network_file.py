@@ -17,26 +17,19 @@ from bpcore.files.self_test import (
     require_output,
 )
 from bpcore.files.whole import Path
-from bpcore.training.history import History
+from bpcore.model.threads import n_threads as thread_count
 from bpcore.training.learner import Learner
 
-#: The kind of a file with one network.
+#: The kind of a file with one network, and the keys of its content.
 NETWORK = "network"
+CONTENT = ("network", "exact", "history", "fit")
 
 
 def stored_with_test(
     learner: Learner, n_threads: int | str, prefix: str = "", weights_only: bool = False
 ) -> Stored:
-    """A network for a file, with its self-test and history.
-
-    Raises
-    ------
-    ValueError
-        If a number is not finite.
-    """
-    if what := learner.not_finite():
-        raise ValueError(f"{what} not finite: a file must have finite numbers")
-    plain, arrays = stored(
+    """A network for a file, with its self-test and history."""
+    plain, arrays, finite = stored(
         learner.design,
         learner.state,
         learner.dtype,
@@ -45,8 +38,14 @@ def stored_with_test(
         weights_only=weights_only,
     )
     history = stored_history(learner.history, f"{prefix}history.")
-    content = {"network": plain, "exact": is_exact(), "history": history.plain}
-    return Stored(content, arrays | recorded(learner, prefix) | history.arrays)
+    content = {
+        "network": plain,
+        "exact": is_exact(),
+        "history": history.plain,
+        "fit": None,
+    }
+    arrays = arrays | recorded(learner, prefix) | history.arrays
+    return Stored(content, arrays, finite)
 
 
 def write_network(
@@ -56,10 +55,15 @@ def write_network(
     *,
     weights_only: bool = False,
     sync: bool = True,
+    fit: Stored | None = None,
 ) -> None:
-    """Write a network to a file, or leave it as it was."""
-    content, arrays = stored_with_test(learner, n_threads, weights_only=weights_only)
-    write_model(path, NETWORK, content, arrays, sync=sync)
+    """Write a network, and the fit that is running, to a file or leave it as it was."""
+    content, arrays, finite = stored_with_test(
+        learner, n_threads, weights_only=weights_only
+    )
+    if fit is not None:
+        content, arrays = content | {"fit": fit.plain}, arrays | fit.arrays
+    write_model(path, NETWORK, content, arrays, finite=finite, sync=sync)
 
 
 def read_with_test(
@@ -69,12 +73,13 @@ def read_with_test(
 
     With a map of the file the self-test is left out, since it reads all weights.
     """
-    require_keys("content", content, "network", "exact", "history")
+    require_keys("content", content, *CONTENT)
     design, state, n_threads = read_network(content["network"], file, how, prefix)
-    learner = Learner(design, state, engine, 1)
+    learner = Learner(design, state, engine, thread_count(n_threads))
     exact = checks.boolean("exact", content["exact"])
     x, expected = file.array(prefix + INPUT), file.array(prefix + OUTPUT)
     if not how.mmap:
         require_output(learner, x, expected, exact)
     learner.history = read_history(content["history"], file, f"{prefix}history.")
+    file.skip(f"{prefix}fit.")
     return learner, n_threads

@@ -39,10 +39,14 @@ OF_WEIGHTS = ("moments", "lr_factors", "frozen")
 
 
 class Stored(NamedTuple):
-    """A network for a file: values for JSON, and arrays by name."""
+    """A network for a file: values for JSON, and arrays by name.
+
+    Those named in `finite` must have finite numbers only.
+    """
 
     plain: dict[str, Any]
     arrays: dict[str, NDArray[Any]]
+    finite: frozenset[str] = frozenset()
 
 
 class HowToRead(NamedTuple):
@@ -126,7 +130,13 @@ def stored(
     if weights_only:
         kept = (*parameter_parts(design.layout, state.parameters), *OF_WEIGHTS)
         arrays = {f"{prefix}{name}": arrays[f"{prefix}{name}"] for name in kept}
-    return Stored(plain, arrays)
+    finite = {f"{prefix}{name}" for name in parameter_shapes(design.layout)}
+    finite |= {
+        name
+        for name in arrays
+        if name.startswith((f"{prefix}optimizer.", f"{prefix}moments"))
+    }
+    return Stored(plain, arrays, frozenset(finite))
 
 
 def read_network(

@@ -72,7 +72,7 @@ def require_output(
     if found.tobytes() == expected.tobytes():
         return
     close = _are_close(found, expected)
-    if exact and is_exact() or not close:
+    if (exact and is_exact()) or not close:
         raise ValueError(
             "the self-test failed: the network computes "
             f"{_short(found)} where the file has {_short(expected)}"

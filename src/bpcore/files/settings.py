@@ -48,7 +48,7 @@ class NamedFunction:
     >>> NamedFunction("cubes")(None, None)
     Traceback (most recent call last):
         ...
-    ValueError: the loss is the Python function 'cubes', of which a file has the name ...
+    ValueError: the loss is the Python function 'cubes', of which a file has ...
     """
 
     def __init__(self, name: str) -> None:
@@ -106,6 +106,11 @@ def optimizer_of(plain: Any, given: Callable[..., Any] | None = None) -> Any:
     return _made("optimizer", plain, OPTIMIZERS, given)
 
 
+def settings_of(plain: Any) -> Any:
+    """A loss, an optimizer or a schedule of plain values, without functions."""
+    return _made("settings", plain, {**LOSSES, **OPTIMIZERS, **SCHEDULES}, None)
+
+
 def _made(name: str, plain: Any, table: Table, function: Any) -> Any:
     """The object of a dict as `as_plain` returns it."""
     if not isinstance(plain, dict) or plain.get("type") not in table:
@@ -140,8 +145,8 @@ def _function(name: str, known_as: str, given: Any) -> Any:
         return NamedFunction(known_as)
     if given is None:
         raise ValueError(
-            f"the schedule of the learning rate is the Python function {known_as!r}, of "
-            "which a file has the name only: give it to bpcore.load(path, lr=...), or "
-            "load without training by weights_only=True"
+            f"the schedule of the learning rate is the Python function {known_as!r}, "
+            "of which a file has the name only: give it to bpcore.load(path, lr=...), "
+            "or load without training by weights_only=True"
         )
     return given

@@ -42,7 +42,7 @@ def parse_json(text: bytes) -> Any:
             json.dumps(value, ensure_ascii=False).encode()
     except RecursionError:
         raise ValueError("too many brackets within each other") from None
-    except UnicodeError as error:
+    except (UnicodeDecodeError, UnicodeEncodeError) as error:
         raise ValueError(f"text that is not UTF-8: {error.reason}") from None
     return value
 

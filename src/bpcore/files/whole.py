@@ -17,7 +17,9 @@ LARGE = 1 << 20
 Path = str | os.PathLike[str]
 
 
-def write_whole(path: Path, parts: Iterable[Any], *, sync: bool = True) -> None:
+def write_whole(
+    path: Path, parts: Iterable[Any], *, size: int = 0, sync: bool = True
+) -> None:
     """Write bytes to a file, or leave it as it was.
 
     They are written to a new file beside it, which is flushed to the disk and then
@@ -29,6 +31,8 @@ def write_whole(path: Path, parts: Iterable[Any], *, sync: bool = True) -> None:
     path : path
     parts : iterable of bytes or of contiguous arrays
         Written one after the other.
+    size : int
+        Their bytes, if they are many: room for them is reserved first.
     sync : bool
         Whether to wait until the disk has the bytes.
 
@@ -60,10 +64,10 @@ def write_whole(path: Path, parts: Iterable[Any], *, sync: bool = True) -> None:
         with file:
             with contextlib.suppress(OSError):  # there is no such file yet
                 os.chmod(beside, stat.S_IMODE(os.stat(path).st_mode))
-            views = [view for part in parts if (view := memoryview(part)).nbytes]
-            _reserve(file.fileno(), sum(view.nbytes for view in views))
-            for view in views:
-                rest = view.cast("B")
+            _reserve(file.fileno(), size)
+            for part in parts:
+                rest = memoryview(part)
+                rest = rest.cast("B") if rest.nbytes else memoryview(b"")
                 while rest:
                     rest = rest[file.write(rest) :]
             if sync:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from bpcore.model.snapshot import Snapshot
 from bpcore.model.state import State
 
@@ -41,6 +43,20 @@ class Backup:
         self._state, self._bits = State(**vars(state)), state.bits.state
         self._arrays: list[Any] = state.changed_in_place()
         self._snapshot.take(self._arrays)
+
+    def copy(self) -> State:
+        """The state as it was copied, in arrays of its own."""
+        arrays = [np.empty_like(array) for array in self._arrays]
+        self._snapshot.restore(arrays)
+        counters, *numbers = arrays
+        state = State(**vars(self._state))
+        state.counters, state.parameters = counters, numbers.pop(0)
+        if state.optimizer_arrays is not None:
+            state.optimizer_arrays = numbers.pop(0)
+        state.moments = numbers.pop(0) if numbers else state.moments
+        state.bits = np.random.PCG64(0)
+        state.bits.state = self._bits
+        return state
 
     def restored(self, *, bits: bool = True) -> State:
         """The state as it was copied, in its own arrays, for ``Learner.use``.

@@ -40,9 +40,13 @@ class Record:
         1.0
         """
         record = cls()
-        record._columns = {name: [*values] for name, values in columns.items()}
-        record._length = len(columns["loss"])
+        record.begin(columns)
         return record
+
+    def begin(self, columns: Mapping[str, Sequence[float]]) -> None:
+        """Replace everything by columns of one length, "loss" among them."""
+        self._columns = {name: [*values] for name, values in columns.items()}
+        self._length = len(columns["loss"])
 
     def __len__(self) -> int:
         return self._length
