@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore.errors import ModelFileError
-from bpcore.files.onnx.graph import Node
+from bpcore.files.onnx.nodes import Node
 
 #: Bytes up to which a constant may be copied into another order.
 MOST_COPIED = 1 << 16
@@ -30,7 +30,7 @@ def evaluate(node: Node, inputs: list[NDArray[Any]]) -> NDArray[Any]:
     --------
     >>> import numpy as np
     >>> from bpcore.files.onnx.constants import evaluate
-    >>> from bpcore.files.onnx.graph import Node
+    >>> from bpcore.files.onnx.nodes import Node
     >>> node = Node(0, "Transpose", "", "", ["W"], ["V"], {})
     >>> evaluate(node, [np.ones((2, 3))]).shape
     (3, 2)

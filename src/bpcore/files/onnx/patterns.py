@@ -15,7 +15,7 @@ import numpy as np
 
 from bpcore.arrays import Real
 from bpcore.files.onnx.expressions import Expression, NoFunctionError, Terms, rounded
-from bpcore.files.onnx.graph import Node
+from bpcore.files.onnx.nodes import Node
 
 #: The most nodes of a pattern.
 MOST_NODES = 24

@@ -11,7 +11,7 @@ import numpy as np
 from bpcore.errors import ModelFileError
 from bpcore.files.onnx.decode import Message, decode
 from bpcore.files.onnx.expressions import Terms
-from bpcore.files.onnx.graph import Graph, Node
+from bpcore.files.onnx.nodes import Graph, Node
 from bpcore.files.onnx.operators import ML_OPERATORS, OPERATORS
 from bpcore.files.onnx.patterns import (
     MOST_NODES,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bpcore.errors import ModelFileError
 from bpcore.files.onnx.constants import evaluate
-from bpcore.files.onnx.graph import Graph, Node, Port
+from bpcore.files.onnx.nodes import Graph, Node, Port
 from bpcore.files.onnx.tensors import array_of
 
 #: Types of elements of an output that are no real numbers: labels of classes.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore.errors import ModelFileError
-from bpcore.files.onnx.graph import Node
+from bpcore.files.onnx.nodes import Node
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Graph: nodes, constants, inputs and outputs of a decoded model, checked."""
+"""Nodes: operators, constants, inputs and outputs of a decoded model, checked."""
 
 from __future__ import annotations
 
