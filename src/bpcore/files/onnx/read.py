@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -13,6 +14,7 @@ from bpcore.files.onnx.decode import Message, decode
 from bpcore.files.onnx.expressions import Terms
 from bpcore.files.onnx.nodes import Graph, Node
 from bpcore.files.onnx.operators import ML_OPERATORS, OPERATORS
+from bpcore.files.onnx.own_forms import own_activation
 from bpcore.files.onnx.patterns import (
     MOST_NODES,
     activation_of,
@@ -43,6 +45,12 @@ from bpcore.model.state import State
 #: The most bytes of a protocol-buffers message.
 MOST_BYTES = (1 << 31) - 1
 
+#: A key of the metadata of files that this library wrote.
+OWN = "bpcore_version"
+
+#: The most parts of an activation that this library writes.
+MOST_OWN_PARTS = 8
+
 #: Bytes of parameters that a file may give beyond its own size, by weights used twice.
 MOST_SHARED = 1 << 24
 
@@ -67,13 +75,18 @@ def read_bytes(data: bytes) -> tuple[Design, State, dict[str, str]]:
     model = decode(data, "ModelProto")
     sequence = sequence_of(Graph(model))
     dtype = _dtype(sequence)
-    elements = _without_outer_dropout(_elements(sequence))
+    metadata = _metadata(model)
+    own = OWN in metadata
+    elements = _without_outer_dropout(_elements(sequence, dtype, own))
     bounded = _not_larger(elements, dtype, 2 * len(data) + MOST_SHARED)
-    return *assemble(bounded, dtype), _metadata(model)
+    return *assemble(bounded, dtype), metadata
 
 
-def _elements(sequence: Sequence) -> Iterator[Element]:
-    """The elements of all parts, read one after the other."""
+def _elements(sequence: Sequence, dtype: np.dtype[Any], own: bool) -> Iterator[Element]:
+    """The elements of all parts, read one after the other.
+
+    `own` is whether this library wrote the file.
+    """
     shape = sequence.input.shape
     rows = Rows(None)
     if shape is not None:
@@ -82,6 +95,9 @@ def _elements(sequence: Sequence) -> Iterator[Element]:
         rows = Rows(int(np.prod(inner, dtype=object)) if known else None, len(shape))
     parts = deque(sequence.parts)
     while parts:
+        if own and (found := _own(parts, sequence, dtype)) is not None:
+            yield found
+            continue
         part = parts.popleft()
         if len(part.nodes) == 1:
             yield from _one(part, sequence, rows)
@@ -89,6 +105,24 @@ def _elements(sequence: Sequence) -> Iterator[Element]:
         if parts and _is_centring(part, sequence):  # the first half of a layer norm
             part = Part(part.source, part.nodes + parts.popleft().nodes)
         yield from _several(part, sequence, rows)
+
+
+def _own(
+    parts: deque[Part], sequence: Sequence, dtype: np.dtype[Any]
+) -> Activation | None:
+    """An activation that this library wrote, whose parts are then taken."""
+    source, first = parts[0].source, parts[0].nodes[0]
+    ahead: list[Node] = []
+    ends = []
+    for part in itertools.islice(parts, MOST_OWN_PARTS):
+        ahead += part.nodes
+        ends.append(len(ahead))
+    found = own_activation(ahead, source, sequence.constants, dtype.name)
+    if found is None or found[1] not in ends:
+        return None
+    for _ in range(ends.index(found[1]) + 1):
+        parts.popleft()
+    return Activation(found[0], at=first.at)
 
 
 def _is_centring(part: Part, sequence: Sequence) -> bool:
