@@ -159,6 +159,39 @@ def test_flatten_of_images():
         network(model(image))
 
 
+def test_flatten_by_the_shape_of_the_input():
+    """``x.view(x.size(0), -1)``, as the older exporter of PyTorch writes it."""
+    nodes = [
+        node("Shape", "x", "shape"),
+        node("Gather", "shape zero", "n", axis=0),
+        node("Unsqueeze", "n axis", "first"),
+        node("Concat", "first rest", "target", axis=0),
+        node("Reshape", "x target", "a"),
+        node("MatMul", "a W", "y"),
+    ]
+    arrays = {"W": np.ones((6, 2), np.float32), "zero": np.array(0)}
+    arrays |= {"axis": np.array([0]), "rest": np.array([-1])}
+    image = graph(nodes, arrays)
+    image["input"] = [port("x", (None, 1, 2, 3))]
+    assert network(model(image)).sizes == (6, 2)
+    for changed in ({"rest": np.array([3])}, {"zero": np.array(1)}):
+        image = graph(nodes, arrays | changed)
+        image["input"] = [port("x", (None, 1, 2, 3))]
+        with pytest.raises(bp.ModelFileError, match=r"Shape\)|6 units; got shape"):
+            network(model(image))
+
+
+def test_reshape_of_a_fixed_number_of_rows():
+    nodes = [node("Reshape", "x shape", "a"), node("MatMul", "a W", "y")]
+    arrays = {"W": np.ones((6, 2), np.float32), "shape": np.array([5, -1])}
+    image = graph(nodes, arrays)
+    image["input"] = [port("x", (5, 2, 3))]
+    assert network(model(image)).sizes == (6, 2)
+    image["input"] = [port("x", (10, 2, 3))]
+    with pytest.raises(bp.ModelFileError, match=r"keep the rows; got shape \(5, -1\)"):
+        network(model(image))
+
+
 def test_metadata_and_constants_that_are_inputs_too():
     made = graph([node("MatMul", "x W", "y")], ARRAYS)
     made["input"] += [port("W"), port("unused")]
@@ -262,6 +295,12 @@ def test_inputs_and_outputs_that_are_several():
     made["output"] = [port("W")]
     with pytest.raises(bp.ModelFileError, match=r"does not depend|one input that is"):
         network(model(made))
+
+
+def test_further_outputs_of_a_node_are_refused():
+    nodes = [node("MatMul", "x W", "a"), node("Dropout", "a", "b y")]
+    with pytest.raises(bp.ModelFileError, match=r"node 1 .*only its first output"):
+        network(model(graph(nodes, ARRAYS)))
 
 
 def test_numbers_in_another_file_are_refused_with_advice():

@@ -164,12 +164,18 @@ def reshape(step: Step) -> list[Element]:
     if shape is None or shape.dtype.kind != "i" or shape.size != 2 or not step.first:
         step.refuse("must keep the rows: its shape must be (n, width)")
     n, width = (int(size) for size in shape.reshape(-1))
-    known = step.rows.width
-    if n < -1 or not (width == known or (width > 0 and known is None) or width == -1):
-        step.refuse(f"must keep the rows of {known} units; got shape ({n}, {width})")
-    if width == n == -1 or (n > 0 and width == -1 and known != 1 and n != 1):
+    return reshape_to(step, n, width)
+
+
+def reshape_to(step: Step, n: int, width: int) -> list[Element]:
+    """Flatten, as Reshape to (n, width), where 0 is n as it was and -1 what is left"""
+    rows = step.rows
+    keeps_width = width == -1 or width == rows.width
+    if not keeps_width and (width < 1 or rows.width is not None):
+        step.refuse(f"must keep rows of {rows.width} units; got shape ({n}, {width})")
+    if n < -1 or (width == -1 and n not in (0, rows.count)):
         step.refuse(f"must keep the rows; got shape ({n}, {width})")
-    step.rows.axes, step.rows.width = 2, known if width == -1 else width
+    rows.axes, rows.width = 2, rows.width if width == -1 else width
     return []
 
 

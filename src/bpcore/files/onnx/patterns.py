@@ -26,6 +26,9 @@ MOST_VECTORS = 4
 #: What the name of a term that is an array begins with.
 ARRAY = "constant "
 
+#: Operators of ``x.reshape(x.shape[0], width)``.
+FLATTENING = ["Shape", "Gather", "Unsqueeze", "Concat", "Reshape"]
+
 #: Operators that an expression is made with.
 ARITHMETIC: dict[str, Callable[[Terms, Expression, Expression], Expression]] = {
     "Add": Terms.plus,
@@ -148,6 +151,32 @@ def layer_norm(
 def same(a: Expression, b: Expression) -> bool:
     """Whether two expressions are equal but for the rounding of their numbers."""
     return rounded(a) == rounded(b)
+
+
+def flattened_width(
+    nodes: Sequence[Node], source: str, constants: Mapping[str, Real]
+) -> int | None:
+    """The width of ``x.reshape(x.shape[0], width)``, None if nodes are something else.
+
+    Older exporters of PyTorch write it so, -1 for all that is left.
+    """
+    if [node.op for node in nodes] != FLATTENING:
+        return None
+    _, gather, _, concat, reshape = nodes
+    chain = zip(
+        nodes,
+        (source, *(node.outputs[0] for node in nodes[:3]), source),
+        strict=True,
+    )
+    wired = all(node.inputs[:1] == [name] for node, name in chain)
+    wired = wired and reshape.inputs[1:] == concat.outputs
+    first, width = (constants.get(node.inputs[-1]) for node in (gather, concat))
+    axis = gather.integer("axis", 0) or concat.integer("axis", 0)
+    if not wired or axis or first is None or width is None or len(concat.inputs) != 2:
+        return None
+    if first.size != 1 or first.any() or width.size != 1:
+        return None
+    return int(width.reshape(()))
 
 
 def activation_of(t: Terms, found: Expression) -> tuple[str, float] | None:

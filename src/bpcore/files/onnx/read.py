@@ -13,7 +13,7 @@ from bpcore.errors import ModelFileError
 from bpcore.files.onnx.decode import Message, decode
 from bpcore.files.onnx.expressions import Terms
 from bpcore.files.onnx.nodes import Graph, Node
-from bpcore.files.onnx.operators import ML_OPERATORS, OPERATORS
+from bpcore.files.onnx.operators import ML_OPERATORS, OPERATORS, reshape_to
 from bpcore.files.onnx.own_forms import own_activation
 from bpcore.files.onnx.patterns import (
     MOST_NODES,
@@ -22,6 +22,7 @@ from bpcore.files.onnx.patterns import (
     centred,
     constants_of,
     expression_of,
+    flattened_width,
     layer_norm,
     same,
 )
@@ -92,7 +93,8 @@ def _elements(sequence: Sequence, dtype: np.dtype[Any], own: bool) -> Iterator[E
     if shape is not None:
         inner = [1 if size is None else size for size in shape[1:]]
         known = len(shape) > 1 and None not in shape[1:]
-        rows = Rows(int(np.prod(inner, dtype=object)) if known else None, len(shape))
+        width = int(np.prod(inner, dtype=object)) if known else None
+        rows = Rows(width, len(shape), shape[0] if shape else None)
     parts = deque(sequence.parts)
     while parts:
         if own and (found := _own(parts, sequence, dtype)) is not None:
@@ -158,6 +160,10 @@ def _several(part: Part, sequence: Sequence, rows: Rows) -> list[Element]:
             f"{first.at}: begins a branch of {len(part.nodes)} nodes; only sequences "
             "can be read"
         )
+    if (
+        width := flattened_width(part.nodes, part.source, sequence.constants)
+    ) is not None:
+        return reshape_to(Step(last, part.source, sequence.constants, rows), 0, width)
     terms = Terms()
     found = expression_of(terms, part.nodes, part.source, sequence.constants)
     if isinstance(found, Node):

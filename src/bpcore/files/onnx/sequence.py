@@ -120,8 +120,11 @@ def _parts(source: str, nodes: list[Node], output: str) -> list[Part]:
                 del left[name]
         left.update({name: uses[name] for name in node.outputs if name and uses[name]})
         if len(left) == 1:
+            (name,) = left
+            if name != node.outputs[0]:
+                raise ModelFileError(f"{node.at}: only its first output can be read")
             parts.append(part)
-            part = Part(next(iter(left)), [])
+            part = Part(name, [])
     if part.nodes:
         raise ModelFileError(
             f"{part.nodes[0].at}: begins a branch that has not ended at the output "

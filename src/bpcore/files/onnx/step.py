@@ -22,6 +22,8 @@ class Rows:
     width: int | None
     axes: int | None = None
     """Number of axes, None if not known."""
+    count: int | None = None
+    """Number of rows, None if it may be any."""
 
 
 @dataclass
