@@ -101,11 +101,17 @@ def test_public_names_are_documented(name):
 @pytest.mark.skipif(not (ROOT / "README.md").is_file(), reason="no README beside tests")
 @pytest.mark.parametrize(
     "page",
-    ["README.md", "docs/files_imports.md", "docs/scikit_learn.md", "docs/tables.md"],
+    [
+        "README.md",
+        "docs/files.md",
+        "docs/files_imports.md",
+        "docs/scikit_learn.md",
+        "docs/tables.md",
+    ],
 )
 def test_examples_of_pages(page, tmp_path, monkeypatch):
-    pytest.importorskip("sklearn")
-    pytest.importorskip("pandas")
+    for name in ("sklearn", "pandas", "safetensors"):
+        pytest.importorskip(name)
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
     assert blocks
