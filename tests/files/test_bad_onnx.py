@@ -134,6 +134,7 @@ BOMBS = {
     "weights used again": lambda: chain(
         *[("MatMul", "W", {})] * 500, W=np.ones((300, 300), np.float32), n_in=300
     ),
+    "a long name": lambda: changed(output=[port("a" * (1 << 22))]),
     "branches": lambda: model(
         graph(
             [
@@ -185,6 +186,7 @@ def test_bombs_take_little_memory(tmp_path):
     assert done.returncode == 0, done.stderr
     messages = dict(zip(BOMBS, done.stdout.splitlines(), strict=True))
     assert "more than 100,000 fields" in messages["too many numbers"]
+    assert len(messages["a long name"]) < 200
     assert "bytes of text" in messages["long texts"]
     assert "share weights" in messages["weights used again"]
     assert "function that cannot be read: Concat" in messages["doubled terms"]

@@ -287,6 +287,7 @@ def test_arrays_that_are_not_stored_in_the_file(h5py, tmp_path):
         (replaced(KERNEL, data=h5py.Empty(f4)), "stored as it is"),
         (replaced(KERNEL, data=np.full(shape, np.nan)), "layer 0: W must be finite"),
         (lambda file: file.move("layers", "other"), "must have 'layers'"),
+        (lambda file: file.create_group("model_weights"), "older format"),
     ):
         path = written(h5py, tmp_path, change)
         with pytest.raises(bp.ModelFileError, match=message):

@@ -116,6 +116,10 @@ def test_bad_files(tmp_path):
         with pytest.raises(bp.ModelFileError, match=message) as caught:
             bp.from_torch(path)
         assert str(caught.value).startswith(f"{path}: ")
+    for first in (b"PK\x03\x04", b"\x80\x02"):
+        path.write_bytes(first + bytes(100))
+        with pytest.raises(bp.ModelFileError, match="can run any code"):
+            bp.from_torch(path)
     with pytest.raises(bp.ModelFileError, match="is a folder"):
         bp.from_torch(tmp_path)
 

@@ -136,6 +136,10 @@ class Groups:
 
     def arrays(self, opened: Any, by_name: bool) -> dict[str, list[Real]]:
         """The arrays of each layer, by its name or by that of its group."""
+        if "model_weights" in opened:
+            raise ValueError(
+                "is a model in an older format of Keras: load it there, save it as .keras"
+            )
         layers = self.child(opened, "layers", self.h5py.Group)
         if len(layers) > MOST_LAYERS:
             raise ValueError(f"must have at most {MOST_LAYERS:,} layers")

@@ -124,10 +124,21 @@ def from_torch(
             f"got {type(source).__name__}"
         )
     with errors_of(source):
-        size_of(source)
+        _require_no_pickle(source)
         with Container.opened(source) as file:
             arrays = {name: file.array(name) for name in file.entries}
         return network_with(_state_elements(arrays, keys, settings), loss)
+
+
+def _require_no_pickle(path: str | os.PathLike[str]) -> None:
+    """Raise for the files of ``torch.save``."""
+    size_of(path)  # raises if it is a pipe, which would wait for a writer
+    with open(path, "rb") as file:
+        if file.read(4).startswith((b"PK\x03\x04", b"\x80")):
+            raise ValueError(
+                "is a pickle of PyTorch, which can run any code: save the weights by "
+                "safetensors.torch.save_file(module.state_dict(), path)"
+            )
 
 
 def to_torch(network: Network) -> torch.nn.Sequential:

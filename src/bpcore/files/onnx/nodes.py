@@ -122,10 +122,12 @@ class Graph:
         for node in self.nodes:
             for name in node.inputs:
                 if name and name not in found:
-                    raise ModelFileError(f"{node.at}: nothing before it gives {name!r}")
+                    raise ModelFileError(
+                        f"{node.at}: nothing before it gives {name[:80]!r}"
+                    )
             for name in filter(None, node.outputs):
                 if name in found:
-                    raise ModelFileError(f"{node.at}: {name!r} is there already")
+                    raise ModelFileError(f"{node.at}: {name[:80]!r} is there already")
                 found[name] = node
         return found
 
@@ -153,7 +155,7 @@ def _by_name(kind: str, messages: list[Message]) -> dict[str, Message]:
     for message in messages:
         name = message.get("name", "")
         if name in found:
-            raise ModelFileError(f"{kind} {name!r} is there twice")
+            raise ModelFileError(f"{kind} {name[:80]!r} is there twice")
         found[name] = message
     return found
 

@@ -46,11 +46,11 @@ def sequence_of(graph: Graph) -> Sequence:
     """
     output = _output(graph)
     if output.name not in graph.producers:
-        raise ModelFileError(f"no node gives the output {output.name!r}")
+        raise ModelFileError(f"no node gives the output {output.name[:80]!r}")
     live = _live(graph, output.name)
     inputs = [port for port in graph.inputs if port.name in live]
     if len(inputs) != 1:
-        names = ", ".join(repr(port.name) for port in inputs[:9])
+        names = ", ".join(repr(port.name[:80]) for port in inputs[:9])
         raise ModelFileError(f"must have one input that is used; got {names or 'none'}")
     (source,) = inputs
     constants: dict[str, NDArray[Any]] = {}
@@ -69,7 +69,9 @@ def sequence_of(graph: Graph) -> Sequence:
             nodes.append(node)
             moving.update(node.outputs)
     if output.name not in moving:
-        raise ModelFileError(f"the output {output.name!r} does not depend on the input")
+        raise ModelFileError(
+            f"the output {output.name[:80]!r} does not depend on the input"
+        )
     return Sequence(source, _parts(source.name, nodes, output.name), constants)
 
 
@@ -79,7 +81,7 @@ def _output(graph: Graph) -> Port:
         return graph.outputs[0]
     found = [port for port in graph.outputs if port.kind not in LABELS]
     if len(found) != 1:
-        names = ", ".join(repr(port.name) for port in graph.outputs[:9])
+        names = ", ".join(repr(port.name[:80]) for port in graph.outputs[:9])
         raise ModelFileError(
             f"must have one output of real numbers; got {names or 'none'}"
         )
@@ -101,7 +103,7 @@ def _constant(
     """A constant by its name, decoded at its first use."""
     if name not in constants:
         if name not in graph.tensors:
-            raise ModelFileError(f"{name!r} must be a constant")
+            raise ModelFileError(f"{name[:80]!r} must be a constant")
         constants[name] = array_of(graph.tensors[name])
     return constants[name]
 

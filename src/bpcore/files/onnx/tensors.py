@@ -49,7 +49,7 @@ def array_of(tensor: Message) -> NDArray[Any]:
     >>> array_of({"dims": [2], "data_type": 1, "raw_data": bytes(8)})
     array([0., 0.], dtype=float32)
     """
-    name = f"tensor {tensor.get('name', '')!r}"
+    name = f"tensor {tensor.get('name', '')[:80]!r}"
     if tensor.get("data_location") or tensor.get("external_data"):
         raise ModelFileError(
             f"{name}: its numbers are in another file: write one file, as by "
@@ -76,7 +76,7 @@ def array_of(tensor: Message) -> NDArray[Any]:
 
 def _numbers(tensor: Message, dtype: np.dtype[Any], field: str) -> NDArray[Any]:
     """The numbers of a tensor, in one axis."""
-    name = f"tensor {tensor.get('name', '')!r}"
+    name = f"tensor {tensor.get('name', '')[:80]!r}"
     given = [key for key in ("raw_data", *_FIELDS) if len(tensor.get(key, ()))]
     if len(given) > 1 or (given and given[0] not in ("raw_data", field)):
         raise ModelFileError(f"{name}: has numbers in {' and '.join(given)}")
