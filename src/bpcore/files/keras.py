@@ -138,7 +138,7 @@ class Groups:
         """The arrays of each layer, by its name or by that of its group."""
         if "model_weights" in opened:
             raise ValueError(
-                "is a model in an older format of Keras: load it there, save it as .keras"
+                "is a model in an older format: load it in Keras, and save it as .keras"
             )
         layers = self.child(opened, "layers", self.h5py.Group)
         if len(layers) > MOST_LAYERS:
