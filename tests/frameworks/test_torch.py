@@ -99,6 +99,11 @@ def test_bad_arguments():
     ):
         with pytest.raises(TypeError):
             bp.from_torch(source, **how)
+    with pytest.raises(TypeError, match="keys must be a sequence"):
+        bp.from_torch(FILE, keys=3)
+    for how in ({"output": 3}, {"activation": 3}, {"activation": ["relu", "sine"]}):
+        with pytest.raises(ValueError, match=r"^(output|activation) must be one of"):
+            bp.from_torch(FILE, **how)
 
 
 def test_bad_files(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -39,16 +40,31 @@ class Settings:
     output: str = "identity"
     norm_first: bool = True
 
+    def __post_init__(self) -> None:
+        checks.one_of("output", self.output, ACTIVATIONS)
+        checks.boolean("norm_first", self.norm_first)
+        several = isinstance(self.activation, Sequence)
+        several = several and not isinstance(self.activation, str)
+        for name in self.activation if several else [self.activation]:
+            checks.one_of("activation", name, ACTIVATIONS)
+
     def elements(self, groups: Sequence[Sequence[Element]]) -> list[Element]:
         """The elements of layers that each are a product, and a norm or not."""
         hidden = hidden_activations(self.activation, len(groups) - 1)
-        output = checks.one_of("output", self.output, ACTIVATIONS)
-        norm_first = checks.boolean("norm_first", self.norm_first)
         found: list[Element] = []
-        for (product, *norm), name in zip(groups, (*hidden, output), strict=True):
+        for (product, *norm), name in zip(groups, (*hidden, self.output), strict=True):
             f = Activation(name, at=product.at)
-            found += [product, *norm, f] if norm_first else [product, f, *norm]
+            found += [product, *norm, f] if self.norm_first else [product, f, *norm]
         return found
+
+
+def require_keys(keys: Any) -> None:
+    """Raise unless keys are a sequence of names, or None."""
+    if keys is None:
+        return
+    listed = isinstance(keys, Sequence) and not isinstance(keys, str)
+    if not listed or not all(isinstance(key, str) for key in keys):
+        raise TypeError(f"keys must be a sequence of names; got {keys!r:.80}")
 
 
 def groups_of(elements: Sequence[Element]) -> list[list[Element]]:

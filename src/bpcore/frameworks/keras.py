@@ -18,6 +18,7 @@ from bpcore.frameworks.bare import (
     layer_norm,
     network_with,
     real,
+    require_keys,
 )
 from bpcore.frameworks.keras_layers import KerasLayer, layer_elements, sequence
 from bpcore.frameworks.natural import natural
@@ -87,6 +88,7 @@ def from_keras(
     >>> bp.from_keras(weights).predict([1.0, 1.0])
     array([6.])
     """
+    require_keys(keys)
     settings = Settings(activation or "relu", output or "identity", norm_first)
     given = (keys, activation, output) != (None, None, None)
     if hasattr(source, "get_weights") and hasattr(source, "layers"):

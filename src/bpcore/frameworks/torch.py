@@ -11,7 +11,13 @@ import numpy as np
 from bpcore.arrays import Real
 from bpcore.files.container import Container
 from bpcore.files.regular import errors_of, size_of
-from bpcore.frameworks.bare import Settings, groups_of, network_with, real
+from bpcore.frameworks.bare import (
+    Settings,
+    groups_of,
+    network_with,
+    real,
+    require_keys,
+)
 from bpcore.frameworks.natural import natural
 from bpcore.losses import Loss, LossFunction
 from bpcore.model.elements import (
@@ -114,6 +120,7 @@ def from_torch(
         if (activation, output, keys) != (None, None, None):
             raise TypeError("activation, output and keys must be left to the module")
         return network_with(_module_elements(source), loss)
+    require_keys(keys)
     settings = Settings(activation or "relu", output or "identity", norm_first)
     if isinstance(source, Mapping):
         arrays = {str(key): _as_array(str(key), source[key]) for key in source}
@@ -358,8 +365,6 @@ def _state_elements(
         layers.setdefault(name if part in PARTS else key, {})[part] = array
     if keys is None:
         keys = sorted(layers, key=natural)
-    elif isinstance(keys, str) or not all(isinstance(key, str) for key in keys):
-        raise TypeError(f"keys must be a sequence of names; got {keys!r:.80}")
     elif missing := [key for key in keys if key not in layers]:
         raise ValueError(
             f"keys must be layers of the state dict, {', '.join(layers)!s:.200}; got "
