@@ -1112,6 +1112,24 @@ class Network:
                 put_attribute(self, name, value)
 
 
+def network_of(design: Design, state: State, n_threads: int | str = "auto") -> Network:
+    """A network of a design and a state, which it holds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.model.assembly import assemble
+    >>> from bpcore.model.elements import Linear
+    >>> from bpcore.network import network_of
+    >>> layer = Linear(np.array([[2.0], [3.0]]), np.array([1.0]))
+    >>> network_of(*assemble([layer], np.dtype("float64"))).predict([1.0, 1.0])
+    array([6.])
+    """
+    engine = Network._engine_class  # noqa: SLF001 (of this file)
+    threads = thread_count(n_threads)
+    return _network_with(Learner(design, state, engine, threads), n_threads)
+
+
 def write(network: Network, path: Any, fit: Any = None, **how: bool) -> None:
     """Write a network to a file, with the fit that is running if it is given."""
     from bpcore.files.network_file import write_network  # most programs save none
@@ -1129,6 +1147,11 @@ def network_from(
 
     engine = Network._engine_class  # noqa: SLF001 (of this file)
     learner, n_threads = read_with_test(content, file, how, engine, prefix)
+    return _network_with(learner, n_threads)
+
+
+def _network_with(learner: Learner, n_threads: int | str) -> Network:
+    """A network that holds a learner."""
     network = Network.__new__(Network)
     network._use(learner, n_threads)  # noqa: SLF001 (of this file)
     return network
