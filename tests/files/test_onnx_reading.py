@@ -330,3 +330,14 @@ def test_bad_tensors(change, message):
     made["initializer"] = [tensor("W", W) | change]
     with pytest.raises(ValueError, match=message):
         network(model(made))
+
+
+def test_load_reads_onnx_files():
+    net = bp.load(FILES[0])
+    assert isinstance(net, bp.Network) and net.optimizer == bp.SGD()
+
+
+@pytest.mark.parametrize("how", [{"mmap": True}, {"loss": print}, {"lr": print}])
+def test_load_refuses_what_onnx_files_do_not_have(how):
+    with pytest.raises(ValueError, match="are for native files, not for ONNX"):
+        bp.load(FILES[0], **how)
