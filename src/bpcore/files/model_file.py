@@ -120,7 +120,7 @@ def _content(file: Container) -> dict[str, Any]:
 
 
 def kind_of(path: Path) -> str:
-    """What a file of another kind is, in words; empty if it is not known.
+    r"""What a file of another kind is, in words; empty if it is not known.
 
     Examples
     --------
