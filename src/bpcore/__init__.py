@@ -62,7 +62,7 @@ The source in layers; a module imports only from lines below its own
     fields                  common code of settings
     checks, arrays          arguments, checked and converted
     engine                  forward pass, backward pass and update, without the GIL
-    errors, errstate, interrupts, warn
+    errors, errstate, interrupts, version, warn
     _kernels, csrc          the arithmetic in C, built per instruction set: bp.kernels
 
 Two rules hold everywhere.  Each element of a matrix product is one accumulator with a
@@ -77,7 +77,7 @@ from typing import TYPE_CHECKING, Any
 from bpcore import _kernels as kernels
 from bpcore import metrics, schedules
 from bpcore.activations import ACTIVATIONS
-from bpcore.config import VERSION, config, show_config
+from bpcore.config import config, show_config
 from bpcore.errors import DivergenceError, ModelFileError
 from bpcore.losses import LOSSES, CrossEntropy, CustomLoss, Huber, Quantile
 from bpcore.model.gradients import Gradients, Tape
@@ -100,6 +100,7 @@ from bpcore.optimizers import (
     Rprop,
 )
 from bpcore.training.history import History
+from bpcore.version import VERSION
 
 if TYPE_CHECKING:
     from bpcore import graph, reference

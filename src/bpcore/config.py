@@ -9,9 +9,7 @@ import numpy as np
 
 from bpcore.engine import dispatch
 from bpcore.engine.dispatch import kernels
-
-#: The version of the package.
-VERSION = "0.1.0"
+from bpcore.version import VERSION
 
 
 def config() -> dict[str, Any]:

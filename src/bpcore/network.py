@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 import numpy as np
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from bpcore import graph
+    from bpcore.files.whole import Path
 
 #: The key of the network itself in the state of a pickle or a copy.
 OWN = "_bpcore_network"
@@ -1001,6 +1002,71 @@ class Network:
         nodes in order of evaluation.
         """
         return self._learner.stored_gradients
+
+    # --- files ------------------------------------------------------------------------
+
+    def to_onnx(
+        self,
+        path: Path,
+        *,
+        name: str = "network",
+        input_name: str = "input",
+        output_names: Sequence[str] | None = None,
+        classes: Sequence[int] | Sequence[str] | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        """Write the network's predictions as an ONNX file.
+
+        Opset 17, IR version 8: runtimes since 2022 read it.  Batch norm and the scale
+        of the inputs are folded into the weights, and dropout and noise are left out,
+        as in `predict`.  There is one input (n, n_0) of the network's dtype, and one
+        output (n, n_L); n may be any number.  With cross_entropy or
+        binary_cross_entropy there are two outputs::
+
+            label           (n,), int64 or texts: the class, or (n, n_L), 0 or 1, if
+                            there are several labels with binary_cross_entropy
+            probabilities   (n, n_L): what `predict` returns
+
+        Parameters
+        ----------
+        path : path
+            Replaced as a whole, or left as it was.
+        name : str
+            Of the graph in the file.
+        input_name : str
+        output_names : sequence of str, optional
+            ("output",), or ("label", "probabilities").
+        classes : sequence of int or of str, optional
+            The label of each class in place of 0, 1, ...
+        metadata : mapping of str to str, optional
+            Further properties of the model, beside bpcore_version, dtype, sizes,
+            activations and loss.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument is not as described, or the file would have 2 GB or more;
+            nothing has been written.
+        OSError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile, bpcore as bp
+        >>> net = bp.Network([4, 16, 3], loss="cross_entropy", rng=0)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "net.onnx")
+        ...     net.to_onnx(path, classes=["red", "green", "blue"])
+        ...     path.stat().st_size < 2000
+        True
+        """
+        from bpcore.files.onnx.export import Names, network_model
+        from bpcore.files.whole import write_whole
+
+        names = Names(name, input_name, output_names)
+        with self._engine:  # not during a step of another thread
+            design, state = self._learner.folded()
+        write_whole(path, network_model(design, state, names, classes, metadata))
 
     # --- copies -----------------------------------------------------------------------
 
