@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 from bpcore.files.coefficients import coefficients
 from bpcore.files.onnx.graph import Graph
@@ -40,7 +41,7 @@ def add_activation(graph: Graph, f: str, z: str) -> str:
     return NODES[f](graph, z)
 
 
-def operator(op: str, **attributes: float) -> Nodes:
+def operator(op: str, **attributes: Any) -> Nodes:
     """The nodes of one operator.
 
     Examples
