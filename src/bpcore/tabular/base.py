@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -25,6 +25,7 @@ from bpcore.tabular.validation import rows_held_back
 from bpcore.training.history import History
 
 if TYPE_CHECKING:
+    from bpcore.files.whole import Path
     from bpcore.show.figure import Picture
 
 #: Fewest rows of which a fraction is held back for validation.
@@ -364,6 +365,85 @@ class TabularEstimator(BaseEstimator, ABC):
         if X is not None:
             self._draw(axes[1], self._predicted(self._encoded(X)), y)
         return figure
+
+    # --- files ------------------------------------------------------------------------
+
+    def to_onnx(
+        self,
+        path: Path,
+        *,
+        name: str = "estimator",
+        numbers_name: str = "numbers",
+        output_names: Sequence[str] | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        """Write the estimator, with its encoder, as an ONNX file.
+
+        Opset 17, IR version 8, and the operators of ai.onnx.ml where there are
+        categories of texts.  The inputs are tables of n rows::
+
+            numbers         float64 (n, k): the columns of numbers in their order, NaN
+                            where a value is missing; not there if there are none
+            <a column>      (n, 1), for each column of categories, by its name ("x0",
+                            "x1", ... of an array): texts, the empty text where one is
+                            missing; bool; int64; or float64, NaN where one is missing
+
+        and the outputs those of `Classifier`, with `predict` and `predict_proba`::
+
+            label           (n,): the class
+            probabilities   float32 (n, n_classes)
+
+        or of `Regressor`::
+
+            output          float64 (n,) or (n, n_targets): what `predict` returns
+
+        Infinite numbers, which the estimator refuses, are as very large ones.
+
+        Parameters
+        ----------
+        path : path
+            Replaced as a whole, or left as it was.
+        name : str
+            Of the graph in the file.
+        numbers_name : str
+        output_names : sequence of str, optional
+            ("label", "probabilities") or ("output",).
+        metadata : mapping of str to str, optional
+            Further properties of the model.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            If an argument is not as described, or a category or a class is of a kind
+            that ONNX does not have; nothing has been written.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> from bpcore.tabular import Classifier
+        >>> rows = [["red", 1.0], ["blue", 2.0]] * 20
+        >>> model = Classifier(quick=True, random_state=0).fit(rows, ["a", "b"] * 20)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "model.onnx")
+        ...     model.to_onnx(path)
+        ...     path.stat().st_size > 10_000
+        True
+        """
+        from bpcore.files.whole import write_whole
+        from bpcore.tabular.onnx import Names, estimator_model
+
+        if not hasattr(self, "networks_"):
+            raise not_fitted(self)
+        parts = estimator_model(
+            self.encoder_,
+            self.networks_,
+            self.targets_,
+            Names(name, numbers_name, output_names),
+            metadata,
+        )
+        write_whole(path, parts)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "networks_")

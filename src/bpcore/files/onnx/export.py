@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from bpcore import checks
 from bpcore.files.layers import dense_layers
 from bpcore.files.onnx.activations import add_activation
 from bpcore.files.onnx.graph import Graph
+from bpcore.files.onnx.names import (
+    as_classes,
+    output_names,
+    properties,
+    require_names,
+)
 from bpcore.model.design import Design
 from bpcore.model.state import State
-from bpcore.version import VERSION
 
 #: Added to variances, as in training.
 EPSILON = 1e-5
@@ -26,9 +29,8 @@ ROWS = "n"
 PROBABILITIES = ("cross_entropy", "binary_cross_entropy")
 
 
-@dataclass(frozen=True)
-class Names:
-    """Names in an ONNX file.
+class Names(NamedTuple):
+    """Names in the ONNX file of a network.
 
     Attributes
     ----------
@@ -41,29 +43,6 @@ class Names:
     graph: str = "network"
     input: str = "input"
     outputs: Sequence[str] | None = None
-
-    def checked(self, classifies: bool) -> tuple[str, ...]:
-        """The names of the outputs; raises if a name is empty or there twice."""
-        default = ("label", "probabilities") if classifies else ("output",)
-        outputs = default if self.outputs is None else self.outputs
-        if isinstance(outputs, str) or len(outputs) != len(default):
-            raise ValueError(
-                f"output_names must be {len(default)} names, as {default}; "
-                f"got {outputs!r}"
-            )
-        for argument, name in (
-            ("name", self.graph),
-            ("input_name", self.input),
-            *(("output_names", output) for output in outputs),
-        ):
-            if not isinstance(name, str) or not name:
-                raise ValueError(f"{argument} must be a text, not empty; got {name!r}")
-        if len({self.input, *outputs}) <= len(outputs):
-            raise ValueError(
-                "input_name and output_names must be different names; got "
-                f"{self.input!r} and {list(outputs)}"
-            )
-        return tuple(outputs)
 
 
 def network_model(
@@ -93,24 +72,34 @@ def network_model(
     True
     """
     classifies = design.loss.name in PROBABILITIES
-    outputs = names.checked(classifies)
+    outputs = output_names(names.outputs, classifies)
+    require_names(names.graph, [names.input], outputs)
     checked = checked_classes(design, classes)
-    properties = checked_metadata(design, state, metadata or {})
     dtype, n_out = state.parameters.dtype, design.sizes[-1]
+    about = properties(
+        {
+            "dtype": dtype.name,
+            "sizes": " ".join(map(str, design.sizes)),
+            "activations": " ".join(design.activations),
+            "loss": design.loss.name,
+        },
+        metadata,
+    )
     graph = Graph(dtype, (names.input, *outputs))
     x = graph.input(names.input, dtype, (ROWS, design.sizes[0]))
     a = add_network(graph, design, state, x)
     if not classifies:
-        if a == x:
-            a = graph.add("Identity", x)
         graph.output(outputs[0], a, dtype, (ROWS, n_out))
-        return graph.encoded(names.graph, properties)
+        return graph.encoded(names.graph, about)
     label, shape = add_label(graph, design, a)
-    label = add_names(graph, label, checked)
+    if checked is not None:
+        label = graph.add(
+            "Gather", graph.constant(checked, "classes", checked.dtype), label
+        )
     kind = np.int64 if checked is None else checked.dtype
     graph.output(outputs[0], label, kind, shape)
     graph.output(outputs[1], a, dtype, (ROWS, n_out))
-    return graph.encoded(names.graph, properties)
+    return graph.encoded(names.graph, about)
 
 
 def add_network(graph: Graph, design: Design, state: State, x: str) -> str:
@@ -172,13 +161,6 @@ def add_label(graph: Graph, design: Design, a: str) -> tuple[str, tuple[Any, ...
     return graph.add("Reshape", label, graph.constant([-1], "flat", np.int64)), (ROWS,)
 
 
-def add_names(graph: Graph, label: str, classes: Any) -> str:
-    """The class of each number of a class, if there are names."""
-    if classes is None:
-        return label
-    return graph.add("Gather", graph.constant(classes, "classes", classes.dtype), label)
-
-
 def checked_classes(design: Design, classes: Any) -> Any:
     """The classes as an array of int64 or of texts, or None.
 
@@ -208,51 +190,3 @@ def checked_classes(design: Design, classes: Any) -> Any:
     if len(found) != count or len(set(found.tolist())) != count:
         raise ValueError(f"classes must be {count} different ones; got {classes!r}")
     return found
-
-
-def as_classes(classes: Any) -> Any:
-    """Integers as int64, or texts as objects.
-
-    Examples
-    --------
-    >>> from bpcore.files.onnx.export import as_classes
-    >>> as_classes(["no", "yes"])
-    array(['no', 'yes'], dtype=object)
-    """
-    values = [getattr(value, "item", lambda v=value: v)() for value in classes]
-    kinds = {type(value) for value in values}
-    if kinds == {int} and all(-(2**63) <= value < 2**63 for value in values):
-        return np.array(values, np.int64)
-    if kinds == {str}:
-        return np.array(values, object)
-    raise TypeError(
-        f"classes must be all whole numbers of 64 bits, or all texts; got {classes!r}"
-    )
-
-
-def checked_metadata(
-    design: Design, state: State, metadata: Mapping[str, str]
-) -> dict[str, str]:
-    """What is always there, and the user's own texts.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a key or value is no text, or a key is one of those that are always there.
-    """
-    checks.instance("metadata", metadata, Mapping)
-    found = {
-        "bpcore_version": VERSION,
-        "dtype": state.parameters.dtype.name,
-        "sizes": " ".join(map(str, design.sizes)),
-        "activations": " ".join(design.activations),
-        "loss": design.loss.name,
-    }
-    for key, value in metadata.items():
-        if not isinstance(key, str) or not isinstance(value, str):
-            raise TypeError(
-                f"metadata must be texts by texts; got {value!r} for {key!r}"
-            )
-        if key in found:
-            raise ValueError(f"metadata must not have {key!r}, which is always there")
-    return {**found, **metadata}

@@ -91,13 +91,22 @@ class Graph:
         return name
 
     def add(
-        self, op: str, *inputs: str, name: str = "", domain: str = "", **attributes: Any
+        self,
+        op: str,
+        *inputs: str,
+        name: str = "",
+        domain: str = "",
+        unused: int = 0,
+        **attributes: Any,
     ) -> str:
-        """The value of a new node with one output, `name` or one like it."""
+        """The value of a new node, its first output: `name` or one like it.
+
+        `unused` is the number of its other outputs.
+        """
         output = self._new(name or op.lower())
         node: dict[str, Any] = {
             "input": list(inputs),
-            "output": [output],
+            "output": [output, *(self._new("unused") for _ in range(unused))],
             "name": f"{op}_{len(self._nodes)}",
             "op_type": op,
             "attribute": [attribute(*item) for item in attributes.items()],
