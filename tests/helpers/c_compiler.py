@@ -12,8 +12,9 @@ WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror")
 MAIN = """
 #include <stdio.h>
 {includes}
-#define RUN(name, real, rows, n_in, n_out) do {{ \\
-    static real x[rows][n_in], out[rows][n_out]; \\
+#define RUN(name, x_real, out_real, rows, n_in, n_out) do {{ \\
+    static x_real x[rows][n_in]; \\
+    static out_real out[rows][n_out]; \\
     if (fread(x, sizeof(x), 1, stdin) != 1) return 1; \\
     for (int i = 0; i < rows; i++) name##_predict(x[i], out[i]); \\
     fwrite(out, sizeof(out), 1, stdout); \\
@@ -51,26 +52,26 @@ def compiled(cc, source, folder, *flags):
     return program
 
 
+REAL = {"float32": "float", "float64": "double"}
+
+
 def outputs(cc, models, folder, *flags):
-    """Outputs of {name: (n_in, n_out, X)} by their headers, and wrong self-tests."""
+    """Outputs of {name: (rows X, outputs of this shape)}, and wrong self-tests."""
     includes, runs = [], []
-    for name, (n_in, n_out, X) in models.items():
+    for name, (X, out) in models.items():
         includes.append(f'#include "{name}.h"')
-        real = {"float32": "float", "float64": "double"}[X.dtype.name]
-        runs.append(f"    RUN({name}, {real}, {len(X)}, {n_in}, {n_out});")
+        reals = f"{REAL[X.dtype.name]}, {REAL[out.dtype.name]}"
+        sizes = f"{len(X)}, {X.shape[1]}, {out.shape[1]}"
+        runs.append(f"    RUN({name}, {reals}, {sizes});")
     source = MAIN.format(includes="\n".join(includes), runs="\n".join(runs))
     program = compiled(cc, source, folder, *flags)
-    done = subprocess.run(
-        [str(program)],
-        input=b"".join(X.tobytes() for _, _, X in models.values()),
-        capture_output=True,
-        check=True,
-    )
+    rows = b"".join(X.tobytes() for X, _ in models.values())
+    done = subprocess.run([str(program)], input=rows, capture_output=True, check=True)
     found, at = {}, 0
-    for name, (_, n_out, X) in models.items():
-        count = len(X) * n_out
-        out = np.frombuffer(done.stdout, X.dtype, count, at)
-        found[name], at = out.reshape(len(X), n_out), at + out.nbytes
+    for name, (_, out) in models.items():
+        found[name] = np.frombuffer(done.stdout, out.dtype, out.size, at)
+        found[name] = found[name].reshape(out.shape)
+        at += out.nbytes
     assert at == len(done.stdout)
     return found, int(done.stderr)
 

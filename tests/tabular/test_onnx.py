@@ -9,12 +9,8 @@ from bpcore.tabular import Classifier, Regressor
 onnx = pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")
 
-SMALL = {
-    "hidden_layer_sizes": (8, 8),
-    "epochs": 20,
-    "batch_size": 16,
-    "random_state": 0,
-}
+SMALL = {"hidden_layer_sizes": (8, 8), "epochs": 20, "batch_size": 16}
+SMALL["random_state"] = 0
 
 
 def table(n=120):

@@ -25,6 +25,7 @@ from bpcore.tabular.validation import rows_held_back
 from bpcore.training.history import History
 
 if TYPE_CHECKING:
+    from bpcore.files.c.report import CReport
     from bpcore.files.whole import Path
     from bpcore.show.figure import Picture
 
@@ -444,6 +445,71 @@ class TabularEstimator(BaseEstimator, ABC):
             metadata,
         )
         write_whole(path, parts)
+
+    def to_c(
+        self,
+        path: Path,
+        *,
+        name: str = "model",
+        weights: str | None = None,
+        X: Any = None,
+        y: Any = None,
+    ) -> CReport:
+        """Write the estimator, with its encoder, as one C99 header.
+
+        For columns of numbers only; see ``bpcore.Network.to_c``::
+
+            void model_predict(const double x[n_columns], ... out[n_out]);
+
+        x has NaN where a value is missing.  `out` has the probabilities of a
+        `Classifier` in float, and then ``model_label`` the class; the numbers of a
+        `Regressor` in double.  The bits are those of `predict_proba` and `predict`
+        where the processor has fused multiply-adds.
+
+        Parameters
+        ----------
+        path : path
+            Replaced as a whole, or left as it was.
+        name : str
+            The prefix of all names in C.
+        weights : "int8" or "float32", optional
+            int8: weights of 8 bits, see ``bpcore.Network.to_c``.
+        X, y : optional
+            Rows, whose first ones are the test vectors in the header, and their
+            targets, to measure what weights of 8 bits cost.
+
+        Returns
+        -------
+        CReport
+            Sizes and differences; ``print`` shows it.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If a column has categories, or an argument is not as described; nothing has
+            been written.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> from bpcore.tabular import Regressor
+        >>> X, y = [[0.0], [1.0], [2.0], [3.0]] * 10, [0.0, 1.0, 2.0, 3.0] * 10
+        >>> model = Regressor(hidden_layer_sizes=[8], epochs=2, random_state=0)
+        >>> model = model.fit(X, y)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     print(model.to_c(pathlib.Path(folder, "model.h")))
+        model: float32 weights, 172 bytes of constants, 44 bytes of RAM
+        """
+        from bpcore.files.whole import write_whole
+        from bpcore.tabular.c_header import estimator_header
+
+        if not hasattr(self, "networks_"):
+            raise not_fitted(self)
+        text, report = estimator_header(self, name, weights, X, y)
+        write_whole(path, [text.encode()])
+        return report
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "networks_")

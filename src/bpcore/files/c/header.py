@@ -118,7 +118,7 @@ class Header:
             "x": _rows(X, self.dtypes[0]),
             "expected": _rows(out, dtype),
             "bits": f"{source.prefix(dtype)}_bits",
-            "tolerance": TOLERANCE[dtype],
+            "tolerance": TOLERANCE[source.dtype],
         }
 
     def _fma(self, dtype: str) -> str:

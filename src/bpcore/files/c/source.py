@@ -46,11 +46,12 @@ class Source:
         self.name, self.dtype, self.flash = name, dtype, 0
         self._parts: list[str] = []
         self._known: set[tuple[str, str]] = set()
+        self._fma: set[str] = set()
 
     @property
     def dtypes(self) -> list[str]:
-        """The dtypes of which there are functions."""
-        return sorted({dtype for _, dtype in self._known} | {self.dtype})
+        """The dtypes of its fused multiply-adds, and its own."""
+        return sorted(self._fma | {self.dtype})
 
     def function(self, function: str, dtype: str | None = None) -> str:
         """The name in C of a function, which is added with those that it needs."""
@@ -65,7 +66,9 @@ class Source:
                 needs, text = FUNCTIONS[function]
                 for needed in needs:
                     self.function(needed, dtype)
-                self._parts.append(in_c(text, prefix, dtype))
+                if "FMA(" in text:
+                    self._fma.add(dtype)
+                self.code(in_c(text, prefix, dtype))
         return f"{prefix}_{function}"
 
     def prefix(self, dtype: str) -> str:
@@ -82,6 +85,10 @@ class Source:
         numbers = [float(value).hex() for value in values.flat]
         self._add_array(name, numbers, values.dtype.name)
         return name
+
+    def formula(self, text: str) -> None:
+        """Add C code written as in ``function``, in the dtype of the header."""
+        self.code(in_c(text, self.name, self.dtype))
 
     def code(self, text: str) -> None:
         """Add C code."""
