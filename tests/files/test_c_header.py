@@ -48,8 +48,8 @@ SECTIONS {
 """
 
 
-def network(dtype="float32", **settings):
-    net = bp.Network(
+def network(dtype="float32", class_=bp.Network, **settings):
+    net = class_(
         [30, 17, 9, 4],
         activation=["tanh", "gelu"],
         norm="layer",
@@ -89,6 +89,16 @@ def test_what_8_bits_cost(tmp_path):
     assert str(report).splitlines()[1] in (tmp_path / "a.h").read_text()
     exact = net.to_c(tmp_path / "a.h", X=X, y=y)
     assert exact.largest_difference == 0 and exact.before == exact.after
+
+
+def test_of_the_reference(tmp_path):
+    """The test vectors have the bits of the kernels, not those of NumPy."""
+    net = network()
+    twin = network(class_=bp.reference.Network)
+    twin.parameters[:] = net.parameters
+    twin.to_c(tmp_path / "a.h")
+    net.to_c(tmp_path / "b.h")
+    assert (tmp_path / "a.h").read_text() == (tmp_path / "b.h").read_text()
 
 
 def test_scale_of_the_inputs_stays_a_factor(tmp_path):

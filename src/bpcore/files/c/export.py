@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from bpcore import checks
 from bpcore.arrays import Real
+from bpcore.engine.engine import Engine
 from bpcore.errstate import own_errstate
 from bpcore.files.c.header import Header, class_rule, described
 from bpcore.files.c.network import Buffers, add_network
@@ -69,7 +70,7 @@ def network_header(
     layers = None
     if weights == "int8":
         state, layers = quantised_state(design, state)
-    written = Learner(design, state, type(learner.engine), 1)
+    written = Learner(design, state, Engine, 1)  # whose bits the header has
     source = Source(name, learner.dtype.name)
     function = add_network(source, "network", design, state, layers)
     header = Header(
