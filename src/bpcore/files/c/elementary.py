@@ -119,7 +119,7 @@ static inline REAL NAME_exp(REAL x) {
 static inline REAL NAME_expm1_in_range(REAL x, int halvings) {
     INT k;
     REAL n, r_high;
-    const REAL r = NAME_reduce(x, EXPONENT_BIAS - halvings, &k, &n, &r_high);
+    const REAL r = NAME_reduce(x, (REAL)(EXPONENT_BIAS - halvings), &k, &n, &r_high);
     const REAL low = FMA(n, -LN2_LOW, r * r * POLYNOMIAL(EXP, r));
     const REAL power = NAME_from_bits((k & EXPONENT_FIELD) << MANTISSA_BITS);
     const REAL one = halvings ? 0.5r : 1;

@@ -127,7 +127,7 @@ class Header:
             prefix=self.source.prefix(dtype).upper(),
             macro=macro,
             function=function,
-            condition=" \\\n    ".join(where),
+            condition=" \\\n     ".join(where),
         )
 
 
@@ -143,7 +143,7 @@ def in_comment(text: str) -> str:
      * two */
     <BLANKLINE>
     """
-    lines = text.replace("*/", "* /").strip().split("\n")
+    lines = text.replace("*/", "* /").replace("/*", "/ *").strip().split("\n")
     return (
         "/* "
         + "\n".join([lines[0], *(f" * {x}".rstrip() for x in lines[1:])])

@@ -10,7 +10,7 @@ from bpcore.arrays import Real
 from bpcore.errstate import own_errstate
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CReport:
     """What was written as C; ``print`` shows it.
 
@@ -53,6 +53,9 @@ class CReport:
             f"constants, {self.ram_bytes:,} bytes of RAM"
         ]
         return "\n".join([*lines, *self.loss_of_accuracy()])
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def loss_of_accuracy(self) -> list[str]:
         """The lines on the differences and the metrics."""

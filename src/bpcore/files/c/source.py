@@ -139,8 +139,10 @@ def literal(number: str, dtype: str) -> str:
     >>> literal((0.1).hex(), "float64"), literal((-1.5).hex(), "float32")
     ('0x1.999999999999ap-4', '-0x1.8p+0f')
     """
-    number = re.sub(r"\.?0*p", "p", number, count=1) if "." in number else number
-    return number + SUFFIX[dtype]
+    mantissa, exponent = number.split("p")
+    if "." in mantissa:
+        mantissa = mantissa.rstrip("0").rstrip(".")
+    return f"{mantissa}p{exponent}{SUFFIX[dtype]}"
 
 
 def in_lines(values: Iterable[str], indent: str = "    ") -> str:

@@ -11,14 +11,15 @@ FMA = {
         "BPCORE_FMAF",
         "__builtin_fmaf",
         "defined(__FP_FAST_FMAF) || defined(__FMA__) || defined(__aarch64__) ||",
-        "defined(__ARM_FEATURE_FMA) || (defined(__riscv_flen) && __riscv_flen >= 32)",
+        "defined(__ARM_FEATURE_FMA) ||",
+        "(defined(__riscv_flen) && __riscv_flen >= 32)",
     ),
     "float64": (
         "BPCORE_FMA",
         "__builtin_fma",
         "defined(__FP_FAST_FMA) || defined(__FMA__) || defined(__aarch64__) ||",
-        "(defined(__riscv_flen) && __riscv_flen >= 64) ||"
-        " \\\n    (defined(__ARM_FEATURE_FMA) && (__ARM_FP & 8))",
+        "(defined(__ARM_FEATURE_FMA) && (__ARM_FP & 8)) ||",
+        "(defined(__riscv_flen) && __riscv_flen >= 64)",
     ),
 }
 
@@ -88,7 +89,8 @@ FMA_MACRO = Template("""
 #if defined($macro)
 #define ${prefix}_FMA(a, b, c) $macro(a, b, c)
 #define ${prefix}_EXACT 1
-#elif $condition
+#elif (defined(__GNUC__) || defined(__clang__)) && \\
+    ($condition)
 #define ${prefix}_FMA(a, b, c) $function(a, b, c)
 #define ${prefix}_EXACT 1
 #else
