@@ -50,8 +50,8 @@ SECTIONS {
 
 def network(dtype="float32", class_=bp.Network, **settings):
     net = class_(
-        [30, 17, 9, 4],
-        activation=["tanh", "gelu"],
+        [30, 17, 9, 8, 7, 4],
+        activation=["tanh", "gelu", "softplus", "selu"],
         norm="layer",
         loss="cross_entropy",
         dtype=dtype,
