@@ -4,7 +4,9 @@ import copy
 import functools
 import io
 import pickle
+import tempfile
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -295,6 +297,13 @@ def test_a_trace_of_a_subclass():
 
 # --- which methods call others --------------------------------------------------------
 
+
+def in_a_folder(write):
+    """Call a method with the path of a new file."""
+    with tempfile.TemporaryDirectory() as folder:
+        write(Path(folder, "net"))
+
+
 CALLS = {
     "fit": lambda net: net.fit(X, Y, epochs=1, **QUIET),
     "partial_fit": lambda net: net.partial_fit(X, Y),
@@ -308,6 +317,8 @@ CALLS = {
     "predict_one of a list": lambda net: net.predict_one(X[0].tolist()),
     "evaluate": lambda net: net.evaluate(X, Y, metrics="mae"),
     "folded": lambda net: net.folded(),
+    "to_onnx": lambda net: in_a_folder(net.to_onnx),
+    "to_c": lambda net: in_a_folder(lambda path: net.to_c(path, X=X, y=Y)),
     "forward": lambda net: net.forward(X),
     "backward": lambda net: net.backward(bp.Network.forward(net, X), Y),
     "astype": lambda net: net.astype("float64"),
