@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcore.errstate import own_errstate
 from bpcore.files.c.export import arguments, checked_name, checked_weights, scratch
 from bpcore.files.c.header import Header, described
 from bpcore.files.c.network import Buffers, add_network, each
@@ -61,6 +62,7 @@ static inline void NAME_in_order(double *y) {
 """
 
 
+@own_errstate
 def estimator_header(
     model: Any, name: str, weights: str | None, X: Any, y: Any
 ) -> tuple[str, CReport]:

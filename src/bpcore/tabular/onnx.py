@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcore.errstate import own_errstate
 from bpcore.files.onnx.export import ROWS, add_network
 from bpcore.files.onnx.graph import ML, Graph
 from bpcore.files.onnx.names import (
@@ -41,6 +42,7 @@ class Names(NamedTuple):
     outputs: Sequence[str] | None = None
 
 
+@own_errstate
 def estimator_model(
     encoder: Encoder,
     networks: Sequence[Network],

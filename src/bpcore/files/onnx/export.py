@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bpcore.errstate import own_errstate
 from bpcore.files.layers import dense_layers
 from bpcore.files.onnx.activations import add_activation
 from bpcore.files.onnx.graph import Graph
@@ -45,6 +46,7 @@ class Names(NamedTuple):
     outputs: Sequence[str] | None = None
 
 
+@own_errstate
 def network_model(
     design: Design,
     state: State,
