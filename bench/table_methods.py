@@ -1,5 +1,7 @@
 """Methods for tables, each with its default settings, on the same frames."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
@@ -51,13 +53,34 @@ def scikit_learn(task, seed, X):
     return make_pipeline(prepared, standardised(task, kind(**settings)))
 
 
-def realmlp(task, seed, X):
+def realmlp(task, seed, X, **settings):
     """pytabkit's RealMLP-TD-S: its published defaults, on one thread."""
     from pytabkit import RealMLP_TD_S_Classifier, RealMLP_TD_S_Regressor
 
     classifies = task == "classification"
     kind = RealMLP_TD_S_Classifier if classifies else RealMLP_TD_S_Regressor
-    return Filled(kind(random_state=seed, device="cpu", n_threads=1, verbosity=0))
+    settings |= {"random_state": seed, "device": "cpu", "n_threads": 1, "verbosity": 0}
+    return Filled(kind(**settings))
+
+
+#: Transformations of the columns by RealMLP-TD-S.
+TRANSFORMATIONS = ("one_hot", "median_center", "robust_scale", "smooth_clip")
+#: What RealMLP-TD adds to RealMLP-TD-S, one addition at a time, with its settings.
+ADDITIONS = {
+    "parametric activations": {"use_parametric_act": True, "act_lr_factor": 0.1},
+    "PBLD embeddings": {
+        "num_emb_type": "pbld",
+        "plr_sigma": 0.1,
+        "plr_hidden_1": 16,
+        "plr_hidden_2": 4,
+        "plr_lr_factor": 0.1,
+    },
+    "embedded categories": {
+        "tfms": [*TRANSFORMATIONS, "embedding"],
+        "max_one_hot_cat_size": 9,
+        "embedding_size": 8,
+    },
+}
 
 
 METHODS = {
@@ -67,6 +90,8 @@ METHODS = {
     "boosting": boosting,
     "scikit-learn": scikit_learn,
 }
+#: Measured only if they are named.
+VARIANTS = {name: partial(realmlp, **added) for name, added in ADDITIONS.items()}
 
 
 class OnCategories:

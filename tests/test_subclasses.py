@@ -317,6 +317,7 @@ CALLS = {
     "predict_one of a list": lambda net: net.predict_one(X[0].tolist()),
     "evaluate": lambda net: net.evaluate(X, Y, metrics="mae"),
     "folded": lambda net: net.folded(),
+    "save": lambda net: in_a_folder(lambda path: net.save(path, sync=False)),
     "to_onnx": lambda net: in_a_folder(net.to_onnx),
     "to_c": lambda net: in_a_folder(lambda path: net.to_c(path, X=X, y=Y)),
     "forward": lambda net: net.forward(X),

@@ -14,6 +14,8 @@ The public interface::
     metrics          accuracy, r2, auc, ... by name
     History          what fit returns
     fit_many         many networks at once
+    Checkpoint       saves a network while it is trained
+    load             a network from a file; Network.save writes it
     trace            every number of one training step
     GradientFlow     norms, dead and saturated units, for each epoch
     graph            derivatives of expressions, which may contain networks
@@ -46,10 +48,11 @@ The source in layers; a module imports only from lines below its own
 (``docs/architecture.md`` follows a call through them)::
 
     accel, cli              drop-ins in scikit-learn's place; the `bpcore` command
+    loading                 networks and estimators from files
     sklearn, tabular        estimators of scikit-learn's kind, on Network; for tables
     config, datasets        versions and builds; digits, MNIST, IDX files
-    reference, tracing, many, gradient_check
-                            the library in NumPy; traces; many networks; a check
+    reference, tracing, many, gradient_check, checkpoint
+                            the library in NumPy; traces; many networks; a check; files
     network                 Network: methods check arguments and call what is below
     files                   forms of a network as a file
     training                the learner of a network; fit and its epochs
@@ -62,7 +65,7 @@ The source in layers; a module imports only from lines below its own
     fields                  common code of settings
     checks, arrays          arguments, checked and converted
     engine                  forward pass, backward pass and update, without the GIL
-    errors, errstate, interrupts, version, warn
+    errors, errstate, interrupts, warn
     _kernels, csrc          the arithmetic in C, built per instruction set: bp.kernels
 
 Two rules hold everywhere.  Each element of a matrix product is one accumulator with a
@@ -77,7 +80,7 @@ from typing import TYPE_CHECKING, Any
 from bpcore import _kernels as kernels
 from bpcore import metrics, schedules
 from bpcore.activations import ACTIVATIONS
-from bpcore.config import config, show_config
+from bpcore.config import VERSION, config, show_config
 from bpcore.errors import DivergenceError, ModelFileError
 from bpcore.losses import LOSSES, CrossEntropy, CustomLoss, Huber, Quantile
 from bpcore.model.gradients import Gradients, Tape
@@ -100,11 +103,12 @@ from bpcore.optimizers import (
     Rprop,
 )
 from bpcore.training.history import History
-from bpcore.version import VERSION
 
 if TYPE_CHECKING:
     from bpcore import graph, reference
+    from bpcore.checkpoint import Checkpoint
     from bpcore.gradient_check import GradientCheck, check_gradients
+    from bpcore.loading import load
     from bpcore.many import Fitted, fit_many
     from bpcore.tracing import GradientFlow, Trace, trace
 
@@ -113,6 +117,7 @@ __version__ = VERSION
 #: Attributes imported at their first use, since most programs do not use them, and
 #: their modules.
 _LAZY = {
+    "Checkpoint": "checkpoint",
     "Fitted": "many",
     "GradientCheck": "gradient_check",
     "GradientFlow": "tracing",
@@ -120,6 +125,7 @@ _LAZY = {
     "check_gradients": "gradient_check",
     "fit_many": "many",
     "graph": "graph",
+    "load": "loading",
     "reference": "reference",
     "trace": "tracing",
 }
@@ -134,6 +140,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "Adamax",
+    "Checkpoint",
     "CrossEntropy",
     "DivergenceError",
     "Fitted",
@@ -160,6 +167,7 @@ __all__ = [
     "fit_many",
     "graph",
     "kernels",
+    "load",
     "metrics",
     "numerical_gradient",
     "reference",

@@ -11,6 +11,8 @@ from bpcore.engine import dispatch
 from bpcore.engine.dispatch import kernels
 from bpcore.version import VERSION
 
+__all__ = ["VERSION", "config", "show_config"]
+
 
 def config() -> dict[str, Any]:
     """Versions, instruction sets and build settings, as a dict.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from bpcore import checks
 from bpcore.arrays import Real
 from bpcore.batches.weights import ClassWeight
 from bpcore.engine import engine
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
 
     from bpcore import graph
     from bpcore.files.c.report import CReport
+    from bpcore.files.container import Container
+    from bpcore.files.networks import HowToRead
     from bpcore.files.whole import Path
 
 #: The key of the network itself in the state of a pickle or a copy.
@@ -535,6 +539,12 @@ class Network:
             each parameter that is not frozen and each mini-batch, while backpropagation
             takes the time of about three losses in all.  Not with LBFGS or
             `accumulate`.
+        resume : path, optional
+            A file of `bpcore.Checkpoint`, written by a fit with the same arguments that
+            was stopped.  This fit goes on from there, also in the middle of an epoch,
+            and ends with the same bits as one that was never stopped; the network, of
+            the same design and `rng`, takes over all that the file has, the optimizer
+            too.  `epochs` counts those of the stopped fit.  Not with LBFGS.
 
         Returns
         -------
@@ -574,7 +584,12 @@ class Network:
         >>> net.weights[0].round(1), net.biases[0].round(1)
         (array([[2.]], dtype=float32), array([1.], dtype=float32))
         """
-        return prepare(self._learner, self, X, y, options).run()
+        resumed = None
+        if (path := options.pop("resume", None)) is not None:
+            from bpcore.files.fit_file import read_resumed  # most fits resume none
+
+            resumed = read_resumed(path, self._learner)
+        return prepare(self._learner, self, X, y, options, resumed=resumed).run()
 
     def partial_fit(
         self,
@@ -1006,6 +1021,58 @@ class Network:
 
     # --- files ------------------------------------------------------------------------
 
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        weights_only: bool = False,
+        sync: bool = True,
+    ) -> None:
+        """Save the network to a file, for `bpcore.load`.
+
+        It holds everything: architecture, parameters, optimizer and its state,
+        counters, random streams and the history of the last fit, so that a network that
+        is loaded trains on with the same bits; and one input with its output, which
+        `bpcore.load` compares.  The layout is that of safetensors, whose readers find
+        the arrays ``weights.0``, ``biases.0``, ...
+
+        The file is written beside `path` and then renamed: a crash leaves the old file
+        or the new one.
+
+        Parameters
+        ----------
+        path : path
+            Any name; ``.bpc`` is usual.
+        weights_only : bool
+            Whether the optimizer's state and all else that only training needs is left
+            out: the file is smaller.
+        sync : bool
+            Whether to wait until the disk has the file; without it, a crash of the
+            machine soon after may lose it.
+
+        Raises
+        ------
+        ValueError
+            If a number is not finite; the file stays as it was.
+        OSError
+            If it cannot be written.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> import bpcore as bp
+        >>> net = bp.Network([2, 8, 1], rng=0)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     net.save(os.path.join(folder, "net.bpc"))
+        ...     os.listdir(folder)
+        ['net.bpc']
+        """
+        how = {
+            "weights_only": checks.boolean("weights_only", weights_only),
+            "sync": checks.boolean("sync", sync),
+        }
+        write(self, path, **how)
+
     def to_onnx(
         self,
         path: Path,
@@ -1176,6 +1243,28 @@ class Network:
         for name, value in state.items():
             if name != OWN:
                 put_attribute(self, name, value)
+
+
+def write(network: Network, path: Any, fit: Any = None, **how: bool) -> None:
+    """Write a network to a file, with the fit that is running if it is given."""
+    from bpcore.files.network_file import write_network  # most programs save none
+
+    learner, n_threads = network._learner, network._n_threads  # noqa: SLF001 (of this file)
+    with learner.engine:
+        write_network(path, learner, n_threads, fit=fit, **how)
+
+
+def network_from(
+    content: Any, file: Container, how: HowToRead, prefix: str = ""
+) -> Network:
+    """The network of a file: values of its JSON text, and arrays with a prefix."""
+    from bpcore.files.network_file import read_with_test
+
+    engine = Network._engine_class  # noqa: SLF001 (of this file)
+    learner, n_threads = read_with_test(content, file, how, engine, prefix)
+    network = Network.__new__(Network)
+    network._use(learner, n_threads)  # noqa: SLF001 (of this file)
+    return network
 
 
 def learner_of(network: Network) -> Learner:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import bpcore as bp
+from bpcore.files.c import export
 from helpers.c_compiler import WARNINGS, compiled, compiler
 
 SELF_TEST = """
@@ -207,6 +208,19 @@ def test_microcontrollers(cpu, machine, dtype, exact, tmp_path):
         check=False,
     )
     assert (done.stdout + done.stderr).strip() == f"exact {exact}, wrong 000"
+
+
+def test_a_loss_of_ones_own(tmp_path):
+    net = bp.Network([2, 3], loss=lambda a, y: ((a - y) ** 2).mean(), rng=0)
+    X = np.ones((5, 2))
+    report = net.to_c(tmp_path / "model.h", X=X, y=np.zeros((5, 3)))
+    assert report.before["loss"] == net.evaluate(X, np.zeros((5, 3)))
+
+
+def test_too_large_for_c(tmp_path, monkeypatch):
+    monkeypatch.setattr(export, "MOST", 17 * 30 - 1)
+    with pytest.raises(ValueError, match="at most 2\\^31 - 1 weights; got 510"):
+        network().to_c(tmp_path / "model.h")
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,13 @@ def test_columns_and_classes_are_in_the_comment(tmp_path):
     assert re.search(r"Classes:\n.*0  False\n.*1  True", comment)
 
 
+def test_test_vectors_of_very_large_numbers_are_finite(tmp_path):
+    X = np.linspace(-1, 1, 40)[:, None] * 1.7e308
+    model = Regressor(**SMALL).fit(X, X[:, 0] > 0)
+    model.to_c(tmp_path / "m.h")
+    assert "0x1.7e43c8800759cp+996" in (tmp_path / "m.h").read_text()  # 1e300
+
+
 def test_columns_of_categories(tmp_path):
     frame = pd.DataFrame({"x": [0.0, 1.0] * 20, "colour": ["red", "blue"] * 20})
     model = Regressor(**SMALL).fit(frame, [0.0, 1.0] * 20)

@@ -128,6 +128,20 @@ def test_arrays_of_numbers_and_of_categories(tmp_path):
     assert np.abs(got - model.predict(words)).max() < 1e-5
 
 
+def test_texts_that_are_all_rare(tmp_path):
+    """Their column is the same for all but missing ones."""
+    frame = pd.DataFrame({"x": [0.0, 1.0] * 20, "id": [f"id {i}" for i in range(40)]})
+    frame.loc[3, "id"] = None
+    with pytest.warns(UserWarning, match="is not used"):
+        model = Regressor(**SMALL).fit(frame, frame["x"])
+    model.to_onnx(tmp_path / "model.onnx")
+    texts = np.array([["id 1"], ["new"], [""]], object)
+    found = {"numbers": np.ones((3, 1)), "id": texts}
+    (got,) = session(tmp_path / "model.onnx").run(None, found)
+    rows = pd.DataFrame({"x": [1.0] * 3, "id": ["id 1", "new", None]})
+    assert np.abs(got - model.predict(rows)).max() < 1e-5
+
+
 def test_metadata(tmp_path):
     rng = np.random.default_rng(0)
     model = Regressor(n_models=2, **SMALL).fit(

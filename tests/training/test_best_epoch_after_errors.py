@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import bpcore as bp
-from bpcore.model import checkpoint
+from bpcore.model import backup
 from bpcore.model.snapshot import Snapshot
 from bpcore.training import fit
 from helpers import each_library, everything
@@ -221,7 +221,7 @@ def test_an_interrupt_amid_the_copy_of_the_best_epoch(monkeypatch, taken, amid):
                     raise KeyboardInterrupt
             super().take(arrays)
 
-    monkeypatch.setattr(checkpoint, "Snapshot", Interrupted)
+    monkeypatch.setattr(backup, "Snapshot", Interrupted)
     with pytest.raises(KeyboardInterrupt):
         net.fit(X, Y, epochs=9, restore_best=True, **best_at(9, 9), **QUIET)
     assert everything(net) == everything(twins[calls[-1]])

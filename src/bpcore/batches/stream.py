@@ -64,23 +64,35 @@ class Stream:
         #: Whether each epoch consists of all its mini-batches, which can be repeated.
         self.is_sequence = isinstance(batches, Sequence) and steps_per_epoch is None
         self.iterator: Iterator[Any] | None = None
+        #: Mini-batches taken since the iterable was begun, before this epoch.
+        self.taken = 0
+
+    def go_on_after(self, taken: int) -> None:
+        """Begin the next epoch after so many mini-batches of the iterable.
+
+        An iterator stands where it stands.
+        """
+        if not self.is_iterator and self.limit is not None:
+            self.iterator = itertools.islice(iter(self.batches), taken, None)
+            self.taken = taken
 
     def epoch(self) -> Iterator[Any]:
         """The mini-batches of one epoch, fewer if an iterator ends."""
         if self.iterator is None or (not self.is_iterator and self.limit is None):
-            self.iterator = iter(self.batches)
+            self.iterator, self.taken = iter(self.batches), 0
         if self.limit is None:
             yield from self.iterator
             return
-        count = 0
+        count, taken = 0, self.taken
         while count < self.limit:
             before = count
             for batch in itertools.islice(self.iterator, self.limit - count):
-                count += 1
+                count, taken = count + 1, taken + 1
                 yield batch
             if count == self.limit or self.is_iterator or count == before:
-                return
-            self.iterator = iter(self.batches)  # start again
+                break
+            self.iterator, taken = iter(self.batches), 0  # start again
+        self.taken = taken
 
 
 def batch_count(n: int, size: int, joins_last: bool) -> int:

@@ -36,10 +36,22 @@ BPCORE_INLINE void T(combine)(T(vec) (*f)(T(vec), T(vec), T(vec)), REAL *out,
     }
 }
 
+/* Whether no element of x (size,) is infinite or NaN: x - x is +0 for all others. */
+static int T(all_finite)(const REAL *x, ptrdiff_t size) {
+    const ptrdiff_t whole = size - size % T(LANES);
+    T(ivec) other = {0};
+    for (ptrdiff_t i = 0; i < whole; i += T(LANES))
+        other |= T(bits)(T(load)(x + i) - T(load)(x + i));
+    int finite = !T(any)(other);
+    for (ptrdiff_t i = whole; i < size; i++) finite &= x[i] - x[i] == 0;
+    return finite;
+}
+
 /* Whether least <= x[i] <= most for all i; false if one is NaN. */
 static int T(all_between)(const void *array, ptrdiff_t size, double least,
                           double most) {
     const REAL *x = array, low = (REAL)least, high = (REAL)most;
+    if (low == -LARGEST && high == LARGEST) return T(all_finite)(x, size);
     const T(vec) lows = T(broadcast)(low), highs = T(broadcast)(high);
     union { T(ivec) vector; INT lanes[T(LANES)]; } inside = {.vector = ~(T(ivec)){0}};
     const ptrdiff_t rest = size % T(LANES), whole = size - rest;
@@ -53,17 +65,6 @@ static int T(all_between)(const void *array, ptrdiff_t size, double least,
     for (ptrdiff_t r = 0; r < rest; r++)
         every &= -(INT)(low <= x[whole + r] && x[whole + r] <= high);
     return every != 0;
-}
-
-/* Whether no element of x (size,) is infinite or NaN: x - x is +0 for all others. */
-static int T(all_finite)(const REAL *x, ptrdiff_t size) {
-    const ptrdiff_t whole = size - size % T(LANES);
-    T(ivec) other = {0};
-    for (ptrdiff_t i = 0; i < whole; i += T(LANES))
-        other |= T(bits)(T(load)(x + i) - T(load)(x + i));
-    int finite = !T(any)(other);
-    for (ptrdiff_t i = whole; i < size; i++) finite &= x[i] - x[i] == 0;
-    return finite;
 }
 
 /* Measures peak speed: iterations x 10 independent vector multiply-adds in registers.

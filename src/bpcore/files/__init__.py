@@ -7,4 +7,5 @@ In the source::
     layers          layers of a network as arrays, for both
     coefficients    those of the library's polynomials, for both
     whole           a file that is written whole or not at all
+    the others      the native form
 """

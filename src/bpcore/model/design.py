@@ -342,12 +342,12 @@ class Design:
             shown.append(f"input_scale={self.input_scale}")
         return [*shown, f"dtype={dtype.name!r}"]
 
-    @property
+    @cached_property
     def needs_z(self) -> tuple[bool, ...]:
         """Whether f' of each layer is computed from z, else from f(z)."""
         return tuple(ACTIVATIONS[f].needs_z for f in self.activations)
 
-    @property
+    @cached_property
     def keeps_f(self) -> tuple[bool, ...]:
         """Whether each layer keeps f(z) beside a, for f' after units dropped out.
 

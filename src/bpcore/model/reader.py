@@ -24,10 +24,8 @@ class Reader:
     def has(self, name: str) -> bool:
         return name in self.left
 
-    def of_kind(
-        self, name: str, kinds: str, shape: tuple[int, ...] | None
-    ) -> NDArray[Any]:
-        """The array of that name, of one of NumPy's kinds and a shape."""
+    def take(self, name: str) -> Any:
+        """The array of that name, which is read once."""
         if name not in self.left:
             raise ValueError(f"state must have {name!r}; it is missing")
         array = self.left.pop(name)
@@ -35,6 +33,13 @@ class Reader:
             array = np.asarray(array)
         if type(array) is not np.ndarray:
             raise TypeError(f"{name} must be an array; got {type(array).__name__}")
+        return array
+
+    def of_kind(
+        self, name: str, kinds: str, shape: tuple[int, ...] | None
+    ) -> NDArray[Any]:
+        """The array of that name, of one of NumPy's kinds and a shape."""
+        array: NDArray[Any] = self.take(name)
         if array.dtype.kind not in kinds:
             raise TypeError(f"{name} must not be of dtype {array.dtype}")
         if shape is not None and array.shape != shape:
@@ -43,6 +48,14 @@ class Reader:
 
     def real(self, name: str, size: int) -> NDArray[Any]:
         return self.of_kind(name, "f", (size,))
+
+    def real_into(self, name: str, out: NDArray[Any]) -> None:
+        """Write real numbers into an array (n,), converted to its dtype."""
+        out[...] = self.real(name, out.size)
+
+    def require(self, name: str, size: int) -> None:
+        """Raise unless there are as many real numbers by that name; read nothing."""
+        self.left[name] = self.real(name, size)
 
     def whole(self, name: str, size: int, most: int) -> NDArray[Any]:
         """Whole numbers from 0 to `most`."""

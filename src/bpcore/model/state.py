@@ -292,17 +292,23 @@ class State:
         ValueError, TypeError
             If something is missing, unknown or not as described.
         """
-        read = Reader(arrays)
+        return cls.read(design, dtype, optimizer, Reader(arrays))
+
+    @classmethod
+    def read(
+        cls, design: Design, dtype: np.dtype[Any], optimizer: Optimizer, read: Reader
+    ) -> State:
+        """`from_arrays` of the arrays of a reader, which may be a file."""
         layout, L = design.layout, len(design.norms)
-        parameters = read.real("parameters", layout.size)  # before any memory is taken
+        read.require("parameters", layout.size)  # before any memory is taken
         state = empty_state(design, dtype, optimizer)
-        state.parameters[...] = parameters
-        state.moments[...] = read.real("moments", layout.moments_size)
+        read.real_into("parameters", state.parameters)
+        read.real_into("moments", state.moments)
         for of_layer in layout.moments(state.moments):
             if of_layer is not None and (of_layer[1] < 0).any():
                 raise ValueError("moments must have no negative variance")
         for name, row in state.optimizer_rows().items():
-            row[...] = read.real(f"optimizer.{name}", layout.size)
+            read.real_into(f"optimizer.{name}", row)
         state.counters[...] = read.whole("counters", 2 + L, MOST_STEPS)
         if state.layer_steps.max() > state.steps:
             raise ValueError("counters must not have more steps of a layer than of all")
@@ -331,16 +337,22 @@ class State:
 
 
 @own_errstate
-def empty_state(design: Design, dtype: np.dtype[Any], optimizer: Optimizer) -> State:
-    """A state before any training, its parameters all zero."""
+def empty_state(
+    design: Design,
+    dtype: np.dtype[Any],
+    optimizer: Optimizer,
+    parameters: Real | None = None,
+) -> State:
+    """A state before any training, its parameters all zero if they are not given."""
     layout, L = design.layout, len(design.norms)
-    try:
-        parameters = aligned_zeros(layout.size, dtype)
-    except MemoryError:
-        raise MemoryError(
-            f"sizes {list(design.sizes)} give {layout.size} parameters, more than "
-            "there is memory for"
-        ) from None
+    if parameters is None:
+        try:
+            parameters = aligned_zeros(layout.size, dtype)
+        except MemoryError:
+            raise MemoryError(
+                f"sizes {list(design.sizes)} give {layout.size} parameters, more than "
+                "there is memory for"
+            ) from None
     return State(
         optimizer=optimizer,
         parameters=parameters,

@@ -17,13 +17,12 @@ scikit-learn.  In the source::
     exported         an estimator as one of scikit-learn's
     base             common base: parameters, fit, predictions
     networks         networks from the parameters of an estimator
+    file             estimators in native files
     settings         optimizers and schedules by name
     fitted           attributes of a fitted estimator
     targets          protocol of the two below: targets and outputs of a network
     labels           classes and labels
     columns          numbers
-    quantiles        the loss of several quantiles at once
-    derivatives      derivatives of the outputs by the input
     stopping         early stopping over several calls
     callbacks        scikit-learn's own callbacks
     data             arguments of a call of fit

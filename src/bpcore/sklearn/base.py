@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -28,6 +29,7 @@ from bpcore.optimizers import Optimizer
 from bpcore.schedules import Schedule
 from bpcore.sklearn.callbacks import CallbackSupportMixin, EpochTasks, with_callbacks
 from bpcore.sklearn.data import Data
+from bpcore.sklearn.file import write_estimator
 from bpcore.sklearn.fitted import Past, fitted_attributes
 from bpcore.sklearn.networks import network_to_continue, new_network
 from bpcore.sklearn.settings import optimizer_of
@@ -172,6 +174,8 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
     loss_curve_: list[float]
     validation_loss_curve_: list[float]
     _stopping: Stopping
+    #: Kind of its files.
+    kind: ClassVar[str]
 
     def __init__(
         self,
@@ -420,6 +424,48 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         """The epochs before."""
         losses, validation_losses = self.loss_curve_, self.validation_loss_curve_
         return Past(self.n_iter_, self.loss_, losses, validation_losses)
+
+    # --- files ------------------------------------------------------------------------
+
+    def save(self, path: str | os.PathLike[str], *, sync: bool = True) -> None:
+        """Save the fitted estimator to a file, for `bpcore.load`.
+
+        It holds the network with its optimizer, so that `warm_start` and `partial_fit`
+        go on, the classes, the names of the features, the curves and the parameters.  A
+        parameter that a file cannot hold, such as a function, becomes None; patience
+        counts anew.
+
+        Parameters
+        ----------
+        path : path
+        sync : bool
+            Whether to wait until the disk has the file.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        TypeError, ValueError
+            If a class is no text, number or bool.
+        OSError
+            If it cannot be written; the file stays as it was.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> import bpcore as bp
+        >>> from bpcore.sklearn import Classifier
+        >>> model = Classifier(random_state=0).fit([[0.0], [1.0]], ["a", "b"])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "model.bpc")
+        ...     model.save(path)
+        ...     same = bp.load(path)
+        >>> same.predict([[0.0], [1.0]]).tolist()
+        ['a', 'b']
+        """
+        check_is_fitted(self, "network_")
+        sync = checks.boolean("sync", sync)
+        write_estimator(path, self.kind, self, sync=sync)
 
     # --- predictions ------------------------------------------------------------------
 

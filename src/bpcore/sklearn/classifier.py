@@ -85,6 +85,8 @@ class Classifier(ClassifierMixin, NetworkEstimator):
     True
     """
 
+    kind = "sklearn.Classifier"
+
     def __init__(
         self,
         *,

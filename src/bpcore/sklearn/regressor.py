@@ -68,6 +68,8 @@ class Regressor(RegressorMixin, NetworkEstimator):
     True
     """
 
+    kind = "sklearn.Regressor"
+
     def __init__(
         self,
         *,

@@ -26,6 +26,9 @@ from bpcore.tabular.targets import Classes, Standardised
 #: Test vectors in a header.
 TESTS = 4
 
+#: Most of a random number in a test vector.
+FAR = 1e300
+
 #: Most columns and classes that are listed in the comment.
 MOST_LISTED = 100
 
@@ -151,7 +154,7 @@ def test_rows(encoder: Encoder) -> NDArray[np.float64]:
     random = np.random.default_rng(0).normal(size=(TESTS, len(scale.centre)))
     found = scale.centre + random / np.where(scale.factor > 0, scale.factor, 1)
     found[0] = np.nan
-    return found
+    return np.clip(found, -FAR, FAR)
 
 
 # --- the source -----------------------------------------------------------------------

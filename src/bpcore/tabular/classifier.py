@@ -69,6 +69,8 @@ class Classifier(ClassifierMixin, TabularEstimator):  # noqa: D101 -- the docstr
         .replace("Parameters\n    ----------", OWN_PARAMETERS)
     )
 
+    kind = "tabular.Classifier"
+
     def __init__(
         self,
         *,

@@ -36,6 +36,8 @@ class Regressor(RegressorMixin, TabularEstimator):  # noqa: D101 -- the docstrin
         .replace("Parameters\n    ----------", QUANTILES)
     )
 
+    kind = "tabular.Regressor"
+
     def __init__(
         self,
         *,

@@ -63,6 +63,11 @@ class Classes:
         labels = np.searchsorted(names, values)
         return cls(names, class_weights(class_weight, names, labels))
 
+    @property
+    def n_outputs(self) -> int:
+        """The number of outputs of a network."""
+        return len(self.names)
+
     def encode(self, name: str, y: Any) -> NDArray[np.int64]:
         """The number of each target's class."""
         values = as_column(name, y)
@@ -149,6 +154,11 @@ class Standardised:
     def count(self) -> int:
         """The number of targets."""
         return len(self.mean)
+
+    @property
+    def n_outputs(self) -> int:
+        """The number of outputs of a network."""
+        return self.count if self.quantiles is None else len(self.quantiles)
 
     def encode(self, name: str, y: Any) -> NDArray[np.float64]:
         """The standardised targets of the outputs (n, n_out)."""

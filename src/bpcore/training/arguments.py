@@ -28,6 +28,7 @@ from bpcore.training.inputs import (
 )
 from bpcore.training.learner import Learner
 from bpcore.training.options import BatchCallback, Callback, complete_options
+from bpcore.training.position import Position, checksum
 from bpcore.training.watch import Watch, plateau_watch
 
 #: Default batch size.
@@ -70,6 +71,41 @@ class Arguments(NamedTuple):
     progress: bool
     differences: Differences | None
 
+    @property
+    def to_compare(self) -> dict[str, Any]:
+        """The arguments that must be the same in a fit that goes on with this one."""
+        streams = isinstance(self.data, Stream)
+        data = [] if isinstance(self.data, Stream) else [self.data]
+        return {
+            "batch_size": None if streams else self.batch_size,
+            "shuffle": self.shuffle,
+            "accumulate": self.accumulate,
+            "validation": self.held_back is not None,
+            "metrics": [metric.name for metric in self.metrics],
+            "monitor": self.watch.monitor,
+            "mode": self.watch.mode,
+            "min_delta": self.watch.min_delta,
+            "restore_best": self.restore_best,
+            "gradient": "numerical" if self.differences else "backpropagation",
+            "checksum of the data": checksum(*data, self.held_back),
+        }
+
+
+def require_same(position: Position, given: Arguments) -> None:
+    """Raise unless a fit with these arguments can go on from a position."""
+    for name, value in given.to_compare.items():
+        if position.settings[name] != value:
+            raise ValueError(
+                f"resume needs the same {name} as in the fit of the file, "
+                f"{position.settings[name]!r}; got {value!r}"
+            )
+    within = position.within is not None
+    if within and isinstance(given.data, Stream) and given.data.is_iterator:
+        raise ValueError(
+            "resume within an epoch needs arrays, or an iterable that can be begun "
+            "again; got an iterator"
+        )
+
 
 def checked_arguments(
     learner: Learner,
@@ -85,6 +121,8 @@ def checked_arguments(
     `whole` data, the weights are scaled to mean 1.
     """
     options = complete_options("Network.fit", given)
+    if options["resume"] is not None:
+        raise ValueError("resume can be given to Network.fit only")
     validation, class_weight = options["validation"], options["class_weight"]
     sample_weight, batch_size = options["sample_weight"], options["batch_size"]
     epochs = checks.integer("epochs", options["epochs"], 1)

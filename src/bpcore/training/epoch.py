@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
@@ -20,6 +21,7 @@ from bpcore.model.state import State
 from bpcore.training.arguments import Arguments
 from bpcore.training.inputs import checked_stream_batch
 from bpcore.training.learner import Learner
+from bpcore.training.position import Within
 from bpcore.training.progress import Progress
 from bpcore.training.stepper import Stepper
 
@@ -154,14 +156,29 @@ class EpochsInEngine(Epochs):
 
 
 class SingleEpochs(Epochs):
-    """Epochs one by one, with callbacks for their mini-batches."""
+    """Epochs one by one, with callbacks for their mini-batches.
+
+    Attributes
+    ----------
+    within : Within or None
+        How far the epoch is, for callbacks of mini-batches.  If it is set before
+        `train`, the epoch goes on from there.
+    """
+
+    within: Within | None = None
 
     def train(
         self, number: int, count: int, record: Callable[[list[Epoch]], None]
     ) -> None:
         start, run = time.perf_counter(), self.run
-        self.number, self.total, self.divisor, self.batches = number, 0.0, 0.0, 0
-        self.go_through()
+        begun = self.within or Within()
+        self.number, self.batches = number, begun.batches
+        self.total, self.divisor = begun.total, begun.divisor
+        seen = run.learner.state.seen
+        self.go_through(begun)
+        if begun.lr is not None and run.learner.state.seen == seen:
+            run.learner.engine.lr = begun.lr  # all mini-batches were before
+        self.within = None
         if self.batches == 0:
             return
         if what := run.learner.not_finite():
@@ -171,11 +188,16 @@ class SingleEpochs(Epochs):
         record([Epoch(loss, run.learner.engine.lr, seconds)])
 
     @abstractmethod
-    def go_through(self) -> None:
-        """One pass over the data."""
+    def go_through(self, begun: Within) -> None:
+        """One pass over the data, or what is left of it."""
 
-    def step(self, data: Batch, order: Any, size: int, first: int, **how: Any) -> int:
-        """Make steps from row `first` on; returns the row to go on from."""
+    def step(
+        self, data: Batch, order: Any, size: int, first: int, done: int, **how: Any
+    ) -> int:
+        """Make steps from row `first` on; returns the row to go on from.
+
+        `done` are rows of the epoch before this data.
+        """
         raise_if_stopped()
         run, given, learner = self.run, self.run.given, self.run.learner
         learner.require_steps()  # a callback may have assigned another optimizer
@@ -191,6 +213,8 @@ class SingleEpochs(Epochs):
         if given.batch_callbacks:
             divisor = self.divisor - before[1]
             loss = (self.total - before[0]) / divisor if divisor else 0.0
+            rows, lr = done + int(after), learner.engine.lr
+            self.within = Within(rows, self.batches, self.total, self.divisor, lr)
             stops = [
                 is_true(call(run.network, self.number, self.batches, loss))
                 for call in given.batch_callbacks
@@ -210,23 +234,25 @@ class ArrayEpochs(SingleEpochs):
         self.steps = -(-batches // given.accumulate)
         self.order = np.empty(len(data), np.int64) if given.shuffle else None
 
-    def go_through(self) -> None:
+    def go_through(self, begun: Within) -> None:
         learner, given, state = self.run.learner, self.run.given, self.run.learner.state
-        n, first, begun, order = len(self.data), 0, state.steps, self.order
+        n, first, steps_before = len(self.data), begun.rows, state.steps
         rates = learner.rates(self.steps)
+        order = self.order
         if order is not None:
             order[:] = np.arange(n)
-            learner.engine.shuffle(order, state.bits.random_raw(n))
+            bits = state.bits if begun.bits is None else begun.bits
+            learner.engine.shuffle(order, bits.random_raw(n))
         while first < n and not self.stopped:
             if given.batch_callbacks:  # they may make steps and change the rate
                 rates = learner.rates(1)
             first = self.step(
-                *(self.data, order, given.batch_size, first),
+                *(self.data, order, given.batch_size, first, 0),
                 ends=True,
                 rates=rates,
                 progress=self.run.bar.advance,
             )
-        steps = state.steps - begun
+        steps = state.steps - steps_before
         unchanged = learner.state is state and not given.batch_callbacks
         if rates is not None and steps and unchanged:
             learner.engine.lr = rates[steps - 1]
@@ -239,18 +265,19 @@ class StreamEpochs(SingleEpochs):
         super().__init__(run)
         self.data = data
 
-    def go_through(self) -> None:
-        learner, rows, weights = self.run.learner, 0, self.data.class_weights
+    def go_through(self, begun: Within) -> None:
+        learner, weights = self.run.learner, self.data.class_weights
         batches: Iterable[Batch] = (
             checked_stream_batch(learner, item, number, weights)
             for number, item in enumerate(self.data.epoch(), 1)
         )
         if learner.design.joins_last:
             batches = without_single_rows(batches)
-        for data in batches:
+        rows = begun.rows
+        for data in itertools.islice(batches, begun.batches, None):
             n = len(data)
             learner.require_rows(n, f"mini-batch {self.batches + 1}: ")
-            self.step(data, None, n, 0, ends=False, rates=learner.rates(1))
+            self.step(data, None, n, 0, rows, ends=False, rates=learner.rates(1))
             rows += n
             self.run.bar.advance(rows)
             if self.stopped:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import operator
 from collections.abc import Callable, Mapping
@@ -11,23 +12,25 @@ from typing import Any
 from bpcore.batches.stream import Stream
 from bpcore.errors import DivergenceError
 from bpcore.interrupts import complete, raise_if_stopped
-from bpcore.model.checkpoint import Checkpoint
+from bpcore.model.backup import Backup
 from bpcore.model.snapshot import IN_MEMORY
 from bpcore.optimizers import LBFGS
 from bpcore.training import lbfgs
-from bpcore.training.arguments import Arguments, checked_arguments
+from bpcore.training.arguments import Arguments, checked_arguments, require_same
 from bpcore.training.epoch import (
     ArrayEpochs,
     Epoch,
     Epochs,
     EpochsInEngine,
     Run,
+    SingleEpochs,
     StreamEpochs,
     is_true,
 )
 from bpcore.training.history import History
 from bpcore.training.inputs import checked_stream_batch
 from bpcore.training.learner import Learner
+from bpcore.training.position import Position, Resumed, Within
 from bpcore.training.progress import progress
 from bpcore.training.record import Record
 from bpcore.training.watch import plateau_watch
@@ -46,10 +49,13 @@ def prepare(
     y: Any,
     options: Mapping[str, Any],
     whole: bool = True,
+    resumed: Resumed | None = None,
 ) -> Fit:
     """Check the arguments of a fit; nothing is changed before ``run()``."""
     checked = checked_arguments(learner, network, X, y, options, whole)
-    return Fit(learner, network, checked)
+    if resumed is not None:
+        require_same(resumed.position, checked)
+    return Fit(learner, network, checked, resumed)
 
 
 class Fit:
@@ -58,8 +64,15 @@ class Fit:
     `network` is the argument of callbacks.
     """
 
-    def __init__(self, learner: Learner, network: object, given: Arguments) -> None:
+    def __init__(
+        self,
+        learner: Learner,
+        network: object,
+        given: Arguments,
+        resumed: Resumed | None = None,
+    ) -> None:
         self.learner, self.network, self.given = learner, network, given
+        self.resumed = resumed
         self.watch, self.plateau = given.watch, given.plateau
 
     def run(self) -> History:
@@ -79,15 +92,17 @@ class Fit:
         self.is_trained = self.is_over = self.is_stopped = False
         #: Recorded epochs that have been compared with the best one.
         self.compared = 0
+        self.single: SingleEpochs | None = None
         rows = None if isinstance(given.data, Stream) else len(given.data)
         # A plain `with`, so that no interrupt can leave the network locked.
         with (
             learner.engine,
-            Checkpoint() as self.before,
-            Checkpoint() as self.best,
+            Backup() as self.before,
+            Backup() as self.best,
             progress(given.progress, given.epochs, rows) as self.bar,
         ):
-            self.accumulate = learner.accumulate  # as it was, for `end`
+            # As they were, for `end`.
+            self.accumulate, self.around = learner.accumulate, learner.running
             # `end` is called in three places: an interrupt may come just before the
             # first, and another one just before the second.
             try:
@@ -108,9 +123,11 @@ class Fit:
     def train(self) -> None:
         """All epochs, or fewer if something stops them."""
         learner, given = self.learner, self.given
-        learner.history = self.history
+        learner.history, learner.running = self.history, self
         learner.accumulate_over(given.accumulate)
-        if given.restore_best:
+        if self.resumed is not None:
+            self.go_on(self.resumed)
+        elif given.restore_best:
             self.begin_search()
         if isinstance(learner.state.optimizer, LBFGS):
             self.run_lbfgs()
@@ -124,14 +141,81 @@ class Fit:
             return
         history = self.history
         self.learner.accumulate_over(self.accumulate)
-        self.learner.history = history  # a fit within a callback has replaced it
+        # A fit within a callback has replaced the history.
+        self.learner.history, self.learner.running = history, self.around
         if self.best_epoch is not None:
             epoch, copied = self.best_epoch
             self.record.shorten(max(self.compared, epoch))
             if copied and not (self.is_trained and epoch == len(history)):
                 self.put_back(self.best)
             history.best_epoch = history.restored = epoch
+        self.single = None  # which refers to this fit
         self.is_over = True
+
+    # --- from one fit to another ------------------------------------------------------
+
+    @property
+    def waits_for_step(self) -> bool:
+        """Whether the last mini-batch waits for others to make a step with it."""
+        within = None if self.single is None else self.single.within
+        given = self.given
+        if within is None or within.batches % given.accumulate == 0:
+            return False
+        return isinstance(given.data, Stream) or within.rows < len(given.data)
+
+    def position(self) -> Position | None:
+        """How far the fit is, for another that goes on; None where none can.
+
+        That is while a mini-batch waits for a step, and for LBFGS, whose routine in
+        SciPy has a state of its own.
+        """
+        given, watch, single = self.given, self.watch, self.single
+        if single is None or self.waits_for_step:
+            return None
+        within = single.within
+        best = self.best_epoch
+        return Position(
+            settings=given.to_compare,
+            history=self.history,
+            best=watch.best,
+            waited=watch.waited,
+            compared=self.compared,
+            loss_before=self.loss_before,
+            taken=given.data.taken if isinstance(given.data, Stream) else 0,
+            within=within,
+            best_epoch=None if best is None else best[0],
+            best_state=None if best is None else self.best.copy(),
+            state_before=None if within is None else self.before.copy(),
+        )
+
+    def go_on(self, resumed: Resumed) -> None:
+        """Put the network and this fit where another fit was."""
+        position, learner, data = resumed.position, self.learner, self.given.data
+        bits = resumed.state.bits  # one generator, in all states of the fit
+        words = bits.state
+        for backup, state in (
+            (self.best, position.best_state),
+            (self.before, position.state_before),
+        ):
+            if state is not None:
+                bits.state = state.bits.state
+                learner.become(dataclasses.replace(state, bits=bits))
+                backup.take(learner.state)
+        bits.state = words
+        if position.best_epoch is not None:
+            self.best_epoch = position.best_epoch, True
+        learner.become(resumed.state)
+        history, columns = self.history, position.history.to_dict()
+        if len(position.history):
+            self.record.begin({name: col.tolist() for name, col in columns.items()})
+        history.best_epoch = position.history.best_epoch
+        self.watch.best, self.watch.waited = position.best, position.waited
+        self.compared, self.loss_before = position.compared, position.loss_before
+        self.reducer = learner.reducer
+        if isinstance(data, Stream):
+            data.go_on_after(position.taken)
+        if self.watch.is_over:
+            self.is_stopped, history.stopped = True, "patience"
 
     # --- the best epoch ---------------------------------------------------------------
 
@@ -206,9 +290,9 @@ class Fit:
         self.best_epoch = epoch, True
         self.history.best_epoch = epoch
 
-    def put_back(self, checkpoint: Checkpoint, *, bits: bool = True) -> None:
-        """Restore a checkpoint, with its generator of random numbers if `bits`."""
-        self.learner.use(checkpoint.restored(bits=bits))
+    def put_back(self, backup: Backup, *, bits: bool = True) -> None:
+        """Restore a backup, with its generator of random numbers if `bits`."""
+        self.learner.use(backup.restored(bits=bits))
         if bits:
             self.learner.stored_gradients = None
 
@@ -258,27 +342,36 @@ class Fit:
             return True
         return sum(array.nbytes for array in state.numbers().values()) > IN_MEMORY
 
-    def epochs(self) -> Epochs:
-        """The object that makes the epochs."""
+    def epochs(self, within: Within | None = None) -> Epochs:
+        """The object that makes the epochs, the first of them from `within` on."""
         data, given = self.given.data, self.given
         run = Run(self.learner, self.network, given, self.bar, self.fall_back)
+        if (
+            within is None
+            and not isinstance(data, Stream)
+            and not self.needs_python_between_epochs
+        ):
+            return EpochsInEngine(run, data)
         if isinstance(data, Stream):
-            return StreamEpochs(run, data)
-        if self.needs_python_between_epochs:
-            return ArrayEpochs(run, data)
-        return EpochsInEngine(run, data)
+            self.single = StreamEpochs(run, data)
+        else:
+            self.single = ArrayEpochs(run, data)
+        self.single.within = within
+        return self.single
 
     def run_epochs(self) -> None:
         """Epochs of mini-batches."""
         record, most, history = self.record, self.given.epochs, self.history
-        epochs = self.epochs()
+        within = None if self.resumed is None else self.resumed.position.within
+        epochs = self.epochs(within)
         end: Callable[[list[Epoch]], None]
-        done = 0
+        done = len(record)
         while done < most and not self.is_stopped:
             raise_if_stopped()
             number = done + 1
             if epochs.at_a_time == 1:
-                self.before.take(self.learner.state)
+                if within is None:
+                    self.before.take(self.learner.state)
                 end = self.end_single_epoch
             else:
                 end = self.end_epochs(number)
@@ -292,6 +385,8 @@ class Fit:
             if epochs.stopped and not self.is_stopped:
                 history.stopped = "callback"
                 return
+            if within is not None:
+                within, epochs = None, self.epochs()
 
     def end_epochs(self, number: int) -> Callable[[list[Epoch]], None]:
         """A function that only records epochs, from epoch `number` on.

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+#: Why training may have ended.
+REASONS = ("epochs", "patience", "callback", "data", "converged", "error")
+
+
 class History:
     """The losses and metrics of each epoch of a fit.
 

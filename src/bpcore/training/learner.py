@@ -57,6 +57,8 @@ class Learner:
         The running mean and variance of each layer, or None.
     history : History or None
         Of the last fit.
+    running : Fit or None
+        The fit that is running.
     stored_gradients : Gradients or None
         Of the last ``backward()`` through a node of the network.
     stored_at : int
@@ -77,6 +79,7 @@ class Learner:
         self.engine = new_engine(design, state)
         self.engine.use_threads(n_threads)
         self.history: History | None = None
+        self.running: Any = None
         self.stored_gradients: Gradients | None = None
         self.stored_at = 0
 
@@ -101,6 +104,17 @@ class Learner:
         if state.parameters is not own.parameters or state.moments is not own.moments:
             raise ValueError("state must be of the same parameters and moments")
         self.engine.use(state)
+
+    def become(self, state: State) -> None:
+        """Take over everything from another state, into the parameters' own arrays."""
+        own = self.state
+        with self.engine:
+            own.parameters[...], own.moments[...] = state.parameters, state.moments
+            self.use(
+                dataclasses.replace(
+                    state, parameters=own.parameters, moments=own.moments
+                )
+            )
 
     @property
     def scheduled(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
@@ -53,6 +54,7 @@ class Options(TypedDict, total=False):
     steps_per_epoch: Annotated[int | None, None]
     progress: Annotated[bool, True]
     gradient: Annotated[str, "backpropagation"]
+    resume: Annotated[str | os.PathLike[str] | None, None]
 
 
 @cache

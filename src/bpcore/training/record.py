@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,25 @@ class Record:
         # An interrupt within `append` may leave columns longer than this.
         self._length = 0
         self._columns: dict[str, list[float]] = {"loss": []}
+
+    @classmethod
+    def of(cls, columns: Mapping[str, Sequence[float]]) -> Record:
+        """A record of columns of one length, "loss" among them.
+
+        Examples
+        --------
+        >>> from bpcore.training.record import Record
+        >>> Record.of({"loss": [2.0, 1.0]}).last("loss")
+        1.0
+        """
+        record = cls()
+        record.begin(columns)
+        return record
+
+    def begin(self, columns: Mapping[str, Sequence[float]]) -> None:
+        """Replace everything by columns of one length, "loss" among them."""
+        self._columns = {name: [*values] for name, values in columns.items()}
+        self._length = len(columns["loss"])
 
     def __len__(self) -> int:
         return self._length

@@ -1,14 +1,16 @@
-"""Checkpoint: a copy of a State, to be restored later."""
+"""Backup: a copy of a State, to be restored later."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from bpcore.model.snapshot import Snapshot
 from bpcore.model.state import State
 
 
-class Checkpoint:
+class Backup:
     """A copy of a State, in memory, or in a temporary file if it is large.
 
     Restoring also undoes other arrays and settings that a callback has put in their
@@ -17,12 +19,12 @@ class Checkpoint:
     Examples
     --------
     >>> import bpcore as bp
-    >>> from bpcore.model.checkpoint import Checkpoint
+    >>> from bpcore.model.backup import Backup
     >>> net = bp.Network([1, 1], init="zeros")
-    >>> with Checkpoint() as checkpoint:
-    ...     checkpoint.take(net.learner.state)
+    >>> with Backup() as backup:
+    ...     backup.take(net.learner.state)
     ...     loss = net.train_step([[1.0]], [[2.0]])
-    ...     net.learner.use(checkpoint.restored())
+    ...     net.learner.use(backup.restored())
     >>> net.parameters, net.learner.state.steps
     (array([0., 0.], dtype=float32), 0)
     """
@@ -30,7 +32,7 @@ class Checkpoint:
     def __init__(self) -> None:
         self._snapshot = Snapshot()
 
-    def __enter__(self) -> Checkpoint:
+    def __enter__(self) -> Backup:
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -41,6 +43,20 @@ class Checkpoint:
         self._state, self._bits = State(**vars(state)), state.bits.state
         self._arrays: list[Any] = state.changed_in_place()
         self._snapshot.take(self._arrays)
+
+    def copy(self) -> State:
+        """The state as it was copied, in arrays of its own."""
+        arrays = [np.empty_like(array) for array in self._arrays]
+        self._snapshot.restore(arrays)
+        counters, *numbers = arrays
+        state = State(**vars(self._state))
+        state.counters, state.parameters = counters, numbers.pop(0)
+        if state.optimizer_arrays is not None:
+            state.optimizer_arrays = numbers.pop(0)
+        state.moments = numbers.pop(0) if numbers else state.moments
+        state.bits = np.random.PCG64(0)
+        state.bits.state = self._bits
+        return state
 
     def restored(self, *, bits: bool = True) -> State:
         """The state as it was copied, in its own arrays, for ``Learner.use``.

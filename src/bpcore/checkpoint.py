@@ -1,0 +1,129 @@
+"""Checkpoint: a callback that saves a network while it is trained."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from bpcore import checks
+from bpcore.files.fit_file import stored_position
+from bpcore.files.whole import Path
+from bpcore.network import Network, learner_of, write
+
+
+class Checkpoint:
+    """A callback of `Network.fit` that saves the network, and how far the fit is.
+
+    ``fit(resume=path)`` goes on from the file with the same bits as a fit that was
+    never stopped.  Given in ``callbacks`` it saves after epochs, in ``batch_callbacks``
+    after mini-batches.  Each file replaces the one before whole; a crash leaves the old
+    file or the new one.  `bpcore.load` reads the network from it.
+
+    Parameters
+    ----------
+    path : path
+    every : int
+        Epochs, or mini-batches, from one file to the next.
+    keep : int
+        Files to keep: that of `path` is the newest, those before it have ``.1``,
+        ``.2``, ... before the suffix.
+    best : bool
+        Whether to keep the network after the best epoch too, in a file with ``.best``
+        before the suffix: the epoch with the best value of the monitored quantity, as
+        in ``History.best_epoch``.  In ``callbacks`` only.
+    sync : bool
+        Whether to wait each time until the disk has the file.
+
+    Notes
+    -----
+    Put it after other callbacks, so that the file has what they change.  With
+    `accumulate`, a file is due after the next step.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import bpcore as bp
+    >>> X, y = [[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0]
+    >>> def new():
+    ...     return bp.Network([1, 8, 1], optimizer=bp.Adam(0.01), rng=0)
+    >>> whole = new()
+    >>> history = whole.fit(X, y, epochs=20, progress=False)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "net.bpc")
+    ...     saving = [bp.Checkpoint(path)]
+    ...     history = new().fit(X, y, epochs=7, callbacks=saving, progress=False)
+    ...     other = new()
+    ...     history = other.fit(X, y, epochs=20, resume=path, progress=False)
+    >>> len(history), bool((other.parameters == whole.parameters).all())
+    (20, True)
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        every: int = 1,
+        keep: int = 1,
+        best: bool = False,
+        sync: bool = True,
+    ) -> None:
+        if not isinstance(path, str | bytes | os.PathLike):
+            raise TypeError(f"path must be a path; got {path!r}")
+        self.path = os.fsdecode(path)
+        self.every = checks.integer("every", every, 1)
+        self.keep = checks.integer("keep", keep, 1)
+        self.best = checks.boolean("best", best)
+        self.sync = checks.boolean("sync", sync)
+        self._since = 0
+
+    def __repr__(self) -> str:
+        shown = [f"every={self.every}", f"keep={self.keep}", f"best={self.best}"]
+        return f"Checkpoint({self.path!r}, {', '.join(shown)})"
+
+    def check(self, network: Any) -> None:
+        """Raise, before a fit begins, unless the network can be saved."""
+        checks.instance("the network of a Checkpoint", network, Network)
+
+    def __call__(self, network: Network, *progress: Any) -> None:
+        """Save the network if a file is due."""
+        learner, self._since = learner_of(network), self._since + 1
+        running = learner.running
+        waits = running is not None and running.waits_for_step
+        if self._since >= self.every and not waits:
+            self._since = 0
+            self._make_room()
+            position = None if running is None else running.position()
+            fit = position and stored_position(position, learner.design)
+            write(network, self.path, fit, sync=self.sync)
+        if self.best and len(progress) == 1 and _is_best(progress[0]):
+            write(network, self._named("best"), sync=self.sync)
+
+    def _make_room(self) -> None:
+        """Rename the files before, the oldest first; a crash loses none."""
+        names = [self.path, *(self._named(str(i)) for i in range(1, self.keep))]
+        for older, newer in zip(names[:0:-1], names[-2::-1], strict=True):
+            if os.path.exists(newer):
+                if newer == self.path:
+                    _link(newer, older)
+                else:
+                    os.replace(newer, older)
+
+    def _named(self, what: str) -> str:
+        """The path with a word before its suffix."""
+        root, suffix = os.path.splitext(self.path)
+        return f"{root}.{what}{suffix}"
+
+
+def _link(newer: Any, older: str) -> None:
+    """Give a file a second name, so that the first is there at any time."""
+    if os.path.exists(older):
+        os.unlink(older)
+    try:
+        os.link(newer, older)
+    except OSError:  # a file system without links
+        os.replace(newer, older)
+
+
+def _is_best(history: Any) -> bool:
+    """Whether the last epoch is the best one so far."""
+    return bool(len(history)) and history.best_epoch == len(history)

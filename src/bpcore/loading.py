@@ -1,0 +1,98 @@
+"""load: a network or an estimator from a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from bpcore import checks
+from bpcore.files.model_file import opened_model
+from bpcore.files.network_file import NETWORK
+from bpcore.files.networks import HowToRead
+from bpcore.files.whole import Path
+from bpcore.network import network_from
+
+#: Kinds of files that need scikit-learn.
+OF_SCIKIT_LEARN = ("sklearn.Classifier", "sklearn.Regressor")
+
+
+def load(
+    path: Path,
+    *,
+    mmap: bool = False,
+    weights_only: bool = False,
+    loss: Callable[..., Any] | None = None,
+    lr: Callable[..., Any] | None = None,
+) -> Any:
+    """A network, or an estimator, from a file that its method ``save`` wrote.
+
+    It is the network as it was: predictions, training steps, random numbers and the
+    schedule of the learning rate go on with the same bits.  A file can execute nothing:
+    it holds numbers and texts, and names from closed lists.
+
+    Parameters
+    ----------
+    path : path
+    mmap : bool
+        Whether the weights are a map of the file, for predictions: it is loaded in well
+        under a millisecond whatever its size, and processes that load the same file
+        share its memory.  The optimizer is not read, and the numbers are not checked.
+        Training changes a copy in memory, not the file.
+    weights_only : bool
+        Whether the optimizer and its state are not read: the network then has the
+        default optimizer, and trains anew.
+    loss : callable, optional
+        The function of a custom loss, of which the file has the name only.  Predictions
+        need none.
+    lr : callable, optional
+        The function of the schedule of the learning rate, likewise.
+
+    Returns
+    -------
+    Network, or a ``Classifier`` or ``Regressor`` of ``bpcore.tabular`` or
+    ``bpcore.sklearn``
+
+    Raises
+    ------
+    OSError
+        If the file cannot be opened.
+    ModelFileError
+        If it is not a file of this kind, is damaged, or has what this version lacks.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import bpcore as bp
+    >>> net = bp.Network([2, 8, 1], rng=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "net.bpc")
+    ...     net.save(path)
+    ...     same = bp.load(path)
+    >>> bool(same.predict([1.0, 2.0]) == net.predict([1.0, 2.0]))
+    True
+    """
+    for name, function in (("loss", loss), ("lr", lr)):
+        if function is not None and not callable(function):
+            raise TypeError(f"{name} must be a callable or None; got {function!r}")
+    how = HowToRead(
+        checks.boolean("mmap", mmap),
+        checks.boolean("weights_only", weights_only),
+        loss,
+        lr,
+    )
+    with opened_model(path) as (content, file):
+        kind = content.pop("kind")
+        if kind == NETWORK:
+            return network_from(content, file, how)
+        if kind in OF_SCIKIT_LEARN:
+            from bpcore import sklearn  # needed for such files only
+            from bpcore.sklearn.file import estimator_from
+
+            new = getattr(sklearn, kind.partition(".")[2])
+            return estimator_from(new, content, file, how)
+        from bpcore.tabular import reading  # only here: it may import scikit-learn
+
+        if kind in reading.KINDS:
+            return reading.estimator_from(kind, content, file, how)
+        kinds = ", ".join([NETWORK, *OF_SCIKIT_LEARN, *reading.KINDS])
+        raise ValueError(f"kind must be one of {kinds}; got {kind!r:.80}")
