@@ -40,7 +40,7 @@ def networks(dtype):
     rng = np.random.default_rng(1)
     for f in ACTIVATIONS:  # f alone
         net = bp.Network([1, 1], output=f, loss="squared_error", dtype=dtype)
-        net.weights[0][...] = 1
+        net.weights[0][...], net.biases[0][...] = 1, -0.0  # so that z may be -0
         yield f, net, values_of_every_size(dtype, rng)
     for i in range(6):
         *hidden, output = ACTIVATIONS[3 * i : 3 * i + 3]
@@ -63,6 +63,9 @@ def networks(dtype):
     large = float(np.finfo(dtype).max)
     sizes = [[0.0], [1e-38], [1.0], [large**0.4], [large**0.7], [large / 10]]
     yield "large", net, (rng.normal(size=(6, 3)) * sizes).astype(dtype)
+    net = bp.Network([1, 4, 2], norm="layer", dtype=dtype)
+    net.weights[0][...] = 1  # no variance, where the largest are NaN
+    yield "equal", net, np.array([[1.0], [large**0.4], [large**0.8]], dtype)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -1,5 +1,7 @@
 """Estimators for tables as ONNX files: what onnxruntime computes from them."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -112,6 +114,17 @@ def test_regressors(targets, settings, tmp_path):
         expected = model.predict(rows)
         assert got.shape == expected.shape and got.dtype == np.float64
         assert np.abs(got - expected).max() < 1e-5 * np.abs(y).max()
+
+
+def test_bounds_of_the_targets(tmp_path):
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    model = Regressor(**SMALL).fit(X, X[:, 0])
+    bounds = {"least": np.array([-0.1]), "most": np.array([0.2])}
+    model.targets_ = dataclasses.replace(model.targets_, **bounds)
+    model.to_onnx(tmp_path / "model.onnx")
+    (got,) = session(tmp_path / "model.onnx").run(None, {"numbers": X})
+    assert np.abs(got - model.predict(X)).max() < 1e-5
+    assert got.min() == -0.1 and got.max() == 0.2
 
 
 def test_arrays_of_numbers_and_of_categories(tmp_path):
