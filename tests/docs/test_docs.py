@@ -110,8 +110,10 @@ def test_public_names_are_documented(name):
     ],
 )
 def test_examples_of_pages(page, tmp_path, monkeypatch):
-    for name in ("sklearn", "pandas", "safetensors", "onnxruntime"):
+    for name in ("sklearn", "pandas", "safetensors"):
         pytest.importorskip(name)
+    if page == "docs/files_exports.md":
+        pytest.importorskip("onnxruntime")
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
     assert blocks
