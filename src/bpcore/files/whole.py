@@ -61,7 +61,9 @@ def write_whole(
     try:
         file = open(beside, "xb", buffering=0)  # noqa: SIM115 -- closed below
     except FileNotFoundError:
-        raise FileNotFoundError(errno.ENOENT, "No such file or directory", path) from None
+        raise FileNotFoundError(
+            errno.ENOENT, "No such file or directory", path
+        ) from None
     try:
         with file:
             with contextlib.suppress(OSError):  # there is no such file yet
