@@ -4,6 +4,7 @@
 # make lint               ruff, cython-lint, import-linter and mypy, in the tests' environment
 # make bench [MNIST=DIR]  all benchmarks with all peers: bench/results/<cpu>, in 25 minutes
 # make bench-tables [TABLES=DIR]  tables, with other methods for them: half an hour
+# make fuzz [SECONDS=600]  random changes of files, which no reader may fail at
 # make sanitize           tests with the address and undefined-behaviour sanitizers
 # make wheels             wheels for Linux, x86_64 and arm64, in dist/
 # make clean              remove the files made by the others
@@ -21,7 +22,7 @@ PIP_DEMO := .venv/bin/python -m pip install --quiet
 
 BENCH := .venv-bench/bin/python -m bench
 
-.PHONY: demo test test-wheels lint bench bench-tables results sanitize wheels clean
+.PHONY: demo test test-wheels lint fuzz bench bench-tables results sanitize wheels clean
 
 demo: .venv/installed
 	@.venv/bin/bpcore demo $(if $(MNIST),--mnist "$(MNIST)")
@@ -47,6 +48,11 @@ test:
 
 test-wheels:
 	$(PYTHON) packaging/test_wheels.py $(TESTS)
+
+fuzz:
+	test -d .venv-test || $(PYTHON) -m venv .venv-test
+	.venv-test/bin/python -m pip install --quiet ".[test]"
+	PYTHONPATH=tests .venv-test/bin/python tests/fuzz.py $(SECONDS)
 
 lint:
 	test -d .venv-test || $(PYTHON) -m venv .venv-test
@@ -85,6 +91,7 @@ results:
 	$(BENCH).fann --json $(RESULTS)/fann.json
 	$(BENCH).drop_ins $(if $(MNIST),--mnist "$(MNIST)") --json $(RESULTS)/drop_ins.json
 	$(BENCH).memory --json $(RESULTS)/memory.json
+	$(BENCH).files --json $(RESULTS)/files.json
 	-$(BENCH).cache --json $(RESULTS)/cache.json  # fails without Valgrind
 	$(BENCH).summary
 

@@ -178,6 +178,14 @@ def _memory():
                 yield Target("memory", title, at, f"{measured}_beyond", most=4e6)
 
 
+def _files():
+    for action in ("save", "load"):
+        title = f"{action} ten million parameters, over NumPy"
+        yield Target("files", title, {"action": action}, "over_numpy", most=1.2)
+    title = "load ten million parameters, mapped, ms"
+    yield Target("files", title, {"action": "load, mmap"}, "ms", most=1.0)
+
+
 TARGETS = (
     *_steps(),
     *_predictions(),
@@ -188,6 +196,7 @@ TARGETS = (
     *_sparse(),
     *_drop_ins(),
     *_memory(),
+    *_files(),
     *grid_targets.ALL,
 )
 

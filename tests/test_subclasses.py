@@ -3,10 +3,10 @@
 import copy
 import functools
 import io
-import os
 import pickle
 import tempfile
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -298,10 +298,10 @@ def test_a_trace_of_a_subclass():
 # --- which methods call others --------------------------------------------------------
 
 
-def saved(net):
-    """The network saved into a folder that does not stay."""
+def in_a_folder(write):
+    """Call a method with the path of a new file."""
     with tempfile.TemporaryDirectory() as folder:
-        net.save(os.path.join(folder, "net.bpc"), sync=False)
+        write(Path(folder, "net"))
 
 
 CALLS = {
@@ -317,7 +317,9 @@ CALLS = {
     "predict_one of a list": lambda net: net.predict_one(X[0].tolist()),
     "evaluate": lambda net: net.evaluate(X, Y, metrics="mae"),
     "folded": lambda net: net.folded(),
-    "save": saved,
+    "save": lambda net: in_a_folder(lambda path: net.save(path, sync=False)),
+    "to_onnx": lambda net: in_a_folder(net.to_onnx),
+    "to_c": lambda net: in_a_folder(lambda path: net.to_c(path, X=X, y=Y)),
     "forward": lambda net: net.forward(X),
     "backward": lambda net: net.backward(bp.Network.forward(net, X), Y),
     "astype": lambda net: net.astype("float64"),

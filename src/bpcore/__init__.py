@@ -16,6 +16,8 @@ The public interface::
     fit_many         many networks at once
     Checkpoint       saves a network while it is trained
     load             a network from a file; Network.save writes it
+    from_torch, from_keras, from_fann
+                     a network of another library; to_torch, ... the other way
     trace            every number of one training step
     GradientFlow     norms, dead and saturated units, for each epoch
     graph            derivatives of expressions, which may contain networks
@@ -51,8 +53,9 @@ The source in layers; a module imports only from lines below its own
     loading                 networks and estimators from files
     sklearn, tabular        estimators of scikit-learn's kind, on Network; for tables
     config, datasets        versions and builds; digits, MNIST, IDX files
-    reference, tracing, many, gradient_check, checkpoint
-                            the library in NumPy; traces; many networks; a check; files
+    reference, tracing, many, gradient_check, checkpoint, frameworks
+                            the library in NumPy; traces; many networks; a check; files;
+                            networks of PyTorch, Keras and FANN
     network                 Network: methods check arguments and call what is below
     files                   forms of a network as a file
     training                the learner of a network; fit and its epochs
@@ -107,6 +110,9 @@ from bpcore.training.history import History
 if TYPE_CHECKING:
     from bpcore import graph, reference
     from bpcore.checkpoint import Checkpoint
+    from bpcore.frameworks.fann import from_fann, to_fann
+    from bpcore.frameworks.keras import from_keras, to_keras
+    from bpcore.frameworks.torch import from_torch, to_torch
     from bpcore.gradient_check import GradientCheck, check_gradients
     from bpcore.loading import load
     from bpcore.many import Fitted, fit_many
@@ -124,9 +130,15 @@ _LAZY = {
     "Trace": "tracing",
     "check_gradients": "gradient_check",
     "fit_many": "many",
+    "from_fann": "frameworks.fann",
+    "from_keras": "frameworks.keras",
+    "from_torch": "frameworks.torch",
     "graph": "graph",
     "load": "loading",
     "reference": "reference",
+    "to_fann": "frameworks.fann",
+    "to_keras": "frameworks.keras",
+    "to_torch": "frameworks.torch",
     "trace": "tracing",
 }
 
@@ -165,6 +177,9 @@ __all__ = [
     "check_gradients",
     "config",
     "fit_many",
+    "from_fann",
+    "from_keras",
+    "from_torch",
     "graph",
     "kernels",
     "load",
@@ -173,6 +188,9 @@ __all__ = [
     "reference",
     "schedules",
     "show_config",
+    "to_fann",
+    "to_keras",
+    "to_torch",
     "trace",
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ from bpcore.files.model_file import opened_model
 from bpcore.files.network_file import NETWORK
 from bpcore.files.networks import HowToRead
 from bpcore.files.whole import Path
-from bpcore.network import network_from
+from bpcore.network import network_from, network_of
 
 #: Kinds of files that need scikit-learn.
 OF_SCIKIT_LEARN = ("sklearn.Classifier", "sklearn.Regressor")
@@ -24,11 +25,15 @@ def load(
     loss: Callable[..., Any] | None = None,
     lr: Callable[..., Any] | None = None,
 ) -> Any:
-    """A network, or an estimator, from a file that its method ``save`` wrote.
+    """A network, or an estimator, from a file that its method ``save`` wrote, or ONNX.
 
     It is the network as it was: predictions, training steps, random numbers and the
     schedule of the learning rate go on with the same bits.  A file can execute nothing:
     it holds numbers and texts, and names from closed lists.
+
+    An ONNX file (``.onnx``), whoever wrote it, is read if its graph is a sequence of
+    what this library has: products with constant matrices, sums, activations, batch and
+    layer norm.  The network trains anew, with the default optimizer.
 
     Parameters
     ----------
@@ -74,6 +79,13 @@ def load(
     for name, function in (("loss", loss), ("lr", lr)):
         if function is not None and not callable(function):
             raise TypeError(f"{name} must be a callable or None; got {function!r}")
+    if os.fsdecode(path).lower().endswith(".onnx"):
+        if mmap or loss is not None or lr is not None:
+            raise ValueError("mmap, loss and lr are for native files, not for ONNX")
+        from bpcore.files.onnx.read import read  # needed for such files only
+
+        design, state, _ = read(path)
+        return network_of(design, state)
     how = HowToRead(
         checks.boolean("mmap", mmap),
         checks.boolean("weights_only", weights_only),

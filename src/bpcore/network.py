@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 import numpy as np
@@ -41,8 +41,10 @@ if TYPE_CHECKING:
     from typing import Self
 
     from bpcore import graph
+    from bpcore.files.c.report import CReport
     from bpcore.files.container import Container
     from bpcore.files.networks import HowToRead
+    from bpcore.files.whole import Path
 
 #: The key of the network itself in the state of a pickle or a copy.
 OWN = "_bpcore_network"
@@ -1071,6 +1073,137 @@ class Network:
         }
         write(self, path, **how)
 
+    def to_onnx(
+        self,
+        path: Path,
+        *,
+        name: str = "network",
+        input_name: str = "input",
+        output_names: Sequence[str] | None = None,
+        classes: Sequence[int] | Sequence[str] | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        """Write the network's predictions as an ONNX file.
+
+        Opset 17, IR version 8: runtimes since 2022 read it.  Batch norm and the scale
+        of the inputs are folded into the weights, and dropout and noise are left out,
+        as in `predict`.  There is one input (n, n_0) of the network's dtype, and one
+        output (n, n_L); n may be any number.  With cross_entropy or
+        binary_cross_entropy there are two outputs::
+
+            label           (n,), int64 or texts: the class, or (n, n_L), 0 or 1, if
+                            there are several labels with binary_cross_entropy
+            probabilities   (n, n_L): what `predict` returns
+
+        Parameters
+        ----------
+        path : path
+            Replaced as a whole, or left as it was.
+        name : str
+            Of the graph in the file.
+        input_name : str
+        output_names : sequence of str, optional
+            ("output",), or ("label", "probabilities").
+        classes : sequence of int or of str, optional
+            The label of each class in place of 0, 1, ...
+        metadata : mapping of str to str, optional
+            Further properties of the model, beside bpcore_version, dtype, sizes,
+            activations and loss.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument is not as described, or the file would have 2 GB or more;
+            nothing has been written.
+        OSError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile, bpcore as bp
+        >>> net = bp.Network([4, 16, 3], loss="cross_entropy", rng=0)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "net.onnx")
+        ...     net.to_onnx(path, classes=["red", "green", "blue"])
+        ...     path.stat().st_size < 2000
+        True
+        """
+        from bpcore.files.onnx.export import Names, network_model
+        from bpcore.files.whole import write_whole
+
+        names = Names(name, input_name, output_names)
+        with self._engine:  # not during a step of another thread
+            design, state = self._learner.folded()
+        write_whole(path, network_model(design, state, names, classes, metadata))
+
+    def to_c(
+        self,
+        path: Path,
+        *,
+        name: str = "model",
+        weights: str | None = None,
+        X: ArrayLike | None = None,
+        y: ArrayLike | None = None,
+        metrics: MetricLike | Sequence[MetricLike] | None = None,
+    ) -> CReport:
+        """Write the network's predictions as one C99 header, for microcontrollers too.
+
+        It has constant arrays and functions, and needs no library and no heap::
+
+            void model_predict(const float x[n_0], float out[n_L]);
+            int model_label(const float out[n_L]);     classifiers: the class, from 0
+            int model_self_test(void);                 wrong test vectors: 0
+
+        Where the processor has fused multiply-adds, the outputs have the bits of
+        `predict`.  Batch norm is folded.  Its first lines say how much memory it needs.
+
+        Parameters
+        ----------
+        path : path
+            Replaced as a whole, or left as it was.
+        name : str
+            The prefix of all names in C.
+        weights : "int8", or the network's dtype, optional
+            int8: weights as whole numbers of 8 bits and a factor for each unit, in a
+            quarter of the memory, and not quite the same outputs.
+        X : array-like (n, n_0), optional
+            Rows on which the outputs are compared with those of `predict`; the first
+            ones are the test vectors in the header.
+        y : array-like, optional
+            Their targets as for `evaluate`, to compare the loss.
+        metrics : optional
+            As for `fit`, to be compared too.
+
+        Returns
+        -------
+        CReport
+            ``flash_bytes``, ``ram_bytes``, ``largest_difference``,
+            ``mean_difference``, ``before``, ``after``; ``print`` shows it.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument is not as described; nothing has been written.
+        OSError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile, bpcore as bp
+        >>> net = bp.Network([4, 16, 3], loss="cross_entropy", rng=0)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     print(net.to_c(pathlib.Path(folder, "model.h")))
+        model: float32 weights, 544 bytes of constants, 64 bytes of RAM
+        """
+        from bpcore.files.c.export import network_header
+        from bpcore.files.whole import write_whole
+
+        with self._engine:  # not during a step of another thread
+            learner = self._learner.copy()
+        text, report = network_header(learner, name, weights, X, y, metrics)
+        write_whole(path, [text.encode()])
+        return report
+
     # --- copies -----------------------------------------------------------------------
 
     def astype(self, dtype: DTypeLike) -> Self:
@@ -1112,6 +1245,24 @@ class Network:
                 put_attribute(self, name, value)
 
 
+def network_of(design: Design, state: State, n_threads: int | str = "auto") -> Network:
+    """A network of a design and a state, which it holds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.model.assembly import assemble
+    >>> from bpcore.model.elements import Linear
+    >>> from bpcore.network import network_of
+    >>> layer = Linear(np.array([[2.0], [3.0]]), np.array([1.0]))
+    >>> network_of(*assemble([layer], np.dtype("float64"))).predict([1.0, 1.0])
+    array([6.])
+    """
+    engine = Network._engine_class  # noqa: SLF001 (of this file)
+    threads = thread_count(n_threads)
+    return _network_with(Learner(design, state, engine, threads), n_threads)
+
+
 def write(network: Network, path: Any, fit: Any = None, **how: bool) -> None:
     """Write a network to a file, with the fit that is running if it is given."""
     from bpcore.files.network_file import write_network  # most programs save none
@@ -1129,6 +1280,11 @@ def network_from(
 
     engine = Network._engine_class  # noqa: SLF001 (of this file)
     learner, n_threads = read_with_test(content, file, how, engine, prefix)
+    return _network_with(learner, n_threads)
+
+
+def _network_with(learner: Learner, n_threads: int | str) -> Network:
+    """A network that holds a learner."""
     network = Network.__new__(Network)
     network._use(learner, n_threads)  # noqa: SLF001 (of this file)
     return network

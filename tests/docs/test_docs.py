@@ -100,10 +100,16 @@ def test_public_names_are_documented(name):
 
 @pytest.mark.skipif(not (ROOT / "README.md").is_file(), reason="no README beside tests")
 @pytest.mark.parametrize(
-    "page", ["README.md", "docs/scikit_learn.md", "docs/tables.md", "docs/files.md"]
+    "page",
+    [
+        "README.md",
+        "docs/files.md",
+        "docs/scikit_learn.md",
+        "docs/tables.md",
+    ],
 )
 def test_examples_of_pages(page, tmp_path, monkeypatch):
-    for name in ("sklearn", "pandas", "safetensors"):
+    for name in ("sklearn", "pandas", "safetensors", "onnxruntime"):
         pytest.importorskip(name)
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)

@@ -267,6 +267,7 @@ def test_files_of_other_kinds(tmp_path, monkeypatch):
     (tmp_path / "a.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
     (tmp_path / "a.csv").write_text("a,b\n1,2\n" * 9)
     (tmp_path / "empty").write_bytes(b"")
+    (tmp_path / "a.net").write_text("FANN_FLO_2.1\nnum_layers=2\n")
     (tmp_path / "short").write_bytes(b"{}")
     for name, match in {
         "a.npz": "a zip file",
@@ -274,7 +275,8 @@ def test_files_of_other_kinds(tmp_path, monkeypatch):
         "a.pkl": "a pickle",
         "a.h5": "an HDF5 file",
         "a.csv": "the header must fit",
-        "empty": "the file is empty",
+        "empty": "it is empty",
+        "a.net": "a network of FANN; bpcore.from_fann",
         "short": "the header must fit",
     }.items():
         refused(tmp_path / name, match)
@@ -284,9 +286,12 @@ def test_files_of_other_kinds(tmp_path, monkeypatch):
 def test_paths_that_are_no_files(tmp_path):
     with pytest.raises(FileNotFoundError):
         bp.load(tmp_path / "missing.bpc")
-    with pytest.raises(IsADirectoryError):
-        bp.load(tmp_path)
-    refused("/dev/zero", "not a regular file") if os.path.exists("/dev/zero") else None
+    refused(tmp_path, "is a folder")
+    if os.path.exists("/dev/zero"):
+        refused("/dev/zero", "a device")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")
+        refused(tmp_path / "pipe", "a pipe")
     with pytest.raises(TypeError):
         bp.load(3)
 
@@ -316,7 +321,7 @@ def test_every_length(path):
 BOMBS = {
     "many lists": b'{"a":[' + b"[]," * 133_000 + b"[]]}",
     "many objects": b'{"a":[' + b"{}," * 133_000 + b"{}]}",
-    "many arrays": json.dumps({f"a{i}": NO_DATA for i in range(50_000)}).encode(),
+    "many arrays": json.dumps({f"a{i}": NO_DATA for i in range(15_000)}).encode(),
     "many layers": json.dumps(
         {"__metadata__": {"bpcore": json.dumps({"network": {"sizes": [1] * 300_000}})}}
     ).encode(),

@@ -228,7 +228,11 @@ def test_permissions_and_links_stay(tmp_path):
 
 @pytest.mark.parametrize(
     ("path", "error"),
-    [("missing/net.bpc", FileNotFoundError), (".", IsADirectoryError)],
+    [
+        ("missing/net.bpc", FileNotFoundError),
+        (".", IsADirectoryError),
+        (os.devnull, OSError),
+    ],
 )
 def test_paths_that_cannot_be_written(path, error, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

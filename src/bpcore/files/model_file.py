@@ -16,8 +16,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from bpcore.errors import ModelFileError
 from bpcore.files.container import Container, write_container
+from bpcore.files.regular import errors_of, size_of
 from bpcore.files.strict_json import as_json, parse_json
 from bpcore.files.whole import Path
 from bpcore.version import VERSION
@@ -27,9 +27,11 @@ FORMAT = 1
 
 #: What files of other kinds begin with.
 OTHERS = {
-    b"PK\x03\x04": "a zip file, such as NumPy's .npz, Keras' .keras or PyTorch's .pt",
+    b"PK\x03\x04": "a zip file, such as NumPy's .npz, PyTorch's .pt, or Keras' .keras, "
+    "which bpcore.from_keras reads",
+    b"\x89HDF": "an HDF5 file; bpcore.from_keras reads Keras' .weights.h5",
+    b"FANN": "a network of FANN; bpcore.from_fann reads it",
     b"\x80": "a pickle",
-    b"\x89HDF": "an HDF5 file, such as Keras' .h5",
     b"\x93NUMPY": "an array of NumPy",
     b"\x1f\x8b": "a gzip file",
     b"GGUF": "a GGUF file",
@@ -79,14 +81,16 @@ def opened_model(path: Path) -> Iterator[tuple[dict[str, Any], Container]]:
         If it is not such a file, or the block raises since something is wrong in it.
     """
     path = os.fsdecode(path)
-    try:
-        with Container.opened(path) as file:
-            yield _content(file), file
-            file.finish()
-    except ModelFileError:
-        raise
-    except (ValueError, TypeError, LookupError, OverflowError, RecursionError) as error:
-        raise ModelFileError(f"{path}: {_kind_of(path) or error}") from error
+    with errors_of(path):
+        size_of(path)  # raises for a pipe, which would block
+        try:
+            with Container.opened(path) as file:
+                yield _content(file), file
+                file.finish()
+        except (ValueError, TypeError, LookupError, OverflowError, RecursionError):
+            if kind := kind_of(path):
+                raise ValueError(f"it is {kind}") from None
+            raise
 
 
 def _content(file: Container) -> dict[str, Any]:
@@ -115,16 +119,24 @@ def _content(file: Container) -> dict[str, Any]:
     return content
 
 
-def _kind_of(path: Path) -> str:
-    """What a file of another kind is, in words; empty if it is not known."""
+def kind_of(path: Path) -> str:
+    r"""What a file of another kind is, in words; empty if it is not known.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from bpcore.files.model_file import kind_of
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "a.npy")
+    ...     size = path.write_bytes(b"\x93NUMPY")
+    ...     print(kind_of(path))
+    an array of NumPy
+    """
     with open(path, "rb") as file:
-        first = file.read(8)
+        first = file.read(16)
     if not first:
-        return "the file is empty"
-    for magic, what in OTHERS.items():
-        if first.startswith(magic):
-            return f"it is {what}, not a model file of bpcore"
-    return ""
+        return "empty"
+    return next((what for magic, what in OTHERS.items() if first.startswith(magic)), "")
 
 
 def require_keys(what: str, content: Any, *names: str) -> None:

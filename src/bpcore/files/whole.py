@@ -54,12 +54,16 @@ def write_whole(
     path = os.path.realpath(os.fsdecode(path))
     folder = os.path.dirname(path)
     if os.path.isdir(path):
-        raise IsADirectoryError(21, "Is a directory", path)
+        raise IsADirectoryError(errno.EISDIR, "Is a directory", path)
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise OSError(errno.EINVAL, "Not a regular file, which could be replaced", path)
     beside = os.path.join(folder, f".bpcore-{secrets.token_hex(6)}.part")
     try:
         file = open(beside, "xb", buffering=0)  # noqa: SIM115 -- closed below
     except FileNotFoundError:
-        raise FileNotFoundError(2, "No such file or directory", path) from None
+        raise FileNotFoundError(
+            errno.ENOENT, "No such file or directory", path
+        ) from None
     try:
         with file:
             with contextlib.suppress(OSError):  # there is no such file yet

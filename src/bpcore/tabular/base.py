@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -26,6 +26,8 @@ from bpcore.tabular.validation import rows_held_back
 from bpcore.training.history import History
 
 if TYPE_CHECKING:
+    from bpcore.files.c.report import CReport
+    from bpcore.files.whole import Path
     from bpcore.show.figure import Picture
 
 #: Fewest rows of which a fraction is held back for validation.
@@ -429,6 +431,150 @@ class TabularEstimator(BaseEstimator, ABC):
         if X is not None:
             self._draw(axes[1], self._predicted(self._encoded(X)), y)
         return figure
+
+    # --- files ------------------------------------------------------------------------
+
+    def to_onnx(
+        self,
+        path: Path,
+        *,
+        name: str = "estimator",
+        numbers_name: str = "numbers",
+        output_names: Sequence[str] | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        """Write the estimator, with its encoder, as an ONNX file.
+
+        Opset 17, IR version 8, and the operators of ai.onnx.ml where there are
+        categories of texts.  The inputs are tables of n rows::
+
+            numbers         float64 (n, k): the columns of numbers in their order, NaN
+                            where a value is missing; not there if there are none
+            <a column>      (n, 1), for each column of categories, by its name ("x0",
+                            "x1", ... of an array): texts, the empty text where one is
+                            missing; bool; int64; or float64, NaN where one is missing
+
+        and the outputs those of `Classifier`, with `predict` and `predict_proba`::
+
+            label           (n,): the class
+            probabilities   float32 (n, n_classes)
+
+        or of `Regressor`::
+
+            output          float64 (n,) or (n, n_targets): what `predict` returns
+
+        Infinite numbers, which the estimator refuses, are as very large ones.
+
+        Parameters
+        ----------
+        path : path
+            Replaced as a whole, or left as it was.
+        name : str
+            Of the graph in the file.
+        numbers_name : str
+        output_names : sequence of str, optional
+            ("label", "probabilities") or ("output",).
+        metadata : mapping of str to str, optional
+            Further properties of the model.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            If an argument is not as described, or a category or a class is of a kind
+            that ONNX does not have; nothing has been written.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> from bpcore.tabular import Classifier
+        >>> rows = [["red", 1.0], ["blue", 2.0]] * 20
+        >>> model = Classifier(quick=True, random_state=0).fit(rows, ["a", "b"] * 20)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "model.onnx")
+        ...     model.to_onnx(path)
+        ...     path.stat().st_size > 10_000
+        True
+        """
+        from bpcore.files.whole import write_whole
+        from bpcore.tabular.onnx import Names, estimator_model
+
+        if not hasattr(self, "networks_"):
+            raise not_fitted(self)
+        parts = estimator_model(
+            self.encoder_,
+            self.networks_,
+            self.targets_,
+            Names(name, numbers_name, output_names),
+            metadata,
+        )
+        write_whole(path, parts)
+
+    def to_c(
+        self,
+        path: Path,
+        *,
+        name: str = "model",
+        weights: str | None = None,
+        X: Any = None,
+        y: Any = None,
+    ) -> CReport:
+        """Write the estimator, with its encoder, as one C99 header.
+
+        For columns of numbers only; see ``bpcore.Network.to_c``::
+
+            void model_predict(const double x[n_columns], ... out[n_out]);
+
+        x has NaN where a value is missing.  `out` has the probabilities of a
+        `Classifier` in float, and then ``model_label`` the class; the numbers of a
+        `Regressor` in double.  The bits are those of `predict_proba` and `predict`
+        where the processor has fused multiply-adds.
+
+        Parameters
+        ----------
+        path : path
+            Replaced as a whole, or left as it was.
+        name : str
+            The prefix of all names in C.
+        weights : "int8" or "float32", optional
+            int8: weights of 8 bits, see ``bpcore.Network.to_c``.
+        X, y : optional
+            Rows, whose first ones are the test vectors in the header, and their
+            targets, to measure what weights of 8 bits cost.
+
+        Returns
+        -------
+        CReport
+            Sizes and differences; ``print`` shows it.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If a column has categories, or an argument is not as described; nothing has
+            been written.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> from bpcore.tabular import Regressor
+        >>> X, y = [[0.0], [1.0], [2.0], [3.0]] * 10, [0.0, 1.0, 2.0, 3.0] * 10
+        >>> model = Regressor(hidden_layer_sizes=[8], epochs=2, random_state=0)
+        >>> model = model.fit(X, y)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     print(model.to_c(pathlib.Path(folder, "model.h")))
+        model: float32 weights, 172 bytes of constants, 44 bytes of RAM
+        """
+        from bpcore.files.whole import write_whole
+        from bpcore.tabular.c_header import estimator_header
+
+        if not hasattr(self, "networks_"):
+            raise not_fitted(self)
+        text, report = estimator_header(self, name, weights, X, y)
+        write_whole(path, [text.encode()])
+        return report
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "networks_")

@@ -214,6 +214,7 @@ class Fit:
         self.reducer = learner.reducer
         if isinstance(data, Stream):
             data.go_on_after(position.taken)
+        self.bar.begin(len(self.record))
         if self.watch.is_over:
             self.is_stopped, history.stopped = True, "patience"
 

@@ -411,10 +411,14 @@ class Learner:
     # --- copies -----------------------------------------------------------------------
 
     @own_errstate
-    def folded(self) -> tuple[Design, State]:
-        """A design without batch norm and scale, and a state that predicts the same."""
+    def folded(self, with_scale: bool = True) -> tuple[Design, State]:
+        """A design without batch norm, and a state that predicts the same.
+
+        And without the scale of the inputs, which changes the rounding; or with it.
+        """
         norms = tuple(None if norm == "batch" else norm for norm in self.design.norms)
-        design = dataclasses.replace(self.design, norms=norms, input_scale=0.0)
+        factor = 0.0 if with_scale else self.design.input_scale
+        design = dataclasses.replace(self.design, norms=norms, input_scale=factor)
         old = self.state
         state = empty_state(design, self.dtype, old.optimizer)
         parts, own = design.layout.views(state.parameters), self.views
@@ -426,7 +430,9 @@ class Learner:
                     parts.gains[l][...] = gain
             else:
                 kernels.fold(parts.weights[l], parts.biases[l], W, b, gain, running)
-        if own.scale is not None:
+        if parts.scale is not None:
+            parts.scale[...] = own.scale
+        elif own.scale is not None:
             parts.weights[0][...] *= own.scale[:, None]
         state.counters[1], state.epochs, state.bits = old.seen, old.epochs, old.bits
         state.lr_factors, state.frozen = old.lr_factors, old.frozen

@@ -33,6 +33,9 @@ class Progress:
         self.epochs = epochs
         self.n = n
 
+    def begin(self, epochs: int) -> None:
+        """Some epochs are over before the first that is shown."""
+
     def advance(self, row: int) -> None:
         """The epoch has reached this row."""
 
@@ -76,6 +79,11 @@ class Bar(Progress):
             desc=f"epoch 1/{epochs}",
             file=unbuffered(_stderr()),
         )
+
+    def begin(self, epochs: int) -> None:
+        self.epoch, self.before = epochs, epochs * (self.n or 0)
+        self.bar.initial = self.bar.n = self.before  # not part of the speed
+        self.describe(min(epochs + 1, self.epochs))
 
     def advance(self, row: int) -> None:
         self.bar.update(self.before + row - self.bar.n)
@@ -136,6 +144,12 @@ class WithoutErrors(Progress):
         self.shown = Progress(epochs, n)
         with contextlib.suppress(Exception):
             self.shown = make(epochs, n)
+
+    def begin(self, epochs: int) -> None:
+        try:
+            self.shown.begin(epochs)
+        except Exception:
+            self.show_nothing()
 
     def advance(self, row: int) -> None:
         try:
