@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore import arrays
-from bpcore.files.strict_json import as_json, parse_json
+from bpcore.files.native.strict_json import as_json, parse_json
 from bpcore.files.whole import Path, write_whole
 
 #: Dtypes by their names in a header.
@@ -96,7 +96,7 @@ def write_container(
     --------
     >>> import os, tempfile
     >>> import numpy as np
-    >>> from bpcore.files.container import Container, write_container
+    >>> from bpcore.files.native.container import Container, write_container
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = os.path.join(folder, "a.safetensors")
     ...     write_container(path, {"note": "one"}, {"a": np.arange(3.0)})
