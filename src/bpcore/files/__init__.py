@@ -9,6 +9,7 @@ In the source::
     keras           Keras' files
     layers          layers of a network as arrays, for ONNX and C
     coefficients    those of the library's polynomials, for ONNX and C
+    strict_json     JSON, read strictly
     whole           writing a file whole, or leaving it as it was
     regular         reading a whole file, of a bounded size
 """

@@ -15,8 +15,8 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 
 from bpcore.arrays import Real
-from bpcore.files.native.strict_json import parse_json
 from bpcore.files.regular import errors_of, size_of
+from bpcore.files.strict_json import parse_json
 from bpcore.files.whole import Path
 
 #: The most bytes of ``config.json``.

@@ -12,5 +12,4 @@ In the source::
     settings        losses, optimizers and schedules, by the names of their classes
     values          names, categories and classes
     container       the layout of the bytes
-    strict_json     JSON, read strictly
 """

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore import arrays
-from bpcore.files.native.strict_json import as_json, parse_json
+from bpcore.files.strict_json import as_json, parse_json
 from bpcore.files.whole import Path, write_whole
 
 #: Dtypes by their names in a header.

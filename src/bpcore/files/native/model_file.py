@@ -17,8 +17,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from bpcore.files.native.container import Container, write_container
-from bpcore.files.native.strict_json import as_json, parse_json
 from bpcore.files.regular import errors_of, size_of
+from bpcore.files.strict_json import as_json, parse_json
 from bpcore.files.whole import Path
 from bpcore.version import VERSION
 

@@ -21,7 +21,7 @@ def parse_json(text: bytes) -> Any:
 
     Examples
     --------
-    >>> from bpcore.files.native.strict_json import parse_json
+    >>> from bpcore.files.strict_json import parse_json
     >>> parse_json(b'{"a": [1, 2.5]}')
     {'a': [1, 2.5]}
     >>> parse_json(b'{"a": 1, "a": 2}')
@@ -52,7 +52,7 @@ def as_json(value: Any) -> str:
 
     Examples
     --------
-    >>> from bpcore.files.native.strict_json import as_json
+    >>> from bpcore.files.strict_json import as_json
     >>> as_json({"lr": 0.1, "sizes": (2, 1)})
     '{"lr":0.1,"sizes":[2,1]}'
     """
