@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from bpcore import checks
-from bpcore.files.fit_file import stored_position
+from bpcore.files.native.fit_file import stored_position
 from bpcore.files.whole import Path
 from bpcore.network import Network, learner_of, write
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from bpcore import checks
-from bpcore.files.model_file import opened_model
-from bpcore.files.network_file import NETWORK
-from bpcore.files.networks import HowToRead
+from bpcore.files.native.model_file import opened_model
+from bpcore.files.native.network_file import NETWORK
+from bpcore.files.native.networks import HowToRead
 from bpcore.files.whole import Path
 from bpcore.network import network_from, network_of
 

@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 
     from bpcore import graph
     from bpcore.files.c.report import CReport
-    from bpcore.files.container import Container
-    from bpcore.files.networks import HowToRead
+    from bpcore.files.native.container import Container
+    from bpcore.files.native.networks import HowToRead
     from bpcore.files.whole import Path
 
 #: The key of the network itself in the state of a pickle or a copy.
@@ -586,7 +586,9 @@ class Network:
         """
         resumed = None
         if (path := options.pop("resume", None)) is not None:
-            from bpcore.files.fit_file import read_resumed  # most fits resume none
+            from bpcore.files.native.fit_file import (
+                read_resumed,  # most fits resume none
+            )
 
             resumed = read_resumed(path, self._learner)
         return prepare(self._learner, self, X, y, options, resumed=resumed).run()
@@ -1265,7 +1267,9 @@ def network_of(design: Design, state: State, n_threads: int | str = "auto") -> N
 
 def write(network: Network, path: Any, fit: Any = None, **how: bool) -> None:
     """Write a network to a file, with the fit that is running if it is given."""
-    from bpcore.files.network_file import write_network  # most programs save none
+    from bpcore.files.native.network_file import (
+        write_network,  # most programs save none
+    )
 
     learner, n_threads = network._learner, network._n_threads  # noqa: SLF001 (of this file)
     with learner.engine:
@@ -1276,7 +1280,7 @@ def network_from(
     content: Any, file: Container, how: HowToRead, prefix: str = ""
 ) -> Network:
     """The network of a file: values of its JSON text, and arrays with a prefix."""
-    from bpcore.files.network_file import read_with_test
+    from bpcore.files.native.network_file import read_with_test
 
     engine = Network._engine_class  # noqa: SLF001 (of this file)
     learner, n_threads = read_with_test(content, file, how, engine, prefix)

@@ -17,11 +17,6 @@ def net(here):
 X = np.random.default_rng(0).normal(size=(10, 2))
 
 
-def needs(name, owner=bp):
-    if not hasattr(owner, name):
-        pytest.skip(f"this build has no {name}")
-
-
 def test_native(net, here, capsys):
     assert main(["convert", "a.bpc", "b.bpc"]) == 0
     assert (bp.load("b.bpc").predict(X) == net.predict(X)).all()
@@ -31,7 +26,6 @@ def test_native(net, here, capsys):
 
 
 def test_onnx_and_back(net, capsys):
-    needs("to_onnx", bp.Network)
     assert main(["convert", "a.bpc", "b.ONNX"]) == 0
     assert main(["convert", "b.ONNX", "c.bpc"]) == 0
     np.testing.assert_allclose(
@@ -40,7 +34,6 @@ def test_onnx_and_back(net, capsys):
 
 
 def test_fann_and_back(net, capsys):
-    needs("to_fann")
     assert main(["convert", "a.bpc", "b.net"]) == 0
     assert main(["convert", "b.net", "c.bpc"]) == 0
     np.testing.assert_allclose(
@@ -52,7 +45,6 @@ def test_fann_and_back(net, capsys):
 
 @pytest.mark.parametrize("more", [[], ["--int8"]])
 def test_c(more, net, frame, here, capsys):
-    needs("to_c", bp.Network)
     assert main(["export-c", "a.bpc", "b.h", "--name", "house", *more]) == 0
     assert "house_predict" in (here / "b.h").read_text()
     assert ("int8" in capsys.readouterr().out) == bool(more)
@@ -63,7 +55,6 @@ def test_c(more, net, frame, here, capsys):
 
 
 def test_c_of_a_table(models, here, capsys):
-    needs("to_c", bp.Network)
     assert main(["export-c", models["price"], "b.h"]) == 1
     assert capsys.readouterr().err.count("\n") == 1
 

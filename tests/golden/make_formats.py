@@ -11,7 +11,7 @@ import numpy as np
 
 import bpcore as bp
 from bpcore import schedules
-from bpcore.files.model_file import FORMAT
+from bpcore.files.native.model_file import FORMAT
 
 FOLDER = Path(__file__).parent
 QUIET = {"progress": False, "batch_size": 8}

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from bpcore.files.container import Container, write_container
+from bpcore.files.native.container import Container, write_container
 
 
 def parts_of(path):

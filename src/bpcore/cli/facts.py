@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bpcore.cli.models import is_native, loaded
-from bpcore.files.container import Container
+from bpcore.files.native.container import Container
 from bpcore.files.strict_json import parse_json
 from bpcore.model.layout import Layout
 from bpcore.network import Network

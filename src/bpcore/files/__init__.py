@@ -1,11 +1,15 @@
-"""Forms of a network as a file: the native one, ONNX, a C header.
+"""Forms of a network as a file.
 
 In the source::
 
-    onnx            ONNX files
+    native          the library's own files
+    onnx            ONNX files, written and read
     c               C headers
-    layers          layers of a network as arrays, for both
-    coefficients    those of the library's polynomials, for both
-    whole           a file that is written whole or not at all
-    the others      the native form
+    fann            FANN's text files
+    keras           Keras' files
+    layers          layers of a network as arrays, for ONNX and C
+    coefficients    those of the library's polynomials, for ONNX and C
+    strict_json     JSON, read strictly
+    whole           writing a file whole, or leaving it as it was
+    regular         reading a whole file, of a bounded size
 """

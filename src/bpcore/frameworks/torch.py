@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bpcore.arrays import Real
-from bpcore.files.container import Container
+from bpcore.files.native.container import Container
 from bpcore.files.regular import errors_of, size_of
 from bpcore.frameworks.bare import (
     Settings,

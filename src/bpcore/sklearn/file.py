@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore import checks
-from bpcore.files.container import Container
-from bpcore.files.model_file import require_keys, write_model
-from bpcore.files.network_file import stored_with_test
-from bpcore.files.networks import HowToRead
-from bpcore.files.parameters import parameters_of, plain_parameters
-from bpcore.files.settings import as_plain, loss_of
-from bpcore.files.values import checked_value, classes_of, plain_classes
+from bpcore.files.native.container import Container
+from bpcore.files.native.model_file import require_keys, write_model
+from bpcore.files.native.network_file import stored_with_test
+from bpcore.files.native.networks import HowToRead
+from bpcore.files.native.parameters import parameters_of, plain_parameters
+from bpcore.files.native.settings import as_plain, loss_of
+from bpcore.files.native.values import checked_value, classes_of, plain_classes
 from bpcore.files.whole import Path
 from bpcore.model.design import output_and_loss
 from bpcore.network import learner_of, network_from

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from bpcore import checks
-from bpcore.files.container import Container
-from bpcore.files.model_file import require_keys
-from bpcore.files.networks import HowToRead
-from bpcore.files.parameters import parameters_of
-from bpcore.files.values import checked_value, classes_of
+from bpcore.files.native.container import Container
+from bpcore.files.native.model_file import require_keys
+from bpcore.files.native.networks import HowToRead
+from bpcore.files.native.parameters import parameters_of
+from bpcore.files.native.values import checked_value, classes_of
 from bpcore.network import network_from
 from bpcore.tabular.base import TabularEstimator
 from bpcore.tabular.categories import Categories

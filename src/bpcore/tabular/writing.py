@@ -7,11 +7,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from bpcore.files.model_file import write_model
-from bpcore.files.network_file import stored_with_test
-from bpcore.files.networks import Stored
-from bpcore.files.parameters import plain_parameters
-from bpcore.files.values import plain_classes, plain_value
+from bpcore.files.native.model_file import write_model
+from bpcore.files.native.network_file import stored_with_test
+from bpcore.files.native.networks import Stored
+from bpcore.files.native.parameters import plain_parameters
+from bpcore.files.native.values import plain_classes, plain_value
 from bpcore.files.whole import Path
 from bpcore.network import learner_of
 from bpcore.tabular.encoder import CategoryColumn, Encoder

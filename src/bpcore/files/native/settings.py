@@ -44,7 +44,7 @@ class NamedFunction:
 
     Examples
     --------
-    >>> from bpcore.files.settings import NamedFunction
+    >>> from bpcore.files.native.settings import NamedFunction
     >>> NamedFunction("cubes")(None, None)
     Traceback (most recent call last):
         ...
@@ -67,7 +67,7 @@ def as_plain(settings: Any) -> Any:
     Examples
     --------
     >>> import bpcore as bp
-    >>> from bpcore.files.settings import as_plain
+    >>> from bpcore.files.native.settings import as_plain
     >>> as_plain(bp.Huber(0.5))
     {'type': 'Huber', 'delta': 0.5}
     """
@@ -98,7 +98,7 @@ def optimizer_of(plain: Any, given: Callable[..., Any] | None = None) -> Any:
     Examples
     --------
     >>> import bpcore as bp
-    >>> from bpcore.files.settings import as_plain, optimizer_of
+    >>> from bpcore.files.native.settings import as_plain, optimizer_of
     >>> adam = bp.Adam(bp.schedules.Exponential(0.1, 0.9), biases={"lr_factor": 2.0})
     >>> optimizer_of(as_plain(adam)) == adam
     True

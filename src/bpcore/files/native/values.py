@@ -31,7 +31,7 @@ def plain_value(what: str, value: Any) -> Any:
     Examples
     --------
     >>> import numpy as np
-    >>> from bpcore.files.values import plain_value
+    >>> from bpcore.files.native.values import plain_value
     >>> plain_value("a category", np.int64(3))
     3
     """
@@ -64,7 +64,7 @@ def plain_classes(names: NDArray[Any]) -> dict[str, Any]:
     Examples
     --------
     >>> import numpy as np
-    >>> from bpcore.files.values import classes_of, plain_classes
+    >>> from bpcore.files.native.values import classes_of, plain_classes
     >>> plain_classes(np.array(["no", "yes"]))
     {'dtype': 'text', 'values': ['no', 'yes']}
     >>> classes_of(plain_classes(np.array([1, 2], np.int8))).dtype

@@ -29,7 +29,7 @@ def is_exact() -> bool:
     Examples
     --------
     >>> from bpcore.engine import dispatch
-    >>> from bpcore.files.self_test import is_exact
+    >>> from bpcore.files.native.self_test import is_exact
     >>> with dispatch.using("scalar"):
     ...     print(is_exact())
     True

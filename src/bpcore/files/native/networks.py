@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore.files.container import Container
-from bpcore.files.settings import as_plain, loss_of, optimizer_of
+from bpcore.files.native.container import Container
+from bpcore.files.native.settings import as_plain, loss_of, optimizer_of
 from bpcore.model.design import (
     Design,
     frozen_layers,
@@ -63,7 +63,7 @@ def parameter_shapes(layout: Layout) -> dict[str, tuple[int, ...]]:
 
     Examples
     --------
-    >>> from bpcore.files.networks import parameter_shapes
+    >>> from bpcore.files.native.networks import parameter_shapes
     >>> from bpcore.model.layout import Layout
     >>> parameter_shapes(Layout((2, 1), (None,), has_scale=True))
     {'weights.0': (2, 1), 'biases.0': (1,), 'input_scale': (2,)}
@@ -113,7 +113,7 @@ def stored(
     Examples
     --------
     >>> import bpcore as bp
-    >>> from bpcore.files.networks import stored
+    >>> from bpcore.files.native.networks import stored
     >>> learner = bp.Network([2, 1]).learner
     >>> network = stored(learner.design, learner.state, learner.dtype, "auto")
     >>> network.plain["sizes"], network.arrays["weights.0"].shape

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from bpcore import checks
-from bpcore.files.container import Container
-from bpcore.files.history import read_history, stored_history
-from bpcore.files.model_file import require_keys, write_model
-from bpcore.files.networks import HowToRead, Stored, read_network, stored
-from bpcore.files.self_test import (
+from bpcore.files.native.container import Container
+from bpcore.files.native.history import read_history, stored_history
+from bpcore.files.native.model_file import require_keys, write_model
+from bpcore.files.native.networks import HowToRead, Stored, read_network, stored
+from bpcore.files.native.self_test import (
     INPUT,
     OUTPUT,
     is_exact,

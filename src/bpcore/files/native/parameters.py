@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from bpcore.files.model_file import require_keys
-from bpcore.files.settings import as_plain, settings_of
-from bpcore.files.values import plain_value
+from bpcore.files.native.model_file import require_keys
+from bpcore.files.native.settings import as_plain, settings_of
+from bpcore.files.native.values import plain_value
 
 #: Marks settings of this library, and a mapping.
 SETTINGS, MAPPING = "settings", "mapping"
@@ -22,7 +22,7 @@ def plain_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
     Examples
     --------
     >>> import bpcore as bp
-    >>> from bpcore.files.parameters import parameters_of, plain_parameters
+    >>> from bpcore.files.native.parameters import parameters_of, plain_parameters
     >>> plain = plain_parameters({"loss": bp.Huber(0.5), "metrics": print})
     >>> plain
     {'loss': {'settings': {'type': 'Huber', 'delta': 0.5}}, 'metrics': None}

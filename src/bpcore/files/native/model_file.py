@@ -16,7 +16,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from bpcore.files.container import Container, write_container
+from bpcore.files.native.container import Container, write_container
 from bpcore.files.regular import errors_of, size_of
 from bpcore.files.strict_json import as_json, parse_json
 from bpcore.files.whole import Path
@@ -55,7 +55,7 @@ def write_model(
     --------
     >>> import os, tempfile
     >>> import numpy as np
-    >>> from bpcore.files.model_file import opened_model, write_model
+    >>> from bpcore.files.native.model_file import opened_model, write_model
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = os.path.join(folder, "a.bpc")
     ...     write_model(path, "numbers", {"unit": "m"}, {"a": np.ones(2)})
@@ -125,7 +125,7 @@ def kind_of(path: Path) -> str:
     Examples
     --------
     >>> import pathlib, tempfile
-    >>> from bpcore.files.model_file import kind_of
+    >>> from bpcore.files.native.model_file import kind_of
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder, "a.npy")
     ...     size = path.write_bytes(b"\x93NUMPY")
@@ -144,7 +144,7 @@ def require_keys(what: str, content: Any, *names: str) -> None:
 
     Examples
     --------
-    >>> from bpcore.files.model_file import require_keys
+    >>> from bpcore.files.native.model_file import require_keys
     >>> require_keys("scale", {"centre": 0.0}, "centre", "factor")
     Traceback (most recent call last):
         ...

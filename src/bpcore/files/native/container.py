@@ -96,7 +96,7 @@ def write_container(
     --------
     >>> import os, tempfile
     >>> import numpy as np
-    >>> from bpcore.files.container import Container, write_container
+    >>> from bpcore.files.native.container import Container, write_container
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = os.path.join(folder, "a.safetensors")
     ...     write_container(path, {"note": "one"}, {"a": np.arange(3.0)})

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore import checks
-from bpcore.files.container import Container
-from bpcore.files.history import read_history
-from bpcore.files.model_file import opened_model, require_keys
-from bpcore.files.network_file import CONTENT, NETWORK
-from bpcore.files.networks import (
+from bpcore.files.native.container import Container
+from bpcore.files.native.history import read_history
+from bpcore.files.native.model_file import opened_model, require_keys
+from bpcore.files.native.network_file import CONTENT, NETWORK
+from bpcore.files.native.networks import (
     FileReader,
     HowToRead,
     Stored,
@@ -21,7 +21,7 @@ from bpcore.files.networks import (
     state_arrays,
     stored,
 )
-from bpcore.files.settings import as_plain, optimizer_of
+from bpcore.files.native.settings import as_plain, optimizer_of
 from bpcore.files.whole import Path
 from bpcore.losses import CustomLoss
 from bpcore.model.design import Design, known_optimizer

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from bpcore import checks
-from bpcore.files.container import Container
-from bpcore.files.networks import Stored
+from bpcore.files.native.container import Container
+from bpcore.files.native.networks import Stored
 from bpcore.training.history import REASONS, History
 from bpcore.training.record import Record
 
@@ -19,7 +19,7 @@ def stored_history(history: History | None, prefix: str = "history.") -> Stored:
     Examples
     --------
     >>> import bpcore as bp
-    >>> from bpcore.files.history import stored_history
+    >>> from bpcore.files.native.history import stored_history
     >>> net = bp.Network([1, 1], rng=0)
     >>> history = net.fit([[1.0]], [[2.0]], epochs=3, progress=False)
     >>> stored_history(history).plain["columns"]
