@@ -5,6 +5,7 @@ import pytest
 
 import bpcore as bp
 from bpcore.cli import main
+from bpcore.files.native.container import write_container
 
 
 @pytest.fixture
@@ -41,6 +42,30 @@ def test_fann_and_back(net, capsys):
     )
     assert main(["inspect", "b.net"]) == 0
     assert "self-test: none in this kind of file" in capsys.readouterr().out
+
+
+def test_weights_alone(here, capsys):
+    weights = {
+        "0.weight": np.array([[2.0, 3.0], [1.0, -1.0]]),
+        "0.bias": np.array([1.0, 0.0]),
+        "1.weight": np.array([[1.0, 1.0]]),
+        "1.bias": np.array([0.5]),
+    }
+    write_container("w.safetensors", {}, weights)
+    assert main(["convert", "w.safetensors", "a.bpc"]) == 0
+    assert capsys.readouterr().err == (
+        "bpcore: w.safetensors has weights alone; assumed: relu, and identity for the "
+        "output\n"
+    )
+    assert bp.load("a.bpc").activations == ("relu", "identity")
+    arguments = ["--activation", "tanh", "--output", "sigmoid"]
+    assert main(["convert", "w.safetensors", "a.bpc", *arguments]) == 0
+    assert capsys.readouterr().err == ""
+    assert bp.load("a.bpc").activations == ("tanh", "sigmoid")
+    assert main(["convert", "w.safetensors", "a.bpc", "--activation", "no"]) == 1
+    assert "'no'" in capsys.readouterr().err
+    assert main(["convert", "a.bpc", "b.bpc", *arguments]) == 2
+    assert "a file .bpc has activations of its own" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("more", [[], ["--int8"]])

@@ -8,19 +8,28 @@ EXAMPLES = """\b
 Examples:
   bpcore convert house.bpc house.onnx
   bpcore convert network.keras network.bpc
-  bpcore convert old.net new.onnx
+  bpcore convert torch.safetensors network.bpc --activation tanh --output sigmoid
 """
 
 
 @click.command(epilog=EXAMPLES)
 @click.argument("source")
 @click.argument("result")
-def convert(source: str, result: str) -> None:
+@click.option("--activation", metavar="NAME", help="Hidden layers of weights alone.")
+@click.option("--output", metavar="NAME", help="Output of weights alone.")
+def convert(
+    source: str, result: str, activation: str | None, output: str | None
+) -> None:
     """Convert the model file SOURCE to RESULT.
 
     The suffixes say what they are: SOURCE .bpc, .onnx, .net (FANN), .keras, .h5 or
     .safetensors (weights of PyTorch); RESULT .bpc, .onnx, .h (C) or .net.
+
+    Files .h5 and .safetensors have weights alone: --activation is that of the hidden
+    layers, relu by default, and --output that of the last, identity by default.
     """
     from bpcore.cli.converting import convert_file
 
-    convert_file(source, result)
+    given = {"activation": activation, "output": output}
+    activations = {name: value for name, value in given.items() if value is not None}
+    convert_file(source, result, activations)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
 
 import bpcore as bp
-from bpcore.cli.models import READERS, loaded, require_suffix, suffix_of
+from bpcore.cli.models import READERS, WEIGHTS_ALONE, loaded, require_suffix, suffix_of
 from bpcore.cli.outputs import require_writable
 from bpcore.cli.show import line, size_of
 from bpcore.network import Network
@@ -39,13 +39,18 @@ WRITERS: dict[str, Callable[[Any, str], Any]] = {
 }
 
 
-def convert_file(source: str, result: str) -> None:
-    """Read a model and write it as a file of another kind."""
-    require_suffix(source, [".bpc", *READERS], "SOURCE")
+def convert_file(source: str, result: str, activations: Mapping[str, str]) -> None:
+    """Read a model and write it as a file of another kind.
+
+    `activations` are "activation" and "output" of weights alone.
+    """
+    kind = require_suffix(source, [".bpc", *READERS], "SOURCE")
+    if activations and kind not in WEIGHTS_ALONE:
+        raise click.UsageError(f"a file {kind} has activations of its own")
     suffix = require_suffix(result, WRITERS, "RESULT")
     require_different(source, result)
     require_writable(result, "model")
-    WRITERS[suffix](loaded(source), result)
+    WRITERS[suffix](loaded(source, **activations), result)
     line(f"{in_short(source)} -> {in_short(result)}")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 import bpcore as bp
+from bpcore.cli.errors import note
 
 #: The functions of this library that read files of others, by their suffix.
 READERS = {
@@ -20,6 +21,8 @@ READERS = {
 }
 
 
+#: Suffixes of files without activations.
+WEIGHTS_ALONE = (".h5", ".safetensors")
 #: Suffixes of tables, which may have been given for a model.
 TABLES = (".csv", ".tsv", ".parquet", ".gz")
 
@@ -36,11 +39,17 @@ def suffix_of(path: str) -> str:
     return os.path.splitext(path)[1].lower()
 
 
-def loaded(path: str) -> Any:
-    """The network or estimator of a file; the native format may have any suffix."""
-    if suffix_of(path) in TABLES:
+def loaded(path: str, **activations: str) -> Any:
+    """The network or estimator of a file; the native format may have any suffix.
+
+    `activations` are "activation" and "output" of weights alone.
+    """
+    suffix = suffix_of(path)
+    if suffix in TABLES:
         raise ValueError(f"{path} is a table, not a model")
-    return getattr(bp, READERS.get(suffix_of(path), "load"))(path)
+    if suffix in WEIGHTS_ALONE and not activations:
+        note(f"{path} has weights alone; assumed: relu, and identity for the output")
+    return getattr(bp, READERS.get(suffix, "load"))(path, **activations)
 
 
 def is_native(path: str) -> bool:
