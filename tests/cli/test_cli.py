@@ -230,6 +230,23 @@ def test_a_missing_package_is_named(monkeypatch, capsys):
     assert_one_line(capsys, "needs pyarrow, which is not installed: pip")
 
 
+@pytest.mark.parametrize("name", ["stdin", "stdout", "stderr"])
+def test_streams_that_are_closed(name, monkeypatch):
+    monkeypatch.setattr(sys, name, None)
+    assert main(["config"]) == 0
+    assert main(["predict", "-", "-"]) == 1
+    getattr(sys, name).close()
+
+
+def test_a_full_disk(monkeypatch, capsys):
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(demo, "run", fail)
+    assert main(["demo"]) == 1
+    assert capsys.readouterr().err == "bpcore: error: No space left on device\n"
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGPIPE")
 def test_reader_that_has_gone():
     code = (

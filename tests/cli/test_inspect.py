@@ -100,14 +100,17 @@ def test_a_self_test_that_passes_but_for_rounding(models, capsys, monkeypatch):
 
 
 def test_texts_are_shown_as_they_are(here, frame, capsys):
-    """Brackets and colons mean colours and pictures to the library for tables."""
+    """Brackets and colons mean colours and pictures to the library for tables.
+
+    Characters that control a terminal are escaped.
+    """
     from bpcore.tabular import Regressor
 
-    X = frame[["size"]].set_axis(["[red]x[/] :smile:"], axis=1)
+    X = frame[["size"]].set_axis(["[red]x[/] :smile: \x1b[31m"], axis=1)
     model = Regressor(quick=True, epochs=1, random_state=0).fit(X, frame["price"])
     model.save("m.bpc")
     text, _ = inspected("m.bpc", capsys)
-    assert "\n  [red]x[/] :smile:  numbers" in text
+    assert "\n  [red]x[/] :smile: \\x1b[31m  numbers" in text
 
 
 def test_a_terminal_has_bold_titles_and_its_width(models, capsys, monkeypatch):

@@ -32,6 +32,9 @@ def status_of(command: click.Command, argv: Sequence[str]) -> int:
     bpcore ...
     0
     """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by the caller
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("always", category=UserWarning)
@@ -75,7 +78,23 @@ def in_one_line(message: str) -> str:
     "column 'age' must have numbers"
     """
     named = re.sub(r"\bX\[('[^']*'|\"[^\"]*\")\]", r"column \1", message)
-    return " ".join(named.split())
+    return printable(" ".join(named.split()))
+
+
+def printable(text: str) -> str:
+    r"""A text with escapes for characters that would control a terminal.
+
+    Examples
+    --------
+    >>> from bpcore.cli.errors import printable
+    >>> printable("gr\xfcn"), printable("a\x1b[31m")
+    ('gr\xfcn', 'a\\x1b[31m')
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode() for c in text
+    )
 
 
 def note(message: str, kind: str = "") -> None:
@@ -95,6 +114,7 @@ def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
 
 def _message(error: Exception) -> str:
     """The message of an error, without the number that an `OSError` begins with."""
-    if isinstance(error, OSError) and error.strerror and error.filename:
-        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror}"
     return str(error) or type(error).__name__

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from bpcore.cli.errors import printable
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -59,7 +61,7 @@ def table(
     for j, name in enumerate(head):
         shown.add_column(name, justify="left" if j in left else "right")
     for row in rows:
-        shown.add_row("", *row)
+        shown.add_row("", *map(printable, row))
     with out.capture() as captured:
         out.print(Text(title, style="bold"))
         out.print(shown)
@@ -68,7 +70,8 @@ def table(
 
 def line(text: str) -> None:
     """Print a line of text."""
-    console().print(text, soft_wrap=True)
+    shown = "\n".join(map(printable, text.split("\n")))
+    console().print(shown, soft_wrap=True)
 
 
 def size_of(count: int) -> str:
