@@ -271,15 +271,41 @@ def test_self_test_without_fused_multiply_add(path):
         bp.load(path)
 
 
+FORMATS = Path(__file__).parents[1] / "golden"
+
+
 def test_files_of_all_formats_load_for_ever():
-    folder = Path(__file__).parents[1] / "golden"
     expected = golden("format_1")
     for name in ("network", "weights"):
-        net = bp.load(folder / f"format_1_{name}.bpc")
+        net = bp.load(FORMATS / f"format_1_{name}.bpc")
         assert net.predict(expected["X"]).tobytes() == expected["output"].tobytes()
-    net = bp.load(folder / "format_1_network.bpc")
+    net = bp.load(FORMATS / "format_1_network.bpc")
     net.fit(expected["X"], expected["y"], epochs=2, batch_size=8, **QUIET)
     assert net.parameters.tobytes() == expected["trained"].tobytes()
+
+
+def test_fits_of_all_formats_go_on_for_ever():
+    expected, path = golden("format_1"), FORMATS / "format_1_checkpoint.bpc"
+    net = bp.load(path)
+    options = {"epochs": 4, "batch_size": 8, "restore_best": True, "resume": path}
+    net.fit(expected["X"], expected["y"], **options, **QUIET)
+    assert net.parameters.tobytes() == expected["resumed"].tobytes()
+
+
+@pytest.mark.parametrize("package", ["tabular", "sklearn"])
+@pytest.mark.parametrize("kind", ["classifier", "regressor"])
+def test_estimators_of_all_formats_load_for_ever(package, kind):
+    if package == "sklearn":
+        pytest.importorskip("sklearn")
+    pandas = pytest.importorskip("pandas")
+    expected, name = golden("format_1"), f"{package}_{kind}"
+    X = data = expected["X"]
+    if package == "tabular":
+        columns = {"a": X[:, 0], "b": expected["b"], "colour": expected["colours"]}
+        data = pandas.DataFrame({**columns, "flag": expected["y"] > 0})
+    model = bp.load(FORMATS / f"format_1_{name}.bpc")
+    predict = getattr(model, "predict_proba", model.predict)
+    assert predict(data).tobytes() == expected[name].tobytes()
 
 
 def test_what_is_in_a_file(path):

@@ -12,4 +12,6 @@ In the source::
     settings        losses, optimizers and schedules, by the names of their classes
     values          names, categories and classes
     container       the layout of the bytes
+    header          its header: names, dtypes and places of the arrays
+    parallel        reading and computing in several threads
 """

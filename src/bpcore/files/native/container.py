@@ -13,58 +13,33 @@ Every reader of safetensors opens it; this one also refuses what it cannot use.
 
 from __future__ import annotations
 
-import math
 import mmap
 import os
-import stat
 import sys
+import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bpcore import arrays
-from bpcore.files.strict_json import as_json, parse_json
+from bpcore.files.native.header import MOST_HEADER, NAMES, Entry, read_header
+from bpcore.files.native.parallel import Later, in_threads
+from bpcore.files.strict_json import as_json
 from bpcore.files.whole import Path, write_whole
 
-#: Dtypes by their names in a header.
-DTYPES: dict[str, np.dtype[Any]] = {
-    "F64": np.dtype(np.float64),
-    "F32": np.dtype(np.float32),
-    "F16": np.dtype(np.float16),
-    "I64": np.dtype(np.int64),
-    "I32": np.dtype(np.int32),
-    "I16": np.dtype(np.int16),
-    "I8": np.dtype(np.int8),
-    "U64": np.dtype(np.uint64),
-    "U32": np.dtype(np.uint32),
-    "U16": np.dtype(np.uint16),
-    "U8": np.dtype(np.uint8),
-    "BOOL": np.dtype(np.bool_),
-}
-NAMES = {dtype: name for name, dtype in DTYPES.items()}
-
-#: Most bytes of a header.
-MOST_HEADER = 8 << 20
+#: Bytes of an array from which on several threads read it.
+LARGE = 1 << 22
 #: Bytes that are read at a time and checked while they are in a cache.
 PIECE = 1 << 19
-
-
-class Entry(NamedTuple):
-    """An array in a file: its dtype and shape, and its bytes from `start` to `stop`."""
-
-    dtype: np.dtype[Any]
-    shape: tuple[int, ...]
-    start: int
-    stop: int
 
 
 def write_container(
     path: Path,
     metadata: Mapping[str, str],
-    named: Mapping[str, NDArray[Any]],
+    named: Mapping[str, NDArray[Any] | Later],
     aligned: str | None = None,
     *,
     finite: Collection[str] = (),
@@ -77,7 +52,7 @@ def write_container(
     path : path
     metadata : mapping of str to str
     named : mapping of str to array
-        Written in their order.
+        Written in their order; those that are there `Later` come last.
     aligned : str, optional
         The name of an array that is to begin at a multiple of 64 bytes.
     finite : collection of str
@@ -106,17 +81,15 @@ def write_container(
     """
     header: dict[str, Any] = {"__metadata__": dict(metadata)}
     at, aligned_at = 0, 0
-    parts: dict[str, NDArray[Any]] = {}
-    for name, array in named.items():
-        stored = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+    ordered = sorted(named.items(), key=lambda item: isinstance(item[1], Later))
+    for name, array in ordered:
         header[name] = {
             "dtype": NAMES[array.dtype],
             "shape": array.shape,
-            "data_offsets": (at, at + stored.nbytes),
+            "data_offsets": (at, at + array.nbytes),
         }
         aligned_at = at if name == aligned else aligned_at
-        at += stored.nbytes
-        parts[name] = stored
+        at += array.nbytes
     text = as_json(header).encode()
     if len(text) > MOST_HEADER:
         raise ValueError(f"names and settings of more than {MOST_HEADER} bytes")
@@ -125,10 +98,17 @@ def write_container(
 
     def pieces() -> Iterator[Any]:
         yield head
-        for name, array in parts.items():
-            yield from _checked(name, array) if name in finite else [array]
+        for name, array in ordered:
+            found = array.array() if isinstance(array, Later) else array
+            stored = np.ascontiguousarray(found, found.dtype.newbyteorder("<"))
+            yield from _checked(name, stored) if name in finite else [stored]
 
-    write_whole(path, pieces(), size=len(head) + at, sync=sync)
+    try:
+        write_whole(path, pieces(), size=len(head) + at, sync=sync)
+    finally:
+        for _, array in ordered:
+            if isinstance(array, Later):
+                array.join()  # no thread stays, whatever has happened
 
 
 def _checked(name: str, array: NDArray[Any]) -> Iterator[NDArray[Any]]:
@@ -156,8 +136,9 @@ class Container:
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file = file
-        self.metadata, self.entries, self.data_at = _read_header(file)
+        self.metadata, self.entries, self.data_at = read_header(file)
         self.unread = set(self.entries)
+        self.lock = threading.Lock()
 
     @classmethod
     @contextmanager
@@ -209,12 +190,23 @@ class Container:
 
     def read_numbers(self, start: int, out: NDArray[Any], name: str) -> None:
         """Read real numbers of the dtype of `out`, which must all be finite."""
-        flat, step = out.reshape(-1), PIECE // out.itemsize
-        for i in range(0, flat.size, step):
-            piece = flat[i : i + step]
-            self._read(start + i * out.itemsize, piece)
-            if not arrays.all_finite(piece):
-                raise ValueError(f"{name} must be finite; got NaN or infinity")
+        flat, errors = out.reshape(-1), list[BaseException]()
+
+        def read(first: int, stop: int) -> None:
+            """Read and check some of them, piece by piece while it is in a cache."""
+            step = PIECE // out.itemsize
+            try:
+                for i in range(first, stop, step):
+                    piece = flat[i : min(i + step, stop)]
+                    self._read(start + i * out.itemsize, piece)
+                    if not arrays.all_finite(piece):
+                        raise ValueError(f"{name} must be finite; got NaN or infinity")
+            except BaseException as error:
+                errors.append(error)
+
+        in_threads(read, flat.size, least=LARGE // out.itemsize)
+        if errors:
+            raise errors[0]
 
     def mapped(self, start: int, size: int, dtype: np.dtype[Any]) -> NDArray[Any]:
         """Numbers as a map of the file, whose pages several processes share.
@@ -241,6 +233,15 @@ class Container:
             names = ", ".join(sorted(self.unread)[:5])
             raise ValueError(f"the file must not have unknown arrays; got {names:.200}")
 
+    def _read_at(self, at: int, out: Any) -> int:
+        """Read bytes from a place on; the number of those that were read."""
+        if hasattr(os, "preadv"):  # several threads may read at once
+            return os.preadv(self.file.fileno(), [out], at)
+        with self.lock:
+            self.file.seek(at)
+            count: int = self.file.readinto(out)  # type: ignore[attr-defined]
+            return count
+
     def _entry(self, name: str) -> Entry:
         if name not in self.entries:
             raise ValueError(f"the array {name!r} is missing")
@@ -250,101 +251,11 @@ class Container:
     def _read(self, start: int, out: NDArray[Any]) -> None:
         if out.nbytes == 0:
             return
-        self.file.seek(self.data_at + start)
-        rest = out.reshape(-1).view(np.uint8).data
+        rest, at = out.reshape(-1).view(np.uint8).data, self.data_at + start
         while rest:
-            count = self.file.readinto(rest)  # type: ignore[attr-defined]
+            count = self._read_at(at, rest)
             if not count:
                 raise ValueError("the file has become shorter while it was read")
-            rest = rest[count:]
+            rest, at = rest[count:], at + count
         if sys.byteorder == "big":
             out.byteswap(inplace=True)
-
-
-def _read_header(file: IO[bytes]) -> tuple[dict[str, str], dict[str, Entry], int]:
-    """Metadata, entries, and the first byte after the header."""
-    status = os.fstat(file.fileno())
-    if not stat.S_ISREG(status.st_mode):
-        raise ValueError("it is not a regular file")
-    length = int.from_bytes(_first(file, 8), "little")
-    if status.st_size < 8 or length > status.st_size - 8:
-        raise ValueError(
-            f"the header must fit the file of {status.st_size} bytes; "
-            f"got a length of {length}"
-        )
-    if length > MOST_HEADER:
-        raise ValueError(
-            f"the header must have at most {MOST_HEADER} bytes; got {length}"
-        )
-    text = _first(file, length)
-    if text[:1] != b"{":
-        raise ValueError("the header must begin with '{'")
-    try:
-        header = parse_json(text)
-    except ValueError as error:
-        raise ValueError(f"the header must be JSON; got {error}") from None
-    metadata = _texts(header.pop("__metadata__", {}))
-    entries = {name: _entry_of(name, entry) for name, entry in header.items()}
-    _require_no_gaps(entries, status.st_size - 8 - length)
-    return metadata, entries, 8 + length
-
-
-def _first(file: IO[bytes], count: int) -> bytes:
-    """The next `count` bytes, fewer at the end of the file."""
-    found = b""
-    while len(found) < count and (part := file.read(count - len(found))):
-        found += part
-    return found
-
-
-def _texts(metadata: Any) -> dict[str, str]:
-    if not isinstance(metadata, dict) or not all(
-        isinstance(value, str) for value in metadata.values()
-    ):
-        raise ValueError("__metadata__ must be an object of texts")
-    return metadata
-
-
-def _entry_of(name: str, entry: Any) -> Entry:
-    """An entry of the header, checked by itself."""
-    where = f"the array {name[:80]!r}"
-    if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
-        raise ValueError(f"{where} must have a dtype, a shape and data_offsets")
-    code, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
-    if not isinstance(code, str) or code not in DTYPES:
-        raise ValueError(
-            f"the dtype of {where} must be one of {', '.join(DTYPES)}; got {code!r:.40}"
-        )
-    if not _are_counts(shape) or not _are_counts(offsets) or len(offsets) != 2:
-        raise ValueError(
-            f"shape and data_offsets of {where} must be lists of whole numbers"
-        )
-    start, stop = offsets
-    expected = math.prod(shape) * DTYPES[code].itemsize
-    if stop - start != expected or len(shape) > 32:
-        raise ValueError(
-            f"{where} of shape {shape!s:.80} must have {expected!s:.40} bytes; "
-            f"got {(stop - start)!s:.40}"
-        )
-    return Entry(DTYPES[code], tuple(shape), start, stop)
-
-
-def _are_counts(values: Any) -> bool:
-    """Whether it is a list of whole numbers from 0 to 2^62."""
-    return isinstance(values, list) and all(
-        type(value) is int and 0 <= value < 1 << 62 for value in values
-    )
-
-
-def _require_no_gaps(entries: Mapping[str, Entry], size: int) -> None:
-    """Raise unless the arrays cover `size` bytes, one after the other."""
-    at = 0
-    for name, entry in sorted(entries.items(), key=lambda item: item[1][2:]):
-        if entry.start != at:
-            raise ValueError(
-                f"the array {name[:80]!r} must begin at byte {at}, where the one "
-                f"before it ends; got {entry.start}"
-            )
-        at = entry.stop
-    if at != size:
-        raise ValueError(f"the arrays must have {size} bytes, the rest; they have {at}")

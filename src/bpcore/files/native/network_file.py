@@ -77,8 +77,10 @@ def read_with_test(
     design, state, n_threads = read_network(content["network"], file, how, prefix)
     learner = Learner(design, state, engine, thread_count(n_threads))
     exact = checks.boolean("exact", content["exact"])
-    x, expected = file.array(prefix + INPUT), file.array(prefix + OUTPUT)
-    if not how.mmap:
+    if how.mmap:
+        file.skip(f"{prefix}self_test.")
+    else:
+        x, expected = file.array(prefix + INPUT), file.array(prefix + OUTPUT)
         require_output(learner, x, expected, exact)
     learner.history = read_history(content["history"], file, f"{prefix}history.")
     file.skip(f"{prefix}fit.")

@@ -31,7 +31,6 @@ from bpcore.model.design import (
 from bpcore.model.layout import Layout
 from bpcore.model.reader import Reader
 from bpcore.model.state import State, empty_state
-from bpcore.model.threads import n_threads as thread_count
 from bpcore.optimizers import SGD
 
 #: Arrays that a file of weights only has, besides the parameters.
@@ -45,7 +44,7 @@ class Stored(NamedTuple):
     """
 
     plain: dict[str, Any]
-    arrays: dict[str, NDArray[Any]]
+    arrays: dict[str, Any]
     finite: frozenset[str] = frozenset()
 
 
@@ -158,7 +157,6 @@ def read_network(
     dtype = real_dtype(plain["dtype"])
     fields["loss"] = loss_of(fields.get("loss"), how.loss)
     design = Design.from_dict(fields)
-    thread_count(plain["n_threads"])  # raises if it is none
     optimizer = plain["optimizer"]
     read = FileReader(file, prefix, design.layout, dtype)
     if optimizer is None or how.weights_only or how.mmap:
@@ -202,6 +200,7 @@ class FileReader(Reader):
         self, file: Container, prefix: str, layout: Layout, dtype: np.dtype[Any]
     ) -> None:
         self.file, self.prefix, self.layout, self.dtype = file, prefix, layout, dtype
+        self._start: int | None = None
 
     def has(self, name: str) -> bool:
         return f"{self.prefix}{name}" in self.file.entries
@@ -239,6 +238,8 @@ class FileReader(Reader):
 
     def _parameters(self) -> int:
         """The first byte of the parameters."""
-        shapes = parameter_shapes(self.layout)
-        names = [f"{self.prefix}{name}" for name in shapes]
-        return self.file.span(names, list(shapes.values()), self.dtype)
+        if self._start is None:
+            shapes = parameter_shapes(self.layout)
+            names = [f"{self.prefix}{name}" for name in shapes]
+            self._start = self.file.span(names, list(shapes.values()), self.dtype)
+        return self._start

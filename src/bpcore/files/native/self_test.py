@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from bpcore.arrays import Real
 from bpcore.engine.dispatch import kernels
 from bpcore.engine.engine import Engine
+from bpcore.files.native.container import LARGE
+from bpcore.files.native.parallel import Later
 from bpcore.training.learner import Learner
 from bpcore.warn import warn
 
@@ -37,16 +39,24 @@ def is_exact() -> bool:
     return kernels.in_use() not in WITHOUT_FMA
 
 
-def recorded(learner: Learner, prefix: str = "") -> dict[str, NDArray[Any]]:
+def recorded(learner: Learner, prefix: str = "") -> dict[str, NDArray[Any] | Later]:
     """An input (n_0,) between -1 and 1, and its output (n_L,), by their names.
 
-    The output is that of the compiled engine, whatever the engine of the learner.
+    The output is that of the compiled engine, whatever the engine of the learner.  Of a
+    large network it is computed while the file is written.
     """
-    if not isinstance(learner.engine, Engine):
-        learner = Learner(learner.design, learner.state, Engine, 1)
+    own = Learner(learner.design, learner.state, Engine, 1)
     words = np.random.PCG64(learner.design.sizes[0]).random_raw(learner.design.sizes[0])
     x = (np.asarray(words >> 11, np.float64) * 2.0**-52 - 1).astype(learner.dtype)
-    return {prefix + INPUT: x, prefix + OUTPUT: learner.outputs(x[None, :])[0]}
+
+    def output() -> Real:
+        found: Real = own.outputs(x[None, :])[0]
+        return found
+
+    if learner.state.parameters.nbytes < LARGE:
+        return {prefix + INPUT: x, prefix + OUTPUT: output()}
+    later = Later(output, (learner.design.sizes[-1],), learner.dtype)
+    return {prefix + INPUT: x, prefix + OUTPUT: later}
 
 
 def require_output(
