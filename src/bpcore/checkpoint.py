@@ -81,8 +81,9 @@ class Checkpoint:
         return f"Checkpoint({self.path!r}, {', '.join(shown)})"
 
     def check(self, network: Any) -> None:
-        """Raise, before a fit begins, unless the network can be saved."""
+        """Count anew before a fit; raise unless the network can be saved."""
         checks.instance("the network of a Checkpoint", network, Network)
+        self._since = 0
 
     def __call__(self, network: Network, *progress: Any) -> None:
         """Save the network if a file is due."""
@@ -119,7 +120,7 @@ def _link(newer: Any, older: str) -> None:
     if os.path.exists(older):
         os.unlink(older)
     try:
-        os.link(newer, older)
+        os.link(os.path.realpath(newer), older)
     except OSError:  # a file system without links
         os.replace(newer, older)
 

@@ -131,6 +131,7 @@ def test_without_the_extra(name):
         (["convert", "a.bpc", "./a.bpc"], "the result must not be a.bpc itself"),
         (["export-c", "a.bpc", "a.c"], "HEADER must end in one of .h"),
         (["export-c", "a.bpc", "a.h", "--target", "y"], "--target needs --data"),
+        ([*TRAIN, "--test", "nan"], "nan is no number"),
     ],
 )
 def test_wrong_uses(arguments, message, capsys):
@@ -149,6 +150,7 @@ def test_wrong_uses(arguments, message, capsys):
         (TRAIN, "a.csv: No such file or directory"),
         ([*TRAIN[:-1], "nowhere/a.bpc"], "no folder"),
         ([*TRAIN[:-1], "folder.png"], "cannot write the model to folder.png"),
+        ([*TRAIN[:-1], os.devnull], f"cannot write the model to {os.devnull}: not a"),
         ([*TRAIN, "--plot", "a.docx"], "plot must end in one of"),
         (["predict", "a.bpc", "a.csv"], "a.bpc: No such file or directory"),
         (["predict", "a.bpc", "a.csv", "--out", "nowhere/p.csv"], "no folder"),

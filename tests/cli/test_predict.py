@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 import bpcore as bp
+from bpcore import tabular
 from bpcore.cli import main
 from bpcore.cli.predicting import predict_table
 
@@ -120,6 +121,14 @@ def test_bad_data(case, here, frame, models, capsys):
     if "missing" in case:
         assert main(arguments) == 1
         assert capsys.readouterr().out == ""
+
+
+def test_an_empty_line_of_the_only_column_is_a_missing_value(here, capsys):
+    net = tabular.Regressor(quick=True, epochs=2, random_state=0)
+    frame = pd.DataFrame({"x": [1.0, np.nan, 3.0, 4.0] * 9})
+    net.fit(frame, np.arange(36.0)).save("m.bpc")
+    (here / "d.csv").write_text("x\n1\n\n3\n")
+    assert len(predicted(capsys, "m.bpc", "d.csv")) == 3
 
 
 def test_probabilities_of_numbers(here, frame, models, capsys):

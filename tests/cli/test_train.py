@@ -243,7 +243,11 @@ BAD = {
     "zero bytes": ("x,y\n1,\0\n", [], "d.csv, line 2: it is not a text"),
     "another encoding": (b"x,y\n1,2\nM\xfcller,2\n", [], "UTF-8 (byte 0xfc)"),
     "a workbook": (b"PK\x03\x04...", [], "d.csv: it is a workbook"),
-    "a damaged gzip file": (gzip.compress(b"x,y\n1,2\n" * 99)[:-9], [], "d.csv: "),
+    "a gzip file cut short": (gzip.compress(b"x,y\n1,2\n" * 99)[:-9], [], "d.csv: "),
+    "a damaged gzip file": (gzip.compress(b"x,y\n")[:10] + b"\xff" * 9, [], "d.csv"),
+    "a number of 400 digits": (
+        f"x,y\n1,1\n{'9' * 400},2\n3,4\n", [], "'x' must have numbers; got 99999",
+    ),
     "Parquet that is damaged": (b"PAR1...", [], ""),
 }  # fmt: skip
 

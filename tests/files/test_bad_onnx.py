@@ -97,6 +97,10 @@ CONTENT = {
         "metadata key 'a' is there twice",
     ),
     "an input of other sizes": (changed(input=[port("x", (None, 7))]), "rows have 7"),
+    "a sum that adds a dimension": (
+        chain(("MatMul", "W", {}), ("Add", "c", {}), W=W, c=np.ones((1, 1, 3), "f4")),
+        r"must be \(k,\) or \(1, k\); got \(1, 1, 3\)",
+    ),
     "a huge input": (
         changed(input=[port("x", (None, 1 << 62, 1 << 62))]), "a Flatten before",
     ),

@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from bpcore import schedules
 from bpcore.engine import dispatch
 from bpcore.losses import JointQuantile
 from helpers import everything, fourth_powers, golden, trained
-from helpers.files import parts_of
+from helpers.files import parts_of, rewrite
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(30, 4)).astype("float32")
@@ -216,6 +217,40 @@ while True:
     assert bp.load(path).sizes[0] == 4
 
 
+def test_large_networks_where_no_thread_can_start(path, monkeypatch):
+    def fail(thread):
+        raise RuntimeError("can't start new thread")
+
+    net = bp.Network([1000, 2200, 3], rng=0)
+    monkeypatch.setattr(threading.Thread, "start", fail)
+    net.save(path)
+    assert everything(bp.load(path)) == everything(net)
+
+
+def test_large_networks_with_numbers_that_are_not_finite(path):
+    net = bp.Network([1000, 2200, 3], rng=0)
+    net.save(path)
+    for place in (0, 1_500_000, -1):
+        good = net.parameters[place]
+        net.parameters[place] = np.nan
+        with pytest.raises(ValueError, match="must be finite"):
+            net.save(path)
+        net.parameters[place] = good
+    content, arrays = parts_of(path)
+    arrays["weights.0"][999, 2199] = np.inf
+    rewrite(path, content, arrays)
+    with pytest.raises(bp.ModelFileError, match="parameters must be finite"):
+        bp.load(path)
+    assert threading.active_count() == 1
+
+
+def test_what_could_not_be_loaded_is_not_saved(path, monkeypatch):
+    monkeypatch.setattr("bpcore.files.native.container.MOST_VALUES", 1000)
+    with pytest.raises(ValueError, match="too many layers, columns or names"):
+        bp.Network([1] * 50).save(path)
+    assert not path.exists()
+
+
 def test_permissions_and_links_stay(tmp_path):
     target, link = tmp_path / "real.bpc", tmp_path / "link.bpc"
     net = bp.Network([2, 1])
@@ -238,6 +273,15 @@ def test_paths_that_cannot_be_written(path, error, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(error):
         bp.Network([2, 1]).save(path)
+
+
+def test_a_circle_of_links(tmp_path):
+    one, two = tmp_path / "one.bpc", tmp_path / "two.bpc"
+    one.symlink_to(two)
+    two.symlink_to(one)
+    with pytest.raises(OSError, match=r"lead to each other|symbolic links"):
+        bp.Network([2, 1]).save(one)
+    assert one.is_symlink() and two.is_symlink()
 
 
 def test_forms_of_paths(path):

@@ -141,7 +141,9 @@ def stand_in(kind, module="torch.nn.modules.any", **attributes):
 
 def sequential(*parts):
     whole = stand_in("Sequential")
-    type(whole).named_children = lambda self: [(str(i), p) for i, p in enumerate(parts)]
+    once = {id(part): (str(i), part) for i, part in reversed([*enumerate(parts)])}
+    type(whole).named_children = lambda self: [*once.values()]
+    type(whole).__iter__ = lambda self: iter(parts)
     return whole
 
 
@@ -149,6 +151,26 @@ def linear(n_in, n_out, bias=True):
     W = RANDOM.normal(size=(n_out, n_in))
     b = RANDOM.normal(size=n_out) if bias else None
     return stand_in("Linear", weight=W, bias=b)
+
+
+def test_a_module_that_is_there_twice():
+    f, inner = stand_in("ReLU"), linear(4, 4)
+    net = bp.from_torch(sequential(linear(3, 4), f, inner, f, inner, f, linear(4, 1)))
+    assert net.sizes == (3, 4, 4, 4, 1)
+    assert net.activations == ("relu", "relu", "relu", "identity")
+    assert (net.weights[1] == net.weights[2]).all()
+    block = sequential(inner, f)
+    assert bp.from_torch(sequential(block, block)).sizes == (4, 4, 4)
+
+
+def test_hooks():
+    part = linear(3, 4)
+    vars(part)["_forward_hooks"] = {0: print}
+    with pytest.raises(ValueError, match=r"module '0' .* must have no forward hooks"):
+        bp.from_torch(sequential(part, linear(4, 1)))
+    pruning = type("L1", (), {"__module__": "torch.nn.utils.prune"})()
+    vars(part).update(_forward_hooks={}, _forward_pre_hooks={0: pruning})
+    assert bp.from_torch(sequential(part, linear(4, 1))).sizes == (3, 4, 1)
 
 
 def test_a_module_by_its_classes_and_attributes():

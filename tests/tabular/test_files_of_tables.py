@@ -133,6 +133,12 @@ def test_values_that_a_file_cannot_hold(path):
     assert not path.exists()
 
 
+def test_texts_that_utf_8_does_not_have(path):
+    model = Classifier(**SETTINGS).fit(ARRAY, np.array(["a", "\ud800"])[[0, 1] * 40])
+    with pytest.raises(ValueError, match="a class must be a text in UTF-8"):
+        model.save(path)
+
+
 def test_an_estimator_that_is_not_fitted(path):
     with pytest.raises(Exception, match="is not fitted yet"):
         Regressor().save(path)
@@ -159,15 +165,12 @@ CONTENTS = {
     "a target that is a list": (("target",), ["y"], "target must be a text or null"),
     "no networks": (("networks",), [], "networks must be a list of at least one"),
     "networks as a text": (("networks",), "two", "networks must be a list"),
-    "a column twice": (("encoder", "places"), [0, 0, 5, 6], "no number twice"),
-    "a column that is not there": (("encoder", "places"), [0, 1, 5, 9], "below 7"),
-    "a column left out": (("encoder", "places"), [0, 1, 5], "must have shape|columns"),
-    "columns as a text": (("encoder", "places"), "0", "places must be a list"),
     "a name twice": (("encoder", "names"), ["a"] * 7, "7 different names"),
     "names too few": (("encoder", "names"), ["a"], "7 different names"),
     "a name that is a list": (("encoder", "names"), [[]] * 7, "must be a text"),
     "no columns": (("encoder", "n_columns"), 0, "n_columns must be"),
-    "marks of others": (("encoder", "marked"), [4], "below 4"),
+    "many columns": (("encoder", "n_columns"), 10**12, "different names"),
+    "many columns without names": (("encoder",), None, "encoder must be an object"),
     "a category twice": (
         ("encoder", "categories", 0, "names"), ["a", "a", "b"], "must be different",
     ),
@@ -203,16 +206,21 @@ def test_contents(case, saved):
 
 
 ARRAYS = {
-    "encoder.centre": ([np.nan] * 4, "encoder.centre must be finite"),
-    "encoder.factor": ([-1.0] * 4, "encoder.factor must not be negative"),
-    "encoder.marks.centre": ([0.0] * 2, "encoder.marks.centre must have shape"),
-    "encoder.categories.0": ([[0.0]], "encoder.categories.0 must have shape"),
+    "a column twice": ("encoder.places", [0, 0, 5, 6], "no number twice"),
+    "a column not there": ("encoder.places", [0, 1, 5, 9], "below 7"),
+    "a column left out": ("encoder.places", [0, 1, 5], "must have shape|columns"),
+    "places in a matrix": ("encoder.places", [[0, 1, 5, 6]], "of one dimension"),
+    "marks of others": ("encoder.marked", [4], "below 4"),
+    "a centre": ("encoder.centre", [np.nan] * 4, "encoder.centre must be finite"),
+    "a factor": ("encoder.factor", [-1.0] * 4, "encoder.factor must not be negative"),
+    "too many marks": ("encoder.marks.centre", [0.0] * 2, "must have shape"),
+    "rows of categories": ("encoder.categories.0", [[0.0]], "must have shape"),
 }
 
 
-@pytest.mark.parametrize("name", ARRAYS)
-def test_arrays(name, saved):
-    values, match = ARRAYS[name]
+@pytest.mark.parametrize("case", ARRAYS)
+def test_arrays(case, saved):
+    name, values, match = ARRAYS[case]
     content, arrays = parts_of(saved)
     rewrite(saved, content, arrays | {name: np.array(values, arrays[name].dtype)})
     refused(saved, match)

@@ -6,6 +6,7 @@ import pytest
 import bpcore as bp
 from bpcore import schedules
 from helpers import fourth_powers, trained
+from helpers.files import parts_of, rewrite
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(50, 4)).astype("float32")
@@ -57,6 +58,9 @@ FITS = {
     "mini-batches, batch norm": ({"norm": "batch"}, (
         [*MINI_BATCHES, (X[:1], NUMBERS[:1])],), {}),
     "mini-batches that begin again": ({}, (MINI_BATCHES,), {"steps_per_epoch": 5}),
+    "mini-batches joined, beginning again": ({"norm": "batch"}, (
+        [(X[i : i + 1 + i % 3], NUMBERS[i : i + 1 + i % 3]) for i in range(7)],),
+        {"steps_per_epoch": 5}),
     "mini-batches, accumulated": ({}, (MINI_BATCHES,), {"accumulate": 2}),
 }  # fmt: skip
 
@@ -152,6 +156,49 @@ def test_divergence_after_a_stop_falls_back_as_without_one(tmp_path):
     assert trained(resumed) == trained(whole)
 
 
+def meddle(net, history):
+    """A callback that changes the network after epoch 3, and its optimizer."""
+    if len(history) == 3:
+        net.biases[-1][...] += 0.25
+        net.optimizer = net.optimizer.replace(lr=1e-6)
+
+
+def nest(net, history):
+    """A callback that trains the network by a fit of its own."""
+    if len(history) == 2:
+        net.fit(X[:9], NUMBERS[:9], epochs=1, progress=False)
+
+
+def follow(net, history):
+    """A callback that begins to follow a plateau."""
+    if len(history) == 2:
+        plateau = schedules.ReduceOnPlateau(0.05, patience=0, min_delta=0.5)
+        net.optimizer = bp.SGD(plateau)
+
+
+@pytest.mark.parametrize("callback", [meddle, nest, follow])
+@pytest.mark.parametrize("best", [False, True])
+@pytest.mark.parametrize("when", [2, 3, 4])
+def test_callbacks_that_change_the_network(callback, best, when, tmp_path):
+    options = {"validation": (X, NUMBERS), "restore_best": best, "epochs": 9}
+    path, settings = tmp_path / "net.bpc", {"optimizer": bp.SGD(0.05)}
+    whole, stopped, resumed = new(settings), new(settings), new(settings)
+    expected = fit(whole, (X, NUMBERS), options, callbacks=[callback])
+    callbacks = [callback, bp.Checkpoint(path, sync=False), StopAfter(when)]
+    with pytest.raises(Stop):
+        fit(stopped, (X, NUMBERS), options, callbacks=callbacks)
+    history = fit(resumed, (X, NUMBERS), options, callbacks=[callback], resume=path)
+    assert_same(resumed, history, whole, expected)
+    assert resumed.optimizer == whole.optimizer
+
+
+def test_the_history_of_a_file_is_that_of_the_fit_that_runs(tmp_path):
+    path = tmp_path / "net.bpc"
+    callbacks = [nest, bp.Checkpoint(path, sync=False)]
+    fit(new({}), (X, NUMBERS), {}, epochs=3, callbacks=callbacks)
+    assert len(bp.load(path).history) == 3
+
+
 def test_a_fit_that_was_finished_stays_as_it_is(tmp_path):
     path, net = tmp_path / "net.bpc", new({})
     history = fit(net, (X, NUMBERS), {}, callbacks=[bp.Checkpoint(path)])
@@ -234,6 +281,52 @@ def test_every_and_keep(tmp_path):
     fit(new({}), (X, NUMBERS), {}, epochs=9, callbacks=[saving, note])
     assert seen[0] == {} and seen[1] == {"net.bpc": 2}
     assert seen[-1] == {"net.bpc": 8, "net.1.bpc": 6, "net.2.bpc": 4}
+
+
+def test_links(tmp_path):
+    link = tmp_path / "net.bpc"
+    link.symlink_to(tmp_path / "real.bpc")
+    saving = bp.Checkpoint(link, keep=3, sync=False)
+    fit(new({}), (X, NUMBERS), {}, epochs=5, callbacks=[saving])
+    kept = [tmp_path / name for name in ("net.bpc", "net.1.bpc", "net.2.bpc")]
+    assert [bp.load(path).learner.state.epochs for path in kept] == [5, 4, 3]
+    assert link.is_symlink()
+
+
+def test_every_fit_counts_anew(tmp_path):
+    path = tmp_path / "net.bpc"
+    saving = bp.Checkpoint(path, every=3, sync=False)
+    for epochs in (2, 2):
+        fit(new({}), (X, NUMBERS), {}, epochs=epochs, callbacks=[saving])
+    assert not path.exists()
+
+
+DAMAGED = {
+    # keys, value, message
+    "no settings": (("settings",), {}, "settings of a fit must be an object"),
+    "epochs waited": (("waited",), 10**9, "not count more epochs than its history"),
+    "epochs compared": (("compared",), 3, "not count more epochs than its history"),
+    "mini-batches": (("taken",), 10**30, "taken must be at most"),
+    "the best epoch": (("best_epoch",), 3, "states of a fit|an epoch of the history"),
+    "rows": (("within",), {"rows": -1, "batches": 0}, "must be"),
+    "an optimizer": (("optimizer_before",), {"type": []}, "optimizer must have a type"),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGED)
+def test_damaged_fits(case, tmp_path):
+    (key,), value, match = DAMAGED[case]
+    path = tmp_path / "net.bpc"
+    fit(new({}), (X, NUMBERS), {}, epochs=2, callbacks=[bp.Checkpoint(path)])
+    content, arrays = parts_of(path)
+    content["fit"][key] = value
+    rewrite(path, content, arrays)
+    net = new({})
+    before = trained(net)
+    with pytest.raises(bp.ModelFileError, match=match):
+        fit(net, (X, NUMBERS), {}, resume=path)
+    assert trained(net) == before
+    assert trained(bp.load(path)) != before  # the network itself is whole
 
 
 def test_best(tmp_path):

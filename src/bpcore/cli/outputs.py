@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bpcore.files.whole import replaceable
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -22,10 +24,17 @@ def require_writable(path: str | os.PathLike[str], what: str) -> None:
     FileNotFoundError: no folder ...no_such_folder to write the model into
     """
     path = Path(path)
-    folder = path.resolve().parent
+    folder = Path(os.path.realpath(path)).parent
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder {folder} to write the {what} into")
-    if path.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
+    try:
+        replaceable(path)
+    except OSError as error:
+        reason = str(error.strerror)
+        raise OSError(
+            f"cannot write the {what} to {path}: {reason[0].lower()}{reason[1:]}"
+        ) from None
+    if not os.access(path if path.exists() else folder, os.W_OK):
         raise PermissionError(f"cannot write the {what} to {path}")
 
 

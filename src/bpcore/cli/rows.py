@@ -112,13 +112,18 @@ class Rows:
         return [name or f"Unnamed: {j}" for j, name in enumerate(fields)]
 
     def _checked(self) -> Iterator[str]:
-        """The rows, those over several lines whole, without empty lines."""
+        """The rows, those over several lines whole, without empty lines.
+
+        In a table of one column an empty line is a missing value.
+        """
         width, separator = len(self.names), self.separator
         for line in self._lines:
             at = self.line
             if '"' not in line:
                 if not line.strip(" \n"):
-                    continue
+                    if width > 1:
+                        continue
+                    line = '""'  # a missing value of the only column
                 count = line.count(separator) + 1
             else:
                 fields, line = self._fields(line)

@@ -7,6 +7,7 @@ import difflib
 import gzip
 import io
 import sys
+import zlib
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import IO, Any, Protocol
@@ -115,7 +116,7 @@ def _errors_of(shown: str) -> Iterator[None]:
     """Errors of reading a file, with its name."""
     try:
         yield
-    except (EOFError, gzip.BadGzipFile) as error:
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ValueError(f"{shown}: {error}") from None
     except pd.errors.ParserError as error:
         raise ValueError(f"{shown}: {error}") from None

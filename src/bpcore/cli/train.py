@@ -14,6 +14,13 @@ Examples:
 """
 
 
+def _a_number(context: click.Context, option: click.Parameter, value: float) -> float:
+    """The value of an option, unless it is NaN."""
+    if value != value:
+        raise click.BadParameter("nan is no number", context, option)
+    return value
+
+
 @click.command(epilog=EXAMPLES)
 @click.argument("data")
 @click.option("--target", required=True, metavar="NAME", help="Column to predict.")
@@ -40,6 +47,7 @@ Examples:
 @click.option(
     "--test",
     type=click.FloatRange(0, 1, max_open=True),
+    callback=_a_number,
     default=0.2,
     metavar="FRACTION",
     show_default=True,

@@ -6,6 +6,8 @@ import json
 import math
 from typing import Any, NoReturn
 
+#: Most digits of a whole number.
+MOST_DIGITS = 400
 #: Most values in a text; each may take some hundred bytes of memory.
 MOST_VALUES = 400_000
 
@@ -29,7 +31,7 @@ def parse_json(text: bytes) -> Any:
         ...
     ValueError: the key 'a' is there twice
     """
-    if sum(map(text.count, (b",", b"[", b"{"))) > MOST_VALUES:
+    if value_bound(text) > MOST_VALUES:
         raise ValueError(f"more than {MOST_VALUES} values")
     try:
         value = json.loads(
@@ -37,6 +39,7 @@ def parse_json(text: bytes) -> Any:
             object_pairs_hook=_without_duplicates,
             parse_constant=_refuse_constant,
             parse_float=_finite,
+            parse_int=_whole,
         )
         if b"\\u" in text:
             json.dumps(value, ensure_ascii=False).encode()
@@ -45,6 +48,18 @@ def parse_json(text: bytes) -> Any:
     except (UnicodeDecodeError, UnicodeEncodeError) as error:
         raise ValueError(f"text that is not UTF-8: {error.reason}") from None
     return value
+
+
+def value_bound(text: bytes) -> int:
+    """A bound of the values in a JSON text, found without reading it.
+
+    Examples
+    --------
+    >>> from bpcore.files.strict_json import value_bound
+    >>> value_bound(b'{"a": [1, 2]}')
+    3
+    """
+    return sum(map(text.count, (b",", b"[", b"{")))
 
 
 def as_json(value: Any) -> str:
@@ -70,6 +85,12 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"the number {name}, which JSON does not have")
+
+
+def _whole(text: str) -> int:
+    if len(text) > MOST_DIGITS:
+        raise ValueError(f"a whole number of {len(text)} digits")
+    return int(text)
 
 
 def _finite(text: str) -> float:

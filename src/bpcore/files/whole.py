@@ -51,21 +51,11 @@ def write_whole(
     ...     print(path.read_text(), len(list(path.parent.iterdir())))
     one two 1
     """
-    path = os.path.realpath(os.fsdecode(path))
+    path = replaceable(path)
     folder = os.path.dirname(path)
-    if os.path.isdir(path):
-        raise IsADirectoryError(errno.EISDIR, "Is a directory", path)
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise OSError(errno.EINVAL, "Not a regular file, which could be replaced", path)
     beside = os.path.join(folder, f".bpcore-{secrets.token_hex(6)}.part")
     try:
-        file = open(beside, "xb", buffering=0)  # noqa: SIM115 -- closed below
-    except FileNotFoundError:
-        raise FileNotFoundError(
-            errno.ENOENT, "No such file or directory", path
-        ) from None
-    try:
-        with file:
+        with open(beside, "xb", buffering=0) as file:
             with contextlib.suppress(OSError):  # there is no such file yet
                 os.chmod(beside, stat.S_IMODE(os.stat(path).st_mode))
             _reserve(file.fileno(), size)
@@ -77,19 +67,49 @@ def write_whole(
             if sync:
                 os.fsync(file.fileno())
         os.replace(beside, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(beside)
+        if isinstance(error, OSError) and error.filename == beside:
+            raise OSError(error.errno, error.strerror, path) from None
         raise
     if sync:
         _sync_folder(folder)
 
 
+def replaceable(path: Path) -> str:
+    """The file that a path names, through links; raises if it cannot be replaced.
+
+    Raises
+    ------
+    OSError
+        If it is a folder, a device, a pipe or a circle of links, or is in no folder.
+
+    Examples
+    --------
+    >>> import os
+    >>> from bpcore.files.whole import replaceable
+    >>> replaceable(os.devnull)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    OSError: [Errno 22] Not a regular file, which could be replaced: ...
+    """
+    path = os.path.realpath(os.fsdecode(path))
+    if os.path.islink(path):
+        raise OSError(errno.ELOOP, "Links that lead to each other", path)
+    if os.path.isdir(path):
+        raise IsADirectoryError(errno.EISDIR, "Is a directory", path)
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise OSError(errno.EINVAL, "Not a regular file, which could be replaced", path)
+    if not os.path.isdir(os.path.dirname(path)):
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", path)
+    return path
+
+
 def _reserve(descriptor: int, size: int) -> None:
     """Reserve room on the disk for a large file, where the system can.
 
-    Without it some file systems write the file at once when it is renamed, and a full
-    disk shows only after most of the file was written.
+    Without it some file systems write the whole file to the disk when it is renamed.
     """
     if size >= LARGE and hasattr(os, "posix_fallocate"):
         try:

@@ -245,12 +245,31 @@ def _module_elements(module: Any) -> list[Element]:
 
 
 def _leaves(module: Any, name: str) -> Iterator[tuple[str, Any]]:
-    """The modules of Sequentials within each other, in order, by their names."""
+    """The modules of Sequentials within each other, in order, by their names.
+
+    One that is there twice is yielded twice, unlike by ``named_children``.
+    """
+    _require_no_hooks(module, name)
     if type(module).__name__ != "Sequential":
         yield name, module
         return
-    for own, child in module.named_children():
+    names = {id(child): own for own, child in module.named_children()}
+    for child in module:
+        own = names[id(child)]
         yield from _leaves(child, f"{name}.{own}" if name else own)
+
+
+def _require_no_hooks(module: Any, name: str) -> None:
+    """Raise if functions are called around the module, but for those of pruning."""
+    hooks = [
+        *getattr(module, "_forward_hooks", {}).values(),
+        *getattr(module, "_forward_pre_hooks", {}).values(),
+    ]
+    if any(type(hook).__module__ != "torch.nn.utils.prune" for hook in hooks):
+        raise ValueError(
+            f"module {name!r} ({type(module).__name__}): must have no forward hooks, "
+            "which are Python functions; remove them first"
+        )
 
 
 def _leaf_elements(part: Any, kind: str, at: str) -> list[Element]:

@@ -45,10 +45,10 @@ def as_numbers(name: str, values: Values) -> NDArray[np.float64]:
         found = np.asarray(numbers, np.float64)
         if numbers is not values:
             wrong = next((v for v in numbers if not _is_scalar(v)), None)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         wrong = next(value for value in numbers if not _is_float(value))
     if wrong is not None:
-        raise ValueError(f"{name} must have numbers; got {wrong!r}")
+        raise ValueError(f"{name} must have numbers; got {_short(wrong)}")
     if np.isinf(found).any():
         raise ValueError(
             f"{name} must be finite or missing (NaN); got "
@@ -71,7 +71,7 @@ def block_of_numbers(table: Table, places: list[int]) -> NDArray[np.float64]:
         if part.dtype == object and all(map(_is_scalar, part.flat)):
             try:
                 return part.astype(np.float64)
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 pass  # a column names the value
     columns = [as_numbers(table.title(j), table.column(j)) for j in places]
     return np.stack(columns, axis=1)
@@ -148,6 +148,12 @@ def _is_float(value: object) -> bool:
     """Whether a value can be converted to a float."""
     try:
         float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return False
     return True
+
+
+def _short(value: object) -> str:
+    """A value in a message, of no more than 60 characters."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

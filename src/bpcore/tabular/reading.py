@@ -81,8 +81,7 @@ def _read_recipe(plain: Any) -> Recipe:
 
 
 def _read_encoder(plain: Any, file: Container, owner: str) -> Encoder:
-    require_keys("encoder", plain, "n_columns", "names", "places", "marked",
-                 "categories")  # fmt: skip
+    require_keys("encoder", plain, "n_columns", "names", "categories")  # fmt: skip
     n_columns = checks.integer("n_columns", plain["n_columns"], 1)
     names, listed = plain["names"], plain["categories"]
     if not isinstance(listed, list) or not isinstance(names, list | None):
@@ -91,8 +90,8 @@ def _read_encoder(plain: Any, file: Container, owner: str) -> Encoder:
         names = tuple(checked_value("the name of a column", name) for name in names)
         if len(names) != n_columns or len(set(names)) != n_columns:
             raise ValueError(f"an encoder must have {n_columns} different names")
-    places = _indices("places", plain["places"], n_columns)
-    marked = _indices("marked", plain["marked"], len(places))
+    places = _indices("encoder.places", file, n_columns)
+    marked = _indices("encoder.marked", file, len(places))
     numbers = NumberColumns(
         places,
         _read_scale("encoder.", file, len(places)),
@@ -104,20 +103,22 @@ def _read_encoder(plain: Any, file: Container, owner: str) -> Encoder:
         for i, each in enumerate(listed)
     )
     used = [*places, *(column.place for column in columns)]
-    if sorted(used) != list(range(n_columns)):
+    if len(used) != n_columns or sorted(used) != list(range(n_columns)):
         raise ValueError(f"an encoder must have each of {n_columns} columns once")
     return Encoder(n_columns, names, numbers, columns, owner)
 
 
-def _indices(name: str, plain: Any, below: int) -> list[int]:
-    """A list of different whole numbers below a bound."""
-    if not isinstance(plain, list) or not all(
-        type(i) is int and 0 <= i < below for i in plain
-    ):
-        raise ValueError(f"{name} must be a list of whole numbers below {below}")
-    if len(set(plain)) < len(plain):
+def _indices(name: str, file: Container, below: int) -> list[int]:
+    """An array of different whole numbers below a bound, as a list."""
+    found = file.array(name)
+    if found.ndim != 1 or found.dtype != np.int64:
+        raise ValueError(f"{name} must be int64 of one dimension")
+    if found.size and (found.min() < 0 or found.max() >= below):
+        raise ValueError(f"{name} must be whole numbers below {below}")
+    places = found.tolist()
+    if len(set(places)) < len(places):
         raise ValueError(f"{name} must have no number twice")
-    return plain
+    return places
 
 
 def _numbers(name: str, file: Container, shape: tuple[int, ...], dtype: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from bpcore.files.native.model_file import write_model
@@ -51,11 +52,11 @@ def _encoder(encoder: Encoder) -> Stored:
     plain = {
         "n_columns": encoder.n_columns,
         "names": names,
-        "places": numbers.places,
-        "marked": numbers.marked,
         "categories": [_categories(column) for column in encoder.categories],
     }
     arrays = {
+        "encoder.places": np.array(numbers.places, np.int64),
+        "encoder.marked": np.array(numbers.marked, np.int64),
         "encoder.centre": numbers.scale.centre,
         "encoder.factor": numbers.scale.factor,
         "encoder.marks.centre": numbers.marks.centre,

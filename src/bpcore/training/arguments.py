@@ -195,7 +195,7 @@ def checked_arguments(
             metric.check(
                 measured.y, learner.design.sizes[-1], learner.design.target_kind
             )
-    for callback in per_epoch:
+    for callback in (*per_epoch, *per_batch):
         if callable(check := getattr(callback, "check", None)):
             check(network)
     if not isinstance(data, Stream):

@@ -166,6 +166,8 @@ class SingleEpochs(Epochs):
     """
 
     within: Within | None = None
+    #: Mini-batches taken from an iterable since it was begun, before this epoch.
+    taken = 0
 
     def train(
         self, number: int, count: int, record: Callable[[list[Epoch]], None]
@@ -267,6 +269,7 @@ class StreamEpochs(SingleEpochs):
 
     def go_through(self, begun: Within) -> None:
         learner, weights = self.run.learner, self.data.class_weights
+        self.taken = self.data.taken
         batches: Iterable[Batch] = (
             checked_stream_batch(learner, item, number, weights)
             for number, item in enumerate(self.data.epoch(), 1)

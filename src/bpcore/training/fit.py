@@ -14,6 +14,7 @@ from bpcore.errors import DivergenceError
 from bpcore.interrupts import complete, raise_if_stopped
 from bpcore.model.backup import Backup
 from bpcore.model.snapshot import IN_MEMORY
+from bpcore.model.state import State
 from bpcore.optimizers import LBFGS
 from bpcore.training import lbfgs
 from bpcore.training.arguments import Arguments, checked_arguments, require_same
@@ -181,12 +182,28 @@ class Fit:
             waited=watch.waited,
             compared=self.compared,
             loss_before=self.loss_before,
-            taken=given.data.taken if isinstance(given.data, Stream) else 0,
+            taken=self._taken(single),
             within=within,
             best_epoch=None if best is None else best[0],
-            best_state=None if best is None else self.best.copy(),
+            best_state=self._best_state(),
             state_before=None if within is None else self.before.copy(),
         )
+
+    def _taken(self, single: SingleEpochs) -> int:
+        """Mini-batches taken from an iterable before the epoch that is not finished."""
+        data = self.given.data
+        if not isinstance(data, Stream):
+            return 0
+        return data.taken if single.within is None else single.taken
+
+    def _best_state(self) -> State | None:
+        """The state of the best epoch; of the last one with what callbacks changed."""
+        if self.best_epoch is None:
+            return None
+        is_last = self.best_epoch[0] == len(self.history)
+        if is_last and self.single is not None and self.single.within is None:
+            return self.learner.state.copy(self.learner.dtype)
+        return self.best.copy()
 
     def go_on(self, resumed: Resumed) -> None:
         """Put the network and this fit where another fit was."""
@@ -211,7 +228,7 @@ class Fit:
         history.best_epoch = position.history.best_epoch
         self.watch.best, self.watch.waited = position.best, position.waited
         self.compared, self.loss_before = position.compared, position.loss_before
-        self.reducer = learner.reducer
+        self.renew_plateau()
         if isinstance(data, Stream):
             data.go_on_after(position.taken)
         self.bar.begin(len(self.record))
@@ -466,13 +483,17 @@ class Fit:
             return True
         return False
 
+    def renew_plateau(self) -> None:
+        """Watch the quantity that the present schedule follows, if it follows one."""
+        self.reducer = self.learner.reducer
+        validates = self.given.held_back is not None
+        self.plateau = plateau_watch(self.reducer, self.given.metrics, validates)
+
     def follow_plateau(self) -> None:
         """Pass the last epoch's value to a schedule that follows a quantity."""
         learner = self.learner
         if learner.reducer is not self.reducer:  # a callback has changed the optimizer
-            self.reducer = learner.reducer
-            validates = self.given.held_back is not None
-            self.plateau = plateau_watch(self.reducer, self.given.metrics, validates)
+            self.renew_plateau()
         if self.plateau is not None:
             quantity, reducer = self.plateau
             value = self.record.last(quantity.name)

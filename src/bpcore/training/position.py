@@ -13,6 +13,20 @@ from bpcore.batches.batch import Batch
 from bpcore.model.state import State
 from bpcore.training.history import History
 
+#: Names of the arguments that must be the same in a fit that goes on.
+SETTINGS = (
+    "batch_size",
+    "shuffle",
+    "accumulate",
+    "validation",
+    "metrics",
+    "monitor",
+    "mode",
+    "min_delta",
+    "restore_best",
+    "gradient",
+    "checksum of the data",
+)
 #: Rows of the data from which its checksum is made.
 SAMPLED_ROWS = 256
 
@@ -49,7 +63,7 @@ class Position:
     Attributes
     ----------
     settings : mapping
-        Arguments of the fit that must be the same in one that goes on.
+        The arguments of the fit named in `SETTINGS`.
     history : History
         The epochs that are finished.
     best, waited : float, int

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from bpcore import arrays
 from bpcore.files.native.header import MOST_HEADER, NAMES, Entry, read_header
 from bpcore.files.native.parallel import Later, in_threads
-from bpcore.files.strict_json import as_json
+from bpcore.files.strict_json import MOST_VALUES, as_json, value_bound
 from bpcore.files.whole import Path, write_whole
 
 #: Bytes of an array from which on several threads read it.
@@ -91,8 +91,12 @@ def write_container(
         aligned_at = at if name == aligned else aligned_at
         at += array.nbytes
     text = as_json(header).encode()
-    if len(text) > MOST_HEADER:
-        raise ValueError(f"names and settings of more than {MOST_HEADER} bytes")
+    if len(text) > MOST_HEADER or value_bound(text) > MOST_VALUES:
+        raise ValueError(
+            "too many layers, columns or names for a file: its header has "
+            f"{len(text)} bytes of at most {MOST_HEADER}, and about "
+            f"{value_bound(text)} values of at most {MOST_VALUES}"
+        )
     text += b" " * (-(8 + len(text) + aligned_at) % 64)
     head = len(text).to_bytes(8, "little") + text
 

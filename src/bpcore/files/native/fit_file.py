@@ -25,10 +25,11 @@ from bpcore.files.native.settings import as_plain, optimizer_of
 from bpcore.files.whole import Path
 from bpcore.losses import CustomLoss
 from bpcore.model.design import Design, known_optimizer
+from bpcore.model.reader import MOST_STEPS
 from bpcore.model.state import State
 from bpcore.schedules import Custom
 from bpcore.training.learner import Learner
-from bpcore.training.position import Position, Resumed, Within
+from bpcore.training.position import SETTINGS, Position, Resumed, Within
 
 #: The first word of the names of all arrays.
 PREFIX = "fit."
@@ -88,7 +89,7 @@ def read_resumed(path: Path, learner: Learner) -> Resumed:
         if own is not others:
             raise ValueError(
                 f"resume needs the same optimizer as in the file, {others.__name__}; "
-                f"got {own.__name__}"
+                f"got {own.__name__}; or begin with bpcore.load(path)"
             )
         position = _position(content, file, design, learner, how)
         file.skip("self_test.")
@@ -122,9 +123,14 @@ def _position(
     names = ("settings", "best_epoch", "best_optimizer", "optimizer_before", "within")
     require_keys("fit", plain, *names, *COUNTS)
     history = read_history(content["history"], file)
-    if history is None or not isinstance(plain["settings"], dict):
-        raise ValueError("a fit must have a history and settings")
+    require_keys("the settings of a fit", plain["settings"], *SETTINGS)
+    if history is None:
+        raise ValueError("a fit must have a history")
     counts = {name: checks.integer(name, plain[name], 0) for name in COUNTS}
+    if max(counts["waited"], counts["compared"]) > len(history):
+        raise ValueError("a fit must not count more epochs than its history has")
+    if counts["taken"] > MOST_STEPS:
+        raise ValueError(f"taken must be at most {MOST_STEPS}; got {counts['taken']}")
     numbers = file.array(f"{PREFIX}numbers")
     within = plain["within"]
     if numbers.shape != (2 if within is None else 5,) or numbers.dtype != np.float64:
@@ -147,6 +153,8 @@ def _position(
     best_epoch = plain["best_epoch"]
     if best_epoch is not None:
         best_epoch = checks.integer("best_epoch", best_epoch, 0)
+        if best_epoch > len(history):
+            raise ValueError("best_epoch must be an epoch of the history")
     if (best_epoch is None) != (best_state is None) or (within is None) != (
         before is None
     ):

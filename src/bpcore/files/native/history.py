@@ -68,7 +68,17 @@ def read_history(
         Record.of(dict(zip(names, map(np.ndarray.tolist, columns), strict=True)))
     )
     history.stopped = checks.one_of("stopped", plain["stopped"], REASONS)
-    history.best_epoch = checks.integer("best_epoch", plain["best_epoch"], 0)
+    history.best_epoch = _epoch("best_epoch", plain["best_epoch"], length)
     if plain["restored"] is not None:
-        history.restored = checks.integer("restored", plain["restored"], 0)
+        history.restored = _epoch("restored", plain["restored"], length)
     return history
+
+
+def _epoch(name: str, value: Any, epochs: int) -> int:
+    """The number of an epoch, 0 for none."""
+    epoch = checks.integer(name, value, 0)
+    if epoch > epochs:
+        raise ValueError(
+            f"{name} must be at most {epochs}, the last epoch; got {epoch}"
+        )
+    return epoch

@@ -37,7 +37,9 @@ def stored_with_test(
         prefix,
         weights_only=weights_only,
     )
-    history = stored_history(learner.history, f"{prefix}history.")
+    running = learner.running  # a fit within a callback has left its own history
+    own = learner.history if running is None else running.history
+    history = stored_history(own, f"{prefix}history.")
     content = {
         "network": plain,
         "exact": is_exact(),

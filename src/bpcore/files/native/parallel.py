@@ -43,8 +43,7 @@ class Later:
     ) -> None:
         self.shape, self.dtype = shape, dtype
         self._found: list[Any] = []
-        self._thread = threading.Thread(target=self._run, args=(compute,))
-        self._thread.start()
+        self._thread = started(self._run, compute)
 
     @property
     def nbytes(self) -> int:
@@ -61,7 +60,8 @@ class Later:
 
     def join(self) -> None:
         """Wait until the thread has ended."""
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
 
     def _run(self, compute: Callable[[], NDArray[Any]]) -> None:
         try:
@@ -84,12 +84,29 @@ def in_threads(work: Callable[[int, int], None], size: int, least: int) -> None:
     """
     count = max(1, min(MOST_THREADS, automatic(), size // least))
     ends = [size * i // count for i in range(count + 1)]
-    threads = [
-        threading.Thread(target=work, args=part)
-        for part in itertools.pairwise(ends[1:])
-    ]
-    for thread in threads:
+    threads: list[threading.Thread | None] = []
+    try:
+        threads += [started(work, *part) for part in itertools.pairwise(ends[1:])]
+        work(0, ends[1])
+    finally:
+        for thread in threads:
+            if thread is not None:
+                thread.join()
+
+
+def started(work: Callable[..., object], *arguments: Any) -> threading.Thread | None:
+    """A thread that does the work; None where none can start, and it is done here.
+
+    Examples
+    --------
+    >>> from bpcore.files.native.parallel import started
+    >>> started(print, "done").join()
+    done
+    """
+    thread = threading.Thread(target=work, args=arguments)
+    try:
         thread.start()
-    work(0, ends[1])
-    for thread in threads:
-        thread.join()
+    except RuntimeError:  # at the end of the interpreter, at a limit, in WebAssembly
+        work(*arguments)
+        return None
+    return thread

@@ -113,7 +113,8 @@ def settings_of(plain: Any) -> Any:
 
 def _made(name: str, plain: Any, table: Table, function: Any) -> Any:
     """The object of a dict as `as_plain` returns it."""
-    if not isinstance(plain, dict) or plain.get("type") not in table:
+    known = isinstance(plain, dict) and isinstance(plain.get("type"), str)
+    if not known or plain["type"] not in table:
         raise ValueError(
             f"{name} must have a type, one of {', '.join(table)}; got {plain!r:.80}"
         )

@@ -38,6 +38,8 @@ def plain_value(what: str, value: Any) -> Any:
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, str):
+        if not value.isascii() and _has_surrogates(value):
+            raise ValueError(f"{what} must be a text in UTF-8; got {value!r:.80}")
         return str(value)
     if value is not None and not isinstance(value, bool | int | float):
         raise TypeError(
@@ -47,6 +49,11 @@ def plain_value(what: str, value: Any) -> Any:
     if isinstance(value, float) and not np.isfinite(value):
         raise ValueError(f"{what} must be finite to be saved in a file; got {value}")
     return value
+
+
+def _has_surrogates(text: str) -> bool:
+    """Whether a text has half a pair of surrogates, which UTF-8 does not have."""
+    return any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def checked_value(what: str, value: Any) -> Any:

@@ -67,7 +67,8 @@ class Step:
     def vector(self, index: int, optional: bool = False) -> NDArray[Any]:
         """A constant (k,), for the k units or, k = 1, for all of them."""
         array = self.real(index, optional)
-        if array.size != (array.shape[-1] if array.ndim else 1) or not array.size:
+        last = array.shape[-1] if array.ndim else 1
+        if array.size != last or not array.size or array.ndim > 2:
             self.refuse(f"input {index} must be (k,) or (1, k); got {array.shape}")
         return array.reshape(-1)
 
