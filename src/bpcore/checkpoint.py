@@ -7,6 +7,7 @@ from typing import Any
 
 from bpcore import checks
 from bpcore.files.native.fit_file import stored_position
+from bpcore.files.native.model_file import require_native_suffix
 from bpcore.files.whole import Path
 from bpcore.network import Network, learner_of, write
 
@@ -70,6 +71,7 @@ class Checkpoint:
         if not isinstance(path, str | bytes | os.PathLike):
             raise TypeError(f"path must be a path; got {path!r}")
         self.path = os.fsdecode(path)
+        require_native_suffix(path)
         self.every = checks.integer("every", every, 1)
         self.keep = checks.integer("keep", keep, 1)
         self.best = checks.boolean("best", best)

@@ -10,6 +10,7 @@ from bpcore import checks
 from bpcore.files.native.model_file import opened_model
 from bpcore.files.native.network_file import NETWORK
 from bpcore.files.native.networks import HowToRead
+from bpcore.files.regular import errors_of, size_of
 from bpcore.files.whole import Path
 from bpcore.network import network_from, network_of
 
@@ -79,7 +80,7 @@ def load(
     for name, function in (("loss", loss), ("lr", lr)):
         if function is not None and not callable(function):
             raise TypeError(f"{name} must be a callable or None; got {function!r}")
-    if os.fsdecode(path).lower().endswith(".onnx"):
+    if is_onnx(path):
         if mmap or loss is not None or lr is not None:
             raise ValueError("mmap, loss and lr are for native files, not for ONNX")
         from bpcore.files.onnx.read import read  # needed for such files only
@@ -108,3 +109,29 @@ def load(
             return reading.estimator_from(kind, content, file, how)
         kinds = ", ".join([NETWORK, *OF_SCIKIT_LEARN, *reading.KINDS])
         raise ValueError(f"kind must be one of {kinds}; got {kind!r:.80}")
+
+
+def is_onnx(path: Path) -> bool:
+    """Whether a file is to be read as ONNX: by its content, else by its suffix.
+
+    A native file has a brace after its first eight bytes; an ONNX file begins with the
+    field of its version.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import bpcore as bp
+    >>> from bpcore.loading import is_onnx
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "net")
+    ...     bp.Network([2, 1]).to_onnx(path)
+    ...     print(is_onnx(path))
+    True
+    """
+    with errors_of(path):
+        size_of(path)  # raises for a pipe, which would block
+    with open(path, "rb") as file:
+        first = file.read(9)
+    if first[8:] == b"{":
+        return False
+    return first[:1] == b"\x08" or os.fsdecode(path).lower().endswith(".onnx")

@@ -90,7 +90,7 @@ def test_headers(case, path):
 @pytest.mark.parametrize("length", [9, 1 << 20, 1 << 40, (1 << 64) - 1])
 def test_lengths_of_the_header(length, path):
     path.write_bytes(length.to_bytes(8, "little") + b"{}")
-    refused(path, "the header must fit the file of 10 bytes")
+    refused(path, "its header must fit the 10 bytes")
 
 
 def changed(part, name, value):
@@ -274,10 +274,10 @@ def test_files_of_other_kinds(tmp_path, monkeypatch):
         "a.npy": "an array of NumPy",
         "a.pkl": "a pickle",
         "a.h5": "an HDF5 file",
-        "a.csv": "the header must fit",
+        "a.csv": "no file of a network",
         "empty": "it is empty",
         "a.net": "a network of FANN; bpcore.from_fann",
-        "short": "the header must fit",
+        "short": "no file of a network",
     }.items():
         refused(tmp_path / name, match)
     assert not (tmp_path / "trapped").exists()
@@ -309,6 +309,52 @@ def test_mutations(mmap, path):
             continue
         loaded += 1
     assert loaded < 300
+
+
+def test_every_flipped_bit_of_the_arrays_is_found(path):
+    data = bytearray(path.read_bytes())
+    begins = 8 + int.from_bytes(data[:8], "little")
+    for place in range(begins, len(data), 7):
+        data[place] ^= 1 << place % 8
+        path.write_bytes(data)
+        refused(path)
+        data[place] ^= 1 << place % 8
+    path.write_bytes(data)
+    bp.load(path)
+
+
+CHECKSUMS = {
+    # arrays of a file, from those without checksums, message
+    "none": (lambda arrays: arrays, "the array 'checksums' is missing"),
+    "not the last": (
+        lambda arrays: {"checksums": np.zeros(3, np.uint64), **arrays}, "last array",
+    ),
+    "too few": (
+        lambda arrays: {**arrays, "checksums": np.zeros(3, np.uint64)}, "last array",
+    ),
+    "of another array": (
+        lambda arrays: {**arrays, "checksums": np.zeros(len(arrays), np.uint64)},
+        "damaged: its checksum differs",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CHECKSUMS)
+def test_checksums(case, path):
+    change, match = CHECKSUMS[case]
+    content, arrays = parts_of(path)
+    header, data = {"__metadata__": {"bpcore": json.dumps(content)}}, b""
+    codes = {"f": "F", "i": "I", "u": "U"}
+    for name, array in change(arrays).items():
+        dtype, end = array.dtype, len(data) + array.nbytes
+        code = (
+            "BOOL" if dtype.kind == "b" else f"{codes[dtype.kind]}{dtype.itemsize * 8}"
+        )
+        offsets = [len(data), end]
+        header[name] = {"dtype": code, "shape": array.shape, "data_offsets": offsets}
+        data += array.tobytes()
+    raw_container(path, header, data)
+    refused(path, match)
 
 
 def test_every_length(path):

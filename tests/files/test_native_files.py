@@ -239,7 +239,7 @@ def test_large_networks_with_numbers_that_are_not_finite(path):
     content, arrays = parts_of(path)
     arrays["weights.0"][999, 2199] = np.inf
     rewrite(path, content, arrays)
-    with pytest.raises(bp.ModelFileError, match="parameters must be finite"):
+    with pytest.raises(bp.ModelFileError, match=r"weights\.0 must be finite"):
         bp.load(path)
     assert threading.active_count() == 1
 
@@ -273,6 +273,26 @@ def test_paths_that_cannot_be_written(path, error, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(error):
         bp.Network([2, 1]).save(path)
+
+
+@pytest.mark.parametrize("suffix", [".onnx", ".h", ".net", ".pt", ".h5", ".npz", ".H"])
+def test_suffixes_of_other_forms(suffix, tmp_path):
+    path, net = tmp_path / f"net{suffix}", bp.Network([2, 1])
+    for save in (net.save, bp.Checkpoint):
+        with pytest.raises(ValueError, match=f"path must not end in {suffix.lower()}"):
+            save(path)
+    assert not path.exists()
+
+
+def test_files_are_known_by_their_content(tmp_path):
+    net = bp.Network([4, 6, 3], rng=0)
+    net.to_onnx(tmp_path / "net.bpc")
+    assert bp.load(tmp_path / "net.bpc").predict(X).tobytes() == (
+        net.predict(X).tobytes()
+    )
+    net.save(tmp_path / "native")
+    (tmp_path / "native").rename(tmp_path / "net.onnx")
+    assert everything(bp.load(tmp_path / "net.onnx")) == everything(net)
 
 
 def test_a_circle_of_links(tmp_path):

@@ -90,7 +90,7 @@ def test_bad_lists():
         ([W, np.full(2, np.nan)], "layer 0: b must be finite"),
     ):
         with pytest.raises(ValueError, match=message):
-            bp.from_keras(source)
+            bp.from_keras(source, activation=None if len(source) < 3 else "relu")
     for source in (3, [np.ones((2, 2, 2))], b"a"):
         with pytest.raises(TypeError, match="source must be a model of Keras"):
             bp.from_keras(source)
@@ -160,6 +160,8 @@ def test_a_model_by_its_classes_and_settings():
     assert net.dropout == (0.5, 0.0)
     assert np.allclose(net.weights[0], 2 * W)
     with pytest.raises(TypeError, match="left to the model"):
+        bp.from_keras(model, activation="relu")
+    with pytest.raises(ValueError, match="a model that ends in exp; got 'softmax'"):
         bp.from_keras(model, output="softmax")
 
 
@@ -229,7 +231,7 @@ def test_files_predict_the_same(h5py):
     assert_predicts(bp.from_keras(str(PLAIN), activation="tanh"), "keras_plain")
     swapped = ["dense_1", "dense"]
     with pytest.raises(bp.ModelFileError, match="layer 1: W must have 2 rows"):
-        bp.from_keras(PLAIN, keys=swapped)
+        bp.from_keras(PLAIN, keys=swapped, activation="relu")
     with pytest.raises(bp.ModelFileError, match=r"groups of the file, .*; got 'conv'"):
         bp.from_keras(PLAIN, keys=["conv"])
     with pytest.raises(TypeError, match="left to the model"):

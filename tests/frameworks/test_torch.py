@@ -44,7 +44,10 @@ def test_layers_are_in_the_order_of_their_numbers():
     for i, (W, b) in enumerate(zip(net.weights, net.biases, strict=True), 1):
         assert np.array_equal(W.T, state[f"fc{i}.weight"])
         assert np.array_equal(b, state[f"fc{i}.bias"])
-    net = bp.from_torch(state, keys=["fc3", "fc1"], output="sigmoid")
+    how = {"keys": ["fc3", "fc1"], "output": "sigmoid"}
+    with pytest.raises(TypeError, match="activation must be given for 1 hidden layer:"):
+        bp.from_torch(state, **how)
+    net = bp.from_torch(state, activation="relu", **how)
     assert net.activations == ("relu", "sigmoid")
     assert np.array_equal(net.weights[0].T, state["fc3.weight"])
 
@@ -53,7 +56,7 @@ def test_layer_norms_of_a_state_dict():
     state = state_dict(2)
     del state["fc1.bias"]
     state |= {"fc1_norm.weight": RANDOM.normal(size=4)}
-    net = bp.from_torch(state)
+    net = bp.from_torch(state, activation="tanh")
     assert net.norms == ("layer", None)
     assert np.array_equal(net.gains[0], state["fc1_norm.weight"])
     assert not net.biases[0].any()
@@ -78,7 +81,8 @@ BAD_STATES = {
     ),
     "a wrong output": ({"0.weight": np.ones((1, 1))}, {"output": "sine"}, "output"),
     "layers that do not fit": (
-        {"0.weight": np.ones((2, 1)), "1.weight": np.ones((1, 1))}, {}, "'1': W must",
+        {"0.weight": np.ones((2, 1)), "1.weight": np.ones((1, 1))},
+        {"activation": "relu"}, "'1': W must",
     ),
 }  # fmt: skip
 
@@ -217,6 +221,22 @@ BAD_MODULES = {
 def test_modules_that_cannot_be_read(part, message):
     with pytest.raises((ValueError, TypeError), match=message):
         bp.from_torch(sequential(linear(4, 3), part, linear(3, 2)))
+
+
+def test_the_output_of_a_module_that_ends_in_logits():
+    module = sequential(linear(4, 3), stand_in("ReLU"), linear(3, 3))
+    net = bp.from_torch(module, output="softmax", loss="cross_entropy")
+    assert net.activations == ("relu", "softmax") and net.loss == "cross_entropy"
+    with pytest.raises(ValueError, match="a model that ends in relu; got 'softmax'"):
+        bp.from_torch(sequential(linear(4, 3), stand_in("ReLU")), output="softmax")
+
+
+@pytest.mark.parametrize(
+    "function", [bp.to_torch, bp.to_keras, lambda model: bp.to_fann(model, "a.net")]
+)
+def test_only_networks_are_written(function):
+    with pytest.raises(TypeError, match="network must be"):
+        function(object())
 
 
 def test_settings_of_a_module_are_its_own():

@@ -4,20 +4,23 @@ import json
 
 import numpy as np
 
-from bpcore.files.native.container import Container, write_container
+from bpcore.files.native.container import CHECKSUMS, Container, write_container
 
 
 def parts_of(path):
     """The JSON value and the arrays of a native file."""
     with Container.opened(path) as file:
         content = json.loads(file.metadata["bpcore"])
-        return content, {name: file.array(name) for name in file.entries}
+        names = [name for name in file.entries if name != CHECKSUMS]
+        return content, {name: file.array(name) for name in names}
 
 
 def rewrite(path, content, arrays):
     """Write a native file of any content, however wrong."""
     text = json.dumps(content)
-    write_container(path, {"format": "bpcore", "bpcore": text}, arrays, sync=False)
+    write_container(
+        path, {"format": "bpcore", "bpcore": text}, arrays, with_sums=True, sync=False
+    )
 
 
 def raw_container(path, header, data=b""):

@@ -49,6 +49,7 @@ def loaded(path: str, **activations: str) -> Any:
         raise ValueError(f"{path} is a table, not a model")
     if suffix in WEIGHTS_ALONE and not activations:
         note(f"{path} has weights alone; assumed: relu, and identity for the output")
+        activations = {"activation": "relu"}
     return getattr(bp, READERS.get(suffix, "load"))(path, **activations)
 
 

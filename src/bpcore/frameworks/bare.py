@@ -30,29 +30,41 @@ class Settings:
 
     Attributes
     ----------
-    activation : str or sequence of str
-    output : str
+    activation : str or sequence of str, or None
+        None is for a single layer.
+    output : str or None
+        None is identity.
     norm_first : bool
         Whether the norm of a layer is before its activation.
     """
 
-    activation: str | Sequence[str] = "relu"
-    output: str = "identity"
+    activation: str | Sequence[str] | None = None
+    output: str | None = None
     norm_first: bool = True
 
     def __post_init__(self) -> None:
-        checks.one_of("output", self.output, ACTIVATIONS)
+        if self.output is not None:
+            checks.one_of("output", self.output, ACTIVATIONS)
         checks.boolean("norm_first", self.norm_first)
-        several = isinstance(self.activation, Sequence)
-        several = several and not isinstance(self.activation, str)
+        if self.activation is None:
+            return
+        several = not isinstance(self.activation, str)
+        several = several and isinstance(self.activation, Sequence)
         for name in self.activation if several else [self.activation]:
             checks.one_of("activation", name, ACTIVATIONS)
 
     def elements(self, groups: Sequence[Sequence[Element]]) -> list[Element]:
         """The elements of layers that each are a product, and a norm or not."""
-        hidden = hidden_activations(self.activation, len(groups) - 1)
+        count = len(groups) - 1
+        if self.activation is None and count:
+            raise TypeError(
+                f"activation must be given for {count} hidden "
+                f"layer{'s' * (count > 1)}: weights alone do not say it"
+            )
+        hidden = hidden_activations(self.activation or "identity", count)
         found: list[Element] = []
-        for (product, *norm), name in zip(groups, (*hidden, self.output), strict=True):
+        names = *hidden, self.output or "identity"
+        for (product, *norm), name in zip(groups, names, strict=True):
             f = Activation(name, at=product.at)
             found += [product, *norm, f] if self.norm_first else [product, f, *norm]
         return found
@@ -65,6 +77,33 @@ def require_keys(keys: Any) -> None:
     listed = isinstance(keys, Sequence) and not isinstance(keys, str)
     if not listed or not all(isinstance(key, str) for key in keys):
         raise TypeError(f"keys must be a sequence of names; got {keys!r:.80}")
+
+
+def with_output(elements: list[Element], output: str | None) -> list[Element]:
+    """The elements of a model that ends in logits, and an activation of the output.
+
+    Raises
+    ------
+    ValueError
+        If the model ends in an activation already.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.frameworks.bare import with_output
+    >>> from bpcore.model.elements import Linear
+    >>> len(with_output([Linear(np.ones((2, 1)), None)], "sigmoid"))
+    2
+    """
+    if output is None:
+        return elements
+    checks.one_of("output", output, ACTIVATIONS)
+    last = elements[-1] if elements else None
+    if isinstance(last, Activation) and last.name != "identity":
+        raise ValueError(
+            f"output must be None for a model that ends in {last.name}; got {output!r}"
+        )
+    return [*elements, Activation(output, at="output")]
 
 
 def groups_of(elements: Sequence[Element]) -> list[list[Element]]:

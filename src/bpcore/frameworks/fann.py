@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from bpcore import checks
 from bpcore.files.fann.forms import WRITTEN
 from bpcore.files.fann.read import read
 from bpcore.files.fann.write import write
@@ -104,6 +105,7 @@ def to_fann(network: Network, path: str | os.PathLike[str]) -> None:
     ...     os.listdir(folder)
     ['a.net']
     """
+    checks.instance("network", network, Network)
     for name in network.activations:
         if name not in WRITTEN:
             raise ValueError(

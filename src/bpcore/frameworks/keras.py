@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bpcore import checks
 from bpcore.arrays import Real
 from bpcore.files.keras import read
 from bpcore.files.regular import errors_of
@@ -19,6 +20,7 @@ from bpcore.frameworks.bare import (
     network_with,
     real,
     require_keys,
+    with_output,
 )
 from bpcore.frameworks.keras_layers import KerasLayer, layer_elements, sequence
 from bpcore.frameworks.natural import natural
@@ -52,9 +54,11 @@ def from_keras(
     keys : sequence of str, optional
         The groups of a ``.weights.h5`` file in their order, as ``["dense",
         "batch_normalization", "dense_1"]``; needed where there are others than dense.
-    activation, output : str, optional
-        Of the hidden layers and the last, where there is no model but weights alone:
-        relu and identity by default.
+    activation : str or sequence of str, optional
+        Of the hidden layers, where there is no model but weights alone.
+    output : str, optional
+        Of the last layer of weights alone, or of a model that ends in logits:
+        ``output="softmax"``.  The default is identity.
     norm_first : bool
         For weights alone: whether a norm is between a layer's weights and its
         activation, or after both.
@@ -89,11 +93,11 @@ def from_keras(
     array([6.])
     """
     require_keys(keys)
-    settings = Settings(activation or "relu", output or "identity", norm_first)
-    given = (keys, activation, output) != (None, None, None)
+    settings = Settings(activation, output, norm_first)
+    given = (keys, activation) != (None, None)
     if hasattr(source, "get_weights") and hasattr(source, "layers"):
         if given:
-            raise TypeError("keys, activation and output must be left to the model")
+            raise TypeError("keys and activation must be left to the model")
         layers = [
             KerasLayer(
                 type(layer).__name__,
@@ -103,7 +107,7 @@ def from_keras(
             )
             for layer in sequence(source.get_config(), source.layers)
         ]
-        return network_with(_elements(layers), loss)
+        return network_with(with_output(_elements(layers), settings.output), loss)
     if isinstance(source, str | os.PathLike):
         return _from_file(source, keys, settings, given, loss)
     listed = isinstance(source, list | tuple)
@@ -140,6 +144,7 @@ def to_keras(network: Network) -> list[Real]:
     >>> [array.shape for array in bp.to_keras(net)]
     [(2, 3), (3,), (3,), (3,), (3,), (3, 1), (1,)]
     """
+    checks.instance("network", network, Network)
     learner = learner_of(network)
     views = learner.views
     found: list[Real] = []
@@ -163,14 +168,14 @@ def _from_file(
     """A network from a file."""
     config, arrays = read(path)
     if config is not None and given:
-        raise TypeError("keys, activation and output must be left to the model")
+        raise TypeError("keys and activation must be left to the model")
     with errors_of(path):
         if config is not None:
             layers = [
                 KerasLayer(kind, name, own, arrays.get(name, []))
                 for kind, name, own in sequence(config)
             ]
-            return network_with(_elements(layers), loss)
+            return network_with(with_output(_elements(layers), settings.output), loss)
         if keys is None:
             others = [k for k in arrays if arrays[k] and not k.startswith("dense")]
             if others:

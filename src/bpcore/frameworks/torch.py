@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bpcore import checks
 from bpcore.arrays import Real
 from bpcore.files.native.container import Container
 from bpcore.files.regular import errors_of, size_of
@@ -17,6 +18,7 @@ from bpcore.frameworks.bare import (
     network_with,
     real,
     require_keys,
+    with_output,
 )
 from bpcore.frameworks.natural import natural
 from bpcore.losses import Loss, LossFunction
@@ -88,9 +90,11 @@ def from_torch(
     keys : sequence of str, optional
         The layers of a state dict in their order, as ``["fc1", "norm1", "fc2"]``; by
         default all, in the order of the numbers in their names.
-    activation, output : str, optional
-        Of the hidden layers and the last, for a state dict, which has none: relu and
-        identity by default.
+    activation : str or sequence of str, optional
+        Of the hidden layers of a state dict, which has none.
+    output : str, optional
+        Of the last layer, of a state dict or of a module that ends in logits, as for
+        ``CrossEntropyLoss``: ``output="softmax"``.  The default is identity.
     norm_first : bool
         Whether a norm in a state dict is between weights and activation, or after both.
     loss : str, Loss or callable, optional
@@ -117,11 +121,11 @@ def from_torch(
     array([6.])
     """
     if hasattr(source, "named_children"):
-        if (activation, output, keys) != (None, None, None):
-            raise TypeError("activation, output and keys must be left to the module")
-        return network_with(_module_elements(source), loss)
+        if (activation, keys) != (None, None):
+            raise TypeError("activation and keys must be left to the module")
+        return network_with(with_output(_module_elements(source), output), loss)
     require_keys(keys)
-    settings = Settings(activation or "relu", output or "identity", norm_first)
+    settings = Settings(activation, output, norm_first)
     if isinstance(source, Mapping):
         arrays = {str(key): _as_array(str(key), source[key]) for key in source}
         return network_with(_state_elements(arrays, keys, settings), loss)
@@ -176,6 +180,7 @@ def to_torch(network: Network) -> torch.nn.Sequential:
     >>> module = bp.to_torch(net)  # doctest: +SKIP
     >>> module(torch.tensor([[1.0, 2.0]]))  # doctest: +SKIP
     """
+    checks.instance("network", network, Network)
     for name in network.activations:
         if name not in CLASSES:
             raise ValueError(

@@ -77,6 +77,7 @@ class Arguments(NamedTuple):
         streams = isinstance(self.data, Stream)
         data = [] if isinstance(self.data, Stream) else [self.data]
         return {
+            "rows": len(self.data) if isinstance(self.data, Batch) else None,
             "batch_size": None if streams else self.batch_size,
             "shuffle": self.shuffle,
             "accumulate": self.accumulate,
@@ -94,11 +95,22 @@ class Arguments(NamedTuple):
 def require_same(position: Position, given: Arguments) -> None:
     """Raise unless a fit with these arguments can go on from a position."""
     for name, value in given.to_compare.items():
-        if position.settings[name] != value:
+        if position.settings[name] == value:
+            continue
+        if name.startswith("checksum"):
             raise ValueError(
-                f"resume needs the same {name} as in the fit of the file, "
-                f"{position.settings[name]!r}; got {value!r}"
+                "resume needs the same data as in the fit of the file; X, y, weights "
+                "or the validation data differ"
             )
+        raise ValueError(
+            f"resume needs the same {name} as in the fit of the file, "
+            f"{position.settings[name]!r}; got {value!r}"
+        )
+    if given.epochs < len(position.history):
+        raise ValueError(
+            f"epochs must be at least {len(position.history)}, those of the fit of the "
+            f"file; got {given.epochs}"
+        )
     within = position.within is not None
     if within and isinstance(given.data, Stream) and given.data.is_iterator:
         raise ValueError(

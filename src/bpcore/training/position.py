@@ -15,6 +15,7 @@ from bpcore.training.history import History
 
 #: Names of the arguments that must be the same in a fit that goes on.
 SETTINGS = (
+    "rows",
     "batch_size",
     "shuffle",
     "accumulate",

@@ -64,6 +64,8 @@ def network_header(
     weights = checked_weights(learner.dtype, weights)
     if y is not None and X is None:
         raise ValueError("X must be given with y")
+    if metrics is not None and y is None:
+        raise ValueError("X and y must be given with metrics")
     rows = None if X is None else outputs.rows_to_predict(learner, X)[0]
     design, state = learner.folded(with_scale=False)
     require_few(design)

@@ -8,7 +8,9 @@ The file is, in this order::
     the rest      the arrays, C-contiguous and little-endian, one after the other
 
 Offsets are counted from the end of the header.  The arrays cover the rest without gaps.
-Every reader of safetensors opens it; this one also refuses what it cannot use.
+The last one, `CHECKSUMS`, has a sum of the words of each array before it, which is
+compared when that array is read.  Every reader of safetensors opens such a file; this
+one also refuses what it cannot use.
 """
 
 from __future__ import annotations
@@ -30,6 +32,10 @@ from bpcore.files.native.parallel import Later, in_threads
 from bpcore.files.strict_json import MOST_VALUES, as_json, value_bound
 from bpcore.files.whole import Path, write_whole
 
+#: The name of the array of checksums.
+CHECKSUMS = "checksums"
+#: Checksums are modulo this.
+WORDS = 1 << 64
 #: Bytes of an array from which on several threads read it.
 LARGE = 1 << 22
 #: Bytes that are read at a time and checked while they are in a cache.
@@ -43,6 +49,7 @@ def write_container(
     aligned: str | None = None,
     *,
     finite: Collection[str] = (),
+    with_sums: bool = False,
     sync: bool = True,
 ) -> None:
     """Write arrays and texts to a file, or leave it as it was.
@@ -57,6 +64,8 @@ def write_container(
         The name of an array that is to begin at a multiple of 64 bytes.
     finite : collection of str
         The names of arrays that must have finite numbers only.
+    with_sums : bool
+        Whether to write the array of checksums.
     sync : bool
         Whether to wait until the disk has the file.
 
@@ -82,6 +91,9 @@ def write_container(
     header: dict[str, Any] = {"__metadata__": dict(metadata)}
     at, aligned_at = 0, 0
     ordered = sorted(named.items(), key=lambda item: isinstance(item[1], Later))
+    sums = np.zeros(len(ordered), np.uint64)
+    if with_sums:
+        ordered.append((CHECKSUMS, sums))
     for name, array in ordered:
         header[name] = {
             "dtype": NAMES[array.dtype],
@@ -102,10 +114,18 @@ def write_container(
 
     def pieces() -> Iterator[Any]:
         yield head
-        for name, array in ordered:
+        for i, (name, array) in enumerate(ordered):
             found = array.array() if isinstance(array, Later) else array
             stored = np.ascontiguousarray(found, found.dtype.newbyteorder("<"))
-            yield from _checked(name, stored) if name in finite else [stored]
+            for piece in _pieces(stored):
+                if name in finite and not arrays.all_finite(piece):
+                    raise ValueError(
+                        f"{name} must be finite to be saved in a file; got NaN or "
+                        "infinity"
+                    )
+                if name != CHECKSUMS:
+                    sums[i] = (int(sums[i]) + checksum(piece)) % WORDS
+                yield piece
 
     try:
         write_whole(path, pieces(), size=len(head) + at, sync=sync)
@@ -115,16 +135,35 @@ def write_container(
                 array.join()  # no thread stays, whatever has happened
 
 
-def _checked(name: str, array: NDArray[Any]) -> Iterator[NDArray[Any]]:
-    """The pieces of an array, each found to be finite while it is in a cache."""
-    flat, step = array.reshape(-1), PIECE // array.itemsize
+def _little(array: NDArray[Any]) -> NDArray[Any]:
+    """An array with its bytes in the order of the file."""
+    return array if sys.byteorder == "little" else array.byteswap()
+
+
+def _pieces(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """The pieces of an array, each to be checked while it is in a cache."""
+    flat, step = array.reshape(-1), PIECE // max(1, array.itemsize)
     for i in range(0, flat.size, step):
-        piece = flat[i : i + step]
-        if not arrays.all_finite(piece):
-            raise ValueError(
-                f"{name} must be finite to be saved in a file; got NaN or infinity"
-            )
-        yield piece
+        yield flat[i : i + step]
+
+
+def checksum(piece: NDArray[Any]) -> int:
+    """The sum of the bytes of a 1-D array as words of 64 bits, modulo 2^64.
+
+    The last word is filled up with zeros.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.files.native.container import checksum
+    >>> checksum(np.array([1, 2], np.uint8))
+    513
+    """
+    octets = piece.view(np.uint8)
+    whole = octets.size // 8 * 8
+    words = np.add.reduce(octets[:whole].view("<u8"), dtype=np.uint64)
+    rest = int.from_bytes(octets[whole:].tobytes(), "little")
+    return (int(words) + rest) % WORDS
 
 
 class Container:
@@ -143,6 +182,7 @@ class Container:
         self.metadata, self.entries, self.data_at = read_header(file)
         self.unread = set(self.entries)
         self.lock = threading.Lock()
+        self.sums = self._checksums()
 
     @classmethod
     @contextmanager
@@ -164,6 +204,8 @@ class Container:
         entry = self._entry(name)
         out = np.empty(entry.shape, entry.dtype)
         self._read(entry.start, out)
+        if out.size:
+            self._require_sum(name, checksum(_little(out.reshape(-1))))
         return out
 
     def span(
@@ -192,25 +234,33 @@ class Container:
             at = entry.stop
         return start
 
-    def read_numbers(self, start: int, out: NDArray[Any], name: str) -> None:
-        """Read real numbers of the dtype of `out`, which must all be finite."""
-        flat, errors = out.reshape(-1), list[BaseException]()
+    def read_numbers(self, name: str, out: NDArray[Any]) -> None:
+        """Read an array of real numbers of the dtype of `out`, which must be finite."""
+        entry, flat = self._entry(name), out.reshape(-1)
+        if entry.dtype != out.dtype or entry.shape != out.shape:
+            raise ValueError(
+                f"{name} must have shape {out.shape} and dtype {out.dtype}; got "
+                f"{entry.shape} and {entry.dtype}"
+            )
+        sums, errors = list[int](), list[BaseException]()
 
         def read(first: int, stop: int) -> None:
-            """Read and check some of them, piece by piece while it is in a cache."""
+            """Read and check some pieces, each while it is in a cache."""
             step = PIECE // out.itemsize
             try:
-                for i in range(first, stop, step):
-                    piece = flat[i : min(i + step, stop)]
-                    self._read(start + i * out.itemsize, piece)
+                for i in range(first * step, min(stop * step, flat.size), step):
+                    piece = flat[i : i + step]
+                    self._read(entry.start + i * out.itemsize, piece)
+                    sums.append(checksum(_little(piece)))
                     if not arrays.all_finite(piece):
                         raise ValueError(f"{name} must be finite; got NaN or infinity")
             except BaseException as error:
                 errors.append(error)
 
-        in_threads(read, flat.size, least=LARGE // out.itemsize)
+        in_threads(read, -(-out.nbytes // PIECE), least=LARGE // PIECE)
         if errors:
             raise errors[0]
+        self._require_sum(name, sum(sums) % WORDS)
 
     def mapped(self, start: int, size: int, dtype: np.dtype[Any]) -> NDArray[Any]:
         """Numbers as a map of the file, whose pages several processes share.
@@ -236,6 +286,26 @@ class Container:
         if self.unread:
             names = ", ".join(sorted(self.unread)[:5])
             raise ValueError(f"the file must not have unknown arrays; got {names:.200}")
+
+    def _checksums(self) -> dict[str, int]:
+        """The checksum of each array but the last one; none if there are none."""
+        if CHECKSUMS not in self.entries:
+            return {}
+        *names, last = sorted(self.entries, key=lambda name: self.entries[name][2:])
+        entry = self._entry(CHECKSUMS)
+        if last != CHECKSUMS or entry[:2] != (np.dtype(np.uint64), (len(names),)):
+            raise ValueError(
+                f"{CHECKSUMS} must be the last array, with a uint64 for each other one"
+            )
+        sums = np.empty(len(names), np.uint64)
+        self._read(entry.start, sums)
+        return dict(zip(names, sums.tolist(), strict=True))
+
+    def _require_sum(self, name: str, found: int) -> None:
+        if self.sums.get(name, found) != found:
+            raise ValueError(
+                f"the array {name[:80]!r} is damaged: its checksum differs"
+            )
 
     def _read_at(self, at: int, out: Any) -> int:
         """Read bytes from a place on; the number of those that were read."""

@@ -69,8 +69,8 @@ def read_header(file: IO[bytes]) -> tuple[dict[str, str], dict[str, Entry], int]
     length = int.from_bytes(_first(file, 8), "little")
     if status.st_size < 8 or length > status.st_size - 8:
         raise ValueError(
-            f"the header must fit the file of {status.st_size} bytes; "
-            f"got a length of {length}"
+            "it is no file of a network, or it is cut short: its header must fit the "
+            f"{status.st_size} bytes; got a length of {length}"
         )
     if length > MOST_HEADER:
         raise ValueError(

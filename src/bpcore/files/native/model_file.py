@@ -38,6 +38,41 @@ OTHERS = {
 }
 
 
+#: Suffixes of other forms, and what writes them.
+OTHER_SUFFIXES = {
+    ".onnx": "to_onnx",
+    ".h": "to_c",
+    ".net": "bpcore.to_fann",
+    ".pt": "bpcore.to_torch",
+    ".pth": "bpcore.to_torch",
+    ".keras": "bpcore.to_keras",
+    ".h5": "bpcore.to_keras",
+    ".npz": "numpy.savez",
+    ".pkl": "pickle.dump",
+    ".pickle": "pickle.dump",
+}
+
+
+def require_native_suffix(path: Path) -> None:
+    """Raise if a path has the suffix of another form than the native one.
+
+    Examples
+    --------
+    >>> from bpcore.files.native.model_file import require_native_suffix
+    >>> require_native_suffix("net.onnx")
+    Traceback (most recent call last):
+        ...
+    ValueError: path must not end in .onnx, which to_onnx writes; got 'net.onnx'
+    """
+    path = os.fsdecode(path)
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix in OTHER_SUFFIXES:
+        raise ValueError(
+            f"path must not end in {suffix}, which {OTHER_SUFFIXES[suffix]} writes; "
+            f"got {path!r}"
+        )
+
+
 def write_model(
     path: Path,
     kind: str,
@@ -63,10 +98,13 @@ def write_model(
     ...         print(content["kind"], content["unit"], file.array("a"))
     numbers m [1. 1.]
     """
+    require_native_suffix(path)
     text = as_json({"format": FORMAT, "writer": VERSION, "kind": kind, **content})
     metadata = {"format": "bpcore", "bpcore": text}
     first = next(iter(arrays), None)
-    write_container(path, metadata, arrays, first, finite=finite, sync=sync)
+    write_container(
+        path, metadata, arrays, first, finite=finite, with_sums=True, sync=sync
+    )
 
 
 @contextmanager
@@ -95,6 +133,8 @@ def opened_model(path: Path) -> Iterator[tuple[dict[str, Any], Container]]:
 
 def _content(file: Container) -> dict[str, Any]:
     """The JSON text of a container."""
+    if "bpcore" in file.metadata and not file.sums and file.entries:
+        raise ValueError("the array 'checksums' is missing")
     if "bpcore" not in file.metadata:
         raise ValueError(
             "it is a safetensors file without a model of bpcore; "

@@ -214,12 +214,12 @@ class FileReader(Reader):
         self._parameters()
 
     def real_into(self, name: str, out: NDArray[Any]) -> None:
+        parts = {name: out}
         if name == "parameters":
-            start = self._parameters()
-        else:
-            names = [f"{self.prefix}{name}"]
-            start = self.file.span(names, [out.shape], self.dtype)
-        self.file.read_numbers(start, out, f"{self.prefix}{name}")
+            self._parameters()  # raises if they are not one after the other
+            parts = parameter_parts(self.layout, out)
+        for own, part in parts.items():
+            self.file.read_numbers(f"{self.prefix}{own}", part)
 
     def mapped_parameters(self) -> NDArray[Any]:
         """The parameters as a map of the file."""
