@@ -12,6 +12,7 @@ import bpcore
 from bpcore.cli import demo_training as demo
 from bpcore.cli import main
 from bpcore.cli.commands import bpcore as commands
+from bpcore.cli.outputs import mark_written
 
 
 def python(*arguments):
@@ -115,6 +116,11 @@ def test_without_the_extra(name):
         ([*TRAIN, "--task", "guess"], "'guess'"),
         ([*TRAIN, "--test", "1"], "'--test'"),
         ([*TRAIN, "--models", "0"], "'--models'"),
+        ([*TRAIN, "--decimal", ""], "'--decimal': it must be one sign"),
+        ([*TRAIN, "--decimal", "x"], "'--decimal': it must be one sign"),
+        ([*TRAIN, "--thousands", ",,"], "'--thousands': it must be one sign"),
+        ([*TRAIN, "--decimal", ",", "--thousands", ","], "must be different"),
+        ([*TRAIN, "--thousands", ".", "--decimal", "."], "must be different"),
         ([*TRAIN, "--drop", "y"], "--drop must not name the target"),
         ([*TRAIN, "--categorical", "y"], "--categorical must not name the target"),
         ([*TRAIN, "--drop", "x", "--categorical", "x"], "both name 'x'"),
@@ -195,13 +201,29 @@ def test_os_errors_name_the_file(monkeypatch, capsys):
     assert capsys.readouterr().err == expected
 
 
-def test_interrupt_is_quiet(monkeypatch, capsys):
+@pytest.mark.parametrize("written", [[], ["a.bpc"], ["a.bpc", "a.png"]])
+def test_an_interrupt_says_what_was_written(written, monkeypatch, capsys):
     def interrupt(*_):
+        for path in written:
+            mark_written(path)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(demo, "run", interrupt)
     assert main(["demo"]) == 130
-    assert capsys.readouterr().err == ""
+    what = " and ".join(written) or "nothing"
+    assert capsys.readouterr().err == f"bpcore: interrupted; {what} was written\n"
+
+
+def test_an_interrupt_while_commands_are_imported(monkeypatch, capsys):
+    class Interrupting:
+        def find_spec(self, name, *_):
+            if name == "bpcore.cli.commands":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "bpcore.cli.commands")
+    monkeypatch.setattr(sys, "meta_path", [Interrupting(), *sys.meta_path])
+    assert main(["config"]) == 130
+    assert capsys.readouterr().err == "bpcore: interrupted; nothing was written\n"
 
 
 def test_errors_of_the_librarys_are_not_hidden(monkeypatch):
@@ -235,9 +257,19 @@ def test_a_missing_package_is_named(monkeypatch, capsys):
 @pytest.mark.parametrize("name", ["stdin", "stdout", "stderr"])
 def test_streams_that_are_closed(name, monkeypatch):
     monkeypatch.setattr(sys, name, None)
-    assert main(["config"]) == 0
+    assert main(["config"]) == (1 if name == "stdout" else 0)
     assert main(["predict", "-", "-"]) == 1
     getattr(sys, name).close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell of POSIX")
+def test_a_closed_output_is_an_error():
+    command = f"{sys.executable} -m bpcore config >&-"
+    done = subprocess.run(
+        ["sh", "-c", command], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr == "bpcore: error: standard output is closed\n"
 
 
 def test_a_full_disk(monkeypatch, capsys):

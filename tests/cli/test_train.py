@@ -274,6 +274,44 @@ def test_parquet_without_pyarrow(here, capsys, monkeypatch):
     assert capsys.readouterr().err == f"{expected} pyarrow\n"
 
 
+NOTATIONS = {
+    # texts of numbers, a text of a missing value, options, warning without them
+    "decimal commas": (
+        lambda x: f"{x:.3f}".replace(".", ","), "", ["--decimal", ","],
+        "numbers: --decimal ,",
+    ),
+    "thousands": (
+        lambda x: f"{5000 + 1000 * x:,.3f}", "", ["--thousands", ","],
+        "numbers: --thousands ,",
+    ),
+    "a sign for missing values": (
+        lambda x: f"{x:.3f}", "?", ["--missing", "?"],
+        "if others are missing values, --missing '?'",
+    ),
+    "percentages": (lambda x: f"{x:.1f}%", "", None, "without the sign %"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", NOTATIONS)
+def test_numbers_in_another_notation(case, here, frame, capsys):
+    text_of, missing, options, warning = NOTATIONS[case]
+    texts = frame["size"].map(text_of)
+    texts[3] = missing
+    frame = pd.DataFrame({"x": texts, "price": frame["price"].astype(int)})
+    frame.to_csv("d.csv", index=False)
+    assert train("price") == 0
+    err = capsys.readouterr().err
+    assert warning in err and err.count("\n") == 1 and "column 'x'" in err
+    assert not len(bp.load("m.bpc").encoder_.numbers.places)
+    if options is not None:
+        assert train("price", *options) == 0
+        assert capsys.readouterr().err == ""
+        assert bp.load("m.bpc").encoder_.numbers.places == [0]
+        assert bp.load("m.bpc").encoder_.numbers.marked == [0]
+        assert main(["predict", "m.bpc", "d.csv", *options]) == 0
+        assert capsys.readouterr().out.count("\n") == 81
+
+
 def test_an_identifier_has_one_warning(here, frame, capsys):
     frame["id"] = [f"a{i}" for i in range(len(frame))]
     frame.to_csv("d.csv", index=False)
@@ -282,6 +320,24 @@ def test_an_identifier_has_one_warning(here, frame, capsys):
         "bpcore: warning: column 'id' has another text in every row, so nothing can be "
         "learned from it: leave it out by --drop 'id'\n"
     )
+
+
+@pytest.mark.parametrize("target", ["price", "kind"])
+def test_the_model_is_saved_where_nobody_reads_the_report(
+    target, here, frame, monkeypatch, capsys
+):
+    class Gone(io.StringIO):
+        def write(self, text):
+            raise BrokenPipeError
+
+        def fileno(self):
+            return os.open(os.devnull, os.O_WRONLY)
+
+    frame.to_csv("d.csv", index=False)
+    monkeypatch.setattr(sys, "stdout", Gone())
+    assert train(target) == 1
+    assert bp.load("m.bpc").target_name_ == target
+    assert capsys.readouterr().err == ""
 
 
 def test_divergence(here, frame, capsys, monkeypatch):

@@ -10,7 +10,7 @@ import click
 
 import bpcore as bp
 from bpcore.cli.models import READERS, WEIGHTS_ALONE, loaded, require_suffix, suffix_of
-from bpcore.cli.outputs import require_writable
+from bpcore.cli.outputs import mark_written, require_writable
 from bpcore.cli.show import line, size_of
 from bpcore.network import Network
 
@@ -51,6 +51,7 @@ def convert_file(source: str, result: str, activations: Mapping[str, str]) -> No
     require_different(source, result)
     require_writable(result, "model")
     WRITERS[suffix](loaded(source, **activations), result)
+    mark_written(result)
     line(f"{in_short(source)} -> {in_short(result)}")
 
 

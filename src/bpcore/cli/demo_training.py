@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 import bpcore
 from bpcore.cli.demo_picture import Counts, draw, percent
-from bpcore.cli.outputs import blank_figure
+from bpcore.cli.outputs import blank_figure, mark_written
 from bpcore.datasets import load_digits, load_mnist
 
 if TYPE_CHECKING:
@@ -115,6 +115,7 @@ def run(
     if figure is not None:
         draw(figure, net, history, confusion)
         figure.savefig(picture, dpi=150)
+        mark_written(str(picture))
     _report_accuracy(confusion)
     _report_times(history, numpy_seconds, threads)
     _line("picture", _MISSING if figure is None else picture)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import sys
@@ -32,14 +33,13 @@ def status_of(command: click.Command, argv: Sequence[str]) -> int:
     bpcore ...
     0
     """
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:  # closed by the caller
-            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
+    _replace_closed_streams()
+    written: list[str] = []
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("always", category=UserWarning)
             warnings.showwarning = _show_warning
-            with command.make_context("bpcore", [*argv]) as context:
+            with command.make_context("bpcore", [*argv], obj=written) as context:
                 command.invoke(context)
             sys.stdout.flush()
     except click.exceptions.Exit as end:  # after --help and --version
@@ -49,6 +49,7 @@ def status_of(command: click.Command, argv: Sequence[str]) -> int:
         message = error.format_message().rstrip(".")
         return _report(f"{message} (see {path} --help)", MISUSED)
     except (KeyboardInterrupt, click.Abort):
+        note(f"interrupted; {' and '.join(written) or 'nothing'} was written")
         return INTERRUPTED
     except BrokenPipeError:
         # Otherwise the interpreter would flush again at exit, and print an error.
@@ -66,6 +67,35 @@ def status_of(command: click.Command, argv: Sequence[str]) -> int:
     except MemoryError:
         return _report("not enough memory", FAILED)
     return DONE
+
+
+class ClosedOutput(io.TextIOWrapper):
+    """Standard output where it is closed: nothing can be written to it.
+
+    Examples
+    --------
+    >>> import io
+    >>> from bpcore.cli.errors import ClosedOutput
+    >>> ClosedOutput(io.BytesIO()).write("prediction")
+    Traceback (most recent call last):
+        ...
+    OSError: standard output is closed
+    """
+
+    def write(self, text: str) -> int:
+        raise OSError("standard output is closed")
+
+
+def _replace_closed_streams() -> None:
+    """Streams in place of those that the caller has closed."""
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull)  # noqa: SIM115
+    if sys.stdout is None:
+        # It has a descriptor, so that no other file has that of standard output.
+        nowhere = open(os.devnull, "wb")  # noqa: SIM115
+        sys.stdout = ClosedOutput(nowhere, encoding="utf-8")
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
 
 
 def in_one_line(message: str) -> str:

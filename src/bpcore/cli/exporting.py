@@ -10,7 +10,7 @@ import numpy as np
 from bpcore.cli.columns import CLASSIFICATION, REGRESSION, target_of
 from bpcore.cli.converting import in_short, method, require_different
 from bpcore.cli.models import loaded, require_suffix
-from bpcore.cli.outputs import require_writable
+from bpcore.cli.outputs import mark_written, require_writable
 from bpcore.cli.predictors import predictor_of
 from bpcore.cli.show import line
 from bpcore.cli.tables import opened_table, require_columns
@@ -35,6 +35,7 @@ def export(
     if data is not None:
         options["X"], options["y"] = _rows(found, data, target)
     report = method(found, "to_c", header)(header, **options)
+    mark_written(header)
     line(str(report))
     line(f"{in_short(model)} -> {in_short(header)}")
 

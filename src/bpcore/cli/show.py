@@ -70,8 +70,8 @@ def table(
 
 def line(text: str) -> None:
     """Print a line of text."""
-    shown = "\n".join(map(printable, text.split("\n")))
-    console().print(shown, soft_wrap=True)
+    sys.stdout.write("\n".join(map(printable, text.split("\n"))) + "\n")
+    sys.stdout.flush()
 
 
 def size_of(count: int) -> str:

@@ -10,6 +10,7 @@ import sys
 import zlib
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from typing import IO, Any, Protocol
 
 import pandas as pd
@@ -32,6 +33,48 @@ EXACT: dict[str, Any] = (
     if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1)
     else {}
 )
+
+
+#: Texts of bools.
+BOOLS = {"True": True, "true": True, "TRUE": True}
+BOOLS |= {"False": False, "false": False, "FALSE": False}
+
+
+@dataclass(frozen=True)
+class Notation:
+    """How numbers and missing values are written in a text.
+
+    Attributes
+    ----------
+    decimal, thousands : str
+        The decimal sign, and what separates thousands; "" if nothing does.
+    missing : sequence of str
+        Texts of missing values, besides the usual ones.
+
+    Examples
+    --------
+    >>> from bpcore.cli.tables import Notation
+    >>> german = Notation(decimal=",", thousands=".")
+    >>> german.value("1.234,5"), german.value("true"), german.value("old")
+    (1234.5, True, 'old')
+    """
+
+    decimal: str = "."
+    thousands: str = ""
+    missing: Sequence[str] = ()
+
+    def value(self, text: Any) -> Any:
+        """The bool or number of a text, or the text itself."""
+        if not isinstance(text, str):
+            return text
+        plain = text.replace(self.thousands, "") if self.thousands else text
+        try:
+            return float(plain.replace(self.decimal, "."))
+        except ValueError:
+            return BOOLS.get(text, text)
+
+
+USUAL = Notation()
 
 
 class OpenTable(Protocol):
@@ -57,8 +100,10 @@ class OpenTable(Protocol):
 
 
 @contextmanager
-def opened_table(path: str) -> Iterator[OpenTable]:
+def opened_table(path: str, notation: Notation = USUAL) -> Iterator[OpenTable]:
     r"""Open a table, for a ``with`` block; `path` may be ``-``, standard input.
+
+    `notation` is that of a text; Parquet has numbers.
 
     Raises
     ------
@@ -97,7 +142,7 @@ def opened_table(path: str) -> Iterator[OpenTable]:
             text = io.TextIOWrapper(file, encoding="utf-8-sig")
             stack.callback(text.detach)
             with _errors_of(shown):
-                table = TextTable(text, shown)
+                table = TextTable(text, shown, notation)
         twice = {name for name in table.names if table.names.count(name) > 1}
         if twice:
             raise ValueError(f"{shown}: two columns have the name {min(twice)!r}")
@@ -125,8 +170,9 @@ def _errors_of(shown: str) -> Iterator[None]:
 class TextTable:
     """A table in text: CSV, TSV, with semicolons or vertical bars; see `OpenTable`."""
 
-    def __init__(self, file: IO[str], path: str) -> None:
+    def __init__(self, file: IO[str], path: str, notation: Notation) -> None:
         self.path = path
+        self._notation = notation
         self._rows = Rows(file, path)
         self.names = self._rows.names
 
@@ -138,6 +184,11 @@ class TextTable:
     ) -> Iterator[Any]:
         for frame in self._read(texts, chunksize=rows, usecols=[*columns]):
             if len(frame):
+                # One other text makes texts of all numbers of a column.
+                for name in {*columns} - {*texts}:
+                    if not pd.api.types.is_numeric_dtype(frame[name]):
+                        values = frame[name].astype(object).map(self._notation.value)
+                        frame[name] = values.astype(object)
                 yield frame[[*columns]]
 
     def _read(self, texts: Collection[str], **settings: Any) -> Any:
@@ -148,6 +199,9 @@ class TextTable:
             names=self.names,
             index_col=False,
             dtype=dict.fromkeys(texts, str),
+            decimal=self._notation.decimal,
+            thousands=self._notation.thousands or None,
+            na_values=list(self._notation.missing),
             **EXACT,
             **settings,
         )
