@@ -73,6 +73,27 @@ def _trained_rows(frame, count):
     return trained
 
 
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_a_model_that_is_no_better_than_the_baseline(task, here, capsys):
+    """The targets of the rows held out are not those of equal rows of the training."""
+    frame = pd.DataFrame({"x": [1.0] * 40, "y": [1] * 20 + [2] * 20})
+    frame.to_csv("d.csv", index=False)
+    assert train("y", "--task", task) == 0
+    measure = {"classification": "accuracy", "regression": "R2"}[task]
+    expected = f"the model is no better than the baseline by {measure}\n"
+    assert expected in capsys.readouterr().out
+    frame.assign(x=frame["y"]).to_csv("d.csv", index=False)
+    assert train("y", "--task", task, "--epochs", "20") == 0
+    assert expected not in capsys.readouterr().out
+
+
+def test_columns_without_values(here, frame, capsys):
+    frame.assign(a=None, b=None)[["a", "b", "size", "price"]].to_csv("d.csv")
+    assert train("price") == 0
+    expected = "bpcore: warning: no values, so nothing to learn from: 'a', 'b'\n"
+    assert capsys.readouterr().err == expected
+
+
 def test_all_rows(here, frame, capsys):
     frame.to_csv("d.csv", index=False)
     assert train("price", "--test", "0") == 0
@@ -207,7 +228,7 @@ BAD = {
     "empty": ("", [], "d.csv: the file is empty"),
     "empty lines": ("\n\n", [], "d.csv: the file is empty"),
     "header only": ("x,y\n", [], "d.csv has no rows"),
-    "one row": ("x,y\n1,2\n", [], "at least 2 rows"),
+    "one row": ("x,y\n1,2\n", [], "the table must have at least 2 rows"),
     "one column": ("y\n1\n2\n", [], "no columns to learn from besides the target"),
     "all columns dropped": ("x,y\n1,2\n", ["--drop", "x"], "no columns to learn from"),
     "all targets missing": ("x,y\n1,\n2,\n", [], "all values of the target 'y' are"),

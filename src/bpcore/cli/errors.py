@@ -98,6 +98,16 @@ def _replace_closed_streams() -> None:
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
 
 
+#: Words of the functions of Python in messages, and those of the command line.
+WORDS = {
+    "to_c needs": "a C header needs",
+    ": to_onnx writes them": ": bpcore convert can write them, to a file .onnx",
+    "give keys, or": "give --keys for each of its layers in turn, or",
+    "name the layers by keys": "name the layers by --keys",
+    "keys must be": "--keys must be",
+}
+
+
 def in_one_line(message: str) -> str:
     r"""A message without line breaks, with columns as a user of a table names them.
 
@@ -107,6 +117,8 @@ def in_one_line(message: str) -> str:
     >>> in_one_line("X['age'] must have\nnumbers")
     "column 'age' must have numbers"
     """
+    for python, here in WORDS.items():
+        message = message.replace(python, here)
     named = re.sub(r"\bX\[('[^']*'|\"[^\"]*\")\]", r"column \1", message)
     return printable(" ".join(named.split()))
 

@@ -63,6 +63,8 @@ def train_on_table(settings: Settings) -> None:
         missing = _rows(int((~known).sum()))
         _line_before(f"{missing} left out, whose {settings.target} is missing")
         frame = frame[known].reset_index(drop=True)
+    if len(frame) < 2:
+        raise ValueError("the table must have at least 2 rows with a target; got 1")
     target = target_of(frame[settings.target], settings.task)
     X = frame.drop(columns=settings.target)
     identifiers = _check_columns(X)
@@ -133,6 +135,10 @@ def _check_columns(X: Any) -> list[str]:
             "matters of them as columns of numbers, such as the year, the month or the "
             f"days since an event, or leave them out: {options}"
         )
+    empty = [name for name in X.columns if X[name].isna().all()]
+    if empty:
+        names = ", ".join(map(repr, empty))
+        note(f"no values, so nothing to learn from: {names}", "warning")
     advice = number_like(X)
     for name, text in advice.items():
         note(
