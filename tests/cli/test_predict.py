@@ -93,7 +93,7 @@ BAD = {
     ),
     "two columns missing": (
         lambda frame: frame.drop(columns=["size", "flag"]),
-        "d.csv has no 2 columns: 'size', 'flag'",
+        "d.csv lacks 2 columns: 'size', 'flag'",
     ),
     "texts among numbers, late": (
         lambda frame: frame.astype({"size": object}).replace({"size": {

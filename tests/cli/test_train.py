@@ -179,7 +179,7 @@ TARGETS = {
         [*range(11)] * 10, [], "regression: y has 11 different whole numbers",
     ),
     "numbers": ([0.5, 1.5] * 20, [], "regression: y has 2 different numbers"),
-    "one number": ([0.5] * 40, [], "regression: y has one number only"),
+    "one number": ([0.5] * 40, [], "regression: y has the same number everywhere"),
     "whole numbers as numbers": (
         [1, 2] * 20, ["--task", "regression"],
         "regression: y has 2 different whole numbers",
@@ -258,11 +258,26 @@ BAD = {
     "too few after a quoted line": (
         'x,z,y\n"a\nb",1,2\n3,4\n', [], "d.csv, line 4: it has 2 fields",
     ),
-    "a quote that does not end": ('x,y\n1,2\n"3,4\n', [], "line 3"),
+    "a quote that does not end": (
+        'x,y\n1,2\n"3,4\n5,6\n', [], "d.csv, line 3: a quote begins and does not end",
+    ),
+    "a long field": (
+        f'x,y\n1,2\n"{"3" * 140_000}",4\n', [], "line 3: a field has more than 131,072",
+    ),
+    "a model": (
+        b"\x50\x01" + bytes(6) + b'{"__metadata__"', [], "d.csv: it is a model, not",
+    ),
+    "a picture": (b"\x89PNG\r\n\x1a\n...", [], "d.csv: it is a picture, not a table"),
     "no header": ("1,2.5\n3,4\n", [], "must have the names of the columns; got numb"),
     "a name twice": ("x,x,y\n1,2,3\n", [], "two columns have the name 'x'"),
     "zero bytes": ("x,y\n1,\0\n", [], "d.csv, line 2: it is not a text"),
-    "another encoding": (b"x,y\n1,2\nM\xfcller,2\n", [], "UTF-8 (byte 0xfc)"),
+    "another encoding": (
+        b"x,y\n1,2\nM\xfcller,2\n", [], "d.csv, line 3: it is not text in UTF-8 (byte",
+    ),
+    "another encoding, late": (
+        b"x,y\n" + b"1,2\n" * 5000 + b"M\xfcller,2\n" + b"1,2\n" * 5000, [],
+        "line 5002: it is not text in UTF-8 (byte 0xfc)",
+    ),
     "a workbook": (b"PK\x03\x04...", [], "d.csv: it is a workbook"),
     "a gzip file cut short": (gzip.compress(b"x,y\n1,2\n" * 99)[:-9], [], "d.csv: "),
     "a damaged gzip file": (gzip.compress(b"x,y\n")[:10] + b"\xff" * 9, [], "d.csv"),

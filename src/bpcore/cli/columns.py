@@ -156,7 +156,9 @@ def target_of(column: Any, task: str | None) -> Target:
         )
     elif count == len(y) > 2:
         raise ValueError(f"the target {name!r} has another class in every row")
-    what = f"{count:,} different {kind}s" if count > 1 else f"one {kind} only"
+    what = (
+        f"{count:,} different {kind}s" if count > 1 else f"the same {kind} everywhere"
+    )
     return Target(task, f"{name} has {what}", y)
 
 

@@ -7,6 +7,7 @@ specification in NumPy, does more and takes longer.)
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -177,7 +178,7 @@ def _train(task: _Task, seed: int) -> tuple[bpcore.Network, bpcore.History]:
         epochs=task.epochs,
         batch_size=task.batch_size,
         validation=(X_test, y_test),
-        progress=True,
+        progress=sys.stderr.isatty(),
     )
     return net, history
 

@@ -26,6 +26,10 @@ OTHERS = {
     b"PK\x03\x04": "a workbook or another ZIP file: save the sheet as CSV",
     b"\xd0\xcf\x11\xe0": "a workbook: save the sheet as CSV",
     b"SQLite": "a database: write the table as CSV",
+    b"\x89HDF": "an HDF5 file, such as a model of Keras, not a table",
+    b"\x89PNG": "a picture, not a table",
+    b"\xff\xd8\xff": "a picture, not a table",
+    b"%PDF": "a document, not a table",
 }
 #: pandas reads numbers exactly by default since 3.1; before, it must be told to.
 EXACT: dict[str, Any] = (
@@ -126,7 +130,9 @@ def opened_table(path: str, notation: Notation = USUAL) -> Iterator[OpenTable]:
     shown = "standard input" if path == STANDARD_INPUT else path
     with contextlib.ExitStack() as stack:
         file: Any = stack.enter_context(_opened(path))
-        first = file.peek(8)[:8]
+        first = file.peek(9)[:9]
+        if first[8:] == b"{" and first[3:8] == bytes(5):  # the length of a header
+            raise ValueError(f"{shown}: it is a model, not a table")
         for magic, what in OTHERS.items():
             if first.startswith(magic):
                 raise ValueError(f"{shown}: it is {what}")
@@ -139,7 +145,7 @@ def opened_table(path: str, notation: Notation = USUAL) -> Iterator[OpenTable]:
             if first.startswith(GZIP):
                 file = stack.enter_context(gzip.open(file))
             # With a byte order mark or without.  It must not close standard input.
-            text = io.TextIOWrapper(file, encoding="utf-8-sig")
+            text = io.TextIOWrapper(file, "utf-8-sig", "surrogateescape")
             stack.callback(text.detach)
             with _errors_of(shown):
                 table = TextTable(text, shown, notation)
@@ -245,10 +251,10 @@ def require_columns(table: OpenTable, columns: Sequence[str]) -> None:
     if not missing:
         return
     some = ", ".join(map(repr, missing[:5])) + (", ..." if len(missing) > 5 else "")
-    what = "column" if len(missing) == 1 else f"{len(missing)} columns:"
+    what = "has no column" if len(missing) == 1 else f"lacks {len(missing)} columns:"
     close = difflib.get_close_matches(missing[0], table.names, 1)
     if len(missing) == 1 and close:
         raise ValueError(f"{table.path} has no column {some}; is it {close[0]!r}?")
     there = ", ".join(map(repr, table.names[:8]))
     there += ", ..." if len(table.names) > 8 else ""
-    raise ValueError(f"{table.path} has no {what} {some}; it has {there}")
+    raise ValueError(f"{table.path} {what} {some}; it has {there}")

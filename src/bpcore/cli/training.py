@@ -105,7 +105,10 @@ def _require_usable(settings: Settings) -> None:
         raise click.UsageError(f"--drop and --categorical both name {min(both)!r}")
     require_writable(settings.out, "model")
     if settings.plot is not None:
-        blank_figure(settings.plot, "plot")
+        try:
+            blank_figure(settings.plot, "--plot")
+        except ValueError as error:
+            raise click.UsageError(str(error)) from None
 
 
 def _read(settings: Settings) -> Any:

@@ -22,7 +22,7 @@ from bpcore.tabular.explanation import Explanation, importances, mean_derivative
 from bpcore.tabular.foundation import BaseEstimator, not_fitted_error
 from bpcore.tabular.recipe import Recipe, adapted
 from bpcore.tabular.targets import require_length
-from bpcore.tabular.validation import rows_held_back
+from bpcore.tabular.validation import chosen_by, rows_held_back
 from bpcore.training.history import History
 
 if TYPE_CHECKING:
@@ -427,7 +427,7 @@ class TabularEstimator(BaseEstimator, ABC):
         if (X is None) != (y is None):
             raise ValueError("X and y must be given together")
         figure, axes = plots.new_picture(1 if X is None else 2)
-        plots.losses(axes[0], self.histories_)
+        plots.losses(axes[0], self.histories_, chosen_by(self.histories_[0]))
         if X is not None:
             self._draw(axes[1], self._predicted(self._encoded(X)), y)
         return figure

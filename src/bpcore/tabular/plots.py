@@ -20,8 +20,8 @@ BINS = 10
 MOST_POINTS = 2000
 
 
-def losses(axes: Axes, histories: Sequence[History]) -> None:
-    """The losses of each network, epoch by epoch, and its best epoch."""
+def losses(axes: Axes, histories: Sequence[History], best_by: str) -> None:
+    """The losses of each network, epoch by epoch, and its best epoch by a quantity."""
     everything: list[float] = []
     for history in histories:
         epochs = np.arange(1, len(history) + 1)
@@ -40,7 +40,8 @@ def losses(axes: Axes, histories: Sequence[History]) -> None:
     use_log_scale(axes, np.maximum(everything, 1e-12))
     use_whole_numbers(axes.xaxis)
     best = any(history.best_epoch for history in histories)
-    axes.set_xlabel("epoch (dotted: the best)" if best else "epoch")
+    by = best_by.replace("_", " ")
+    axes.set_xlabel(f"epoch (dotted: the best by {by})" if best else "epoch")
     axes.set_ylabel("loss")
     axes.legend()
 
