@@ -162,6 +162,23 @@ def test_several_networks_and_a_plot(here, frame, capsys):
     assert image[..., :3].std() > 0.1
 
 
+def test_the_plot_names_the_file_and_the_target(here, frame, monkeypatch):
+    pytest.importorskip("matplotlib")
+    titles = []
+    plot = Regressor.plot
+
+    def kept(model, *rows):
+        figure = plot(model, *rows)
+        monkeypatch.setattr(figure, "savefig", lambda path, dpi: titles.append(
+            (figure.get_suptitle(), figure.axes[1].get_xlabel())))  # fmt: skip
+        return figure
+
+    monkeypatch.setattr(Regressor, "plot", kept)
+    frame.rename(columns={"price": "$ price"}).to_csv("d.csv", index=False)
+    assert train("$ price", "--plot", "p.png") == 0
+    assert titles == [(r"d.csv: \$ price", r"\$ price")]
+
+
 TARGETS = {
     # values, arguments, expected
     "texts": (["a", "b"] * 20, [], "classification: y has 2 different texts"),

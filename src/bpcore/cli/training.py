@@ -21,7 +21,7 @@ from bpcore.cli.columns import (
     number_like,
     target_of,
 )
-from bpcore.cli.errors import note
+from bpcore.cli.errors import note, printable
 from bpcore.cli.outputs import blank_figure, mark_written, require_writable
 from bpcore.cli.report import held_out, show_importances, show_scores
 from bpcore.cli.show import line, size_of
@@ -82,7 +82,10 @@ def train_on_table(settings: Settings) -> None:
         line(f"no report: {_rows(len(X))} are too few to hold out some\n")
     if settings.plot is not None:
         rows = (X[test], target.y[test]) if test.any() else ()
-        model.plot(*rows).savefig(settings.plot, dpi=150)
+        figure = model.plot(*rows)
+        title = f"{os.path.basename(settings.data)}: {settings.target}"
+        figure.suptitle(printable(title.replace("$", r"\$")))
+        figure.savefig(settings.plot, dpi=150)
         mark_written(settings.plot)
     _conclude(settings, len(X), int(test.sum()))
 

@@ -411,8 +411,9 @@ class TabularEstimator(BaseEstimator, ABC):
     def plot(self, X: Any = None, y: Any = None) -> Picture:
         """The losses by epoch, and how good predictions of rows X with targets y are.
 
-        For classes it shows calibration: in bins of rows with a similar probability of
-        the predicted class, how often that class is right.  For numbers it shows
+        For classes it shows the confusion matrix of at most 12 classes and 499 rows,
+        and else calibration: in bins of rows with a similar probability of the
+        predicted class, how often that class is right.  For numbers it shows
         predictions against targets.
 
         Raises
