@@ -70,6 +70,7 @@ def test_a_network(here, capsys):
     assert network["layers"][0]["norm"] == "batch"
     assert network["layers"][0]["dropout"] == 0.25
     assert network["dtype"] == "float64"
+    assert "activation  norm   dropout  parameters\n" in text
     assert re.search(r"\n  scale +3\n  0 +3 +5 ", text)  # the parameters add up
     assert "History, of 20 epochs\n" in text  # nothing about what is not known
     for epoch in (1, 16, 17, 18, 19, 20):
@@ -80,6 +81,7 @@ def test_a_network(here, capsys):
 def test_a_network_without_history(here, capsys):
     bp.Network([3, 1], rng=0).save("n.bpc")
     text, found = inspected("n.bpc", capsys)
+    assert "\n  layer  inputs  outputs  activation  parameters\n" in text
     assert "History: none" in text and found["networks"][0]["epochs"] == 0
 
 

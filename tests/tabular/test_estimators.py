@@ -275,6 +275,9 @@ def test_what_pictures_say():
         for j in (False, True)
     ]
     assert matrix.get_title().startswith(f"Accuracy {right.mean():.4f}: {right.sum()}")
+    money = np.where(SIGNAL > 0.4, r"$5 \x $", "b")  # no formula of matplotlib
+    figure = quick(Classifier).fit(rows(), money).plot(rows(), money)
+    assert figure._repr_png_()[:4] == b"\x89PNG"
     (_, curve) = labels.plot(X, y > 0.4).axes
     assert curve.get_title() == f"Accuracy {right.mean():.4f} of {len(y):,} rows"
     assert "mean of 10 bins" in curve.get_xlabel()

@@ -63,7 +63,11 @@ def _show_layers(network: Facts) -> None:
     others = network["parameters"] - sum(l["parameters"] for l in network["layers"])
     if others:
         rows.insert(0, ["scale", *[""] * 5, f"{others:,}"])
-    table("Layers", head, rows, left=(0, 3, 4))
+    # Without norm or dropout their columns are left out, for narrow terminals.
+    shown = [j for j in range(len(head)) if j not in (4, 5) or any(r[j] for r in rows)]
+    left = [at for at, j in enumerate(shown) if j in (0, 3, 4)]
+    rows = [[row[j] for j in shown] for row in rows]
+    table("Layers", [head[j] for j in shown], rows, left)
 
 
 def _show_history(network: Facts, which: str) -> None:

@@ -76,7 +76,7 @@ def confusion(
     for (i, j), count in np.ndenumerate(counts):
         colour = "white" if shade[i, j] > 0.6 * shade.max() else "black"
         axes.text(j, i, f"{count:,}", color=colour, ha="center", va="center")
-    short = [name[:CHARACTERS] for name in names]
+    short = [name[:CHARACTERS].replace("$", r"\$") for name in names]
     axes.set_xticks(range(len(names)), short, rotation=45 if len(names) > 4 else 0)
     axes.set_yticks(range(len(names)), short)
     axes.tick_params(length=0)
