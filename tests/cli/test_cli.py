@@ -1,5 +1,6 @@
 """The command line: its output, its errors and its exit codes."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import bpcore
 from bpcore.cli import demo_training as demo
 from bpcore.cli import main
 from bpcore.cli.commands import bpcore as commands
+from bpcore.cli.outputs import mark_written
 
 
 def python(*arguments):
@@ -57,7 +59,10 @@ def test_without_arguments_it_helps(capsys):
 @pytest.mark.parametrize("name", commands.commands)
 def test_help_ends_with_examples(name, capsys):
     assert main([name, "--help"]) == 0
-    _, examples = capsys.readouterr().out.split("Examples:\n")
+    text = capsys.readouterr().out
+    assert main([name, "-h"]) == 0
+    assert capsys.readouterr().out == text
+    _, examples = text.split("Examples:\n")
     lines = [line for line in examples.split("\n") if line]
     assert len(lines) in (2, 3)
     assert all(f"bpcore {name}" in line for line in lines)
@@ -115,10 +120,22 @@ def test_without_the_extra(name):
         ([*TRAIN, "--task", "guess"], "'guess'"),
         ([*TRAIN, "--test", "1"], "'--test'"),
         ([*TRAIN, "--models", "0"], "'--models'"),
+        ([*TRAIN, "--decimal", ""], "'--decimal': it must be one sign"),
+        ([*TRAIN, "--decimal", "x"], "'--decimal': it must be one sign"),
+        ([*TRAIN, "--thousands", ",,"], "'--thousands': it must be one sign"),
+        ([*TRAIN, "--decimal", ",", "--thousands", ","], "must be different"),
+        ([*TRAIN, "--thousands", ".", "--decimal", "."], "must be different"),
         ([*TRAIN, "--drop", "y"], "--drop must not name the target"),
         ([*TRAIN, "--categorical", "y"], "--categorical must not name the target"),
         ([*TRAIN, "--drop", "x", "--categorical", "x"], "both name 'x'"),
         ([*TRAIN[:-1], "a.csv"], "--out must not be the file of the data"),
+        pytest.param(
+            [*TRAIN, "--plot", "a.docx"],
+            "--plot must end in one of",
+            marks=pytest.mark.skipif(
+                importlib.util.find_spec("matplotlib") is None, reason="it draws"
+            ),
+        ),
         (["predict", "a.bpc"], "DATA"),
         (["predict", "a.bpc", "a.csv", "--chunk", "0"], "'--chunk'"),
         (["predict", "a.bpc", "a.csv", "--out", "./a.csv"], "--out must not be a.csv"),
@@ -132,6 +149,7 @@ def test_without_the_extra(name):
         (["export-c", "a.bpc", "a.c"], "HEADER must end in one of .h"),
         (["export-c", "a.bpc", "a.h", "--target", "y"], "--target needs --data"),
         ([*TRAIN, "--test", "nan"], "nan is no number"),
+        ([*TRAIN[:-1], "a.onnx"], "--out must be a native file"),
     ],
 )
 def test_wrong_uses(arguments, message, capsys):
@@ -151,7 +169,6 @@ def test_wrong_uses(arguments, message, capsys):
         ([*TRAIN[:-1], "nowhere/a.bpc"], "no folder"),
         ([*TRAIN[:-1], "folder.png"], "cannot write the model to folder.png"),
         ([*TRAIN[:-1], os.devnull], f"cannot write the model to {os.devnull}: not a"),
-        ([*TRAIN, "--plot", "a.docx"], "plot must end in one of"),
         (["predict", "a.bpc", "a.csv"], "a.bpc: No such file or directory"),
         (["predict", "a.bpc", "a.csv", "--out", "nowhere/p.csv"], "no folder"),
         (["predict", "a.csv", "a.bpc"], "a.csv is a table, not a model"),
@@ -195,13 +212,29 @@ def test_os_errors_name_the_file(monkeypatch, capsys):
     assert capsys.readouterr().err == expected
 
 
-def test_interrupt_is_quiet(monkeypatch, capsys):
+@pytest.mark.parametrize("written", [[], ["a.bpc"], ["a.bpc", "a.png"]])
+def test_an_interrupt_says_what_was_written(written, monkeypatch, capsys):
     def interrupt(*_):
+        for path in written:
+            mark_written(path)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(demo, "run", interrupt)
     assert main(["demo"]) == 130
-    assert capsys.readouterr().err == ""
+    what = " and ".join(written) or "nothing"
+    assert capsys.readouterr().err == f"bpcore: interrupted; {what} was written\n"
+
+
+def test_an_interrupt_while_commands_are_imported(monkeypatch, capsys):
+    class Interrupting:
+        def find_spec(self, name, *_):
+            if name == "bpcore.cli.commands":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "bpcore.cli.commands")
+    monkeypatch.setattr(sys, "meta_path", [Interrupting(), *sys.meta_path])
+    assert main(["config"]) == 130
+    assert capsys.readouterr().err == "bpcore: interrupted; nothing was written\n"
 
 
 def test_errors_of_the_librarys_are_not_hidden(monkeypatch):
@@ -235,9 +268,19 @@ def test_a_missing_package_is_named(monkeypatch, capsys):
 @pytest.mark.parametrize("name", ["stdin", "stdout", "stderr"])
 def test_streams_that_are_closed(name, monkeypatch):
     monkeypatch.setattr(sys, name, None)
-    assert main(["config"]) == 0
+    assert main(["config"]) == (1 if name == "stdout" else 0)
     assert main(["predict", "-", "-"]) == 1
     getattr(sys, name).close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell of POSIX")
+def test_a_closed_output_is_an_error():
+    command = f"{sys.executable} -m bpcore config >&-"
+    done = subprocess.run(
+        ["sh", "-c", command], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr == "bpcore: error: standard output is closed\n"
 
 
 def test_a_full_disk(monkeypatch, capsys):

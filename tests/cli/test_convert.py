@@ -79,9 +79,49 @@ def test_c(more, net, frame, here, capsys):
     assert "loss" in capsys.readouterr().out
 
 
+def test_c_of_8_bits_without_data(net, capsys):
+    assert main(["export-c", "a.bpc", "b.h", "--int8"]) == 0
+    expected = "not measured: give --data, or also --target\n"
+    assert expected in capsys.readouterr().out
+
+
+def test_accuracy_of_8_bits(here, frame, capsys):
+    net = bp.Network([2, 3, 2], loss="cross_entropy", rng=0)
+    net.save("a.bpc")
+    frame["flag"] = frame["flag"].astype(int)
+    frame[["size", "price", "flag"]].to_csv("d.csv", index=False)
+    data = ["--data", "d.csv", "--target", "flag"]
+    assert main(["export-c", "a.bpc", "b.h", "--int8", *data]) == 0
+    X, y = frame[["size", "price"]].to_numpy(), frame["flag"].to_numpy()
+    accuracy = (net.predict(X).argmax(axis=1) == y).mean()
+    assert f"\naccuracy                {accuracy:.6g} before" in capsys.readouterr().out
+
+
 def test_c_of_a_table(models, here, capsys):
     assert main(["export-c", models["price"], "b.h"]) == 1
-    assert capsys.readouterr().err.count("\n") == 1
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "a C header needs columns of numbers only" in err
+    assert "bpcore convert can write them, to a file .onnx" in err
+
+
+def test_what_fann_has_not(here, capsys):
+    bp.Network([2, 3, 1], activation="gelu", rng=0).save("a.bpc")
+    assert main(["convert", "a.bpc", "a.net"]) == 1
+    assert "FANN, the format .net, cannot hold it: " in capsys.readouterr().err
+
+
+def test_layers_of_weights_by_keys(here, capsys):
+    W = np.array([[1.0, 2.0], [3.0, 4.0]])
+    weights = {"b.weight": 2 * W, "b.bias": W[0], "a.weight": W, "a.bias": W[1]}
+    write_container("w.safetensors", {}, weights)
+    assert main(["convert", "w.safetensors", "a.bpc", "--keys", "b,a"]) == 0
+    assert "assumed: relu" in capsys.readouterr().err
+    assert (bp.load("a.bpc").weights[0] == 2 * W.T).all()
+    assert main(["convert", "w.safetensors", "a.bpc", "--keys", "b,c"]) == 1
+    assert "--keys must be layers of the state dict" in capsys.readouterr().err
+    assert main(["convert", "a.bpc", "b.bpc", "--keys", "b,a"]) == 2
+    assert "a file .bpc has layers of its own" in capsys.readouterr().err
 
 
 def test_what_a_model_cannot_be(models, here, capsys):

@@ -32,7 +32,8 @@ def test_picture_of_no_known_kind(name, tmp_path, capsys):
 def test_demo_trains_and_reports(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["demo", "--epochs", "2"]) == 0
-    out = capsys.readouterr().out
+    out, err = capsys.readouterr()
+    assert err == ""  # no bar outside of a terminal
     assert "64-64-10" in out
     assert "2 epochs" in out
     assert bpcore.config()["isa"] in out
@@ -67,8 +68,10 @@ def test_demo_without_matplotlib(tmp_path, monkeypatch, capsys):
 
 def test_demo_says_when_numpy_is_not_held_to_one_thread(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "threadpoolctl", None)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     demo.run(epochs=1, picture=tmp_path / "demo.png")
-    out = capsys.readouterr().out
+    out, err = capsys.readouterr()
+    assert "epoch 1/1" in err  # the bar, or a line without tqdm
     assert "in plain NumPy, on the threads of its BLAS: " in out
 
 

@@ -43,6 +43,11 @@ def test_a_table(models, capsys):
     (of_network,) = found["networks"]
     assert of_network["training_loss"] == model.histories_[0].loss.tolist()
     assert of_network["epochs"] == 2
+    by = model.histories_[0].metrics["validation_error"].tolist()
+    assert of_network["metrics"] == {"validation_error": by}
+    assert of_network["best_by"] == "validation_error"
+    assert "History, of 2 epochs; the best by validation error\n" in text
+    assert 'blue, "gr\u00fcn, hell", red' in text
 
 
 def test_a_network(here, capsys):
@@ -65,7 +70,9 @@ def test_a_network(here, capsys):
     assert network["layers"][0]["norm"] == "batch"
     assert network["layers"][0]["dropout"] == 0.25
     assert network["dtype"] == "float64"
-    assert "History, of 20 epochs" in text
+    assert "activation  norm   dropout  parameters\n" in text
+    assert re.search(r"\n  scale +3\n  0 +3 +5 ", text)  # the parameters add up
+    assert "History, of 20 epochs\n" in text  # nothing about what is not known
     for epoch in (1, 16, 17, 18, 19, 20):
         assert re.search(rf"\n  {epoch}\b", text)
     assert "\n  15 " not in text
@@ -74,17 +81,42 @@ def test_a_network(here, capsys):
 def test_a_network_without_history(here, capsys):
     bp.Network([3, 1], rng=0).save("n.bpc")
     text, found = inspected("n.bpc", capsys)
+    assert "\n  layer  inputs  outputs  activation  parameters\n" in text
     assert "History: none" in text and found["networks"][0]["epochs"] == 0
+
+
+def test_a_file_of_another_kind_has_no_optimizer_or_loss(here, capsys):
+    bp.Network([3, 2], loss="cross_entropy", rng=0).to_onnx("n.onnx")
+    text, found = inspected("n.onnx", capsys)
+    assert "optimizer" not in text and "loss" not in text
+    assert "optimizer" not in found and found["networks"][0]["loss"] is None
+
+
+def test_a_fit_that_can_go_on(here, capsys):
+    net = bp.Network([1, 4, 1], rng=0)
+    X, y = [[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0]
+    how = {"epochs": 3, "batch_size": 1, "progress": False}
+    net.fit(X, y, validation=(X, y), callbacks=[bp.Checkpoint("a.bpc")], **how)
+    text, found = inspected("a.bpc", capsys)
+    assert "\nfit: it can go on after epoch 3: fit(resume=...)\n" in text
+    assert "History, of 3 epochs; the best by validation loss\n" in text
+    assert found["fit"] == {"rows_of_epoch": 0, "monitor": "validation_loss"}
+    net.fit(X, y, batch_callbacks=[bp.Checkpoint("b.bpc", every=8)], **how)
+    text, found = inspected("b.bpc", capsys)
+    assert "fit: it can go on after epoch 2, and 2 rows of the next: fit(re" in text
+    net.save("c.bpc")
+    assert "fit:" not in inspected("c.bpc", capsys)[0]
 
 
 def test_several_networks(here, frame, capsys):
     from bpcore.tabular import Regressor
 
-    model = Regressor(quick=True, epochs=1, n_models=2, random_state=0)
+    model = Regressor(quick=True, epochs=9, n_models=2, random_state=0)
     model.fit(frame[["size"]], frame["price"]).save("m.bpc")
     text, found = inspected("m.bpc", capsys)
     assert "2 networks, each with" in text
-    assert "History of network 1" in text and len(found["networks"]) == 2
+    assert "History of network 2 of 2, of 9 epochs; the best by validation loss" in text
+    assert len(found["networks"]) == 2
 
 
 def test_a_self_test_that_passes_but_for_rounding(models, capsys, monkeypatch):
@@ -123,7 +155,8 @@ def test_a_terminal_has_bold_titles_and_its_width(models, capsys, monkeypatch):
     plain = re.sub(r"\x1b\[\d*m", "", out)
     assert "\x1b" not in plain
     lengths = [len(line) for line in plain.split("\n") if line.startswith("  ")]
-    assert max(lengths) == 50
+    assert max(lengths) <= 50
+    assert "\u2026" not in plain  # nothing is cut off
 
 
 def test_a_damaged_file(here, models, capsys):

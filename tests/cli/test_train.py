@@ -73,6 +73,27 @@ def _trained_rows(frame, count):
     return trained
 
 
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_a_model_that_is_no_better_than_the_baseline(task, here, capsys):
+    """The targets of the rows held out are not those of equal rows of the training."""
+    frame = pd.DataFrame({"x": [1.0] * 40, "y": [1] * 20 + [2] * 20})
+    frame.to_csv("d.csv", index=False)
+    assert train("y", "--task", task) == 0
+    measure = {"classification": "accuracy", "regression": "R2"}[task]
+    expected = f"the model is no better than the baseline by {measure}\n"
+    assert expected in capsys.readouterr().out
+    frame.assign(x=frame["y"]).to_csv("d.csv", index=False)
+    assert train("y", "--task", task, "--epochs", "20") == 0
+    assert expected not in capsys.readouterr().out
+
+
+def test_columns_without_values(here, frame, capsys):
+    frame.assign(a=None, b=None)[["a", "b", "size", "price"]].to_csv("d.csv")
+    assert train("price") == 0
+    expected = "bpcore: warning: no values, so nothing to learn from: 'a', 'b'\n"
+    assert capsys.readouterr().err == expected
+
+
 def test_all_rows(here, frame, capsys):
     frame.to_csv("d.csv", index=False)
     assert train("price", "--test", "0") == 0
@@ -141,6 +162,23 @@ def test_several_networks_and_a_plot(here, frame, capsys):
     assert image[..., :3].std() > 0.1
 
 
+def test_the_plot_names_the_file_and_the_target(here, frame, monkeypatch):
+    pytest.importorskip("matplotlib")
+    titles = []
+    plot = Regressor.plot
+
+    def kept(model, *rows):
+        figure = plot(model, *rows)
+        monkeypatch.setattr(figure, "savefig", lambda path, dpi: titles.append(
+            (figure.get_suptitle(), figure.axes[1].get_xlabel())))  # fmt: skip
+        return figure
+
+    monkeypatch.setattr(Regressor, "plot", kept)
+    frame.rename(columns={"price": "$ price"}).to_csv("d.csv", index=False)
+    assert train("$ price", "--plot", "p.png") == 0
+    assert titles == [(r"d.csv: \$ price", r"\$ price")]
+
+
 TARGETS = {
     # values, arguments, expected
     "texts": (["a", "b"] * 20, [], "classification: y has 2 different texts"),
@@ -158,7 +196,7 @@ TARGETS = {
         [*range(11)] * 10, [], "regression: y has 11 different whole numbers",
     ),
     "numbers": ([0.5, 1.5] * 20, [], "regression: y has 2 different numbers"),
-    "one number": ([0.5] * 40, [], "regression: y has one number only"),
+    "one number": ([0.5] * 40, [], "regression: y has the same number everywhere"),
     "whole numbers as numbers": (
         [1, 2] * 20, ["--task", "regression"],
         "regression: y has 2 different whole numbers",
@@ -199,72 +237,6 @@ def test_a_rare_class_is_trained_on(here):
         assert bp.load("m.bpc").classes_.tolist() == ["a", "rare"]
 
 
-BAD = {
-    # text of the file, further arguments, message
-    "no such target": ("x,z\n1,2\n", [], "no column 'y'; it has 'x', 'z'"),
-    "a target of another case": ("x,Yes\n1,2\n", ["--target", "yes"], "is it 'Yes'?"),
-    "a column to drop that is not there": ("x,y\n1,2\n", ["--drop", "a"], "column 'a'"),
-    "empty": ("", [], "d.csv: the file is empty"),
-    "empty lines": ("\n\n", [], "d.csv: the file is empty"),
-    "header only": ("x,y\n", [], "d.csv has no rows"),
-    "one row": ("x,y\n1,2\n", [], "at least 2 rows"),
-    "one column": ("y\n1\n2\n", [], "no columns to learn from besides the target"),
-    "all columns dropped": ("x,y\n1,2\n", ["--drop", "x"], "no columns to learn from"),
-    "all targets missing": ("x,y\n1,\n2,\n", [], "all values of the target 'y' are"),
-    "one class": ("x,y\n1,a\n2,a\n", [], "must have at least two classes; got one: a"),
-    "a class in every row": ("x,y\n1,a\n2,b\n3,c\n", [], "another class in every row"),
-    "texts as numbers": (
-        "x,y\n1,a\n2,7\n", ["--task", "regression"], "must have numbers; got 'a'",
-    ),
-    "numbers as classes": (
-        "x,y\n1,1.5\n2,7\n", ["--task", "classification"],
-        "must have classes; got numbers such as 1.5",
-    ),
-    "an infinite target": ("x,y\n1,inf\n2,0.5\n3,1\n", [], "must have finite numbers"),
-    "an infinite number": ("x,y\n1,1\ninf,0.5\n3,1\n", [], "column 'x'"),
-    "dates": (
-        "x,a day,y\n1,2024-01-31,1\n2,2024-02-01,2\n", [],
-        "'a day'. Give what matters of them as columns of numbers",
-    ),
-    "dates and how to drop them": (
-        "x,a day,y\n1,2024-01-31,1\n2,2024-02-01,2\n", [], "--drop 'a day'",
-    ),
-    "a target of dates": (
-        "x,y\n1,2024-01-31\n2,2024-02-01\n", [], "target 'y' has dates or times",
-    ),
-    "too many fields": ("x,y\n1,2\n1,2,3\n", [], "d.csv, line 3: it has 3 fields"),
-    "too few fields": ("x,y\n1,2\n\n3\n", [], "line 4: it has 1 field, but the first"),
-    "too few after a quoted line": (
-        'x,z,y\n"a\nb",1,2\n3,4\n', [], "d.csv, line 4: it has 2 fields",
-    ),
-    "a quote that does not end": ('x,y\n1,2\n"3,4\n', [], "line 3"),
-    "no header": ("1,2.5\n3,4\n", [], "must have the names of the columns; got numb"),
-    "a name twice": ("x,x,y\n1,2,3\n", [], "two columns have the name 'x'"),
-    "zero bytes": ("x,y\n1,\0\n", [], "d.csv, line 2: it is not a text"),
-    "another encoding": (b"x,y\n1,2\nM\xfcller,2\n", [], "UTF-8 (byte 0xfc)"),
-    "a workbook": (b"PK\x03\x04...", [], "d.csv: it is a workbook"),
-    "a gzip file cut short": (gzip.compress(b"x,y\n1,2\n" * 99)[:-9], [], "d.csv: "),
-    "a damaged gzip file": (gzip.compress(b"x,y\n")[:10] + b"\xff" * 9, [], "d.csv"),
-    "a number of 400 digits": (
-        f"x,y\n1,1\n{'9' * 400},2\n3,4\n", [], "'x' must have numbers; got 99999",
-    ),
-    "Parquet that is damaged": (b"PAR1...", [], ""),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("case", BAD)
-def test_bad_data(case, here, capsys):
-    text, arguments, message = BAD[case]
-    if b"PAR1" in (text if isinstance(text, bytes) else b""):
-        pytest.importorskip("pyarrow")
-    (here / "d.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
-    assert train("y", *arguments) == 1
-    err = capsys.readouterr().err
-    assert err.startswith("bpcore: error: ") and err.count("\n") == 1
-    assert message in err
-    assert os.listdir(here) == ["d.csv"]
-
-
 def test_parquet_without_pyarrow(here, capsys, monkeypatch):
     (here / "d.parquet").write_bytes(b"PAR1")
     monkeypatch.setitem(sys.modules, "pyarrow", None)
@@ -272,6 +244,44 @@ def test_parquet_without_pyarrow(here, capsys, monkeypatch):
     assert train("y", data="d.parquet") == 1
     expected = "bpcore: error: this needs pyarrow, which is not installed: pip install"
     assert capsys.readouterr().err == f"{expected} pyarrow\n"
+
+
+NOTATIONS = {
+    # texts of numbers, a text of a missing value, options, warning without them
+    "decimal commas": (
+        lambda x: f"{x:.3f}".replace(".", ","), "", ["--decimal", ","],
+        "numbers: --decimal ,",
+    ),
+    "thousands": (
+        lambda x: f"{5000 + 1000 * x:,.3f}", "", ["--thousands", ","],
+        "numbers: --thousands ,",
+    ),
+    "a sign for missing values": (
+        lambda x: f"{x:.3f}", "?", ["--missing", "?"],
+        "if others are missing values, --missing '?'",
+    ),
+    "percentages": (lambda x: f"{x:.1f}%", "", None, "without the sign %"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", NOTATIONS)
+def test_numbers_in_another_notation(case, here, frame, capsys):
+    text_of, missing, options, warning = NOTATIONS[case]
+    texts = frame["size"].map(text_of)
+    texts[3] = missing
+    frame = pd.DataFrame({"x": texts, "price": frame["price"].astype(int)})
+    frame.to_csv("d.csv", index=False)
+    assert train("price") == 0
+    err = capsys.readouterr().err
+    assert warning in err and err.count("\n") == 1 and "column 'x'" in err
+    assert not len(bp.load("m.bpc").encoder_.numbers.places)
+    if options is not None:
+        assert train("price", *options) == 0
+        assert capsys.readouterr().err == ""
+        assert bp.load("m.bpc").encoder_.numbers.places == [0]
+        assert bp.load("m.bpc").encoder_.numbers.marked == [0]
+        assert main(["predict", "m.bpc", "d.csv", *options]) == 0
+        assert capsys.readouterr().out.count("\n") == 81
 
 
 def test_an_identifier_has_one_warning(here, frame, capsys):
@@ -282,6 +292,24 @@ def test_an_identifier_has_one_warning(here, frame, capsys):
         "bpcore: warning: column 'id' has another text in every row, so nothing can be "
         "learned from it: leave it out by --drop 'id'\n"
     )
+
+
+@pytest.mark.parametrize("target", ["price", "kind"])
+def test_the_model_is_saved_where_nobody_reads_the_report(
+    target, here, frame, monkeypatch, capsys
+):
+    class Gone(io.StringIO):
+        def write(self, text):
+            raise BrokenPipeError
+
+        def fileno(self):
+            return os.open(os.devnull, os.O_WRONLY)
+
+    frame.to_csv("d.csv", index=False)
+    monkeypatch.setattr(sys, "stdout", Gone())
+    assert train(target) == 1
+    assert bp.load("m.bpc").target_name_ == target
+    assert capsys.readouterr().err == ""
 
 
 def test_divergence(here, frame, capsys, monkeypatch):

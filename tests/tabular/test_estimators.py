@@ -251,6 +251,38 @@ def test_pictures():
         assert figure._repr_png_()[:4] == b"\x89PNG"
 
 
+def test_what_pictures_say():
+    """Titles and labels, for few rows and for many."""
+    pytest.importorskip("matplotlib")
+    X, y = np.tile(rows(), (30, 1)), np.tile(SIGNAL, 30)
+    numbers = quick(Regressor).fit(rows(), SIGNAL)
+    losses, points = numbers.plot(X, y).axes
+    assert losses.get_title() == "Loss by epoch"
+    assert losses.get_xlabel() == "epoch (dotted: the best by validation loss)"
+    assert points.get_xlabel() == "target"
+    drawn = len(points.lines[0].get_xdata())
+    score = f"R2 {numbers.score(X, y):.4f} of {len(y):,} rows"
+    assert points.get_title() == f"{score}, {drawn:,} of them drawn" and drawn <= 2000
+    (_, few) = numbers.plot(rows(), SIGNAL).axes
+    assert "drawn" not in few.get_title()
+    labels = quick(Classifier).fit(rows(), SIGNAL > 0.4)
+    right = labels.predict(rows()) == (SIGNAL > 0.4)
+    (losses, matrix) = labels.plot(rows(), SIGNAL > 0.4).axes
+    assert losses.get_xlabel() == "epoch (dotted: the best by validation error)"
+    assert [int(text.get_text()) for text in matrix.texts] == [
+        ((SIGNAL > 0.4) == i)[labels.predict(rows()) == j].sum()
+        for i in (False, True)
+        for j in (False, True)
+    ]
+    assert matrix.get_title().startswith(f"Accuracy {right.mean():.4f}: {right.sum()}")
+    money = np.where(SIGNAL > 0.4, r"$5 \x $", "b")  # no formula of matplotlib
+    figure = quick(Classifier).fit(rows(), money).plot(rows(), money)
+    assert figure._repr_png_()[:4] == b"\x89PNG"
+    (_, curve) = labels.plot(X, y > 0.4).axes
+    assert curve.get_title() == f"Accuracy {right.mean():.4f} of {len(y):,} rows"
+    assert "mean of 10 bins" in curve.get_xlabel()
+
+
 # --- errors ---------------------------------------------------------------------------
 
 BAD = [

@@ -23,8 +23,27 @@ def test_progress_is_shown_on_stderr(tqdm, validation, monkeypatch, capsys):
     assert out == ""
     assert "epoch 3/3" in last and f"loss {history.loss[-1]:.4g}" in last
     assert ("validation" in last) == (validation is not None)
-    assert ("135/135" in last) == (tqdm is not None)  # rows
+    assert ("100%|" in last) == (tqdm is not None)  # of the rows
     assert err.endswith("\n")
+
+
+def test_the_bar_has_80_columns_for_both_losses(monkeypatch, capsys):
+    pytest.importorskip("tqdm")
+    monkeypatch.setenv("COLUMNS", "80")
+    history = small().fit(X, LABELS, epochs=256, validation=(X, LABELS))
+    last = capsys.readouterr().err.replace("\r", "\n").strip().splitlines()[-1]
+    losses = (
+        f"loss {history.loss[-1]:.4g}, validation {history.validation_loss[-1]:.4g}"
+    )
+    assert last.endswith(f", {losses}") and len(last) <= 80
+    assert last.startswith("epoch 256/256: 100%|") and last.count("\u2588") == 10
+
+
+def test_a_bar_without_the_number_of_rows(capsys):
+    pytest.importorskip("tqdm")
+    small().fit(iter([(X, LABELS)] * 2), epochs=1)
+    last = capsys.readouterr().err.replace("\r", "\n").strip().splitlines()[-1]
+    assert last.startswith(f"epoch 1/1: {2 * len(X)} rows, ")
 
 
 def test_silence(capfd):

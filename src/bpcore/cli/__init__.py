@@ -40,9 +40,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
-    from bpcore.cli.commands import bpcore
-    from bpcore.cli.errors import status_of
-
+    try:
+        from bpcore.cli.commands import bpcore
+        from bpcore.cli.errors import status_of
+    except KeyboardInterrupt:
+        print("bpcore: interrupted; nothing was written", file=sys.stderr)
+        return 130
     return status_of(bpcore, sys.argv[1:] if argv is None else argv)
 
 

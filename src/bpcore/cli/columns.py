@@ -56,6 +56,46 @@ def identifier_columns(frame: Any) -> list[str]:
     ]
 
 
+#: Forms of numbers that are read as texts, and what to do about them.
+FORMS = {
+    r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?": (
+        "--thousands , or, if they have decimal commas, --decimal ,"
+    ),
+    r"[+-]?\d*,\d+(e[+-]?\d+)?": "--decimal , as they have decimal commas",
+    r"[+-]?\d+(\.\d+)?\s*%": "write percentages without the sign %",
+}
+
+
+def number_like(frame: Any) -> dict[str, str]:
+    """Advice for each column of texts, most of which look like numbers.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from bpcore.cli.columns import number_like
+    >>> number_like(pd.DataFrame({"size": ["40,5", "39,25"], "kind": ["a", "b"]}))
+    {'size': '--decimal , as they have decimal commas'}
+    """
+    texts = {name: frame[name].dropna() for name in frame if _has_texts(frame[name])}
+    found = {name: _advice(values.astype(str)) for name, values in texts.items()}
+    return {name: advice for name, advice in found.items() if advice}
+
+
+def _advice(texts: Any) -> str:
+    """What to do about texts most of which look like numbers; "" if they do not."""
+    numbers = texts.map(_is_number)
+    if numbers.mean() > 0.5:
+        others = [repr(text) for text in texts[~numbers].drop_duplicates()[:3]]
+        if not others:
+            return ""  # they were declared to be names
+        options = " ".join(f"--missing {text}" for text in others)
+        return f"if others are missing values, {options}"
+    for form, advice in FORMS.items():
+        if (numbers | texts.str.fullmatch(form)).mean() > 0.5:
+            return advice
+    return ""
+
+
 @dataclass(frozen=True)
 class Target:
     """What is to be learned.
@@ -116,7 +156,9 @@ def target_of(column: Any, task: str | None) -> Target:
         )
     elif count == len(y) > 2:
         raise ValueError(f"the target {name!r} has another class in every row")
-    what = f"{count:,} different {kind}s" if count > 1 else f"one {kind} only"
+    what = (
+        f"{count:,} different {kind}s" if count > 1 else f"the same {kind} everywhere"
+    )
     return Target(task, f"{name} has {what}", y)
 
 

@@ -28,7 +28,12 @@ class InOrder(click.Group):
         return list(self.commands)
 
 
-@click.group(cls=InOrder, invoke_without_command=True, epilog=EXAMPLES)
+@click.group(
+    cls=InOrder,
+    invoke_without_command=True,
+    epilog=EXAMPLES,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(VERSION, prog_name="bpcore", message="%(prog)s %(version)s")
 @click.pass_context
 def bpcore(context: click.Context) -> None:

@@ -17,9 +17,12 @@ Examples:
 @click.argument("result")
 @click.option("--activation", metavar="NAME", help="Hidden layers of weights alone.")
 @click.option("--output", metavar="NAME", help="Output of weights alone.")
-def convert(
-    source: str, result: str, activation: str | None, output: str | None
-) -> None:
+@click.option(
+    "--keys",
+    metavar="A,B,...",
+    help="Layers of weights alone, in their order.  [default: by their names]",
+)
+def convert(source: str, result: str, keys: str | None, **activations: str) -> None:
     """Convert the model file SOURCE to RESULT.
 
     The suffixes say what they are: SOURCE .bpc, .onnx, .net (FANN), .keras, .h5 or
@@ -30,6 +33,6 @@ def convert(
     """
     from bpcore.cli.converting import convert_file
 
-    given = {"activation": activation, "output": output}
-    activations = {name: value for name, value in given.items() if value is not None}
-    convert_file(source, result, activations)
+    given = {**activations, "keys": None if keys is None else keys.split(",")}
+    missing = {name: value for name, value in given.items() if value is not None}
+    convert_file(source, result, missing)

@@ -10,7 +10,7 @@ import click
 
 import bpcore as bp
 from bpcore.cli.models import READERS, WEIGHTS_ALONE, loaded, require_suffix, suffix_of
-from bpcore.cli.outputs import require_writable
+from bpcore.cli.outputs import mark_written, require_writable
 from bpcore.cli.show import line, size_of
 from bpcore.network import Network
 
@@ -27,7 +27,10 @@ def method(model: Any, name: str, path: str) -> Callable[..., Any]:
 def _write_fann(model: Any, path: str) -> None:
     if not isinstance(model, Network):
         raise ValueError("only a network can be written as .net, no estimator")
-    bp.to_fann(model, path)
+    try:
+        bp.to_fann(model, path)
+    except ValueError as error:
+        raise ValueError(f"FANN, the format .net, cannot hold it: {error}") from None
 
 
 #: How models are written, by the suffix of the file.
@@ -39,18 +42,20 @@ WRITERS: dict[str, Callable[[Any, str], Any]] = {
 }
 
 
-def convert_file(source: str, result: str, activations: Mapping[str, str]) -> None:
+def convert_file(source: str, result: str, missing: Mapping[str, Any]) -> None:
     """Read a model and write it as a file of another kind.
 
-    `activations` are "activation" and "output" of weights alone.
+    `missing` is what weights alone do not say: "activation", "output" and "keys".
     """
     kind = require_suffix(source, [".bpc", *READERS], "SOURCE")
-    if activations and kind not in WEIGHTS_ALONE:
-        raise click.UsageError(f"a file {kind} has activations of its own")
+    if missing and kind not in WEIGHTS_ALONE:
+        what = "layers" if "keys" in missing else "activations"
+        raise click.UsageError(f"a file {kind} has {what} of its own")
     suffix = require_suffix(result, WRITERS, "RESULT")
     require_different(source, result)
     require_writable(result, "model")
-    WRITERS[suffix](loaded(source, **activations), result)
+    WRITERS[suffix](loaded(source, **missing), result)
+    mark_written(result)
     line(f"{in_short(source)} -> {in_short(result)}")
 
 

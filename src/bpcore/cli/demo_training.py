@@ -7,6 +7,7 @@ specification in NumPy, does more and takes longer.)
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 import bpcore
 from bpcore.cli.demo_picture import Counts, draw, percent
-from bpcore.cli.outputs import blank_figure
+from bpcore.cli.outputs import blank_figure, mark_written
 from bpcore.datasets import load_digits, load_mnist
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ def run(
     if figure is not None:
         draw(figure, net, history, confusion)
         figure.savefig(picture, dpi=150)
+        mark_written(str(picture))
     _report_accuracy(confusion)
     _report_times(history, numpy_seconds, threads)
     _line("picture", _MISSING if figure is None else picture)
@@ -176,7 +178,7 @@ def _train(task: _Task, seed: int) -> tuple[bpcore.Network, bpcore.History]:
         epochs=task.epochs,
         batch_size=task.batch_size,
         validation=(X_test, y_test),
-        progress=True,
+        progress=sys.stderr.isatty(),
     )
     return net, history
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import sys
@@ -32,14 +33,13 @@ def status_of(command: click.Command, argv: Sequence[str]) -> int:
     bpcore ...
     0
     """
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:  # closed by the caller
-            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
+    _replace_closed_streams()
+    written: list[str] = []
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("always", category=UserWarning)
             warnings.showwarning = _show_warning
-            with command.make_context("bpcore", [*argv]) as context:
+            with command.make_context("bpcore", [*argv], obj=written) as context:
                 command.invoke(context)
             sys.stdout.flush()
     except click.exceptions.Exit as end:  # after --help and --version
@@ -49,6 +49,7 @@ def status_of(command: click.Command, argv: Sequence[str]) -> int:
         message = error.format_message().rstrip(".")
         return _report(f"{message} (see {path} --help)", MISUSED)
     except (KeyboardInterrupt, click.Abort):
+        note(f"interrupted; {' and '.join(written) or 'nothing'} was written")
         return INTERRUPTED
     except BrokenPipeError:
         # Otherwise the interpreter would flush again at exit, and print an error.
@@ -68,6 +69,45 @@ def status_of(command: click.Command, argv: Sequence[str]) -> int:
     return DONE
 
 
+class ClosedOutput(io.TextIOWrapper):
+    """Standard output where it is closed: nothing can be written to it.
+
+    Examples
+    --------
+    >>> import io
+    >>> from bpcore.cli.errors import ClosedOutput
+    >>> ClosedOutput(io.BytesIO()).write("prediction")
+    Traceback (most recent call last):
+        ...
+    OSError: standard output is closed
+    """
+
+    def write(self, text: str) -> int:
+        raise OSError("standard output is closed")
+
+
+def _replace_closed_streams() -> None:
+    """Streams in place of those that the caller has closed."""
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull)  # noqa: SIM115
+    if sys.stdout is None:
+        # It has a descriptor, so that no other file has that of standard output.
+        nowhere = open(os.devnull, "wb")  # noqa: SIM115
+        sys.stdout = ClosedOutput(nowhere, encoding="utf-8")
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+
+
+#: Words of the functions of Python in messages, and those of the command line.
+WORDS = {
+    "to_c needs": "a C header needs",
+    ": to_onnx writes them": ": bpcore convert can write them, to a file .onnx",
+    "give keys, or": "give --keys for each of its layers in turn, or",
+    "name the layers by keys": "name the layers by --keys",
+    "keys must be": "--keys must be",
+}
+
+
 def in_one_line(message: str) -> str:
     r"""A message without line breaks, with columns as a user of a table names them.
 
@@ -77,6 +117,8 @@ def in_one_line(message: str) -> str:
     >>> in_one_line("X['age'] must have\nnumbers")
     "column 'age' must have numbers"
     """
+    for python, here in WORDS.items():
+        message = message.replace(python, here)
     named = re.sub(r"\bX\[('[^']*'|\"[^\"]*\")\]", r"column \1", message)
     return printable(" ".join(named.split()))
 

@@ -6,8 +6,8 @@ import click
 
 EXAMPLES = """\b
 Examples:
-  bpcore export-c house.bpc house.h --name house
-  bpcore export-c house.bpc house.h --int8 --data houses.csv --target price
+  bpcore export-c network.bpc network.h --name network
+  bpcore export-c network.bpc network.h --int8 --data rows.csv --target y
 """
 
 
@@ -18,7 +18,7 @@ Examples:
     "--name", default="model", show_default=True, help="First part of all names in C."
 )
 @click.option("--int8", is_flag=True, help="Weights of 8 bits, in a quarter of memory.")
-@click.option("--data", metavar="FILE", help="Table to measure the loss on.")
+@click.option("--data", metavar="FILE", help="Table to measure on what 8 bits cost.")
 @click.option(
     "--target", metavar="NAME", help="Its column of targets.  [default: the model's]"
 )
@@ -33,6 +33,7 @@ def export_c(
     """Write the predictions of MODEL as one C99 header, HEADER.
 
     It needs no library and no heap; its first lines say how much memory it needs.
+    A model of a table can be written if all its columns have numbers.
     """
     from bpcore.cli.exporting import export
 

@@ -10,10 +10,11 @@ import numpy as np
 from bpcore.cli.columns import CLASSIFICATION, REGRESSION, target_of
 from bpcore.cli.converting import in_short, method, require_different
 from bpcore.cli.models import loaded, require_suffix
-from bpcore.cli.outputs import require_writable
-from bpcore.cli.predictors import predictor_of
+from bpcore.cli.outputs import mark_written, require_writable
+from bpcore.cli.predictors import Predictor, predictor_of
 from bpcore.cli.show import line
 from bpcore.cli.tables import opened_table, require_columns
+from bpcore.network import Network
 
 
 def export(
@@ -33,20 +34,25 @@ def export(
     found = loaded(model)
     options: dict[str, Any] = {"name": name, "weights": "int8" if int8 else None}
     if data is not None:
-        options["X"], options["y"] = _rows(found, data, target)
+        predictor = predictor_of(found, proba=False)
+        options["X"], options["y"] = _rows(found, predictor, data, target)
+        if isinstance(found, Network) and predictor.has_classes:
+            options["metrics"] = "accuracy"
     report = method(found, "to_c", header)(header, **options)
-    line(str(report))
+    mark_written(header)
+    line(str(report).replace("give X, or X and y", "give --data, or also --target"))
     line(f"{in_short(model)} -> {in_short(header)}")
 
 
-def _rows(model: Any, data: str, target: str | None) -> tuple[Any, Any]:
+def _rows(
+    model: Any, predictor: Predictor, data: str, target: str | None
+) -> tuple[Any, Any]:
     """The rows of a table for a model, and their targets."""
     target = target or getattr(model, "target_name_", None)
     if target is None:
         raise click.UsageError(
             "--data needs --target: the model has no name of its own"
         )
-    predictor = predictor_of(model, proba=False)
     with opened_table(data) as table:
         require_columns(table, [target, *(predictor.columns or ())])
         frame = table.whole(predictor.texts)

@@ -14,6 +14,7 @@ from bpcore.files.strict_json import parse_json
 from bpcore.model.layout import Layout
 from bpcore.network import Network
 from bpcore.tabular.base import TabularEstimator
+from bpcore.tabular.validation import chosen_by
 from bpcore.training.history import History
 
 Facts = dict[str, Any]
@@ -42,7 +43,8 @@ def facts_of(path: str) -> Facts:
         warnings.simplefilter("always")
         model = loaded(path)
     facts: Facts = {"file": path, "bytes": os.path.getsize(path)}
-    if is_native(path):
+    native = is_native(path)
+    if native:
         facts |= _header(path)
         facts["self_test"] = ROUNDED if caught else PASSED
     else:
@@ -51,11 +53,18 @@ def facts_of(path: str) -> Facts:
     networks = networks_of(model)
     if isinstance(model, TabularEstimator):
         facts |= _of_table(model)
-    else:
+    elif native:
         facts["optimizer"] = str(networks[0].optimizer)
     if hasattr(model, "classes_"):
         facts["classes"] = np.asarray(model.classes_).tolist()
-    return facts | {"networks": [_of_network(network) for network in networks]}
+    by = facts.get("fit", {}).get("monitor")
+    if isinstance(model, TabularEstimator):
+        by = chosen_by(model.histories_[0])
+    facts["networks"] = [_of_network(network, by) for network in networks]
+    if not native:  # its loss is a default
+        for network in facts["networks"]:
+            network["loss"] = None
+    return facts
 
 
 def networks_of(model: Any) -> list[Network]:
@@ -75,13 +84,20 @@ def networks_of(model: Any) -> list[Network]:
 
 
 def _header(path: str) -> Facts:
-    """The kind, format and writer of a native file that has been read."""
+    """The kind, format and writer of a native file that has been read, and its fit."""
     with Container.opened(path) as file:
         content = parse_json(file.metadata["bpcore"].encode())
-    return {name: content[name] for name in ("kind", "format", "writer")}
+    facts = {name: content[name] for name in ("kind", "format", "writer")}
+    fit = content.get("fit")
+    if fit is not None:
+        facts["fit"] = {
+            "rows_of_epoch": (fit["within"] or {"rows": 0})["rows"],
+            "monitor": fit["settings"]["monitor"],
+        }
+    return facts
 
 
-def _of_network(network: Network) -> Facts:
+def _of_network(network: Network, best_by: str | None) -> Facts:
     history = network.history or History()
     loss = network.loss
     return {
@@ -91,6 +107,8 @@ def _of_network(network: Network) -> Facts:
         "loss": loss if isinstance(loss, str) else getattr(loss, "__name__", str(loss)),
         "epochs": len(history),
         "best_epoch": history.best_epoch or None,
+        "best_by": best_by if history.best_epoch else None,
+        "metrics": {name: list(map(float, v)) for name, v in history.metrics.items()},
         "training_loss": history.loss.tolist(),
         "validation_loss": history.validation_loss.tolist(),
     }

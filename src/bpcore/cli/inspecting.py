@@ -25,18 +25,28 @@ def show(facts: Facts) -> None:
     each = f"{count} networks, each with " if count > 1 else ""
     size = size_of(first["parameters"] * (4 if first["dtype"] == "float32" else 8))
     line(f"{each}{first['parameters']:,} parameters in {first['dtype']}, {size}")
-    line(f"loss: {first['loss']}")
+    if first["loss"] is not None:
+        line(f"loss: {first['loss']}")
     if "optimizer" in facts:
         line(f"optimizer: {facts['optimizer']}")
+    if "fit" in facts:
+        line(f"fit: it can go on {_place(facts['fit'], first['epochs'])}")
     line("")
-    _show_layers(first["layers"])
-    for i, network in enumerate(facts["networks"]):
-        _show_history(network, f" of network {i}" if count > 1 else "")
+    _show_layers(first)
+    for i, network in enumerate(facts["networks"], 1):
+        _show_history(network, f" of network {i} of {count}" if count > 1 else "")
     if "columns" in facts:
         _show_columns(facts["columns"])
 
 
-def _show_layers(layers: list[Facts]) -> None:
+def _place(fit: Facts, epochs: int) -> str:
+    """Where a fit stopped."""
+    rows = fit["rows_of_epoch"]
+    within = f", and {rows:,} rows of the next" if rows else ""
+    return f"after epoch {epochs:,}{within}: fit(resume=...)"
+
+
+def _show_layers(network: Facts) -> None:
     head = ["layer", "inputs", "outputs", "activation", "norm", "dropout", "parameters"]
     rows = [
         [
@@ -48,9 +58,16 @@ def _show_layers(layers: list[Facts]) -> None:
             f"{layer['dropout']:g}" if layer["dropout"] else "",
             f"{layer['parameters']:,}",
         ]
-        for l, layer in enumerate(layers)
+        for l, layer in enumerate(network["layers"])
     ]
-    table("Layers", head, rows, left=(0, 3, 4))
+    others = network["parameters"] - sum(l["parameters"] for l in network["layers"])
+    if others:
+        rows.insert(0, ["scale", *[""] * 5, f"{others:,}"])
+    # Without norm or dropout their columns are left out, for narrow terminals.
+    shown = [j for j in range(len(head)) if j not in (4, 5) or any(r[j] for r in rows)]
+    left = [at for at, j in enumerate(shown) if j in (0, 3, 4)]
+    rows = [[row[j] for j in shown] for row in rows]
+    table("Layers", [head[j] for j in shown], rows, left)
 
 
 def _show_history(network: Facts, which: str) -> None:
@@ -61,6 +78,8 @@ def _show_history(network: Facts, which: str) -> None:
     losses = {"training loss": network["training_loss"]}
     if network["validation_loss"]:
         losses["validation loss"] = network["validation_loss"]
+    for name, values in network["metrics"].items():
+        losses[name.replace("_", " ")] = values
     shown = {*range(max(1, epochs - EPOCHS + 1), epochs + 1), 1, best or 1}
     rows = [
         [
@@ -69,7 +88,10 @@ def _show_history(network: Facts, which: str) -> None:
         ]
         for epoch in sorted(shown)
     ]
-    table(f"History{which}, of {epochs:,} epochs", ["epoch", *losses], rows)
+    many = "1 epoch" if epochs == 1 else f"{epochs:,} epochs"
+    by = network["best_by"]
+    by = f"; the best by {by.replace('_', ' ')}" if by else ""
+    table(f"History{which}, of {many}{by}", ["epoch", *losses], rows)
 
 
 def _show_columns(columns: list[Facts]) -> None:
@@ -95,7 +117,8 @@ def _in_short(column: Facts) -> str:
 
 
 def _some(values: list[Any]) -> str:
-    """The first of several values."""
-    first = ", ".join(str(value) for value in values[:CATEGORIES])
+    """The first of several values, those with commas in quotes."""
+    texts = map(str, values[:CATEGORIES])
+    first = ", ".join(f'"{text}"' if "," in text else text for text in texts)
     rest = len(values) - CATEGORIES
     return f"{first}, ... ({len(values):,})" if rest > 0 else first

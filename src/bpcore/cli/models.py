@@ -39,18 +39,18 @@ def suffix_of(path: str) -> str:
     return os.path.splitext(path)[1].lower()
 
 
-def loaded(path: str, **activations: str) -> Any:
+def loaded(path: str, **missing: Any) -> Any:
     """The network or estimator of a file; the native format may have any suffix.
 
-    `activations` are "activation" and "output" of weights alone.
+    `missing` is what weights alone do not say: "activation", "output" and "keys".
     """
     suffix = suffix_of(path)
     if suffix in TABLES:
         raise ValueError(f"{path} is a table, not a model")
-    if suffix in WEIGHTS_ALONE and not activations:
+    if suffix in WEIGHTS_ALONE and not {"activation", "output"} & {*missing}:
         note(f"{path} has weights alone; assumed: relu, and identity for the output")
-        activations = {"activation": "relu"}
-    return getattr(bp, READERS.get(suffix, "load"))(path, **activations)
+        missing["activation"] = "relu"
+    return getattr(bp, READERS.get(suffix, "load"))(path, **missing)
 
 
 def is_native(path: str) -> bool:

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from bpcore.files.whole import replaceable
 
 if TYPE_CHECKING:
@@ -36,6 +38,24 @@ def require_writable(path: str | os.PathLike[str], what: str) -> None:
         ) from None
     if not os.access(path if path.exists() else folder, os.W_OK):
         raise PermissionError(f"cannot write the {what} to {path}")
+
+
+def mark_written(what: str) -> None:
+    """Note that something was written, for the message after an interrupt.
+
+    Examples
+    --------
+    >>> import click
+    >>> from bpcore.cli.outputs import mark_written
+    >>> written = []
+    >>> with click.Context(click.Command("train"), obj=written):
+    ...     mark_written("house.bpc")
+    >>> written
+    ['house.bpc']
+    """
+    context = click.get_current_context(silent=True)
+    if context is not None and context.obj is not None and what not in context.obj:
+        context.obj.append(what)
 
 
 def blank_figure(picture: str | os.PathLike[str], what: str) -> Figure:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bpcore.cli.columns import CLASSIFICATION, Target
-from bpcore.cli.show import number, table
+from bpcore.cli.show import line, number, table
 
 #: Fewest rows of a report.
 LEAST = 2
@@ -18,6 +19,10 @@ ROWS, PREDICTIONS = 2000, 300
 COLUMNS = 10
 #: Least probability in the log loss.
 LEAST_PROBABILITY = 1e-15
+
+
+#: A measure, the values of the model and of the baseline, and how they are shown.
+Score = tuple[str, float, float, Callable[[float], str]]
 
 
 def held_out(target: Target, fraction: float, seed: int) -> NDArray[np.bool_]:
@@ -61,22 +66,29 @@ def show_scores(model: Any, target: Target, X: Any, y: Any, y_train: Any) -> Non
     table(
         f"{len(y):,} rows held out of the training",
         ["", "model", f"baseline: {title}"],
-        rows,
+        [[name, shown(of_model), shown(base)] for name, of_model, base, shown in rows],
     )
+    _, of_model, base, _ = rows[0]
+    if not of_model > base:
+        line(f"the model is no better than the baseline by {rows[0][0]}\n")
 
 
 def _class_scores(
     model: Any, X: Any, y: NDArray[Any], y_train: NDArray[Any]
-) -> tuple[str, list[list[str]]]:
+) -> tuple[str, list[Score]]:
     classes = model.classes_
     counts = np.bincount(np.searchsorted(classes, y_train), minlength=len(classes))
     labels = np.searchsorted(classes, y)
     p = np.asarray(model.predict_proba(X), np.float64)
     base = np.tile(counts / counts.sum(), (len(y), 1))
     return f"always {classes[counts.argmax()]}", [
-        ["accuracy", *(f"{_accuracy(labels, each):.4f}" for each in (p, base))],
-        ["log loss", *(f"{_log_loss(labels, each):.4f}" for each in (p, base))],
+        ("accuracy", _accuracy(labels, p), _accuracy(labels, base), _four),
+        ("log loss", _log_loss(labels, p), _log_loss(labels, base), _four),
     ]
+
+
+def _four(value: float) -> str:
+    return f"{value:.4f}"
 
 
 def _accuracy(labels: NDArray[Any], p: NDArray[np.float64]) -> float:
@@ -90,13 +102,13 @@ def _log_loss(labels: NDArray[Any], p: NDArray[np.float64]) -> float:
 
 def _number_scores(
     model: Any, X: Any, y: NDArray[np.float64], y_train: NDArray[np.float64]
-) -> tuple[str, list[list[str]]]:
+) -> tuple[str, list[Score]]:
     mean = float(y_train.mean())
-    predictions = np.asarray(model.predict(X)), np.full(len(y), mean)
+    a, base = np.asarray(model.predict(X)), np.full(len(y), mean)
     return f"always {number(mean)}", [
-        ["R2", *(f"{_r2(y, a):.4f}" for a in predictions)],
-        ["root mean squared error", *(number(_rmse(y, a)) for a in predictions)],
-        ["mean absolute error", *(number(_mae(y, a)) for a in predictions)],
+        ("R2", _r2(y, a), _r2(y, base), _four),
+        ("root mean squared error", _rmse(y, a), _rmse(y, base), number),
+        ("mean absolute error", _mae(y, a), _mae(y, base), number),
     ]
 
 

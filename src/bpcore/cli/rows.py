@@ -18,7 +18,8 @@ class Rows:
     Parameters
     ----------
     file : text file
-        With universal newlines.
+        With universal newlines; bytes that are not UTF-8 are surrogates, as by the
+        error handler "surrogateescape".
     path : str
         Its name, for messages.
 
@@ -72,12 +73,14 @@ class Rows:
         """The lines of the file; `line` is the number of the last one."""
         while True:
             self.line += 1
+            line = file.readline()
             try:
-                line = file.readline()
-            except UnicodeDecodeError as error:
+                line.encode()
+            except UnicodeEncodeError as error:
+                byte = ord(line[error.start]) & 0xFF
                 raise ValueError(
-                    f"{self.path}: near line {self.line} it is not text in UTF-8 "
-                    f"(byte 0x{error.object[error.start]:02x}): save it as UTF-8"
+                    f"{self.path}, line {self.line}: it is not text in UTF-8 "
+                    f"(byte 0x{byte:02x}): save it as UTF-8"
                 ) from None
             if "\0" in line:
                 raise ValueError(f"{self.path}, line {self.line}: it is not a text")
@@ -89,17 +92,23 @@ class Rows:
         """The fields that begin in a line, and all their lines."""
         taken = [line]
 
+        at = self.line
+
         def lines() -> Iterator[str]:
             yield line
             for following in self._lines:
                 taken.append(following)
                 yield following
+            raise ValueError(f"{self.path}, line {at}: a quote begins and does not end")
 
-        at = self.line
         try:
             fields = next(csv.reader(lines(), delimiter=self.separator))
-        except csv.Error as error:
-            raise ValueError(f"{self.path}, line {at}: {error}") from None
+        except csv.Error:
+            most = csv.field_size_limit()
+            raise ValueError(
+                f"{self.path}, line {at}: a field has more than {most:,} characters, "
+                "or a quote does not end"
+            ) from None
         return fields, "".join(taken)
 
     def _named(self, fields: list[str]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from bpcore.cli.errors import printable
 
@@ -59,7 +59,8 @@ def table(
     shown.add_column("")  # a margin
     left = set(left)
     for j, name in enumerate(head):
-        shown.add_column(name, justify="left" if j in left else "right")
+        justify: Literal["left", "right"] = "left" if j in left else "right"
+        shown.add_column(name, justify=justify, overflow="fold")
     for row in rows:
         shown.add_row("", *map(printable, row))
     with out.capture() as captured:
@@ -70,8 +71,8 @@ def table(
 
 def line(text: str) -> None:
     """Print a line of text."""
-    shown = "\n".join(map(printable, text.split("\n")))
-    console().print(shown, soft_wrap=True)
+    sys.stdout.write("\n".join(map(printable, text.split("\n"))) + "\n")
+    sys.stdout.flush()
 
 
 def size_of(count: int) -> str:

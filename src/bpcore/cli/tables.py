@@ -10,6 +10,7 @@ import sys
 import zlib
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from typing import IO, Any, Protocol
 
 import pandas as pd
@@ -25,6 +26,10 @@ OTHERS = {
     b"PK\x03\x04": "a workbook or another ZIP file: save the sheet as CSV",
     b"\xd0\xcf\x11\xe0": "a workbook: save the sheet as CSV",
     b"SQLite": "a database: write the table as CSV",
+    b"\x89HDF": "an HDF5 file, such as a model of Keras, not a table",
+    b"\x89PNG": "a picture, not a table",
+    b"\xff\xd8\xff": "a picture, not a table",
+    b"%PDF": "a document, not a table",
 }
 #: pandas reads numbers exactly by default since 3.1; before, it must be told to.
 EXACT: dict[str, Any] = (
@@ -32,6 +37,48 @@ EXACT: dict[str, Any] = (
     if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1)
     else {}
 )
+
+
+#: Texts of bools.
+BOOLS = {"True": True, "true": True, "TRUE": True}
+BOOLS |= {"False": False, "false": False, "FALSE": False}
+
+
+@dataclass(frozen=True)
+class Notation:
+    """How numbers and missing values are written in a text.
+
+    Attributes
+    ----------
+    decimal, thousands : str
+        The decimal sign, and what separates thousands; "" if nothing does.
+    missing : sequence of str
+        Texts of missing values, besides the usual ones.
+
+    Examples
+    --------
+    >>> from bpcore.cli.tables import Notation
+    >>> german = Notation(decimal=",", thousands=".")
+    >>> german.value("1.234,5"), german.value("true"), german.value("old")
+    (1234.5, True, 'old')
+    """
+
+    decimal: str = "."
+    thousands: str = ""
+    missing: Sequence[str] = ()
+
+    def value(self, text: Any) -> Any:
+        """The bool or number of a text, or the text itself."""
+        if not isinstance(text, str):
+            return text
+        plain = text.replace(self.thousands, "") if self.thousands else text
+        try:
+            return float(plain.replace(self.decimal, "."))
+        except ValueError:
+            return BOOLS.get(text, text)
+
+
+USUAL = Notation()
 
 
 class OpenTable(Protocol):
@@ -57,8 +104,10 @@ class OpenTable(Protocol):
 
 
 @contextmanager
-def opened_table(path: str) -> Iterator[OpenTable]:
+def opened_table(path: str, notation: Notation = USUAL) -> Iterator[OpenTable]:
     r"""Open a table, for a ``with`` block; `path` may be ``-``, standard input.
+
+    `notation` is that of a text; Parquet has numbers.
 
     Raises
     ------
@@ -81,7 +130,9 @@ def opened_table(path: str) -> Iterator[OpenTable]:
     shown = "standard input" if path == STANDARD_INPUT else path
     with contextlib.ExitStack() as stack:
         file: Any = stack.enter_context(_opened(path))
-        first = file.peek(8)[:8]
+        first = file.peek(9)[:9]
+        if first[8:] == b"{" and first[3:8] == bytes(5):  # the length of a header
+            raise ValueError(f"{shown}: it is a model, not a table")
         for magic, what in OTHERS.items():
             if first.startswith(magic):
                 raise ValueError(f"{shown}: it is {what}")
@@ -94,10 +145,10 @@ def opened_table(path: str) -> Iterator[OpenTable]:
             if first.startswith(GZIP):
                 file = stack.enter_context(gzip.open(file))
             # With a byte order mark or without.  It must not close standard input.
-            text = io.TextIOWrapper(file, encoding="utf-8-sig")
+            text = io.TextIOWrapper(file, "utf-8-sig", "surrogateescape")
             stack.callback(text.detach)
             with _errors_of(shown):
-                table = TextTable(text, shown)
+                table = TextTable(text, shown, notation)
         twice = {name for name in table.names if table.names.count(name) > 1}
         if twice:
             raise ValueError(f"{shown}: two columns have the name {min(twice)!r}")
@@ -125,8 +176,9 @@ def _errors_of(shown: str) -> Iterator[None]:
 class TextTable:
     """A table in text: CSV, TSV, with semicolons or vertical bars; see `OpenTable`."""
 
-    def __init__(self, file: IO[str], path: str) -> None:
+    def __init__(self, file: IO[str], path: str, notation: Notation) -> None:
         self.path = path
+        self._notation = notation
         self._rows = Rows(file, path)
         self.names = self._rows.names
 
@@ -138,6 +190,11 @@ class TextTable:
     ) -> Iterator[Any]:
         for frame in self._read(texts, chunksize=rows, usecols=[*columns]):
             if len(frame):
+                # One other text makes texts of all numbers of a column.
+                for name in {*columns} - {*texts}:
+                    if not pd.api.types.is_numeric_dtype(frame[name]):
+                        values = frame[name].astype(object).map(self._notation.value)
+                        frame[name] = values.astype(object)
                 yield frame[[*columns]]
 
     def _read(self, texts: Collection[str], **settings: Any) -> Any:
@@ -148,6 +205,9 @@ class TextTable:
             names=self.names,
             index_col=False,
             dtype=dict.fromkeys(texts, str),
+            decimal=self._notation.decimal,
+            thousands=self._notation.thousands or None,
+            na_values=list(self._notation.missing),
             **EXACT,
             **settings,
         )
@@ -191,10 +251,10 @@ def require_columns(table: OpenTable, columns: Sequence[str]) -> None:
     if not missing:
         return
     some = ", ".join(map(repr, missing[:5])) + (", ..." if len(missing) > 5 else "")
-    what = "column" if len(missing) == 1 else f"{len(missing)} columns:"
+    what = "has no column" if len(missing) == 1 else f"lacks {len(missing)} columns:"
     close = difflib.get_close_matches(missing[0], table.names, 1)
     if len(missing) == 1 and close:
         raise ValueError(f"{table.path} has no column {some}; is it {close[0]!r}?")
     there = ", ".join(map(repr, table.names[:8]))
     there += ", ..." if len(table.names) > 8 else ""
-    raise ValueError(f"{table.path} has no {what} {some}; it has {there}")
+    raise ValueError(f"{table.path} {what} {some}; it has {there}")

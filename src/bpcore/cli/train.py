@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from bpcore.cli.notation import notation_options
+
 EXAMPLES = """\b
 Examples:
   bpcore train houses.csv --target price --out house.bpc
@@ -62,6 +64,7 @@ def _a_number(context: click.Context, option: click.Parameter, value: float) -> 
     metavar="NAME",
     help="Column of numbers that are names, such as codes; repeatable.",
 )
+@notation_options
 @click.option(
     "--epochs",
     type=click.IntRange(min=1),

@@ -22,7 +22,7 @@ from bpcore.tabular.explanation import Explanation, importances, mean_derivative
 from bpcore.tabular.foundation import BaseEstimator, not_fitted_error
 from bpcore.tabular.recipe import Recipe, adapted
 from bpcore.tabular.targets import require_length
-from bpcore.tabular.validation import rows_held_back
+from bpcore.tabular.validation import chosen_by, rows_held_back
 from bpcore.training.history import History
 
 if TYPE_CHECKING:
@@ -411,8 +411,9 @@ class TabularEstimator(BaseEstimator, ABC):
     def plot(self, X: Any = None, y: Any = None) -> Picture:
         """The losses by epoch, and how good predictions of rows X with targets y are.
 
-        For classes it shows calibration: in bins of rows with a similar probability of
-        the predicted class, how often that class is right.  For numbers it shows
+        For classes it shows the confusion matrix of at most 12 classes and 499 rows,
+        and else calibration: in bins of rows with a similar probability of the
+        predicted class, how often that class is right.  For numbers it shows
         predictions against targets.
 
         Raises
@@ -427,7 +428,7 @@ class TabularEstimator(BaseEstimator, ABC):
         if (X is None) != (y is None):
             raise ValueError("X and y must be given together")
         figure, axes = plots.new_picture(1 if X is None else 2)
-        plots.losses(axes[0], self.histories_)
+        plots.losses(axes[0], self.histories_, chosen_by(self.histories_[0]))
         if X is not None:
             self._draw(axes[1], self._predicted(self._encoded(X)), y)
         return figure

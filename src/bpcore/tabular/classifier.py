@@ -181,16 +181,15 @@ class Classifier(ClassifierMixin, TabularEstimator):  # noqa: D101 -- the docstr
         return mean(self._members(Z))
 
     def _score(self, predicted: Real, y: Any, weight: Any) -> float:
-        right = self._right(predicted, y)
+        right = predicted.argmax(axis=1) == self._labels(predicted, y)
         weight = as_weights("sample_weight", weight, len(right), some=True)
         return float(np.average(right, weights=weight))
 
-    def _right(self, predicted: Real, y: Any) -> NDArray[np.bool_]:
-        """Whether the most probable class is that of y."""
-        labels = self.targets_.encode("y", y)
+    def _labels(self, predicted: Real, y: Any) -> NDArray[np.intp]:
+        """The numbers of the classes y of so many predictions."""
+        labels: NDArray[np.intp] = self.targets_.encode("y", y)
         require_length("y", len(labels), "X", len(predicted))
-        found: NDArray[np.bool_] = predicted.argmax(axis=1) == labels
-        return found
+        return labels
 
     def _output_scale(self) -> float:
         return 1.0
@@ -198,4 +197,5 @@ class Classifier(ClassifierMixin, TabularEstimator):  # noqa: D101 -- the docstr
     def _draw(self, axes: Any, predicted: Real, y: Any) -> None:
         from bpcore.tabular import plots
 
-        plots.calibration(axes, predicted.max(axis=1), self._right(predicted, y))
+        names = [str(name) for name in self.classes_]
+        plots.classes(axes, predicted, self._labels(predicted, y), names)

@@ -176,7 +176,10 @@ class Regressor(RegressorMixin, TabularEstimator):  # noqa: D101 -- the docstrin
         names = [f"target {j}" for j in range(self.targets_.count)]
         if quantiles is not None:
             names = [f"quantile {q:g}" for q in quantiles]
-        plots.against_targets(axes, predicted, targets, names)
+        measure = "R2" if quantiles is None else "Score"
+        score = f"{measure} {self._score(predicted, y, None):.4f}"
+        target = (self.target_name_ or "target").replace("$", r"\$")
+        plots.against_targets(axes, predicted, targets, names, target, score)
 
 
 def ratios(rest: Any, spread: Any) -> NDArray[np.float64]:

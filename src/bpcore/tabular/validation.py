@@ -7,6 +7,7 @@ from typing import Any
 from bpcore.batches.batch import Batch, as_batch
 from bpcore.batches.split import held_back, split
 from bpcore.network import Network, learner_of
+from bpcore.training.history import History
 
 
 def rows_held_back(rows: int, fraction: float) -> int:
@@ -42,3 +43,18 @@ def validation_rows(
         return split(batch, validation, design, learner.engine.shuffle)[1]
     X_val, y_val, *weights = validation
     return as_batch(design, dtype, X_val, y_val, weights[0] if weights else None)
+
+
+def chosen_by(history: History) -> str:
+    """The quantity by which the best epoch of an estimator was chosen: the least.
+
+    Examples
+    --------
+    >>> from bpcore.tabular import Classifier
+    >>> from bpcore.tabular.validation import chosen_by
+    >>> X, y = [[0.0], [1.0]] * 20, ["no", "yes"] * 20
+    >>> model = Classifier(quick=True, epochs=1, random_state=0).fit(X, y)
+    >>> chosen_by(model.histories_[0])
+    'validation_error'
+    """
+    return next(iter(history.metrics), "validation_loss")

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from bpcore.training.record import Record
 
 
+#: A bar that leaves room for the losses in 80 columns.
+FORMAT = "{desc}{percentage:3.0f}%|{bar:10}| {elapsed}<{remaining}{postfix}"
+#: In place of it, where the number of rows is unknown.
+ROWS_ONLY = "{desc}{n} rows, {elapsed}{postfix}"
+
+
 class Progress:
     """Base class: shows nothing.
 
@@ -74,9 +80,8 @@ class Bar(Progress):
         self.epoch = self.before = 0
         self.bar = tqdm(
             total=epochs * n if n else None,
-            unit=" rows",
-            unit_scale=True,
-            desc=f"epoch 1/{epochs}",
+            bar_format=FORMAT if n else ROWS_ONLY,
+            desc=f"epoch 1/{epochs}: ",
             file=unbuffered(_stderr()),
         )
 
