@@ -40,8 +40,8 @@ def load(
     ----------
     path : path
     mmap : bool
-        Whether the weights are a map of the file, for predictions: it is loaded in well
-        under a millisecond whatever its size, and processes that load the same file
+        Whether the weights are a map of the file, for predictions: it is loaded in
+        about a millisecond whatever its size, and processes that load the same file
         share its memory.  The optimizer is not read, and the numbers are not checked.
         Training changes a copy in memory, not the file.
     weights_only : bool

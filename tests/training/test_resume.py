@@ -1,5 +1,7 @@
 """A fit that was stopped and resumed ends with the bits of one that was not."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -255,6 +257,12 @@ def test_files_without_a_fit(tmp_path):
     assert trained(bp.load(path)) == trained(lbfgs)
     with pytest.raises(FileNotFoundError):
         fit(net, (X, NUMBERS), {}, resume=tmp_path / "missing.bpc")
+    with pytest.raises(bp.ModelFileError, match="is a folder"):
+        fit(net, (X, NUMBERS), {}, resume=tmp_path)
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(bp.ModelFileError, match="a pipe"):
+            fit(net, (X, NUMBERS), {}, resume=tmp_path / "pipe")
 
 
 def test_resume_is_of_one_network(tmp_path):

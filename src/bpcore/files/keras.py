@@ -89,14 +89,7 @@ def _members(file: IO[bytes], size: int) -> tuple[bytes, bytes]:
                         f"{most:,} bytes; got {entry.file_size:,}"
                     )
                 found.append(archive.read(entry))
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        NotImplementedError,
-        RuntimeError,
-        OSError,
-    ) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError) as error:
         raise ValueError(f"is a damaged archive: {error}") from None
     config, weights = found
     return config, weights

@@ -303,19 +303,13 @@ class State:
         read.require("parameters", layout.size)  # before any memory is taken
         state = empty_state(design, dtype, optimizer)
         read.real_into("parameters", state.parameters)
-        read.real_into("moments", state.moments)
-        for of_layer in layout.moments(state.moments):
-            if of_layer is not None and (of_layer[1] < 0).any():
-                raise ValueError("moments must have no negative variance")
+        read_layers(design, state, read)
         for name, row in state.optimizer_rows().items():
             read.real_into(f"optimizer.{name}", row)
         state.counters[...] = read.whole("counters", 2 + L, MOST_STEPS)
         if state.layer_steps.max() > state.steps:
             raise ValueError("counters must not have more steps of a layer than of all")
         state.epochs = int(read.whole("epochs", 1, MOST_EPOCHS)[0])
-        factors = read.of_kind("lr_factors", "f", (L, 2))
-        state.lr_factors = layer_factors(factors.tolist(), L)
-        state.frozen = frozen_layers(read.of_kind("frozen", "b", (L,)).tolist(), L)
         state.bits = generator_of(read.of_kind("bits", "u", (6,)))
         steps, epochs = read.of_kind("schedule", "i", (2,)).tolist()
         begun = -MOST_STEPS <= steps <= state.steps and 0 <= epochs <= state.epochs
@@ -334,6 +328,18 @@ class State:
         state.schedule = ScheduleState(steps, epochs, plateau, quantity)
         read.finish()
         return state
+
+
+def read_layers(design: Design, state: State, read: Reader) -> None:
+    """Read the moments, the factors of the rate and the frozen layers into a state."""
+    L = len(design.norms)
+    read.real_into("moments", state.moments)
+    for of_layer in design.layout.moments(state.moments):
+        if of_layer is not None and (of_layer[1] < 0).any():
+            raise ValueError("moments must have no negative variance")
+    factors = read.of_kind("lr_factors", "f", (L, 2))
+    state.lr_factors = layer_factors(factors.tolist(), L)
+    state.frozen = frozen_layers(read.of_kind("frozen", "b", (L,)).tolist(), L)
 
 
 @own_errstate

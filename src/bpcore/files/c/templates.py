@@ -47,7 +47,7 @@ or -march=native).  Elsewhere a * b + c is rounded twice, and the last digits of
 outputs differ; then ${upper}_EXACT is 0, and ${name}_self_test allows for it.  To have
 the same bits there too, define $macros before this file is
 included, for example as $fma of <math.h>, which may be slow.
-Compile without -ffast-math.
+Compile without options by which a compiler may reorder or shorten arithmetic.
 $notes""")
 
 #: Products and sums that are written apart stay apart.

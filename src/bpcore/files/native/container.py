@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from bpcore import arrays
 from bpcore.files.native.header import MOST_HEADER, NAMES, Entry, read_header
 from bpcore.files.native.parallel import Later, in_threads
+from bpcore.files.regular import size_of
 from bpcore.files.strict_json import MOST_VALUES, as_json, value_bound
 from bpcore.files.whole import Path, write_whole
 
@@ -194,8 +195,9 @@ class Container:
         OSError
             If it cannot be opened.
         ValueError
-            If it does not have this layout.
+            If it is no regular file, or does not have this layout.
         """
+        size_of(path)  # raises for a pipe, whose opening would wait
         with open(path, "rb", buffering=0) as file:
             yield cls(file)
 

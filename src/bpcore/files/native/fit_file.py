@@ -22,6 +22,7 @@ from bpcore.files.native.networks import (
     stored,
 )
 from bpcore.files.native.settings import as_plain, optimizer_of
+from bpcore.files.strict_json import as_json, parse_json
 from bpcore.files.whole import Path
 from bpcore.losses import CustomLoss
 from bpcore.model.design import Design, known_optimizer
@@ -100,11 +101,12 @@ def require_same_design(plain: Any, learner: Learner) -> None:
     """Raise unless the network of a file has the design of this one."""
     if not isinstance(plain, dict):
         raise ValueError("a network must be an object of its settings")
-    own = stored(learner.design, learner.state, learner.dtype, 1).plain
+    network = stored(learner.design, learner.state, learner.dtype, 1)
+    own = parse_json(as_json(network.plain).encode())  # as it is in a file
     for name, value in own.items():
         if name in ("optimizer", "n_threads"):
             continue
-        if plain.get(name) != _as_in_json(value):
+        if plain.get(name) != value:
             hint = ": give the same rng, or load the network" if name == "seed" else ""
             raise ValueError(
                 f"resume needs a network with the same {name} as in the file, "
@@ -176,15 +178,6 @@ def _position(
         state_before=before,
         **counts,
     )
-
-
-def _as_in_json(value: Any) -> Any:
-    """A value as it is after it was written and read."""
-    if isinstance(value, tuple | list):
-        return [_as_in_json(each) for each in value]
-    if isinstance(value, dict):
-        return {key: _as_in_json(each) for key, each in value.items()}
-    return value
 
 
 def _loss_function(learner: Learner) -> Callable[..., Any] | None:

@@ -16,8 +16,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from bpcore.errors import ModelFileError
 from bpcore.files.native.container import Container, write_container
-from bpcore.files.regular import errors_of, size_of
+from bpcore.files.regular import errors_of
 from bpcore.files.strict_json import as_json, parse_json
 from bpcore.files.whole import Path
 from bpcore.version import VERSION
@@ -120,11 +121,12 @@ def opened_model(path: Path) -> Iterator[tuple[dict[str, Any], Container]]:
     """
     path = os.fsdecode(path)
     with errors_of(path):
-        size_of(path)  # raises for a pipe, which would block
         try:
             with Container.opened(path) as file:
                 yield _content(file), file
                 file.finish()
+        except ModelFileError:  # no regular file, which cannot be looked into
+            raise
         except (ValueError, TypeError, LookupError, OverflowError, RecursionError):
             if kind := kind_of(path):
                 raise ValueError(f"it is {kind}") from None

@@ -21,16 +21,10 @@ from numpy.typing import NDArray
 
 from bpcore.files.native.container import Container
 from bpcore.files.native.settings import as_plain, loss_of, optimizer_of
-from bpcore.model.design import (
-    Design,
-    frozen_layers,
-    known_optimizer,
-    layer_factors,
-    real_dtype,
-)
+from bpcore.model.design import Design, known_optimizer, real_dtype
 from bpcore.model.layout import Layout
 from bpcore.model.reader import Reader
-from bpcore.model.state import State, empty_state
+from bpcore.model.state import State, empty_state, read_layers
 from bpcore.optimizers import SGD
 
 #: Arrays that a file of weights only has, besides the parameters.
@@ -176,16 +170,7 @@ def read_weights(
     state = empty_state(design, dtype, SGD(), mapped)
     if not how.mmap:
         read.real_into("parameters", state.parameters)
-    read.real_into("moments", state.moments)
-    if any(
-        each is not None and (each[1] < 0).any()
-        for each in design.layout.moments(state.moments)
-    ):
-        raise ValueError("moments must have no negative variance")
-    L = len(design.norms)
-    factors = read.of_kind("lr_factors", "f", (L, 2))
-    state.lr_factors = layer_factors(factors.tolist(), L)
-    state.frozen = frozen_layers(read.of_kind("frozen", "b", (L,)).tolist(), L)
+    read_layers(design, state, read)
     read.skip_rest()
     return state
 
