@@ -314,9 +314,10 @@ if how == "lbfgs":
     import scipy.optimize  # which takes a second
 n, width, settings, optimizer = {
     "short epochs": (64, 16, {}, bp.SGD(1e-3)),
-    "a long epoch": (2 * 10**6, 64, {"epochs": 1}, bp.SGD(1e-3)),
+    # Of seconds, also on a fast CPU: no second network may begin before the signal.
+    "a long epoch": (2 * 10**6, 1024, {"epochs": 1}, bp.SGD(1e-3)),
     "callbacks": (64, 16, {"callbacks": [lambda net, history: None]}, bp.SGD(1e-3)),
-    "batch callbacks": (2 * 10**5, 16, {"epochs": 1, "batch_size": 8,
+    "batch callbacks": (4 * 10**6, 16, {"epochs": 1, "batch_size": 8,
                         "batch_callbacks": [lambda *_: None]}, bp.SGD(1e-3)),
     "validation": (64, 64, {"validation": (np.zeros((10**6, 1), "f4"),) * 2},
                    bp.SGD(1e-3)),
