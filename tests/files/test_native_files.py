@@ -230,12 +230,14 @@ def test_large_networks_where_no_thread_can_start(path, monkeypatch):
 def test_large_networks_with_numbers_that_are_not_finite(path):
     net, threads = bp.Network([1000, 2200, 3], rng=0), threading.active_count()
     net.save(path)
+    before = path.read_bytes()
     for place in (0, 1_500_000, -1):
         good = net.parameters[place]
         net.parameters[place] = np.nan
         with pytest.raises(ValueError, match="must be finite"):
             net.save(path)
         net.parameters[place] = good
+        assert path.read_bytes() == before and [*path.parent.iterdir()] == [path]
     content, arrays = parts_of(path)
     arrays["weights.0"][999, 2199] = np.inf
     rewrite(path, content, arrays)
@@ -245,7 +247,7 @@ def test_large_networks_with_numbers_that_are_not_finite(path):
 
 
 def test_what_could_not_be_loaded_is_not_saved(path, monkeypatch):
-    monkeypatch.setattr("bpcore.files.native.container.MOST_VALUES", 1000)
+    monkeypatch.setattr("bpcore.files.native.header.MOST_VALUES", 1000)
     with pytest.raises(ValueError, match="too many layers, columns or names"):
         bp.Network([1] * 50).save(path)
     assert not path.exists()

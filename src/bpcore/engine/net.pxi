@@ -8,6 +8,9 @@ cdef enum:
     # (docs/decisions.md).
     WORK = 1_000_000
     WAKING = 8
+    # Rows whose multiply-adds take about as long as reading a large W: with fewer, a
+    # step takes as long as with these.
+    FEW = 4
     # Multiply-adds of a task below which it keeps the GIL, since releasing it takes
     # longer; such small steps read the clock every CLOCK_EVERY-th time only.
     QUICK = 20_000

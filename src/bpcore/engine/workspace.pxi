@@ -7,7 +7,7 @@ cdef int worker_count(
     """The number of workers for one mini-batch, or `many`, of that number of rows."""
     cdef Py_ssize_t products = 3 if what in (TRAIN, DIFFERENTIATE) else 1
     cdef Py_ssize_t least = net.work if many else WAKING * net.work
-    cdef Py_ssize_t work = products * rows * net.size
+    cdef Py_ssize_t work = products * (rows if many else max(rows, FEW)) * net.size
     return <int>max(1, min(net.n_threads, work // least))
 
 

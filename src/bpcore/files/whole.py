@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import os
 import secrets
 import stat
+import sys
 from collections.abc import Iterable
 from typing import Any
 
-#: Bytes above which room for a file is reserved.
+#: Bytes from which on room for a file is reserved.
 LARGE = 1 << 20
+#: Linux's FALLOC_FL_KEEP_SIZE.
+KEEP_SIZE = 1
+#: Errors that say that a file would be too large.
+NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 #: Anything that ``open`` takes as a path.
 Path = str | os.PathLike[str]
@@ -107,16 +113,22 @@ def replaceable(path: Path) -> str:
 
 
 def _reserve(descriptor: int, size: int) -> None:
-    """Reserve room on the disk for a large file, where the system can.
+    """Reserve room on the disk for a large file, whose length stays 0, on Linux.
 
     Without it some file systems write the whole file to the disk when it is renamed.
+    Python's ``os.posix_fallocate`` sets the length too, and ext4 then takes nearly
+    twice as long for the bytes.
     """
-    if size >= LARGE and hasattr(os, "posix_fallocate"):
-        try:
-            os.posix_fallocate(descriptor, 0, size)
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
-                raise
+    if size < LARGE or sys.platform != "linux":
+        return
+    library = ctypes.CDLL(None, use_errno=True)
+    for name in ("fallocate64", "fallocate"):  # the second has 64 bits in musl only
+        if hasattr(library, name):
+            first, length = ctypes.c_int64(0), ctypes.c_int64(size)
+            failed = getattr(library, name)(descriptor, KEEP_SIZE, first, length)
+            if failed and ctypes.get_errno() in NO_ROOM:
+                raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+            return
 
 
 def _sync_folder(folder: str) -> None:

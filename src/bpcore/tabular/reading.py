@@ -124,7 +124,7 @@ def _indices(name: str, file: Container, below: int) -> list[int]:
 def _numbers(name: str, file: Container, shape: tuple[int, ...], dtype: Any) -> Any:
     """An array of a shape and dtype, all of it finite."""
     out = np.empty(shape, dtype)
-    file.read_numbers(name, out)
+    file.read_numbers({name: out})
     return out
 
 

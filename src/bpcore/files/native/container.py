@@ -27,20 +27,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore import arrays
-from bpcore.files.native.header import MOST_HEADER, NAMES, Entry, read_header
+from bpcore.files.native.header import Entry, header_of, read_header
 from bpcore.files.native.parallel import Later, in_threads
 from bpcore.files.regular import size_of
-from bpcore.files.strict_json import MOST_VALUES, as_json, value_bound
 from bpcore.files.whole import Path, write_whole
 
 #: The name of the array of checksums.
 CHECKSUMS = "checksums"
 #: Checksums are modulo this.
 WORDS = 1 << 64
-#: Bytes of an array from which on several threads read it.
-LARGE = 1 << 22
+#: Bytes that are work for a thread of its own.
+LARGE = 1 << 20
 #: Bytes that are read at a time and checked while they are in a cache.
-PIECE = 1 << 19
+PIECE = 1 << 20
 
 
 def write_container(
@@ -89,63 +88,61 @@ def write_container(
     ...         print(file.metadata, file.array("a"))
     {'note': 'one'} [0. 1. 2.]
     """
-    header: dict[str, Any] = {"__metadata__": dict(metadata)}
-    at, aligned_at = 0, 0
     ordered = sorted(named.items(), key=lambda item: isinstance(item[1], Later))
-    sums = np.zeros(len(ordered), np.uint64)
+    forms = {name: (array.dtype, array.shape) for name, array in ordered}
     if with_sums:
-        ordered.append((CHECKSUMS, sums))
-    for name, array in ordered:
-        header[name] = {
-            "dtype": NAMES[array.dtype],
-            "shape": array.shape,
-            "data_offsets": (at, at + array.nbytes),
-        }
-        aligned_at = at if name == aligned else aligned_at
-        at += array.nbytes
-    text = as_json(header).encode()
-    if len(text) > MOST_HEADER or value_bound(text) > MOST_VALUES:
-        raise ValueError(
-            "too many layers, columns or names for a file: its header has "
-            f"{len(text)} bytes of at most {MOST_HEADER}, and about "
-            f"{value_bound(text)} values of at most {MOST_VALUES}"
-        )
-    text += b" " * (-(8 + len(text) + aligned_at) % 64)
-    head = len(text).to_bytes(8, "little") + text
+        forms[CHECKSUMS] = np.dtype(np.uint64), (len(ordered),)
+    waiting = [array for _, array in ordered if isinstance(array, Later)]
 
-    def pieces() -> Iterator[Any]:
-        yield head
-        for i, (name, array) in enumerate(ordered):
-            found = array.array() if isinstance(array, Later) else array
-            stored = np.ascontiguousarray(found, found.dtype.newbyteorder("<"))
-            for piece in _pieces(stored):
-                if name in finite and not arrays.all_finite(piece):
-                    raise ValueError(
-                        f"{name} must be finite to be saved in a file; got NaN or "
-                        "infinity"
-                    )
-                if name != CHECKSUMS:
-                    sums[i] = (int(sums[i]) + checksum(piece)) % WORDS
-                yield piece
+    def checked() -> NDArray[Any]:
+        sums = [_checked_sum(name, _stored(a), name in finite) for name, a in ordered]
+        return np.array(sums, np.uint64)
 
     try:
-        write_whole(path, pieces(), size=len(head) + at, sync=sync)
+        head, size = header_of(metadata, forms, aligned)
+        sums: NDArray[Any] | Later
+        if size < LARGE:
+            sums = checked()
+        else:
+            sums = Later(checked, (len(ordered),), np.dtype(np.uint64))
+            waiting.append(sums)
+
+        def parts() -> Iterator[Any]:
+            yield head
+            for _, array in ordered:
+                yield _stored(array)
+            found = _stored(sums)  # raises if something was not finite
+            if with_sums:
+                yield found
+
+        write_whole(path, parts(), size=size, sync=sync)
     finally:
-        for _, array in ordered:
-            if isinstance(array, Later):
-                array.join()  # no thread stays, whatever has happened
+        for later in waiting:
+            later.join()  # no thread stays, whatever has happened
+
+
+def _stored(array: NDArray[Any] | Later) -> NDArray[Any]:
+    """An array as it is written: contiguous and little-endian."""
+    found = array.array() if isinstance(array, Later) else array
+    return np.ascontiguousarray(found, found.dtype.newbyteorder("<"))
+
+
+def _checked_sum(name: str, array: NDArray[Any], must_be_finite: bool) -> int:
+    """The checksum of an array, whose pieces are checked while they are in a cache."""
+    total, flat, step = 0, array.reshape(-1), PIECE // max(1, array.itemsize)
+    for i in range(0, flat.size, step):
+        piece = flat[i : i + step]
+        if must_be_finite and not arrays.all_finite(piece):
+            raise ValueError(
+                f"{name} must be finite to be saved in a file; got NaN or infinity"
+            )
+        total += checksum(piece)
+    return total % WORDS
 
 
 def _little(array: NDArray[Any]) -> NDArray[Any]:
     """An array with its bytes in the order of the file."""
     return array if sys.byteorder == "little" else array.byteswap()
-
-
-def _pieces(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
-    """The pieces of an array, each to be checked while it is in a cache."""
-    flat, step = array.reshape(-1), PIECE // max(1, array.itemsize)
-    for i in range(0, flat.size, step):
-        yield flat[i : i + step]
 
 
 def checksum(piece: NDArray[Any]) -> int:
@@ -236,33 +233,38 @@ class Container:
             at = entry.stop
         return start
 
-    def read_numbers(self, name: str, out: NDArray[Any]) -> None:
-        """Read an array of real numbers of the dtype of `out`, which must be finite."""
-        entry, flat = self._entry(name), out.reshape(-1)
-        if entry.dtype != out.dtype or entry.shape != out.shape:
-            raise ValueError(
-                f"{name} must have shape {out.shape} and dtype {out.dtype}; got "
-                f"{entry.shape} and {entry.dtype}"
-            )
-        sums, errors = list[int](), list[BaseException]()
+    def read_numbers(self, arrays_out: Mapping[str, NDArray[Any]]) -> None:
+        """Read arrays of real numbers, which must be finite, into those given by name.
 
-        def read(first: int, stop: int) -> None:
-            """Read and check some pieces, each while it is in a cache."""
+        Their dtypes and shapes must be those of the file.
+        """
+        pieces = list[tuple[str, int, NDArray[Any]]]()
+        for name, out in arrays_out.items():
+            entry, flat = self._entry(name), out.reshape(-1)
+            if entry.dtype != out.dtype or entry.shape != out.shape:
+                raise ValueError(
+                    f"{name} must have shape {out.shape} and dtype {out.dtype}; got "
+                    f"{entry.shape} and {entry.dtype}"
+                )
             step = PIECE // out.itemsize
-            try:
-                for i in range(first * step, min(stop * step, flat.size), step):
-                    piece = flat[i : i + step]
-                    self._read(entry.start + i * out.itemsize, piece)
-                    sums.append(checksum(_little(piece)))
-                    if not arrays.all_finite(piece):
-                        raise ValueError(f"{name} must be finite; got NaN or infinity")
-            except BaseException as error:
-                errors.append(error)
+            pieces += [
+                (name, entry.start + i * out.itemsize, flat[i : i + step])
+                for i in range(0, flat.size, step)
+            ]
+        sums = {name: list[int]() for name in arrays_out}
 
-        in_threads(read, -(-out.nbytes // PIECE), least=LARGE // PIECE)
-        if errors:
-            raise errors[0]
-        self._require_sum(name, sum(sums) % WORDS)
+        def read(job: tuple[str, int, NDArray[Any]]) -> None:
+            """Read a piece, and check it while it is in a cache."""
+            name, start, piece = job
+            self._read(start, piece)
+            sums[name].append(checksum(_little(piece)))
+            if not arrays.all_finite(piece):
+                raise ValueError(f"{name} must be finite; got NaN or infinity")
+
+        size = sum(out.nbytes for out in arrays_out.values())
+        in_threads(read, pieces, most=size // LARGE)
+        for name, found in sums.items():
+            self._require_sum(name, sum(found) % WORDS)
 
     def mapped(self, start: int, size: int, dtype: np.dtype[Any]) -> NDArray[Any]:
         """Numbers as a map of the file, whose pages several processes share.

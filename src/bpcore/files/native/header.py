@@ -10,7 +10,7 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from bpcore.files.strict_json import parse_json
+from bpcore.files.strict_json import MOST_VALUES, as_json, parse_json, value_bound
 
 #: Dtypes by their names in a header.
 DTYPES: dict[str, np.dtype[Any]] = {
@@ -30,7 +30,7 @@ DTYPES: dict[str, np.dtype[Any]] = {
 NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
 #: Keys of an array in a header.
-KEYS = {"dtype", "shape", "data_offsets"}
+KEYS = ("dtype", "shape", "data_offsets")
 #: Most dimensions of an array of NumPy 1 and 2.
 MOST_DIMENSIONS = 32
 #: Most bytes of a header.
@@ -44,6 +44,53 @@ class Entry(NamedTuple):
     shape: tuple[int, ...]
     start: int
     stop: int
+
+
+def header_of(
+    metadata: Mapping[str, str],
+    forms: Mapping[str, tuple[np.dtype[Any], tuple[int, ...]]],
+    aligned: str | None = None,
+) -> tuple[bytes, int]:
+    """The bytes before the arrays of a file, and the bytes of the whole file.
+
+    Parameters
+    ----------
+    metadata : mapping of str to str
+    forms : mapping of str to (dtype, shape)
+        The arrays, in their order.
+    aligned : str, optional
+        The name of an array that is to begin at a multiple of 64 bytes.
+
+    Raises
+    ------
+    ValueError
+        If the header would be longer than `read_header` reads.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.files.native.header import header_of
+    >>> head, size = header_of({}, {"a": (np.dtype(np.float32), (2, 3))})
+    >>> len(head) % 64, size - len(head)
+    (0, 24)
+    """
+    header: dict[str, Any] = {"__metadata__": dict(metadata)}
+    at, aligned_at = 0, 0
+    for name, (dtype, shape) in forms.items():
+        aligned_at = at if name == aligned else aligned_at
+        stop = at + math.prod(shape) * dtype.itemsize
+        offsets = at, stop
+        header[name] = dict(zip(KEYS, (NAMES[dtype], shape, offsets), strict=True))
+        at = stop
+    text = as_json(header).encode()
+    if len(text) > MOST_HEADER or value_bound(text) > MOST_VALUES:
+        raise ValueError(
+            "too many layers, columns or names for a file: its header has "
+            f"{len(text)} bytes of at most {MOST_HEADER}, and about "
+            f"{value_bound(text)} values of at most {MOST_VALUES}"
+        )
+    text += b" " * (-(8 + len(text) + aligned_at) % 64)
+    return len(text).to_bytes(8, "little") + text, 8 + len(text) + at
 
 
 def read_header(file: IO[bytes]) -> tuple[dict[str, str], dict[str, Entry], int]:
@@ -107,7 +154,7 @@ def _texts(metadata: Any) -> dict[str, str]:
 
 def _entry_of(name: str, entry: Any) -> Entry:
     """An entry of the header, checked by itself."""
-    if not isinstance(entry, dict) or entry.keys() != KEYS:
+    if not isinstance(entry, dict) or entry.keys() != set(KEYS):
         raise ValueError(f"{_of(name)} must have a dtype, a shape and data_offsets")
     code, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(code, str) or code not in DTYPES:

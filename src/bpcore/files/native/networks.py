@@ -203,8 +203,7 @@ class FileReader(Reader):
         if name == "parameters":
             self._parameters()  # raises if they are not one after the other
             parts = parameter_parts(self.layout, out)
-        for own, part in parts.items():
-            self.file.read_numbers(f"{self.prefix}{own}", part)
+        self.file.read_numbers({f"{self.prefix}{own}": parts[own] for own in parts})
 
     def mapped_parameters(self) -> NDArray[Any]:
         """The parameters as a map of the file."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -70,28 +70,47 @@ class Later:
             self._found.append(error)
 
 
-def in_threads(work: Callable[[int, int], None], size: int, least: int) -> None:
-    """Call ``work(first, stop)`` for parts of 0 .. size, each in a thread of its own.
+def in_threads(work: Callable[[Any], object], jobs: Iterable[Any], most: int) -> None:
+    """Call ``work(job)`` for each job, in several threads.
 
-    There are as many threads as cores that the process may use, at most `MOST_THREADS`,
-    and each has at least `least` of the work.  They have ended when it returns.
+    There are as many threads as cores that the process may use, at most `most` and
+    `MOST_THREADS`; they have ended when it returns.  The caller takes jobs from the
+    front, the others from the end: threads that fill the same page of memory would wait
+    for each other.  After an error no other job begins, and the first error is raised.
 
     Examples
     --------
     >>> from bpcore.files.native.parallel import in_threads
-    >>> in_threads(lambda first, stop: print(first, stop), size=10, least=100)
-    0 10
+    >>> in_threads(print, ["one", "two"], most=1)
+    one
+    two
     """
-    count = max(1, min(MOST_THREADS, automatic(), size // least))
-    ends = [size * i // count for i in range(count + 1)]
+    left, errors = deque(jobs), list[BaseException]()
+
+    def run(take: Callable[[], Any]) -> None:
+        try:
+            while left:
+                try:
+                    job = take()
+                except IndexError:  # another thread has taken the last one
+                    break
+                work(job)
+        except BaseException as error:
+            errors.append(error)
+            left.clear()
+
     threads: list[threading.Thread | None] = []
     try:
-        threads += [started(work, *part) for part in itertools.pairwise(ends[1:])]
-        work(0, ends[1])
+        for _ in range(min(most, MOST_THREADS, automatic()) - 1):
+            threads.append(started(run, left.pop))
+        run(left.popleft)
     finally:
+        left.clear()
         for thread in threads:
             if thread is not None:
                 thread.join()
+    if errors:
+        raise errors[0]
 
 
 def started(work: Callable[..., object], *arguments: Any) -> threading.Thread | None:
