@@ -1,8 +1,8 @@
 """Random changes of files, for as long as wanted: make fuzz [SECONDS=600].
 
-python tests/fuzz.py SECONDS
+python tests/fuzz.py SECONDS [SUFFIX ...]
 
-Each reader must load what it gets, or raise ModelFileError; anything else is printed
+With suffixes, as .onnx, only files of these are changed.  Each reader must load what it gets, or raise ModelFileError; anything else is printed
 with the file that caused it, and ends with status 1.  The tests have a short run.
 """
 
@@ -37,8 +37,9 @@ def main():
     """Change files, and read them."""
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 600.0
     warnings.simplefilter("ignore")
+    suffixes = sys.argv[2:] or [*READERS]
     with tempfile.TemporaryDirectory() as folder:
-        files = [*_examples(Path(folder))]
+        files = [path for path in _examples(Path(folder)) if path.suffix in suffixes]
         print(f"{len(files)} files, {seconds:g} s")
         sys.exit(_run(files, Path(folder), seconds))
 
