@@ -2,8 +2,9 @@
 
 python tests/fuzz.py SECONDS [SUFFIX ...]
 
-With suffixes, as .onnx, only files of these are changed.  Each reader must load what it gets, or raise ModelFileError; anything else is printed
-with the file that caused it, and ends with status 1.  The tests have a short run.
+With suffixes, as .onnx, only files of these are changed.  Each reader must load what it
+gets, or raise ModelFileError; anything else is printed with the file that caused it,
+and ends with status 1.  The tests have a short run.
 """
 
 import sys
