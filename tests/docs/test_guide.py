@@ -49,6 +49,7 @@ def agree(shown, printed):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_page_prints_what_it_shows(page, tmp_path, monkeypatch):
+    pytest.importorskip("scipy")
     monkeypatch.chdir(tmp_path)
     blocks = [*outputs((DOCS / page).read_text(encoding="utf-8"), page)]
     assert blocks
