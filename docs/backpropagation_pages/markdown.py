@@ -12,6 +12,8 @@ Equation = tuple[str] | tuple[str, Any]
 
 #: Chinese characters and full-width punctuation: no space at the end of their line.
 WIDE = r"[\u2e80-\u9fff\u3000-\u303f\uff00-\uffef\u201c\u201d]"
+#: Full-width punctuation, which has its own space.
+MARKS = "[，。、；：？！（）“”]"
 #: Lines that are not joined: code, tables, indented formulas, headings.
 FENCE = "```"
 ALONE = ("|", "#", "    ")
@@ -61,9 +63,7 @@ def one_line_paragraphs(text: str) -> str:
 
 
 def glued(first: str, second: str) -> str:
-    """Two parts of a paragraph, with a space unless both ends are wide."""
+    """Two parts of a paragraph, with a space unless Chinese meets Chinese or a mark."""
     wide = re.search(f"{WIDE}$", first) and re.match(WIDE, second)
-    stop = re.search(r"[，。、；：？！（”]$", first) or re.match(
-        "[，。、；：）“]", second
-    )
-    return first + ("" if wide or stop else " ") + second
+    mark = re.search(f"{MARKS}$", first) or re.match(MARKS, second)
+    return first + ("" if wide or mark else " ") + second

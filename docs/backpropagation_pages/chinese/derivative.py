@@ -139,7 +139,7 @@ def gradients(n: Numbers) -> str:
 
 ### dE/dX 有什么用
 
-在第一层，同样的规则给出 E 对输入的导数：
+把同样的规则用到第一层，就得到 E 对输入的导数：
 
 {shown(("dE/dX = delta[0] @ W[0].T", t.da[0]))}
 

@@ -84,7 +84,7 @@ def momentum(n: Numbers) -> str:
 
     weight += change * alpha * momentum         # 错
 
-其中 `change` 是沿梯度方向走的一步，`momentum` 是上一次的改变量。第一步之前
+其中 `change` 是沿负梯度方向走的一步，`momentum` 是上一次的改变量。第一步之前
 `momentum` 是 0，乘积就是 0，权重不动；这个 0 又成了下一步的 `momentum`，
 于是权重永远不动。换一个初值也无济于事：两个负的改变量相乘是正数，方向反了；
 两个很小的改变量相乘又小得不起作用。（如果 `momentum` 是 0.9 这样的常数，
