@@ -1,6 +1,7 @@
 """docs/zh: the same program as in English, links, spaces, and the search."""
 
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -90,19 +91,47 @@ def test_paragraphs_are_single_lines(path):
 
 
 @pytest.fixture
-def pairs(monkeypatch):
-    """The words of Chinese text in the index of the search."""
+def search(monkeypatch):
+    """How text is cut into the words of the search."""
     pytest.importorskip("sphinx")
     monkeypatch.setattr(sys, "path", [str(DOCS), *sys.path])
     from extensions.chinese import Pairs
 
-    return Pairs({}).split
+    return Pairs({})
 
 
-def test_every_phrase_of_a_page_is_in_the_index(pairs):
-    text = "把学习率调小，Adam优化器的 lr_factor 也一样。"
-    index = set(pairs(text))
-    for phrase in ("学习率", "把学习率调小", "优化器", "率", "Adam", "lr_factor"):
-        assert set(pairs(phrase)) <= index, phrase
-    for phrase in ("学率", "动量", "Ada"):
-        assert not set(pairs(phrase)) <= index, phrase
+TEXT = "把学习率调小，Adam优化器的 lr_factor 也一样。"
+ON_IT = [
+    "学习率",
+    "把学习率调小",
+    "优化器",
+    "率",
+    "Adam",
+    "lr_factor",
+    "Adam优化器 调小",
+]
+NOT_ON_IT = ["学率", "动量", "Ada", "学习率 动量"]
+
+
+def test_every_phrase_of_a_page_is_in_the_index(search):
+    index = set(search.split(TEXT))
+    assert all(set(search.split(phrase)) <= index for phrase in ON_IT)
+    assert not any(set(search.split(phrase)) <= index for phrase in NOT_ON_IT)
+
+
+def test_the_browser_cuts_a_query_as_the_index_is_cut(search):
+    sync_api = pytest.importorskip("playwright.sync_api")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if not chromium:
+        pytest.skip("no Chromium")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox"]
+        )
+        page = browser.new_page()
+        page.add_script_tag(content=search.js_splitter_code)
+        index = set(search.split(TEXT))
+        for phrase in ON_IT + NOT_ON_IT:
+            words = page.evaluate("query => splitQuery(query)", phrase)
+            assert (set(words) <= index) == (phrase in ON_IT), phrase
+        browser.close()
