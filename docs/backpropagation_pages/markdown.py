@@ -4,8 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from bpcore.tracing.section import Line
-from bpcore.tracing.text import beside
+from bpcore.tracing.text import shown as rows
 
 #: An equation and its value: an array, a number or nothing.
 Equation = tuple[str] | tuple[str, Any]
@@ -25,15 +24,20 @@ def code(text: str, language: str = "text") -> str:
 
 
 def shown(*equations: Equation) -> str:
-    """Equations with their numbers."""
-    lines = [line for pair in equations for line in beside(Line(*pair), whole=True)]
-    return code("\n".join(line.removeprefix("  ") for line in lines))
+    """Equations with their numbers to the right."""
+    left = max(len(equation) for equation, *value in equations if value) + 3
+    lines = []
+    for equation, *value in equations:
+        first, *others = rows(value[0], whole=True) if value else [""]
+        lines.append(f"{equation:<{left}}{first}".rstrip())
+        lines += [" " * left + row for row in others]
+    return code("\n".join(lines))
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     """A table, its first column left-aligned."""
     rule = ["---"] * len(heads)
-    return "\n".join(f"| {' | '.join(row)} |" for row in (heads, rule, *rows))
+    return "\n".join(f"| {' | '.join(row)} |" for row in (heads, rule, *lines))
 
 
 def page(parts: Iterable[str]) -> str:

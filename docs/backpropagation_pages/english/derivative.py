@@ -21,6 +21,9 @@ this faster than trying out a small change of each weight?
 This page answers with the numbers of one training step of a small network. It is
 written by `docs/make_backpropagation.py` from `bpcore.trace`, which runs the kernels
 that train networks: these are exactly the numbers of that step.
+
+If you have learned other names (`Z^[l]`, `delta^(l)`, weights of shape (out, in)), see
+[the table of notations](#the-same-in-other-notations) first.
 """
 
 GIVEN = """
