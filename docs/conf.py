@@ -40,6 +40,8 @@ exclude_patterns = ["zh", "**/README.md", "gallery/**/*.ipynb"]
 templates_path = [str(DOCS / "_templates")]
 nitpicky = True
 
+smartquotes = False  # quotes in text are those of code
+
 # Names in single backquotes are links where there is such a name, and code elsewhere.
 default_role = "py:obj"
 nitpick_ignore_regex = [("py:obj", r".*")]
@@ -47,7 +49,8 @@ nitpick_ignore_regex = [("py:obj", r".*")]
 myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
 myst_heading_anchors = 4
 
-autodoc_default_options = {"members": True, "undoc-members": False}
+autodoc_default_options = {"members": True}
+autodoc_inherit_docstrings = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 autodoc_preserve_defaults = False  # it fails where options have own signatures
@@ -84,6 +87,7 @@ sphinx_gallery_conf = {
     "reset_argv": "extensions.gallery.arguments_of",
     "reset_modules": (),
     "download_all_examples": False,
+    "default_thumb_file": str(DOCS / "_static" / "not_run.svg"),
     "show_memory": False,
     "min_reported_time": 1e9,
     "write_computation_times": False,

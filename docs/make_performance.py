@@ -53,8 +53,8 @@ PICTURE_TEXT = """\
 :file: _static/speed.svg
 ```
 
-The fastest of the other libraries in each case, with a mark for each CPU. Left of the line it is faster
-than bpcore, right of it bpcore is.
+The fastest of the other libraries in each case, with a mark for each CPU. Left of the line at 1 it is faster
+than bpcore, and the mark is hollow; right of it bpcore is faster.
 """
 
 LOST = """\
@@ -123,7 +123,7 @@ def lost(cpus):
                         report.quartiles(ratio),
                     )
                 )
-    return report.markdown(rows) if len(rows) > 1 else "There is none."
+    return table(rows) if len(rows) > 1 else "There is none."
 
 
 def machine(record):
@@ -155,21 +155,18 @@ def comparison(record):
                 *(_ratio(result["peers"].get(name)) for name in titles),
             )
         )
-    return report.markdown(rows)
+    return table(rows)
 
 
 def threads(record):
     """Speed of a step with more threads, over that of one thread."""
     results = [result for result in record["results"] if "threads" in result]
     counts = list(results[0]["threads"])
-    rows = [("network, rows", *(f"{n} threads" for n in counts))]
+    rows = [("network, rows", *map(_thread_count, counts))]
     for result in results:
         speedups = (result["threads"][n]["speedup"].median for n in counts)
         rows.append((case(result), *map(report.number, speedups)))
-    text = "Speed of a training step over that of one thread:\n\n"
-    return text + report.markdown(rows).replace("1 threads", "1 thread").replace(
-        "auto threads", "auto"
-    )
+    return "Speed of a training step over that of one thread:\n\n" + table(rows)
 
 
 def drop_ins(record):
@@ -179,7 +176,12 @@ def drop_ins(record):
         times = (spread.median * 1e3 for spread in result["seconds"].values())
         numbers = (*times, result["over_bpcore"].median)
         rows.append((result["case"], result["dtype"], *map(report.number, numbers)))
-    return report.markdown(rows)
+    return table(rows)
+
+
+def table(rows):
+    """A table of numbers, which scrolls where it is too wide."""
+    return f":::{{container}} numbers\n\n{report.markdown(rows)}\n\n:::"
 
 
 def case(result):
@@ -195,14 +197,18 @@ def _ratio(peer):
     return f"**{number}**" if ratio < 1 else number
 
 
+def _thread_count(count):
+    return {"1": "1 thread", "auto": "auto"}.get(count, f"{count} threads")
+
+
 def _sentence(text):
     return text[0].upper() + text[1:]
 
 
 # The picture.
 
-WIDTH, LEFT, RIGHT, ROW = 460, 152, 372, 19
-LEAST, MOST = 0.8, 60.0  # of the axis
+WIDTH, LEFT, RIGHT, ROW = 470, 162, 382, 19
+LEAST, MOST = 0.85, 60.0  # of the axis
 #: A mark for each CPU, drawn around the origin.
 MARKS = (
     '<circle r="4"/>',
@@ -229,7 +235,7 @@ def picture(cpus):
             parts.append(_text(0, y, label))
             parts.append(_line(LEFT, y - 4, RIGHT, y - 4, opacity=0.15))
             for folder, (ratio, _) in found.items():
-                parts.append(_mark(marks[folder], _x(ratio), y - 4))
+                parts.append(_mark(marks[folder], _x(ratio), y - 4, ratio < 1))
             names = sorted({peer for _, peer in found.values()})
             parts.append(_text(RIGHT + 8, y, _short(names), size=10))
     bottom = y + 8
@@ -289,8 +295,9 @@ def _line(x1, y1, x2, y2, opacity):
     )
 
 
-def _mark(mark, x, y):
-    return f'<g transform="translate({x} {y})" fill-opacity="0.7">{mark}</g>'
+def _mark(mark, x, y, hollow=False):
+    look = 'fill="none" stroke="currentColor"' if hollow else 'fill-opacity="0.7"'
+    return f'<g transform="translate({x} {y})" {look}>{mark}</g>'
 
 
 if __name__ == "__main__":

@@ -10,6 +10,10 @@ import re
 MARKS = re.compile(r"``.*?``|`[^`]*`_?|(?P<mark>\||\*|(?<=\w)_(?=[^\w`]|$))")
 
 
+#: The line that begins the list of a module's files.
+FILES = re.compile(r"(?i)\bin the source\b|file of the source imports")
+
+
 def escaped(lines):
     """The lines with backslashes before such marks, outside of blocks of code.
 
@@ -47,8 +51,35 @@ def _escape(found):
     return "\\" + found["mark"] if found["mark"] else found[0]
 
 
+def of_module(lines):
+    """A module's docstring without its list of files; indented text in it is code.
+
+    Parameters
+    ----------
+    lines : list of str
+    """
+    found, code = [], False
+    for line in lines:
+        if FILES.search(line):
+            break
+        indented = line.startswith("    ")
+        if indented and not code and not _last(found).endswith("::"):
+            found += ["::", ""]
+        code = indented or code and not line.strip()
+        found.append(line)
+    while found and not found[-1].strip():
+        del found[-1]
+    return [*found, ""]
+
+
+def _last(found):
+    return next((line for line in reversed(found) if line.strip()), "")
+
+
 def change(app, kind, name, of, options, lines):
     """Before numpydoc reads a docstring."""
+    if kind == "module":
+        lines[:] = of_module(lines)
     lines[:] = escaped(lines)
 
 
