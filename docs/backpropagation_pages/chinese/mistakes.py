@@ -79,7 +79,8 @@ def mistakes(n: Numbers) -> str:
 **4. 该减的加，该加的乘。** `delta` 从 `a - y` 算起，更新就是 `W = W - lr * dW`；
 从 `y - a` 算起，delta 变号，更新就要用加号。两种写法各取一半，E 就不降反升，这里升到
 {number(m.wrong_sign.loss)}。动量则是加上去的：`change = alpha * change - lr * g`；
-写成 `lr * g * alpha * change`，权重就永远不动，E 停在 {number(m.product.loss)}
+写成 `lr * g * alpha * change`，而 change 从 0 开始，
+权重就永远不动，E 停在 {number(m.product.loss)}
 （见[动量是加上去的，不是乘上去的](#动量是加上去的不是乘上去的)）。
 
 **5. 用更新后的 W 算 delta。** 所有 delta 都对应前向传播时的权重：先算

@@ -82,7 +82,7 @@ transposed. With layers of equal width the shapes agree nevertheless, as for `W[
 `W = W - lr * dW`. With `y - a` both change: delta is the negative, and the update has a
 plus. One from each increases E, here to {number(m.wrong_sign.loss)}. And momentum is
 added, `change = alpha * change - lr * g`, not multiplied, `lr * g * alpha * change`:
-then no weight ever changes, and E stays {number(m.product.loss)}
+then, from a change of 0, no weight ever changes, and E stays {number(m.product.loss)}
 ([Momentum is a sum](#momentum-is-a-sum)).
 
 **5. delta is computed from the updated W.** All deltas belong to the weights of the
