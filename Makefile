@@ -4,6 +4,8 @@
 # make lint               ruff, cython-lint, import-linter and mypy, in the tests' environment
 # make bench [MNIST=DIR]  all benchmarks with all peers: bench/results/<cpu>, in 25 minutes
 # make bench-tables [TABLES=DIR]  tables, with other methods for them: half an hour
+# make docs               this documentation as a site, both languages, in build/docs
+# make docs-links         its links to other sites, checked; needs a network
 # make fuzz [SECONDS=600]  random changes of files, which no reader may fail at
 # make sanitize           tests with the address and undefined-behaviour sanitizers
 # make wheels             wheels for Linux, x86_64 and arm64, in dist/
@@ -22,7 +24,10 @@ PIP_DEMO := .venv/bin/python -m pip install --quiet
 
 BENCH := .venv-bench/bin/python -m bench
 
-.PHONY: demo test test-wheels lint fuzz bench bench-tables results sanitize wheels clean
+# Warnings are errors; names without a target are warnings.
+SPHINX := .venv-docs/bin/python -m sphinx --nitpicky --fail-on-warning --keep-going
+
+.PHONY: demo test test-wheels lint docs docs-links fuzz bench bench-tables results sanitize wheels clean
 
 demo: .venv/installed
 	@.venv/bin/bpcore demo $(if $(MNIST),--mnist "$(MNIST)")
@@ -62,6 +67,19 @@ lint:
 	PATH="$(CURDIR)/.venv-test/bin:$$PATH" cython-lint src/bpcore
 	PYTHONPATH=src .venv-test/bin/lint-imports
 	.venv-test/bin/mypy
+
+docs: .venv-docs/installed
+	$(SPHINX) docs build/docs
+	test ! -f docs/zh/conf.py || $(SPHINX) docs/zh build/docs/zh
+	@echo "written to build/docs/index.html"
+
+docs-links: .venv-docs/installed
+	$(SPHINX) -b linkcheck docs build/docs-links
+
+.venv-docs/installed: $(SOURCES)
+	test -d .venv-docs || $(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -m pip install --quiet ".[docs]"
+	@touch $@
 
 # (With $(MAKE) the last line would be run by `make -n` too.)
 bench:
@@ -125,5 +143,6 @@ wheels:
 	.venv-wheels/bin/python packaging/wheels.py $(WHEELS)
 
 clean:
-	rm -rf .venv .venv-test .venv-bench .venv-sanitize .venv-wheels build dist src/*.egg-info bpcore-demo.png
+	rm -rf .venv .venv-test .venv-docs .venv-bench .venv-sanitize .venv-wheels build dist src/*.egg-info bpcore-demo.png
+	rm -rf docs/gallery docs/performance.md docs/_static/speed.svg
 	find src \( -name '*.so' -o -name '__pycache__' \) -prune -exec rm -rf {} +

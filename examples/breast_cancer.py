@@ -1,4 +1,5 @@
-"""The effect of class weights: fewer missed tumours, more false alarms.
+"""Class weights: fewer missed tumours, more false alarms
+======================================================
 
 Breast cancer (Wisconsin), a data set of scikit-learn: 569 tumours with 30 features.  In
 scikit-learn malignant is class 0; here it is class 1, of which recall is computed and
@@ -7,13 +8,15 @@ tumour is in a test set once.  The larger the weight of malignant tumours in tra
 the fewer are missed, and the more benign ones are false alarms; the AUC, which does not
 depend on a threshold, hardly changes.
 
+Run it::
+
     python examples/breast_cancer.py
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +25,9 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 
 import bpcore as bp
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 BENIGN, MALIGNANT = 0, 1
 WEIGHTS = (None, "balanced", {MALIGNANT: 5}, {MALIGNANT: 20}, {MALIGNANT: 50})
@@ -77,6 +83,25 @@ def cross_validate(
     summed = {name: sum(fold[name] for fold in results) for name in results[0]}
     counts = ("missed", "alarms")
     return {k: v if k in counts else v / folds for k, v in summed.items()}
+
+
+def picture() -> Figure:
+    """Missed tumours and false alarms, for each class weight."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 3.8), layout="constrained")
+    axes = figure.subplots()
+    found = [cross_validate(weight) for weight in WEIGHTS]
+    alarms, missed = ([m[name] for m in found] for name in ("alarms", "missed"))
+    axes.plot(alarms, missed, "o-", color="black")
+    for x, y, weight in zip(alarms, missed, WEIGHTS, strict=True):
+        name = f"{weight[MALIGNANT]} : 1" if isinstance(weight, dict) else weight
+        axes.annotate(
+            name or "none", (x, y), (6, 6), textcoords="offset points", color="0.3"
+        )
+    axes.set(xlabel="false alarms", ylabel="missed tumours")
+    axes.set(title="The weight of malignant tumours", xlim=(-3, 95), ylim=(0, 11.5))
+    return figure
 
 
 def main() -> None:

@@ -1,4 +1,7 @@
-"""House prices from a CSV file: preprocessing with scikit-learn, early stopping.
+"""House prices from a CSV file
+============================
+
+Preprocessing with scikit-learn, early stopping.
 
 California in the census of 1990: 20,640 districts, with missing values and a column of
 text.  Random Fourier features of longitude and latitude (Rahimi and Recht 2007) let the

@@ -1,12 +1,15 @@
-"""A single perceptron: it learns AND, and cannot learn XOR.
+"""A single perceptron: it learns AND, and cannot learn XOR
+========================================================
 
 One unit with a step activation, a = 1 where x w + b > 0 and else 0, and Rosenblatt's
-rule (1958): after every sample
+rule (1958): after every sample::
 
     w = w + lr (t - a) x,     b = b + lr (t - a)
 
 The network predicts; its weights are changed through the views `net.weights` and
 `net.biases`.  No derivative is needed: that of a step is 0.
+
+Run it::
 
     python examples/steps/step1_perceptron.py
 """
@@ -14,12 +17,15 @@ The network predicts; its weights are changed through the views `net.weights` an
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 import bpcore as bp
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
 AND = np.array([0, 0, 0, 1])
@@ -71,6 +77,26 @@ def report(name: str, t: NDArray[Any]) -> tuple[bp.Network, list[NDArray[Any]]]:
     for epoch, ((w1, w2, b), errors) in enumerate(history, 1):
         print(f"{epoch:5}{w1:4.0f}{w2:4.0f}{b:4.0f}{errors:8}")
     return net, [w for w, _ in history]
+
+
+def picture() -> Figure:
+    """The line after each epoch, for AND and for XOR; the last one is the darkest."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 3.8), layout="constrained")
+    for axes, (name, t) in zip(
+        figure.subplots(1, 2), {"AND": AND, "XOR": XOR}.items(), strict=True
+    ):
+        epochs = [w for w, _ in learn(perceptron(), t)]
+        for epoch, (w1, w2, b) in enumerate(epochs, 1):
+            if w1 or w2:
+                x1, x2 = np.meshgrid([-1, 2], [-1, 2])
+                grey = f"{0.8 * (1 - epoch / len(epochs)):.2f}"
+                axes.contour(x1, x2, w1 * x1 + w2 * x2 + b, [0], colors=grey)
+        axes.scatter(*X.T, c=t, cmap="RdBu_r", vmin=-0.2, vmax=1.2, s=160, zorder=3)
+        axes.set(xlim=(-0.6, 1.6), ylim=(-0.6, 1.6), xlabel="x1", ylabel="x2")
+        axes.set_title(f"{name}: the line after each of {len(epochs)} epochs")
+    return figure
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -1,4 +1,7 @@
-"""One step of a 2-2-2 network of sigmoid units, by hand and by the trace.
+"""One step by hand and by the trace
+=================================
+
+A 2-2-2 network of sigmoid units, every number of a step.
 
 The network is that of Matt Mazur's article "A Step by Step Backpropagation Example"
 (2015): two inputs, two hidden units, two outputs, half squared error, learning rate
@@ -12,6 +15,8 @@ deltas of the hidden units from the *updated* weights.  These are not the deriva
 the loss.  This mistake is easy to make in an own implementation, and hard to notice,
 since the network learns nevertheless.  ``main`` computes both.
 
+Run it::
+
     python examples/steps/step3_by_hand.py
 """
 
@@ -19,8 +24,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import exp
+from typing import TYPE_CHECKING
 
 import bpcore as bp
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 X, Y, LR = (0.05, 0.10), (0.01, 0.99), 0.5
 # w1 .. w4 are the weights of the hidden units, w5 .. w8 of the outputs, two of each.
@@ -118,6 +127,26 @@ def by_trace(trace: bp.Trace) -> dict[str, float]:
     found = {f"{k}{j + 1}": v[0, j] for k, v in named.items() for j in range(2)}
     found |= {f"w{k} after": w for k, w in enumerate([*V.T.flat, *W.T.flat], 1)}
     return {**found, "E": trace.loss}
+
+
+def picture() -> Figure:
+    """E over 10,000 steps, in the right order and in that of the article's program."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 3.8), layout="constrained")
+    axes = figure.subplots()
+    for updated_first, style in ((False, "-"), (True, "--")):
+        w, losses = W_HIDDEN + W_OUTPUT, []
+        for _ in range(10_000):
+            numbers = by_hand(w, updated_first)
+            losses.append(numbers["E"])
+            w = tuple(numbers[f"w{k} after"] for k in range(1, 9))
+        name = "updated first" if updated_first else "old w5 .. w8"
+        look = {"color": "black"} if updated_first else {"color": "0.75", "lw": 5}
+        axes.loglog(range(1, 10_001), losses, style, label=name, **look)
+    axes.set(xlabel="step", ylabel="E", title="The wrong order learns, too")
+    axes.legend(frameon=False)
+    return figure
 
 
 def main(argv: Sequence[str] | None = None) -> None:

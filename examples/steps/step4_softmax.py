@@ -1,7 +1,8 @@
-"""Softmax with cross-entropy: why the output delta is a - y.
+"""Softmax with cross-entropy: why the output delta is a - y
+=========================================================
 
 The chain rule uses dE/da = -y / a and the Jacobian of softmax, in which every output
-depends on every z:
+depends on every z::
 
     da_j/dz_k = a_j (1 - a_j) where j = k, else -a_j a_k
     delta_k = sum_j dE/da_j da_j/dz_k
@@ -11,18 +12,23 @@ depends on every z:
 a_j cancels: there is no division by outputs near 0, and no factor near 0.  So delta is
 large for outputs that are wrong with high probability.
 
+Run it::
+
     python examples/steps/step4_softmax.py
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 import bpcore as bp
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 X = np.array([[1.0, 0.5], [-0.5, 2.0]])
 LABELS = np.array([0, 2])
@@ -57,6 +63,23 @@ def wrong_with_certainty(loss: str, sure: float) -> NDArray[Any]:
     net = bp.Network([1, 3], output="softmax", loss=loss, init="zeros", dtype="float64")
     net.biases[0][2] = sure
     return bp.trace(net, [[0.0]], [[1, 0, 0]]).delta[0][0]
+
+
+def picture() -> Figure:
+    """Delta of the right class, the surer the network is of a wrong one."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 3.8), layout="constrained")
+    axes = figure.subplots()
+    sure = np.linspace(-5, 10, 61)
+    for loss, style in (("cross_entropy", "-"), ("squared_error", "--")):
+        delta = [wrong_with_certainty(loss, z)[0] for z in sure]
+        axes.plot(sure, delta, style, color="black", label=loss)
+    axes.axhline(0, color="0.7", zorder=0)
+    axes.set(xlabel="z[2] - z[0]: how sure of class 2, where class 0 is right")
+    axes.set(ylabel="delta of class 0")
+    axes.legend(frameon=False)
+    return figure
 
 
 @np.printoptions(precision=6, suppress=True)

@@ -1,4 +1,7 @@
-"""A network learning two moons, as PNG frames: the network and its decision boundary.
+"""A decision boundary in motion
+=============================
+
+A network learns two moons, as PNG frames: the network and its decision boundary.
 
 Each frame shows the network after some epochs.  On the left is a trace of the next step
 (``trace.plot()``), with the activations and deltas of one sample; on the right that
@@ -83,6 +86,19 @@ def frames(
         yield epoch, accuracy, loss
 
 
+def picture() -> Figure:
+    """The plane after 0, 30 and 60 epochs."""
+    X, y = moons()
+    net = build()
+    figure = Figure(figsize=(12, 3.8), layout="constrained")
+    for axes, epoch in zip(figure.subplots(1, 3), (0, 30, 60), strict=True):
+        if epoch:
+            net.fit(X, y, epochs=30, batch_size=20, progress=False)
+        draw_plane(axes, net, X, y)
+        axes.set_title(f"epoch {epoch}")
+    return figure
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Write the frames, and print their accuracies and folder."""
     parser = argparse.ArgumentParser(description="A decision boundary in frames.")
@@ -94,7 +110,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     net = build(args.seed)
     for epoch, accuracy, loss in frames(net, args.epochs, args.every, args.folder):
         print(f"epoch {epoch:4}  accuracy {accuracy:7.1%}  E = {loss:.4f}")
-    print(f"frames written to {args.folder.resolve()}")
+    print(f"frames written to {args.folder}")
 
 
 if __name__ == "__main__":

@@ -110,6 +110,7 @@ def test_public_names_are_documented(name):
         "docs/files.md",
         "docs/scikit_learn.md",
         "docs/tables.md",
+        "docs/zh/install.md",
     ],
 )
 def test_examples_of_pages(page, tmp_path, monkeypatch):

@@ -1,0 +1,49 @@
+"""The address of an object's source in the repository."""
+
+import inspect
+import re
+import sys
+from pathlib import Path
+
+import bpcore
+
+PACKAGE = Path(bpcore.__file__).parent
+#: The folder of the package in the repository.
+FOLDER = "src/bpcore"
+
+
+def address(module, name, repository):
+    """The page of the repository with these lines; None where there are none.
+
+    Parameters
+    ----------
+    module, name : str
+        "bpcore", "Network.fit".
+    repository : str
+        Its address.
+    """
+    try:
+        found = sys.modules[module]
+        for part in name.split("."):
+            found = getattr(found, part)
+    except (KeyError, AttributeError):
+        return None
+    found = getattr(found, "fget", None) or getattr(found, "__func__", found)
+    if "_kernels" in (getattr(found, "__module__", None) or module):
+        return of_kernel(name.split(".")[-1], repository)
+    try:
+        file = Path(inspect.getsourcefile(found)).relative_to(PACKAGE)
+        lines, first = inspect.getsourcelines(found)
+    except (TypeError, ValueError, OSError):
+        return None
+    last = first + len(lines) - 1
+    return f"{repository}/blob/main/{FOLDER}/{file.as_posix()}#L{first}-L{last}"
+
+
+def of_kernel(name, repository):
+    """The line of a kernel, where the source is beside the compiled module."""
+    for file in sorted(PACKAGE.glob("_kernels.py[xi]"), reverse=True):
+        for number, line in enumerate(file.read_text().splitlines(), 1):
+            if re.match(rf"(cp)?def (\w+ )?{name}\(", line):
+                return f"{repository}/blob/main/{FOLDER}/{file.name}#L{number}"
+    return None
