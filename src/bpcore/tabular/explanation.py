@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from bpcore.arrays import Real
 from bpcore.derivatives import output_derivatives
 from bpcore.network import Network
+from bpcore.show.colours import colour_of
 from bpcore.show.table import columns
 
 if TYPE_CHECKING:
@@ -83,8 +84,12 @@ class Explanation:
         figure = new_figure(9, 1.2 + 0.28 * len(order))
         left, right = figure.subplots(1, 2, sharey=True)
         places, names = np.arange(len(order)), [self.names[j] for j in order]
-        left.barh(places, self.permutation[order], xerr=self.permutation_std[order])
-        right.barh(places, self.derivative[order], color="C1")
+        for axes, values, deviation in (
+            (left, self.permutation[order], self.permutation_std[order]),
+            (right, self.derivative[order], None),
+        ):
+            colours = [colour_of(0.75 if x >= 0 else -0.75) for x in values]
+            axes.barh(places, values, xerr=deviation, color=colours, ecolor="0.3")
         left.set_yticks(places, names)
         left.set_ylim(-0.6, len(order) - 0.4)
         left.set_xlabel(f"permutation: {self.measure}")
