@@ -13,6 +13,7 @@ from bpcore.arrays import Real
 from bpcore.derivatives import output_derivatives
 from bpcore.network import Network
 from bpcore.show.colours import colour_of
+from bpcore.show.html import page, paragraph, table
 from bpcore.show.table import columns
 
 if TYPE_CHECKING:
@@ -57,6 +58,15 @@ class Explanation:
         return np.argsort(-self.permutation, kind="stable")
 
     def __repr__(self) -> str:
+        rows, more = self._table()
+        return "\n".join([*columns(rows, ""), *more])
+
+    def _repr_html_(self) -> str:
+        (head, *rows), more = self._table()
+        return page(table(head, rows), *map(paragraph, more))
+
+    def _table(self) -> tuple[list[list[str]], list[str]]:
+        """The head and the rows of the table, and how many columns are left out."""
         head = ["column", f"permutation ({self.measure})", "derivative by quartiles"]
         rows = [
             [
@@ -68,7 +78,7 @@ class Explanation:
         ]
         rest = len(self.names) - SHOWN
         more = [f"... and {rest} more columns"] if rest > 0 else []
-        return "\n".join([*columns([head, *rows], ""), *more])
+        return [head, *rows], more
 
     def plot(self) -> Picture:
         """Bars of both measures, the most important column first.

@@ -15,6 +15,7 @@
       picture_places      places of nodes, and of labels that touch nothing
     path_sum            PathSum: one derivative along all paths, and layer by layer
       path_text           both written out
+      path_html           and as tables for notebooks
       paths               the paths, and the product along each of them
       counts              the number of multiplications of both
     text, html          the derivation as text and as HTML

@@ -18,7 +18,7 @@ from bpcore.arrays import Real
 #: Radius of a node, and the distance between the centres of two of a layer.
 RADIUS, ROW = 0.32, 1.02
 #: Widths of the space between two layers: for labels in a column, else for any others.
-COLUMN, SCATTERED = (1.3, 1.7, 2.2), (1.3, 1.7, 2.2, 2.8, 3.4)
+COLUMN, SCATTERED = (1.3, 1.7, 2.2), (1.7, 2.2, 2.8, 3.4)
 #: Free space around a label, and between a label of an edge and the nodes.
 FREE, APART = 0.05, 0.12
 #: Height of the key below the nodes.
