@@ -126,6 +126,14 @@ def test_text_is_escaped():
         assert tag not in found
 
 
+def test_a_row_of_one_cell_goes_across():
+    markup = table(["a", "b"], [["1.5", "x"], ["... more ..."], ["22", "y"]])
+    found = Tables(markup)
+    assert found.rows == [["a", "b"], ["1.5", "x"], ["... more ..."], ["22  ", "y"]]
+    assert '<td colspan="2">... more ...</td>' in markup
+    assert found.numbers[1] == found.numbers[3] == [True, False]
+
+
 def test_tables_without_rows_or_head():
     assert Tables(table(["a", "b"], [])).rows == [["a", "b"]]
     assert Tables(table((), [])).rows == []

@@ -72,7 +72,11 @@ def colours_of(limit: float, signed: bool = True) -> dict[str, Any]:
 def text_extent(text: str, size: float) -> tuple[float, float]:
     """Width and height in inches of a line of text; its size in points."""
     font = FontProperties(size=size)
-    width, height, _ = text_to_path.get_text_width_height_descent(text, font, False)
+    (width, *_), (_, height, _) = (
+        # A line of numbers is as high as one of letters.
+        text_to_path.get_text_width_height_descent(line, font, False)
+        for line in (text, "lp")
+    )
     return width / 72, height / 72
 
 

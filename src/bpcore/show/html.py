@@ -17,6 +17,7 @@ STYLE = """<style>
 .bpcore-out table {border-collapse: collapse; margin: 0.2em 0 0.9em; font-size: inherit}
 .bpcore-out caption, .bpcore-out summary {text-align: left; font-weight: 600;
   color: inherit; padding: 0.25em 0; caption-side: top}
+.bpcore-out caption {white-space: nowrap}
 .bpcore-out summary {cursor: pointer}
 .bpcore-out table th, .bpcore-out table td {text-align: left; vertical-align: top;
   white-space: pre; padding: 0.15em 1.1em 0.15em 0; border: 0; max-width: none}
@@ -91,6 +92,7 @@ def table(
     head : sequence of str
         Of the columns; an empty one for none.
     rows : iterable of sequences of str
+        One of a single cell goes across all columns.
     caption : str
     kind : str
         "equations" for two columns that stand below each other on a narrow page.
@@ -107,20 +109,25 @@ def table(
     </tbody>
     </table>
     """
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    classes = [' class="number"' if _has_numbers(c) else "" for c in columns]
-    classes = classes or [""] * len(head)
-    aligned = [
-        at_point(column) if name else column
-        for column, name in zip(columns, classes, strict=False)
-    ]
+    rows = list(rows)
+    width = max(map(len, [head, *rows]))
+    columns = zip(*(row for row in rows if len(row) == width), strict=True)
+    by_column = [[*column] for column in columns] or [[]] * width
+    classes = [' class="number"' if _has_numbers(c) else "" for c in by_column]
+    aligned = zip(*map(at_point, by_column), strict=True)
     parts = [f'<table class="{kind}">' if kind else "<table>"]
     if caption:
         parts.append(f"<caption>{html.escape(caption)}</caption>")
     if head:
         parts.append(f"<thead>{_row('th', head, classes)}</thead>")
     parts.append("<tbody>")
-    parts += [_row("td", row, classes) for row in zip(*aligned, strict=True)]
+    across = [f' colspan="{width}"']
+    parts += [
+        _row("td", next(aligned), classes)
+        if len(row) == width
+        else _row("td", row, across)
+        for row in rows
+    ]
     return "\n".join([*parts, "</tbody>", "</table>"])
 
 
@@ -139,7 +146,9 @@ def _has_numbers(column: Sequence[str]) -> bool:
 
 
 def at_point(column: Sequence[str]) -> list[str]:
-    """Numbers with spaces to their right, so that decimal points are aligned.
+    """A column with spaces to the right of numbers that align their decimal points.
+
+    Unless there are other things than numbers in it.
 
     Examples
     --------
@@ -147,6 +156,8 @@ def at_point(column: Sequence[str]) -> list[str]:
     >>> at_point(["0.5", "12", "1e-05"])
     ['0.5   ', '12    ', '1e-05 ']
     """
+    if not _has_numbers(column):
+        return list(column)
     after = [
         len(re.sub(r"^[^.e%]*", "", cell)) if _NUMBER.fullmatch(cell) else None
         for cell in column

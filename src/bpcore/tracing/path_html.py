@@ -13,9 +13,10 @@ from bpcore.tracing.section import is_small
 @own_errstate
 def path_html(path: Paths) -> str:
     """The text as tables in sections, the heading of the terms as their title."""
-    (head, *rows), gap = path_text.terms_shown(path)
+    (head, *terms), gap = path_text.terms_shown(path)
+    rows = list(terms)
     if gap:
-        rows.insert(gap[0] - 1, [gap[1], *[""] * (len(head) - 1)])
+        rows.insert(gap[0] - 1, [gap[1]])
     title, lines, end = path_text.layer_by_layer(path)
     costs_head, *costs = path_text.costs(path)
     end_of_terms = " ".join(path_text.conclusion(path))

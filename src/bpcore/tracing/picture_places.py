@@ -20,7 +20,7 @@ RADIUS, ROW = 0.32, 1.02
 #: Widths of the space between two layers: for labels in a column, else for any others.
 COLUMN, SCATTERED = (1.3, 1.7, 2.2), (1.7, 2.2, 2.8, 3.4)
 #: Free space around a label, and between a label of an edge and the nodes.
-FREE, APART = 0.05, 0.12
+FREE, APART = 0.04, 0.12
 #: Height of the key below the nodes.
 BELOW = 0.9
 #: Margin at the left, distances from the outputs to y and to E, margin at the right.
