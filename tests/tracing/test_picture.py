@@ -107,6 +107,10 @@ def test_nothing_lies_over_anything(sizes):
     texts, labels, patches, lines = parts(figure)
     assert pairs_that_touch([*texts, *labels]) == []
     assert pairs_that_touch(labels, patches) == []
+    assert pairs_that_touch(patches) == []
+    for text, patch in pairs_that_touch(texts, patches):  # only text of the node
+        assert patch.x0 < text.x0 < text.x1 < patch.x1
+        assert patch.y0 < text.y0 < text.y1 < patch.y1
     for box in labels:
         assert sum(crosses(box, line) for line in lines) == 1
     for box in [*texts, *labels, *patches]:
