@@ -12,6 +12,7 @@ from bpcore import checks
 from bpcore.batches.weights import ClassWeight
 from bpcore.errstate import own_errstate
 from bpcore.network import Network, learner_of
+from bpcore.show.html import page, table
 from bpcore.show.table import ROWS, ends
 from bpcore.training.differences import Differences
 from bpcore.training.inputs import differentiable_batch
@@ -70,11 +71,7 @@ class GradientCheck:
         return self.worst.error if self.worst else 0.0
 
     def __repr__(self) -> str:
-        lines = [f"{name:>8}  {error:.1e}" for name, error in self.errors.items()]
-        lines += [f"{name:>8}  all zero: nothing checked" for name in self.zero]
-        first, last = ends(len(lines), ROWS)
-        if last:  # many arrays, in a deep network
-            lines[first.stop : last.start] = [f"{'...':>8}"]
+        lines = [f"{name:>8}  {error}".rstrip() for name, error in self._rows()]
         if worst := self.worst:
             lines += [
                 f"worst: {worst.name}, off by {worst.error:.1e}",
@@ -82,6 +79,26 @@ class GradientCheck:
                 f"    numerical        {worst.numerical: .12e}",
             ]
         return "\n".join(["relative error of the gradients", *lines])
+
+    def _repr_html_(self) -> str:
+        parts = [table((), self._rows(), "relative error of the gradients")]
+        if worst := self.worst:
+            rows = [
+                ("backpropagation", f"{worst.backpropagation:.12e}"),
+                ("numerical", f"{worst.numerical:.12e}"),
+            ]
+            caption = f"worst: {worst.name}, off by {worst.error:.1e}"
+            parts.append(table((), rows, caption))
+        return page(*parts)
+
+    def _rows(self) -> list[tuple[str, str]]:
+        """The name and the error of each array; of many the first and the last."""
+        rows = [(name, f"{error:.1e}") for name, error in self.errors.items()]
+        rows += [(name, "all zero: nothing checked") for name in self.zero]
+        first, last = ends(len(rows), ROWS)
+        if last:  # many arrays, in a deep network
+            rows[first.stop : last.start] = [("...", "")]
+        return rows
 
 
 def check_gradients(

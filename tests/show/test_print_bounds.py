@@ -64,6 +64,12 @@ PRINTS = {
     "text of many rows": lambda: str(deep(layers=2, n=10_000)[1]),
     "html of many layers": lambda: html(deep()[1]),
     "network as html": lambda: html(deep()[0]),
+    "path as html": lambda: html(deep(8, width=3)[1].path(0, 0, 0)),
+    "check as html": lambda: html(
+        bp.check_gradients(deep(40)[0], np.eye(2), np.eye(2))
+    ),
+    "history as html": lambda: html(history(3000)),
+    "flow as html": lambda: html(flow()),
     "repr of gradients": lambda: repr(deep()[0].gradients(np.eye(2), np.eye(2))),
     "repr of a tape": lambda: repr(deep()[0].forward(np.eye(2))),
     "repr of parameters": lambda: repr(deep()[1].before),

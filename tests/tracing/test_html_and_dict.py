@@ -1,7 +1,6 @@
 """Traces as HTML, as a dict, and copied."""
 
 import copy
-import html.parser
 import json
 import pickle
 
@@ -9,40 +8,13 @@ import numpy as np
 import pytest
 
 import bpcore as bp
+from bpcore.tracing.html import html
 from helpers import each_library, fourth_powers
+from helpers.tables import Tables
 from helpers.trace import SIZES, as_bytes, each_option, problem, small_problem
 
 #: The same, with a name that is none, and a tag if it is not escaped.
 nameless = lambda a, y: fourth_powers(a, y)  # noqa: E731, PLW0108
-
-
-class Tables(html.parser.HTMLParser):
-    """The rows of all tables; raises where tags do not match."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.rows, self.captions = [], [], []
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.open.append(tag)
-        if tag == "tr":
-            self.rows.append([])
-        if tag in ("td", "th"):
-            self.rows[-1].append("")
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] in ("td", "th"):
-            self.rows[-1][-1] += data
-        elif self.open and self.open[-1] == "caption":
-            self.captions.append(data)
-        else:
-            assert not data.strip()
 
 
 @pytest.mark.parametrize("n", [3, 50])
@@ -50,12 +22,15 @@ def test_the_derivation_as_html(n):
     """The same equations and numbers as in the text, with tags escaped."""
     net, X, y = problem("tanh", nameless, n=n, dropout=0.3, norm="layer")
     t = bp.trace(net, X, y)
-    markup = t._repr_html_()
+    markup = html(t)
     tables, text = Tables(markup), str(t)
     assert "<lambda>" not in markup and "&lt;lambda&gt;" in markup
     assert any("<lambda>" in equation for equation, _ in tables.rows)
     for caption in tables.captions:
         assert f"\n{caption}\n---" in f"\n{text}"
+    assert len(tables.captions) == text.count("\n---")
+    # Of a large step the first part and the loss alone are unfolded.
+    assert markup.count("<details open>") == (len(tables.captions) if n == 3 else 2)
     flat = " ".join(text.split())
     for equation, rows in tables.rows:
         assert " ".join(f"{equation} {rows}".split()) in flat

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import bpcore
+from bpcore.show.colours import colour_of, text_colour_on
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,18 +63,19 @@ def _draw_losses(ax: Axes, history: bpcore.History) -> None:
 
 
 def _draw_confusion(ax: Axes, confusion: Counts) -> None:
+    from bpcore.show.figure import colours_of
+
     # With a linear colour scale the few errors would be invisible.
-    shade = np.log1p(confusion)
-    ax.imshow(shade, cmap="Blues")
+    shade = np.log1p(confusion) / np.log1p(confusion.max())
+    ax.imshow(shade, **colours_of(1, signed=False))
     for (digit, predicted), count in np.ndenumerate(confusion):
-        dark = shade[digit, predicted] > 0.6 * shade.max()
         ax.text(
             predicted,
             digit,
             f"{count}" if count else "",
             ha="center",
             va="center",
-            color="white" if dark else "black",
+            color=text_colour_on(colour_of(shade[digit, predicted])),
         )
     right, total = confusion.trace(), confusion.sum()
     ax.set_title(f"Test accuracy {percent(confusion)}: {right:,} of {total:,} right")
@@ -86,8 +88,10 @@ def _draw_confusion(ax: Axes, confusion: Counts) -> None:
 
 
 def _draw_weights(ax: Axes, W: NDArray[np.floating]) -> None:
+    from bpcore.show.figure import colours_of
+
     limit = np.quantile(np.abs(W), 0.995)  # with the maximum most would be pale
-    image = ax.imshow(mosaic(W), cmap="RdBu", vmin=-limit, vmax=limit)
+    image = ax.imshow(mosaic(W), **colours_of(float(limit)))
     n_units = W.shape[1]
     ax.set_title(f"Weights of the first layer, into each of {n_units} hidden units")
     ax.set_axis_off()

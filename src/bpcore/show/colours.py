@@ -12,7 +12,8 @@ import re
 #: Matplotlib's map for numbers of both signs: vmin must be -vmax.
 SIGNED = "RdBu_r"
 
-#: What that map has at -1, -1/2, 0, 1/2 and 1, for pages and pictures in SVG.
+#: Its colours at -1, 0 and 1, and for -1/2 and 1/2 paler ones on which black text is
+#: read, for pages and drawings.
 STOPS = ((5, 48, 97), (146, 197, 222), (247, 247, 247), (244, 165, 130), (103, 0, 31))
 
 

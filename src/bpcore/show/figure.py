@@ -5,18 +5,33 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from bpcore.errstate import own_errstate
+from bpcore.show.colours import SIGNED
 
 try:
     from matplotlib import colormaps
+    from matplotlib.colors import ListedColormap
     from matplotlib.figure import Figure
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
     from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 except ImportError as error:
     raise ImportError(
         "plots need matplotlib, which is not installed: pip install matplotlib"
     ) from error
 
-__all__ = ["Picture", "colormaps", "new_figure", "use_log_scale", "use_whole_numbers"]
+__all__ = [
+    "Picture",
+    "colormaps",
+    "colours_of",
+    "figure_of_axes",
+    "new_figure",
+    "text_extent",
+    "use_log_scale",
+    "use_whole_numbers",
+]
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,6 +51,33 @@ class Picture(Figure):
 def new_figure(width: float, height: float) -> Picture:
     """An empty figure; width and height in inches."""
     return Picture(figsize=(width, height), layout="constrained")
+
+
+def figure_of_axes(width: float, height: float) -> Any:
+    """Axes that fill a new figure; width and height in inches."""
+    return Picture(figsize=(width, height)).add_axes((0, 0, 1, 1))
+
+
+def colours_of(limit: float, signed: bool = True) -> dict[str, Any]:
+    """Map and range of an image of numbers, of which `limit` has the strongest colour.
+
+    Numbers that cannot be below 0 have the red half of the map, from 0 on.
+    """
+    if signed:
+        return {"cmap": SIGNED, "vmin": -limit, "vmax": limit}
+    red = ListedColormap(colormaps[SIGNED](np.linspace(0.5, 1, 256)), "not negative")
+    return {"cmap": red, "vmin": 0.0, "vmax": limit}
+
+
+def text_extent(text: str, size: float) -> tuple[float, float]:
+    """Width and height in inches of a line of text; its size in points."""
+    font = FontProperties(size=size)
+    (width, *_), (_, height, _) = (
+        # A line of numbers is as high as one of letters.
+        text_to_path.get_text_width_height_descent(line, font, False)
+        for line in (text, "lp")
+    )
+    return width / 72, height / 72
 
 
 def use_whole_numbers(axis: Axis, most: int = 9) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bpcore.arrays import norm as frobenius
 from bpcore.errstate import own_errstate
-from bpcore.show.html import table
+from bpcore.show.html import page, table
 from bpcore.show.table import ROWS, ends
 
 
@@ -96,4 +96,4 @@ def network_table(network: Layered) -> str:
         f"({network.dtype.name}), loss {loss}, {network.optimizer}"
     )
     head = ("layer", "output", "units", "weights", "norm of W", "special")
-    return table(head, rows, caption)
+    return page(table(head, rows, caption))

@@ -37,11 +37,16 @@ def ends(count: int, most: float) -> tuple[range, range]:
 
 def in_short(head: Sequence[str], rows: Rows) -> list[str]:
     """The lines of a table with a head; if large, without middle rows and columns."""
+    return columns(shortened(head, rows), "")
+
+
+def shortened(head: Sequence[str], rows: Rows) -> Rows:
+    """The head and the rows; if many, without those and the columns in the middle."""
     table = [head, *rows]
     first, last = ends(len(rows), ROWS)
     if last:
         table = [head, *rows[: first.stop], ["..."] * len(head), *rows[last.start :]]
-    return columns(narrow(table), "")
+    return narrow(table)
 
 
 def narrow(table: Rows) -> Rows:

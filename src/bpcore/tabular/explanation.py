@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from bpcore.arrays import Real
 from bpcore.derivatives import output_derivatives
 from bpcore.network import Network
+from bpcore.show.colours import colour_of
+from bpcore.show.html import page, paragraph, table
 from bpcore.show.table import columns
 
 if TYPE_CHECKING:
@@ -56,6 +58,15 @@ class Explanation:
         return np.argsort(-self.permutation, kind="stable")
 
     def __repr__(self) -> str:
+        rows, more = self._table()
+        return "\n".join([*columns(rows, ""), *more])
+
+    def _repr_html_(self) -> str:
+        (head, *rows), more = self._table()
+        return page(table(head, rows), *map(paragraph, more))
+
+    def _table(self) -> tuple[list[list[str]], list[str]]:
+        """The head and the rows of the table, and how many columns are left out."""
         head = ["column", f"permutation ({self.measure})", "derivative by quartiles"]
         rows = [
             [
@@ -67,7 +78,7 @@ class Explanation:
         ]
         rest = len(self.names) - SHOWN
         more = [f"... and {rest} more columns"] if rest > 0 else []
-        return "\n".join([*columns([head, *rows], ""), *more])
+        return [head, *rows], more
 
     def plot(self) -> Picture:
         """Bars of both measures, the most important column first.
@@ -83,8 +94,12 @@ class Explanation:
         figure = new_figure(9, 1.2 + 0.28 * len(order))
         left, right = figure.subplots(1, 2, sharey=True)
         places, names = np.arange(len(order)), [self.names[j] for j in order]
-        left.barh(places, self.permutation[order], xerr=self.permutation_std[order])
-        right.barh(places, self.derivative[order], color="C1")
+        for axes, values, deviation in (
+            (left, self.permutation[order], self.permutation_std[order]),
+            (right, self.derivative[order], None),
+        ):
+            colours = [colour_of(0.75 if x >= 0 else -0.75) for x in values]
+            axes.barh(places, values, xerr=deviation, color=colours, ecolor="0.3")
         left.set_yticks(places, names)
         left.set_ylim(-0.6, len(order) - 0.4)
         left.set_xlabel(f"permutation: {self.measure}")

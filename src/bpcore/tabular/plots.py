@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore.show.figure import Picture, new_figure, use_log_scale, use_whole_numbers
+from bpcore.show.colours import colour_of, text_colour_on
+from bpcore.show.figure import (
+    Picture,
+    colours_of,
+    new_figure,
+    use_log_scale,
+    use_whole_numbers,
+)
 from bpcore.training.history import History
 
 if TYPE_CHECKING:
@@ -71,10 +78,11 @@ def confusion(
     """The number of rows of each class, down, with each prediction, across."""
     counts = np.zeros((len(names), len(names)), np.int64)
     np.add.at(counts, (labels, predicted), 1)
-    shade = np.log1p(counts)  # on a linear scale the few errors would be invisible
-    axes.imshow(shade, cmap="Blues")
+    # On a linear scale the few errors would be invisible.
+    shade = np.log1p(counts) / np.log1p(counts.max())
+    axes.imshow(shade, **colours_of(1, signed=False))
     for (i, j), count in np.ndenumerate(counts):
-        colour = "white" if shade[i, j] > 0.6 * shade.max() else "black"
+        colour = text_colour_on(colour_of(shade[i, j]))
         axes.text(j, i, f"{count:,}", color=colour, ha="center", va="center")
     short = [name[:CHARACTERS].replace("$", r"\$") for name in names]
     axes.set_xticks(range(len(names)), short, rotation=45 if len(names) > 4 else 0)

@@ -7,9 +7,15 @@
       flow_columns        the quantities of each record
     record              trace: one step, with all its numbers stored
     traced              Trace: the step, to be printed, plotted and read
-    picture             the network with its activations, deltas and changes
+    picture             the step drawn, by matplotlib
+      picture_network     a small network: nodes, edges, targets and the loss
+      picture_maps        a large one: heat maps
+      picture_pen         draws in inches, in axes of any size
+      picture_numbers     the numbers of one row, or of all
+      picture_places      places of nodes, and of labels that touch nothing
     path_sum            PathSum: one derivative along all paths, and layer by layer
       path_text           both written out
+      path_html           and as tables for notebooks
       paths               the paths, and the product along each of them
       counts              the number of multiplications of both
     text, html          the derivation as text and as HTML

@@ -13,7 +13,8 @@ from bpcore import arrays, checks
 from bpcore.batches.batch import Batch
 from bpcore.errors import DivergenceError
 from bpcore.network import Network, learner_of
-from bpcore.show.table import in_short
+from bpcore.show.html import page, table
+from bpcore.show.table import in_short, shortened
 from bpcore.tracing.flow_columns import COLUMNS, flow_columns
 from bpcore.tracing.flow_picture import draw_flow
 from bpcore.tracing.record import record
@@ -192,10 +193,17 @@ class GradientFlow:
 
         "-" where a layer has no units of relu, or none of sigmoid and tanh.
         """
+        return "\n".join(in_short(*self._table()))
+
+    def _repr_html_(self) -> str:
+        head, *rows = shortened(*self._table())
+        return page(table(head, rows, repr(self)))
+
+    def _table(self) -> tuple[list[str], list[list[str]]]:
+        """The head and the rows of the table."""
         found = self.to_dict()
         cells = [_cells(name, column) for name, column in found.items()]
-        rows = [list(row) for row in zip(*cells, strict=True)]
-        return "\n".join(in_short(list(found), rows))
+        return list(found), [list(row) for row in zip(*cells, strict=True)]
 
     def __repr__(self) -> str:
         count = len(self._records)

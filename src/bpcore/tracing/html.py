@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bpcore.errstate import own_errstate
-from bpcore.show.html import table
+from bpcore.show.html import page, section, table
 from bpcore.tracing.derivation import derivation
-from bpcore.tracing.section import is_small
+from bpcore.tracing.section import Line, is_small
 from bpcore.tracing.step import Step
 from bpcore.tracing.text import shown
 
 
 @own_errstate
 def html(step: Step) -> str:
-    """A table for each part of the step, equations to the left of their numbers."""
+    """A section for each part of the step, equations to the left of their numbers.
+
+    Of a large step only the first one and the loss are unfolded.
+    """
     whole = is_small(step)
-    tables = []
-    for section in derivation(step, whole):
-        rows = [
-            (
-                line.equation,
-                "" if line.value is None else "\n".join(shown(line.value, whole)),
+    return page(
+        *(
+            section(
+                found.title,
+                equations(found.lines, whole),
+                shown=whole or found.title.startswith(("training step", "loss")),
             )
-            for line in section.lines
-        ]
-        tables.append(table((), rows, caption=section.title))
-    return "\n".join(tables)
+            for found in derivation(step, whole)
+        )
+    )
+
+
+def equations(lines: Sequence[Line], whole: bool) -> str:
+    """A table of equations, to the left of their numbers."""
+    rows = [
+        (
+            line.equation,
+            "" if line.value is None else "\n".join(shown(line.value, whole)),
+        )
+        for line in lines
+    ]
+    return table((), rows, kind="equations")

@@ -9,6 +9,7 @@ import numpy as np
 from bpcore import checks
 from bpcore.errstate import own_errstate
 from bpcore.tracing import counts
+from bpcore.tracing.path_html import path_html
 from bpcore.tracing.path_text import text
 from bpcore.tracing.paths import MOST, Paths, chain, factor_arrays, terms
 from bpcore.tracing.step import Step
@@ -50,6 +51,9 @@ class PathSum(Paths):
 
     def __str__(self) -> str:
         return self.text()
+
+    def _repr_html_(self) -> str:
+        return path_html(self)
 
     def text(self, all: bool = False) -> str:
         """Both forms and their costs, as ``print`` shows them.

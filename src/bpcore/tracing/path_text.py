@@ -11,10 +11,10 @@ import numpy as np
 
 from bpcore.arrays import Real
 from bpcore.errstate import own_errstate
-from bpcore.show.table import ROWS, columns, ends, narrow
+from bpcore.show.table import ROWS, Rows, columns, ends, narrow
 from bpcore.tracing.memory import warn_of_memory
 from bpcore.tracing.paths import MOST, Paths, factor_arrays, path_units, terms
-from bpcore.tracing.section import LAYERS, is_small
+from bpcore.tracing.section import LAYERS, Line, is_small
 from bpcore.tracing.text import number, shown
 
 #: Approximate bytes of a cell of the table of all terms.
@@ -24,44 +24,74 @@ CELL = 14
 @own_errstate
 def text(path: Paths, all: bool = False) -> str:
     """The sum along all paths, the layer-by-layer form, and the costs of both."""
-    parts = all_paths(path, all), layer_by_layer(path, all), costs(path)
+    parts = all_paths(path, all), in_lines(path, all), costs_in_lines(path)
     return "\n\n".join("\n".join(lines) for lines in parts)
 
 
 def all_paths(path: Paths, all: bool = False) -> list[str]:
     """The terms, one line each; of many the first and the last."""
-    symbols = [factor.symbol for factor in path.factors]
+    head = textwrap.fill(heading(path, all), 88, subsequent_indent="  ")
+    end = [f"  {line}" for line in conclusion(path)]
+    if not all:
+        table, gap = terms_shown(path)
+        lines = columns(table)
+        if gap:
+            lines.insert(gap[0], f"  {gap[1]}")
+        return [head, *lines, *end]
+    heads, arrays = term_heads(path), factor_arrays(path.trace, path.factors)
+    lines, total = [], []
+    warn_of_memory("this text takes", path.n_terms * len(heads) * CELL)
+    for begin in range(0, path.n_terms, MOST):
+        at = range(begin, min(begin + MOST, path.n_terms))
+        rows, products = term_rows(path, arrays, at)
+        lines += columns([heads, *rows])[begin > 0 :]
+        total.append(float(products.sum()))
+    return [head, *lines, f"  the sum of {count(path)} = {math.fsum(total):.10g}"]
+
+
+def heading(path: Paths, all: bool = False) -> str:
+    """What the terms are products of, and over what they are summed."""
     units = path_units(path.factors)[1:]
     named = units if all else [*narrow([units])[0]]
     through = f" and units {', '.join(named)}" if units else ""
-    over = f"every row s{through}"
-    count = f"{path.n_terms:,} term" + "s" * (path.n_terms != 1)
     head = f"dE/dW[{path.l}][{path.i}, {path.j}] along all paths: "
-    head = textwrap.fill(f"{head}for {over} the product of", 88, subsequent_indent="  ")
-    heads = ["s", *units, *symbols, "product"]
-    arrays = factor_arrays(path.trace, path.factors)
-    if all:
-        lines, total = [], []
-        warn_of_memory("this text takes", path.n_terms * len(heads) * CELL)
-        for begin in range(0, path.n_terms, MOST):
-            at = range(begin, min(begin + MOST, path.n_terms))
-            rows, products = term_rows(path, arrays, at)
-            lines += columns([heads, *rows])[begin > 0 :]
-            total.append(float(products.sum()))
-        return [head, *lines, f"  the sum of {count} = {math.fsum(total):.10g}"]
-    first, last = ends(path.n_terms, ROWS)
-    lines = columns(narrow([heads, *term_rows(path, arrays, (*first, *last))[0]]))
-    if last:
-        gap = f"  ... {last.start - first.stop:,} more terms ..."
-        lines.insert(1 + first.stop, gap)
+    return f"{head}for every row s{through} the product of"
+
+
+def count(path: Paths) -> str:
+    """The number of terms, in words."""
+    return f"{path.n_terms:,} term" + "s" * (path.n_terms != 1)
+
+
+def conclusion(path: Paths) -> list[str]:
+    """The sum, or why there is none."""
     if path.expanded is None:
         return [
-            head,
-            *lines,
-            f"  {count}, more than {MOST:,}: text(all=True) writes out all of them and",
-            "  adds them up.  Each layer above multiplies their number by its width.",
+            f"{count(path)}, more than {MOST:,}: "
+            "text(all=True) writes out all of them and",
+            "adds them up.  Each layer above multiplies their number by its width.",
         ]
-    return [head, *lines, f"  the sum of {count} = {path.expanded:.10g}"]
+    return [f"the sum of {count(path)} = {path.expanded:.10g}"]
+
+
+def term_heads(path: Paths) -> list[str]:
+    """Names of the columns of the table of terms."""
+    symbols = [factor.symbol for factor in path.factors]
+    return ["s", *path_units(path.factors)[1:], *symbols, "product"]
+
+
+def terms_shown(path: Paths) -> tuple[Rows, tuple[int, str] | None]:
+    """The head and the rows of the first and the last terms.
+
+    Also the place of the row for those left out, and its text; None if there are none.
+    """
+    arrays = factor_arrays(path.trace, path.factors)
+    first, last = ends(path.n_terms, ROWS)
+    rows = term_rows(path, arrays, (*first, *last))[0]
+    gap = None
+    if last:
+        gap = 1 + first.stop, f"... {last.start - first.stop:,} more terms ..."
+    return narrow([term_heads(path), *rows]), gap
 
 
 def term_rows(
@@ -80,17 +110,27 @@ def term_rows(
     return rows, products
 
 
-def layer_by_layer(path: Paths, all: bool = False) -> list[str]:
-    """delta from the last layer to this one, and the element of dW."""
+def in_lines(path: Paths, all: bool = False) -> list[str]:
+    """The layer-by-layer form as text, with deltas below their formulas."""
+    title, lines, end = layer_by_layer(path, all)
+    whole, text = all or is_small(path.trace), [title]
+    for line in lines:
+        text.append(f"  {line.equation}")
+        if line.value is not None:
+            text += [f"      {row}" for row in shown(line.value, whole)]
+    return text + [f"  {line}" for line in end]
+
+
+def layer_by_layer(path: Paths, all: bool = False) -> tuple[str, list[Line], list[str]]:
+    """A title, delta from the last layer to this one, and the element of dW."""
     trace, l, i, j = path.trace, path.l, path.i, path.j
-    whole, last = all or is_small(trace), trace.n_layers - 1
-    lines = [f"dE/dW[{l}][{i}, {j}] layer by layer"]
+    last, lines = trace.n_layers - 1, list[Line]()
     first, lowest = ends(last - l + 1, last - l + 1 if all else LAYERS)
     for step in (*first, *lowest):
         m = last - step
         if step == lowest.start and lowest:
             gap = lowest.start - first.stop
-            lines.append(f"  ... {gap} more layer{'s' * (gap != 1)} ...")
+            lines.append(Line(f"... {gap} more layer{'s' * (gap != 1)} ..."))
         kept = f" * kept[{m}]" if trace.design.dropout[m] else ""
         by_a = f"dE/da[{m + 1}]" if m == last else f"(delta[{m + 1}] @ W[{m + 1}].T)"
         formula = f"{by_a}{kept} * f'(z[{m}])" + (f"   of unit {j}" if m == l else "")
@@ -100,26 +140,31 @@ def layer_by_layer(path: Paths, all: bool = False) -> list[str]:
         if m == last and trace.design.loss_takes_z:
             formula = f"dE/dz[{m}]"
         delta, unit = trace.delta[m], f"[:, {j}]" if m == l else ""
-        lines.append(f"  delta[{m}]{unit} = {formula}")
         needed = delta[:, j : j + 1] if m == l else delta
-        lines += [f"      {row}" for row in shown(needed, whole)]
-    lines.append(
-        f"  dW[{l}][{i}, {j}] = sum_s a[{l}][s,{i}] delta[{l}][s,{j}] "
+        lines.append(Line(f"delta[{m}]{unit} = {formula}", needed))
+    end = [
+        f"dW[{l}][{i}, {j}] = sum_s a[{l}][s,{i}] delta[{l}][s,{j}] "
         f"= {path.layer_by_layer:.10g}"
-    )
+    ]
     if path.difference is not None:
-        lines.append(f"  they differ by {path.difference:.1e}")
-    return lines
+        end.append(f"they differ by {path.difference:.1e}")
+    return f"dE/dW[{l}][{i}, {j}] layer by layer", lines, end
 
 
-def costs(path: Paths) -> list[str]:
-    """Multiplications of both forms."""
-    table = [["multiplications", "this weight"], ["all paths"], ["layer by layer"]]
-    for row, count in zip(table[1:], path.multiplications, strict=True):
-        row.append(f"{count:,}")
-    if path.of_all_parameters:
-        table[0].append("all weights and biases")
-        for row, count in zip(table[1:], path.of_all_parameters, strict=True):
-            row.append(f"{count:,}")
+def costs_in_lines(path: Paths) -> list[str]:
+    """Multiplications of both forms as text, their names to the left."""
+    table = costs(path)
     width = max(len(row[0]) for row in table)
     return columns([[row[0].ljust(width), *row[1:]] for row in table], "")
+
+
+def costs(path: Paths) -> list[list[str]]:
+    """Multiplications of both forms: a head and two rows."""
+    table = [["multiplications", "this weight"], ["all paths"], ["layer by layer"]]
+    for row, number_of in zip(table[1:], path.multiplications, strict=True):
+        row.append(f"{number_of:,}")
+    if path.of_all_parameters:
+        table[0].append("all weights and biases")
+        for row, number_of in zip(table[1:], path.of_all_parameters, strict=True):
+            row.append(f"{number_of:,}")
+    return table

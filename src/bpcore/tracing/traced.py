@@ -143,25 +143,41 @@ class Trace(Step):
 
     def plot(
         self,
-        row: int | None = None,
+        row: int | None = 0,
         axes: Axes | None = None,
         limit: float | None = None,
+        *,
+        show: str = "weights",
     ) -> Any:
         """Draw the step: nodes and edges of a small network, heat maps of a large one.
 
-        More than 8 layers are drawn as heat maps, the first and the last of them.
+        Red is above 0, blue below 0, in nodes, edges and heat maps.  A node has the
+        colour of its a; in it are a and delta, below it its bias, and its line is
+        dashed if dropout set it to 0.  At the right are the targets y and the loss E,
+        with E_i of the row.  An edge is as coloured and as wide as its number, which
+        stands on it; where the numbers of a layer would touch each other or lie on
+        other edges, all of that layer are left out.
+
+        More than 8 layers or units are drawn as heat maps of a, delta, W, dW and the
+        change of W, of many layers the first and the last.
 
         Parameters
         ----------
-        row : int, optional
-            Show this sample's activations and deltas; by default the mean activation
-            of all rows and the sum of their deltas, which is db.
+        row : int or None
+            The sample whose a, delta and y are drawn.  None draws all of them in heat
+            maps, and in a small network the means of a and y and the sums of delta.
         axes : matplotlib Axes, optional
             Where to draw a network of up to 8 layers of up to 8 units; a new figure by
             default.
         limit : float, optional
             The activation of the strongest colour, to compare several pictures of
-            networks of that size; by default the largest one.
+            networks of that size; by default the largest one, of a and y.
+        show : {"weights", "gradient", "change"}
+            The numbers of the edges and of the biases below the nodes: W before the
+            step; a[i] delta[j], the part of the row in dW, which is the sum over all
+            rows (with ``row=None`` dW itself); or the change of W in the step, made by
+            all rows.  In a normalised layer du is in the place of delta.  Heat maps
+            have all three.
 
         Returns
         -------
@@ -174,16 +190,18 @@ class Trace(Step):
         IndexError, TypeError
             If there is no such row.
         ValueError
-            If a larger network is to be drawn into axes, or the limit is not above 0.
+            If `show` is none of these, a larger network is to be drawn into axes, or
+            the limit is not above 0.
 
         Examples
         --------
         >>> import bpcore as bp
         >>> X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
         >>> net = bp.Network([2, 8, 1], activation="tanh", output="sigmoid", rng=0)
-        >>> bp.trace(net, X, y).plot(row=1).savefig("step.png")  # doctest: +SKIP
+        >>> t = bp.trace(net, X, y)
+        >>> t.plot(row=1, show="gradient").savefig("step.png")  # doctest: +SKIP
         """
-        return draw(self, row, axes, limit)
+        return draw(self, row, show, axes, limit)
 
     def to_dict(self, lists: bool = False) -> dict[str, Any]:
         """Every number by its name, for other tools.

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from bpcore.errstate import own_errstate
 from bpcore.metrics import ALIASES
-from bpcore.show.table import ROWS, in_short
+from bpcore.show.html import page, paragraph, table
+from bpcore.show.table import ROWS, in_short, shortened
 from bpcore.training.record import Record
 
 if TYPE_CHECKING:
@@ -132,6 +133,21 @@ class History:
         return f"<History of {epochs}{last}>"
 
     def __str__(self) -> str:
+        head, rows, end = self._table()
+        if not rows:
+            return ", ".join(["no epoch was finished", *end])
+        lines = in_short(head, rows)
+        return "\n".join([*lines, ", ".join(end)] if end else lines)
+
+    def _repr_html_(self) -> str:
+        head, rows, end = self._table()
+        if not rows:
+            return page(paragraph(str(self)))
+        head, *rows = shortened(head, rows)  # type: ignore[assignment]
+        return page(table(head, rows), *([paragraph(", ".join(end))] if end else []))
+
+    def _table(self) -> tuple[list[str], list[list[str]], list[str]]:
+        """The head and the rows of the table, and what is said below it."""
         names = self._record.names
         rows = [
             [f"{epoch + 1}"]
@@ -147,10 +163,7 @@ class History:
             end.append(f"restored to best epoch {self.restored}{where}")
         elif self.best_epoch and end:
             end.append(f"best epoch {self.best_epoch}")
-        if not rows:
-            return ", ".join(["no epoch was finished", *end])
-        lines = in_short(["epoch", *names], rows)
-        return "\n".join([*lines, ", ".join(end)] if end else lines)
+        return ["epoch", *names], rows, end
 
     def to_dict(self) -> dict[str, NDArray[np.float64]]:
         """Every column by its name: ``pandas.DataFrame(history.to_dict())``.
