@@ -15,6 +15,7 @@ from bpcore.graph import show
 from bpcore.graph.backward import backpropagate, in_order
 from bpcore.graph.base import Array, Node, Operation, Vertex
 from bpcore.graph.copies import deep_copy, reduced, shallow_copy
+from bpcore.graph.dot import dot
 from bpcore.graph.edge import Edge, edges
 from bpcore.graph.evaluate import as_value, compare, evaluate
 from bpcore.graph.numpy_functions import COMPARISONS, FUNCTIONS, UFUNCS, not_supported
@@ -311,7 +312,7 @@ class Variable(Vertex):
         }
         """
         most = {"most": math.inf} if checks.boolean("all", all) else {}
-        return show.dot(in_order(self), **most)
+        return dot(in_order(self), **most)
 
     # --- copies, of graphs of any depth -----------------------------------------------
 
