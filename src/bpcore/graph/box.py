@@ -9,7 +9,7 @@ import numpy as np
 from bpcore.graph.base import Array, V
 from bpcore.graph.edge import Edge
 from bpcore.graph.grid import Grid, grid, number
-from bpcore.graph.show import derivative, gradient_of, written
+from bpcore.graph.show import cut, derivative, gradient_of, written
 
 #: Most rows and columns of a local derivative.
 EDGE_SIDE = 4
@@ -41,10 +41,10 @@ def box(x: V, name: dict[V, str], J: V) -> list[Part]:
     constants = [o for o in x.node.operands if isinstance(o, np.ndarray) and o.ndim]
     g = gradient_of(x, J)
     return [
-        Part(cut(f"{own} = {operation}" if operation else own), []),
+        Part(cut(f"{own} = {operation}" if operation else own, LINE), []),
         *(part("constant", array) for array in constants),
         part("value" if x.node.value.ndim else "", x.node.value),
-        *([part(cut(f"d{name[J]}/d{own}"), g)] if g is not None else []),
+        *([part(cut(f"d{name[J]}/d{own}", LINE), g)] if g is not None else []),
     ]
 
 
@@ -87,18 +87,3 @@ def _constant(array: Array) -> str:
     """A constant within an operation: arrays have a table of their own."""
     text = "constant" if array.ndim else number(float(array))
     return f"({text})" if text.startswith("-") else text
-
-
-def cut(text: str) -> str:
-    """The text; if long, without its middle.
-
-    Examples
-    --------
-    >>> from bpcore.graph.box import cut
-    >>> cut("x" * 100)
-    'xxxxxxxxxxxxxx...xxxxxxxxxxxxxxx'
-    """
-    if len(text) <= LINE:
-        return text
-    head = (LINE - 3) // 2
-    return f"{text[:head]}...{text[head + 3 - LINE:]}"

@@ -46,7 +46,7 @@ def dot(order: list[V], most: float = NODES) -> str:
 
 
 def label(parts: list[Part]) -> str:
-    """A label: quoted lines, or an HTML-like table if there are arrays.
+    r"""A label: quoted lines, or an HTML-like table if there are arrays.
 
     Examples
     --------

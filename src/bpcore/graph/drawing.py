@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from bpcore.errstate import own_errstate
 from bpcore.graph import svg
@@ -12,7 +13,7 @@ from bpcore.graph.base import V
 from bpcore.graph.box import Part, box, edge_part
 from bpcore.graph.edge import edges
 from bpcore.graph.positions import Extent, Layout, layout
-from bpcore.graph.ranks import Layers, layers
+from bpcore.graph.ranks import Arc, Layers, layers
 from bpcore.graph.show import names
 
 #: Most variables of a drawing.
@@ -142,7 +143,7 @@ def drawing(J: V) -> str:
     return document(width, height, title, content)
 
 
-def plan(boxes: list[list[Part]], labels: list[Part], arcs: list[tuple[int, int]]) -> Plan:
+def plan(boxes: list[list[Part]], labels: list[Part], arcs: list[Arc]) -> Plan:
     """The layout from left to right; if too wide, from top to bottom if narrower."""
     found = layers(len(boxes), arcs)
     across, down = (planned(found, boxes, labels, way) for way in (False, True))
@@ -155,7 +156,9 @@ def planned(
     """The layout in one direction."""
     extents = [Extent(0, NEAR, NEAR)] * len(found.rank)
     for k, parts in enumerate(boxes):
-        width, height = (2 * INSIDE + length for length in svg.size(in_rows(parts, down)))
+        width, height = (
+            2 * INSIDE + length for length in svg.size(in_rows(parts, down))
+        )
         extents[k] = (
             Extent(height, width / 2, width / 2)
             if down
@@ -198,7 +201,9 @@ def box_elements(plan: Plan, boxes: list[list[Part]]) -> Iterator[str]:
 def edge_elements(plan: Plan, labels: list[Part]) -> Iterator[str]:
     """A curve for each edge with an arrow's head at its target, and its label."""
     ends = ("-3.5 -7", "7 0") if plan.down else ("-7 -3.5", "0 7")
-    for label, route, pieces in zip(labels, plan.layers.routes, plan.pieces, strict=True):
+    for label, route, pieces in zip(
+        labels, plan.layers.routes, plan.pieces, strict=True
+    ):
         yield f'<path d="{curve(plan, pieces)}" fill="none" stroke="currentColor"/>'
         line, _, end = pieces[-1]
         x, y = plan.point(end + HEAD, line)
@@ -212,13 +217,13 @@ def edge_elements(plan: Plan, labels: list[Part]) -> Iterator[str]:
 
 def curve(plan: Plan, pieces: list[Piece]) -> str:
     """The path of an edge: straight pieces, and Bezier curves from each to the next."""
-    line, begin, end = pieces[0]
-    path = [f"M{plan.text(begin, line)}L{plan.text(end, line)}"]
-    for before, (line, begin, end_) in zip(pieces, pieces[1:], strict=False):
-        middle = (before[2] + begin) / 2
-        points = ((middle, before[0]), (middle, line), (begin, line))
+    last, begin, end = pieces[0]
+    path = [f"M{plan.text(begin, last)}L{plan.text(end, last)}"]
+    for (last, _, before), (line, begin, end) in pairwise(pieces):
+        middle = (before + begin) / 2
+        points = ((middle, last), (middle, line), (begin, line))
         path.append("C" + " ".join(plan.text(*point) for point in points))
-        path.append(f"L{plan.text(end_, line)}")
+        path.append(f"L{plan.text(end, line)}")
     return "".join(path)
 
 

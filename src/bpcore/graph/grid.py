@@ -52,8 +52,8 @@ def grid(array: Array, side: int = SIDE) -> Grid:
     --------
     >>> import numpy as np
     >>> from bpcore.graph.grid import grid
-    >>> [[cell.text for cell in row] for row in grid(np.arange(100.0).reshape(2, 50))]
-    [['0', '1', '2', '...', '47', '48', '49'], ['50', '51', '52', '...', '97', '98', '99']]
+    >>> [[cell.text for cell in row] for row in grid(np.arange(18.0).reshape(2, 9))]
+    [['0', '1', '2', '...', '6', '7', '8'], ['9', '10', '11', '...', '15', '16', '17']]
     """
     if not array.size:
         return []
@@ -64,9 +64,7 @@ def grid(array: Array, side: int = SIDE) -> Grid:
     left_out = Cell("...")
     return [
         [
-            left_out
-            if i is None or j is None
-            else cell(float(matrix[i, j]), largest)
+            left_out if i is None or j is None else cell(float(matrix[i, j]), largest)
             for j in columns
         ]
         for i in rows

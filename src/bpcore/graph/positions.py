@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 from bpcore.graph.ranks import Layers
 
@@ -69,7 +70,7 @@ def layout(found: Layers, extents: list[Extent], count: int) -> Layout:
     >>> found = layers(2, [(0, 1)])
     >>> extents = [Extent(40, 10, 10), Extent(40, 10, 10), Extent(0, 0, 0)]
     >>> layout(found, extents, 2).ranks
-    [(0, 40), (56.0, 56.0), (72.0, 112.0)]
+    [(0.0, 40.0), (56.0, 56.0), (72.0, 112.0)]
     """
     ports = all_ports(found, extents, count)
     links = all_links(found, ports)
@@ -119,7 +120,7 @@ def all_links(found: Layers, ports: dict[tuple[int, int], float]) -> Links:
     """The connections of all edges."""
     links: Links = [[] for _ in found.rank]
     for k, route in enumerate(found.routes):
-        for u, v in zip(route, route[1:], strict=False):
+        for u, v in pairwise(route):
             difference = ports.get((k, v), 0.0) - ports.get((k, u), 0.0)
             links[u].append((v, difference))
             links[v].append((u, -difference))
@@ -147,7 +148,10 @@ def place(
             wanted, weights = [], []
             for item, o in zip(rank, offset, strict=True):
                 near = [
-                    (across[other] + d, STRAIGHT ** ((item >= count) + (other >= count)))
+                    (
+                        across[other] + d,
+                        STRAIGHT ** ((item >= count) + (other >= count)),
+                    )
                     for other, d in links[item]
                     if found.rank[other] - r in sides
                 ]
@@ -188,7 +192,7 @@ def straighten(
         low, high = -math.inf, math.inf
         for item in route[1:-1]:
             least, most = room(item)
-            if max(low, least) > min(high, most):
+            if run and max(low, least) > min(high, most):
                 settle(run, low, high, across)
                 run, low, high = [], -math.inf, math.inf
             run.append(item)
@@ -197,7 +201,7 @@ def straighten(
 
 
 def settle(run: list[int], low: float, high: float, across: list[float]) -> None:
-    """Put the items of a run at their mean, or the nearest place between both bounds."""
+    """Put the items of a run at their mean, or the nearest place within the bounds."""
     line = min(max(sum(across[item] for item in run) / len(run), low), high)
     for item in run:
         across[item] = line
@@ -206,7 +210,7 @@ def settle(run: list[int], low: float, high: float, across: list[float]) -> None
 def spaced(rank: list[int], extents: list[Extent], count: int) -> list[float]:
     """The least distance of each item's line from that of the first."""
     offset = [0.0]
-    for u, v in zip(rank, rank[1:], strict=False):
+    for u, v in pairwise(rank):
         apart = APART if u < count and v < count else BESIDE
         offset.append(offset[-1] + extents[u].high + apart + extents[v].low)
     return offset

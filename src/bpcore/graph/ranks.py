@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from dataclasses import dataclass, field
+from itertools import pairwise
+from statistics import fmean
 
 #: An edge: the indices of its source and of its target.
 Arc = tuple[int, int]
@@ -58,7 +60,7 @@ def layers(count: int, arcs: list[Arc]) -> Layers:
     found.before = [[] for _ in found.rank]
     found.after = [[] for _ in found.rank]
     for route in found.routes:
-        for u, v in zip(route, route[1:], strict=False):
+        for u, v in pairwise(route):
             found.after[u].append(v)
             found.before[v].append(u)
     found.ranks = first_order(found, count)
@@ -137,7 +139,7 @@ def by_mean(
     moved = [u for u in rank if neighbours[u]]
     if turned:
         moved.reverse()
-    moved.sort(key=lambda u: sum(map(place.__getitem__, neighbours[u])) / len(neighbours[u]))
+    moved.sort(key=lambda u: fmean(place[v] for v in neighbours[u]))
     others = iter(moved)
     return [fixed[k] if k in fixed else next(others) for k in range(len(rank))]
 
@@ -153,7 +155,7 @@ def crossings(found: Layers) -> int:
     1
     """
     total = 0
-    for rank, following in zip(found.ranks, found.ranks[1:], strict=False):
+    for rank, following in pairwise(found.ranks):
         place = {v: k for k, v in enumerate(following)}
         passed: list[int] = []
         for u in rank:

@@ -13,7 +13,7 @@ from bpcore.arrays import norm
 from bpcore.errstate import own_errstate
 from bpcore.graph.base import Array, V
 from bpcore.graph.edge import Edge, edges
-from bpcore.show.html import table as html_table
+from bpcore.show import html
 from bpcore.show.table import ROWS, ends
 
 #: Arrays of more elements are shown as shape and norm.
@@ -60,6 +60,21 @@ def gradient_of(x: V, J: V) -> Array | None:
     """dJ by x, if the last backward pass from J reached it."""
     began = J.node.began
     return x.node.grad if began is not None and x.node.reached_by is began else None
+
+
+def cut(text: str, most: int) -> str:
+    """The text; if longer than `most` characters, without its middle.
+
+    Examples
+    --------
+    >>> from bpcore.graph.show import cut
+    >>> cut("x" * 100, 9), cut("short", 9)
+    ('xxx...xxx', 'short')
+    """
+    if len(text) <= most:
+        return text
+    head = (most - 3) // 2
+    return f"{text[:head]}...{text[head + 3 - most :]}"
 
 
 def names(order: list[V]) -> dict[V, str]:
@@ -176,10 +191,10 @@ def left_out(order: list[V], found: int) -> str:
 
 
 @own_errstate
-def html(order: list[V]) -> str:
-    """The table for a notebook."""
+def html_table(order: list[V]) -> str:
+    """The same table in HTML."""
     (head, *lines), gap = rows(order, ROWS)
     if gap:
         note = left_out(order, len(lines))
         lines.insert(gap - 1, [note, *[""] * (len(head) - 1)])
-    return html_table(head, lines)
+    return html.table(head, lines)

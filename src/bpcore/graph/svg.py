@@ -23,12 +23,12 @@ NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 def escaped(text: str) -> str:
-    """Text as it stands in XML, in ASCII.
+    r"""Text as it stands in XML, in ASCII.
 
     Examples
     --------
     >>> from bpcore.graph.svg import escaped
-    >>> escaped("a < b\\0é")
+    >>> escaped("a < b\0é")
     'a &lt; b&#65533;&#233;'
     """
     text = html.escape(NOT_IN_XML.sub("\ufffd", text))
