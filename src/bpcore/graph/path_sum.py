@@ -89,7 +89,7 @@ class PathSum:
         lines += paths
         if more := self.n_paths - len(self.paths):
             lines.append(f"  ... {count(more, 'more ')} ...")
-        results = self.results()
+        results = self._results()
         width = max(len(what) for what, _ in results)
         return "\n".join([*lines, *(f"{w:<{width}} = {x}" for w, x in results)])
 
@@ -100,11 +100,11 @@ class PathSum:
         ]
         if more := self.n_paths - len(self.paths):
             rows.append((f"... {count(more, 'more ')} ...", "", ""))
-        rows += [(what, "", result) for what, result in self.results()]
+        rows += [(what, "", result) for what, result in self._results()]
         head = ("path", "local derivatives", "product")
         return table(head, rows, f"{self.name} along {count(self.n_paths)}")
 
-    def results(self) -> list[tuple[str, str]]:
+    def _results(self) -> list[tuple[str, str]]:
         """The sum over all paths and the result of backpropagation, as text."""
         total = f"not added up: more than {MOST:,} factors"
         if self.expanded is not None:
