@@ -69,11 +69,19 @@ def points(path):
 
 def overlap(r, s, by=0.5):
     """Whether two rectangles have more than `by` in common in both directions."""
-    return min(r[2], s[2]) - max(r[0], s[0]) > by and min(r[3], s[3]) - max(r[1], s[1]) > by
+    return (
+        min(r[2], s[2]) - max(r[0], s[0]) > by
+        and min(r[3], s[3]) - max(r[1], s[1]) > by
+    )
 
 
 def contains(r, s, by=0.6):
-    return r[0] - by <= s[0] and r[1] - by <= s[1] and s[2] <= r[2] + by and s[3] <= r[3] + by
+    return (
+        r[0] - by <= s[0]
+        and r[1] - by <= s[1]
+        and s[2] <= r[2] + by
+        and s[3] <= r[3] + by
+    )
 
 
 def enters(points, r, by=0.6):
@@ -109,6 +117,16 @@ def test_edges_do_not_run_through_boxes(drawn):
         assert not enters(edge, box)
 
 
+def test_edges_are_smooth(drawn):
+    """Each curve leaves and meets the lines at its ends in their direction."""
+    for path in drawn[1].root.iter(f"{SVG}path"):
+        for start, curve in re.findall(r"([\d.]+ [\d.]+)C([^L]*)L", path.get("d")):
+            a, b, c, d = np.array([*start.split(), *curve.split()], float).reshape(4, 2)
+            across = 1 if a[1] == b[1] else 0
+            assert a[across] == b[across] and c[across] == d[across]
+            assert a[1 - across] < b[1 - across] and c[1 - across] < d[1 - across]
+
+
 def test_edges_begin_and_end_at_boxes(drawn):
     picture = drawn[1]
     for edge in picture.edges:
@@ -125,7 +143,9 @@ def test_text_is_in_a_box_or_free(drawn):
             assert not any(overlap(box, r) for box in picture.boxes), text
             free.append(r)
     labels = [r for r in free if not any(contains(c, r) for c in picture.cells)]
-    labels += [c for c in picture.cells if not any(contains(b, c) for b in picture.boxes)]
+    labels += [
+        c for c in picture.cells if not any(contains(b, c) for b in picture.boxes)
+    ]
     for r, s in itertools.combinations(labels, 2):
         assert not overlap(r, s)
     for edge, r in itertools.product(picture.edges, labels):
@@ -160,7 +180,9 @@ def test_a_box_has_operation_value_and_gradient():
     assert texts[:5] == ["4", "3", "1", "1", "3"]  # local derivatives
 
 
-@pytest.mark.parametrize("name", ["<&\"'", "]]>", "</text>", "\0\x1b\ud800\uffff", "é漢"])
+@pytest.mark.parametrize(
+    "name", ["<&\"'", "]]>", "</text>", "\0\x1b\ud800\uffff", "é漢"]
+)
 def test_names_are_escaped(name):
     text = (2 * Variable(1.0, name)).to_svg()
     texts = [text for text, _ in Picture(text).texts]
@@ -179,9 +201,7 @@ def test_large_graphs_are_not_drawn(monkeypatch):
     assert chain(100).to_svg().count("<rect") == 100
     J, passed = chain(2000), []
     sources = drawing.sources
-    monkeypatch.setattr(
-        drawing, "sources", lambda x: passed.append(x) or sources(x)
-    )
+    monkeypatch.setattr(drawing, "sources", lambda x: passed.append(x) or sources(x))
     text = J.to_svg()
     assert "<rect" not in text and "more than 100 variables: not drawn" in text
     assert len(passed) <= 101  # the others are not even counted

@@ -15,7 +15,10 @@ def test_shapes():
     assert texts(3.0) == [["3"]]
     assert texts([1.0, 2.0]) == [["1", "2"]]
     assert texts([[1.0], [2.0]]) == [["1"], ["2"]]
-    assert texts(np.arange(8.0).reshape(2, 2, 2)) == [list("01"), *map(list, ("23", "45", "67"))]
+    assert texts(np.arange(8.0).reshape(2, 2, 2)) == [
+        list("01"),
+        *map(list, ("23", "45", "67")),
+    ]
     assert texts(np.ones((0, 3))) == []
 
 

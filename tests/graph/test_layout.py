@@ -12,7 +12,11 @@ from bpcore.graph.ranks import Layers, crossings, layers, levels
 
 def random_arcs(seed, count=25):
     r = np.random.default_rng(seed)
-    arcs = [(int(r.integers(v)), v) for v in range(1, count) for _ in range(r.integers(1, 3))]
+    arcs = [
+        (int(r.integers(v)), v)
+        for v in range(1, count)
+        for _ in range(r.integers(1, 3))
+    ]
     last = {u for u, _ in arcs}
     return [*arcs, *((v, count) for v in range(count) if v not in last)]
 
@@ -37,7 +41,9 @@ def test_routes_pass_every_rank(seed):
     found = layers(26, arcs)
     for (u, v), route in zip(arcs, found.routes, strict=True):
         assert (route[0], route[-1]) == (u, v)
-        assert [found.rank[i] for i in route] == [*range(found.rank[u], found.rank[v] + 1)]
+        assert [found.rank[i] for i in route] == [
+            *range(found.rank[u], found.rank[v] + 1)
+        ]
     assert sorted(itertools.chain(*found.ranks)) == [*range(len(found.rank))]
     for r, rank in enumerate(found.ranks):
         assert {found.rank[i] for i in rank} == {r}

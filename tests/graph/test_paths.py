@@ -124,7 +124,9 @@ def test_the_sum_is_that_of_backward(name):
         assert np.shape(found.paths[0].product) == a.shape
 
 
-@pytest.mark.parametrize("J", [perceptron(), products()], ids=["perceptron", "products"])
+@pytest.mark.parametrize(
+    "J", [perceptron(), products()], ids=["perceptron", "products"]
+)
 def test_paths_of_elements(J):
     J.backward()
     for a in leaves(J):

@@ -325,9 +325,9 @@ class Variable(Vertex):
     def to_svg(self) -> str:
         """The graph as a drawing in SVG, which notebooks show; no program is needed.
 
-        It has what `to_dot` has.  Edges run from left to right, or down where that is
-        narrower than 1000 pixels.  Of more than 100 variables there is no drawing, but
-        a line that says so.  The text is ASCII; in a page it takes the page's colour,
+        It has what `to_dot` has.  Edges run from left to right; if that is wider than
+        1000 pixels, down where that is narrower.  Of more than 100 variables there is
+        no drawing, but a line that says so.  The text is ASCII; in a page it takes the page's colour,
         and a file of its own is light or dark as the reader's system is.
 
         Examples
