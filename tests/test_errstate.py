@@ -350,7 +350,7 @@ OPERATIONS = {
 
 
 def test_all_functions_of_the_graph_are_tried():
-    assert {*graph.__all__} - {"Edge"} <= {*OPERATIONS}
+    assert {*graph.__all__} - {"Edge", "Path", "PathSum"} <= {*OPERATIONS}
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

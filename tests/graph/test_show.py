@@ -1,19 +1,13 @@
-"""Graphs as text, HTML and Graphviz dot."""
+"""Graphs as text."""
 
 import io
-import re
 
 import numpy as np
 import pytest
 
 from bpcore import graph
 from bpcore.graph import Variable
-from helpers.graph import normal
-
-
-def example():
-    a, b, c = Variable(2.0, "a"), Variable(3.0, "b"), Variable(4.0, "c")
-    return 3 * (a + b * c)
+from helpers.graphs import example
 
 
 def shown(J):
@@ -47,21 +41,6 @@ v1    12     b * c      dv1/db = 4, dv1/dc = 3
 v2    14     a + v1     dv2/da = 1, dv2/dv1 = 1
 J     42     3 * v2     dJ/dv2 = 3
 """
-DOT = r"""digraph {
-  rankdir=LR;
-  node [shape=box];
-  n0 [label="a\n2\ndJ/da = 3"];
-  n1 [label="b\n3\ndJ/db = 12"];
-  n2 [label="c\n4\ndJ/dc = 9"];
-  n3 [label="v1 = b * c\n12\ndJ/dv1 = 3"];
-  n4 [label="v2 = a + v1\n14\ndJ/dv2 = 3"];
-  n5 [label="J = 3 * v2\n42\ndJ/dJ = 1"];
-  n1 -> n3 [label="4"];
-  n2 -> n3 [label="3"];
-  n0 -> n4 [label="1"];
-  n3 -> n4 [label="1"];
-  n4 -> n5 [label="3"];
-}"""
 
 
 def test_show_the_example(capsys):
@@ -71,16 +50,8 @@ def test_show_the_example(capsys):
     assert shown(J) == SHOWN
     J.show()
     assert capsys.readouterr().out == SHOWN
-    assert J._repr_html_() == f"<pre>{SHOWN.rstrip()}</pre>"
     (2 * J).backward()
     assert shown(J) == BEFORE  # what is known now is no derivative of J
-
-
-def test_dot_of_the_example():
-    J = example()
-    assert "dJ" not in J.to_dot()
-    J.backward()
-    assert J.to_dot() == DOT
 
 
 WRITTEN = {
@@ -142,73 +113,3 @@ def test_repr():
     assert repr(Variable([1.5, 2.0], "x")) == "Variable([1.5, 2], name='x')"
     assert repr(Variable(np.float32(1.0))) == "Variable(1, float32)"
     assert repr(Variable(np.ones((10, 10)))) == "Variable((10, 10) norm 10)"
-
-
-TOKEN = re.compile(r'\s*("(?:[^"\\\n]|\\.)*"|->|[A-Za-z0-9_]+|[\[\]{}=;])')
-
-
-def parsed(text):
-    """Nodes with their labels, and edges, of a graph in a part of the language."""
-    tokens, at = [], 0
-    text = text.rstrip()
-    while at < len(text):
-        match = TOKEN.match(text, at)
-        assert match, text[at : at + 40]
-        tokens.append(match[1])
-        at = match.end()
-    assert tokens[:2] == ["digraph", "{"] and tokens[-1] == "}"
-    statements, statement = [], []
-    for token in tokens[2:-1]:
-        if token == ";":
-            statements.append(statement)
-            statement = []
-        else:
-            statement.append(token)
-    assert not statement
-    assert statements[:2] == [
-        ["rankdir", "=", "LR"],
-        ["node", "[", "shape", "=", "box", "]"],
-    ]
-    nodes, edges = {}, []
-    for statement in statements[2:]:
-        *ends, left, label, equals, value, right = statement
-        assert [left, label, equals, right] == ["[", "label", "=", "]"]
-        plain = re.sub(r"\\(.)", lambda m: {"n": "\n"}.get(m[1], m[1]), value[1:-1])
-        lines = plain.split("\n")
-        if len(ends) == 1:
-            assert ends[0] not in nodes
-            nodes[ends[0]] = lines
-        else:
-            source, arrow, target = ends
-            assert arrow == "->" and {source, target} <= set(nodes)
-            edges.append((source, target, lines))
-    return nodes, edges
-
-
-def test_dot_is_well_formed():
-    x, W = Variable(normal(4, 3), "x"), Variable(normal(3, 2), "W")
-    z = graph.tanh(x @ W - [1, 2])
-    J = (z[[0, 0], 1] * z.max(axis=0)).sum() / 3
-    J.backward()
-    nodes, edges = parsed(J.to_dot())
-    order = graph.backward.in_order(J)
-    assert len(nodes) == len(order)
-    assert len(edges) == sum(len(v.edges) for v in order)
-    assert nodes["n0"][0] == "x"
-
-
-@pytest.mark.parametrize(
-    "name",
-    ['say "a"', "back\\slash", "end\\", '\\"', "<b>", "a;b", "] -> {", "é", "\\N"],
-)
-def test_names_are_escaped(name):
-    J = 2 * Variable(3.0, name)
-    J.backward()
-    nodes, edges = parsed(J.to_dot())
-    assert nodes["n0"][0] == name and nodes["n1"][0] == f"J = 2 * {name}"
-    assert edges == [("n0", "n1", ["2"])]
-
-
-def test_html_is_escaped():
-    html = Variable(1.0, "<script>")._repr_html_()
-    assert "<script>" not in html and "&lt;script&gt;" in html

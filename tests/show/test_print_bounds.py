@@ -84,6 +84,8 @@ PRINTS = {
     "graph": lambda: table(chain(5000)),
     "graph as html": lambda: chain(5000)._repr_html_(),
     "graph for Graphviz": lambda: chain(5000).to_dot(),
+    "graph as SVG": lambda: chain(5000).to_svg(),
+    "paths of a graph": lambda: str(paths()) + repr(paths()) + html(paths()),
     "variable": lambda: repr(Variable(np.ones((300, 300)))),
 }  # fmt: skip
 
@@ -96,6 +98,14 @@ def table(J, **options):
     file = io.StringIO()
     J.show(file, **options)
     return file.getvalue()
+
+
+def paths():
+    """Those of a graph with 2**1000 long ones."""
+    x = v = Variable(1.0, "x" * 1000)
+    for _ in range(1000):
+        v = v + 0.5 * v
+    return v.paths(x)
 
 
 @pytest.mark.parametrize("name", PRINTS)

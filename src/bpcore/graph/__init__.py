@@ -8,9 +8,10 @@
 
 `Variable` holds an array and how it was computed; ``backward`` is backpropagation from
 a result to everything it was computed from (reverse mode).  NumPy's functions work on
-it too: ``np.exp(a)`` is ``graph.exp(a)``.  Each `Edge` has its local derivative.  A
-network is a node as well: ``net.node(x)`` runs its kernels forward and backward, and
-stores the gradients by its parameters in ``net.stored_gradients``.
+it too: ``np.exp(a)`` is ``graph.exp(a)``.  Each `Edge` has its local derivative,
+``J.paths(a)`` every path from a to J with the product along it, and ``J.to_svg()`` is a
+drawing.  A network is a node as well: ``net.node(x)`` runs its kernels forward and
+backward, and stores the gradients by its parameters in ``net.stored_gradients``.
 
 It is meant for learning, for custom losses, and as a check that shares no code with the
 kernels; it is slow.  Each file of the source imports only from those below it::
@@ -18,7 +19,18 @@ kernels; it is slow.  Each file of the source imports only from those below it::
     network           a network as an operation
     functions         exp, sum, ...: of variables, arrays and numbers
     variable          Variable: operators, functions, backward
-    show              tables, and Graphviz
+    html              what a notebook shows: the drawing, and the table
+    path_sum          PathSum: a derivative as the sum over all paths
+    path              Path: one path, and the product along it
+    routes            the links between two variables, and the number of paths
+    drawing           the graph as SVG
+    svg               parts of a box as SVG
+    positions         layered layout: coordinates
+    ranks             layered layout: ranks, and the order within each
+    dot               Graphviz's language
+    box               what a drawing shows of a variable and of an edge
+    show              the table, and names of variables and operations
+    grid              arrays as small tables
     edge              Edge: a local derivative
     copies            copies and pickles of graphs of any depth
     backward          the backward pass
@@ -45,10 +57,14 @@ from bpcore.graph.functions import (
     sum,
     tanh,
 )
+from bpcore.graph.path import Path
+from bpcore.graph.path_sum import PathSum
 from bpcore.graph.variable import Variable
 
 __all__ = [
     "Edge",
+    "Path",
+    "PathSum",
     "Variable",
     "abs",
     "exp",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from bpcore.errstate import own_errstate
-from bpcore.graph.base import Array, V
+from bpcore.graph.base import Array, V, Vertex
 
 
 def in_order(J: V, left_out: Callable[[V], bool] | None = None) -> list[V]:
@@ -47,6 +47,24 @@ def sources(x: V) -> list[V]:
     return [o for o in x.node.operands if not isinstance(o, np.ndarray)]
 
 
+def pull(v: Vertex, i: int, g: Array) -> Array:
+    """The vector-Jacobian product: from dJ/dv, g, to dJ by operand i, which gave v.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.graph import Variable
+    >>> from bpcore.graph.backward import pull
+    >>> pull(Variable(2.0) * 3, 0, np.array(10.0)).item()
+    30.0
+    """
+    node = v.node
+    operation = node.operation
+    assert operation is not None
+    part = operation.pull(i, g, node.value, node.values, node.options)
+    return part.astype(node.values[i].dtype, copy=False)
+
+
 @own_errstate
 def backpropagate(J: V, seed: Array) -> None:
     """Set ``grad`` of J and all variables that it depends on; `seed` is that of J.
@@ -58,13 +76,12 @@ def backpropagate(J: V, seed: Array) -> None:
     for _, operation in computed:
         operation.check()
     gradients = {J: seed}
-    for v, operation in reversed(computed):
-        node, g = v.node, gradients[v]
-        for i, x in enumerate(node.operands):
+    for v, _ in reversed(computed):
+        g = gradients[v]
+        for i, x in enumerate(v.node.operands):
             if isinstance(x, np.ndarray):
                 continue
-            part = operation.pull(i, g, node.value, node.values, node.options)
-            part = part.astype(x.node.value.dtype, copy=False)
+            part = pull(v, i, g)
             gradients[x] = gradients[x] + part if x in gradients else part
     loss = float(J.node.value.item()) if J.node.value.size == 1 else None
     operations = [operation for _, operation in computed]

@@ -1,10 +1,10 @@
-"""A graph as a table, and in Graphviz's language."""
+"""A graph as a table, with names for its variables and their operations."""
 
 from __future__ import annotations
 
-import html as markup
 import itertools
-from collections.abc import Iterator, Sized
+import math
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,13 @@ from bpcore.arrays import norm
 from bpcore.errstate import own_errstate
 from bpcore.graph.base import Array, V
 from bpcore.graph.edge import Edge, edges
+from bpcore.show import html
 from bpcore.show.table import ROWS, ends
 
 #: Arrays of more elements are shown as shape and norm.
 LARGEST = 8
-#: Most nodes of a drawing; of more variables it has the first and the last.
-NODES = 200
+#: The derivative of a network that was trained since.
+UNKNOWN = "no longer known"
 
 
 @own_errstate
@@ -36,17 +37,44 @@ def _nested(value: Any) -> str:
 
 
 def local(edge: Edge[Any]) -> str:
-    """The derivative of an edge; of a large Jacobian only its shape.
+    """The derivative of an edge as text."""
+    found = derivative(edge)
+    return found if isinstance(found, str) else brief(found)
+
+
+def derivative(edge: Edge[Any]) -> Array | str:
+    """The derivative of an edge; of a large Jacobian its shape as text.
 
     A Jacobian costs a pass for each of its rows.
     """
-    size = int(np.prod(edge.shape))
+    size = math.prod(edge.shape)
     if size > LARGEST and edge.shape != edge.target.node.value.shape:
         return f"{edge.shape} Jacobian"
     try:
-        return brief(edge.derivative)
+        return edge.derivative
     except RuntimeError:  # a network that was trained since
-        return "no longer known"
+        return UNKNOWN
+
+
+def gradient_of(x: V, J: V) -> Array | None:
+    """dJ by x, if the last backward pass from J reached it."""
+    began = J.node.began
+    return x.node.grad if began is not None and x.node.reached_by is began else None
+
+
+def cut(text: str, most: int) -> str:
+    """The text; if longer than `most` characters, without its middle.
+
+    Examples
+    --------
+    >>> from bpcore.graph.show import cut
+    >>> cut("x" * 100, 9), cut("short", 9)
+    ('xxx...xxx', 'short')
+    """
+    if len(text) <= most:
+        return text
+    head = (most - 3) // 2
+    return f"{text[:head]}...{text[head + 3 - most :]}"
 
 
 def names(order: list[V]) -> dict[V, str]:
@@ -71,20 +99,23 @@ def names(order: list[V]) -> dict[V, str]:
     return given
 
 
-def written(x: V, name: dict[V, str]) -> str:
+def constant(array: Array) -> str:
+    """An operand that is not a variable."""
+    text = brief(array)
+    return f"({text})" if text.startswith("-") or array.size > LARGEST else text
+
+
+def written(
+    x: V, name: dict[V, str], constant: Callable[[Array], str] = constant
+) -> str:
     """The operation of x with the names of its operands; empty for a leaf."""
     node = x.node
     if node.operation is None:
         return ""
     operands = [
-        _constant(o) if isinstance(o, np.ndarray) else name[o] for o in node.operands
+        constant(o) if isinstance(o, np.ndarray) else name[o] for o in node.operands
     ]
     return node.operation.written.format(*operands, options=_options(node.options))
-
-
-def _constant(array: Array) -> str:
-    text = brief(array)
-    return f"({text})" if text.startswith("-") or array.size > LARGEST else text
 
 
 def _options(options: dict[str, Any]) -> str:
@@ -108,93 +139,62 @@ def _index(part: Any) -> str:
     return brief(np.asarray(part)) if isinstance(part, list | np.ndarray) else str(part)
 
 
-def rows(
-    order: list[V], most: float
-) -> tuple[list[tuple[V, list[str]]], int, dict[V, str]]:
-    """A row for each variable: name, value, operation and dJ, "" where there is none.
+def shown(order: list[V], most: float) -> tuple[list[V], int]:
+    """The variables to show: all, or of more than `most` the first and the last.
 
-    Of more than `most` variables the first and the last have a row.  Also returned are
-    the index of the first row after the gap, 0 without a gap, and all names.
+    Also returned is the index of the first one after the gap, 0 without a gap.
     """
-    J, name = order[-1], names(order)
-    found = []
     first, last = ends(len(order), most)
-    for x in (order[k] for k in (*first, *last)):
-        node, began = x.node, J.node.began
-        reached = began is not None and node.reached_by is began
-        g = brief(node.grad) if reached and node.grad is not None else ""
-        found.append((x, [name[x], brief(node.value), written(x, name), g]))
-    return found, len(first) if last else 0, name
+    return [order[k] for k in (*first, *last)], len(first) if last else 0
+
+
+def rows(order: list[V], most: float) -> tuple[list[list[str]], int]:
+    """The head and a row for each variable shown, and the index of the gap's row."""
+    J, name = order[-1], names(order)
+    variables, gap = shown(order, most)
+    head = ["name", "value", "operation", "local derivatives", f"d{name[J]}/d(name)"]
+    lines = [head]
+    for x in variables:
+        by_source: dict[str, list[str]] = {}
+        for edge in edges(x):  # of a * a there are two
+            by_source.setdefault(name[edge.source], []).append(local(edge))
+        derivatives = ", ".join(
+            f"d{name[x]}/d{source} = {' + '.join(parts)}"
+            for source, parts in by_source.items()
+        )
+        g = gradient_of(x, J)
+        value, by_J = brief(x.node.value), "" if g is None else brief(g)
+        lines.append([name[x], value, written(x, name), derivatives, by_J])
+    kept = [k for k in range(5) if k < 4 or any(line[4] for line in lines[1:])]
+    return [[line[k] for k in kept] for line in lines], gap and gap + 1
 
 
 @own_errstate
 def table(order: list[V], most: float = ROWS) -> str:
     """The variables in order, one row each; of many the first and the last."""
-    found, gap, name = rows(order, most)
-    J = name[order[-1]]
-    lines = [["name", "value", "operation", "local derivatives", f"d{J}/d(name)"]]
-    for x, (own, value, operation, g) in found:
-        by_source: dict[str, list[str]] = {}
-        for edge in edges(x):  # of a * a there are two
-            by_source.setdefault(name[edge.source], []).append(local(edge))
-        derivatives = ", ".join(
-            f"d{own}/d{source} = {' + '.join(parts)}"
-            for source, parts in by_source.items()
-        )
-        lines.append([own, value, operation, derivatives, g])
-    shown = [k for k in range(5) if k < 4 or any(line[4] for line in lines[1:])]
-    widths = [max(len(line[k]) for line in lines) for k in shown]
-    written = [
+    lines, gap = rows(order, most)
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    text = [
         "  ".join(
-            line[k].ljust(width) for k, width in zip(shown, widths, strict=True)
+            cell.ljust(width) for cell, width in zip(line, widths, strict=True)
         ).rstrip()
         for line in lines
     ]
     if gap:
-        written.insert(1 + gap, left_out(order, found))
-    return "\n".join(written)
+        text.insert(gap, left_out(order, len(lines) - 1))
+    return "\n".join(text)
 
 
-def left_out(order: list[V], found: Sized) -> str:
-    """The line for variables that have no row or node."""
-    return f"... {len(order) - len(found):,} more variables ..."
-
-
-def html(order: list[V]) -> str:
-    """The table for a notebook."""
-    return f"<pre>{markup.escape(table(order))}</pre>"
+def left_out(order: list[V], found: int) -> str:
+    """The line for variables that have no row or node; `found` have one."""
+    return f"... {len(order) - found:,} more variables ..."
 
 
 @own_errstate
-def dot(order: list[V], most: float = NODES) -> str:
-    """A directed graph from the leaves to J.
-
-    Of many variables there are the first and the last, and one node for all others.
-    """
-    found, gap, name = rows(order, most)
-    J = name[order[-1]]
-    lines = ["digraph {", "  rankdir=LR;", "  node [shape=box];"]
-    number = {x: f"n{i}" for i, x in enumerate(order)}
-    arrows = []
+def html_table(order: list[V]) -> str:
+    """The same table in HTML."""
+    (head, *lines), gap = rows(order, ROWS)
     if gap:
-        lines.append(f"  more [label={_quoted(left_out(order, found))}, style=dashed];")
-        number |= dict.fromkeys(order[gap : gap - len(found)], "more")
-    for x, (own, value, operation, g) in found:
-        label = [f"{own} = {operation}" if operation else own, value]
-        label += [f"d{J}/d{own} = {g}"] if g else []
-        lines.append(f"  {number[x]} [label={_quoted(*label)}];")
-        arrows += [
-            f"  {number[e.source]} -> {number[x]} [label={_quoted(local(e))}];"
-            for e in edges(x)
-        ]
-    if gap:  # what the others are computed from
-        others = order[gap : gap - len(found)]
-        into = {number[e.source] for x in others for e in edges(x)}
-        arrows += [f"  {source} -> more;" for source in sorted(into - {"more"})]
-    return "\n".join([*lines, *arrows, "}"])
-
-
-def _quoted(*lines: str) -> str:
-    """A label of these lines, as Graphviz quotes it."""
-    text = "\n".join(lines).replace("\\", r"\\").replace('"', r"\"")
-    return f'"{text}"'.replace("\n", r"\n")
+        note = left_out(order, len(lines))
+        lines.insert(gap - 1, [note, *[""] * (len(head) - 1)])
+    return html.table(head, lines)

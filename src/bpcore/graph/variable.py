@@ -15,10 +15,14 @@ from bpcore.graph import show
 from bpcore.graph.backward import backpropagate, in_order
 from bpcore.graph.base import Array, Node, Operation, Vertex
 from bpcore.graph.copies import deep_copy, reduced, shallow_copy
+from bpcore.graph.dot import dot
+from bpcore.graph.drawing import drawing
 from bpcore.graph.edge import Edge, edges
 from bpcore.graph.evaluate import as_value, compare, evaluate
+from bpcore.graph.html import html
 from bpcore.graph.numpy_functions import COMPARISONS, FUNCTIONS, UFUNCS, not_supported
 from bpcore.graph.operations import OPERATIONS
+from bpcore.graph.path_sum import Index, PathSum, path_sum
 
 #: A variable, an array or a number.
 Operand = Any
@@ -156,7 +160,10 @@ class Variable(Vertex):
         return f"Variable({show.brief(self.node.value)}{dtype}{name})"
 
     def _repr_html_(self) -> str:
-        return show.html(in_order(self))
+        return html(self)
+
+    def _repr_svg_(self) -> str:
+        return drawing(self)
 
     def item(self) -> float:
         """The value as a float, if it is one number.
@@ -290,8 +297,10 @@ class Variable(Vertex):
         r"""The graph in Graphviz's language, for ``dot -Tsvg``.
 
         Nodes have name, operation, value, and dJ by them if `backward` was called;
-        edges have the local derivatives.  Of more than 200 variables the first and the
-        last are shown, and one node for all others.
+        edges have the local derivatives.  Numbers have four digits.  Arrays are tables
+        of at most 6 rows and columns, the middle left out, coloured red above 0 and
+        blue below.  Of more than 200 variables the first and the last are shown, and
+        one node for all others.
 
         Parameters
         ----------
@@ -311,7 +320,83 @@ class Variable(Vertex):
         }
         """
         most = {"most": math.inf} if checks.boolean("all", all) else {}
-        return show.dot(in_order(self), **most)
+        return dot(in_order(self), **most)
+
+    def to_svg(self) -> str:
+        """The graph as a drawing in SVG, which notebooks show; no program is needed.
+
+        It has what `to_dot` has.  Edges run from left to right; if that is wider than
+        1000 pixels, down where that is narrower.  Of more than 100 variables there is
+        no drawing, but a line that says so.  The text is ASCII; in a page it takes the page's colour,
+        and a file of its own is light or dark as the reader's system is.
+
+        Examples
+        --------
+        >>> from bpcore.graph import Variable
+        >>> J = 2 * Variable(3.0, "x")
+        >>> J.to_svg().count("<rect")
+        2
+        """
+        return drawing(self)
+
+    def paths(self, a: Variable, at: Index | None = None) -> PathSum:
+        """All paths from `a` to this result J, each with its product of derivatives.
+
+        With v1, v2, ... the variables on a path::
+
+            dJ/da = sum over all paths from a to J:  dv1/da dv2/dv1 ... dJ/dvk
+
+        Of arrays the factors are Jacobians, multiplied from J back, and a product has
+        the shape of `a`.  With `at`, the paths lead from one element of `a` through
+        single elements of all arrays, and every factor is a number; paths through a
+        derivative 0 of an operation that is not elementwise are left out.
+
+        Parameters
+        ----------
+        a : Variable
+        at : int or tuple of int, optional
+            The index of an element of `a`.
+
+        Returns
+        -------
+        PathSum
+            ``print`` shows the first 12 paths and the sum; paths are counted without
+            following each, since their number may be exponential.
+
+        Raises
+        ------
+        ValueError
+            If J has several elements, if `at` has not one index for each axis, or if
+            paths of elements need Jacobians of more than 10**7 elements together.
+        IndexError
+            If `at` is out of range.
+        RuntimeError
+            If a network was trained since its node was made.
+
+        Examples
+        --------
+        >>> from bpcore.graph import Variable
+        >>> x = Variable(3.0, "x")
+        >>> J = x * (x + 2)
+        >>> print(J.paths(x))
+        dJ/dx along 2 paths
+          x -> v1 -> J: 1 * 3 = 3
+          x -> J: 5
+        sum of 2 paths  = 8
+        backpropagation = 8
+
+        Of one weight, through the elements of all arrays:
+
+        >>> W = Variable([[1.0, 2.0], [3.0, 4.0]], "W")
+        >>> E = ((W @ [1.0, -1.0]) ** 2).sum()
+        >>> print(E.paths(W, at=(0, 1)))
+        dJ/dW[0, 1] along 1 path
+          W[0, 1] -> v1[0] -> v2[0] -> J: (-1) * (-2) * 1 = 2
+        sum of 1 path   = 2
+        backpropagation = 2
+        """
+        checks.instance("a", a, Variable)
+        return path_sum(self, a, at)
 
     # --- copies, of graphs of any depth -----------------------------------------------
 
