@@ -5,10 +5,14 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from bpcore.errstate import own_errstate
+from bpcore.show.colours import SIGNED
 
 try:
     from matplotlib import colormaps
+    from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 except ImportError as error:
@@ -16,7 +20,14 @@ except ImportError as error:
         "plots need matplotlib, which is not installed: pip install matplotlib"
     ) from error
 
-__all__ = ["Picture", "colormaps", "new_figure", "use_log_scale", "use_whole_numbers"]
+__all__ = [
+    "Picture",
+    "colormaps",
+    "new_figure",
+    "red_half",
+    "use_log_scale",
+    "use_whole_numbers",
+]
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,3 +70,9 @@ def use_log_scale(axes: Axes, values: Any) -> None:
         axes.yaxis.set_minor_formatter("{x:g}")
     else:
         axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def red_half() -> LinearSegmentedColormap:
+    """The colours of numbers that cannot be below 0: white to red."""
+    reds = colormaps[SIGNED](np.linspace(0.5, 1, 129))
+    return LinearSegmentedColormap.from_list("reds", reds)
