@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore import checks
+from bpcore.errstate import own_errstate
 from bpcore.model.layout import Layout
 
 #: How a parameter is named, for messages.
@@ -43,6 +44,7 @@ class Plane:
         """The parameters at a point (u, v)."""
         return self.start + (point - self.origin) @ self.directions
 
+    @own_errstate
     def point(self, parameters: NDArray[Any]) -> NDArray[np.float64]:
         """The point of parameters, projected onto the plane at a right angle."""
         along = self.directions @ (parameters - self.start)
@@ -83,7 +85,7 @@ def _place(places: Any, argument: str, parameter: Any) -> tuple[int, str]:
         array, name = array[l], f"{kind}[{l}]"
     if array is None:
         raise ValueError(f"{argument} must be of this network, which has no {name}")
-    if len(at) != np.ndim(array) or isinstance(array, tuple):
+    if isinstance(array, tuple) or len(at) != np.ndim(array):
         raise ValueError(f"{argument} must be {EXPECTED}; got {parameter!r}")
     first = len(parameter) - len(at)
     indices = tuple(

@@ -97,7 +97,8 @@ def page(
 <output></output>
 </div>
 </main>
-<script>{values}{SCRIPT}</script>
+<script>
+{values}{SCRIPT}</script>
 </body>
 </html>
 """
