@@ -19,6 +19,8 @@ Slip = tuple[str, Array]
 
 #: Most rows that are tried one by one.
 ROWS = 64
+#: Most numbers of the matrices of these rows together.
+NUMBERS = 1 << 18
 #: Derivatives of the mean loss E.
 GRADIENTS = ("da", "delta", "du", "dW", "db", "dgain", "dX", "dscale")
 
@@ -30,9 +32,8 @@ def slips(step: Step, name: str) -> Iterator[Slip]:
     factors = [*_factors(step, kind)]
     for text, factor in factors:
         yield text, factor * right
-    own = [*_own(step, kind, l)]
-    yield from own
-    for text, wrong in own:
+    yield from _own(step, kind, l)
+    for text, wrong in _own(step, kind, l):
         for other, factor in factors:
             yield f"{text}; and {other}", factor * wrong
     if right.ndim == 2:
@@ -171,7 +172,7 @@ def _of_dW(step: Step, l: int) -> Iterator[Slip]:
     if not step.design.norms[l]:
         for text, wrong in _of_delta(step, l):
             yield f"in delta[{l}], {text}", a.T @ wrong
-    if 1 < len(a) <= ROWS:
+    if 1 < len(a) <= ROWS and a.size * delta.shape[1] <= NUMBERS:
         for r, (x, d) in enumerate(zip(a, delta, strict=True)):
             yield f"the sum over the rows is missing: only row {r}", np.outer(x, d)
     for k in range(step.n_layers):
