@@ -111,8 +111,9 @@ def test_a_path_is_the_projection_of_a_fit(optimizer, batch_size):
 def test_with_two_chosen_parameters_only_these_move():
     net, X, y = problem(optimizer=bp.Adam())
     surface = bp.loss_surface(
-        net, X, y, parameters=CHOSEN, points=2, optimizers={"a": bp.SGD(0.5)}, steps=4
-    )
+        net, X, y, parameters=CHOSEN, points=2, steps=4,
+        optimizers={"a": bp.SGD(0.5), "b": bp.Rprop()},
+    )  # fmt: skip
     path, twin = surface.paths["a"], copy.deepcopy(net)
     for k in range(5):
         w, b = twin.weights[0], twin.biases[1]
@@ -121,6 +122,7 @@ def test_with_two_chosen_parameters_only_these_move():
         g = twin.gradients(X, y)
         w[2, 1] -= 0.5 * g.weights[0][2, 1]
         b[3] -= 0.5 * g.biases[1][3]
+    assert len(surface.paths["b"].points) == 5 and not surface.paths["b"].diverged
     assert surface.names == ("W[0][2, 1]", "b[1][3]")
     assert surface.origin == pytest.approx(path.points[0])
 

@@ -52,6 +52,10 @@ def test_a_gif(kind, tmp_path):
     assert durations == [200, 2000]
     assert (pictures[0][2, 2] == 255).all()
     assert (pictures[0] != pictures[1]).any(axis=2).mean() > 0.001
+    if kind == "two":  # the data keep their colours, however few they are
+        for colour in ((140, 12, 37), (11, 63, 120)):
+            apart = np.abs(pictures[1] - np.array(colour)).max(axis=2)
+            assert (apart < 20).sum() > 100
     assert len(made) == 2 and [*tmp_path.iterdir()] == [path]
 
 

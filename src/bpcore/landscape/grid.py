@@ -17,7 +17,7 @@ from bpcore.landscape.plane import Plane, plane_of_parameters, random_plane
 from bpcore.landscape.surface import LossSurface
 from bpcore.model.design import known_optimizer
 from bpcore.network import Network, learner_of
-from bpcore.optimizers import Optimizer
+from bpcore.optimizers import LBFGS, Optimizer
 from bpcore.training.inputs import checked_batch, checked_class_weights
 
 #: Most points of an axis.
@@ -59,7 +59,7 @@ def loss_surface(
         landscape of neural nets").  Gains and scale are as they are.
     ranges : two pairs (low, high), optional
         Of the two parameters, or of u and v.  By default 1 around the network, and
-        wider where paths lead further.
+        wider where paths lead further, unless they diverge.
     points : int or pair of int
         Points of each axis, 2 to 1001.  E is computed n_u n_v times.
     optimizers : Optimizer, or mapping of names to them, optional
@@ -124,7 +124,7 @@ def loss_surface(
         plane = random_plane(layout, start, np.random.default_rng(seed))
     else:
         plane = plane_of_parameters(layout, start, parameters)
-        if any(optimizer.full_batch for optimizer in named.values()):
+        if any(isinstance(optimizer, LBFGS) for optimizer in named.values()):
             raise ValueError(
                 "optimizers must make steps of their own for two chosen parameters: "
                 "LBFGS takes all parameters"
@@ -195,10 +195,12 @@ def _ranges(ranges: Any) -> NDArray[np.float64]:
 
 
 def _around(plane: Plane, paths: Iterable[OptimizerPath]) -> NDArray[np.float64]:
-    """A square around the network's point, wider where paths lead further."""
+    """A square around the network's point, wider where paths lead further, unless they diverge."""
     center = plane.origin[:, None]
     bounds = np.hstack([center - NEAR, center + NEAR])
     for path in paths:
+        if path.diverged:
+            continue
         reach = np.clip(path.points.T, center - FAR, center + FAR)
         margin = 0.1 * np.ptp(reach, axis=1)
         bounds[:, 0] = np.minimum(bounds[:, 0], reach.min(axis=1) - margin)

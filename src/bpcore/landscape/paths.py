@@ -14,7 +14,7 @@ from bpcore.errors import DivergenceError
 from bpcore.landscape.error import Error
 from bpcore.landscape.plane import Plane
 from bpcore.model.state import ScheduleState, optimizer_arrays
-from bpcore.optimizers import Optimizer
+from bpcore.optimizers import LBFGS, Optimizer
 from bpcore.training.fit import prepare
 from bpcore.training.learner import Learner
 
@@ -73,10 +73,11 @@ def optimizer_path(
         losses.append(error(parameters))
         return len(points) > steps
 
-    after = "callbacks" if optimizer.full_batch else "batch_callbacks"
+    is_lbfgs = isinstance(optimizer, LBFGS)  # its steps are epochs
+    after = "callbacks" if is_lbfgs else "batch_callbacks"
     try:
         prepare(twin, None, *data, {**options, "epochs": steps, after: [record]}).run()
-        ended = len(points) <= steps and not optimizer.full_batch
+        ended = len(points) <= steps and not is_lbfgs
     except DivergenceError:
         ended = True
     return OptimizerPath(np.array(points), np.array(losses), ended)

@@ -58,12 +58,15 @@ def images(scene: Scene, frames: Sequence[Frame]) -> list[Any]:
     from PIL import Image
 
     drawn = list(pictures(scene, frames))
-    some = drawn[:: max(1, (len(drawn) - 1) // 3)]
-    palette = Image.fromarray(np.vstack(some)).quantize(COLOURS)
+    some = np.vstack(drawn[:: max(1, (len(drawn) - 1) // 3)]).reshape(-1, 3)
+    # Each colour once, or the palette would lack those of few pixels, as of the data.
+    _, at = np.unique((some >> 3) @ [1, 1 << 5, 1 << 10], return_index=True)
+    palette = Image.fromarray(some[at][None]).quantize(COLOURS)
     colours = np.array(palette.getpalette()).reshape(-1, 3)[:COLOURS]
+    greys = np.linspace(0, 255, 256 - len(colours)).round().astype(int)
+    colours = np.vstack([colours, np.repeat(greys, 3).reshape(-1, 3)])
     colours[colours.min(axis=1) > 248] = 255  # the background stays white
-    greys = np.linspace(0, 255, 256 - COLOURS).round().astype(int)
-    palette.putpalette(colours.ravel().tolist() + np.repeat(greys, 3).tolist())
+    palette.putpalette(colours.ravel().tolist())
     return [
         Image.fromarray(picture).quantize(palette=palette, dither=Image.Dither.NONE)
         for picture in drawn

@@ -109,7 +109,8 @@ class Plane:
             self.hues = hues[:, :3]
             self.image = axes.imshow(self._mixed(frames[0]), **place)
             colours = hues[scene.y]
-        dots: Any = {"c": colours, "edgecolors": "white", "linewidths": 0.8, "s": 34}
+        dots: Any = {"c": colours, "edgecolors": "white", "linewidths": 0.8}
+        dots["s"] = np.clip(4000 / len(scene.X), 14, 90)
         axes.scatter(*scene.X.T, **dots, zorder=3)
         axes.set(xlabel="x[0]", ylabel="x[1]", xlim=u[[0, -1]], ylim=v[[0, -1]])
 
