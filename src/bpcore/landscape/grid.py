@@ -195,7 +195,7 @@ def _ranges(ranges: Any) -> NDArray[np.float64]:
 
 
 def _around(plane: Plane, paths: Iterable[OptimizerPath]) -> NDArray[np.float64]:
-    """A square around the network's point, wider where paths lead further, unless they diverge."""
+    """A square around the network's point, and wide enough for paths that converge."""
     center = plane.origin[:, None]
     bounds = np.hstack([center - NEAR, center + NEAR])
     for path in paths:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bpcore.errstate import own_errstate
-from bpcore.landscape.paths import OptimizerPath
 from bpcore.show.colours import SIGNED
 
 if TYPE_CHECKING:
@@ -22,30 +20,8 @@ LEVELS = 16
 PATHS = ("black", "tab:green", "tab:purple", "goldenrod", "teal", "saddlebrown")
 
 
-class Surface(Protocol):
-    """The attributes of a loss surface that the picture shows."""
-
-    @property
-    def names(self) -> tuple[str, str]: ...
-
-    @property
-    def axes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
-
-    @property
-    def E(self) -> NDArray[np.float64]: ...
-
-    @property
-    def origin(self) -> NDArray[np.float64]: ...
-
-    @property
-    def loss(self) -> float: ...
-
-    @property
-    def paths(self) -> Mapping[str, OptimizerPath]: ...
-
-
 @own_errstate
-def draw(surface: Surface, axes: Axes | None) -> Figure:
+def draw(surface: Any, axes: Axes | None) -> Figure:
     """Filled contours, darker for larger E, with the paths and a legend below."""
     from bpcore.show.figure import new_figure
 
@@ -102,7 +78,7 @@ def _levels(E: NDArray[np.float64]) -> tuple[Any, dict[str, Any]]:
     return levels, {**style, "extend": names[below, above]}
 
 
-def _draw_paths(axes: Axes, surface: Surface) -> None:
+def _draw_paths(axes: Axes, surface: Any) -> None:
     """The point of the network, and a line with a dot for each step of a path."""
     for k, (name, path) in enumerate(surface.paths.items()):
         colour, steps = PATHS[k % len(PATHS)], len(path.loss) - 1

@@ -57,11 +57,11 @@ def images(scene: Scene, frames: Sequence[Frame]) -> list[Any]:
     """The frames as images of Pillow's, with one palette of 256 colours."""
     from PIL import Image
 
-    drawn = list(pictures(scene, frames))
-    some = np.vstack(drawn[:: max(1, (len(drawn) - 1) // 3)]).reshape(-1, 3)
+    some = [*pictures(scene, frames, max(1, (len(frames) - 1) // 3))]
+    pixels = np.vstack(some).reshape(-1, 3)
     # Each colour once, or the palette would lack those of few pixels, as of the data.
-    _, at = np.unique((some >> 3) @ [1, 1 << 5, 1 << 10], return_index=True)
-    palette = Image.fromarray(some[at][None]).quantize(COLOURS)
+    _, at = np.unique((pixels >> 3) @ [1, 1 << 5, 1 << 10], return_index=True)
+    palette = Image.fromarray(pixels[at][None]).quantize(COLOURS)
     colours = np.array(palette.getpalette()).reshape(-1, 3)[:COLOURS]
     greys = np.linspace(0, 255, 256 - len(colours)).round().astype(int)
     colours = np.vstack([colours, np.repeat(greys, 3).reshape(-1, 3)])
@@ -69,5 +69,5 @@ def images(scene: Scene, frames: Sequence[Frame]) -> list[Any]:
     palette.putpalette(colours.ravel().tolist())
     return [
         Image.fromarray(picture).quantize(palette=palette, dither=Image.Dither.NONE)
-        for picture in drawn
+        for picture in pictures(scene, frames)
     ]

@@ -20,10 +20,12 @@ DPI = 100
 
 
 @own_errstate
-def pictures(scene: Scene, frames: Sequence[Frame]) -> Iterator[NDArray[np.uint8]]:
-    """Every frame as an array (height, width, 3) of red, green and blue.
+def pictures(
+    scene: Scene, frames: Sequence[Frame], every: int = 1
+) -> Iterator[NDArray[np.uint8]]:
+    """Frames as arrays (height, width, 3) of red, green and blue.
 
-    One figure is used for all; of frame to frame only what moves is drawn anew.
+    One figure is used for all; from frame to frame only what moves is drawn anew.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
@@ -35,7 +37,7 @@ def pictures(scene: Scene, frames: Sequence[Frame]) -> Iterator[NDArray[np.uint8
     main, below = figure.subplots(2, 1, height_ratios=(4.2, 1))
     moving = (Plane if scene.is_plane else Line)(main, scene, frames)
     dot = _draw_losses(below, frames)
-    for frame in frames:
+    for frame in frames[::every]:
         main.set_title(f"{frame.label}: E = {frame.loss:#.4g}", fontsize=11)
         moving.show(frame)
         dot.set_data([frame.epoch], [frame.loss])
