@@ -20,6 +20,8 @@ The public interface::
                      a network of another library; to_torch, ... the other way
     trace            every number of one training step
     GradientFlow     norms, dead and saturated units, for each epoch
+    loss_surface     the error over two parameters, with the paths of optimizers
+    animate          a boundary or a fit in motion, as a GIF or a page
     graph            derivatives of expressions, which may contain networks
     check_gradients  backpropagation compared with central differences
     numerical_gradient
@@ -53,9 +55,10 @@ The source in layers; a module imports only from lines below its own
     loading                 networks and estimators from files
     sklearn, tabular        estimators of scikit-learn's kind, on Network; for tables
     config, datasets        versions and builds; digits, MNIST, IDX files
-    reference, tracing, many, gradient_check, checkpoint, frameworks
-                            the library in NumPy; traces; many networks; a check; files;
-                            networks of PyTorch, Keras and FANN
+    reference, tracing, landscape, motion, many, gradient_check, checkpoint, frameworks
+                            the library in NumPy; traces; surfaces of the loss; pictures
+                            in motion; many networks; a check; files; networks of
+                            PyTorch, Keras and FANN
     network                 Network: methods check arguments and call what is below
     files                   forms of a network as a file
     training                the learner of a network; fit and its epochs
@@ -114,20 +117,27 @@ if TYPE_CHECKING:
     from bpcore.frameworks.keras import from_keras, to_keras
     from bpcore.frameworks.torch import from_torch, to_torch
     from bpcore.gradient_check import GradientCheck, check_gradients
+    from bpcore.landscape import LossSurface, OptimizerPath, loss_surface
     from bpcore.loading import load
     from bpcore.many import Fitted, fit_many
-    from bpcore.tracing import GradientFlow, Trace, trace
+    from bpcore.motion import Animation, animate
+    from bpcore.tracing import GradientFlow, Trace, TraceCheck, trace
 
 __version__ = VERSION
 
 #: Attributes imported at their first use, since most programs do not use them, and
 #: their modules.
 _LAZY = {
+    "Animation": "motion",
     "Checkpoint": "checkpoint",
     "Fitted": "many",
     "GradientCheck": "gradient_check",
     "GradientFlow": "tracing",
+    "LossSurface": "landscape",
+    "OptimizerPath": "landscape",
     "Trace": "tracing",
+    "TraceCheck": "tracing",
+    "animate": "motion",
     "check_gradients": "gradient_check",
     "fit_many": "many",
     "from_fann": "frameworks.fann",
@@ -135,6 +145,7 @@ _LAZY = {
     "from_torch": "frameworks.torch",
     "graph": "graph",
     "load": "loading",
+    "loss_surface": "landscape",
     "reference": "reference",
     "to_fann": "frameworks.fann",
     "to_keras": "frameworks.keras",
@@ -152,6 +163,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "Adamax",
+    "Animation",
     "Checkpoint",
     "CrossEntropy",
     "DivergenceError",
@@ -162,18 +174,22 @@ __all__ = [
     "History",
     "Huber",
     "Lion",
+    "LossSurface",
     "ModelFileError",
     "Momentum",
     "Nadam",
     "Network",
     "Optimizer",
+    "OptimizerPath",
     "Quantile",
     "RAdam",
     "RMSprop",
     "Rprop",
     "Tape",
     "Trace",
+    "TraceCheck",
     "__version__",
+    "animate",
     "check_gradients",
     "config",
     "fit_many",
@@ -183,6 +199,7 @@ __all__ = [
     "graph",
     "kernels",
     "load",
+    "loss_surface",
     "metrics",
     "numerical_gradient",
     "reference",

@@ -14,6 +14,8 @@ CLASSES = (
     bp.Network,
     bp.Trace,
     bp.GradientFlow,
+    bp.LossSurface,
+    bp.Animation,
     graph.Variable,
     history.History,
     *(schedules.Schedule, schedules.ReduceOnPlateau),

@@ -327,8 +327,8 @@ class Variable(Vertex):
 
         It has what `to_dot` has.  Edges run from left to right; if that is wider than
         1000 pixels, down where that is narrower.  Of more than 100 variables there is
-        no drawing, but a line that says so.  The text is ASCII; in a page it takes the page's colour,
-        and a file of its own is light or dark as the reader's system is.
+        no drawing, but a line that says so.  The text is ASCII; in a page it takes the
+        page's colour, and a file of its own is light or dark as the reader's system is.
 
         Examples
         --------

@@ -28,6 +28,7 @@ __all__ = [
     "colours_of",
     "figure_of_axes",
     "new_figure",
+    "reds",
     "text_extent",
     "use_log_scale",
     "use_whole_numbers",
@@ -65,8 +66,12 @@ def colours_of(limit: float, signed: bool = True) -> dict[str, Any]:
     """
     if signed:
         return {"cmap": SIGNED, "vmin": -limit, "vmax": limit}
-    red = ListedColormap(colormaps[SIGNED](np.linspace(0.5, 1, 256)), "not negative")
-    return {"cmap": red, "vmin": 0.0, "vmax": limit}
+    return {"cmap": reds(), "vmin": 0.0, "vmax": limit}
+
+
+def reds() -> ListedColormap:
+    """The colours of numbers that cannot be below 0: the red half, from white on."""
+    return ListedColormap(colormaps[SIGNED](np.linspace(0.5, 1, 256)), "not negative")
 
 
 def text_extent(text: str, size: float) -> tuple[float, float]:

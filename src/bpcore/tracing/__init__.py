@@ -18,7 +18,11 @@
       path_html           and as tables for notebooks
       paths               the paths, and the product along each of them
       counts              the number of multiplications of both
-    text, html          the derivation as text and as HTML
+    check               TraceCheck: numbers worked out by hand, and what is wrong
+      slips               the wrong numbers of common slips
+      quantities          every number of the step by its name
+    text, html, latex   the derivation as text, as HTML and as LaTeX
+      mathematics         an equation in LaTeX
     derivation          every equation of the step beside its numbers
       rules               the equations of the update
       weighting           how weights of samples and classes enter the loss
@@ -30,10 +34,11 @@
 Each file imports only from those below it and from those indented under it.
 """
 
+from bpcore.tracing.check import TraceCheck
 from bpcore.tracing.flow import GradientFlow
 from bpcore.tracing.parameters import Parameters
 from bpcore.tracing.path_sum import PathSum
 from bpcore.tracing.record import trace
 from bpcore.tracing.traced import Trace
 
-__all__ = ["GradientFlow", "Parameters", "PathSum", "Trace", "trace"]
+__all__ = ["GradientFlow", "Parameters", "PathSum", "Trace", "TraceCheck", "trace"]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from bpcore import checks
+from bpcore.tracing.check import TraceCheck, check
 from bpcore.tracing.html import html
+from bpcore.tracing.latex import latex
 from bpcore.tracing.parameters import Parameters
 from bpcore.tracing.path_sum import PathSum, path_sum
 from bpcore.tracing.picture import draw
@@ -53,8 +57,8 @@ class Trace(Step):
         dX = da[0] * scale,  dscale = (da[0] * X).sum(0)
 
     ``print(trace)`` shows the equations beside their numbers (`text`), `plot` draws
-    them, `path` expands one derivative along all its paths, `to_dict` is for other
-    tools.
+    them, `path` expands one derivative along all its paths, `check` compares numbers
+    worked out by hand, `latex` is for slides, and `to_dict` for other tools.
 
     Attributes
     ----------
@@ -202,6 +206,99 @@ class Trace(Step):
         >>> t.plot(row=1, show="gradient").savefig("step.png")  # doctest: +SKIP
         """
         return draw(self, row, show, axes, limit)
+
+    def check(self, name: str, mine: ArrayLike, *, rtol: float = 5e-3) -> TraceCheck:
+        """Compare numbers worked out by hand with those of the step.
+
+        If they differ, the wrong numbers of common slips are computed from this step
+        and compared with them: 1/n forgotten, f' forgotten, W not transposed, the new
+        W used, a taken for z, a wrong sign, a missing sum or bias, the learning rate
+        applied, another layer, and more.
+
+        Parameters
+        ----------
+        name : str
+            As in the equations: "z[0]", "a[1]", "delta[0]", "dW[0]", "db[0]", "da[1]",
+            "derivatives[0]", "loss", "after.W[0]", "after.b[0]", ...
+        mine : array-like
+            The numbers, which may be rounded.
+        rtol : float
+            Largest difference that counts as equal, relative to the largest number of
+            the array, below 0.5: 5e-3 is right for three significant digits.
+
+        Returns
+        -------
+        TraceCheck
+            ``.ok`` and ``.message``; ``print`` shows what went wrong.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If there is no such name (the message has the closest one), or an argument
+            is not as described.
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> net = bp.Network([2, 2, 1], activation="tanh", rng=0)
+        >>> t = bp.trace(net, [[1.0, 0.0], [0.0, 1.0]], [[1.0], [0.0]])
+        >>> t.check("delta[0]", t.delta[0].round(3))
+        delta[0] is right.
+        >>> t.check("delta[0]", t.da[1])
+        delta[0] is not right: f' is forgotten: this is dE/da[1].
+        >>> t.check("delta[0]", -t.delta[0]).ok
+        False
+        """
+        return check(self, name, mine, rtol)
+
+    def latex(
+        self,
+        sections: str | Collection[str] | None = None,
+        *,
+        layer: int | None = None,
+        digits: int = 4,
+        most: int = 6,
+    ) -> str:
+        r"""The equations beside their numbers as LaTeX, for slides and papers.
+
+        Each section is a title and an ``align*`` environment.  It needs the package
+        amsmath only.
+
+        Parameters
+        ----------
+        sections : str or collection of str, optional
+            "data", "forward", "loss", "backward", "update"; by default all of them.
+        layer : int, optional
+            Of forward, backward and update that layer only.
+        digits : int
+            Significant digits of the largest number of an array, at most 17.
+        most : int
+            Most rows and columns of a matrix, 2 to 10; of a larger one the first and
+            the last, with dots between.
+
+        Raises
+        ------
+        ValueError, TypeError, IndexError
+            If an argument is not as described.
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> net = bp.Network([1, 1], init="zeros")
+        >>> t = bp.trace(net, [[3.0], [1.0]], [[2.0], [2.0]])
+        >>> print(t.latex("forward"))
+        \textbf{forward, layer 0: identity}
+        \begin{align*}
+        W^{[0]} &= \begin{bmatrix} 0 \end{bmatrix} \\
+        b^{[0]} &= \begin{bmatrix} 0 \end{bmatrix} \\
+        z^{[0]} &= a^{[0]}\,W^{[0]}+b^{[0]} \\
+        &= \begin{bmatrix} 0 \\ 0 \end{bmatrix} \\
+        \operatorname{identity}(z) &= z \\
+        a^{[1]} &= \operatorname{identity}(z^{[0]}) \\
+        &= \begin{bmatrix} 0 \\ 0 \end{bmatrix}
+        \end{align*}
+        """
+        return latex(self, sections, layer, digits, most)
 
     def to_dict(self, lists: bool = False) -> dict[str, Any]:
         """Every number by its name, for other tools.
