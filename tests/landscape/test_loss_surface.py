@@ -31,7 +31,7 @@ def at(net, surface, u, v):
         {"output": "tanh", "loss": lambda a, y: ((a - y) ** 2).sum(axis=1)},
         {"input_scale": 2.0},
     ],
-    ids=str,
+    ids=["plain", "layer norm", "noise", "own loss", "input scale"],
 )
 def test_e_of_the_grid_is_that_of_evaluate(settings, parameters, Network):
     net, X, y = problem(Network=Network, **settings)
