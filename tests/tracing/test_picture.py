@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import bpcore as bp
+from bpcore.tracing.picture_numbers import short
 from bpcore.tracing.picture_places import free_places
 from helpers.trace import problem
 
@@ -123,6 +124,19 @@ def test_nothing_lies_over_anything(sizes):
     )
 
 
+def test_large_and_small_numbers_stay_in_their_nodes():
+    pytest.importorskip("matplotlib")
+    for factor in (1e-6, 1e6):
+        net, X, y = problem("identity", "squared_error", (2, 2), optimizer=bp.SGD(0.1))
+        net.weights[0][...] *= -1
+        figure = bp.trace(net, factor * X, -factor * y).plot(show="gradient")
+        texts, labels, patches, _ = parts(figure)
+        assert any("e" in text.get_text() for text in figure.axes[0].texts)
+        assert len(labels) == 4
+        for text, patch in pairs_that_touch(texts, patches):
+            assert patch.x0 < text.x0 < text.x1 < patch.x1
+
+
 def test_in_axes_of_any_size_as_well():
     """All becomes smaller together."""
     pytest.importorskip("matplotlib")
@@ -183,19 +197,19 @@ def test_a_small_network_is_drawn_as_nodes_and_edges(row, show):
             np.testing.assert_allclose(W, dW)
     for a in t.a:
         for x in a[rows].mean(axis=0):
-            assert f"{x:.3g}" in words
+            assert short(x) in words
     for l, delta in enumerate(t.delta):
         for j, x in enumerate(delta[rows].sum(axis=0)):
-            assert f"δ {x:.2g}" in words
+            assert f"δ {short(x, 2)}" in words
             b, after = t.before.biases[l][j], t.after.biases[l][j]
             below = {
-                "weights": f"b {b:.3g}",
-                "gradient": f"db {x:.2g}",
-                "change": f"b {after - b:+.2g}",
+                "weights": f"b {short(b)}",
+                "gradient": f"db {short(x, 2)}",
+                "change": f"b {short(after - b, 2, '+')}",
             }
             assert below[show] in words
     for x in y[rows].mean(axis=0):
-        assert f"{x:.3g}" in words
+        assert short(x) in words
     whole = f"E = {t.loss:.4g}"
     own = "" if row is None else f"E_{row} = {t.losses[row]:.4g}\n"
     assert f"{own}{whole}" in words

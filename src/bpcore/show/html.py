@@ -154,7 +154,7 @@ def at_point(column: Sequence[str]) -> list[str]:
     --------
     >>> from bpcore.show.html import at_point
     >>> at_point(["0.5", "12", "1e-05"])
-    ['0.5   ', '12    ', '1e-05 ']
+    ['0.5  ', '12    ', '1e-05']
     """
     if not _has_numbers(column):
         return list(column)

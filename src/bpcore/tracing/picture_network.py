@@ -9,7 +9,7 @@ import numpy as np
 
 from bpcore.arrays import Real
 from bpcore.show.colours import colour_of
-from bpcore.tracing.picture_numbers import Numbers, numbers
+from bpcore.tracing.picture_numbers import Numbers, numbers, short
 from bpcore.tracing.picture_pen import Pen
 from bpcore.tracing.picture_places import RADIUS, places
 from bpcore.tracing.step import Step
@@ -34,11 +34,8 @@ def draw_network(
     from bpcore.show.figure import figure_of_axes, text_extent
 
     shown = numbers(step, row, show)
-    form = "{:.3g}" if show == "weights" else "{:+.2g}"
-    labels = [
-        [[form.format(x) if x else "0" for x in line] for line in W]
-        for W in shown.edges
-    ]
+    form = (3, "") if show == "weights" else (2, "+")
+    labels = [[[short(x, *form) for x in line] for line in W] for W in shown.edges]
     extents = [
         np.moveaxis(np.array([[text_extent(x, LABEL) for x in xs] for xs in W]), -1, 0)
         for W in labels
@@ -117,9 +114,9 @@ def _draw_nodes(pen: Pen, step: Step, shown: Numbers, limit: float) -> None:
             dropped = m > 0 and bool(shown.dropped[m - 1][j])
             colour = pen.disc(x, y, float(share), dashed=dropped)
             lift = 0.07 if m else 0.0
-            pen.write(x, y + lift, f"{a[j]:.3g}", NODE, color=colour)
+            pen.write(x, y + lift, short(a[j]), NODE, color=colour)
             if m:
-                delta = f"δ {shown.deltas[m - 1][j]:.2g}"
+                delta = f"δ {short(shown.deltas[m - 1][j], 2)}"
                 pen.write(x, y - 0.1, delta, LABEL, color=colour)
             if below := shown.below[m][j]:
                 pen.write(x, y - RADIUS - 0.04, below, LABEL, va="top")
@@ -146,6 +143,6 @@ def _draw_loss(pen: Pen, step: Step, shown: Numbers, limit: float) -> None:
     pen.head(x_loss, "E", textwrap.fill(loss, 18))
     for y, value, share in zip(targets, shown.y, _shares(shown.y, limit), strict=True):
         colour = pen.box(x_y, y, BOX, 0.2, float(share))
-        pen.write(x_y, y, f"{value:.3g}", NODE, color=colour)
+        pen.write(x_y, y, short(value), NODE, color=colour)
     pen.box(x_loss, middle, 0.55, 0.12 + 0.1 * len(shown.loss), None)
     pen.write(x_loss, middle, "\n".join(shown.loss), NODE - 1)

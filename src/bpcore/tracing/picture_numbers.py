@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,6 +74,21 @@ def numbers(step: Step, row: int | None, show: str) -> Numbers:
     )
 
 
+def short(x: float, digits: int = 3, sign: str = "") -> str:
+    """A number of few characters; `sign` "+" writes the sign of those above 0 as well.
+
+    Examples
+    --------
+    >>> from bpcore.tracing.picture_numbers import short
+    >>> short(-0.12345), short(0.0012345), short(12345.6), short(1e-6, 2, "+")
+    ('-0.123', '1.2e-3', '1.2e4', '+1e-6')
+    """
+    text = f"{x:{sign}.{digits}g}" if x else "0"
+    if "e" in text or len(text.lstrip("+-")) > len("0.0123"):
+        text = re.sub(r"e(-?)\+?0*", r"e\1", f"{x:{sign}.1e}".replace(".0e", "e"))
+    return text
+
+
 def headline(step: Step) -> str:
     """The number of the step, its loss, and the number of its rows."""
     rows = "1 row" if len(step.X) == 1 else f"{len(step.X)} rows"
@@ -115,11 +131,11 @@ def _written(parameters: list[tuple[str, Real, Real, Real]], show: str) -> list[
     columns = []
     for name, before, after, derivative in parameters:
         if show == "weights":
-            columns.append([f"{name} {x:.3g}" for x in before])
+            columns.append([f"{name} {short(x)}" for x in before])
         elif show == "gradient":
-            columns.append([f"d{name} {x:.2g}" for x in derivative])
+            columns.append([f"d{name} {short(x, 2)}" for x in derivative])
         else:
-            columns.append([f"{name} {x:+.2g}" for x in after - before])
+            columns.append([f"{name} {short(x, 2, '+')}" for x in after - before])
     return ["\n".join(parts) for parts in zip(*columns, strict=True)]
 
 

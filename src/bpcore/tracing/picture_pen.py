@@ -92,7 +92,13 @@ class Pen:
 
     def _fill(self, patch: Any, share: float | None, ls: str = "-") -> str:
         colour = "#ffffff" if share is None else colour_of(share)
-        patch.set(fc=colour, ec="0.3", lw=self.scale, ls=ls, zorder=3)
+        patch.set(
+            fc=self.back if share is None else colour,
+            ec="0.3",
+            lw=self.scale,
+            ls=ls,
+            zorder=3,
+        )
         self.axes.add_patch(patch)
         return text_colour_on(colour)
 
