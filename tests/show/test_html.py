@@ -114,7 +114,7 @@ def test_columns_of_a_history_are_aligned():
     found = Tables(history()._repr_html_())
     assert all(all(row) for row in found.numbers)
     for column in zip(*found.rows[1:], strict=True):
-        ends = {len(c) - len(c.split(".")[0].rstrip()) for c in column}
+        ends = {len(c) - re.match(r"\s*-?[\d,]*", c).end() for c in column}
         assert len(ends) == 1
 
 
