@@ -216,7 +216,7 @@ def test_notebooks_show_drawing_and_table():
     assert J.to_svg() in html and "<details>" in html
     rows = re.findall("<tr>(.*?)</tr>", html)
     assert len(rows) == 7
-    assert re.findall("<t[hd][^>]*>(.*?)</t", rows[-1]) == [
+    assert [cell.strip() for cell in re.findall("<t[hd][^>]*>(.*?)</t", rows[-1])] == [
         *("J", "42", "3 * v2", "dJ/dv2 = 3", "1"),
     ]
 
@@ -225,9 +225,9 @@ def test_notebooks_show_tables_of_large_graphs():
     html = chain(101)._repr_html_()
     assert "<svg" not in html and html.count("<tr>") == 1 + 40 + 1
     assert "... 61 more variables ..." in html
-    assert chain(10_001)._repr_html_() == (
-        "<p>A graph of more than 10,000 variables: see show().</p>"
-    )
+    html = chain(10_001)._repr_html_()
+    assert "<p>A graph of more than 10,000 variables: see show().</p>" in html
+    assert "<tr>" not in html
 
 
 def test_html_is_escaped():

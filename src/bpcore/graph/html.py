@@ -6,6 +6,7 @@ from bpcore.graph.backward import in_order
 from bpcore.graph.base import V
 from bpcore.graph.drawing import NODES, drawing, within
 from bpcore.graph.show import html_table
+from bpcore.show.html import page, paragraph, section
 
 #: Most variables of a graph whose first and last ones are shown in a table.
 TABLE = 10_000
@@ -22,11 +23,8 @@ def html(J: V) -> str:
     True
     """
     if not within(J, TABLE):
-        return f"<p>A graph of more than {TABLE:,} variables: see show().</p>"
+        return page(paragraph(f"A graph of more than {TABLE:,} variables: see show()."))
     rows = html_table(in_order(J))
     if not within(J, NODES):
-        return rows
-    return (
-        f'<div style="overflow-x: auto">{drawing(J)}</div>\n'
-        f"<details><summary>Table</summary>\n{rows}\n</details>"
-    )
+        return page(rows)
+    return page(drawing(J), section("Table", rows, shown=False))

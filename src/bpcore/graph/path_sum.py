@@ -16,7 +16,7 @@ from bpcore.graph.base import Array, V
 from bpcore.graph.path import Path, Paths, element_name, plain
 from bpcore.graph.routes import UNCOUNTED, Routes, between_elements, between_variables
 from bpcore.graph.show import brief, names
-from bpcore.show.html import table
+from bpcore.show.html import page, table
 
 #: Most paths that are kept and printed, and their most links together.
 SHOWN, LINKS = 12, 10**4
@@ -94,15 +94,15 @@ class PathSum:
         return "\n".join([*lines, *(f"{w:<{width}} = {x}" for w, x in results)])
 
     def _repr_html_(self) -> str:
-        rows = [
+        rows: list[tuple[str, ...]] = [
             (path.chain, path.formula, brief(np.asarray(path.product)))
             for path in self.paths
         ]
         if more := self.n_paths - len(self.paths):
-            rows.append((f"... {count(more, 'more ')} ...", "", ""))
+            rows.append((f"... {count(more, 'more ')} ...",))
         rows += [(what, "", result) for what, result in self._results()]
         head = ("path", "local derivatives", "product")
-        return table(head, rows, f"{self.name} along {count(self.n_paths)}")
+        return page(table(head, rows, f"{self.name} along {count(self.n_paths)}"))
 
     def _results(self) -> list[tuple[str, str]]:
         """The sum over all paths and the result of backpropagation, as text."""
