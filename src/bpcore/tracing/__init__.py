@@ -12,6 +12,7 @@
       path_text           both written out
       paths               the paths, and the product along each of them
       counts              the number of multiplications of both
+      page                the step as an HTML page with buttons, a folder
     text, html          the derivation as text and as HTML
     derivation          every equation of the step beside its numbers
       rules               the equations of the update
