@@ -1,14 +1,15 @@
 """Traces as HTML, as a dict, and copied."""
 
 import copy
-import html.parser
 import json
 import pickle
+from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 
 import bpcore as bp
+from bpcore.tracing.html import html
 from helpers import each_library, fourth_powers
 from helpers.trace import SIZES, as_bytes, each_option, problem, small_problem
 
@@ -16,7 +17,7 @@ from helpers.trace import SIZES, as_bytes, each_option, problem, small_problem
 nameless = lambda a, y: fourth_powers(a, y)  # noqa: E731, PLW0108
 
 
-class Tables(html.parser.HTMLParser):
+class Tables(HTMLParser):
     """The rows of all tables; raises where tags do not match."""
 
     def __init__(self, text):
@@ -50,7 +51,7 @@ def test_the_derivation_as_html(n):
     """The same equations and numbers as in the text, with tags escaped."""
     net, X, y = problem("tanh", nameless, n=n, dropout=0.3, norm="layer")
     t = bp.trace(net, X, y)
-    markup = t._repr_html_()
+    markup = html(t)
     tables, text = Tables(markup), str(t)
     assert "<lambda>" not in markup and "&lt;lambda&gt;" in markup
     assert any("<lambda>" in equation for equation, _ in tables.rows)

@@ -15,6 +15,7 @@ from bpcore.tracing.paths import first_layer, slope
 from bpcore.tracing.rules import factors_of_layer, rates_of, update_rule
 from bpcore.tracing.section import Line
 from bpcore.tracing.step import Step, activation_derivative
+from bpcore.tracing.weighting import factor
 
 
 @own_errstate
@@ -114,6 +115,7 @@ def loss_data(step: Step) -> dict[str, Any]:
         "y": step.y,
         "targets": None if step.class_weight is None else step.targets,
         "weights": step.weights,
+        "factor": factor(step),
         "rows": step.losses,
         "E": step.loss,
     }

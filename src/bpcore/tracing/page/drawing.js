@@ -1,111 +1,95 @@
 // The network: where everything lies, and its elements.
 
-const RADIUS = 24, TARGET = { width: 62, height: 22 };
-/** Least distance of two units, and of two layers. */
-const LEAST = { side: 84, narrow: 54, layer: 150, below: 112 };
-/** The elements by their names, and the places of the units. */
-const drawing = { svg: null, units: new Map(), edges: new Map(), across: true };
+const drawing = {};
 
 /** What stands above a layer, a line each. */
-function layerNames(m) {
+function layerLines(m) {
   if (m === 0) return ["input", data.scale ? "X * scale" : "X"];
   const { activation, norm, dropout, frozen } = layers[m - 1];
   return [`layer ${m - 1}`, activation, norm && `${norm} norm`,
     dropout && `dropout ${shown(dropout)}`, frozen && "frozen"].filter(Boolean);
 }
 
-/** Draws all elements for the present width of the page, without numbers. */
+/** Draws everything for the width of the page: layers from left to right, or down. */
 function draw() {
-  const box = byId("drawing");
-  const columns = sizes.length, widest = Math.max(...sizes);
-  const room = box.clientWidth;
-  const across = drawing.across = room >= 110 * columns + 150;
-  const names = sizes.map((_, m) => layerNames(m));
-  const top = across ? 15 * Math.max(...names.map((lines) => lines.length)) + 6 : 22;
-  let layer, unit, width, height, place;
-  if (across) {
-    layer = Math.min((room - 2 * 40 - 175) / (columns - 1), 230);
-    unit = LEAST.side;
-    [width, height] = [80 + layer * (columns - 1) + 175, top + unit * widest + 6];
-    place = (m, j) => [40 + layer * m, top + 36 + unit * (j + (widest - sizes[m]) / 2)];
-  } else {
-    unit = Math.max((room - 8) / widest, LEAST.narrow);
-    layer = LEAST.below + 22 * (widest < 4);
-    [width, height] = [8 + unit * widest, top + 54 + layer * (columns - 1) + 150];
-    place = (m, j) => [4 + unit * (j + 0.5 + (widest - sizes[m]) / 2), top + 30 + layer * m];
-  }
-  const svg = drawn("svg", { viewBox: `0 0 ${width} ${height}`, width, height,
-    role: "group", "aria-label": `network ${sizes.join("-")}` });
-  Object.assign(drawing, { svg, width, height, place, units: new Map(), edges: new Map() });
-  const weights = drawn("g", { role: "group", "aria-label": "weights", id: "weights" });
-  const units = drawn("g", { role: "group", "aria-label": "units", id: "units" });
+  const room = byId("drawing").clientWidth, widest = Math.max(...sizes);
+  const lines = sizes.map((_, m) => layerLines(m)), gaps = sizes.length - 1;
+  const across = room >= 125 * gaps + 255;
+  const top = across ? 15 * Math.max(...lines.map((of) => of.length)) + 38 : 60;
+  const unit = across ? (widest > 4 ? 90 : 115) : Math.max((room - 4) / widest, 44);
+  const layer = across ? Math.min((room - 255) / gaps, 230) : 130;
+  const [length, breadth] = [layer * gaps, unit * widest];
+  const [width, height] = across ? [length + 255, top + breadth - unit + 50]
+    : [breadth, top + length + 160];
+  const radius = Math.min(28, unit / 2 - 2);
+  Object.assign(drawing, { across, width, radius, units: [], edges: [],
+    roomy: across || unit > 75, at(m, j) {
+      const aside = unit * (j + (widest - sizes[m]) / 2);
+      return across ? [40 + layer * m, top + aside] : [aside + unit / 2, top + layer * m];
+    } });
+  const group = (id) => drawn("g", { id, role: "group", "aria-label": id });
+  const weights = group("weights"), units = group("units"), names = drawn("g", {});
   sizes.forEach((size, m) => {
-    const [x, y] = across ? [place(m, 0)[0], 0] : [4, place(m, 0)[1] - RADIUS - 10];
-    const lines = across ? names[m] : [names[m].join(", ")];
-    lines.forEach((line, k) => svg.append(drawn("text",
-      { x, y: across ? 14 + 15 * k : y, class: `name${k ? "" : " strong"}${across ? "" : " left"}` }, line)));
+    const [x, y] = across ? [drawing.at(m, 0)[0], 0] : [4, top + layer * m - 50];
+    (across ? lines[m] : [lines[m].join(", ")]).forEach((line, k) =>
+      names.append(drawn("text", { x, y: y + 14 + 15 * k, class: "layer",
+        style: across ? "" : "text-anchor: start" }, line)));
     for (let j = 0; j < size; j++) {
-      units.append(unitElement(m, j, place(m, j)));
-      if (m) for (let i = 0; i < sizes[m - 1]; i++) weights.append(edgeElement(m - 1, i, j));
+      units.append(drawUnit(m, j));
+      for (let i = 0; m && i < sizes[m - 1]; i++) weights.append(drawEdge(m - 1, i, j));
     }
   });
-  drawing.labels = drawn("g", { id: "labels", "aria-hidden": "true" });
-  svg.append(lossElements(), weights, drawing.labels, units);
-  // Names of layers lie above edges.
-  svg.append(...svg.querySelectorAll(".name"));
-  box.replaceChildren(svg);
-  for (const group of [weights, units]) group.firstChild.setAttribute("tabindex", 0);
+  drawing.labels = drawn("g", { "aria-hidden": true });
+  drawing.svg = drawn("svg", { width, height, role: "group", "aria-label": "network",
+    style: `font-size: ${0.375 * radius}px` },
+  drawLoss(), weights, drawing.labels, units, names);
+  byId("drawing").replaceChildren(drawing.svg);
+  for (const first of [weights.firstChild, units.firstChild]) set(first, { tabindex: 0 });
 }
 
-function unitElement(m, j, [x, y]) {
-  const [above, below, under] = [-3, 12, RADIUS + 13].map((dy) =>
-    drawn("text", { x, y: y + dy, "aria-hidden": "true" }));
-  under.setAttribute("class", "under");
-  const circle = drawn("circle", { cx: x, cy: y, r: RADIUS });
-  const group = drawn("g", { class: "unit", role: "button", tabindex: -1,
-    "data-name": unitName(m, j) }, circle, above, below, under);
-  drawing.units.set(unitName(m, j), { group, circle, above, below, under, x, y, m, j });
-  choosable(group, { unit: [m, j] });
-  return group;
+function drawUnit(m, j) {
+  const [x, y] = drawing.at(m, j), r = drawing.radius, name = unitName(m, j);
+  const texts = [-0.1 * r, 0.4 * r, r + 13].map((down) => drawn("text", { x, y: y + down }));
+  texts[2].classList.add("under");
+  const circle = drawn("circle", { cx: x, cy: y, r });
+  const group = drawn("g", { class: "unit", "data-name": name }, circle, ...texts);
+  drawing.units.push({ group, circle, texts, x, y, m, j, name });
+  return choosable(group, { unit: [m, j] });
 }
 
-/** The visible part of the line between two units. */
-function ends(l, i, j) {
-  const [[x1, y1], [x2, y2]] = [drawing.place(l, i), drawing.place(l + 1, j)];
-  const share = RADIUS / Math.hypot(x2 - x1, y2 - y1);
-  const [dx, dy] = [(x2 - x1) * share, (y2 - y1) * share];
-  return { x1: x1 + dx, y1: y1 + dy, x2: x2 - dx, y2: y2 - dy };
+function drawEdge(l, i, j) {
+  const [[x1, y1], [x2, y2]] = [drawing.at(l, i), drawing.at(l + 1, j)];
+  const share = drawing.radius / Math.hypot(x2 - x1, y2 - y1), name = weightName(l, i, j);
+  const [x, y] = [(x2 - x1) * share, (y2 - y1) * share];
+  const at = { x1: x1 + x, y1: y1 + y, x2: x2 - x, y2: y2 - y };
+  const lines = ["hit", "rim", "line"].map((kind) => drawn("line", { ...at, class: kind }));
+  const group = drawn("g", { class: "edge", "data-name": name }, ...lines);
+  drawing.edges.push({ group, lines, at, l, i, j, name });
+  return choosable(group, { weight: [l, i, j] });
 }
 
-function edgeElement(l, i, j) {
-  const at = ends(l, i, j);
-  const [hit, rim, line] = ["hit", "rim", "line"].map((name) =>
-    drawn("line", { ...at, class: name }));
-  const group = drawn("g", { class: "edge", role: "button", tabindex: -1,
-    "data-name": edgeName(l, i, j) }, hit, rim, line);
-  drawing.edges.set(edgeName(l, i, j), { group, rim, line, at, l, i, j });
-  choosable(group, { weight: [l, i, j] });
-  return group;
-}
-
-/** The targets beside the outputs, and the loss. */
-function lossElements() {
-  const { place, across } = drawing, m = sizes.length - 1, { width, height } = TARGET;
-  const group = drawn("g", {});
-  const ys = sizes.at(-1) === 1 ? [place(m, 0)] : a(m).map((_, j) => place(m, j));
-  const [far, beyond] = across ? [78, 140] : [66, 122];
-  const middle = (axis) => (ys[0][axis] + ys.at(-1)[axis]) / 2;
-  const [x, y] = across ? [ys[0][0] + beyond, middle(1)] : [middle(0), ys[0][1] + beyond];
-  drawing.targets = ys.map(([ux, uy]) => {
-    const [tx, ty] = across ? [ux + far, uy] : [ux, uy + far];
-    const w = across ? width : Math.min(width, LEAST.narrow - 4);
-    group.prepend(drawn("line", { x1: ux, y1: uy, x2: tx, y2: ty, class: "plain" }),
-      drawn("line", { x1: tx, y1: ty, x2: x, y2: y, class: "plain" }));
-    const text = drawn("text", { x: tx, y: ty + 4 });
-    group.append(drawn("rect", { x: tx - w / 2, y: ty - height / 2, width: w, height, rx: 4 }), text);
+/** The target beside each output, and the loss. */
+function drawLoss() {
+  const { across, at, radius } = drawing, group = drawn("g", {}), boxes = drawn("g", {});
+  const places = a(last + 1).map((_, j) => at(last + 1, j));
+  const box = (x, y, half) => {
+    const text = drawn("text", { x, y: y + 4 });
+    const size = { width: 2 * half, height: 24, rx: 5 };
+    boxes.append(drawn("rect", { x: x - half, y: y - 12, ...size }), text);
     return text;
+  };
+  const line = (x1, y1, x2, y2) =>
+    group.append(drawn("line", { x1, y1, x2, y2, class: "plain" }));
+  const middle = (axis) => (places[0][axis] + places.at(-1)[axis]) / 2;
+  const [x, y] = across ? [places[0][0] + 172, middle(1)]
+    : [middle(0), places[0][1] + 130];
+  drawing.targets = places.map(([unitX, unitY]) => {
+    const [yX, yY] = across ? [unitX + 80, unitY] : [unitX, unitY + 72];
+    line(unitX, unitY, yX, yY);
+    line(yX, yY, x, y);
+    return box(yX, yY, radius);
   });
-  drawing.E = drawn("text", { x, y: y + 4, class: "strong" });
-  group.append(drawn("rect", { x: x - 34, y: y - 14, width: 68, height: 28, rx: 14 }), drawing.E);
+  drawing.E = box(x, y, 36);
+  group.append(boxes);
   return group;
 }

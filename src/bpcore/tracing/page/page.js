@@ -3,26 +3,23 @@
 const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 
 function show() {
-  byId("phase").textContent = `${phaseTitle()}. `;
-  byId("phase").append(element("span", { class: "heard" }, phaseSentence()));
+  byId("phase").textContent = title();
   byId("place").textContent = `${state.phase + 1} of ${phases.length}`;
-  byId("equations").replaceChildren(...phaseEquations().map((line) => element("li", {}, line)));
-  for (const [id, off] of [["first", state.phase === 0], ["back", state.phase === 0],
-    ["next", state.phase === phases.length - 1], ["last", state.phase === phases.length - 1]]) {
-    set(byId(id), { "aria-disabled": off });
-  }
+  byId("equations").replaceChildren(...equations().map((line) => element("li", {}, line)));
+  for (const id of ["first", "back"]) set(byId(id), { "aria-disabled": state.phase === 0 });
+  for (const id of ["next", "last"]) set(byId(id), { "aria-disabled": isUpdate() });
   paint();
-  showChosen();
   byId("numbers").replaceChildren(...numbersSection());
+  showChosen();
 }
 function showChosen() {
   byId("chosen").replaceChildren(...chosenSection());
 }
 
-function go(to) {
+const go = (to) => {
   state.phase = Math.min(Math.max(to, 0), phases.length - 1);
   show();
-}
+};
 function choose(item) {
   state.chosen = same(item, state.chosen) ? null : item;
   state.path = null;
@@ -34,57 +31,65 @@ function point(item) {
   showChosen();
 }
 
-/** Pointing, focus, click and Enter on a unit or weight. */
+/** Makes an element of the drawing a button that can be pointed at and chosen. */
 function choosable(group, item) {
-  for (const event of ["pointerenter", "focus"]) group.addEventListener(event, () => point(item));
-  for (const event of ["pointerleave", "blur"]) group.addEventListener(event, () => point(null));
+  set(group, { role: "button", tabindex: -1 });
+  const on = (event, to) => group.addEventListener(event, () => point(to));
+  for (const event of ["pointerenter", "focus"]) on(event, item);
+  for (const event of ["pointerleave", "blur"]) on(event, null);
   group.addEventListener("click", () => choose(item));
+  return group;
 }
-
 /** The next unit or weight gets the focus, and the tab stop of its group. */
 function move(group, by) {
   const all = [...group.parentNode.children];
-  const to = all[(all.indexOf(group) + by + all.length) % all.length];
+  const to = all.at((all.indexOf(group) + by) % all.length);
   set(group, { tabindex: -1 });
   set(to, { tabindex: 0 });
   to.focus();
 }
 
+const buttons = {
+  first: ["Home", () => go(0)],
+  back: ["ArrowLeft", () => go(state.phase - 1)],
+  next: ["ArrowRight", () => go(state.phase + 1)],
+  last: ["End", () => go(phases.length)],
+};
+for (const [id, [key, action]] of Object.entries(buttons)) {
+  byId(id).addEventListener("click", action);
+  set(byId(id), { "aria-keyshortcuts": key });
+}
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.altKey || event.metaKey || event.target.matches("select")) return;
-  const group = event.target.closest("#units > g, #weights > g");
-  const actions = {
-    ArrowLeft: () => go(state.phase - 1),
-    ArrowRight: () => go(state.phase + 1),
-    Home: () => go(0),
-    End: () => go(phases.length),
-    Escape: () => choose(state.chosen),
-    ...(group && {
-      ArrowUp: () => move(group, -1),
-      ArrowDown: () => move(group, 1),
-      Enter: () => group.dispatchEvent(new Event("click")),
-      " ": () => group.dispatchEvent(new Event("click")),
-    }),
-  };
-  if (!actions[event.key]) return;
+  const { key, target } = event;
+  if (event.ctrlKey || event.altKey || event.metaKey || target.matches("select")) return;
+  const keys = { ...Object.fromEntries(Object.values(buttons)), Escape: () => choose(null) };
+  const group = target.closest(".unit, .edge");
+  if (group) {
+    keys.ArrowUp = () => move(group, -1);
+    keys.ArrowDown = () => move(group, 1);
+    keys.Enter = keys[" "] = () => group.dispatchEvent(new Event("click"));
+  }
+  if (!keys[key]) return;
   event.preventDefault();
-  actions[event.key]();
+  keys[key]();
 });
 
-byId("network").textContent = `Step ${data.step} of ${data.network}, ${data.rows} row${data.rows > 1 ? "s" : ""}`;
-byId("row").append(...loss.rows.map((_, s) => element("option", { value: s }, `${s}`)));
+byId("network").textContent =
+  `Step ${data.step} of ${data.network}, ${data.rows} row${data.rows > 1 ? "s" : ""}`;
+byId("row").append(...loss.rows.map((_, s) => element("option", { value: s }, s)));
 byId("row").addEventListener("change", () => {
   state.row = Number(byId("row").value);
   show();
 });
-byId("first").addEventListener("click", () => go(0));
-byId("back").addEventListener("click", () => go(state.phase - 1));
-byId("next").addEventListener("click", () => go(state.phase + 1));
-byId("last").addEventListener("click", () => go(phases.length));
-let width = 0;
-new ResizeObserver(([{ contentRect }]) => {
-  if (contentRect.width === width) return;
-  width = contentRect.width;
+byId("legend").append(element("span", { id: "swatch" }), element("span", { id: "words" }));
+const gradient = [-1, -0.5, 0, 0.5, 1].map(colour);
+byId("swatch").style.background = `linear-gradient(90deg, ${gradient})`;
+let width;
+function fit() {
+  if (byId("drawing").clientWidth === width) return;
+  width = byId("drawing").clientWidth;
   draw();
   show();
-}).observe(byId("drawing"));
+}
+fit();
+new ResizeObserver(fit).observe(byId("drawing"));

@@ -1,22 +1,21 @@
 // The paths from a weight to the loss, as in Trace.path.
 
-/** Most paths that are listed, and that are added up. */
+/** Most paths that are listed, and most that are added up. */
 const LISTED = 20, ADDED = 20000;
+const unitName = (m, j) => `a[${m}][${j}]`;
+const weightName = (l, i, j) => `W[${l}][${i}, ${j}]`;
 
-/** The paths from z[m][k] to E: lists of {symbol, value}, with the edge of each W. */
+/** The factors {symbol, value} of each path from z[m][k] to E, with edges and units. */
 function* fromZ(m, k, s) {
-  const layer = layers[m];
+  const { joins, kept, delta, slope } = layers[m];
   if (m === last && loss.takes_z) {
-    yield [{ symbol: `dE/dz[${m}]`, value: layer.delta[s][k], unit: [m + 1, k] }];
-  } else if (layer.joins) {
-    for (const [q, value] of layer.slope[s][k].entries()) {
-      const factor = { symbol: `da[${m + 1}]/dz[${m}]`, value, unit: [m + 1, q], from: k };
-      for (const rest of fromA(m + 1, q, s)) yield [factor, ...rest];
-    }
-  } else {
-    const symbol = `f'(z[${m}])${layer.kept ? " kept" : ""}`;
-    const factor = { symbol, value: layer.slope[s][k], unit: [m + 1, k] };
-    for (const rest of fromA(m + 1, k, s)) yield [factor, ...rest];
+    yield [{ symbol: `dE/dz[${m}]`, value: delta[s][k] }];
+    return;
+  }
+  const symbol = joins ? `da[${m + 1}]/dz[${m}]` : `f'(z[${m}])${kept ? " kept" : ""}`;
+  for (const [q, value] of joins ? slope[s][k].entries() : [[k, slope[s][k]]]) {
+    const factor = { symbol, value, unit: [m + 1, q], joins };
+    for (const rest of fromA(m + 1, q, s)) yield [factor, ...rest];
   }
 }
 function* fromA(m, q, s) {
@@ -25,46 +24,43 @@ function* fromA(m, q, s) {
     return;
   }
   for (const [k, value] of layers[m].W[0][q].entries()) {
-    const factor = { symbol: `W[${m}]`, value, edge: [m, q, k] };
+    const factor = { symbol: `W[${m}]`, value, edge: [m, q, k], unit: [m + 1, k] };
     for (const rest of fromZ(m, k, s)) yield [factor, ...rest];
   }
 }
 
-/** The first paths of W[l][i, j] in row s, and the sum of all their products. */
+/** The first paths of a weight in row s; and the sum of all, if they are not too many. */
 function pathsOf([l, i, j], s) {
-  const listed = [];
-  let sum = layers[l].paths <= ADDED ? 0 : null;
+  const listed = [], adds = layers[l].paths <= ADDED;
+  let sum = 0;
   for (const rest of fromZ(l, j, s)) {
-    const factors = [{ symbol: `a[${l}]`, value: a(l, s)[i], edge: [l, i, j] }, ...rest];
-    const value = factors.reduce((so_far, factor) => so_far * factor.value, 1);
+    const factors = [{ symbol: `a[${l}]`, value: a(l, s)[i] }, ...rest];
+    const value = factors.reduce((found, factor) => found * factor.value, 1);
     if (listed.length < LISTED) listed.push({ factors, value });
-    else if (sum === null) break;
-    if (sum !== null) sum += value;
+    else if (!adds) break;
+    sum += value;
   }
-  return { listed, sum };
+  return { listed, sum: adds ? sum : null };
 }
 
 /** The names of the edges and units on all paths of a weight, or on one of them. */
-function lit([l, i, j], path = null) {
-  const names = new Set([edgeName(l, i, j), unitName(l, i), unitName(l + 1, j)]);
+function onPaths([l, i, j], path) {
+  const names = new Set([unitName(l, i), weightName(l, i, j), unitName(l + 1, j)]);
+  const add = ({ edge, unit }) => {
+    if (edge) names.add(weightName(...edge));
+    if (unit) names.add(unitName(...unit));
+  };
   if (path) {
-    for (const { edge, unit } of path.factors) {
-      if (edge) names.add(edgeName(...edge)).add(unitName(edge[0], edge[1]));
-      if (unit) names.add(unitName(...unit));
-    }
+    path.factors.forEach(add);
     return names;
   }
-  let reached = [j];
-  for (let m = l; m <= last; m++) {
-    const above = [...Array(sizes[m + 1]).keys()];
-    if (m > l) {
-      for (const q of reached) for (const k of above) names.add(edgeName(m, q, k));
-      reached = above;
-    }
-    if (layers[m].joins) reached = above;
-    for (const k of reached) names.add(unitName(m + 1, k));
+  for (let m = l, reached = [j]; m <= last; m++) {
+    if (layers[m].joins) reached = layers[m].db.keys();
+    reached = [...reached];
+    for (const q of reached) add({ unit: [m + 1, q] });
+    if (m === last) break;
+    for (const q of reached) layers[m + 1].db.forEach((_, k) => add({ edge: [m + 1, q, k] }));
+    reached = layers[m + 1].db.keys();
   }
   return names;
 }
-const edgeName = (l, i, j) => `W[${l}][${i}, ${j}]`;
-const unitName = (m, j) => `a[${m}][${j}]`;
