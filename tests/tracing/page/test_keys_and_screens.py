@@ -38,8 +38,11 @@ def test_by_keyboard_alone(shown):
     assert press("Shift+Tab") == "W[0][0, 0]"
     assert press("ArrowDown", "ArrowDown", "Enter") == "W[0][0, 1]"
     assert "W[0][0, 1]" in lit(page) and page.locator("#paths tbody tr").count() == 2
+    said = page.locator("#said[aria-live=polite]")
+    assert said.inner_text().startswith("dE/dW[0][0, 1] = ")
     press(" ")
     assert lit(page) == set()
+    assert said.inner_text() == ""
     press("Enter", "Escape")
     assert lit(page) == set()
     assert title(page).startswith("Forward, layer 2")

@@ -67,7 +67,9 @@ def assert_paths(page, t, l, row):
         rows
     )
     assert (f"{count - 20} more are not listed" in text) == (count > 20)
-    total = number(re.search(r"together: ([-\N{MINUS SIGN}\d.e]+);", text)[1])
+    total = number(
+        re.search(r"(?:together|of row \d+): ([-\N{MINUS SIGN}\d.e]+);", text)[1]
+    )
     products = numbers([product for _, product, *_ in rows])
     for product, (_, _, *factors) in zip(products, rows, strict=True):
         values = numbers([factor.lstrip("=· ") for factor in factors])

@@ -93,7 +93,7 @@ def frame(step: Step) -> str:
     >>> frame(step)[:47]
     '<iframe title="one training step" sandbox="allo'
     """
-    height = 420 + 60 * max(step.sizes)
+    height = min(460 + 90 * max(step.sizes), 1000)
     return (
         '<iframe title="one training step" sandbox="allow-scripts" loading="lazy" '
         f'style="width: 100%; height: {height}px; border: 0" '

@@ -23,6 +23,7 @@ const go = (to) => {
 function choose(item) {
   state.chosen = same(item, state.chosen) ? null : item;
   state.path = null;
+  byId("said").textContent = state.chosen?.weight ? derivative(state.chosen.weight) : "";
   paintLight();
   showChosen();
 }

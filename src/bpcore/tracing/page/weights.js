@@ -1,7 +1,10 @@
 // A weight: its numbers, and the products along its paths.
 
+const derivative = ([l, i, j]) => `dE/d${weightName(l, i, j)} = ${shown(layers[l].dW[i][j])}`;
+
 function weightSection(weight, isChosen) {
-  const [l, i, j] = weight, { W, norm, dW, state: kept } = layers[l], name = weightName(...weight);
+  const [l, i, j] = weight, { W, norm, dW, state: kept } = layers[l];
+  const name = weightName(...weight);
   const ends = `from a[${l}][${i}] to ${norm ? "u" : "z"}[${l}][${j}]`;
   const parts = [element("h2", {}, `${name} = ${shown(W[0][i][j])}, ${ends}`)];
   if (isUpdate()) {
@@ -13,7 +16,7 @@ function weightSection(weight, isChosen) {
     return [...parts, hint("Click it, or press Enter, for the paths that carry its derivative.")];
   }
   const term = (row) => a(l, row)[i] * back(l, row)[j];
-  return [...parts, element("p", { "aria-live": "polite" }, `dE/d${name} = ${shown(dW[i][j])}`),
+  return [...parts, element("p", {}, derivative(weight)),
     ...(l < data.first_path ? [noPaths()] : pathTable(weight)),
     list([overRows(`dE/d${name}`, `a[${l}][${i}] · ${backName(l)}[${j}]`, term, dW[i][j])])];
 }
@@ -40,9 +43,10 @@ function pathTable(weight) {
   const count = layers[l].paths, delta = layers[l].delta[s][j];
   const written = (number) => number.toLocaleString("en");
   const left = count > LISTED ? `${written(count - LISTED)} more are not listed. ` : "";
-  const of = count === 1 ? "The one path" : `All ${written(count)} paths`;
+  const of = count === 1 ? `The path of row ${s}`
+    : `All ${written(count)} paths of row ${s} together`;
   const own = `a · delta = ${sum([product(a(l)[i], delta)], a(l)[i] * delta)}`;
   const heads = ["units", "product", ...listed[0].factors.map(({ symbol }) => symbol)];
   return [table(`Paths of row ${s}`, heads, lines, "paths"), element("p", { id: "path-sum" },
-    `${left}${of} of row ${s} together: ${all === null ? own : `${shown(all)}; ${own}`}`)];
+    `${left}${of}: ${all === null ? own : `${shown(all)}; ${own}`}`)];
 }
