@@ -204,8 +204,8 @@ class Trace(Step):
         Raises
         ------
         ValueError
-            If the network has more than 32 units in a layer or more than 16 layers, or
-            all rows together have more than 20,000 activations.
+            If the network has more than 32 units in a layer, 16 layers or 4,000
+            weights, or all rows together have more than 20,000 activations.
         OSError
             If the file cannot be written.
 

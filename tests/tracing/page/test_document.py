@@ -101,7 +101,9 @@ def test_save_html(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "sizes, n", [([33, 1], 1), ([1] * 18, 1), ([8, 8, 4], 1001)], ids=str
+    "sizes, n",
+    [([33, 1], 1), ([1] * 18, 1), ([32] * 4 + [29, 1], 1), ([8, 11, 1], 1001)],
+    ids=str,
 )
 def test_steps_that_are_too_large(tmp_path, sizes, n):
     t = bp.trace(
@@ -109,16 +111,20 @@ def test_steps_that_are_too_large(tmp_path, sizes, n):
     )
     path = tmp_path / "step.html"
     path.write_text("old")
-    message = r"at most 32 units a layer and 16 layers, .* 20,000 .*; got Network\("
-    with pytest.raises(ValueError, match=message):
+    bounds = "at most 32 units a layer, 16 layers and 4,000 weights, .* 20,000 "
+    with pytest.raises(
+        ValueError, match=bounds + rf".*; got {sizes[0]}-.*1 and {n:,} rows"
+    ):
         t.save_html(path)
     assert path.read_text() == "old"
 
 
 def test_the_largest_steps(tmp_path):
-    t = of_ones([32, 8], 500)
-    t.save_html(tmp_path / "step.html")
-    assert json.loads(embedded((tmp_path / "step.html").read_text()))["rows"] == 500
+    path = tmp_path / "step.html"
+    for sizes, n in (([32, 8], 500), ([32] * 4 + [28, 1], 1), ([1] * 17, 1)):
+        of_ones(sizes, n).save_html(path)
+        data = json.loads(embedded(path.read_text(encoding="utf-8")))
+        assert (data["sizes"], data["rows"]) == (sizes, n)
 
 
 def test_a_notebook_shows_the_page_of_a_small_network():

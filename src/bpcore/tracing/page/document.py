@@ -7,6 +7,7 @@ import json
 from importlib.resources import files
 from string import Template
 
+from bpcore.tracing.derivation import in_a_line
 from bpcore.tracing.page.data import page_data
 from bpcore.tracing.section import LAYERS, SMALL
 from bpcore.tracing.step import Step
@@ -16,8 +17,8 @@ SCRIPTS = (
     *("numbers", "phases", "paths", "drawing", "paint", "units", "weights", "tables"),
     "page",
 )
-#: Most units a layer, layers, and activations of all rows that a page shows.
-MOST_UNITS, MOST_LAYERS, MOST_ACTIVATIONS = 32, 16, 20_000
+#: Most units a layer, layers, weights, and activations of all rows on a page.
+MOST_UNITS, MOST_LAYERS, MOST_WEIGHTS, MOST_ACTIVATIONS = 32, 16, 4_000, 20_000
 #: Most activations of all rows that a notebook shows as a page: about 150 KB.
 IN_NOTEBOOK = 1_000
 
@@ -28,7 +29,7 @@ def document(step: Step) -> str:
     Raises
     ------
     ValueError
-        If there are too many units, layers or rows.
+        If there are too many units, layers, weights or rows.
 
     Examples
     --------
@@ -40,9 +41,10 @@ def document(step: Step) -> str:
     """
     if not fits(step, MOST_UNITS, MOST_LAYERS, MOST_ACTIVATIONS):
         raise ValueError(
-            f"a page shows networks of at most {MOST_UNITS} units a layer and "
-            f"{MOST_LAYERS} layers, and at most {MOST_ACTIVATIONS:,} activations of "
-            f"all rows together; got {step.network} and {len(step.X):,} rows"
+            f"a page shows networks of at most {MOST_UNITS} units a layer, "
+            f"{MOST_LAYERS} layers and {MOST_WEIGHTS:,} weights, and at most "
+            f"{MOST_ACTIVATIONS:,} activations of all rows together; got "
+            f"{in_a_line(step.sizes, '-')} and {len(step.X):,} rows"
         )
     return Template(source("page.html")).substitute(
         style=source("page.css"),
@@ -65,6 +67,7 @@ def fits(step: Step, units: int, layers: int, activations: int) -> bool:
     return (
         max(step.sizes) <= units
         and step.n_layers <= layers
+        and sum(W.size for W in step.dW) <= MOST_WEIGHTS
         and len(step.X) * sum(step.sizes) <= activations
     )
 

@@ -11,7 +11,8 @@ function paint() {
   const [name, numbers, known] = linesShow(), backward = state.phase > last + 2;
   for (const unit of drawing.units) paintUnit(unit, backward);
   layers.forEach((_, l) => {
-    for (const edge of edgesOf(l)) paintEdge(edge, known(l) && numbers(l));
+    const values = known(l) && numbers(l), most = values && largest(values);
+    for (const edge of edgesOf(l)) paintEdge(edge, values, most);
   });
   targets().forEach((y, j) => { drawing.targets[j].textContent = `y ${brief(y)}`; });
   drawing.E.textContent = knowsLoss() ? `E ${brief(loss.E)}` : "E";
@@ -40,12 +41,12 @@ function paintUnit({ group, circle, texts, m, j, name }, backward) {
   set(group, { "aria-label": words.filter(Boolean).join(", ") });
 }
 
-function paintEdge({ group, lines, l, i, j, name }, numbers) {
-  const share = numbers ? numbers[i][j] / largest(numbers) : 0;
+function paintEdge({ group, lines, l, i, j, name }, values, most) {
+  const share = values ? values[i][j] / most : 0;
   const width = 1 + 4 * Math.abs(share);
   lines[1].style.strokeWidth = width + 1.4;
   lines[2].style.strokeWidth = width;
-  lines[2].style.stroke = numbers ? colour(share) : "var(--line)";
+  lines[2].style.stroke = values ? colour(share) : "var(--line)";
   const [before, after] = layers[l].W.map((W) => shown(W[i][j]));
   const words = [`weight ${name}`, isUpdate() ? `before ${before}, after ${after}` : before,
     knowsDelta(l) && `derivative ${shown(layers[l].dW[i][j])}`];
