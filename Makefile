@@ -1,6 +1,7 @@
 # make demo [MNIST=DIR]   train on digits (or MNIST), in its own virtual environment
 # make test               all tests, in a new virtual environment, a process per core
 # make test-wheels        every wheel in dist, installed, by every interpreter found
+# make test-pages         tests of HTML pages in the Chromium that is installed, headless
 # make lint               ruff, cython-lint, import-linter and mypy, in the tests' environment
 # make bench [MNIST=DIR]  all benchmarks with all peers: bench/results/<cpu>, in 25 minutes
 # make bench-tables [TABLES=DIR]  tables, with other methods for them: half an hour
@@ -27,7 +28,7 @@ BENCH := .venv-bench/bin/python -m bench
 # Warnings are errors; names without a target are warnings.
 SPHINX := .venv-docs/bin/python -m sphinx --nitpicky --fail-on-warning --keep-going
 
-.PHONY: demo test test-wheels lint docs docs-links fuzz bench bench-tables results sanitize wheels clean
+.PHONY: demo test test-wheels test-pages lint docs docs-links fuzz bench bench-tables results sanitize wheels clean
 
 demo: .venv/installed
 	@.venv/bin/bpcore demo $(if $(MNIST),--mnist "$(MNIST)")
@@ -53,6 +54,12 @@ test:
 
 test-wheels:
 	$(PYTHON) packaging/test_wheels.py $(TESTS)
+
+# A missing browser is an error here; in `make test` these tests are skipped.
+test-pages:
+	test -d .venv-pages || $(PYTHON) -m venv .venv-pages
+	BPCORE_NATIVE=1 .venv-pages/bin/python -m pip install --quiet ".[pages]"
+	BPCORE_ENSURE_BROWSER=1 .venv-pages/bin/python -m pytest tests/tracing/page
 
 fuzz:
 	test -d .venv-test || $(PYTHON) -m venv .venv-test
@@ -143,6 +150,6 @@ wheels:
 	.venv-wheels/bin/python packaging/wheels.py $(WHEELS)
 
 clean:
-	rm -rf .venv .venv-test .venv-docs .venv-bench .venv-sanitize .venv-wheels build dist src/*.egg-info bpcore-demo.png
+	rm -rf .venv .venv-test .venv-docs .venv-bench .venv-sanitize .venv-wheels .venv-pages build dist src/*.egg-info bpcore-demo.png
 	rm -rf docs/gallery docs/performance.md docs/_static/speed.svg
 	find src \( -name '*.so' -o -name '__pycache__' \) -prune -exec rm -rf {} +

@@ -16,7 +16,9 @@ def step():
     """The trace of a step of exclusive or, after 20 others, for the row (1, 0)."""
     X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
     settings = {"activation": "tanh", "output": "sigmoid", "loss": "squared_error"}
-    net = bp.Network([2, 3, 1], optimizer=bp.SGD(lr=0.5, momentum=0.9), rng=1, **settings)
+    net = bp.Network(
+        [2, 3, 1], optimizer=bp.SGD(lr=0.5, momentum=0.9), rng=1, **settings
+    )
     for _ in range(20):
         net.train_step(X, y)
     return bp.trace(net, X, y)

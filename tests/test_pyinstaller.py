@@ -1,5 +1,6 @@
 """Programs put together by PyInstaller have all that bpcore imports and reads."""
 
+import glob
 import importlib.util
 import os
 import runpy
@@ -52,9 +53,15 @@ def test_what_is_imported_by_a_computed_name_is_among_them(hook):
 
 
 def test_the_data_are_among_it(hook):
-    ((folder, inside),) = hook["datas"]
+    (folder, inside), *of_pages = hook["datas"]
     assert inside == "bpcore/datasets/data"
     assert Path(folder, "digits.zlib").is_file()
+    found = {name for pattern, _ in of_pages for name in glob.glob(pattern)}
+    folder = PACKAGE / "tracing" / "page"
+    assert {Path(name) for name in found} == {
+        path for path in folder.iterdir() if path.suffix in (".html", ".css", ".js")
+    }
+    assert {inside for _, inside in of_pages} == {"bpcore/tracing/page"}
 
 
 def test_the_hook_does_not_import_the_package():

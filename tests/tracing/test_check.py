@@ -148,7 +148,8 @@ def test_a_number_that_no_slip_gives():
     found = T.check("delta[0]", wrong)
     assert found.message == (
         "delta[0] is not right, and no common slip gives these numbers: 1 of 20 "
-        f"differ, the most at [3, 1]: {wrong[3, 1]:.6g}, and in the step {DELTA[0][3, 1]:.6g}."
+        f"differ, the most at [3, 1]: {wrong[3, 1]:.6g}, and in the step "
+        f"{DELTA[0][3, 1]:.6g}."
     )
     assert repr(found) == str(found) == found.message
     shown = T.check("loss", 17)._repr_html_()

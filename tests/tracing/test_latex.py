@@ -13,12 +13,12 @@ from bpcore.tracing.mathematics import escaped, mathematics
 from helpers.trace import OPTIONS, TRAINABLE, each_pair, problem, small_problem
 
 #: The commands that LaTeX with amsmath has, of those that are written.
-COMMANDS = {
-    *"""textbf begin end text frac partial delta alpha beta varepsilon mu pi Phi mathrm
+WORDS = """\
+    textbf begin end text frac partial delta alpha beta varepsilon mu pi Phi mathrm
     operatorname sum exp log max min tanh cosh sqrt odot colon le ge cdot infty cdots
     vdots ddots top , ; | \\ _ { } # % & $ sim backslash textbackslash textasciitilde
-    textasciicircum""".split()
-}
+    textasciicircum"""
+COMMANDS = {*WORDS.split()}
 #: Of these only what is within \text{...}.
 IN_TEXT = {"textbackslash", "textasciitilde", "textasciicircum"}
 

@@ -22,6 +22,9 @@ OPTIONAL = (
     "bpcore.sklearn",
 )
 
+#: Endings of the files that a page of ``Trace.save_html`` is made of.
+KINDS = ("html", "css", "js")
+
 
 def modules(folder: Path, package: str) -> Iterator[str]:
     """The package and its modules, found in its folder without importing them."""
@@ -43,3 +46,5 @@ folder = Path(spec.submodule_search_locations[0])
 
 hiddenimports = list(modules(folder, "bpcore"))
 datas = [(str(folder / "datasets" / "data"), "bpcore/datasets/data")]
+page = folder / "tracing" / "page"
+datas += [(str(page / f"*.{kind}"), "bpcore/tracing/page") for kind in KINDS]

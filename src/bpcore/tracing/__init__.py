@@ -18,6 +18,7 @@
       path_html           and as tables for notebooks
       paths               the paths, and the product along each of them
       counts              the number of multiplications of both
+      page                the step as an HTML page with buttons, a folder
     check               TraceCheck: numbers worked out by hand, and what is wrong
       slips               the wrong numbers of common slips
       quantities          every number of the step by its name

@@ -12,23 +12,23 @@ from bpcore.tracing.step import Step
 from bpcore.tracing.text import shown
 
 
-@own_errstate
 def html(step: Step) -> str:
-    """A section for each part of the step, equations to the left of their numbers.
+    """A section for each part of the step, equations to the left of their numbers."""
+    return page(*sections(step))
 
-    Of a large step only the first one and the loss are unfolded.
-    """
+
+@own_errstate
+def sections(step: Step) -> list[str]:
+    """The sections; of a large step only the first and the loss are unfolded."""
     whole = is_small(step)
-    return page(
-        *(
-            section(
-                found.title,
-                equations(found.lines, whole),
-                shown=whole or found.title.startswith(("training step", "loss")),
-            )
-            for found in derivation(step, whole)
+    return [
+        section(
+            found.title,
+            equations(found.lines, whole),
+            shown=whole or found.title.startswith(("training step", "loss")),
         )
-    )
+        for found in derivation(step, whole)
+    ]
 
 
 def equations(lines: Sequence[Line], whole: bool) -> str:

@@ -11,7 +11,7 @@ from bpcore.errstate import own_errstate
 from bpcore.tracing import counts
 from bpcore.tracing.path_html import path_html
 from bpcore.tracing.path_text import text
-from bpcore.tracing.paths import MOST, Paths, chain, factor_arrays, terms
+from bpcore.tracing.paths import MOST, Paths, chain, factor_arrays, first_layer, terms
 from bpcore.tracing.step import Step
 from bpcore.tracing.text import number
 
@@ -91,9 +91,7 @@ def path_sum(step: Step, l: int, i: int, j: int) -> PathSum:
     shapes = [W.shape for W in step.dW]
     l = checks.index("l", l, len(shapes))
     i, j = checks.index("i", i, shapes[l][0]), checks.index("j", j, shapes[l][1])
-    # The output layer is never normalised.
-    first = max((m + 1 for m, norm in enumerate(step.design.norms) if norm), default=0)
-    if l < first:
+    if l < (first := first_layer(step.design)):
         raise ValueError(
             f"l must be at least {first}: layer {first - 1} has "
             f"{step.design.norms[first - 1]} norm, in which every unit depends on "

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore.arrays import Real
+from bpcore.model.design import Design
 from bpcore.tracing.step import Step, activation_derivative
 
 #: Most terms that are added up at once; of more only ``text(all=True)`` has the sum.
@@ -114,6 +115,14 @@ def slope(step: Step, m: int) -> Real:
     if kept is None:
         return slopes
     return np.where(kept == 0, 0, slopes * kept)  # slopes may be infinite where 0
+
+
+def first_layer(design: Design) -> int:
+    """The first layer from which paths can begin: above every normalised layer.
+
+    The output layer is never normalised.
+    """
+    return max((m + 1 for m, norm in enumerate(design.norms) if norm), default=0)
 
 
 def path_units(factors: tuple[Factor, ...]) -> tuple[str, ...]:

@@ -68,8 +68,7 @@ def update_layer(step: Step, l: int) -> Section:
         return Section(f"update, layer {l}", (Line("frozen: nothing changes"),))
     before, after = step.before, step.after
     lines = []
-    of_W, of_b = step.lr_factors[l]
-    of_b *= step.optimizer.groups()[1]["lr_factor"]
+    of_W, of_b = factors_of_layer(step, l)
     weights, biases = step.optimizer.both()
     if (of_W, of_b) != (1, 1):
         words = re.findall(r"\w+", " ".join(weights.equations))
@@ -88,6 +87,12 @@ def update_layer(step: Step, l: int) -> Section:
             Line("running mean and variance, after", after.running_moments[l]),
         ]
     return Section(f"update, layer {l}", tuple(lines))
+
+
+def factors_of_layer(step: Step, l: int) -> tuple[float, float]:
+    """The factors of the learning rate of W[l], and of b[l] and gain[l]."""
+    of_W, of_b = step.lr_factors[l]
+    return of_W, of_b * step.optimizer.groups()[1]["lr_factor"]
 
 
 def update_scale(step: Step) -> Section:

@@ -10,9 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bpcore import checks
+from bpcore.files.whole import Path, write_whole
+from bpcore.show.html import page, section
 from bpcore.tracing.check import TraceCheck, check
-from bpcore.tracing.html import html
+from bpcore.tracing.html import html, sections
 from bpcore.tracing.latex import latex
+from bpcore.tracing.page.document import document, fits_notebook, frame
 from bpcore.tracing.parameters import Parameters
 from bpcore.tracing.path_sum import PathSum, path_sum
 from bpcore.tracing.picture import draw
@@ -57,8 +60,9 @@ class Trace(Step):
         dX = da[0] * scale,  dscale = (da[0] * X).sum(0)
 
     ``print(trace)`` shows the equations beside their numbers (`text`), `plot` draws
-    them, `path` expands one derivative along all its paths, `check` compares numbers
-    worked out by hand, `latex` is for slides, and `to_dict` for other tools.
+    them, `save_html` writes a page to step through them, `path` expands one derivative
+    along all its paths, `check` compares numbers worked out by hand, `latex` is for
+    slides, and `to_dict` for other tools.
 
     Attributes
     ----------
@@ -300,6 +304,42 @@ class Trace(Step):
         """
         return latex(self, sections, layer, digits, most)
 
+    def save_html(self, path: Path) -> None:
+        """Write a page on which the step is made one layer at a time.
+
+        Buttons and arrow keys lead through the forward pass, the loss, the backward
+        pass and the update.  A unit shows its sums with the numbers in them, a weight
+        the product along each of its paths to the loss, as `path` has them.  The page
+        is one file that needs no network, and can be used by keyboard and with a screen
+        reader.  A notebook shows it for networks of up to 8 layers of up to 8 units.
+
+        Parameters
+        ----------
+        path : path
+            The file; a file that is there is replaced.
+
+        Raises
+        ------
+        ValueError
+            If the network has more than 32 units in a layer, 16 layers or 4,000
+            weights, or all rows together have more than 20,000 activations.
+        OSError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> import bpcore as bp
+        >>> X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], [[0], [1], [1], [0]]
+        >>> net = bp.Network([2, 2, 1], activation="tanh", output="sigmoid", rng=0)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "step.html")
+        ...     bp.trace(net, X, y).save_html(path)
+        ...     path.read_text(encoding="utf-8").startswith("<!doctype html>")
+        True
+        """
+        write_whole(path, [document(self).encode()])
+
     def to_dict(self, lists: bool = False) -> dict[str, Any]:
         """Every number by its name, for other tools.
 
@@ -384,7 +424,11 @@ class Trace(Step):
         return text(self, digits, checks.boolean("all", all))
 
     def _repr_html_(self) -> str:
-        return html(self)
+        """The page of `save_html` for small networks; all equations as tables."""
+        if not fits_notebook(self):
+            return html(self)
+        equations = section("All equations", *sections(self), shown=False)
+        return frame(self) + page(equations)
 
 
 def _as_lists(value: Any) -> Any:
