@@ -50,6 +50,14 @@ def test_links_of_the_readme_work_outside_of_the_repository():
         assert any(link.endswith(page) for link in links)
 
 
+def test_pictures_of_the_readme_are_in_the_repository():
+    start = URL.replace("github.com", "raw.githubusercontent.com") + "/main/"
+    pictures = re.findall(r"!\[[^\]]+\]\(([^)]*)\)", (ROOT / "README.md").read_text())
+    assert pictures
+    for picture in pictures:
+        assert (ROOT / picture.removeprefix(start)).is_file() and start in picture
+
+
 def test_urls_of_the_metadata():
     found = urls()
     assert {"Homepage", "Documentation", "Course", "Changelog", "Issues"} <= set(found)
