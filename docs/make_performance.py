@@ -101,7 +101,9 @@ def page(cpus):
         if "drop_ins" in files:
             parts += ["\n### scikit-learn's networks and the drop-ins\n"]
             parts += [drop_ins(files["drop_ins"])]
-        parts += [f"\nAll figures with their spread: [the results of this CPU]({RESULTS}/{folder}).\n"]
+        parts += [
+            f"\nAll figures with their spread: [the results of this CPU]({RESULTS}/{folder}).\n"
+        ]
     return "\n".join(parts)
 
 
@@ -252,7 +254,9 @@ def picture(cpus):
     return (
         f'<svg class="speed" xmlns="http://www.w3.org/2000/svg" role="img" '
         f'aria-label="{label}" viewBox="0 0 {WIDTH} {height}" font-size="11.5" '
-        f'font-family="inherit" fill="currentColor">\n' + "\n".join(parts) + "\n</svg>\n"
+        f'font-family="inherit" fill="currentColor">\n'
+        + "\n".join(parts)
+        + "\n</svg>\n"
     )
 
 

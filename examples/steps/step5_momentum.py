@@ -80,7 +80,9 @@ def picture() -> Figure:
     H = X.T @ X / len(X)
     d1, d2 = w1 - 1, w2 - 1
     E = (H[0, 0] * d1**2 + 2 * H[0, 1] * d1 * d2 + H[1, 1] * d2**2) / 2
-    for axes, mu in zip(figure.subplots(1, 3, sharey=True), (0, 0.9, 0.99), strict=True):
+    for axes, mu in zip(
+        figure.subplots(1, 3, sharey=True), (0, 0.9, 0.99), strict=True
+    ):
         way = np.array([[-1.0, -1.0], *(w[:, 0] for *_, w in by_hand(mu, 100))])
         axes.contour(w1, w2, E, np.geomspace(1e-4, 3, 12), colors="0.8")
         axes.plot(*way.T, ".-", color="black", lw=0.8, ms=4)
