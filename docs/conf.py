@@ -103,6 +103,7 @@ html_static_path = [str(DOCS / "_static")]
 html_css_files = ["bpcore.css"]
 html_show_sphinx = False
 html_copy_source = False
+html_domain_indices = False
 html_context = {
     "default_mode": "auto",
     # The link in the header: name, language, folder as seen from here, and its pages.

@@ -3,8 +3,8 @@
     python docs/make_performance.py
 
 writes ``docs/performance.md`` and ``docs/_static/speed.svg``, which are not kept in the
-repository: the build of the documentation runs this first.  No number is typed here; each
-is read from a file that ``make bench`` wrote on the CPU it names.
+repository: the build of the documentation runs this first.  No number is typed here;
+each is read from a file that ``make bench`` wrote on the CPU it names.
 """
 
 import math
@@ -32,20 +32,20 @@ TASKS = {
 HEAD = """\
 # Performance
 
-Time of one call from Python, one core. Each case is one round after another, in which all
+Time of one call from Python, one core. Each case is timed in rounds, in which all
 libraries run in random order in one process; numbers are medians over the rounds. Every
 library's result is compared with the NumPy reference before it is timed.
 
 - *us* is the time of bpcore in microseconds.
 - */ floor* is that time divided by the least that the arithmetic or the memory traffic
   takes at the rates measured in the same process: 1 is the machine's limit.
-- The other columns are the time of each library divided by that of bpcore: above 1, bpcore
-  is faster; **below 1, in bold, the other library is**.
+- The other columns are the time of each library divided by that of bpcore: above 1,
+  bpcore is faster; **below 1, in bold, the other library is**.
 
-A step is SGD with momentum. `784-128-10, 32` is a network with 784 inputs, 128 hidden units
-and 10 outputs, and 32 rows. "NumPy by hand" is NumPy in place, with
-buffers used again; "NumPy reference" is `bpcore.reference`. The machines are virtual, with neighbours that cannot be seen: ratios within a round are sound,
-single times are not.
+A step is SGD with momentum. `784-128-10, 32` is a network with 784 inputs, 128 hidden
+units and 10 outputs, and 32 rows. "NumPy by hand" is NumPy in place, with buffers used
+again; "NumPy reference" is `bpcore.reference`. The machines are virtual and shared with
+others, who cannot be seen: ratios within a round are sound, single times are not.
 """
 
 PICTURE_TEXT = """\
@@ -53,8 +53,8 @@ PICTURE_TEXT = """\
 :file: _static/speed.svg
 ```
 
-The fastest of the other libraries in each case, with a mark for each CPU. Left of the line at 1 it is faster
-than bpcore, and the mark is hollow; right of it bpcore is faster.
+The fastest of the other libraries in each case, with a mark for each CPU. Left of the
+line at 1 it is faster than bpcore, and its mark is hollow; right of it bpcore is.
 """
 
 LOST = """\
@@ -101,9 +101,8 @@ def page(cpus):
         if "drop_ins" in files:
             parts += ["\n### scikit-learn's networks and the drop-ins\n"]
             parts += [drop_ins(files["drop_ins"])]
-        parts += [
-            f"\nAll figures with their spread: [the results of this CPU]({RESULTS}/{folder}).\n"
-        ]
+        link = f"[the results of this CPU]({RESULTS}/{folder})"
+        parts += [f"\nAll figures with their spread: {link}.\n"]
     return "\n".join(parts)
 
 
