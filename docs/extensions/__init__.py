@@ -2,6 +2,7 @@
 
 ::
 
+    chinese         the Chinese edition: its search, links to English pages
     formulas        tables of activations, losses, metrics: from the library itself
     gallery         pictures and arguments of the examples
     linked_names    names in code become links

@@ -23,6 +23,8 @@ def address(module, name, repository):
     repository : str
         Its address.
     """
+    if module == "bpcore.kernels":
+        return of_kernel(name, repository)
     try:
         found = sys.modules[module]
         for part in name.split("."):
@@ -30,8 +32,6 @@ def address(module, name, repository):
     except (KeyError, AttributeError):
         return None
     found = getattr(found, "fget", None) or getattr(found, "__func__", found)
-    if "_kernels" in (getattr(found, "__module__", None) or module):
-        return of_kernel(name.split(".")[-1], repository)
     try:
         file = Path(inspect.getsourcefile(found)).relative_to(PACKAGE)
         lines, first = inspect.getsourcelines(found)

@@ -28,6 +28,7 @@ PAGES += [
         *("reproducibility", "threads", "memory", "errors"),
     )
 ]
+PAGES += ["zh/index.md", "zh/tutorial.md"]
 #: A Python block, and the text block right after it, if there is one.
 BLOCKS = re.compile(r"```python\n(.*?)```\n(?:\n```text\n(.*?)```\n)?", re.DOTALL)
 CHECKER = doctest.OutputChecker()

@@ -1,0 +1,44 @@
+"""The Chinese page.
+
+derivative  from the forward pass to the gradient of every weight
+update      the update of the weights, momentum, and the whole algorithm
+notation    other notations
+mistakes    mistakes often found in articles
+costs       memory and multiplications
+"""
+
+from backpropagation_pages.chinese import costs, derivative, mistakes, notation, update
+from backpropagation_pages.markdown import code, one_line_paragraphs, page, shown
+from backpropagation_pages.numbers import Numbers
+from backpropagation_pages.programs import PROGRAM
+
+#: Comments of the program.
+COMMENTS = {
+    "first": "先训练一步，让速度不为 0",
+    "second": "第二步，连同其中的全部数字",
+}
+
+
+def text(n: Numbers) -> str:
+    """The page in Chinese."""
+    return one_line_paragraphs(
+        page(
+            [
+                derivative.TITLE,
+                code(PROGRAM.substitute(COMMENTS), "python"),
+                derivative.GIVEN,
+                shown(("X = a[0]", n.t.X), ("y", n.t.y)),
+                derivative.forward(n),
+                derivative.chain_rule(n),
+                derivative.delta(n),
+                derivative.gradients(n),
+                update.update(n),
+                update.momentum(n),
+                update.algorithm(n),
+                notation.notation(),
+                mistakes.mistakes(n),
+                costs.memory(n),
+                costs.costs(n),
+            ]
+        )
+    )
