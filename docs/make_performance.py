@@ -108,7 +108,7 @@ def page(cpus):
 
 def lost(cpus):
     """A table of the cases in which another library is faster."""
-    rows = [("CPU", "task", "network, rows", "library", "time / bpcore", "quartiles")]
+    rows = [("network, rows", "library", "time / bpcore", "quartiles", "task", "CPU")]
     for folder, files in cpus.items():
         for name, task in TASKS.items():
             results = files[name]["results"] if name in files else ()
@@ -116,12 +116,12 @@ def lost(cpus):
                 ratio = peer["over_bpcore"]
                 rows.append(
                     (
-                        title_of(folder, files),
-                        task,
                         case(result),
                         peer["title"],
                         report.number(ratio.median),
                         report.quartiles(ratio),
+                        task,
+                        title_of(folder, files),
                     )
                 )
     return table(rows) if len(rows) > 1 else "There is none."
