@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -67,6 +68,10 @@ def test_every_case_in_which_another_library_is_faster_is_listed_first(module, c
     assert max(ratios) <= 1
 
 
+def fastest(module, cpus, name):
+    return sys.modules[module.picture.__module__].fastest(cpus, name)
+
+
 def test_picture_has_a_mark_for_every_case(module, cpus):
     root = ET.fromstring(module.picture(cpus))
     marks = [g for g in root if g.tag.endswith("}g")]
@@ -80,7 +85,7 @@ def test_picture_has_a_mark_for_every_case(module, cpus):
     faster = [
         ratio < 1
         for name in ("step", "predict")
-        for found in module.fastest(cpus, name).values()
+        for found in fastest(module, cpus, name).values()
         for ratio, _ in found.values()
     ]
     assert hollow == sum(faster) > 0
