@@ -88,6 +88,7 @@ sphinx_gallery_conf = {
     "reset_modules": (),
     "download_all_examples": False,
     "default_thumb_file": str(DOCS / "_static" / "not_run.svg"),
+    "show_signature": False,
     "show_memory": False,
     "min_reported_time": 1e9,
     "write_computation_times": False,
@@ -103,6 +104,8 @@ html_static_path = [str(DOCS / "_static")]
 html_css_files = ["bpcore.css"]
 html_show_sphinx = False
 html_copy_source = False
+html_domain_indices = False
+html_show_search_summary = False  # pages that are opened as files cannot read others
 html_context = {
     "default_mode": "auto",
     # The link in the header: name, language, folder as seen from here, and its pages.
@@ -123,7 +126,9 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
-html_sidebars = {"index": [], "performance": [], "changelog": [], "install": []}
+#: Pages that are not part of a section.
+_ALONE = ("index", "install", "tutorial", "performance", "coming_from", "contributing")
+html_sidebars = {page: [] for page in (*_ALONE, "changelog")}
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 copybutton_selector = "div.highlight-python pre, div.highlight-sh pre"

@@ -77,7 +77,7 @@ def picture() -> Figure:
 
 def main() -> None:
     """Print the accuracy, and the table of digits and what they are taken for."""
-    *_, X, y = load()
+    *_, y = load()
     net, taken_for = learn()
     print(net)
     print(f"{(taken_for == y).mean():.1%} of {len(y)} digits right\n")

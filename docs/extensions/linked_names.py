@@ -1,6 +1,6 @@
 """Names in code become links: ``net.fit`` is not one, `bp.Network.fit` is.
 
-Text in code that is the whole name of an object, as ``bp.Adam``, ``bpcore.Adam(...)`` or
+Text in code that is the whole name of an object, as ``bp.Adam``, ``bpcore.Adam()`` or
 ``np.exp``, becomes a link to its place in the reference, or in that of the library it
 belongs to.  Other code stays as it is.
 """

@@ -1,13 +1,15 @@
 r"""Docstrings as they are read: ``|a - y|`` and ``classes_`` mean nothing else.
 
-They are written for readers of ``help``, in plain text.  What reStructuredText would take
-for a substitution, a link or emphasis is escaped, outside of code.
+They are written for readers of ``help``, in plain text.  What reStructuredText would
+take for a substitution, a link or emphasis is escaped, outside of code.
 """
 
 import re
 
 #: Text in backquotes, which stays; or what has a meaning in reStructuredText.
-MARKS = re.compile(r"``.*?``|`[^`]*`_?|(?P<mark>\||\*|(?<=\w)_(?=[^\w`]|$))")
+MARKS = re.compile(
+    r"``.*?``|`[^`]*`_?|(?P<mark>\||(?<!\*)\*(?=[a-z])|(?<=\w)_(?=[^\w`]|$))"
+)
 
 
 #: The line that begins the list of a module's files.
@@ -65,7 +67,7 @@ def of_module(lines):
         indented = line.startswith("    ")
         if indented and not code and not _last(found).endswith("::"):
             found += ["::", ""]
-        code = indented or code and not line.strip()
+        code = indented or (code and not line.strip())
         found.append(line)
     while found and not found[-1].strip():
         del found[-1]

@@ -8,8 +8,9 @@ from pathlib import Path
 import bpcore
 
 PACKAGE = Path(bpcore.__file__).parent
-#: The folder of the package in the repository.
+#: The folder of the package in the repository, and here.
 FOLDER = "src/bpcore"
+SOURCE = Path(__file__).parents[2] / FOLDER
 
 
 def address(module, name, repository):
@@ -22,6 +23,8 @@ def address(module, name, repository):
     repository : str
         Its address.
     """
+    if module == "bpcore.kernels":
+        return of_kernel(name, repository)
     try:
         found = sys.modules[module]
         for part in name.split("."):
@@ -29,8 +32,6 @@ def address(module, name, repository):
     except (KeyError, AttributeError):
         return None
     found = getattr(found, "fget", None) or getattr(found, "__func__", found)
-    if "_kernels" in (getattr(found, "__module__", None) or module):
-        return of_kernel(name.split(".")[-1], repository)
     try:
         file = Path(inspect.getsourcefile(found)).relative_to(PACKAGE)
         lines, first = inspect.getsourcelines(found)
@@ -41,9 +42,9 @@ def address(module, name, repository):
 
 
 def of_kernel(name, repository):
-    """The line of a kernel, where the source is beside the compiled module."""
-    for file in sorted(PACKAGE.glob("_kernels.py[xi]"), reverse=True):
-        for number, line in enumerate(file.read_text().splitlines(), 1):
-            if re.match(rf"(cp)?def (\w+ )?{name}\(", line):
-                return f"{repository}/blob/main/{FOLDER}/{file.name}#L{number}"
+    """The line of a kernel, which is in Cython."""
+    lines = (SOURCE / "_kernels.pyx").read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines, 1):
+        if re.match(rf"(cp)?def (\w+ )?{name}\(", line):
+            return f"{repository}/blob/main/{FOLDER}/_kernels.pyx#L{number}"
     return None

@@ -81,9 +81,7 @@ def picture() -> Figure:
     for axes, points in ((inputs, X), (hidden, net.forward(X).activations[1])):
         axes.scatter(*points.T, c=XOR, ec="white", s=120, cmap="RdBu_r")
         for x, point in zip(X, points, strict=True):
-            at = (
-                (-8, -20) if x.all() else (-8, 9)
-            )  # (0, 0) and (1, 1) become neighbours
+            at = (-8, -20 if x.all() else 9)  # (0, 0) and (1, 1) become neighbours
             axes.annotate(f"{x[0]}, {x[1]}", point, at, textcoords="offset points")
     return figure
 

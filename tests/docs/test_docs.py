@@ -102,30 +102,50 @@ def test_public_names_are_documented(name):
     assert getattr(bpcore, name).__doc__
 
 
-@pytest.mark.skipif(not (ROOT / "README.md").is_file(), reason="no README beside tests")
-@pytest.mark.parametrize(
-    "page",
-    [
-        "README.md",
-        "docs/files.md",
-        "docs/scikit_learn.md",
-        "docs/tables.md",
-        "docs/zh/install.md",
-    ],
-)
+def blocks_of(page):
+    """The blocks of Python on a page."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+
+
+#: README, and the pages of the documentation that have programs.
+PAGES = [
+    page
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+    if path.is_file() and blocks_of(page := path.relative_to(ROOT).as_posix())
+]
+
+
+def imported(block):
+    """The modules that a block imports, without the part after the first dot."""
+    for node in ast.walk(ast.parse(block)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module.partition(".")[0]
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_examples_of_pages(page, tmp_path, monkeypatch):
-    for name in ("sklearn", "pandas", "safetensors", "onnxruntime"):
+    """In order, in one namespace; each block of README is a program of its own."""
+    blocks = blocks_of(page)
+    for name in {name for block in blocks for name in imported(block)}:
         pytest.importorskip(name)
-    monkeypatch.chdir(tmp_path)
-    text = (ROOT / page).read_text()
-    if page == "docs/tables.md":
+    if any("housing.csv" in block for block in blocks):
         if not HOUSING.is_file():
             pytest.skip(f"no file {HOUSING}")
         shutil.copy(HOUSING, tmp_path / "housing.csv")
-    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    assert blocks
+    monkeypatch.chdir(tmp_path)
+    names = {}
     for block in blocks:
-        exec(compile(block, page, "exec"), {})
+        exec(compile(block, page, "exec"), {} if page == "README.md" else names)
+
+
+def test_pages_with_programs_are_found():
+    if not (ROOT / "docs").is_dir():
+        pytest.skip("no pages beside tests")
+    some = {"README.md", "docs/index.md", "docs/tutorial.md", "docs/guide/training.md"}
+    assert some <= set(PAGES) and all(page.endswith(".md") for page in PAGES)
 
 
 def test_rarely_used_modules_are_imported_later():

@@ -50,6 +50,52 @@ def test_help(name, capsys):
     assert "--seed" in capsys.readouterr().out
 
 
+#: Examples with a picture for the gallery, and texts in it.
+PICTURES = {
+    "digits": "as",
+    "breast_cancer": "5 : 1",
+    "steps/step1_perceptron": "XOR: the line after each of 3 epochs",
+    "steps/step2_xor": "0, 1",
+    "steps/step3_by_hand": "The wrong order learns, too",
+    "steps/step4_softmax": "squared_error",
+    "steps/step5_momentum": "mu = 0.99",
+    "steps/step6_boundary": "epoch 60",
+}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_picture(name, monkeypatch):
+    pytest.importorskip("matplotlib")
+    from matplotlib.text import Text
+
+    module = example(name)
+    if name == "breast_cancer":
+        monkeypatch.setattr(module, "cross_validate", one_fold)
+    figure = module.picture()
+    texts = [text.get_text() for text in figure.findobj(Text)]
+    assert any(PICTURES[name] in text for text in texts)
+    drawn = [
+        axes for axes in figure.axes if axes.lines or axes.images or axes.collections
+    ]
+    assert drawn == figure.axes
+
+
+def one_fold(class_weight):
+    """What `cross_validate` returns, without training."""
+    return {"alarms": 18, "missed": 6}
+
+
+def test_digits(capsys):
+    digits = example("digits")
+    *_, y = digits.load()
+    net, taken_for = digits.learn(epochs=5)
+    table = digits.confusion(y, taken_for)
+    assert net.sizes == (64, 64, 10) and table.sum() == len(y) == 599
+    assert (taken_for == y).sum() == table.trace() > 0.9 * len(y)
+    digits.main()
+    assert "96.3% of 599 digits right" in capsys.readouterr().out
+
+
 def test_mnist_is_a_small_net():
     assert example("mnist_adam").build(steps=1).parameters.size < 250_000
 
@@ -299,7 +345,7 @@ def test_step6_frames(tmp_path, capsys):
     folder = tmp_path / "frames"
     step6.main([str(folder), "--epochs", "40", "--every", "40"])
     *lines, where = capsys.readouterr().out.splitlines()
-    assert where == f"frames written to {folder.resolve()}"
+    assert where == f"frames written to {folder}"
     accuracy = [float(line.split()[3].rstrip("%")) for line in lines]
     assert len(lines) == 2 and accuracy[0] < 60 and accuracy[1] > 90
     names = sorted(path.name for path in folder.iterdir())

@@ -12,6 +12,9 @@ import bpcore
 ROOT = Path(__file__).parents[2]
 URL = "https://github.com/bpcore/bpcore"
 
+#: Folders that Python and the build of the documentation write.
+WRITTEN = {"__pycache__", "gallery"}
+
 pytestmark = pytest.mark.skipif(
     not (ROOT / "MANIFEST.in").is_file(), reason="no repository around the tests"
 )
@@ -85,7 +88,7 @@ def test_the_source_distribution_has_docs_and_examples():
     for folder in ("docs", "examples"):
         patterns = [pattern for at, *all in rules if at == folder for pattern in all]
         files = [path for path in (ROOT / folder).rglob("*") if path.is_file()]
-        files = [path for path in files if "__pycache__" not in path.parts]
+        files = [path for path in files if not WRITTEN & set(path.parts)]
         assert len(files) >= 3
         for path in files:
             known = any(fnmatch.fnmatch(path.name, pattern) for pattern in patterns)
