@@ -151,5 +151,5 @@ wheels:
 
 clean:
 	rm -rf .venv .venv-test .venv-docs .venv-bench .venv-sanitize .venv-wheels .venv-pages build dist src/*.egg-info bpcore-demo.png
-	rm -rf docs/gallery docs/performance.md docs/_static/speed.svg
+	rm -rf docs/gallery docs/performance.md docs/_static/speed.svg docs/_static/step.html
 	find src \( -name '*.so' -o -name '__pycache__' \) -prune -exec rm -rf {} +

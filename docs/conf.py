@@ -35,6 +35,7 @@ extensions = [
     "extensions.linked_names",
     "extensions.performance",
     "extensions.plain_text",
+    "extensions.step_page",
 ]
 exclude_patterns = ["zh", "**/README.md", "gallery/**/*.ipynb"]
 templates_path = [str(DOCS / "_templates")]

@@ -25,7 +25,7 @@ PAGES += [
     f"guide/{name}.md"
     for name in (
         *("training", "losses", "optimizers", "regularisation", "online", "many"),
-        *("reproducibility", "threads", "memory", "errors"),
+        *("reproducibility", "threads", "memory", "errors", "inspecting"),
     )
 ]
 PAGES += ["zh/index.md", "zh/tutorial.md"]
