@@ -67,7 +67,7 @@ SLIPS = {
     "transposed": ("dW[1]", T.dW[1].T, "it is transposed"),
     "new W": ("delta[0]", (DELTA[1] @ NEW[1].T) * D[0], r"the new W[1] is used"),
     "W": ("delta[0]", (DELTA[1] @ W[1]) * D[0], "W[1] is not transposed"),
-    "f'": ("delta[0]", DA[1], "f' is forgotten: this is dE/da[1]"),
+    "f'": ("delta[0]", DA[1], "f' is forgotten, which leaves dE/da[1]"),
     "f'(a)": ("delta[0]", DA[1] * (1 - np.tanh(A[1]) ** 2), "a is taken for z"),
     "z in f'": ("delta[0]", DA[1] * (1 - Z[0] ** 2), "z is taken for a in"),
     "z for a": ("dW[1]", Z[0].T @ DELTA[1], "z is taken for a: z[0] in place"),
@@ -83,7 +83,7 @@ SLIPS = {
     "W of z": ("z[1]", A[1] @ W[1].T + T.before.b[1], "W[1] is transposed"),
     "new W of z": ("z[1]", A[1] @ NEW[1] + T.after.b[1], "the new W[1] and b[1]"),
     "z of z": ("z[1]", Z[0] @ W[1] + T.before.b[1], "z is taken for a: z[0]"),
-    "no f": ("a[1]", Z[0], "the activation tanh is forgotten: this is z[0]"),
+    "no f": ("a[1]", Z[0], "the activation tanh is forgotten, which leaves z[0]"),
     "bias in a": ("a[2]", np.tanh(A[1] @ W[1]), "in z[1], the bias b[1] is forgotten"),
     "derivative": ("derivatives[0]", 1 - np.tanh(A[1]) ** 2, "a is taken for z"),
     "no step": ("after.W[1]", W[1], "no step is made"),
@@ -93,7 +93,7 @@ SLIPS = {
     "1/n of a step": ("after.W[0]", W[0] - 1.5 * T.dW[0], "1/n is forgotten, n = 5"),
     "rows": ("delta[1]", DELTA[1][[1, 0, 2, 4, 3]], "the rows are in another order:"),
     "columns": ("z[0]", Z[0][:, [0, 2, 1, 3]], "the columns are in another order: 0,"),
-    "two": ("delta[0]", 5 * DA[1], "f' is forgotten: this is dE/da[1]; and 1/n is"),
+    "two": ("delta[0]", 5 * DA[1], "f' is forgotten, which leaves dE/da[1]; and 1/n is"),
     "dX": ("dX", DELTA[0] @ W[0], "W[0] is not transposed"),
 }  # fmt: skip
 

@@ -204,8 +204,8 @@ def test_a_small_network_is_drawn_as_nodes_and_edges(row, show):
             b, after = t.before.biases[l][j], t.after.biases[l][j]
             below = {
                 "weights": f"b {short(b)}",
-                "gradient": f"db {short(x, 2)}",
-                "change": f"b {short(after - b, 2, '+')}",
+                "gradient": f"db{'' if row is None else f'_{row}'} {short(x, 2)}",
+                "change": f"Δb {short(after - b, 2, '+')}",
             }
             assert below[show] in words
     for x in y[rows].mean(axis=0):
@@ -225,11 +225,11 @@ def test_the_title_says_which_rows(row, what):
     for show in ("weights", "gradient", "change"):
         title = t.plot(row, show=show).axes[0].texts[0].get_text()
         said[show] = " ".join(title.split())
-        assert f"Step 1: E = {t.loss:.4g} of 3 rows" in said[show]
+        assert f"Step 1 on 3 rows: E = {t.loss:.4g}" in said[show]
         assert what in said[show]
     assert "dW is the sum over all rows" in said["weights"]
     assert "a[i] δ[j]" in said["gradient"] and "du[j]" in said["gradient"]
-    assert ("part of this row" if row else "sum of a[i] δ[j]") in said["gradient"]
+    assert ("of this row" if row else "sum of a[i] δ[j]") in said["gradient"]
     assert "made by all 3 rows together" in said["change"]
     net, X, y = problem(sizes=(3, 4, 2), n=1)
     alone = bp.trace(net, X, y)

@@ -72,7 +72,7 @@ def check(step: Step, name: Any, mine: ArrayLike, rtol: Any) -> TraceCheck:
         found = found.reshape(right.shape)
     error = _error(found, right)
     text = _slip(step, name, found, right, error, rtol)
-    if text is None and error <= rtol:
+    if text is None and (error <= rtol or _is_rounded(found, right)):
         return TraceCheck(name, True, f"{name} is right.", error)
     if text is None:
         text = _reordered(found, right, rtol)
@@ -100,7 +100,7 @@ def _slip(
     Numbers within rtol of the right ones, too, may be those of a slip, as after a small
     step: then those of the slip must be much nearer, and rounding must not explain it.
     """
-    if error <= EXACT or (error <= rtol and _is_rounded(mine, right)):
+    if error <= EXACT or _is_rounded(mine, right):
         return None
     most = min(rtol, error / 10)
     found = [(error, text) for error, text in _errors(step, name, mine) if error < most]
@@ -115,12 +115,20 @@ def _errors(step: Step, name: str, mine: Array) -> list[tuple[float, str]]:
 
 
 def _is_rounded(mine: Array, right: Array) -> bool:
-    """Whether the numbers are the right ones, rounded to the decimals given."""
+    """Whether the numbers are the right ones, rounded to the decimals given.
+
+    The largest must have two digits, or any number would be a rounded 0.
+    """
+    if mine.shape != right.shape or not mine.size:
+        return False
     decimals = max(
         len(np.format_float_positional(x, trim="-").partition(".")[2])
         for x in mine.flat
     )
-    return bool(np.abs(mine - right).max() <= 0.501 * 10.0**-decimals)
+    unit = 10.0**-decimals
+    if 10 * unit > np.abs(right).max():
+        return False
+    return bool(np.abs(mine - right).max() <= 0.501 * unit)
 
 
 def _reordered(mine: Array, right: Array, rtol: float) -> str | None:
@@ -148,6 +156,6 @@ def _largest(name: str, mine: Array, right: Array, rtol: float) -> str:
     place = f" at [{', '.join(map(str, at))}]" if mine.ndim else ""
     return (
         f"{name} is not right, and no common slip gives these numbers: {wrong} of "
-        f"{mine.size} differ, the most{place}: {mine[at]:.6g}, and in the step "
-        f"{right[at]:.6g}."
+        f"{mine.size} differ by more than rtol = {rtol:g} of the largest number, the "
+        f"most{place}: yours is {mine[at]:.6g}, that of the step {right[at]:.6g}."
     )

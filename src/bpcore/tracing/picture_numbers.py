@@ -63,7 +63,7 @@ def numbers(step: Step, row: int | None, show: str) -> Numbers:
         nodes=[a[rows].mean(axis=0) for a in step.a],
         deltas=[delta[rows].sum(axis=0) for delta in step.delta],
         edges=_edges(step, rows, show),
-        below=_below(step, rows, show),
+        below=_below(step, rows, show, row),
         dropped=[
             np.zeros(z.shape[1], bool) if kept is None else (kept[rows] == 0).all(0)
             for z, kept in zip(step.z, step.kept, strict=True)
@@ -92,7 +92,7 @@ def short(x: float, digits: int = 3, sign: str = "") -> str:
 def headline(step: Step) -> str:
     """The number of the step, its loss, and the number of its rows."""
     rows = "1 row" if len(step.X) == 1 else f"{len(step.X)} rows"
-    return f"Step {step.step}: E = {step.loss:.4g} of {rows}"
+    return f"Step {step.step} on {rows}: E = {step.loss:.4g}"
 
 
 def _edges(step: Step, rows: slice, show: str) -> list[Real]:
@@ -108,34 +108,40 @@ def _edges(step: Step, rows: slice, show: str) -> list[Real]:
     ]
 
 
-def _below(step: Step, rows: slice, show: str) -> list[list[str]]:
-    """b and gain, their derivatives or changes; of the inputs those of the scale."""
+def _below(step: Step, rows: slice, show: str, row: int | None) -> list[list[str]]:
+    """b and gain, their derivatives or changes; of the inputs those of the scale.
+
+    Of one row of several, its parts of the derivatives: db_2 is that of row 2.
+    """
     before, after = step.before, step.after
+    of_row = "" if row is None or len(step.X) == 1 else f"_{row}"
     scale: list[Real | None] = [before.scale, after.scale]
     found = [[""] * step.sizes[0]]
     if before.scale is not None:
         by_scale = (step.da[0] * step.X)[rows].sum(axis=0)
-        found = [_written([("scale", *scale, by_scale)], show)]
+        found = [_written([("scale", *scale, by_scale)], show, of_row)]
     for l in range(step.n_layers):
         delta = step.delta[l][rows]
         names = [("b", before.biases[l], after.biases[l], delta.sum(axis=0))]
         if step.design.norms[l]:
             by_gain = (delta * step.hat[l][rows]).sum(axis=0)
             names.append(("gain", before.gains[l], after.gains[l], by_gain))
-        found.append(_written(names, show))
+        found.append(_written(names, show, of_row))
     return found
 
 
-def _written(parameters: list[tuple[str, Real, Real, Real]], show: str) -> list[str]:
+def _written(
+    parameters: list[tuple[str, Real, Real, Real]], show: str, of_row: str
+) -> list[str]:
     """One text for each unit: name, and value, derivative or change."""
     columns = []
     for name, before, after, derivative in parameters:
         if show == "weights":
             columns.append([f"{name} {short(x)}" for x in before])
         elif show == "gradient":
-            columns.append([f"d{name} {short(x, 2)}" for x in derivative])
+            columns.append([f"d{name}{of_row} {short(x, 2)}" for x in derivative])
         else:
-            columns.append([f"{name} {short(x, 2, '+')}" for x in after - before])
+            columns.append([f"Δ{name} {short(x, 2, '+')}" for x in after - before])
     return ["\n".join(parts) for parts in zip(*columns, strict=True)]
 
 
@@ -181,5 +187,5 @@ def _title(step: Step, row: int | None, show: str) -> list[str]:
     elif row is None:
         edges = f"dW, the sum of {product} over the rows, not a product of these means"
     else:
-        edges = f"{product}, the part of this row in dW, the sum over all rows"
+        edges = f"{product} of this row; dW is the sum of them over all rows"
     return [headline(step), f"nodes: {nodes}", f"edges: {edges}"]

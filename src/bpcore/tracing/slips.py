@@ -121,7 +121,7 @@ def _of_z(step: Step, l: int) -> Iterator[Slip]:
 def _of_output(step: Step, l: int) -> Iterator[Slip]:
     """f[l] = f(z[l])"""
     f, z = step.design.activations[l], as_float64(step.z[l])
-    yield f"the activation {f} is forgotten: this is z[{l}]", z
+    yield f"the activation {f} is forgotten, which leaves z[{l}]", z
     yield f"{f} is applied twice", _activated(as_float64(step.f[l]), f)
     for text, wrong in _of_z(step, l):
         yield f"in z[{l}], {text}", _activated(wrong, f)
@@ -150,7 +150,7 @@ def _of_delta(step: Step, l: int) -> Iterator[Slip]:
     da = as_float64(step.da[l + 1])
     last = l == step.n_layers - 1
     kept = 1.0 if step.kept[l] is None else as_float64(step.kept[l])
-    yield f"f' is forgotten: this is dE/da[{l + 1}]", da * kept
+    yield f"f' is forgotten, which leaves dE/da[{l + 1}]", da * kept
     if last and step.design.loss_takes_z:
         delta = as_float64(step.delta[l])
         again = _times_derivative(step, l, delta)
