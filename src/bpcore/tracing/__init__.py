@@ -21,6 +21,7 @@
       page                the step as an HTML page with buttons, a folder
     check               TraceCheck: numbers worked out by hand, and what is wrong
       slips               the wrong numbers of common slips
+      rounding            how far a sum of the step may be off
       quantities          every number of the step by its name
     text, html, latex   the derivation as text, as HTML and as LaTeX
       mathematics         an equation in LaTeX

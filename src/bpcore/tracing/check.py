@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from bpcore import arrays, checks
 from bpcore.errstate import own_errstate
 from bpcore.tracing.quantities import as_float64, known_name, quantity_names
+from bpcore.tracing.rounding import rounding
 from bpcore.tracing.slips import ROWS, slips
 from bpcore.tracing.step import Step
 
@@ -71,8 +72,10 @@ def check(step: Step, name: Any, mine: ArrayLike, rtol: Any) -> TraceCheck:
     if found.ndim != right.ndim and found.squeeze().shape == right.squeeze().shape:
         found = found.reshape(right.shape)
     error = _error(found, right)
+    if _is_same(found, right, rounding(step, name)):
+        return TraceCheck(name, True, f"{name} is right.", error)
     text = _slip(step, name, found, right, error, rtol)
-    if text is None and (error <= rtol or _is_rounded(found, right)):
+    if text is None and _is_same(found, right, rtol * np.abs(right).max(initial=0.0)):
         return TraceCheck(name, True, f"{name} is right.", error)
     if text is None:
         text = _reordered(found, right, rtol)
@@ -98,37 +101,49 @@ def _slip(
     """The slip whose numbers are nearest, if they are near; of equal ones the first.
 
     Numbers within rtol of the right ones, too, may be those of a slip, as after a small
-    step: then those of the slip must be much nearer, and rounding must not explain it.
+    step: then those of the slip must be much nearer.  A slip that changes no more than
+    rounding does is none, and zeros are not taken for another quantity.
     """
-    if error <= EXACT or _is_rounded(mine, right):
-        return None
-    most = min(rtol, error / 10)
-    found = [(error, text) for error, text in _errors(step, name, mine) if error < most]
+    most, apart = min(rtol, error / 10), rounding(step, name)
+    found = [
+        (_error(mine, wrong), text)
+        for text, wrong in slips(step, name)
+        if wrong.shape != right.shape or np.abs(wrong - right).max(initial=0) > apart
+    ]
+    if not mine.any():
+        found = [
+            (error, text) for error, text in found if not text.startswith("this is")
+        ]
+    found = [(error, text) for error, text in found if error < most]
     if not found:
         return None
     least = min(error for error, _ in found)
     return next(text for error, text in found if error <= max(2 * least, EXACT))
 
 
-def _errors(step: Step, name: str, mine: Array) -> list[tuple[float, str]]:
-    return [(_error(mine, wrong), text) for text, wrong in slips(step, name)]
+def _is_same(mine: Array, right: Array, apart: float) -> bool:
+    """Whether the numbers are the right ones, up to `apart` or the rounding of mine.
 
-
-def _is_rounded(mine: Array, right: Array) -> bool:
-    """Whether the numbers are the right ones, rounded to the decimals given.
-
-    The largest must have two digits, or any number would be a rounded 0.
+    They may be rounded to some digits each, or to some decimals; at least two digits of
+    the largest number must be left.
     """
-    if mine.shape != right.shape or not mine.size:
+    if mine.shape != right.shape:
         return False
-    decimals = max(
-        len(np.format_float_positional(x, trim="-").partition(".")[2])
-        for x in mine.flat
-    )
-    unit = 10.0**-decimals
-    if 10 * unit > np.abs(right).max():
-        return False
-    return bool(np.abs(mine - right).max() <= 0.501 * unit)
+    difference = np.abs(mine - right)
+    largest = np.abs(right).max(initial=0.0)
+    written = [np.format_float_scientific(x, trim="-") for x in mine.flat]
+    parts = [text.lstrip("-").split("e") for text in written]
+    exponents = np.reshape([int(exponent) for _, exponent in parts], mine.shape)
+    digits = [len(number.replace(".", "")) for number, _ in parts]
+    allowed = np.full(mine.shape, apart)
+    if (most := max(digits, default=0)) > 1:
+        unit = 10.0 ** (exponents - most + 1)
+        allowed = np.maximum(allowed, np.where(mine == 0, 0, 0.501 * unit))
+    last = [int(e) - n + 1 for n, (_, e) in zip(digits, parts, strict=True)]
+    common = 10.0 ** min(last, default=0)
+    if 10 * common <= largest:
+        allowed = np.maximum(allowed, 0.501 * common)
+    return bool((difference <= allowed).all())
 
 
 def _reordered(mine: Array, right: Array, rtol: float) -> str | None:

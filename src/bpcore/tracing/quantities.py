@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -98,6 +99,19 @@ after.W[0] or loss; got 'W[0]'; did you mean 'after.W[0]'?
     near += [known for known in names if known.lower() == short.lower()]
     near += difflib.get_close_matches(short, names, n=1, cutoff=0.4)
     raise ValueError(expected + (f"; did you mean {near[0]!r}?" if near else ""))
+
+
+def parts(name: str) -> tuple[str, int]:
+    """The kind of a quantity and its layer.
+
+    Examples
+    --------
+    >>> from bpcore.tracing.quantities import parts
+    >>> parts("delta[0]"), parts("loss")
+    (('delta', 0), ('loss', 0))
+    """
+    found = re.fullmatch(r"(.*)\[(\d+)\]", name)
+    return (found[1], int(found[2])) if found else (name, 0)
 
 
 def as_float64(array: Any) -> NDArray[np.float64]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore.engine.dispatch import kernels
-from bpcore.tracing.quantities import as_float64, quantity_names
+from bpcore.tracing.quantities import as_float64, parts, quantity_names
 from bpcore.tracing.step import Step
 
 Array = NDArray[np.float64]
@@ -43,12 +42,6 @@ def slips(step: Step, name: str) -> Iterator[Slip]:
     for other, array in quantity_names(step).items():
         if other != name and not other.startswith("derivatives"):
             yield f"this is {other}", as_float64(array())
-
-
-def parts(name: str) -> tuple[str, int]:
-    """The kind of a quantity and its layer: ("delta", 0)."""
-    found = re.fullmatch(r"(.*)\[(\d+)\]", name)
-    return (found[1], int(found[2])) if found else (name, 0)
 
 
 def _factors(step: Step, kind: str) -> Iterator[tuple[str, float]]:
