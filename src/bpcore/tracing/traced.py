@@ -249,7 +249,7 @@ class Trace(Step):
         >>> t.check("delta[0]", t.delta[0].round(3))
         delta[0] is right.
         >>> t.check("delta[0]", t.da[1])
-        delta[0] is not right: f' is forgotten: this is dE/da[1].
+        delta[0] is not right: f' is forgotten, which leaves dE/da[1].
         >>> t.check("delta[0]", -t.delta[0]).ok
         False
         """
