@@ -323,6 +323,18 @@ def test_every_flipped_bit_of_the_arrays_is_found(path):
     bp.load(path)
 
 
+def test_every_flipped_bit_of_the_header_is_found(path):
+    data = bytearray(path.read_bytes())
+    ends = 8 + int.from_bytes(data[:8], "little")
+    for place in range(ends):
+        data[place] ^= 1 << place % 3  # often another digit or letter
+        path.write_bytes(data)
+        refused(path)
+        data[place] ^= 1 << place % 3
+    path.write_bytes(data)
+    bp.load(path)
+
+
 CHECKSUMS = {
     # arrays of a file, from those without checksums, message
     "none": (lambda arrays: arrays, "the array 'checksums' is missing"),
@@ -332,9 +344,9 @@ CHECKSUMS = {
     "too few": (
         lambda arrays: {**arrays, "checksums": np.zeros(3, np.uint64)}, "last array",
     ),
-    "of another array": (
-        lambda arrays: {**arrays, "checksums": np.zeros(len(arrays), np.uint64)},
-        "damaged: its checksum differs",
+    "of another header": (
+        lambda arrays: {**arrays, "checksums": np.zeros(len(arrays) + 1, np.uint64)},
+        "the header is damaged: its checksum differs",
     ),
 }  # fmt: skip
 

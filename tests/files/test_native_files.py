@@ -227,6 +227,14 @@ def test_large_networks_where_no_thread_can_start(path, monkeypatch):
     assert everything(bp.load(path)) == everything(net)
 
 
+def test_no_thread_stays_where_nothing_can_be_written(path, tmp_path):
+    net, threads = bp.Network([1000, 2200, 3], rng=0), threading.active_count()
+    for wrong in (path.with_suffix(".npz"), tmp_path, tmp_path / "none" / "a.bpc", 3):
+        with pytest.raises((ValueError, OSError, TypeError)):
+            net.save(wrong)
+        assert threading.active_count() == threads
+
+
 def test_large_networks_with_numbers_that_are_not_finite(path):
     net, threads = bp.Network([1000, 2200, 3], rng=0), threading.active_count()
     net.save(path)

@@ -9,8 +9,8 @@ The file is, in this order::
 
 Offsets are counted from the end of the header.  The arrays cover the rest without gaps.
 The last one, `CHECKSUMS`, has a sum of the words of each array before it, which is
-compared when that array is read.  Every reader of safetensors opens such a file; this
-one also refuses what it cannot use.
+compared when that array is read, and the CRC-32 of length and header.  Every reader of
+safetensors opens such a file; this one also refuses what it cannot use.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import mmap
 import os
 import sys
 import threading
+import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO, Any
@@ -91,21 +92,24 @@ def write_container(
     ordered = sorted(named.items(), key=lambda item: isinstance(item[1], Later))
     forms = {name: (array.dtype, array.shape) for name, array in ordered}
     if with_sums:
-        forms[CHECKSUMS] = np.dtype(np.uint64), (len(ordered),)
+        forms[CHECKSUMS] = np.dtype(np.uint64), (len(ordered) + 1,)
     waiting = [array for _, array in ordered if isinstance(array, Later)]
 
     def checked() -> NDArray[Any]:
         sums = [_checked_sum(name, _stored(a), name in finite) for name, a in ordered]
-        return np.array(sums, np.uint64)
+        return np.array([*sums, zlib.crc32(head)], np.uint64)
 
+    head, size = header_of(metadata, forms, aligned)
     try:
-        head, size = header_of(metadata, forms, aligned)
+        for later in waiting:
+            later.begin()
         sums: NDArray[Any] | Later
         if size < LARGE:
             sums = checked()
         else:
-            sums = Later(checked, (len(ordered),), np.dtype(np.uint64))
+            sums = Later(checked, (len(ordered) + 1,), np.dtype(np.uint64))
             waiting.append(sums)
+            sums.begin()
 
         def parts() -> Iterator[Any]:
             yield head
@@ -297,13 +301,19 @@ class Container:
             return {}
         *names, last = sorted(self.entries, key=lambda name: self.entries[name][2:])
         entry = self._entry(CHECKSUMS)
-        if last != CHECKSUMS or entry[:2] != (np.dtype(np.uint64), (len(names),)):
+        if last != CHECKSUMS or entry[:2] != (np.dtype(np.uint64), (len(names) + 1,)):
             raise ValueError(
-                f"{CHECKSUMS} must be the last array, with a uint64 for each other one"
+                f"{CHECKSUMS} must be the last array, with a uint64 for each other one "
+                "and one for the header"
             )
-        sums = np.empty(len(names), np.uint64)
+        sums = np.empty(len(names) + 1, np.uint64)
         self._read(entry.start, sums)
-        return dict(zip(names, sums.tolist(), strict=True))
+        *of_arrays, of_header = sums.tolist()
+        head = np.empty(self.data_at, np.uint8)
+        self._read(-self.data_at, head)
+        if zlib.crc32(head) != of_header:
+            raise ValueError("the header is damaged: its checksum differs")
+        return dict(zip(names, of_arrays, strict=True))
 
     def _require_sum(self, name: str, found: int) -> None:
         if self.sums.get(name, found) != found:

@@ -18,7 +18,7 @@ MOST_THREADS = 4
 
 
 class Later:
-    """An array that a thread computes while others are written.
+    """An array that a thread computes, from `begin` on, while others are written.
 
     Parameters
     ----------
@@ -31,7 +31,9 @@ class Later:
     --------
     >>> import numpy as np
     >>> from bpcore.files.native.parallel import Later
-    >>> Later(lambda: np.zeros(2), (2,), np.dtype(float)).array()
+    >>> later = Later(lambda: np.zeros(2), (2,), np.dtype(float))
+    >>> later.begin()
+    >>> later.array()
     array([0., 0.])
     """
 
@@ -42,13 +44,17 @@ class Later:
         dtype: np.dtype[Any],
     ) -> None:
         self.shape, self.dtype = shape, dtype
-        self._found: list[Any] = []
-        self._thread = started(self._run, compute)
+        self._compute, self._found = compute, list[Any]()
+        self._thread: threading.Thread | None = None
 
     @property
     def nbytes(self) -> int:
         """The bytes of the array."""
         return math.prod(self.shape) * self.dtype.itemsize
+
+    def begin(self) -> None:
+        """Start the thread."""
+        self._thread = started(self._run)
 
     def array(self) -> NDArray[Any]:
         """The array, when it is there; raises what the thread has raised."""
@@ -63,9 +69,9 @@ class Later:
         if self._thread is not None:
             self._thread.join()
 
-    def _run(self, compute: Callable[[], NDArray[Any]]) -> None:
+    def _run(self) -> None:
         try:
-            self._found.append(compute())
+            self._found.append(self._compute())
         except BaseException as error:
             self._found.append(error)
 
