@@ -222,3 +222,14 @@ def test_many_of_one_name():
     J = sum((Variable(1.0, "w") for _ in range(3000)), Variable(0.0))
     names = set(graph.show.names(graph.backward.in_order(J)).values())
     assert len(names) == 6001 and {"w", "w_2", "w_3000"} <= names
+
+
+@pytest.mark.parametrize("name", ["sum", "mean", "max", "min"])
+@pytest.mark.parametrize(
+    "value, axis", [(3.0, 0), (3.0, -1), (3.0, (0,)), ([1.0], 1), ([[1.0]], (0, 0))]
+)
+def test_axes_that_are_not_there(name, value, axis):
+    with pytest.raises(ValueError, match="axis"):
+        getattr(Variable(value), name)(axis=axis)
+    with pytest.raises(ValueError, match="axis"):
+        getattr(graph, name)(value, axis=axis)

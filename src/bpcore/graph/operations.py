@@ -12,6 +12,7 @@ The others have a vector-Jacobian product for each operand, of g = dJ/d result::
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import EllipsisType
 from typing import Any
@@ -143,6 +144,17 @@ def with_axes(g: Array, x: Array, axis: Any) -> Array:
     return g.reshape([1 if k in every else n for k, n in enumerate(x.shape)])
 
 
+def reduction(function: Callable[..., Array]) -> Callable[..., Array]:
+    """A function of NumPy over axes that x must have: sum(1.0, axis=0) has none."""
+
+    def reduced(x: Array, axis: Any, keepdims: bool) -> Array:
+        if axis is not None:
+            normalize_axis_tuple(axis, np.ndim(x))
+        return function(x, axis=axis, keepdims=keepdims)
+
+    return reduced
+
+
 def sum_back(g: Array, v: Array, x: Array, axis: Any, keepdims: bool) -> Array:
     """g for each element summed"""
     return np.broadcast_to(with_axes(g, x, axis), x.shape)
@@ -195,10 +207,10 @@ def _is_basic(part: Any) -> bool:
 
 
 ON_ARRAYS = {
-    "sum": ArrayOperation("sum({}{options})", np.sum, (sum_back,)),
-    "mean": ArrayOperation("mean({}{options})", np.mean, (mean_back,)),
-    "max": ArrayOperation("max({}{options})", np.max, (extreme_back,)),
-    "min": ArrayOperation("min({}{options})", np.min, (extreme_back,)),
+    "sum": ArrayOperation("sum({}{options})", reduction(np.sum), (sum_back,)),
+    "mean": ArrayOperation("mean({}{options})", reduction(np.mean), (mean_back,)),
+    "max": ArrayOperation("max({}{options})", reduction(np.max), (extreme_back,)),
+    "min": ArrayOperation("min({}{options})", reduction(np.min), (extreme_back,)),
     "matmul": ArrayOperation(
         "{} @ {}",
         np.matmul,

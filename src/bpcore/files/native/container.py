@@ -311,7 +311,7 @@ class Container:
         *of_arrays, of_header = sums.tolist()
         head = np.empty(self.data_at, np.uint8)
         self._read(-self.data_at, head)
-        if zlib.crc32(head) != of_header:
+        if zlib.crc32(head.tobytes()) != of_header:
             raise ValueError("the header is damaged: its checksum differs")
         return dict(zip(names, of_arrays, strict=True))
 
