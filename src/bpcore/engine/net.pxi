@@ -122,6 +122,8 @@ cdef struct net_t:
     char *parameters
     char *state
     Py_ssize_t state_size           # its elements
+    Py_ssize_t part_at, part_end    # bytes of the parameters that steps change
+    bint whole                      # whether these are all; see parts.pxi
     char *folded                    # parameters without batch norm
     char *running                   # moments of the layers with batch norm
     # Training.
@@ -188,6 +190,7 @@ cdef struct task_t:
     bint X_not_finite
     char *out                       # for predictions
     char *gradient                  # for derivatives by the parameters
+    double factor                   # of a stored gradient
     char *dX                        # for derivatives by X
     memory_t *tape
 
