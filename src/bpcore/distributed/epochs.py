@@ -1,0 +1,210 @@
+"""Epochs over shards: each step takes a mini-batch from every shard with rows left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpcore.arrays import Real
+from bpcore.batches.stream import batch_count
+from bpcore.distributed.exchange import Exchange, Outcome
+from bpcore.distributed.norm import factor, norm
+from bpcore.distributed.parts import Part
+from bpcore.distributed.shards import Shards
+from bpcore.distributed.team import Team
+from bpcore.distributed.tree import Node, joins_last, nodes_within, with_terms
+from bpcore.engine.memory import aligned_zeros
+from bpcore.interrupts import raise_if_stopped
+from bpcore.training.epoch import Epoch, Run, SingleEpochs
+from bpcore.training.position import Within
+
+
+class ShardedEpochs(SingleEpochs):
+    """Epochs of a fit on several processes.
+
+    In each, every shard is shuffled by a stream of its own, whose seed is one number of
+    the network's random bits.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        data: Shards,
+        team: Team,
+        parts: Sequence[Part],
+    ) -> None:
+        super().__init__(run)
+        self.data, self.team, self.parts = data, team, parts
+        learner = run.learner
+        joins = learner.design.joins_last
+        size = run.given.batch_size
+        self.batches_of = [batch_count(n, size, joins) for n in data.sizes]
+        self.exchange = Exchange(
+            team, parts, learner.state.moments.size, learner.dtype
+        )
+        #: Memory for the nodes of the gradients' tree.
+        self.spare: list[Real] = []
+
+    def train(
+        self, number: int, count: int, record: Callable[[list[Epoch]], None]
+    ) -> None:
+        def with_seconds(epochs: list[Epoch]) -> None:
+            """Record the epoch with the time that it took process 0."""
+            (epoch,) = epochs
+            seconds = self.team.broadcast(lambda: epoch.seconds)
+            record([epoch._replace(seconds=seconds)])
+
+        super().train(number, count, with_seconds)
+
+    def not_finite(self) -> str | None:
+        """The first array that is not finite in any process."""
+        found = self.team.all_gather(super().not_finite())
+        names = [name for name in found if name is not None]
+        order = [*self.run.learner.state.numbers()]
+        return min(names, key=order.index) if names else None
+
+    def go_through(self, begun: Within) -> None:
+        orders = self.orders()
+        count = len(self.data.sizes)
+        for step in range(max(self.batches_of)):
+            active = [k for k in range(count) if step < self.batches_of[k]]
+            self.make_step(step, active, orders)
+
+    def orders(self) -> dict[int, NDArray[np.int64] | None]:
+        """The order of the rows of each own shard in this epoch."""
+        own, state = self.data.own, self.run.learner.state
+        if not self.run.given.shuffle:
+            return dict.fromkeys(own)
+        seeds = state.bits.random_raw(len(self.data.sizes))
+        orders: dict[int, NDArray[np.int64] | None] = {}
+        for k, batch in own.items():
+            order = np.arange(len(batch))
+            words = np.random.PCG64(int(seeds[k])).random_raw(len(batch))
+            self.run.learner.engine.shuffle(order, words)
+            orders[k] = order
+        return orders
+
+    def make_step(
+        self,
+        step: int,
+        active: list[int],
+        orders: dict[int, NDArray[np.int64] | None],
+    ) -> None:
+        """One step from the next mini-batch of every active shard."""
+        raise_if_stopped()
+        learner = self.run.learner
+        rates = learner.rates(1)
+        lr = learner.engine.lr if rates is None else float(rates[0])
+        ranges = self.numbers_of(active)
+        outcomes, nodes = self.own_sums(step, active, ranges[self.team.rank], orders)
+        found, gradient = self.exchange.join(ranges, outcomes, nodes)
+        self.spare += nodes
+        waiting = 0.0
+        for number, outcome in enumerate(found, 1):
+            if not outcome.finite:
+                self.run.diverged("the loss is", self.number, self.batches + number)
+            waiting += outcome.divisor
+            self.total += outcome.total
+            self.divisor += outcome.divisor
+            if outcome.present and outcome.moments is not None:
+                learner.engine.follow(outcome.moments, outcome.rows)
+        if gradient is not None:
+            self.descend(gradient, waiting, lr)
+        learner.state.counters[1] += len(found)
+        self.batches += len(found)
+        self.run.bar.advance(
+            sum(min(n, (step + 1) * self.run.given.batch_size) for n in self.data.sizes)
+        )
+
+    def numbers_of(self, active: list[int]) -> list[range]:
+        """The numbers in the step of each process's mini-batches."""
+        count, size = len(self.data.sizes), self.team.size
+        ends = [
+            sum(k < count * rank // size for k in active) for rank in range(size + 1)
+        ]
+        return [range(ends[rank], ends[rank + 1]) for rank in range(size)]
+
+    def own_sums(
+        self,
+        step: int,
+        active: list[int],
+        numbers: range,
+        orders: dict[int, NDArray[np.int64] | None],
+    ) -> tuple[list[Outcome], list[Real]]:
+        """The gradients of the own mini-batches, summed to as few nodes as there are.
+
+        After a mini-batch that is not finite the rest is not computed.
+        """
+        outcomes: list[Outcome] = []
+        stack: list[tuple[Node, Real]] = []
+        finite = True
+        for number in numbers:
+            gradient = self.memory()
+            if finite:
+                outcome = self.learn(step, active[number], number, orders, gradient)
+                finite = outcome.finite
+            else:
+                outcome = Outcome(0.0, 0.0, False, False, 0, None)
+            outcomes.append(outcome)
+            stack.append((Node(0, number), gradient))
+            self.join_last(stack, [o.present for o in outcomes], numbers.start)
+        return outcomes, [gradient for _, gradient in stack]
+
+    def join_last(
+        self, stack: list[tuple[Node, Real]], present: list[bool], first: int
+    ) -> None:
+        """Add the last two sums as long as they are the terms of one node."""
+        absent = [first + i for i, each in enumerate(present) if not each]
+        while joins_last([node for node, _ in stack[-2:]]):
+            right, right_sum = stack.pop()
+            left, left_sum = stack.pop()
+            has_left, has_right = (
+                bool(with_terms([node], absent)) for node in (left, right)
+            )
+            if has_left and has_right:
+                left_sum += right_sum
+            elif has_right:
+                left_sum, right_sum = right_sum, left_sum
+            self.spare.append(right_sum)
+            stack.append((left.above, left_sum))
+
+    def learn(
+        self,
+        step: int,
+        k: int,
+        number: int,
+        orders: dict[int, NDArray[np.int64] | None],
+        gradient: Real,
+    ) -> Outcome:
+        """The gradient of a mini-batch of shard k."""
+        learner, batch, size = self.run.learner, self.data.own[k], self.run.given.batch_size
+        first = step * size
+        last = step == self.batches_of[k] - 1
+        n = len(batch) - first if last else size
+        moments = learner.new_moments()
+        total, divisor, present, finite = learner.engine.gradient_in_step(
+            *(batch.X, batch.y, batch.weight, orders[k], first, n, number),
+            *(gradient, moments),
+        )
+        return Outcome(total, divisor, present, finite, n, moments)
+
+    def memory(self) -> Real:
+        """Memory for a gradient."""
+        if self.spare:
+            return self.spare.pop()
+        parameters = self.run.learner.state.parameters
+        return aligned_zeros(parameters.size, parameters.dtype)
+
+    def descend(self, gradient: Real, divisor: float, lr: float) -> None:
+        """One step of the optimizer on the own part; then the parts are gathered."""
+        learner, team = self.run.learner, self.team
+        engine, scale = learner.engine, 1 / divisor
+        most = learner.state.optimizer.clip_norm
+        if most:
+            scale = factor(scale, norm(engine, gradient, team.gather_numbers), most)
+        engine.step_from_sum(gradient, scale, lr)
+        team.gather_parts(learner.state.parameters, self.parts)
+        engine.parts_joined()
