@@ -80,15 +80,24 @@ class Processes:
         self.rank, self.size = comm.Get_rank(), comm.Get_size()
         self.liveness: Liveness | None = None
         self.begun = time.monotonic()
+        try:
+            self.begin(comm, timeout)
+        except BaseException:
+            abort_at_exit(MPI)
+            raise
+
+    def begin(self, comm: Any, timeout: float) -> None:
+        """Wait for all processes, and connect them for signs of life."""
         self.comm, request = comm.Idup()
         self.wait([request])
-        self.comm.Set_errhandler(MPI.ERRORS_RETURN)
+        self.comm.Set_errhandler(self.mpi.ERRORS_RETURN)
         liveness = Liveness(self.rank, self.size, timeout)
-        team = Team(self)  # only to exchange the address
+        team = Team(self)  # of exchanges at the beginning
         hosts = team.all_gather(socket.gethostname())
         address = team.broadcast(partial(liveness.listen, hosts))
         liveness.begin(address)
         self.liveness = liveness
+        team.all_gather(None)  # all are connected
 
     def exchange(
         self, sends: Sequence[Bytes | None], receives: Sequence[Bytes | None]

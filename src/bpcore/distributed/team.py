@@ -90,9 +90,13 @@ class Team:
         value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if value is not None and not self.failed and not _is_common(value):
-            self.fail(value)
-        self.transport.close()
+        try:
+            if value is None or _is_common(value):
+                self.all_gather(None)  # no process leaves while others need it
+            elif not self.failed:
+                self.fail(value)
+        finally:
+            self.transport.close()
 
     def fail(self, error: BaseException) -> None:
         """Note that this process cannot go on, and notify the others."""
