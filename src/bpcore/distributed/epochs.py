@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +14,7 @@ from bpcore.distributed.norm import factor, norm
 from bpcore.distributed.parts import Part
 from bpcore.distributed.shards import Shards
 from bpcore.distributed.team import Team
-from bpcore.distributed.tree import Node, joins_last, nodes_within, with_terms
+from bpcore.distributed.tree import Node, joins_last, with_terms
 from bpcore.engine.memory import aligned_zeros
 from bpcore.interrupts import raise_if_stopped
 from bpcore.training.epoch import Epoch, Run, SingleEpochs
@@ -42,9 +41,7 @@ class ShardedEpochs(SingleEpochs):
         joins = learner.design.joins_last
         size = run.given.batch_size
         self.batches_of = [batch_count(n, size, joins) for n in data.sizes]
-        self.exchange = Exchange(
-            team, parts, learner.state.moments.size, learner.dtype
-        )
+        self.exchange = Exchange(team, parts, learner.state.moments.size, learner.dtype)
         #: Memory for the nodes of the gradients' tree.
         self.spare: list[Real] = []
 
@@ -180,7 +177,11 @@ class ShardedEpochs(SingleEpochs):
         gradient: Real,
     ) -> Outcome:
         """The gradient of a mini-batch of shard k."""
-        learner, batch, size = self.run.learner, self.data.own[k], self.run.given.batch_size
+        learner, batch, size = (
+            self.run.learner,
+            self.data.own[k],
+            self.run.given.batch_size,
+        )
         first = step * size
         last = step == self.batches_of[k] - 1
         n = len(batch) - first if last else size

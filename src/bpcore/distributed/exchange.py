@@ -159,10 +159,14 @@ class _Message:
     def outcomes(self) -> list[Outcome]:
         return [
             Outcome(
-                *(float(number) for number in row[:2]),
-                *(bool(number) for number in row[2:4]),
-                int(row[4]),
-                moments if len(moments) else None,
+                total,
+                divisor,
+                present=bool(present),
+                finite=bool(finite),
+                rows=int(rows),
+                moments=moments if len(moments) else None,
             )
-            for row, moments in zip(self.numbers, self.moments, strict=True)
+            for (total, divisor, present, finite, rows), moments in zip(
+                self.numbers.tolist(), self.moments, strict=True
+            )
         ]

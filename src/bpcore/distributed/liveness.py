@@ -143,8 +143,7 @@ class Liveness:
 
     def fail(self, error: str) -> None:
         """Let the others know of an error of this process."""
-        line = f"{self.rank} {error[:MOST]}".encode()
-        self._outgoing.append(ERROR + line.replace(b"\n", b" "))
+        self._outgoing.append(_line_of(self.rank, f"failed: {error}"))
         self._waker.send(b"w")
 
     def require_all(self, patient: bool = False) -> None:
@@ -194,7 +193,7 @@ class Liveness:
                 self._gone.add(peer.rank)
             elif line[:1] == ERROR:
                 rank, _, text = line[1:].decode(errors="replace").partition(" ")
-                self._note(int(rank), f"failed: {text}")
+                self._note(int(rank), text)
         if lines is None:
             self._selector.unregister(peer.link)
             if peer.rank is not None and peer.rank not in self._gone:
@@ -213,9 +212,7 @@ class Liveness:
         if self.failure is None and rank != self.rank:
             self.failure = rank, text
             if self.rank == 0:
-                kind, _, error = text.partition(": ")
-                known = error if kind == "failed" else f"ProcessError: it {text}"
-                self._send_all(ERROR + f"{rank} {known}".encode())
+                self._send_all(_line_of(rank, text))
 
     def _note_silence(self) -> None:
         now = time.monotonic()
@@ -231,6 +228,11 @@ class Liveness:
     def _send_all(self, line: bytes) -> None:
         for peer in list(self._peers.values()):
             peer.send(line)
+
+
+def _line_of(rank: int, text: str) -> bytes:
+    """The line that tells of a failure."""
+    return ERROR + f"{rank} {text[:MOST]}".replace("\n", " ").encode()
 
 
 def _connected(address: Address, timeout: float) -> socket.socket:

@@ -31,6 +31,9 @@ MOST = 1 << 30
 #: Seconds in which all processes must begin a fit.
 TO_BEGIN = 600.0
 
+#: Seconds for the other processes to raise their errors, before all are ended.
+GRACE = 2.0
+
 #: How often a wait looks again before it sleeps, and its shortest and longest sleep.
 SPINS, SHORTEST, LONGEST = 50, 20e-6, 1e-3
 
@@ -79,7 +82,7 @@ class Processes:
         self.mpi = MPI
         self.rank, self.size = comm.Get_rank(), comm.Get_size()
         self.liveness: Liveness | None = None
-        self.begun = time.monotonic()
+        self.begun, self.limit = time.monotonic(), TO_BEGIN
         try:
             self.begin(comm, timeout)
         except BaseException:
@@ -90,6 +93,7 @@ class Processes:
         """Wait for all processes, and connect them for signs of life."""
         self.comm, request = comm.Idup()
         self.wait([request])
+        self.begun, self.limit = time.monotonic(), timeout  # all are here
         self.comm.Set_errhandler(self.mpi.ERRORS_RETURN)
         liveness = Liveness(self.rank, self.size, timeout)
         team = Team(self)  # of exchanges at the beginning
@@ -146,11 +150,11 @@ class Processes:
             except ProcessError:
                 abort_at_exit(self.mpi)
                 raise
-        elif time.monotonic() - self.begun > TO_BEGIN:
+        elif time.monotonic() - self.begun > self.limit:
             abort_at_exit(self.mpi)
             raise ProcessError(
                 f"not all of {self.size} processes have begun this fit within "
-                f"{TO_BEGIN:.0f} seconds"
+                f"{self.limit:g} seconds"
             )
 
     def fail(self, error: BaseException) -> None:
@@ -195,4 +199,5 @@ def _abort(mpi: Any) -> None:
         if stream is not None:
             stream.flush()
     if not mpi.Is_finalized():
+        time.sleep(GRACE)
         mpi.COMM_WORLD.Abort(1)

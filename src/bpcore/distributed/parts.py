@@ -1,8 +1,9 @@
-"""Parts: the parameters that each process makes steps on, with the optimizer's state."""
+"""Parts: the parameters that each process makes steps on."""
 
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -54,6 +55,6 @@ def united(state: State, layout: Layout, arrays: list[tuple[Part, Real]]) -> Sta
     return dataclasses.replace(state, optimizer_arrays=whole, part=None)
 
 
-def _rows(count: int, stride: int, dtype: np.dtype) -> Real:  # type: ignore[type-arg]
+def _rows(count: int, stride: int, dtype: np.dtype[Any]) -> Real:
     """Zeros for `count` arrays of an optimizer, where the engine likes them to lie."""
     return aligned_zeros(count * stride, dtype, at=OPTIMIZER_AT).reshape(count, stride)

@@ -68,9 +68,7 @@ def prepare(
     read_resumed: ReadResumed,
 ) -> Prepared:
     """Check and load everything; the same errors are raised in all processes."""
-    count, given = team.together(
-        partial(_settings, team, learner, shards, options)
-    )
+    count, given = team.together(partial(_settings, team, learner, shards, options))
     agree(team, facts(learner, _to_compare(count, given)))
     loaded = team.together(partial(_load, team, learner, network, X, y, count, given))
     try:
@@ -253,9 +251,7 @@ def _source(
     return Arrays(X, y, weight, ~mask), tuple(data), rest.y
 
 
-def _joined(
-    team: Team, learner: Learner, loaded: Checked
-) -> tuple[Shards, Arguments]:
+def _joined(team: Team, learner: Learner, loaded: Checked) -> tuple[Shards, Arguments]:
     """The shards with their final weights, and the arguments that need all sizes."""
     args = loaded.args
     of_each = team.all_gather(

@@ -1,4 +1,4 @@
-"""Shards: the rows of the training data, in consecutive parts, of which some are here."""
+"""Shards: consecutive parts of the training rows, of which some are here."""
 
 from __future__ import annotations
 

@@ -167,7 +167,9 @@ class Team:
             return own
         return np.concatenate(self.all_gather(own))
 
-    def gather_parts(self, array: NDArray[Any], ends: Sequence[tuple[int, int]]) -> None:
+    def gather_parts(
+        self, array: NDArray[Any], ends: Sequence[tuple[int, int]]
+    ) -> None:
         """Complete an array of which each process has written its part."""
         if self.size == 1:
             return

@@ -232,4 +232,3 @@ def packed(state: State) -> bytes:
 def unpacked(data: bytes) -> State:
     """The state of `packed`."""
     return State(**pickle.loads(data))
-

@@ -254,7 +254,7 @@ class Fit:
         elif name == "validation_loss":
             value = self.validation_loss()
         else:
-            metrics = [metric for metric in given.metrics if metric.name == name]
+            metrics = [metric for metric in self.given.metrics if metric.name == name]
             value = self.measure(metrics)[name]
         if math.isnan(value):
             if name != "loss":  # for which the first step raises
@@ -492,8 +492,10 @@ class Fit:
 
     def call_back(self) -> bool:
         """Call every callback, also after one that stops; returns whether one does."""
-        calls = self.given.callbacks
-        return any([is_true(call(self.network, self.history)) for call in calls])
+        stops = [
+            is_true(call(self.network, self.history)) for call in self.given.callbacks
+        ]
+        return any(stops)
 
     def renew_plateau(self) -> None:
         """Watch the quantity that the present schedule follows, if it follows one."""

@@ -1,6 +1,6 @@
 """Fits that must have the same bits on any number of processes; also run by mpiexec.
 
-As a program, ``python cases.py [NAME ...]`` runs them in every process, and process 0
+As a program, ``python sharded.py [NAME ...]`` runs them in every process, and process 0
 prints a line with a digest of each, which covers all processes.
 """
 
