@@ -35,8 +35,9 @@ def lines(name, **how):
     assert found.returncode != 0
     said = {}
     for line in found.stdout.splitlines():
-        rank, kind, in_time, message = line.split(" ", 3)
-        said[int(rank)] = kind, in_time, message
+        if line.startswith("process "):  # mpiexec too has something to say
+            _, rank, kind, in_time, message = line.split(" ", 4)
+            said[int(rank)] = kind, in_time, message
     return said
 
 
@@ -45,7 +46,7 @@ def table(cases, short):
     return pytest.mark.parametrize("name", [*cases] if EVERYTHING else short)
 
 
-@table(COMMON, ["seed", "batch_size", "isa"])
+@table(COMMON, ["seed", "isa"])
 def test_processes_that_differ_are_refused(name):
     said = lines(name)
     assert {*said} == {0, 1, 2}
@@ -61,11 +62,12 @@ def test_an_error_at_the_start_is_raised_in_all(name):
     assert all(message in text for _, _, text in said.values())
 
 
-@table(LOST, ["kill", "kill_first", "raise_in_step"])
+@table(LOST, ["kill", "stall"])
 @pytest.mark.parametrize("attempt", range(8 if EVERYTHING else 1))
 def test_a_lost_process_ends_the_others(name, attempt):
-    """Even where mpiexec leaves that to the processes."""
+    """mpiexec may be faster and end them itself after a kill, but not after a stall."""
     said = lines(name, options=["-disable-auto-cleanup"])
     others = [text for kind, _, text in said.values() if kind == "ProcessError"]
-    assert others and all(LOST[name] in text for text in others)
+    assert all(LOST[name] in text for text in others)
+    assert others or "kill" in name
     assert all(in_time == "True" for _, in_time, _ in said.values())

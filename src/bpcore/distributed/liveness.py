@@ -89,6 +89,7 @@ class Liveness:
         self._address: Address | None = None
         self._selector = selectors.DefaultSelector()
         self._peers: dict[int, Peer] = {}
+        self._links: list[socket.socket] = []
         self._outgoing: list[bytes] = []
         self._gone: set[int] = set()
         self._wake, self._waker = socket.socketpair()
@@ -118,6 +119,7 @@ class Liveness:
             peer.link.sendall(f"{address.token} {self.rank}\n".encode())
             peer.link.setblocking(False)
             self._peers[0] = peer
+            self._links.append(peer.link)
             self._selector.register(peer.link, selectors.EVENT_READ, peer)
         else:
             assert self._server is not None
@@ -136,8 +138,7 @@ class Liveness:
         if self._thread is not None:
             self._thread.join()
         self._selector.close()
-        links = [peer.link for peer in self._peers.values()]
-        for link in (*links, self._server, self._wake, self._waker):
+        for link in (*self._links, self._server, self._wake, self._waker):
             if link is not None:
                 link.close()
 
@@ -182,6 +183,7 @@ class Liveness:
         assert self._server is not None
         with contextlib.suppress(OSError):
             link, _ = self._server.accept()
+            self._links.append(link)
             self._selector.register(link, selectors.EVENT_READ, Peer(link))
 
     def _read(self, peer: Peer) -> None:
