@@ -1,6 +1,7 @@
 """Processes that differ, fail, or are lost: all raise, none waits for ever."""
 
 import pytest
+
 from helpers.processes import EVERYTHING, run
 
 #: What each case says in the processes 0 to 2, and which type of error.

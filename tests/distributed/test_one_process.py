@@ -5,6 +5,11 @@ import sys
 
 import numpy as np
 import pytest
+
+import bpcore as bp
+from bpcore import distributed
+from bpcore.batches.weights import scaled_to_mean_1
+from helpers.optimizers import OPTIMIZERS
 from helpers.sharded import (
     LABELS,
     QUIET,
@@ -18,11 +23,6 @@ from helpers.sharded import (
     learned,
     make,
 )
-from helpers.optimizers import OPTIMIZERS
-
-import bpcore as bp
-from bpcore import distributed
-from bpcore.batches.weights import scaled_to_mean_1
 
 NETWORKS = {
     "plain": {},

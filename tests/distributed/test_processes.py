@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from helpers.processes import EVERYTHING, HERE, run
 from helpers.sharded import CASES, whole_of_resumed
 

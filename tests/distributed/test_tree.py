@@ -62,7 +62,9 @@ def test_nodes_cover_a_range_once():
         for end in range(first, 33):
             nodes = nodes_within(first, end)
             covered = [
-                i for node in nodes for i in range(node.first, node.first + 2**node.level)
+                i
+                for node in nodes
+                for i in range(node.first, node.first + 2**node.level)
             ]
             assert covered == [*range(first, end)]
             assert len(nodes) <= most_nodes(first, end) <= 12

@@ -6,6 +6,7 @@ prints a line with a digest of each, which covers all processes.
 
 import hashlib
 import json
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -145,6 +146,39 @@ def frozen():
     return train(net)
 
 
+def many():
+    """Networks spread over processes: results, errors and callbacks' changes."""
+
+    def check(network, history):
+        if network is nets[3] and len(history) == 2:
+            raise KeyError("mine")
+        if network is nets[4]:
+            network.optimizer = bp.Adam(0.5)
+
+    rates = [0.1, lambda epoch: 0.2, 1e30, 0.3, 0.4, 0.5, 0.6]
+    nets = [make(bp.SGD(lr), output="identity", rng=3) for lr in rates]
+    try:
+        bp.fit_many(nets, X, Y, comm=world(), callbacks=[check], **QUIET | {"epochs": 3})
+    except* KeyError as group:
+        fitted = group.fitted
+    assert [fit.network for fit in fitted] == nets
+    return [
+        (learned(net, net.history), net.history is history, str(error))
+        for net, history, error in fitted
+    ]
+
+
+def world():
+    """The communicator of mpi4py if there are several processes."""
+    from bpcore.distributed.mpi import SIZES
+
+    if not any(name in os.environ for name in SIZES):
+        return None
+    from mpi4py import MPI
+
+    return MPI.COMM_WORLD
+
+
 CASES = {
     **{
         f"{type(optimizer).__name__} {i}": lambda optimizer=optimizer: train(
@@ -187,6 +221,7 @@ CASES = {
     ),
     "resumed": resumed,
     "diverges": diverges,
+    "many": many,
     "twice": twice,
     "few rows": lambda: train(make(), X[:30], Y[:30]),
     "threads": lambda: train(make(sizes=WIDE, n_threads=2)),

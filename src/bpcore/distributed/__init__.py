@@ -8,6 +8,8 @@ The modules::
     epochs       steps from a mini-batch of every shard
     exchange     the messages of one step
     weights      weights of rows, scaled over all processes
+    spread       networks spread over processes, for fit_many
+    states       states as bytes
     agreement    what the processes must have in common
     mpi          messages by MPI, and the choice of the processes
     liveness     notices that a process has failed

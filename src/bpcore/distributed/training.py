@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import pickle
 from collections.abc import Sequence
 
 from bpcore.arrays import Real
@@ -11,6 +10,7 @@ from bpcore.distributed.agreement import digest
 from bpcore.distributed.epochs import ShardedEpochs
 from bpcore.distributed.parts import Part, divided, parts, united
 from bpcore.distributed.shards import Shards
+from bpcore.distributed.states import packed, unpacked
 from bpcore.distributed.team import Team, common
 from bpcore.errors import DivergenceError
 from bpcore.metrics import Metric
@@ -156,18 +156,18 @@ class ShardedFit(Fit):
     def _call_in_first(self) -> tuple[bool, bytes | None]:
         """Whether a callback stops the fit, and the state if any has changed it."""
         state = self.learner.state
-        before = digest(state), repr(state.optimizer)
+        known, before = state.optimizer, (digest(state), repr(state.optimizer))
         stopped = super().call_back()
         state = self.learner.state
         if (digest(state), repr(state.optimizer)) == before:
             return stopped, None
-        return stopped, packed(state)
+        return stopped, packed(state, known)
 
     def take_over(self, changed: bytes) -> None:
         """Replace the state by that of process 0, after its callbacks."""
         learner = self.learner
         bits = learner.state.bits
-        state: State = unpacked(changed)
+        state = unpacked(changed, learner.state.optimizer)
         bits.state = state.bits.state
         state = dataclasses.replace(state, bits=bits)
         learner.become(divided(state, self.layout, self.part))
@@ -211,24 +211,3 @@ class ShardedFit(Fit):
             total, loss = total + weight_sum, loss + weight_sum * mean
         return loss / total
 
-
-def packed(state: State) -> bytes:
-    """A state as bytes for other processes.
-
-    Raises
-    ------
-    TypeError
-        If its optimizer cannot be pickled, as one with a function of the rate.
-    """
-    try:
-        return pickle.dumps(vars(state), protocol=5)
-    except Exception as error:
-        raise TypeError(
-            "a callback has changed the network, whose optimizer cannot be sent to "
-            f"the other processes: {error}"
-        ) from error
-
-
-def unpacked(data: bytes) -> State:
-    """The state of `packed`."""
-    return State(**pickle.loads(data))
