@@ -65,6 +65,7 @@ class Exchange:
         self.team, self.parts, self.dtype = team, parts, dtype
         self.moments_size = moments_size
         self.own_part = parts[team.rank]
+        self.messages: dict[tuple[int, range, bool], _Message] = {}
 
     def join(
         self,
@@ -89,16 +90,14 @@ class Exchange:
         team = self.team
         first, end = self.own_part
         messages = {
-            rank: _Message(ranges[rank], end - first, self.moments_size, self.dtype)
+            rank: self.message(rank, ranges[rank], end - first, False)
             for rank in team.others
         }
         sends: list[Bytes | None] = [None] * team.size
         receives: list[Bytes | None] = [None] * team.size
         for rank in team.others:
             at, to = self.parts[rank]
-            message = _Message(
-                ranges[team.rank], to - at, self.moments_size, self.dtype
-            )
+            message = self.message(rank, ranges[team.rank], to - at, True)
             message.write(outcomes, [node[at:to] for node in nodes])
             sends[rank], receives[rank] = message.memory, messages[rank].memory
         team.exchange(sends, receives)
@@ -118,6 +117,17 @@ class Exchange:
             of_process = dict(zip(names, gradients, strict=True))
             terms |= {node: of_process[node] for node in present}
         return found, total(terms, len(found), _add)
+
+
+    def message(
+        self, rank: int, numbers: range, width: int, is_sent: bool
+    ) -> _Message:
+        """Memory for a message to or from a process, that of the last such one."""
+        key = rank, numbers, is_sent
+        if key not in self.messages:
+            new = _Message(numbers, width, self.moments_size, self.dtype)
+            self.messages[key] = new
+        return self.messages[key]
 
 
 def _add(left: Real, right: Real) -> Real:

@@ -34,8 +34,9 @@ TO_BEGIN = 600.0
 #: Seconds for the other processes to raise their errors, before all are ended.
 GRACE = 2.0
 
-#: How often a wait looks again before it sleeps, and its shortest and longest sleep.
-SPINS, SHORTEST, LONGEST = 50, 20e-6, 1e-3
+#: Seconds of waiting before the first sleep, and of the longest sleep.  A sleep is a
+#: small part of the time waited so far, so that it adds as little.
+SPINNING, LONGEST, PART = 200e-6, 1e-3, 1 / 8
 
 
 def team_of(comm: Any, timeout: float) -> Team:
@@ -126,7 +127,7 @@ class Processes:
     def wait(self, requests: list[Any]) -> None:
         """Wait until all are done, or another process has failed."""
         done: Callable[[list[Any]], bool] = self.mpi.Request.Testall
-        looks, pause = 0, SHORTEST
+        start = time.perf_counter()
         while True:
             try:
                 if done(requests):
@@ -135,12 +136,8 @@ class Processes:
                 self.require_alive(patient=True)
                 raise ProcessError(f"MPI failed: {error}") from error
             self.require_alive()
-            looks += 1
-            if looks < SPINS:
-                os.sched_yield() if hasattr(os, "sched_yield") else time.sleep(0)
-            else:
-                time.sleep(pause)
-                pause = min(2 * pause, LONGEST)
+            waited = time.perf_counter() - start
+            time.sleep(0 if waited < SPINNING else min(PART * waited, LONGEST))
 
     def require_alive(self, patient: bool = False) -> None:
         """Raise a ProcessError if another process has failed."""
