@@ -1,6 +1,7 @@
 # make demo [MNIST=DIR]   train on digits (or MNIST), in its own virtual environment
 # make test               all tests, in a new virtual environment, a process per core
 # make test-wheels        every wheel in dist, installed, by every interpreter found
+# make test-mpi           fits on 1 to 8 processes, every case on each; joblib, Dask, Optuna
 # make lint               ruff, cython-lint, import-linter and mypy, in the tests' environment
 # make bench [MNIST=DIR]  all benchmarks with all peers: bench/results/<cpu>, in 25 minutes
 # make bench-tables [TABLES=DIR]  tables, with other methods for them: half an hour
@@ -22,7 +23,7 @@ PIP_DEMO := .venv/bin/python -m pip install --quiet
 
 BENCH := .venv-bench/bin/python -m bench
 
-.PHONY: demo test test-wheels lint fuzz bench bench-tables results sanitize wheels clean
+.PHONY: demo test test-mpi test-wheels lint fuzz bench bench-tables results sanitize wheels clean
 
 demo: .venv/installed
 	@.venv/bin/bpcore demo $(if $(MNIST),--mnist "$(MNIST)")
@@ -45,6 +46,11 @@ test:
 	$(PYTHON) -m venv .venv-test
 	BPCORE_WERROR=1 .venv-test/bin/python -m pip install --quiet ".[test]"
 	.venv-test/bin/python -m pytest -n auto --dist worksteal
+
+test-mpi:
+	test -d .venv-test || $(PYTHON) -m venv .venv-test
+	.venv-test/bin/python -m pip install --quiet ".[test]" joblib dask distributed optuna
+	BPCORE_TEST_MPI=all .venv-test/bin/python -m pytest tests/distributed
 
 test-wheels:
 	$(PYTHON) packaging/test_wheels.py $(TESTS)
@@ -92,6 +98,7 @@ results:
 	$(BENCH).drop_ins $(if $(MNIST),--mnist "$(MNIST)") --json $(RESULTS)/drop_ins.json
 	$(BENCH).memory --json $(RESULTS)/memory.json
 	$(BENCH).files --json $(RESULTS)/files.json
+	-$(BENCH).distributed --json $(RESULTS)/distributed.json  # fails without MPI
 	-$(BENCH).cache --json $(RESULTS)/cache.json  # fails without Valgrind
 	$(BENCH).summary
 

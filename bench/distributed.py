@@ -50,7 +50,10 @@ def main():
     options = _parser().parse_args()
     if options.worker:
         found = measure(*CASES[options.worker], options.steps)
-        if "mpi4py" not in sys.modules or sys.modules["mpi4py"].MPI.COMM_WORLD.rank == 0:
+        if (
+            "mpi4py" not in sys.modules
+            or sys.modules["mpi4py"].MPI.COMM_WORLD.rank == 0
+        ):
             print(json.dumps(found))
         return
     where = machine.describe()

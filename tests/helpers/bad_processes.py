@@ -97,6 +97,7 @@ def one(here, elsewhere):
 
 
 CASES = {
+    "run": fit,
     "kill": kill,
     "kill_first": lambda: kill(0),
     "stall": stall,

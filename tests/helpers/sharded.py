@@ -158,7 +158,9 @@ def many():
     rates = [0.1, lambda epoch: 0.2, 1e30, 0.3, 0.4, 0.5, 0.6]
     nets = [make(bp.SGD(lr), output="identity", rng=3) for lr in rates]
     try:
-        bp.fit_many(nets, X, Y, comm=world(), callbacks=[check], **QUIET | {"epochs": 3})
+        bp.fit_many(
+            nets, X, Y, comm=world(), callbacks=[check], **QUIET | {"epochs": 3}
+        )
     except* KeyError as group:
         fitted = group.fitted
     assert [fit.network for fit in fitted] == nets

@@ -118,10 +118,7 @@ class Exchange:
             terms |= {node: of_process[node] for node in present}
         return found, total(terms, len(found), _add)
 
-
-    def message(
-        self, rank: int, numbers: range, width: int, is_sent: bool
-    ) -> _Message:
+    def message(self, rank: int, numbers: range, width: int, is_sent: bool) -> _Message:
         """Memory for a message to or from a process, that of the last such one."""
         key = rank, numbers, is_sent
         if key not in self.messages:

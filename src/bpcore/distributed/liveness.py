@@ -107,7 +107,7 @@ class Liveness:
         )
         self._server.setblocking(False)
         port = self._server.getsockname()[1]
-        names = ("127.0.0.1",) if local else (own, *_own_addresses())
+        names = ("127.0.0.1",) if local else (*_own_address(), own)
         self._address = Address(own, names, port, secrets.token_hex(16))
         return self._address
 
@@ -257,15 +257,15 @@ def _connected(address: Address, timeout: float) -> socket.socket:
     )
 
 
-def _own_addresses() -> list[str]:
-    """The addresses of this host that others may reach it by."""
-    found = []
-    with contextlib.suppress(OSError):
-        found += socket.gethostbyname_ex(socket.gethostname())[2]
+def _own_address() -> list[str]:
+    """The address of this host on its usual route, without asking for its name.
+
+    Where no server of names answers, each question takes many seconds.
+    """
     with (
         contextlib.suppress(OSError),
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe,
     ):
-        probe.connect(("10.255.255.255", 1))  # of the usual route; nothing is sent
-        found.append(probe.getsockname()[0])
-    return [name for name in found if not name.startswith("127.")]
+        probe.connect(("10.255.255.255", 1))  # nothing is sent
+        return [probe.getsockname()[0]]
+    return []

@@ -87,4 +87,3 @@ def _facts(learners: Sequence[Learner], settings: Mapping[str, Any]) -> dict[str
         of_one = facts(learner, {})
         found |= {f"{name} of network {i}": value for name, value in of_one.items()}
     return found
-

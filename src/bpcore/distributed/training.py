@@ -210,4 +210,3 @@ class ShardedFit(Fit):
             weight_sum, mean = found[k]
             total, loss = total + weight_sum, loss + weight_sum * mean
         return loss / total
-
