@@ -2,8 +2,10 @@
 
 import json
 import threading
+import time
 
 import pytest
+
 from helpers.hosts import Hosts
 from helpers.processes import EVERYTHING, mpiexec
 from helpers.sharded import CASES
@@ -33,6 +35,10 @@ def test_a_host_that_disappears(hosts):
     timer.start()
     found = hosts.run(4, "bad_processes.py", "run")
     timer.join()
+    end = time.monotonic() + 30
+    while left := [each for each in hosts.processes(2).values() if "python" in each]:
+        assert time.monotonic() < end, left  # though mpiexec cannot reach them
+        time.sleep(0.2)
     assert found.returncode != 0
     said = [line for line in found.stdout.splitlines() if line[:7] == "process"]
     lost = [line for line in said if "ProcessError" in line]

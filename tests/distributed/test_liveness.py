@@ -55,7 +55,7 @@ def test_an_error_reaches_all_others(three, rank):
 @pytest.mark.parametrize("rank", range(3))
 def test_a_closed_connection_reaches_all_others(three, rank):
     """As a killed process leaves it: closed, without leave taken."""
-    three[rank]._send_all = lambda line: None
+    three[rank].send_all = lambda line: None
     three[rank].close()
     for each in three:
         if each.rank != rank:
@@ -66,7 +66,7 @@ def test_a_closed_connection_reaches_all_others(three, rank):
 
 @pytest.mark.parametrize("rank", range(3))
 def test_silence_reaches_all_others(three, rank):
-    three[rank]._send_all = lambda line: None
+    three[rank].send_all = lambda line: None
     for each in three:
         if each.rank != rank:
             assert failure_of(each) == (rank, "was lost: silent for 0.5 seconds")

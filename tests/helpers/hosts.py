@@ -5,8 +5,10 @@ import os
 import shutil
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
+
 from helpers.processes import run
 
 #: Launched by mpiexec in place of ssh: [options] host command.
@@ -53,20 +55,28 @@ class Hosts:
 
     def __exit__(self, *exception):
         for i in (1, 2):
-            found = subprocess.run(
-                ["ip", "netns", "pids", f"{self.name}{i}"],
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            for process in found.stdout.split():  # those that mpiexec cannot reach
+            for process in self.processes(i):  # those that mpiexec cannot reach
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(int(process), signal.SIGKILL)
+                    os.kill(process, signal.SIGKILL)
             for what in (f"netns del {self.name}{i}", f"link del {self.name}v{i}"):
                 with contextlib.suppress(subprocess.CalledProcessError):
                     command(f"ip {what}")
         with contextlib.suppress(subprocess.CalledProcessError):
             command(f"ip link del {self.name}")
+
+    def processes(self, i):
+        """The command of each process on host i, by its id."""
+        found = subprocess.run(
+            ["ip", "netns", "pids", f"{self.name}{i}"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        commands = {}
+        for process in map(int, found.stdout.split()):
+            with contextlib.suppress(OSError):
+                commands[process] = Path(f"/proc/{process}/cmdline").read_text()
+        return commands
 
     def within(self, i, text):
         """Run a command on host i."""

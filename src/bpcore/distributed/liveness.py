@@ -156,6 +156,11 @@ class Liveness:
             rank, text = self.failure
             raise ProcessError(f"process {rank} {text}", rank)
 
+    def send_all(self, line: bytes) -> None:
+        """Send a line to every connected process."""
+        for peer in list(self._peers.values()):
+            peer.send(line)
+
     # --- the thread -------------------------------------------------------------------
 
     def _watch(self) -> None:
@@ -170,13 +175,13 @@ class Liveness:
                 else:
                     self._read(key.data)
             while self._outgoing:
-                self._send_all(self._outgoing.pop(0))
+                self.send_all(self._outgoing.pop(0))
             if self._closing:
-                self._send_all(BYE)
+                self.send_all(BYE)
                 return
             if time.monotonic() >= due:
                 due = time.monotonic() + interval
-                self._send_all(ALIVE)
+                self.send_all(ALIVE)
                 self._note_silence()
 
     def _accept(self) -> None:
@@ -214,7 +219,7 @@ class Liveness:
         if self.failure is None and rank != self.rank:
             self.failure = rank, text
             if self.rank == 0:
-                self._send_all(_line_of(rank, text))
+                self.send_all(_line_of(rank, text))
 
     def _note_silence(self) -> None:
         now = time.monotonic()
@@ -227,9 +232,6 @@ class Liveness:
             if now - heard > self.timeout:
                 self._note(rank, f"was lost: silent for {self.timeout:g} seconds")
 
-    def _send_all(self, line: bytes) -> None:
-        for peer in list(self._peers.values()):
-            peer.send(line)
 
 
 def _line_of(rank: int, text: str) -> bytes:

@@ -13,6 +13,7 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from math import ceil
 from typing import Any
 
 from bpcore.distributed.liveness import Liveness
@@ -33,6 +34,9 @@ TO_BEGIN = 600.0
 
 #: Seconds for the other processes to raise their errors, before all are ended.
 GRACE = 2.0
+
+#: Seconds for MPI_Abort, after which the process just ends.
+TO_ABORT = 10.0
 
 #: Seconds of waiting before the first sleep, and of the longest sleep.  A sleep is a
 #: small part of the time waited so far, so that it adds as little.
@@ -190,8 +194,12 @@ def abort_at_exit(mpi: Any) -> None:
 
 
 def _abort(mpi: Any) -> None:
+    import signal
     import sys
 
+    if hasattr(signal, "alarm"):  # where nobody is there whom MPI_Abort could reach
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(ceil(GRACE + TO_ABORT))
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             stream.flush()
