@@ -4,7 +4,6 @@ import pytest
 
 from bpcore.distributed.tree import (
     Node,
-    most_nodes,
     nodes_within,
     total,
     with_terms,
@@ -67,7 +66,7 @@ def test_nodes_cover_a_range_once():
                 for i in range(node.first, node.first + 2**node.level)
             ]
             assert covered == [*range(first, end)]
-            assert len(nodes) <= most_nodes(first, end) <= 12
+            assert len(nodes) <= 10
 
 
 def test_a_whole_block_is_one_node():

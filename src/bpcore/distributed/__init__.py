@@ -4,6 +4,7 @@ The modules::
 
     fit          the function `fit`
     preparation  its arguments, checked before anything changes
+    resuming     going on with the fit of a file
     training     a fit that shares its work, as far as it differs from another
     epochs       steps from a mini-batch of every shard
     exchange     the messages of one step

@@ -233,7 +233,6 @@ class Liveness:
                 self._note(rank, f"was lost: silent for {self.timeout:g} seconds")
 
 
-
 def _line_of(rank: int, text: str) -> bytes:
     """The line that tells of a failure."""
     return ERROR + f"{rank} {text[:MOST]}".replace("\n", " ").encode()

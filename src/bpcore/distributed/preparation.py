@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -15,6 +13,7 @@ from bpcore.batches.batch import Batch
 from bpcore.batches.split import split
 from bpcore.batches.weights import Weights
 from bpcore.distributed.agreement import agree, facts
+from bpcore.distributed.resuming import ReadResumed, resumed_fit
 from bpcore.distributed.shards import Arrays, Loaded, Shards, Source, taken
 from bpcore.distributed.team import Team, common
 from bpcore.distributed.weights import weighted
@@ -24,7 +23,6 @@ from bpcore.training.arguments import (
     BATCH_SIZE,
     Arguments,
     checked_arguments,
-    require_same,
 )
 from bpcore.training.inputs import checked_batch, checked_class_weights
 from bpcore.training.learner import Learner
@@ -44,9 +42,6 @@ COMMON = (
     *("epochs", "batch_size", "shuffle", "monitor", "mode", "patience", "min_delta"),
     *("restore_best", "class_weight", "metrics"),
 )
-
-#: Reads the fit of a file: a path, and the learner of its network.
-ReadResumed = Callable[[Any, Learner], Resumed]
 
 
 class Prepared(NamedTuple):
@@ -77,7 +72,7 @@ def prepare(
         raise common(error) from None
     resumed = None
     if given["resume"] is not None:
-        resumed = _resumed(team, learner, given["resume"], args, read_resumed)
+        resumed = resumed_fit(team, learner, given["resume"], args, read_resumed)
     return Prepared(args, data, resumed)
 
 
@@ -299,35 +294,3 @@ def _joined(team: Team, learner: Learner, loaded: Checked) -> tuple[Shards, Argu
 
 def _elsewhere(network: object, history: object) -> None:
     """Stands for the callbacks that process 0 calls."""
-
-
-def _resumed(
-    team: Team, learner: Learner, path: Any, args: Arguments, read: ReadResumed
-) -> Resumed:
-    """The fit of a file that process 0 can read."""
-
-    def content() -> tuple[str, bytes] | str:
-        try:
-            with open(path, "rb") as file:
-                return os.fsdecode(path), file.read()
-        except (OSError, TypeError) as error:
-            return f"resume={path!r} cannot be read by process 0: {error}"
-
-    found = team.broadcast(content)
-    if isinstance(found, str):
-        raise common(ValueError(found))
-
-    def read_here() -> Resumed:
-        if team.rank == 0:
-            resumed = read(path, learner)
-        else:
-            name, data = found
-            with tempfile.TemporaryDirectory() as folder:
-                copy = os.path.join(folder, os.path.basename(name))
-                with open(copy, "wb") as file:
-                    file.write(data)
-                resumed = read(copy, learner)
-        require_same(resumed.position, args)
-        return resumed
-
-    return team.together(read_here)

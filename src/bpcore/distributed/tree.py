@@ -67,24 +67,6 @@ def joins_last(stack: list[Node]) -> bool:
     )
 
 
-def most_nodes(first: int, end: int) -> int:
-    """The most nodes that are held at once while these mini-batches are summed.
-
-    Examples
-    --------
-    >>> from bpcore.distributed.tree import most_nodes
-    >>> most_nodes(0, 1), most_nodes(0, 8), most_nodes(3, 6)
-    (1, 4, 3)
-    """
-    most, stack = 0, list[Node]()
-    for i in range(first, end):
-        stack.append(Node(0, i))
-        most = max(most, len(stack))
-        while joins_last(stack):
-            stack[-2:] = [stack[-1].above]
-    return most
-
-
 def with_terms(nodes: Iterable[Node], absent: Iterable[int]) -> list[Node]:
     """Those of the nodes that have any mini-batch which is not absent.
 
