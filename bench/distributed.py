@@ -90,12 +90,12 @@ def measure(sizes, rows, steps):
     from bpcore.distributed.team import Team
 
     times, waits, updates = [], [0.0], []
-    step, exchange = ShardedEpochs.make_step, Team.exchange
+    step, wait = ShardedEpochs.make_step, Team.wait
     descend = ShardedEpochs.descend
 
-    def timed_exchange(team, *arrays):
+    def timed_wait(team, requests):
         start = time.perf_counter()
-        exchange(team, *arrays)
+        wait(team, requests)
         waits[-1] += time.perf_counter() - start
 
     def timed_step(epochs, *arguments):
@@ -110,7 +110,7 @@ def measure(sizes, rows, steps):
         spent = time.perf_counter() - start
         updates.append(spent - (waits[-1] - waited))
 
-    ShardedEpochs.make_step, Team.exchange = timed_step, timed_exchange
+    ShardedEpochs.make_step, Team.wait = timed_step, timed_wait
     ShardedEpochs.descend = timed_descend
     rng = np.random.default_rng(0)
     n = SHARDS * rows * steps

@@ -8,6 +8,7 @@ The modules::
     training     a fit that shares its work, as far as it differs from another
     epochs       steps from a mini-batch of every shard
     exchange     the messages of one step
+    sums         sums of the gradients of a process
     weights      weights of rows, scaled over all processes
     spread       networks spread over processes, for fit_many
     states       states as bytes

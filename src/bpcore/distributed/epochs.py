@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bpcore.arrays import Real
 from bpcore.batches.stream import batch_count
-from bpcore.distributed.exchange import Exchange, Outcome
+from bpcore.distributed.exchange import Exchange, Outcome, Pending
 from bpcore.distributed.norm import factor, norm
 from bpcore.distributed.parts import Part
 from bpcore.distributed.shards import Shards
+from bpcore.distributed.sums import Join, Sums
 from bpcore.distributed.team import Team
-from bpcore.distributed.tree import Node, joins_last, with_terms
 from bpcore.engine.memory import aligned_zeros
 from bpcore.interrupts import raise_if_stopped
 from bpcore.training.epoch import Epoch, Run, SingleEpochs
@@ -96,8 +97,11 @@ class ShardedEpochs(SingleEpochs):
         rates = learner.rates(1)
         lr = learner.engine.lr if rates is None else float(rates[0])
         ranges = self.numbers_of(active)
-        outcomes, nodes = self.own_sums(step, active, ranges[self.team.rank], orders)
-        found, gradient = self.exchange.join(ranges, outcomes, nodes)
+        pending = self.exchange.begin(ranges)
+        outcomes, nodes = self.own_sums(
+            step, active, ranges[self.team.rank], orders, pending
+        )
+        found, gradient = pending.finish(outcomes, nodes)
         self.spare += nodes
         waiting = 0.0
         for number, outcome in enumerate(found, 1):
@@ -130,43 +134,48 @@ class ShardedEpochs(SingleEpochs):
         active: list[int],
         numbers: range,
         orders: dict[int, NDArray[np.int64] | None],
+        pending: Pending,
     ) -> tuple[list[Outcome], list[Real]]:
         """The gradients of the own mini-batches, summed to as few nodes as there are.
 
-        After a mini-batch that is not finite the rest is not computed.
+        Those of the last are added and sent layer by layer.  After a mini-batch that is
+        not finite the rest is not computed.
         """
         outcomes: list[Outcome] = []
-        stack: list[tuple[Node, Real]] = []
+        sums = Sums(numbers.start, self.spare)
         finite = True
         for number in numbers:
             gradient = self.memory()
+            join = sums.join_next(gradient)
+            report = None
+            if number == numbers[-1] and self.sends_layers:
+                report = partial(self.send_layer, sums, join, pending)
             if finite:
-                outcome = self.learn(step, active[number], number, orders, gradient)
+                outcome = self.learn(
+                    step, active[number], number, orders, gradient, report
+                )
                 finite = outcome.finite
             else:
                 outcome = Outcome(0.0, 0.0, False, False, 0, None)
             outcomes.append(outcome)
-            stack.append((Node(0, number), gradient))
-            self.join_last(stack, [o.present for o in outcomes], numbers.start)
-        return outcomes, [gradient for _, gradient in stack]
+            if finite:
+                join.add(0, outcome.present)
+            sums.keep(join, outcome.present)
+        return outcomes, sums.nodes
 
-    def join_last(
-        self, stack: list[tuple[Node, Real]], present: list[bool], first: int
-    ) -> None:
-        """Add the last two sums as long as they are the terms of one node."""
-        absent = [first + i for i, each in enumerate(present) if not each]
-        while joins_last([node for node, _ in stack[-2:]]):
-            right, right_sum = stack.pop()
-            left, left_sum = stack.pop()
-            has_left, has_right = (
-                bool(with_terms([node], absent)) for node in (left, right)
-            )
-            if has_left and has_right:
-                left_sum += right_sum
-            elif has_right:
-                left_sum, right_sum = right_sum, left_sum
-            self.spare.append(right_sum)
-            stack.append((left.above, left_sum))
+    @property
+    def sends_layers(self) -> bool:
+        """Whether layers are sent as they are computed, the last first.
+
+        The scale of the inputs comes last too, but lies behind all layers.
+        """
+        return self.team.size > 1 and not self.run.learner.design.layout.has_scale
+
+    def send_layer(self, sums: Sums, join: Join, pending: Pending, l: int) -> None:
+        """Add the gradients from layer l on to the sums, and send what is complete."""
+        at = self.run.learner.design.layout.offsets[l].W
+        join.add(at, True)
+        pending.send([*sums.before(join), join.result(True)], at)
 
     def learn(
         self,
@@ -175,6 +184,7 @@ class ShardedEpochs(SingleEpochs):
         number: int,
         orders: dict[int, NDArray[np.int64] | None],
         gradient: Real,
+        report: Callable[[int], None] | None,
     ) -> Outcome:
         """The gradient of a mini-batch of shard k."""
         learner, batch, size = (
@@ -188,7 +198,7 @@ class ShardedEpochs(SingleEpochs):
         moments = learner.new_moments()
         total, divisor, present, finite = learner.engine.gradient_in_step(
             *(batch.X, batch.y, batch.weight, orders[k], first, n, number),
-            *(gradient, moments),
+            *(gradient, moments, report),
         )
         return Outcome(total, divisor, present, finite, n, moments)
 

@@ -1,8 +1,9 @@
 """The exchange of one step: what mini-batches gave, and nodes of the gradients' tree.
 
-Every process sends each other one message: a few numbers of each of its mini-batches,
-their moments for batch norm, and of its nodes the other's part.  The owner of a part
-adds the nodes in the order of the tree.
+Every process sends each other two messages: of its nodes the other's part, as soon as
+the layers in it are computed; and in the end a few numbers of each of its mini-batches,
+with their moments for batch norm.  The owner of a part adds the nodes in the order of
+the tree.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bpcore.arrays import Real
 from bpcore.distributed.parts import Part
 from bpcore.distributed.team import Bytes, Team
 from bpcore.distributed.tree import Node, nodes_within, total, with_terms
+from bpcore.errstate import own_errstate
 
 
 class Outcome(NamedTuple):
@@ -64,23 +65,78 @@ class Exchange:
     ) -> None:
         self.team, self.parts, self.dtype = team, parts, dtype
         self.moments_size = moments_size
-        self.own_part = parts[team.rank]
-        self.messages: dict[tuple[int, range, bool], _Message] = {}
+        self.memory: dict[tuple[int, range, bool], tuple[_Facts, Real]] = {}
 
-    def join(
-        self,
-        ranges: Sequence[range],
-        outcomes: Sequence[Outcome],
-        nodes: Sequence[Real],
+    def begin(self, ranges: Sequence[range]) -> Pending:
+        """The exchange of one step; `ranges` are each process's mini-batches in it."""
+        return Pending(self, ranges)
+
+    def messages(
+        self, rank: int, numbers: range, width: int, is_sent: bool
+    ) -> tuple[_Facts, Real]:
+        """Memory for what a process sends or gets, that of the last such step."""
+        key = rank, numbers, is_sent
+        if key not in self.memory:
+            nodes = nodes_within(numbers.start, numbers.stop)
+            self.memory[key] = (
+                _Facts(len(numbers), self.moments_size, self.dtype),
+                np.empty((len(nodes), width), self.dtype),
+            )
+        return self.memory[key]
+
+
+class Pending:
+    """The exchange of one step: begun with it, so that layers are sent as they come."""
+
+    def __init__(self, exchange: Exchange, ranges: Sequence[range]) -> None:
+        self.exchange, self.team, self.ranges = exchange, exchange.team, ranges
+        self.first, self.end = exchange.parts[self.team.rank]
+        self.unsent = self.team.others
+        self.received = {
+            rank: exchange.messages(rank, ranges[rank], self.end - self.first, False)
+            for rank in self.team.others
+        }
+        gradients, facts = self._nothing(), self._nothing()
+        for rank, (facts_of, nodes) in self.received.items():
+            gradients[rank], facts[rank] = _bytes_of(nodes), facts_of.memory
+        self.requests = self.team.post(self._nothing(), gradients)
+        self.requests += self.team.post(self._nothing(), facts)
+
+    def _nothing(self) -> list[Bytes | None]:
+        return [None] * self.team.size
+
+    def _to(self, rank: int) -> tuple[_Facts, Real]:
+        at, to = self.exchange.parts[rank]
+        numbers = self.ranges[self.team.rank]
+        return self.exchange.messages(rank, numbers, to - at, True)
+
+    def send(self, nodes: Sequence[Real], complete: int) -> None:
+        """Send their parts to those whose parts begin at `complete` or after it.
+
+        `nodes` are the gradients of ``nodes_within`` of the own range, (size,) each, of
+        which the parameters from `complete` on are summed.
+        """
+        sends = self._nothing()
+        parts = self.exchange.parts
+        for rank in [rank for rank in self.unsent if parts[rank][0] >= complete]:
+            at, to = parts[rank]
+            _, memory = self._to(rank)
+            for own, node in zip(memory, nodes, strict=True):
+                own[...] = node[at:to]
+            sends[rank] = _bytes_of(memory)
+            self.unsent.remove(rank)
+        self.requests += self.team.post(sends, self._nothing())
+        self.team.progress(self.requests)
+
+    def finish(
+        self, outcomes: Sequence[Outcome], nodes: Sequence[Real]
     ) -> tuple[list[Outcome], Real | None]:
         """The outcomes of all mini-batches, and the summed gradient of the own part.
 
         Parameters
         ----------
-        ranges : the numbers of each process's mini-batches in the step
         outcomes : of the own mini-batches
-        nodes : the gradients of ``nodes_within`` of the own range, (size,) each;
-            whatever for those without a term
+        nodes : their sums, as for `send`; whatever for those without a term
 
         Returns
         -------
@@ -88,80 +144,59 @@ class Exchange:
             No gradient if no weight of any row is above 0, or a loss is not finite.
         """
         team = self.team
-        first, end = self.own_part
-        messages = {
-            rank: self.message(rank, ranges[rank], end - first, False)
-            for rank in team.others
-        }
-        sends: list[Bytes | None] = [None] * team.size
-        receives: list[Bytes | None] = [None] * team.size
+        self.send(nodes, 0)
+        sends = self._nothing()
         for rank in team.others:
-            at, to = self.parts[rank]
-            message = self.message(rank, ranges[team.rank], to - at, True)
-            message.write(outcomes, [node[at:to] for node in nodes])
-            sends[rank], receives[rank] = message.memory, messages[rank].memory
-        team.exchange(sends, receives)
+            facts, _ = self._to(rank)
+            facts.write(outcomes)
+            sends[rank] = facts.memory
+        self.requests += team.post(sends, self._nothing())
+        team.wait(self.requests)
         found: list[Outcome] = []
         for rank in range(team.size):
-            found += outcomes if rank == team.rank else messages[rank].outcomes()
+            own = rank == team.rank
+            found += outcomes if own else self.received[rank][0].outcomes()
         absent = [i for i, outcome in enumerate(found) if not outcome.present]
         if len(absent) == len(found) or not all(each.finite for each in found):
             return found, None
         terms: dict[Node, Real] = {}
-        for rank, numbers in enumerate(ranges):
-            names = nodes_within(numbers.start, numbers.stop)
-            gradients: Sequence[Real] = [node[first:end] for node in nodes]
+        for rank, numbers in enumerate(self.ranges):
+            gradients = [node[self.first : self.end] for node in nodes]
             if rank != team.rank:
-                gradients = [*messages[rank].gradients]
-            present = with_terms(names, absent)
+                gradients = [*self.received[rank][1]]
+            names = nodes_within(numbers.start, numbers.stop)
             of_process = dict(zip(names, gradients, strict=True))
-            terms |= {node: of_process[node] for node in present}
+            terms |= {node: of_process[node] for node in with_terms(names, absent)}
         return found, total(terms, len(found), _add)
 
-    def message(self, rank: int, numbers: range, width: int, is_sent: bool) -> _Message:
-        """Memory for a message to or from a process, that of the last such one."""
-        key = rank, numbers, is_sent
-        if key not in self.messages:
-            new = _Message(numbers, width, self.moments_size, self.dtype)
-            self.messages[key] = new
-        return self.messages[key]
 
-
+@own_errstate
 def _add(left: Real, right: Real) -> Real:
     """left + right, in the memory of `left`."""
     left += right
     return left
 
 
-class _Message:
-    """The memory of a message from a process with these mini-batches."""
+def _bytes_of(array: Real) -> Bytes:
+    return array.reshape(-1).view(np.uint8)
 
-    def __init__(
-        self, numbers: range, width: int, moments_size: int, dtype: np.dtype[Any]
-    ) -> None:
-        count = len(nodes_within(numbers.start, numbers.stop))
-        shapes: tuple[tuple[tuple[int, int], Any], ...] = (
-            ((len(numbers), NUMBERS), np.dtype(np.float64)),
-            ((len(numbers), moments_size), dtype),
-            ((count, width), dtype),
-        )
-        sizes = [rows * columns * kind.itemsize for (rows, columns), kind in shapes]
-        self.memory = np.empty(sum(sizes), np.uint8)
-        views, at = list[NDArray[Any]](), 0
-        for (shape, kind), size in zip(shapes, sizes, strict=True):
-            views.append(self.memory[at : at + size].view(kind).reshape(shape))
-            at += size
-        self.numbers, self.moments, self.gradients = views
 
-    def write(self, outcomes: Sequence[Outcome], nodes: Sequence[Real]) -> None:
+class _Facts:
+    """The numbers and moments of some mini-batches, in one piece of memory."""
+
+    def __init__(self, count: int, moments_size: int, dtype: np.dtype[Any]) -> None:
+        ends = NUMBERS * 8 * count
+        self.memory = np.empty(ends + count * moments_size * dtype.itemsize, np.uint8)
+        self.numbers = self.memory[:ends].view(np.float64).reshape(count, NUMBERS)
+        self.moments = self.memory[ends:].view(dtype).reshape(count, moments_size)
+
+    def write(self, outcomes: Sequence[Outcome]) -> None:
         for row, moments, outcome in zip(
             self.numbers, self.moments, outcomes, strict=True
         ):
             row[...] = outcome[:NUMBERS]
             if outcome.moments is not None:
                 moments[...] = outcome.moments
-        for own, node in zip(self.gradients, nodes, strict=True):
-            own[...] = node
 
     def outcomes(self) -> list[Outcome]:
         return [

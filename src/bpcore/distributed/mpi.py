@@ -108,9 +108,9 @@ class Processes:
         self.liveness = liveness
         team.all_gather(None)  # all are connected
 
-    def exchange(
+    def post(
         self, sends: Sequence[Bytes | None], receives: Sequence[Bytes | None]
-    ) -> None:
+    ) -> list[Any]:
         requests = []
         for rank, array in enumerate(receives):
             if array is not None and rank != self.rank:
@@ -126,10 +126,9 @@ class Processes:
                     self.comm.Isend(piece, dest=rank, tag=TAG)
                     for piece in _pieces(array)
                 ]
-        self.wait(requests)
+        return requests
 
-    def wait(self, requests: list[Any]) -> None:
-        """Wait until all are done, or another process has failed."""
+    def wait(self, requests: list[Any], until_done: bool = True) -> None:
         done: Callable[[list[Any]], bool] = self.mpi.Request.Testall
         start = time.perf_counter()
         while True:
@@ -140,6 +139,8 @@ class Processes:
                 self.require_alive(patient=True)
                 raise ProcessError(f"MPI failed: {error}") from error
             self.require_alive()
+            if not until_done:
+                return
             waited = time.perf_counter() - start
             time.sleep(0 if waited < SPINNING else min(PART * waited, LONGEST))
 

@@ -22,12 +22,17 @@ class Transport(Protocol):
     rank: int
     size: int
 
-    def exchange(
+    def post(
         self, sends: Sequence[Bytes | None], receives: Sequence[Bytes | None]
-    ) -> None:
-        """Send to each rank and receive from each, in no order; returns when done.
+    ) -> list[Any]:
+        """Begin to send to each rank and to receive from each; returns the requests.
 
-        Both ends know the number of bytes.
+        Both ends know the number of bytes.  Messages between two processes arrive in
+        the order in which they were begun.
+        """
+
+    def wait(self, requests: list[Any], until_done: bool = True) -> None:
+        """Wait until all are done, or only see to what has arrived.
 
         Raises
         ------
@@ -47,9 +52,13 @@ class Alone:
 
     rank, size = 0, 1
 
-    def exchange(
+    def post(
         self, sends: Sequence[Bytes | None], receives: Sequence[Bytes | None]
-    ) -> None:
+    ) -> list[Any]:
+        """Nothing to do."""
+        return []
+
+    def wait(self, requests: list[Any], until_done: bool = True) -> None:
         """Nothing to do."""
 
     def fail(self, error: BaseException) -> None:
@@ -114,11 +123,26 @@ class Team:
     def exchange(
         self, sends: Sequence[Bytes | None], receives: Sequence[Bytes | None]
     ) -> None:
-        """See `Transport.exchange`."""
-        if self.size == 1:
-            return
+        """Send to each rank and receive from each; returns when done."""
+        self.wait(self.post(sends, receives))
+
+    def post(
+        self, sends: Sequence[Bytes | None], receives: Sequence[Bytes | None]
+    ) -> list[Any]:
+        """See `Transport.post`."""
+        return self.transport.post(sends, receives)
+
+    def wait(self, requests: list[Any]) -> None:
+        """See `Transport.wait`."""
+        self._wait(requests, True)
+
+    def progress(self, requests: list[Any]) -> None:
+        """See to messages that have arrived, and to failures."""
+        self._wait(requests, False)
+
+    def _wait(self, requests: list[Any], until_done: bool) -> None:
         try:
-            self.transport.exchange(sends, receives)
+            self.transport.wait(requests, until_done)
         except ProcessError:
             self.failed = True
             raise

@@ -152,7 +152,7 @@ cdef class Engine:
     """
 
     cdef net_t net
-    cdef object folded, packed, workspace, custom_loss, failure
+    cdef object folded, packed, workspace, custom_loss, failure, report
     cdef list blocks
     cdef object dtype, layout
     cdef char kind
@@ -735,7 +735,7 @@ cdef class Engine:
 
     def gradient_in_step(
         self, X, y, weight, order, Py_ssize_t first, Py_ssize_t n, Py_ssize_t number,
-        gradient, moments,
+        gradient, moments, report=None,
     ):
         """The gradient of sum(w E) of one mini-batch of a step of several.
 
@@ -746,6 +746,8 @@ cdef class Engine:
         number : number of the mini-batch in the step, from 0 on
         gradient : array for the gradient, 0 for frozen layers
         moments : array for the moments of batch norm, or None
+        report : function called with l when the gradients of layer l and of all above
+            are stored, before those below are computed; it must not use this engine
 
         Returns
         -------
@@ -761,7 +763,12 @@ cdef class Engine:
         with self:
             task.key = key_of(self.net.seed, self.net.seen[0] + number)
             self.reserve(n, order is not None)
-            self.run_task(differentiate_in_step, &task)
+            self.report = report
+            self.net.reports_to = <void *>self if report is not None else NULL
+            try:
+                self.run_task(differentiate_in_step, &task)
+            finally:
+                self.net.reports_to, self.report = NULL, None
             if task.sums.present:
                 copy_moments(&self.net, self.net.memory, moments)
         return (task.sums.total, task.sums.divisor, bool(task.sums.present),

@@ -113,6 +113,7 @@ cdef struct net_t:
     activation_t f_last             # the loss is computed from f_last(z[L-1])
     void *custom_loss               # the Engine if the loss is a Python function
     bint failed                     # whether that function raised an error
+    void *reports_to                # the Engine if finished layers are reported
     double largest                  # largest finite number of the dtype
     bint skips                      # whether zero inputs of this one row are skipped
     double scale_factor             # of the rate of the inputs' scale; 0: no scale

@@ -6,6 +6,14 @@ address that the state of the first parameter would have.
 """
 
 
+cdef void report_pass(net_t *net, const worker_t *worker, Py_ssize_t l) noexcept nogil:
+    """Report to Python that the gradients of layer l and those above are stored."""
+    if worker.index == 0 and not net.failed:
+        with gil:
+            report_layer(<Engine>net.reports_to, l)
+    barrier_wait(worker)
+
+
 cdef void differentiate_in_step(void *task_, const worker_t *worker) noexcept nogil:
     """The gradient of sum(w E) of one mini-batch of a step of several."""
     task = <task_t *>task_

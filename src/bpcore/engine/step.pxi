@@ -162,6 +162,8 @@ cdef void backward_pass(
                 descend_vectors(net, worker, l, dshift, dgain)
             limit_pass(net, worker, l)
         barrier_wait(worker)
+        if net.reports_to != NULL:
+            report_pass(net, worker, l)
 
 
 cdef void scale_pass(

@@ -405,6 +405,7 @@ class Engine:
         number: int,
         flat: Array,
         moments: Array | None,
+        report: object = None,
     ) -> tuple[float, float, bool, bool]:
         rows = slice(first, first + n)
         at = rows if order is None else order[rows]
