@@ -23,6 +23,7 @@ LOST = {
     "stall": "process 2 was lost: silent for 2 seconds",
     "raise_in_step": "process 2 failed: OverflowError: too much",
     "raise_in_callback": "process 0 failed: LookupError: in the callback",
+    "diverges in callback": "process 0 failed: DivergenceError: in the callback",
 }
 ONE_OF_THREE = {
     "load": ("KeyError", "process 2 failed: KeyError: 'no such shard'"),

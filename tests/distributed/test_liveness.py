@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 
+from bpcore.distributed import liveness
 from bpcore.distributed.liveness import Liveness
 from bpcore.errors import ProcessError
 
@@ -27,12 +28,12 @@ def address_host():
     return socket.gethostname()
 
 
-def failure_of(liveness):
+def failure_of(watched):
     """The failure that it notices, within ten seconds."""
     end = time.monotonic() + 10
-    while liveness.failure is None and time.monotonic() < end:
+    while watched.failure is None and time.monotonic() < end:
         time.sleep(0.01)
-    return liveness.failure
+    return watched.failure
 
 
 def test_as_long_as_all_live_nothing_is_raised(three):
@@ -78,6 +79,16 @@ def test_a_process_that_takes_leave_is_not_missed(three):
     for each in three[:2]:
         each.require_all()
     three[2].close = partial(int)
+
+
+def test_nobody_waits_long_for_one_that_has_left(three, monkeypatch):
+    monkeypatch.setattr(liveness, "LEFT", 0.2)
+    three[0].close()
+    time.sleep(0.5)
+    for each in three[1:]:
+        with pytest.raises(ProcessError, match="process 0 has left this fit"):
+            each.require_all()
+    three[0].close = partial(int)
 
 
 def test_who_does_not_have_the_token_is_not_heard():

@@ -9,6 +9,7 @@ import pytest
 import bpcore as bp
 from bpcore import distributed
 from bpcore.batches.weights import scaled_to_mean_1
+from helpers import everything
 from helpers.optimizers import OPTIMIZERS
 from helpers.sharded import (
     LABELS,
@@ -116,6 +117,62 @@ def test_a_function_is_called_once_for_each_shard():
 
     distributed.fit(make(), load, shards=4, **QUIET)
     assert calls == [0, 1, 2, 3]
+
+
+def test_a_file_is_of_a_number_of_shards(tmp_path):
+    path = tmp_path / "net.bpc"
+    save = [bp.Checkpoint(path)]
+    distributed.fit(make(), X, Y, shards=6, callbacks=save, **QUIET)
+    resume = QUIET | {"epochs": 4, "resume": path}
+    with pytest.raises(ValueError, match="'6 shards'; got '3 shards'"):
+        distributed.fit(make(), X, Y, shards=3, **resume)
+    with pytest.raises(ValueError, match="'6 shards'; got 1"):
+        make().fit(X, Y, **resume)
+    with pytest.raises(ValueError, match="needs the same data"):
+        distributed.fit(make(), X, Y + 1, shards=6, **resume)
+    assert len(distributed.fit(make(), X, Y, shards=6, **resume)) == 4
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"accumulate": 2}, "accumulate cannot be given"),
+        ({"batch_callbacks": [print]}, "batch_callbacks cannot be given"),
+        ({"steps_per_epoch": 3}, "steps_per_epoch cannot be given"),
+        ({"gradient": "numerical"}, "gradient cannot be given"),
+        ({"metrics": "mae"}, "metrics need validation data"),
+        ({"shards": 204}, "shards must be at most the 203 rows"),
+        ({"shards": 0}, "shards must be"),
+        ({"timeout": 0}, "timeout must be"),
+        ({"resume": "nowhere.bpc"}, "cannot be read by process 0"),
+        ({"sample_weight": np.zeros(203)}, "must not be negative nor all zero"),
+        ({"sample_weight": np.ones(3)}, "sample_weight must have 203 rows"),
+        ({"epochs": 0}, "epochs must be"),
+    ],
+    ids=str,
+)
+def test_bad_options_change_nothing(options, message):
+    net = make()
+    before = everything(net)
+    with pytest.raises(ValueError, match=message):
+        distributed.fit(net, X, Y, **QUIET | options)
+    assert everything(net) == before
+
+
+def test_bad_arguments():
+    lists = [(X[:8], Y[:8])] * 8
+    for arguments, message in [
+        ((make(), lists), "y must be given, unless X is a function"),
+        ((make(), lambda k: X), r"X\(0\) must return \(X, y\)"),
+        ((None, X, Y), "net must be"),
+        ((make(), X, Y, "world"), "positional"),
+    ]:
+        with pytest.raises(TypeError, match=message):
+            distributed.fit(*arguments)
+    with pytest.raises(TypeError, match="comm must be a communicator"):
+        distributed.fit(make(), X, Y, comm="world")
+    with pytest.raises(ValueError, match="must make steps from mini-batches"):
+        distributed.fit(make(bp.LBFGS()), X, Y)
 
 
 def test_mpi_is_not_imported():

@@ -84,10 +84,10 @@ class RaisesLater(Loss):
         return super().__call__(a, y)
 
 
-def raise_in_callback():
+def raise_in_callback(kind=LookupError):
     def stop(network, history):
         if len(history) == 3:
-            raise LookupError("in the callback")
+            raise kind("in the callback")
 
     fit(callbacks=[stop])
 
@@ -103,6 +103,7 @@ CASES = {
     "stall": stall,
     "raise_in_step": raise_in_step,
     "raise_in_callback": raise_in_callback,
+    "diverges in callback": lambda: raise_in_callback(bp.DivergenceError),
     "load": lambda: fit(X=load_and_raise, y=None),
     "rows": lambda: fit(X=one(X[:, :4], X)),
     "batch_size": lambda: fit(batch_size=one(9, 8)),

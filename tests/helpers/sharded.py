@@ -170,6 +170,17 @@ def many():
     ]
 
 
+def small_pieces():
+    """Messages in more pieces than one."""
+    from bpcore.distributed import mpi
+
+    before, mpi.MOST = mpi.MOST, 1000
+    try:
+        return train(make(sizes=WIDE, norm="batch"))
+    finally:
+        mpi.MOST = before
+
+
 def world():
     """The communicator of mpi4py if there are several processes."""
     from bpcore.distributed.mpi import SIZES
@@ -224,6 +235,7 @@ CASES = {
     "resumed": resumed,
     "diverges": diverges,
     "many": many,
+    "pieces": small_pieces,
     "twice": twice,
     "few rows": lambda: train(make(), X[:30], Y[:30]),
     "threads": lambda: train(make(sizes=WIDE, n_threads=2)),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import platform
 import socket
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -52,7 +52,7 @@ def facts(learner: Learner, settings: Mapping[str, Any]) -> dict[str, str]:
     state = learner.state
     common_facts = {
         "version of bpcore": VERSION,
-        "byte order and machine": platform.machine(),
+        "byte order": sys.byteorder,
         "fused multiply-add": fuses(),
         "dtype": learner.dtype.name,
         **design,

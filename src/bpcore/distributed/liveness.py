@@ -25,6 +25,9 @@ INTERVAL = 1.0
 #: Most seconds in which a failure that MPI reported is explained by a connection.
 PATIENCE = 3.0
 
+#: Seconds after which one that waits for others does not wait for one that has left.
+LEFT = 5.0
+
 #: Most characters of an error that are passed on.
 MOST = 2000
 
@@ -91,7 +94,9 @@ class Liveness:
         self._peers: dict[int, Peer] = {}
         self._links: list[socket.socket] = []
         self._outgoing: list[bytes] = []
-        self._gone: set[int] = set()
+        self._failures: list[bytes] = []
+        #: When each process that has taken leave did so.
+        self._gone: dict[int, float] = {}
         self._wake, self._waker = socket.socketpair()
         self._thread: threading.Thread | None = None
         self._closing = False
@@ -152,6 +157,9 @@ class Liveness:
         end = time.monotonic() + PATIENCE
         while patient and self.failure is None and time.monotonic() < end:
             time.sleep(0.01)
+        for rank, when in list(self._gone.items()):
+            if self.failure is None and time.monotonic() - when > LEFT:
+                self.failure = rank, "has left this fit"
         if self.failure is not None:
             rank, text = self.failure
             raise ProcessError(f"process {rank} {text}", rank)
@@ -175,7 +183,7 @@ class Liveness:
                 else:
                     self._read(key.data)
             while self._outgoing:
-                self.send_all(self._outgoing.pop(0))
+                self._report(self._outgoing.pop(0))
             if self._closing:
                 self.send_all(BYE)
                 return
@@ -197,7 +205,7 @@ class Liveness:
             if peer.rank is None:
                 self._greet(peer, line)
             elif line == BYE:
-                self._gone.add(peer.rank)
+                self._gone[peer.rank] = time.monotonic()
             elif line[:1] == ERROR:
                 rank, _, text = line[1:].decode(errors="replace").partition(" ")
                 self._note(int(rank), text)
@@ -213,13 +221,20 @@ class Liveness:
         if secrets.compare_digest(token.encode(), self._address.token.encode()):
             peer.rank = int(rank)
             self._peers[peer.rank] = peer
+            for line in self._failures:
+                peer.send(line)
 
     def _note(self, rank: int, text: str) -> None:
         """Note the first failure; process 0 passes it on."""
         if self.failure is None and rank != self.rank:
             self.failure = rank, text
             if self.rank == 0:
-                self.send_all(_line_of(rank, text))
+                self._report(_line_of(rank, text))
+
+    def _report(self, line: bytes) -> None:
+        """Send a failure to all, and later to those that connect later."""
+        self._failures.append(line)
+        self.send_all(line)
 
     def _note_silence(self) -> None:
         now = time.monotonic()
@@ -234,7 +249,7 @@ class Liveness:
 
 
 def _line_of(rank: int, text: str) -> bytes:
-    """The line that tells of a failure."""
+    """The line for a failure."""
     return ERROR + f"{rank} {text[:MOST]}".replace("\n", " ").encode()
 
 
@@ -259,9 +274,9 @@ def _connected(address: Address, timeout: float) -> socket.socket:
 
 
 def _own_address() -> list[str]:
-    """The address of this host on its usual route, without asking for its name.
+    """The address of this host on its usual route.
 
-    Where no server of names answers, each question takes many seconds.
+    It needs no name server: where none answers, each query takes many seconds.
     """
     with (
         contextlib.suppress(OSError),

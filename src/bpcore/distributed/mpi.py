@@ -198,7 +198,7 @@ def _abort(mpi: Any) -> None:
     import signal
     import sys
 
-    if hasattr(signal, "alarm"):  # where nobody is there whom MPI_Abort could reach
+    if hasattr(signal, "alarm"):  # MPI_Abort waits where the network is gone
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(ceil(GRACE + TO_ABORT))
     for stream in (sys.stdout, sys.stderr):

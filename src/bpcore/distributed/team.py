@@ -100,10 +100,10 @@ class Team:
         traceback: TracebackType | None,
     ) -> None:
         try:
-            if value is None or _is_common(value):
-                self.all_gather(None)  # no process leaves while others need it
-            elif not self.failed:
+            if value is not None and not self.failed and not _is_common(value):
                 self.fail(value)
+            if not self.failed:
+                self.all_gather(None)  # no process leaves while others need it
         finally:
             self.transport.close()
 

@@ -51,10 +51,10 @@ class ShardedFit(Fit):
         self.divide()
         try:
             return super().run()
-        except DivergenceError as error:
-            raise common(error) from None
         except BaseException as error:
-            if not self.team.failed:
+            if isinstance(error, DivergenceError) and not self.team.failed:
+                common(error)  # all have found the same
+            elif not self.team.failed:
                 self.team.fail(error)
             raise
         finally:

@@ -41,13 +41,18 @@ def weighted(
     all rows, whose sum is rounded once only.
     """
     most = _largest(team, own, "sample_weight")
-    found = {}
-    for k, batch in own.items():
-        weight = batch.weight
-        if weight is not None and class_weights is not None:
-            weight = np.ldexp(weight, -math.frexp(most)[1])
-        batch = Batch(batch.X, batch.y, weight)
-        found[k] = batch.times(class_weights, design, some=False)
+
+    def with_classes() -> dict[int, Batch]:
+        found = {}
+        for k, batch in own.items():
+            weight = batch.weight
+            if weight is not None and class_weights is not None:
+                weight = np.ldexp(weight, -math.frexp(most)[1])
+            batch = Batch(batch.X, batch.y, weight)
+            found[k] = batch.times(class_weights, design, some=False)
+        return found
+
+    found = team.together(with_classes)
     if not most and class_weights is None:
         return found
     most = _largest(team, found, "class_weight" if class_weights is not None else "")
