@@ -17,6 +17,8 @@ def three():
     address = found[0].listen([address_host()] * 3)
     for each in found:
         each.begin(address)
+    while len(found[0].peers) < 2:
+        time.sleep(0.001)
     yield found
     for each in found:
         each.close()

@@ -83,6 +83,8 @@ class Liveness:
     ----------
     failure : (rank, text) or None
         The first failure of another process.
+    peers : mapping of int to Peer
+        The connections that have said whose they are.
     """
 
     def __init__(self, rank: int, size: int, timeout: float) -> None:
@@ -91,7 +93,7 @@ class Liveness:
         self._server: socket.socket | None = None
         self._address: Address | None = None
         self._selector = selectors.DefaultSelector()
-        self._peers: dict[int, Peer] = {}
+        self.peers: dict[int, Peer] = {}
         self._links: list[socket.socket] = []
         self._outgoing: list[bytes] = []
         self._failures: list[bytes] = []
@@ -123,7 +125,7 @@ class Liveness:
             peer.link.setblocking(True)
             peer.link.sendall(f"{address.token} {self.rank}\n".encode())
             peer.link.setblocking(False)
-            self._peers[0] = peer
+            self.peers[0] = peer
             self._links.append(peer.link)
             self._selector.register(peer.link, selectors.EVENT_READ, peer)
         else:
@@ -166,7 +168,7 @@ class Liveness:
 
     def send_all(self, line: bytes) -> None:
         """Send a line to every connected process."""
-        for peer in list(self._peers.values()):
+        for peer in list(self.peers.values()):
             peer.send(line)
 
     # --- the thread -------------------------------------------------------------------
@@ -220,7 +222,7 @@ class Liveness:
         token, _, rank = line.decode(errors="replace").partition(" ")
         if secrets.compare_digest(token.encode(), self._address.token.encode()):
             peer.rank = int(rank)
-            self._peers[peer.rank] = peer
+            self.peers[peer.rank] = peer
             for line in self._failures:
                 peer.send(line)
 
@@ -242,7 +244,7 @@ class Liveness:
         for rank in expected:
             if rank in self._gone:
                 continue
-            peer = self._peers.get(rank)
+            peer = self.peers.get(rank)
             heard = self._begun if peer is None else peer.heard
             if now - heard > self.timeout:
                 self._note(rank, f"was lost: silent for {self.timeout:g} seconds")
