@@ -107,6 +107,12 @@ def load(k):
     return X[first:end], Y[first:end], WEIGHT[first:end]
 
 
+def load_unequal(k):
+    """Shards of 3 to 52 rows: in each step some have none left."""
+    rows = (np.arange(3 + k * 7 % 50) + 11 * k) % N
+    return X[rows], Y[rows]
+
+
 def resumed():
     """Stopped after an epoch, with its file in process 0, and gone on with."""
     from bpcore.distributed.mpi import team_of
@@ -224,6 +230,7 @@ CASES = {
     ),
     "schedule": lambda: train(make(bp.Adam(CosineRestarts(0.1, 30, per="step")))),
     "plateau": lambda: train(make(bp.SGD(ReduceOnPlateau(0.5, patience=1))), epochs=6),
+    "unequal shards": lambda: train(make(norm="batch"), load_unequal, None),
     "function": lambda: train(make(), load, None),
     "custom loss": lambda: train(
         make(loss=lambda a, y: ((a - y) ** 2).sum(axis=1), output="identity")

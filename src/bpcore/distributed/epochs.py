@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -123,9 +124,7 @@ class ShardedEpochs(SingleEpochs):
     def numbers_of(self, active: list[int]) -> list[range]:
         """The numbers in the step of each process's mini-batches."""
         count, size = len(self.data.sizes), self.team.size
-        ends = [
-            sum(k < count * rank // size for k in active) for rank in range(size + 1)
-        ]
+        ends = [bisect_left(active, count * rank // size) for rank in range(size + 1)]
         return [range(ends[rank], ends[rank + 1]) for rank in range(size)]
 
     def own_sums(

@@ -65,7 +65,8 @@ class Exchange:
     ) -> None:
         self.team, self.parts, self.dtype = team, parts, dtype
         self.moments_size = moments_size
-        self.memory: dict[tuple[int, range, bool], tuple[_Facts, Real]] = {}
+        #: Messages of the last step, by rank and whether they are sent.
+        self.memory: dict[tuple[int, bool], tuple[range, _Facts, Real]] = {}
 
     def begin(self, ranges: Sequence[range]) -> Pending:
         """The exchange of one step; `ranges` are each process's mini-batches in it."""
@@ -74,15 +75,14 @@ class Exchange:
     def messages(
         self, rank: int, numbers: range, width: int, is_sent: bool
     ) -> tuple[_Facts, Real]:
-        """Memory for what a process sends or gets, that of the last such step."""
-        key = rank, numbers, is_sent
-        if key not in self.memory:
+        """Memory for what a process sends or gets, that of the last step if it fits."""
+        last, facts, memory = self.memory.get((rank, is_sent), (None, None, None))
+        if facts is None or memory is None or last != numbers:
             nodes = nodes_within(numbers.start, numbers.stop)
-            self.memory[key] = (
-                _Facts(len(numbers), self.moments_size, self.dtype),
-                np.empty((len(nodes), width), self.dtype),
-            )
-        return self.memory[key]
+            facts = _Facts(len(numbers), self.moments_size, self.dtype)
+            memory = np.empty((len(nodes), width), self.dtype)
+            self.memory[rank, is_sent] = numbers, facts, memory
+        return facts, memory
 
 
 class Pending:
