@@ -2,6 +2,7 @@
 # make test               all tests, in a new virtual environment, a process per core
 # make test-wheels        every wheel in dist, installed, by every interpreter found
 # make test-pages         tests of HTML pages in the Chromium that is installed, headless
+# make test-mpi           fits on 1 to 8 processes, every case on each; joblib, Dask, Optuna
 # make lint               ruff, cython-lint, import-linter and mypy, in the tests' environment
 # make bench [MNIST=DIR]  all benchmarks with all peers: bench/results/<cpu>, in 25 minutes
 # make bench-tables [TABLES=DIR]  tables, with other methods for them: half an hour
@@ -28,7 +29,7 @@ BENCH := .venv-bench/bin/python -m bench
 # Warnings are errors; names without a target are warnings.
 SPHINX := .venv-docs/bin/python -m sphinx --nitpicky --fail-on-warning --keep-going
 
-.PHONY: demo test test-wheels test-pages lint docs docs-links fuzz bench bench-tables results sanitize wheels clean
+.PHONY: demo test test-mpi test-wheels test-pages lint docs docs-links fuzz bench bench-tables results sanitize wheels clean
 
 demo: .venv/installed
 	@.venv/bin/bpcore demo $(if $(MNIST),--mnist "$(MNIST)")
@@ -51,6 +52,11 @@ test:
 	$(PYTHON) -m venv .venv-test
 	BPCORE_WERROR=1 .venv-test/bin/python -m pip install --quiet ".[test]"
 	.venv-test/bin/python -m pytest -n auto --dist worksteal
+
+test-mpi:
+	test -d .venv-test || $(PYTHON) -m venv .venv-test
+	.venv-test/bin/python -m pip install --quiet ".[test]" joblib dask distributed optuna
+	BPCORE_TEST_MPI=all .venv-test/bin/python -m pytest tests/distributed
 
 test-wheels:
 	$(PYTHON) packaging/test_wheels.py $(TESTS)
@@ -117,6 +123,7 @@ results:
 	$(BENCH).drop_ins $(if $(MNIST),--mnist "$(MNIST)") --json $(RESULTS)/drop_ins.json
 	$(BENCH).memory --json $(RESULTS)/memory.json
 	$(BENCH).files --json $(RESULTS)/files.json
+	-$(BENCH).distributed --json $(RESULTS)/distributed.json  # fails without MPI
 	-$(BENCH).cache --json $(RESULTS)/cache.json  # fails without Valgrind
 	$(BENCH).summary
 

@@ -13,6 +13,7 @@ The public interface::
     schedules        learning-rate schedules
     metrics          accuracy, r2, auc, ... by name
     History          what fit returns
+    distributed      training on several processes, by MPI
     fit_many         many networks at once
     Checkpoint       saves a network while it is trained
     load             a network from a file; Network.save writes it
@@ -59,6 +60,7 @@ The source in layers; a module imports only from lines below its own
                             the library in NumPy; traces; surfaces of the loss; pictures
                             in motion; many networks; a check; files; networks of
                             PyTorch, Keras and FANN
+    distributed             training on several processes
     network                 Network: methods check arguments and call what is below
     files                   forms of a network as a file
     training                the learner of a network; fit and its epochs
@@ -111,7 +113,7 @@ from bpcore.optimizers import (
 from bpcore.training.history import History
 
 if TYPE_CHECKING:
-    from bpcore import graph, reference
+    from bpcore import distributed, graph, reference
     from bpcore.checkpoint import Checkpoint
     from bpcore.frameworks.fann import from_fann, to_fann
     from bpcore.frameworks.keras import from_keras, to_keras
@@ -139,6 +141,7 @@ _LAZY = {
     "TraceCheck": "tracing",
     "animate": "motion",
     "check_gradients": "gradient_check",
+    "distributed": "distributed",
     "fit_many": "many",
     "from_fann": "frameworks.fann",
     "from_keras": "frameworks.keras",
@@ -192,6 +195,7 @@ __all__ = [
     "animate",
     "check_gradients",
     "config",
+    "distributed",
     "fit_many",
     "from_fann",
     "from_keras",

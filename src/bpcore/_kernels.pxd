@@ -186,6 +186,13 @@ cdef extern from "csrc/table.h" nogil:
         void (*scale)(
             const worker_t *worker, void *g, double factor, Py_ssize_t size,
         ) noexcept nogil
+        double (*sum_of_blocks)(
+            const worker_t *worker, double *blocks, const void *g, double scale,
+            Py_ssize_t size,
+        ) noexcept nogil
+        double (*largest_of_blocks)(
+            const worker_t *worker, double *blocks, const void *g, Py_ssize_t size,
+        ) noexcept nogil
         double (*norm)(
             const worker_t *worker, double *blocks, const void *g, Py_ssize_t size,
         ) noexcept nogil

@@ -25,6 +25,29 @@ class ModelFileError(ValueError):
     """
 
 
+class ProcessError(RuntimeError):
+    """Another process of a fit on several processes has failed or was lost.
+
+    The message names it and its error.  The processes cannot exchange anything any
+    more, and all of them are ended when this program ends.
+
+    Attributes
+    ----------
+    rank : int or None
+        The process that failed, None if it is not known.
+
+    Examples
+    --------
+    >>> from bpcore.errors import ProcessError
+    >>> ProcessError("process 2 was lost", 2).rank
+    2
+    """
+
+    def __init__(self, message: str, rank: int | None = None) -> None:
+        super().__init__(message)
+        self.rank = rank
+
+
 class DivergenceError(ArithmeticError):
     """Training produced a loss or a parameter that is not finite.
 

@@ -26,6 +26,9 @@ from bpcore.training.options import defaults, reject_option
 #: only a callback can take longer.
 PATIENCE = 1.0
 
+#: Seconds of silence after which a process counts as lost.
+TIMEOUT = 30.0
+
 #: Most networks named in a message.
 SHOWN = 10
 
@@ -97,6 +100,7 @@ def fit_many(
     *,
     values: Iterable[Any] | None = None,
     n_threads: int | str = "auto",
+    comm: Any = None,
     **settings: Any,
 ) -> list[Fitted]:
     """Train many networks on the same data, one per core at the same time.
@@ -115,6 +119,9 @@ def fit_many(
         rates, seeds, dicts of settings.
     n_threads : int or "auto"
         Number of networks trained at the same time.
+    comm : mpi4py.MPI.Comm, optional
+        Processes to spread the networks over, which all call this function with the
+        same arguments; in the end all have all results (bpcore.distributed).
     **settings
         As for ``Network.fit``: epochs, batch_size, validation, callbacks, ..., except
         progress, which is off.  Callbacks are called from the threads of the fits, at
@@ -156,7 +163,7 @@ def fit_many(
     Adam(lr=0.1)
     """
     nets = _networks(networks, values)
-    threads = min(thread_count(n_threads), len(nets))
+    threads = thread_count(n_threads)
     for name in settings:
         if name not in defaults():
             reject_option("fit_many", name, (*defaults(), "values", "n_threads"))
@@ -174,22 +181,73 @@ def fit_many(
         if not arrays.all_finite(network.parameters):
             raise ValueError("every network's parameters must be finite")
 
+    def train_some(numbers: Sequence[int], threads: int) -> dict[int, Fitted]:
+        data = [shared[nets[i].dtype] for i in numbers]
+        return _train(nets, numbers, data, settings, threads)
+
+    if comm is None:
+        fitted = train_some(range(len(nets)), threads)
+    else:
+        fitted = _train_on_processes(comm, nets, settings, threads, train_some)
+    return _results([fitted[i] for i in range(len(nets))])
+
+
+def _train_on_processes(
+    comm: Any,
+    nets: Sequence[Network],
+    settings: dict[str, Any],
+    threads: int,
+    train_some: Callable[[Sequence[int], int], dict[int, Fitted]],
+) -> dict[int, Fitted]:
+    """Train the networks on several processes, and return all results."""
+    from bpcore.distributed.agreement import threads_of_each
+    from bpcore.distributed.mpi import team_of  # only here
+    from bpcore.distributed.spread import Trained, spread
+
+    def train(numbers: list[int]) -> dict[int, Trained]:
+        fitted = train_some(numbers, own_threads)
+        return {i: Trained(fit.history, fit.error) for i, fit in fitted.items()}
+
+    plain = {
+        name: value
+        for name, value in settings.items()
+        if isinstance(value, int | float | str | None)
+    }
+    with team_of(comm, TIMEOUT) as team:
+        own_threads = threads_of_each(team, threads)
+        learners = [learner_of(network) for network in nets]
+        trained = spread(team, learners, plain, train)
+    return {
+        i: Fitted(network, *each)
+        for i, (network, each) in enumerate(zip(nets, trained, strict=True))
+    }
+
+
+def _train(
+    nets: Sequence[Network],
+    numbers: Sequence[int],
+    data: Sequence[tuple[Any, Any]],
+    settings: dict[str, Any],
+    threads: int,
+) -> dict[int, Fitted]:
+    """The results of the networks with these numbers, trained in threads."""
     fitted: dict[int, Fitted] = {}
-    remaining = iter(enumerate(nets))
+    remaining = iter(zip(numbers, data, strict=True))
     stop = threading.Event()
 
-    def train(network: Network) -> History:
+    def train(network: Network, X: Any, y: Any) -> History:
         with learner_of(network).single_thread():
-            return network.fit(*shared[network.dtype], **settings)
+            return network.fit(X, y, **settings)
 
     def work() -> None:
         """Train remaining networks, one after another."""
         with contextlib.suppress(Stopped), stopped_by(stop):
-            for i, network in remaining:
+            for i, (X, y) in remaining:
+                network = nets[i]
                 raise_if_stopped()
                 before = learner_of(network).history
                 try:
-                    fitted[i] = Fitted(network, train(network), None)
+                    fitted[i] = Fitted(network, train(network, X, y), None)
                 except Stopped:
                     raise
                 except DivergenceError as error:
@@ -202,8 +260,8 @@ def fit_many(
     # Each thread takes the next network, so that none is idle.  Even a single thread is
     # not the caller's: Ctrl-C interrupts the main thread only, so a KeyboardInterrupt
     # in a fit was raised by a callback.
-    _run_in_threads(work, threads, stop)
-    return _results([fitted[i] for i in range(len(nets))])
+    _run_in_threads(work, min(threads, len(numbers)), stop)
+    return fitted
 
 
 def _run_in_threads(

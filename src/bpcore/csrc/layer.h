@@ -250,7 +250,8 @@ static void T(scale)(const bpcore_worker *worker, void *g, double factor,
 /* blocks[i] = sum of (scale g[j])^2 over j = i SQUARES .. (i + 1) SQUARES; after a
  * barrier, returns the sum of all blocks. */
 static double T(sum_of_blocks)(const bpcore_worker *worker, double *blocks,
-                               const REAL *g, double scale, ptrdiff_t size) {
+                               const void *g_, double scale, ptrdiff_t size) {
+    const REAL *g = g_;
     const ptrdiff_t count = (size + BPCORE_SQUARES - 1) / BPCORE_SQUARES;
     ptrdiff_t first, end;
     double total = 0;
@@ -266,7 +267,8 @@ static double T(sum_of_blocks)(const bpcore_worker *worker, double *blocks,
 
 /* blocks[i] = max |g[j]| over the same j; after a barrier, returns their maximum. */
 static double T(largest_of_blocks)(const bpcore_worker *worker, double *blocks,
-                                   const REAL *g, ptrdiff_t size) {
+                                   const void *g_, ptrdiff_t size) {
+    const REAL *g = g_;
     const ptrdiff_t count = (size + BPCORE_SQUARES - 1) / BPCORE_SQUARES;
     ptrdiff_t first, end;
     double most = 0;
@@ -457,6 +459,8 @@ static const bpcore_table T(table) = {
     .add_noise = T(add_noise),
     .add = T(add),
     .scale = T(scale),
+    .sum_of_blocks = T(sum_of_blocks),
+    .largest_of_blocks = T(largest_of_blocks),
     .norm = T(norm),
     .all_between = T(all_between),
     .elementary = T(elementary),

@@ -84,6 +84,10 @@ typedef struct {
     void (*add)(const bpcore_worker *worker, void *total, const void *g,
                 ptrdiff_t size);
     void (*scale)(const bpcore_worker *worker, void *g, double factor, ptrdiff_t size);
+    double (*sum_of_blocks)(const bpcore_worker *worker, double *blocks, const void *g,
+                            double scale, ptrdiff_t size);
+    double (*largest_of_blocks)(const bpcore_worker *worker, double *blocks,
+                                const void *g, ptrdiff_t size);
     double (*norm)(const bpcore_worker *worker, double *blocks, const void *g,
                    ptrdiff_t size);
 

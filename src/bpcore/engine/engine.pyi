@@ -111,6 +111,26 @@ class Engine:
         losses: NDArray[np.float64],
         d_output: _Array,
     ) -> float: ...
+    def gradient_in_step(
+        self,
+        X: _Array,
+        y: _Array,
+        weight: _Array | None,
+        order: NDArray[np.int64] | None,
+        first: int,
+        n: int,
+        number: int,
+        gradient: _Array,
+        moments: _Array | None,
+        report: Callable[[int], object] | None = None,
+    ) -> tuple[float, float, bool, bool]: ...
+    def step_from_sum(self, gradient: _Array, factor: float, lr: float) -> None: ...
+    def parts_joined(self) -> None: ...
+    def follow(self, moments: _Array, n: int) -> None: ...
+    def sums_of_squares(
+        self, gradient: _Array, scale: float
+    ) -> NDArray[np.float64]: ...
+    def largest(self, gradient: _Array) -> float: ...
     def apply(self, gradient: _Array, moments: _Array | None, n: int) -> None: ...
     def losses(
         self, a: _Array, y: _Array, weight: NDArray[np.float64]

@@ -43,6 +43,7 @@ The parts, included below, one idea each::
     direct      steps and predictions of arrays that need no conversion
     zeros       whether rows of W whose input is 0 may be skipped
     packed      packed copies of the weights for predictions
+    parts       steps that several processes make together
 """
 
 cimport cython
@@ -136,6 +137,7 @@ include "random.pxi"
 include "epochs.pxi"
 include "zeros.pxi"
 include "packed.pxi"
+include "parts.pxi"
 
 
 cdef class Engine:
@@ -150,7 +152,7 @@ cdef class Engine:
     """
 
     cdef net_t net
-    cdef object folded, packed, workspace, custom_loss, failure
+    cdef object folded, packed, workspace, custom_loss, failure, report
     cdef list blocks
     cdef object dtype, layout
     cdef char kind
@@ -252,11 +254,16 @@ cdef class Engine:
         cdef char *counters = whole("counters", state.counters, np.dtype(np.int64),
                                     (2 + net.L,))
         cdef char *arrays = NULL
-        cdef Py_ssize_t state_size = len(optimizer.states) * layout.state_stride
+        cdef Py_ssize_t first, end, size = self.net.k.itemsize
+        first, end = state.part or (0, layout.size)
+        if not 0 <= first <= end <= layout.size:
+            raise ValueError(f"part must lie in the parameters; got {state.part}")
+        cdef Py_ssize_t stride = layout.stride(end - first)
+        cdef Py_ssize_t state_size = len(optimizer.states) * stride
         if state.optimizer_arrays is not None:
-            shape = len(optimizer.states), layout.state_stride
+            shape = len(optimizer.states), stride
             arrays = whole("optimizer arrays", state.optimizer_arrays, self.dtype,
-                           shape)
+                           shape) - first * size
         elif optimizer.states:
             raise ValueError(f"optimizer arrays must be there for {optimizer}")
         cdef bytes frozen = bytes(state.fixed)
@@ -264,11 +271,12 @@ cdef class Engine:
             raise ValueError(f"every layer must have factors; got {state.lr_factors}")
         with self:
             if optimizer.rule in kernels.RULES:
-                groups = new_groups(net, optimizer, state.lr_factors,
-                                    layout.state_stride)
+                groups = new_groups(net, optimizer, state.lr_factors, stride)
             # From here on nothing can fail, and no Python code runs.
             forget(net)
-            self.makes_steps = groups != NULL
+            net.part_at, net.part_end = first * size, end * size
+            net.whole = state.part is None
+            self.makes_steps = groups != NULL and net.whole
             self.at_once = self.direct and self.makes_steps
             use_groups(net, groups, frozen)
             net.parameters, net.running, net.state = parameters, moments, arrays
@@ -287,6 +295,11 @@ cdef class Engine:
 
     cdef int require_steps(self) except -1:
         """Raise if the optimizer cannot make a step from a mini-batch."""
+        if not self.net.whole:
+            raise RuntimeError(
+                "this network trains on several processes, which divide the state of "
+                "its optimizer: other steps can be made after that fit only"
+            )
         if not self.makes_steps:
             raise ValueError(
                 f"{type(self.state.optimizer).__name__} trains by fit only, from all "
@@ -717,6 +730,107 @@ cdef class Engine:
             self.net.seen[0] += 1
             if moments is not None:
                 follow_stored(&self.net, address(moments), n)
+
+    # --- steps of several processes ---------------------------------------------------
+
+    def gradient_in_step(
+        self, X, y, weight, order, Py_ssize_t first, Py_ssize_t n, Py_ssize_t number,
+        gradient, moments, report=None,
+    ):
+        """The gradient of sum(w E) of one mini-batch of a step of several.
+
+        Parameters
+        ----------
+        order : int64 array, or None for the rows as they lie
+        first, n : the rows of the mini-batch, in that order
+        number : number of the mini-batch in the step, from 0 on
+        gradient : array for the gradient, 0 for frozen layers
+        moments : array for the moments of batch norm, or None
+        report : function called with l when the gradients of layer l and of all above
+            are stored, before those below are computed; it must not use this engine
+
+        Returns
+        -------
+        total, divisor, present, finite
+            sum(w E) and the divisor of its mean; whether any weight is above 0: if not,
+            nothing is written; and whether the loss and the moments are finite.
+        """
+        cdef task_t task = self.new_task(TRAIN, X, y, weight)
+        if order is not None:
+            task.data.targets.order = <const int64_t *>address(order)
+        task.gradient = address(gradient, PyBUF_WRITABLE)
+        task.first, task.rows = first, n
+        with self:
+            task.key = key_of(self.net.seed, self.net.seen[0] + number)
+            self.reserve(n, order is not None)
+            self.report = report
+            self.net.reports_to = <void *>self if report is not None else NULL
+            try:
+                self.run_task(differentiate_in_step, &task)
+            finally:
+                self.net.reports_to, self.report = NULL, None
+            if task.sums.present:
+                copy_moments(&self.net, self.net.memory, moments)
+        return (task.sums.total, task.sums.divisor, bool(task.sums.present),
+                bool(task.finite))
+
+    def step_from_sum(self, gradient, double factor, double lr):
+        """One optimizer step on the parameters of this part, at a learning rate.
+
+        `gradient` is their summed gradient, which is first multiplied by `factor`, in
+        place.
+        """
+        cdef task_t task
+        net = &self.net
+        cdef char *gradient_at = address(gradient, PyBUF_WRITABLE)
+        with self:
+            forget(net)
+            memset(&task, 0, sizeof(task_t))
+            task.net, task.what, task.factor = net, TRAIN, factor
+            task.data.n = task.rows = task.n_rates = 1
+            task.gradient, task.rates = gradient_at - net.part_at, &lr
+            self.reserve(1)
+            self.run_task(descend_part, &task)
+            count_steps(net, 1)
+
+    def parts_joined(self):
+        """Note that the parameters of the other parts have been written.
+
+        The limit of the norm of each unit's weights, if any, is applied to all.
+        """
+        cdef task_t task
+        net = &self.net
+        with self:
+            forget(net)
+            if net.max_norm > 0 and not net.whole:
+                memset(&task, 0, sizeof(task_t))
+                task.net, task.what = net, TRAIN
+                task.data.n = task.rows = 1
+                self.reserve(1)
+                self.run_task(limit_all, &task)
+
+    def follow(self, moments, Py_ssize_t n):
+        """Update the running moments of batch norm by those of n rows."""
+        with self:
+            follow_stored(&self.net, address(moments), n)
+
+    def sums_of_squares(self, gradient, double scale):
+        """The sum of (scale g)^2 over each SQUARES elements of an array."""
+        cdef const char *at = address(gradient)
+        sums = np.empty((len(gradient) + SQUARES - 1) // SQUARES)
+        if len(sums):
+            self.net.k.sum_of_blocks(&alone, <double *>address(sums), at, scale,
+                                     len(gradient))
+        return sums
+
+    def largest(self, gradient):
+        """max |g| of an array, NaN left out; 0 if it is empty."""
+        cdef const char *at = address(gradient)
+        blocks = np.empty((len(gradient) + SQUARES - 1) // SQUARES)
+        if not len(blocks):
+            return 0.0
+        return self.net.k.largest_of_blocks(&alone, <double *>address(blocks), at,
+                                            len(gradient))
 
     # --- derivatives ------------------------------------------------------------------
 

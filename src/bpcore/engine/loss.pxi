@@ -18,6 +18,15 @@ cdef void evaluate_custom_loss(
         engine.in_custom_loss = False
 
 
+cdef void report_layer(Engine engine, Py_ssize_t l) noexcept:
+    """Call the function that layers are reported to; an error ends the step."""
+    try:
+        engine.report(l)
+    except BaseException as error:
+        engine.failure = error
+        engine.net.failed = True
+
+
 cdef int call_custom_loss(
     Engine engine, const batch_t *batch, const char *out, char *delta, double scale,
 ) except -1:

@@ -113,6 +113,7 @@ cdef struct net_t:
     activation_t f_last             # the loss is computed from f_last(z[L-1])
     void *custom_loss               # the Engine if the loss is a Python function
     bint failed                     # whether that function raised an error
+    void *reports_to                # the Engine if finished layers are reported
     double largest                  # largest finite number of the dtype
     bint skips                      # whether zero inputs of this one row are skipped
     double scale_factor             # of the rate of the inputs' scale; 0: no scale
@@ -122,6 +123,8 @@ cdef struct net_t:
     char *parameters
     char *state
     Py_ssize_t state_size           # its elements
+    Py_ssize_t part_at, part_end    # bytes of the parameters that steps change
+    bint whole                      # whether these are all; see parts.pxi
     char *folded                    # parameters without batch norm
     char *running                   # moments of the layers with batch norm
     # Training.
@@ -188,6 +191,7 @@ cdef struct task_t:
     bint X_not_finite
     char *out                       # for predictions
     char *gradient                  # for derivatives by the parameters
+    double factor                   # of a stored gradient
     char *dX                        # for derivatives by X
     memory_t *tape
 

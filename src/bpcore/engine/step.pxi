@@ -162,6 +162,8 @@ cdef void backward_pass(
                 descend_vectors(net, worker, l, dshift, dgain)
             limit_pass(net, worker, l)
         barrier_wait(worker)
+        if net.reports_to != NULL:
+            report_pass(net, worker, l)
 
 
 cdef void scale_pass(
@@ -358,6 +360,27 @@ cdef bint moments_fit(const net_t *net) noexcept nogil:
     return True
 
 
+cdef bint losses_pass(
+    net_t *net, const worker_t *worker, const batch_t *batch, uint64_t key,
+    double divisor, double *total,
+) noexcept nogil:
+    """Both passes to delta[L-1], see `loss_pass`; false if a step would diverge."""
+    cdef char *out = net.memory[net.L - 1].a
+    forward_pass(net, worker, net.memory, batch.X, out, batch.n, net.f_last, True, key)
+    loss_pass(net, worker, net.memory, batch, out, True, divisor, total)
+    return isfinite(total[0]) and moments_fit(net)
+
+
+cdef void learn_pass(
+    net_t *net, const worker_t *worker, const batch_t *batch, uint64_t key,
+    char *gradient,
+) noexcept nogil:
+    """The backward pass, with the update, or with the gradient stored."""
+    if gradient != NULL:
+        clear_frozen(net, worker, gradient)
+    backward_pass(net, worker, net.memory, batch.X, batch.n, key, gradient, NULL, True)
+
+
 cdef bint step(
     net_t *net, const worker_t *worker, const batch_t *batch, uint64_t key,
     sums_t *sums, bint ends,
@@ -371,7 +394,6 @@ cdef bint step(
     cdef double loss = 0, weight = weight_sum(net, batch)
     cdef double divisor = mean_divisor(net, batch, weight)
     cdef double gradient_factor = net.ridge.gradient_factor if net.ridge.used else 1
-    cdef char *out = net.memory[net.L - 1].a
     cdef char *gradient = NULL
     cdef bint waits = sums.accumulate > 1
     cdef int block = 0
@@ -379,20 +401,14 @@ cdef bint step(
         block = ones(sums.waiting)
         gradient = net.blocks[block]
     if weight > 0:
-        forward_pass(net, worker, net.memory, batch.X, out, batch.n, net.f_last, True,
-                     key)
-        loss_pass(net, worker, net.memory, batch, out, True,
-                  1 if waits else divisor / gradient_factor, &loss)
-        if not isfinite(loss) or not moments_fit(net):
+        if not losses_pass(net, worker, batch, key,
+                           1 if waits else divisor / gradient_factor, &loss):
             return False
         if net.ridge.used:
             loss *= net.ridge.loss_factor
             loss += net.ridge.alpha / 2 * squared_weights(net, worker)
             loss, divisor = batch.n * loss / divisor, batch.n
-        if gradient != NULL:
-            clear_frozen(net, worker, gradient)
-        backward_pass(net, worker, net.memory, batch.X, batch.n, key, gradient, NULL,
-                      True)
+        learn_pass(net, worker, batch, key, gradient)
         if worker.index == 0:
             note_step(net, batch.n, gradient != NULL)
         if gradient == NULL:

@@ -16,23 +16,40 @@ cdef void clip_pass(
         barrier_wait(worker)
 
 
+cdef inline void descend_within(
+    const net_t *net, const worker_t *worker, Py_ssize_t at, Py_ssize_t count,
+    const char *gradient, const optimizer_t *group,
+) noexcept nogil:
+    """`descend` on `count` parameters from byte `at` on, those in the part only."""
+    cdef Py_ssize_t size = net.k.itemsize
+    cdef Py_ssize_t first = max(at, net.part_at)
+    cdef Py_ssize_t end = min(at + count * size, net.part_end)
+    if first < end:
+        net.k.descend(worker, net.parameters + first, within(net.state, first),
+                      gradient + first, (end - first) // size, group)
+
+
 cdef void descend_pass(
     const net_t *net, const worker_t *worker, const char *gradient,
 ) noexcept nogil:
-    """One optimizer step on all parameters from a stored gradient."""
+    """One optimizer step on the parameters of this part from a stored gradient."""
     cdef Py_ssize_t l
     for l in range(net.L):
         layer = &net.layers[l]
         if layer.frozen:
             continue
-        net.k.descend(worker, net.parameters + layer.W_at,
-                      within(net.state, layer.W_at), gradient + layer.W_at,
-                      layer.n_in * layer.n_out, &net.groups[2 * l])
-        descend_vectors(net, worker, l, gradient + layer.b_at,
-                        gradient + layer.gain_at)
-        limit_pass(net, worker, l)
+        descend_within(net, worker, layer.W_at, layer.n_in * layer.n_out, gradient,
+                       &net.groups[2 * l])
+        descend_within(net, worker, layer.b_at, layer.n_out, gradient,
+                       &net.groups[2 * l + 1])
+        if layer.norm != NOT_NORMALISED:
+            descend_within(net, worker, layer.gain_at, layer.n_out, gradient,
+                           &net.groups[2 * l + 1])
+        if net.whole:
+            limit_pass(net, worker, l)
     if net.scale_factor > 0:
-        descend_scale(net, worker, gradient + net.scale_at)
+        descend_within(net, worker, net.scale_at, net.layers[0].n_in, gradient,
+                       &net.groups[2 * net.L])
     barrier_wait(worker)
 
 

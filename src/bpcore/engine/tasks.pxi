@@ -228,12 +228,15 @@ cdef void flush_waiting(void *task_, const worker_t *worker) noexcept nogil:
     flush_pass(net, worker, &sums)
 
 
+# The worker of a task that is run without others.
+cdef worker_t alone
+memset(&alone, 0, sizeof(worker_t))
+alone.count = 1
+
+
 cdef void follow_stored(net_t *net, const char *moments, Py_ssize_t n) noexcept:
     """Update the running moments by stored moments of n rows."""
     cdef Py_ssize_t l
-    cdef worker_t alone
-    memset(&alone, 0, sizeof(worker_t))
-    alone.count = 1
     for l in range(net.L):
         layer = &net.layers[l]
         if layer.norm == BATCH_NORM and not layer.frozen:

@@ -110,7 +110,7 @@ cdef bint may_skip(net_t *net) noexcept nogil:
     """Whether W is known to be finite, for a mini-batch of one row."""
     cdef bounds_t *bounds = &net.bounds
     cdef size_t made = 0
-    if not bounds.pays or not none_open(bounds.loans, &made):
+    if not bounds.pays or not net.whole or not none_open(bounds.loans, &made):
         return False
     if bounds.W < INFINITY and made == bounds.made:
         return True

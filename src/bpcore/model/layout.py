@@ -120,7 +120,12 @@ class Layout:
     @property
     def state_stride(self) -> int:
         """Elements from one array of an optimizer to the next: whole cache lines."""
-        return (self.size + 15) // 16 * 16
+        return self.stride(self.size)
+
+    @staticmethod
+    def stride(count: int) -> int:
+        """`state_stride` of arrays for so many of the parameters."""
+        return (count + 15) // 16 * 16
 
     def views(self, flat: NDArray[Any]) -> Views:
         """The W[l], b[l], gain[l] and scale inside a flat array of as many numbers."""

@@ -95,6 +95,9 @@ class State:
         Running moments of batch norm.
     optimizer_arrays : array (n, layout.state_stride) or None
         A row for each of ``optimizer.states``.
+    part : (first, end) or None
+        The parameters that the optimizer's arrays are of, where processes divide them;
+        None for all.
     counters : int64 array (2 + L,)
         Steps made, mini-batches used, and the steps made on each layer.
     lr_factors : tuple of L pairs
@@ -118,6 +121,7 @@ class State:
     bits: np.random.PCG64
     epochs: int
     schedule: ScheduleState
+    part: tuple[int, int] | None = None
 
     def __repr__(self) -> str:
         return f"<State after {self.steps:,} steps, {self.epochs:,} epochs>"

@@ -35,11 +35,21 @@ def automatic() -> int:
         If BPCORE_NUM_THREADS is not a whole number of at least 1.  OMP_NUM_THREADS is
         another library's: what is not such a number there is ignored.
     """
+    return int(max(1, min(len(affinity()), cpu_quota(), _from_environment())))
+
+
+def affinity() -> tuple[int, ...]:
+    """The cores that this process may use, by their numbers.
+
+    Examples
+    --------
+    >>> from bpcore.model.threads import affinity
+    >>> len(affinity()) > 0
+    True
+    """
     if hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
-    return int(max(1, min(cores, cpu_quota(), _from_environment())))
+        return tuple(sorted(os.sched_getaffinity(0)))
+    return tuple(range(os.cpu_count() or 1))
 
 
 def _from_environment() -> float:

@@ -39,6 +39,8 @@ Array = NDArray[Any]
 
 #: Most rows predicted or evaluated at a time.
 ROWS_AT_A_TIME = 256
+#: Numbers of a gradient whose squares make one sum of a norm.
+SQUARES = 4096
 
 
 @dataclass
@@ -107,7 +109,10 @@ class Engine:
         self.counters, self.layer_steps = state.counters, state.layer_steps
         self.parts = layout.views(state.parameters)
         self.running = layout.moments(state.moments)
-        self.states = [layout.views(row) for row in state.optimizer_rows().values()]
+        self.rows = [*state.optimizer_rows().values()]
+        #: The parameters that steps change, and that the optimizer's arrays are of.
+        self.part = state.part or (0, layout.size)
+        self.whole = state.part is None
 
     def lend(self) -> Array:
         """The parameters, into which the caller may write."""
@@ -262,33 +267,49 @@ class Engine:
     # --- steps ------------------------------------------------------------------------
 
     def descend_pass(self, flat: Array, lr: float) -> None:
-        """One optimizer step on all parameters from a stored gradient."""
-        gradients = self.design.layout.views(flat)
+        """One optimizer step on the parameters of this part from a stored gradient."""
         weight_group, bias_group = self.optimizer.groups()
+        offsets, size = self.design.layout.offsets, self.design.layout.size
         self.counters[0] += 1
         self.layer_steps += np.logical_not(self.fixed)
         for l in self.layers:
             if self.fixed[l]:
                 continue
-            of_W, of_b = self.lr_factors[l]
-            for name, group, factor in (
-                ("weights", weight_group, of_W),
-                ("biases", bias_group, of_b),
-                ("gains", bias_group, of_b),
-            ):
-                w, g = (getattr(part, name)[l] for part in (self.parts, gradients))
-                if w is not None:
-                    state = [getattr(state, name)[l] for state in self.states]
-                    settings = group | {"lr_factor": group["lr_factor"] * factor}
-                    t = int(self.layer_steps[l])
-                    descend(w, g, settings, lr, t, _Rows(state))
-            if self.optimizer.max_norm:
+            (of_W, of_b), at, t = self.lr_factors[l], offsets[l], self.layer_steps[l]
+            self.descend_within(at.W, at.b, flat, weight_group, of_W, lr, t)
+            self.descend_within(at.b, offsets[l + 1].W, flat, bias_group, of_b, lr, t)
+        end = offsets[-1].W
+        if end < size:
+            settings = bias_group | {"lr_factor": 1.0}
+            factor = self.design.input_scale
+            self.descend_within(end, size, flat, settings, factor, lr, self.steps)
+        if self.whole:
+            self.limit_all()
+
+    def descend_within(
+        self,
+        at: int,
+        to: int,
+        flat: Array,
+        group: dict[str, Any],
+        factor: float,
+        lr: float,
+        t: int,
+    ) -> None:
+        """`descend` on the parameters from `at` to `to`, those in the part only."""
+        first, end = self.part
+        at, to = max(at, first), min(to, end)
+        if at < to:
+            within = slice(at - first, to - first)
+            settings = group | {"lr_factor": group["lr_factor"] * factor}
+            state = _Rows([row[within] for row in self.rows])
+            descend(self.parameters[at:to], flat[within], settings, lr, int(t), state)
+
+    def limit_all(self) -> None:
+        """Limit the norms of the units of all layers that are not frozen."""
+        for l in self.layers:
+            if self.optimizer.max_norm and not self.fixed[l]:
                 limit_norms(self.parts.weights[l], self.optimizer.max_norm)
-        if gradients.scale is not None:
-            settings = bias_group | {"lr_factor": self.design.input_scale}
-            state = [state.scale for state in self.states]
-            t = self.steps
-            descend(self.parts.scale, gradients.scale, settings, lr, t, _Rows(state))
 
     def without_frozen(self, flat: Array) -> Array:
         """The gradient with zeros for frozen layers, so that its norm excludes them."""
@@ -318,18 +339,11 @@ class Engine:
         divisor = self.mean_divisor(len(X), weight)
         total, gradient = 0.0, None
         if weight_sum(len(X), weight):
-            key = self.key(self.seen)
-            X = self.noisy(X, key)
-            done = self.forward_pass(X, True, self.f_last, key)
-            total, d_output = self.loss_pass(
-                done[-1], y, weight, 1.0 if waits else divisor
+            total, gradient, done = self.learn(
+                X, y, weight, self.key(self.seen), 1.0 if waits else divisor
             )
-            if not (np.isfinite(total) and self.moments_fit(done)):
+            if gradient is None:
                 return float("nan"), divisor
-            gradient = np.empty_like(self.parameters)
-            delta = self.through_output(done[-1], d_output)
-            self.backward_pass(X, done, delta, gradient, key)
-            gradient = self.without_frozen(gradient)
             if not waits:
                 self.clip_and_descend(gradient, 1.0, lr)
             for l in self.followed:
@@ -341,6 +355,20 @@ class Engine:
             if len(self.waiting) == self.accumulate or ends:
                 self.flush(lr)
         return total, divisor
+
+    def learn(
+        self, X: Array, y: Array, weight: Array | None, key: int, divisor: float
+    ) -> tuple[float, Array | None, list[Layer]]:
+        """sum(w E), and the gradient of sum(w E) / divisor; None if it diverges."""
+        X = self.noisy(X, key)
+        done = self.forward_pass(X, True, self.f_last, key)
+        total, d_output = self.loss_pass(done[-1], y, weight, divisor)
+        if not (np.isfinite(total) and self.moments_fit(done)):
+            return total, None, done
+        gradient = np.empty_like(self.parameters)
+        delta = self.through_output(done[-1], d_output)
+        self.backward_pass(X, done, delta, gradient, key)
+        return total, self.without_frozen(gradient), done
 
     @property
     def followed(self) -> list[int]:
@@ -363,6 +391,56 @@ class Engine:
             scale = 1 / self.waiting_divisor
             self.clip_and_descend(total, scale, self.lr if lr is None else lr)
         self.forget_waiting()
+
+    # --- steps of several processes ---------------------------------------------------
+
+    def gradient_in_step(
+        self,
+        X: Array,
+        y: Array,
+        weight: Array | None,
+        order: NDArray[np.int64] | None,
+        first: int,
+        n: int,
+        number: int,
+        flat: Array,
+        moments: Array | None,
+        report: object = None,
+    ) -> tuple[float, float, bool, bool]:
+        rows = slice(first, first + n)
+        at = rows if order is None else order[rows]
+        w = None if weight is None else weight[at]
+        divisor = self.mean_divisor(n, w)
+        if not weight_sum(n, w):
+            return 0.0, divisor, False, True
+        key = self.key(self.seen + number)
+        total, gradient, done = self.learn(X[at], y[at], w, key, 1.0)
+        if gradient is None:
+            return total, divisor, True, False
+        flat[...] = gradient
+        self.copy_moments(done, moments)
+        return total, divisor, True, True
+
+    def step_from_sum(self, gradient: Array, factor: float, lr: float) -> None:
+        gradient[...] = gradient.astype(np.float64) * factor
+        self.descend_pass(gradient, lr)
+
+    def parts_joined(self) -> None:
+        if not self.whole:
+            self.limit_all()
+
+    def follow(self, moments: Array, n: int) -> None:
+        new = self.design.layout.moments(moments)
+        for l in self.followed:
+            follow(self.running[l], new[l], n)
+
+    def sums_of_squares(self, gradient: Array, scale: float) -> Array:
+        wide = gradient.astype(np.float64) * scale
+        parts = [wide[i : i + SQUARES] for i in range(0, len(wide), SQUARES)]
+        return np.array([(part * part).sum() for part in parts])
+
+    def largest(self, gradient: Array) -> float:
+        return float(np.abs(gradient).max()) if len(gradient) else 0.0
 
     # --- what Network calls -----------------------------------------------------------
 
@@ -555,12 +633,7 @@ class Engine:
         self.clip_and_descend(flat, 1.0, self.lr)
         self.counters[1] += 1
         if moments is not None:
-            new = self.design.layout.moments(moments)
-            for running, batch_moments, fixed in zip(
-                self.running, new, self.fixed, strict=True
-            ):
-                if running is not None and not fixed:
-                    follow(running, batch_moments, n)
+            self.follow(moments, n)
 
 
 def slices(n: int) -> Iterator[slice]:

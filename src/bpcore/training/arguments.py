@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,6 +54,8 @@ class Arguments(NamedTuple):
         The quantity that the schedule follows, and its settings.
     differences : Differences or None
         The stepper of ``gradient="numerical"``.
+    of_shards : mapping
+        What `to_compare` has of data in shards, which are no Batch.
     """
 
     data: Batch | Stream
@@ -70,12 +73,13 @@ class Arguments(NamedTuple):
     batch_callbacks: tuple[BatchCallback, ...]
     progress: bool
     differences: Differences | None
+    of_shards: Mapping[str, Any] = MappingProxyType({})
 
     @property
     def to_compare(self) -> dict[str, Any]:
         """The arguments that must be the same in a fit that goes on with this one."""
         streams = isinstance(self.data, Stream)
-        data = [] if isinstance(self.data, Stream) else [self.data]
+        data = [self.data] if isinstance(self.data, Batch) else []
         return {
             "rows": len(self.data) if isinstance(self.data, Batch) else None,
             "batch_size": None if streams else self.batch_size,
@@ -89,7 +93,7 @@ class Arguments(NamedTuple):
             "restore_best": self.restore_best,
             "gradient": "numerical" if self.differences else "backpropagation",
             "checksum of the data": checksum(*data, self.held_back),
-        }
+        } | dict(self.of_shards)
 
 
 def require_same(position: Position, given: Arguments) -> None:

@@ -183,11 +183,15 @@ class SingleEpochs(Epochs):
         self.within = None
         if self.batches == 0:
             return
-        if what := run.learner.not_finite():
+        if what := self.not_finite():
             run.diverged(what, number, None)
         loss = self.total / self.divisor if self.divisor else 0.0
         seconds = time.perf_counter() - start
         record([Epoch(loss, run.learner.engine.lr, seconds)])
+
+    def not_finite(self) -> str | None:
+        """The first array of the state that is not finite, or None."""
+        return self.run.learner.not_finite()
 
     @abstractmethod
     def go_through(self, begun: Within) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from bpcore.batches.stream import Stream
 from bpcore.errors import DivergenceError
 from bpcore.interrupts import complete, raise_if_stopped
+from bpcore.metrics import Metric
 from bpcore.model.backup import Backup
 from bpcore.model.snapshot import IN_MEMORY
 from bpcore.model.state import State
@@ -244,20 +245,17 @@ class Fit:
         has none.  Instead the loss of the training data before the first epoch is
         compared with that after a better epoch (`is_below_start`).
         """
-        given = self.given
-        learner, name = self.learner, self.watch.monitor
+        name = self.watch.monitor
         if name == "loss":
             value = self.training_loss()
             if value is None:
                 return
             self.loss_before = value
         elif name == "validation_loss":
-            assert given.held_back is not None
-            value = learner.mean_loss(given.held_back)
+            value = self.validation_loss()
         else:
-            assert given.measured is not None
-            metrics = [metric for metric in given.metrics if metric.name == name]
-            value = learner.measure(given.measured, metrics)[name]
+            metrics = [metric for metric in self.given.metrics if metric.name == name]
+            value = self.measure(metrics)[name]
         if math.isnan(value):
             if name != "loss":  # for which the first step raises
                 self.warn_of_nan(name, value)
@@ -458,9 +456,9 @@ class Fit:
         if isinstance(learner.state.optimizer, LBFGS):
             values["lr"] = None
         if given.held_back is not None:
-            values["validation_loss"] = learner.mean_loss(given.held_back)
+            values["validation_loss"] = self.validation_loss()
         if given.measured is not None:
-            values |= learner.measure(given.measured, given.metrics)
+            values |= self.measure(given.metrics)
         self.record.append(**values, seconds=seconds)
         self.follow_plateau()
         better = self.watch.better(self.record, self.is_below_start)
@@ -471,17 +469,33 @@ class Fit:
         self.compared = len(history)
         self.warn_of_nan(self.watch.monitor, self.record.last(self.watch.monitor))
         self.bar.end_epoch(self.record)
-        # Every callback is called, also after one that stops.
-        stops = [is_true(call(self.network, history)) for call in given.callbacks]
+        stopped = self.call_back()
         if better and given.restore_best and given.callbacks:
             self.keep()  # with the changes that callbacks have made
-        if any(stops):
+        if stopped:
             history.stopped = "callback"
             return True
         if self.watch.is_over:
             history.stopped = "patience"
             return True
         return False
+
+    def validation_loss(self) -> float:
+        """The loss of the validation data."""
+        assert self.given.held_back is not None
+        return self.learner.mean_loss(self.given.held_back)
+
+    def measure(self, metrics: Sequence[Metric]) -> dict[str, float]:
+        """Metrics of the validation data, or of the training data without them."""
+        assert self.given.measured is not None
+        return self.learner.measure(self.given.measured, metrics)
+
+    def call_back(self) -> bool:
+        """Call every callback, also after one that stops; returns whether one does."""
+        stops = [
+            is_true(call(self.network, self.history)) for call in self.given.callbacks
+        ]
+        return any(stops)
 
     def renew_plateau(self) -> None:
         """Watch the quantity that the present schedule follows, if it follows one."""

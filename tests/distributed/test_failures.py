@@ -1,0 +1,75 @@
+"""Processes that differ, fail, or are lost: all raise, none waits for ever."""
+
+import pytest
+
+from helpers.processes import EVERYTHING, run
+
+#: What each case says in the processes 0 to 2, and which type of error.
+COMMON = {
+    "batch_size": "batch_size: process 0 has 8, process 2 9",
+    "shards": "same shards: process 0 has 24, process 2 12",
+    "shards and processes": "shards must be a multiple of the 3 processes; got 7",
+    "dtype": "dtype: process 0 has float32, process 2 float64",
+    "seed": "give Network the same rng in every process",
+    "optimizer": "optimizer: process 0 has SGD(lr=0.2), process 2 SGD(lr=0.1)",
+    "loss": "all processes must have the same activations",
+    "validation": "validation: process 0 has data, process 2 None",
+    "validation data": "all processes must have the same validation data",
+    "isa": "fused multiply-add: process 0 has True, process 2 False",
+}
+LOST = {
+    "kill": "process 2 was lost: it has ended",
+    "kill_first": "process 0 was lost: it has ended",
+    "stall": "process 2 was lost: silent for 2 seconds",
+    "raise_in_step": "process 2 failed: OverflowError: too much",
+    "raise_in_callback": "process 0 failed: LookupError: in the callback",
+    "diverges in callback": "process 0 failed: DivergenceError: in the callback",
+}
+ONE_OF_THREE = {
+    "load": ("KeyError", "process 2 failed: KeyError: 'no such shard'"),
+    "rows": ("ValueError", "process 2 failed: ValueError: shard 16: X must have"),
+}
+
+
+def lines(name, **how):
+    """What each process printed: type of the error, "in time", and the message."""
+    found = run(3, "bad_processes.py", name, limit=60, **how)
+    assert found.returncode != 0
+    said = {}
+    for line in found.stdout.splitlines():
+        if line.startswith("process "):  # mpiexec too has something to say
+            _, rank, kind, in_time, message = line.split(" ", 4)
+            said[int(rank)] = kind, in_time, message
+    return said
+
+
+def table(cases, short):
+    """The names of the cases; in the short form only some."""
+    return pytest.mark.parametrize("name", [*cases] if EVERYTHING else short)
+
+
+@table(COMMON, ["seed", "isa"])
+def test_processes_that_differ_are_refused(name):
+    said = lines(name)
+    assert {*said} == {0, 1, 2}
+    for kind, in_time, message in said.values():
+        assert (kind, in_time) == ("ValueError", "True") and COMMON[name] in message
+
+
+@table(ONE_OF_THREE, ["load"])
+def test_an_error_at_the_start_is_raised_in_all(name):
+    said, (kind, message) = lines(name), ONE_OF_THREE[name]
+    assert said.pop(2)[0] == kind
+    assert [said[rank][0] for rank in (0, 1)] == ["ProcessError"] * 2
+    assert all(message in text for _, _, text in said.values())
+
+
+@table(LOST, ["kill", "stall"])
+@pytest.mark.parametrize("attempt", range(8 if EVERYTHING else 1))
+def test_a_lost_process_ends_the_others(name, attempt):
+    """mpiexec may be faster and end them itself after a kill, but not after a stall."""
+    said = lines(name, options=["-disable-auto-cleanup"])
+    others = [text for kind, _, text in said.values() if kind == "ProcessError"]
+    assert all(LOST[name] in text for text in others)
+    assert others or "kill" in name
+    assert all(in_time == "True" for _, in_time, _ in said.values())
