@@ -38,7 +38,7 @@ def pictures(
     figure.set_dpi(DPI)
     main, below = figure.subplots(2, 1, height_ratios=(4.2, 1))
     moving = (Plane if scene.is_plane else Line)(main, scene, frames)
-    dot = _draw_losses(below, frames)
+    dot = draw_losses(below, frames)
     for frame in frames[::every]:
         title = f"{frame.label}: E = {frame.loss:#.4g}"
         main.set_title(title, fontsize=11, loc="left")
@@ -49,7 +49,7 @@ def pictures(
         yield np.asarray(canvas.buffer_rgba())[:, :, :3].copy()
 
 
-def _draw_losses(axes: Axes, frames: Sequence[Frame]) -> Any:
+def draw_losses(axes: Axes, frames: Sequence[Frame]) -> Any:
     """E over the epochs, and the dot that shows the epoch of a frame."""
     from bpcore.show.figure import use_log_scale, use_whole_numbers
 
@@ -148,6 +148,7 @@ class Plane:
             fontsize=8,
             title_fontsize=8,
             handletextpad=0,
+            columnspacing=1,
             borderaxespad=0.2,
         )
 
@@ -155,4 +156,4 @@ class Plane:
         """The colour of the class with the largest output, pale if that is small."""
         share = (frame.values - self.least) / ((self.most - self.least) or 1.0)
         strength = (0.1 + 0.5 * share)[:, :, None]
-        return 1 - strength + strength * self.hues[frame.winner]
+        return 1 - strength * (1 - self.hues[frame.winner])
