@@ -523,7 +523,9 @@ class Network:
         callbacks : iterable of callables
             Each is called as ``callback(network, history)`` after every epoch; training
             stops if one returns True.  Its method ``check(network)``, if it has one, is
-            called before anything changes, and may raise.
+            called before anything changes, and may raise.  With the argument `resume`
+            its method ``resume(network, history)``, if it has one, is called before the
+            first step, with what the file has.
         batch_callbacks : iterable of callables
             Each is called as ``callback(network, epoch, batch, loss)`` after every
             mini-batch, with epoch and batch counted from 1; training stops if one

@@ -186,6 +186,8 @@ REFUSED = {
     "ranges": (ValueError, "ranges must be two pairs", {"ranges": [(0, 1)]}),
     "reversed": (ValueError, "ranges must be two pairs", {"ranges": [(0, 1), (1, 0)]}),
     "infinite": (ValueError, "ranges must be", {"ranges": [(0, 1), (0, np.inf)]}),
+    "too wide": (ValueError, "ranges must have a finite high - low",
+                 {"ranges": [(0, 1), (-1e308, 1e308)]}),
     "words": (ValueError, "ranges must be two pairs", {"ranges": "ab"}),
     "one point": (ValueError, "points must be a whole number", {"points": 1}),
     "points": (ValueError, "points must be at most 1001", {"points": (2, 1002)}),
@@ -223,3 +225,17 @@ def test_bad_data_and_networks():
     assert bp.loss_surface(steps, X, y, points=2).E.shape == (2, 2)
     with pytest.raises(ValueError, match="activation must have a derivative"):
         bp.loss_surface(steps, X, y, optimizers=bp.SGD())
+
+
+WIDE = [(-8e307, 8e307), (0, 1.7e308), (-1e308, 7.9e307), (-1e154, 1e154)]
+
+
+@pytest.mark.parametrize("chosen", [True, False])
+@pytest.mark.parametrize("wide", WIDE)
+def test_wide_ranges_have_no_nan_and_no_warning(wide, chosen):
+    net = bp.Network([1, 1], dtype="float64", rng=0)
+    parameters = [("W", 0, 0, 0), ("b", 0, 0)] if chosen else None
+    found = bp.loss_surface(net, [[0.0], [1.0]], [[1.0], [3.0]], points=9,
+                            parameters=parameters, ranges=[wide, (0, 1)])  # fmt: skip
+    assert np.isfinite(found.axes).all() and not np.isnan(found.E).any()
+    assert [found.axes[0][0], found.axes[0][-1]] == [*wide]

@@ -74,14 +74,40 @@ def test_a_flat_surface_is_drawn():
     assert found._repr_png_().startswith(b"\x89PNG")
 
 
+NAMES = ["_a", "$x^{$", "$x$", "a_b^c", r"\alpha", "%", "", "__", "Adam & SGD"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_of_optimizers_are_shown_as_they_are(name):
+    pytest.importorskip("matplotlib")
+    found = surface(optimizers={name: bp.SGD(0.1), "other": bp.SGD(0.2)})
+    figure = found.plot()
+    first, second, last = texts(figure)
+    assert first == f"{name}: E = {found.paths[name].loss[-1]:.4g} after 5 steps"
+    assert second.startswith("other: ") and last.startswith("the network: ")
+    shown = figure.axes[0].get_legend().get_texts()
+    assert not any(text.get_parse_math() for text in shown)
+    assert found._repr_png_().startswith(b"\x89PNG")
+
+
 def test_into_given_axes():
     pytest.importorskip("matplotlib")
     from matplotlib.figure import Figure
 
     axes = Figure().subplots()
     assert surface().plot(axes) is axes.figure
-    with pytest.raises(TypeError, match=r"^axes must be Axes"):
-        surface().plot(3)
+
+
+@pytest.mark.parametrize("axes", [3, "3d", "polar"])
+def test_other_axes_raise(axes):
+    pytest.importorskip("matplotlib")
+    if isinstance(axes, str):
+        from matplotlib.figure import Figure
+
+        axes = Figure().add_subplot(projection=axes)
+    found = surface()
+    with pytest.raises(TypeError, match=r"^axes must be Axes of matplotlib's, not 3-D"):
+        found.plot(axes)
 
 
 def test_without_matplotlib(monkeypatch):

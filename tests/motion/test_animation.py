@@ -1,6 +1,7 @@
 """animate and Animation: frames of a network while it trains."""
 
 import copy
+import os
 
 import numpy as np
 import pytest
@@ -107,6 +108,100 @@ def test_a_second_fit_goes_on():
         other[0].fit(*other[1:], callbacks=[film], **QUIET)
 
 
+SOFTMAX = {"loss": "cross_entropy"}
+SIGMOID = {"loss": "binary_cross_entropy"}
+ONE_HOT = np.eye(2)[TWO]
+OTHERS = {  # targets, a network, another one, and whether it may follow
+    "softmax": (TWO, ([2, 1], SIGMOID), ([2, 2], SOFTMAX), False),
+    "sigmoid": (TWO, ([2, 2], SOFTMAX), ([2, 1], SIGMOID), False),
+    "identity": (ONE_HOT, ([2, 2], SOFTMAX), ([2, 2], {}), False),
+    "threshold": (TWO, ([2, 1], SIGMOID), ([2, 1], {"output": "tanh"}), False),
+    "more classes": (TWO, ([2, 2], SOFTMAX), ([2, 3], SOFTMAX), False),
+    "alike": (TWO, ([2, 1], SIGMOID), ([2, 4, 1], {"output": "sigmoid"}), True),
+}
+
+
+@pytest.mark.parametrize("case", OTHERS)
+def test_only_outputs_of_the_same_meaning_continue_a_film(case):
+    y, (sizes, settings), (more, others), is_alike = OTHERS[case]
+    film = bp.Animation(PLANES, y)
+    first, second = bp.Network(sizes, rng=0, **settings), bp.Network(more, **others)
+    first.fit(PLANES, y, epochs=1, callbacks=[film], **QUIET)
+    scene, before = film.scene, everything(second)
+    if is_alike:
+        second.fit(PLANES, y, epochs=1, callbacks=[film], **QUIET)
+        assert film.epochs.tolist() == [0, 1, 2]
+        return
+    with pytest.raises(ValueError, match=r"^Animation: network must be like the one"):
+        second.fit(PLANES, y, epochs=1, callbacks=[film], **QUIET)
+    assert film.scene is scene and film.epochs.tolist() == [0, 1]
+    assert everything(second) == before
+
+
+@pytest.mark.parametrize("way", ["animate", "a new film", "the same film"])
+@pytest.mark.parametrize("kind", ["fit", "three"])
+def test_a_resumed_fit_begins_with_the_network_of_the_file(kind, way, tmp_path):
+    path = tmp_path / "net.bpc"
+    net, X, y = make(kind)
+    film = bp.Animation(X, y, every=2)
+    saving = bp.Checkpoint(path, every=5)
+    net.fit(X, y, epochs=7, callbacks=[film, saving], **QUIET)
+    at_5, other = bp.load(path), make(kind)[0]
+    resumed = {"epochs": 9, "resume": path} | QUIET
+    if way == "animate":
+        film = bp.animate(other, X, y, every=2, **resumed)
+    else:
+        if way == "a new film":
+            film = bp.Animation(X, y, every=2)
+        other.fit(X, y, callbacks=[film], **resumed)
+        film.end(other)
+    assert len(other.history) == 9
+    earlier = [0, 2, 4] if way == "the same film" else []
+    assert film.epochs.tolist() == [*earlier, 5, 6, 8, 9]
+    first = film.frames[len(earlier)]
+    assert first.label == "epoch 5"
+    assert first.loss == pytest.approx(at_5.evaluate(X, y))
+    assert film.loss[-1] == pytest.approx(other.evaluate(X, y))
+
+
+def test_a_resumed_first_epoch_begins_with_the_network_of_the_file(tmp_path):
+    path = tmp_path / "net.bpc"
+    net, X, y = make()
+    saving = bp.Checkpoint(path, every=2)
+    net.fit(X, y, epochs=1, batch_size=7, batch_callbacks=[saving], **QUIET)
+    other, film = make()[0], bp.Animation(X, y)
+    other.fit(X, y, epochs=1, batch_size=7, resume=path, callbacks=[film], **QUIET)
+    assert film.epochs.tolist() == [0, 1]
+    assert film.loss[0] == pytest.approx(bp.load(path).evaluate(X, y))
+
+
+@pytest.mark.parametrize("fits", [1, 2, 3])
+@pytest.mark.parametrize("restore_best", [False, True])
+def test_the_end_is_added_once_with_an_epoch_of_the_film(fits, restore_best):
+    net, X, y = make()
+    net.optimizer = bp.SGD(0.9)
+    film = bp.Animation(X, y, every=3)
+    for _ in range(fits):
+        net.fit(X, y, epochs=20, callbacks=[film], restore_best=restore_best, **QUIET)
+    film.end(net)
+    count, restored = len(film), net.history.restored
+    label = f"epoch {20 * fits}"
+    if restore_best and restored != 20:
+        label = f"restored to epoch {20 * (fits - 1) + restored}"
+    assert film.frames[-1].label == label
+    assert film.frames[-1].epoch == 20 * fits
+    film.end(net)
+    assert len(film) == count
+
+
+def test_the_end_of_an_empty_film_adds_nothing():
+    net, X, y = make()
+    net.fit(X, y, epochs=3, restore_best=True, **QUIET)
+    film = bp.Animation(X, y)
+    film.end(net)
+    assert len(film) == 0
+
+
 def test_the_last_frame_is_the_network_after_the_fit():
     net, X, y = make()
     net.optimizer = bp.SGD(0.9)
@@ -152,6 +247,17 @@ def test_bad_arguments_raise_before_training(case):
     before = everything(net)
     with pytest.raises(error, match=message):
         bp.animate(net, X, y, **QUIET | settings)
+    assert everything(net) == before
+
+
+def test_a_folder_that_cannot_be_written_raises_before_training(tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    net, X, y = make()
+    before = everything(net)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(PermissionError) as caught:
+        bp.animate(net, X, y, tmp_path / "a.gif", **QUIET)
+    assert caught.value.filename == os.path.realpath(tmp_path)
     assert everything(net) == before
 
 

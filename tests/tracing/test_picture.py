@@ -137,6 +137,20 @@ def test_large_and_small_numbers_stay_in_their_nodes():
             assert patch.x0 < text.x0 < text.x1 < patch.x1
 
 
+@pytest.mark.parametrize("axes", [3, "3d", "polar"])
+def test_other_axes_raise(axes):
+    pytest.importorskip("matplotlib")
+    if isinstance(axes, str):
+        from matplotlib.figure import Figure
+
+        axes = Figure().add_subplot(projection=axes)
+    net, X, y = problem()
+    with pytest.raises(TypeError, match=r"^axes must be Axes of matplotlib's, not 3-D"):
+        bp.trace(net, X, y).plot(axes=axes)
+    with pytest.raises(TypeError, match=r"^axes must be Axes of matplotlib's, not 3-D"):
+        net.fit(X, y, epochs=1, progress=False).plot(axes)
+
+
 def test_in_axes_of_any_size_as_well():
     """All becomes smaller together."""
     pytest.importorskip("matplotlib")

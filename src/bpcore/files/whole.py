@@ -89,7 +89,8 @@ def replaceable(path: Path) -> str:
     Raises
     ------
     OSError
-        If it is a folder, a device, a pipe or a circle of links, or is in no folder.
+        If it is a folder, a device, a pipe or a circle of links, or is in no folder, or
+        in one that cannot be written.
 
     Examples
     --------
@@ -107,8 +108,11 @@ def replaceable(path: Path) -> str:
         raise IsADirectoryError(errno.EISDIR, "Is a directory", path)
     if os.path.exists(path) and not os.path.isfile(path):
         raise OSError(errno.EINVAL, "Not a regular file, which could be replaced", path)
-    if not os.path.isdir(os.path.dirname(path)):
+    folder = os.path.dirname(path)
+    if not os.path.isdir(folder):
         raise FileNotFoundError(errno.ENOENT, "No such file or directory", path)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, "Permission denied", folder)
     return path
 
 

@@ -69,6 +69,7 @@ class PathSum:
     every: Paths = field(repr=False)
 
     @property
+    @own_errstate
     def difference(self) -> float | None:
         """The largest |expanded - backward|; None without an expanded form."""
         if self.expanded is None:

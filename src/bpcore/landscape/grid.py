@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bpcore import checks
 from bpcore.batches.weights import ClassWeight
+from bpcore.errstate import own_errstate
 from bpcore.interrupts import raise_if_stopped
 from bpcore.landscape.error import Error
 from bpcore.landscape.paths import OptimizerPath, optimizer_path
@@ -26,6 +27,7 @@ MOST = 1001
 NEAR, FAR = 1.0, 20.0
 
 
+@own_errstate
 def loss_surface(
     network: Network,
     X: ArrayLike,
@@ -191,6 +193,8 @@ def _ranges(ranges: Any) -> NDArray[np.float64]:
     ordered = found.shape == (2, 2) and np.isfinite(found).all()
     if not ordered or (found[:, 0] >= found[:, 1]).any():
         raise ValueError(f"ranges must be two pairs (low, high); got {ranges!r}")
+    if not np.isfinite(found[:, 1] - found[:, 0]).all():
+        raise ValueError(f"ranges must have a finite high - low; got {ranges!r}")
     return found
 
 

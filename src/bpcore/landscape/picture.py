@@ -23,15 +23,15 @@ PATHS = ("black", "tab:green", "tab:purple", "goldenrod", "teal", "saddlebrown")
 @own_errstate
 def draw(surface: Any, axes: Axes | None) -> Figure:
     """Filled contours, darker for larger E, with the paths and a legend below."""
-    from bpcore.show.figure import new_figure
+    from bpcore.show.figure import new_figure, require_axes
 
     finite = np.isfinite(surface.E)
     if not finite.any():
         raise ValueError("plot needs at least one finite E; got none")
     if axes is None:
         axes = new_figure(6.4, 5.4 + 0.22 * len(surface.paths)).subplots()
-    elif not hasattr(axes, "contourf"):
-        raise TypeError(f"axes must be Axes of matplotlib's; got {axes!r}")
+    else:
+        require_axes(axes)
     figure: Any = axes.figure
     values = np.ma.masked_where(~finite, surface.E).T
     levels, style = _levels(surface.E[finite])
@@ -80,11 +80,12 @@ def _levels(E: NDArray[np.float64]) -> tuple[Any, dict[str, Any]]:
 
 def _draw_paths(axes: Axes, surface: Any) -> None:
     """The point of the network, and a line with a dot for each step of a path."""
+    key = []
     for k, (name, path) in enumerate(surface.paths.items()):
         colour, steps = PATHS[k % len(PATHS)], len(path.loss) - 1
         end = ", diverged" if path.diverged else ""
         axes.plot(*path.points.T, color="white", lw=4, alpha=0.8, zorder=3)
-        axes.plot(
+        key += axes.plot(
             *path.points.T,
             color=colour,
             lw=1.3,
@@ -94,7 +95,7 @@ def _draw_paths(axes: Axes, surface: Any) -> None:
             zorder=3.5,
         )
         axes.plot(*path.points[-1], "X", color=colour, mec="white", ms=10, zorder=4)
-    axes.plot(
+    key += axes.plot(
         *surface.origin,
         marker="o",
         color="white",
@@ -105,7 +106,9 @@ def _draw_paths(axes: Axes, surface: Any) -> None:
         zorder=5,
     )
     projected = surface.paths and surface.names[0].startswith("direction")
-    axes.legend(
+    legend = axes.legend(
+        key,
+        [""] * len(key),
         loc="upper center",
         bbox_to_anchor=(0.5, -0.12),
         frameon=False,
@@ -113,3 +116,7 @@ def _draw_paths(axes: Axes, surface: Any) -> None:
         title="paths: training of all parameters, projected" if projected else None,
         title_fontsize=9,
     )
+    # The names as they are: without formulas, and also if they begin with "_".
+    for line, text in zip(key, legend.get_texts(), strict=True):
+        text.set_parse_math(False)
+        text.set_text(line.get_label())

@@ -27,6 +27,8 @@ class Animation:
 
     A network of 1 input and 1 output is drawn as a line through the data; one of 2
     inputs, and classes, as the plane coloured by its output.  Below is E of the data.
+    A second fit continues the film, of a network with outputs of the same meaning; a
+    fit that resumes a file continues it from the epoch of the file.
 
     Parameters
     ----------
@@ -79,6 +81,8 @@ class Animation:
         self.frames: list[Frame] = []
         self.scene: Scene | None = None
         self._epoch = 0
+        #: Epochs of the film before those of the last fit's history.
+        self._before = 0
 
     def check(self, network: Network) -> None:
         """Raise if the network or the data cannot be drawn; record it before epoch 1.
@@ -98,12 +102,38 @@ class Animation:
         if self.scene is None or self._epoch == 0:
             self.scene, self.frames = scene, []
             self._record(network, data)
-        elif scene.classes != self.scene.classes:
-            raise ValueError("Animation: network must be like the one recorded before")
+        elif scene.meaning != self.scene.meaning:
+            raise ValueError(
+                "Animation: network must be like the one recorded before, with "
+                f"{self.scene.meaning}; got {scene.meaning}"
+            )
+
+    def resume(self, network: Network, history: History) -> None:
+        """Go on from a network as it was after the epochs of `history`.
+
+        ``fit(resume=path)`` calls it before the first step.  Frames of that epoch and
+        of later ones are dropped.
+
+        Examples
+        --------
+        >>> import bpcore as bp
+        >>> X, y = [[0.0], [1.0]], [[1.0], [2.0]]
+        >>> net, film = bp.Network([1, 8, 1], rng=0), bp.Animation(X, y)
+        >>> history = net.fit(X, y, epochs=5, progress=False)
+        >>> film.check(net)
+        >>> film.resume(net, history)
+        >>> film.epochs
+        array([5])
+        """
+        begun = self._epoch > 0
+        self._epoch = self._before + len(history)
+        self.frames = [f for f in self.frames if begun and f.epoch < self._epoch]
+        self._record(network, self._data(network))
 
     def __call__(self, network: Network, history: History) -> None:
         """Record an epoch; called by ``Network.fit``."""
         self._epoch += 1
+        self._before = self._epoch - len(history)
         if self._epoch % self.every == 0:
             self._record(network, self._data(network))
 
@@ -120,13 +150,15 @@ class Animation:
         >>> film.epochs
         array([0, 3, 5])
         """
-        history = network.history
+        if not self.frames:
+            return
+        history, label = network.history, f"epoch {self._epoch}"
         restored = None if history is None else history.restored
         if restored is not None and restored != len(history):
-            label = f"restored to epoch {restored}"
+            label = f"restored to epoch {self._before + restored}"
+        last = self.frames[-1]
+        if (last.epoch, last.label) != (self._epoch, label):
             self._record(network, self._data(network), label)
-        elif self.frames and self.frames[-1].epoch != self._epoch:
-            self._record(network, self._data(network))
 
     def _data(self, network: Network) -> Batch:
         checks.instance("network", network, Network)

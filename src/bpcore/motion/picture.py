@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Points of a picture per inch.
 DPI = 100
+#: Classes in the key.
+KEY = 10
 
 
 @own_errstate
@@ -36,9 +38,10 @@ def pictures(
     figure.set_dpi(DPI)
     main, below = figure.subplots(2, 1, height_ratios=(4.2, 1))
     moving = (Plane if scene.is_plane else Line)(main, scene, frames)
-    dot = _draw_losses(below, frames)
+    dot = draw_losses(below, frames)
     for frame in frames[::every]:
-        main.set_title(f"{frame.label}: E = {frame.loss:#.4g}", fontsize=11)
+        title = f"{frame.label}: E = {frame.loss:#.4g}"
+        main.set_title(title, fontsize=11, loc="left")
         moving.show(frame)
         dot.set_data([frame.epoch], [frame.loss])
         canvas.draw()
@@ -46,7 +49,7 @@ def pictures(
         yield np.asarray(canvas.buffer_rgba())[:, :, :3].copy()
 
 
-def _draw_losses(axes: Axes, frames: Sequence[Frame]) -> Any:
+def draw_losses(axes: Axes, frames: Sequence[Frame]) -> Any:
     """E over the epochs, and the dot that shows the epoch of a frame."""
     from bpcore.show.figure import use_log_scale, use_whole_numbers
 
@@ -54,7 +57,7 @@ def _draw_losses(axes: Axes, frames: Sequence[Frame]) -> Any:
     axes.plot([frame.epoch for frame in frames], losses, color="0.6", lw=1.2)
     (dot,) = axes.plot([], [], "o", color="black", ms=5)
     if np.isfinite(losses).all() and losses.min() > 0:
-        use_log_scale(axes, losses)
+        use_log_scale(axes, losses, 30)  # few numbers, for the axes are low
     axes.set(xlabel="epoch", ylabel="E")
     axes.tick_params(which="both", labelsize=8)
     axes.grid(alpha=0.3)
@@ -100,20 +103,18 @@ class Plane:
             bounds: Any = {"vmin": -1.5 * limit, "vmax": 1.5 * limit}
             self.image = axes.imshow(values[0], cmap=SIGNED, **bounds, **place)
             bar = axes.figure.colorbar(self.image, ax=axes, pad=0.02)
-            less = f" - {scene.threshold:g}" if scene.threshold else ""
-            name = "(a[1] - a[0]) / 2" if scene.outputs == 2 else f"a{less}"
-            bar.ax.set(ylim=(-limit, limit), ylabel=name)
+            bar.ax.set(ylim=(-limit, limit), ylabel=scene.quantity)
             bar.ax.tick_params(labelsize=8)
-            colours = colormaps[SIGNED](np.where(scene.y, 0.95, 0.05))
+            hues = colormaps[SIGNED]([0.05, 0.95])
         else:
             names = "Dark2" if scene.classes <= 8 else "tab20"
             hues = colormaps[names](np.arange(scene.classes) % colormaps[names].N)
             self.hues = hues[:, :3]
             self.image = axes.imshow(self._mixed(frames[0]), **place)
-            colours = hues[scene.y]
-        dots: Any = {"c": colours, "edgecolors": "white", "linewidths": 0.8}
+        dots: Any = {"edgecolors": "white", "linewidths": 0.8}
         dots["s"] = np.clip(4000 / len(scene.X), 14, 90)
-        axes.scatter(*scene.X.T, **dots, zorder=3)
+        axes.scatter(*scene.X.T, c=hues[scene.y], **dots, zorder=3)
+        self._draw_key(hues)
         axes.set(xlabel="x[0]", ylabel="x[1]", xlim=u[[0, -1]], ylim=v[[0, -1]])
 
     def show(self, frame: Frame) -> None:
@@ -131,8 +132,28 @@ class Plane:
                 *self.scene.axes, frame.values, [0.0], **style
             )
 
+    def _draw_key(self, hues: NDArray[Any]) -> None:
+        """The colours of the dots of the first classes."""
+        style: Any = {"ls": "", "marker": "o", "mec": "white"}
+        for k, hue in enumerate(hues[:KEY]):
+            self.axes.plot([], [], color=hue, label=f"class {k}", **style)
+        more = len(hues) > KEY
+        place: Any = {"loc": "upper left", "bbox_to_anchor": (1, 1)}
+        if len(hues) == 2:  # beside the title, for the colour bar is on the right
+            place = {"loc": "lower right", "bbox_to_anchor": (1, 1), "ncols": 2}
+        self.axes.legend(
+            **place,
+            title=f"first {KEY} of {len(hues)}" if more else None,
+            frameon=False,
+            fontsize=8,
+            title_fontsize=8,
+            handletextpad=0,
+            columnspacing=1,
+            borderaxespad=0.2,
+        )
+
     def _mixed(self, frame: Frame) -> NDArray[Any]:
         """The colour of the class with the largest output, pale if that is small."""
         share = (frame.values - self.least) / ((self.most - self.least) or 1.0)
         strength = (0.1 + 0.5 * share)[:, :, None]
-        return 1 - strength + strength * self.hues[frame.winner]
+        return 1 - strength * (1 - self.hues[frame.winner])

@@ -58,6 +58,8 @@ class Scene:
     outputs : int
     threshold : float
         The output on the boundary of two classes.
+    activation : str
+        Of the outputs.
     """
 
     X: NDArray[Any]
@@ -66,6 +68,28 @@ class Scene:
     classes: int
     outputs: int
     threshold: float
+    activation: str
+
+    @property
+    def meaning(self) -> str:
+        """What the outputs mean, in words; the same for all frames of an animation."""
+        if not self.is_plane:
+            return "1 output of a fit"
+        outputs = "1 output" if self.outputs == 1 else f"{self.outputs} outputs"
+        text = f"{self.classes} classes, {outputs} by {self.activation}"
+        return f"{text}, threshold {self.threshold:g}" if self.outputs == 1 else text
+
+    @property
+    def quantity(self) -> str:
+        """The formula of `Frame.values` of two classes."""
+        if self.outputs == 2:
+            if self.activation == "softmax":
+                return "P(class 1) - 0.5"
+            return "(a[1] - a[0]) / 2"
+        if self.activation == "sigmoid" and self.threshold == 0.5:
+            return "P(class 1) - 0.5"
+        less = f" - {self.threshold:g}" if self.threshold else ""
+        return f"output a{less}, class 1 above 0"
 
     @property
     def is_plane(self) -> bool:
@@ -107,11 +131,11 @@ def scene_of(learner: Learner, data: Batch, prefix: str = "") -> Scene:
         np.linspace(a, b, PLANE if n_in == 2 else LINE)
         for a, b in zip(low - margin, high + margin, strict=True)
     )
-    y = data.y
+    y, output = data.y, learner.design.activations[-1]
     if n_in == 1:
-        return Scene(data.X, y[:, 0], axes, 0, 1, 0.0)
+        return Scene(data.X, y[:, 0], axes, 0, 1, 0.0, output)
     if n_out == 1:
         classes = (y[:, 0] > kind.threshold).astype(np.int64)
-        return Scene(data.X, classes, axes, 2, 1, kind.threshold)
+        return Scene(data.X, classes, axes, 2, 1, kind.threshold, output)
     labels = y if y.ndim == 1 else y.argmax(axis=1)
-    return Scene(data.X, labels, axes, n_out, n_out, 0.0)
+    return Scene(data.X, labels, axes, n_out, n_out, 0.0, output)

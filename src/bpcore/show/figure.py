@@ -12,6 +12,7 @@ from bpcore.show.colours import SIGNED
 
 try:
     from matplotlib import colormaps
+    from matplotlib.axes import Axes
     from matplotlib.colors import ListedColormap
     from matplotlib.figure import Figure
     from matplotlib.font_manager import FontProperties
@@ -29,13 +30,13 @@ __all__ = [
     "figure_of_axes",
     "new_figure",
     "reds",
+    "require_axes",
     "text_extent",
     "use_log_scale",
     "use_whole_numbers",
 ]
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.axis import Axis
 
 
@@ -85,23 +86,31 @@ def text_extent(text: str, size: float) -> tuple[float, float]:
     return width / 72, height / 72
 
 
+def require_axes(axes: object) -> None:
+    """Raise unless `axes` are axes of matplotlib's with a plain x and y."""
+    if not isinstance(axes, Axes) or axes.name != "rectilinear":
+        raise TypeError(
+            f"axes must be Axes of matplotlib's, not 3-D and not polar; got {axes!r}"
+        )
+
+
 def use_whole_numbers(axis: Axis, most: int = 9) -> None:
     """Ticks at whole numbers, for epochs or units."""
     axis.set_major_locator(MaxNLocator(most, integer=True, min_n_ticks=1))
 
 
-def use_log_scale(axes: Axes, values: Any) -> None:
+def use_log_scale(axes: Axes, values: Any, most: float = 1000.0) -> None:
     """A logarithmic y axis with plain numbers at a readable number of ticks.
 
     `values` are all above 0; if their range is less than a factor of 4, the axis stays
-    linear.
+    linear; from a factor of `most` on only powers of 10 have numbers.
     """
     low, high = float(values.min()), float(values.max())
     if high < 4 * low:
         return
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter("{x:g}")
-    if high < 1000 * low:
+    if high < most * low:
         axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
         axes.yaxis.set_minor_formatter("{x:g}")
     else:

@@ -24,8 +24,10 @@ def draw(
     if row is not None:
         row = checks.index("row", row, len(step.X))
     show = checks.one_of("show", show, SHOWN)
-    if axes is not None and not hasattr(axes, "scatter"):
-        raise TypeError(f"axes must be Axes of matplotlib's; got {axes!r}")
+    if axes is not None:
+        from bpcore.show.figure import require_axes
+
+        require_axes(axes)
     if limit is not None:
         limit = checks.number("limit", limit, above=0.0)
     if max(step.sizes) <= SMALL and step.n_layers <= LAYERS:

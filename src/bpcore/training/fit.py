@@ -129,6 +129,9 @@ class Fit:
         learner.accumulate_over(given.accumulate)
         if self.resumed is not None:
             self.go_on(self.resumed)
+            for callback in (*given.callbacks, *given.batch_callbacks):
+                if callable(resume := getattr(callback, "resume", None)):
+                    resume(self.network, self.history)
         elif given.restore_best:
             self.begin_search()
         if isinstance(learner.state.optimizer, LBFGS):

@@ -194,6 +194,8 @@ class History:
         ------
         ImportError
             If matplotlib is not installed.
+        TypeError
+            If axes are not Axes with a plain x and y.
 
         Examples
         --------
@@ -203,7 +205,12 @@ class History:
         >>> history = net.fit(X, y, epochs=50, progress=False)
         >>> history.plot().savefig("history.png")  # doctest: +SKIP
         """
-        from bpcore.show.figure import new_figure, use_log_scale, use_whole_numbers
+        from bpcore.show.figure import (
+            new_figure,
+            require_axes,
+            use_log_scale,
+            use_whole_numbers,
+        )
 
         metrics = {} if axes is not None else self.metrics
         if axes is None and len(set(self.lr.tolist())) > 1:
@@ -214,6 +221,7 @@ class History:
             axes = panels[0, 0]
             below = list(panels[1:, 0])
         else:
+            require_axes(axes)
             figure, below = axes.figure, []  # type: ignore[assignment]
         epochs = np.arange(1, len(self) + 1)
         marker = "o" if len(self) <= ROWS else ""
