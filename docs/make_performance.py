@@ -41,8 +41,8 @@ library's result is compared with the NumPy reference before it is timed.
 
 - *us* is the time of bpcore in microseconds.
 - */ floor* is that time divided by the least that the arithmetic or the memory traffic
-  takes at the rates measured in the same process: 1 is the machine's limit. The rates are
-  measured too, so that a case may be slightly below 1.
+  takes at the rates measured in the same process: 1 is the machine's limit. The rates
+  are measured too, so that a case may be slightly below 1.
 - The other columns are the time of each library divided by that of bpcore: above 1,
   bpcore is faster; **below 1, in bold, the other library is**.
 

@@ -23,8 +23,9 @@ written by `docs/make_backpropagation.py` from `bpcore.trace`, which runs the ke
 that train networks: these are exactly the numbers of that step.
 
 If you have learned other names (`Z^[l]`, `delta^(l)`, weights of shape (out, in)), see
-[the table of notations](#the-same-in-other-notations) first. [Seeing
-inside](guide/inspecting.md) has a page on which such a step is made one layer at a time.
+[the table of notations](#the-same-in-other-notations) first.
+[Seeing inside](guide/inspecting.md) has a page on which such a step is made one layer
+at a time.
 """
 
 GIVEN = """
@@ -103,9 +104,10 @@ with respect to z:
 {shown(*hidden_deltas(n.t))}
 
 So hidden layers do not have another kind of gradient: delta is the derivative of the
-same E with respect to their own z. Only the source of `dE/da` differs: at the output the loss,
-elsewhere the layer above. What is propagated from layer to layer is this array of one
-number for each unit and row, not weights, and not the gradient of the weights.
+same E with respect to their own z. Only the source of `dE/da` differs: at the output
+the loss, elsewhere the layer above. What is propagated from layer to layer is this
+array of one number for each unit and row, not weights, and not the gradient of the
+weights.
 
 For softmax with cross-entropy, and for sigmoid with binary cross-entropy, the product
 of the two factors at the output is simply `delta = (a - y) / n`.
