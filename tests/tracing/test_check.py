@@ -93,7 +93,7 @@ SLIPS = {
     "1/n of a step": ("after.W[0]", W[0] - 1.5 * T.dW[0], "1/n is forgotten, n = 5"),
     "rows": ("delta[1]", DELTA[1][[1, 0, 2, 4, 3]], "the rows are in another order:"),
     "columns": ("z[0]", Z[0][:, [0, 2, 1, 3]], "the columns are in another order: 0,"),
-    "two": ("delta[0]", 5 * DA[1], "f' is forgotten, which leaves dE/da[1]; and 1/n"),
+    "two": ("delta[0]", 5 * DA[1], "f' is forgotten, which leaves dE/da[1]; and"),
     "dX": ("dX", DELTA[0] @ W[0], "W[0] is not transposed"),
 }  # fmt: skip
 
