@@ -41,7 +41,8 @@ library's result is compared with the NumPy reference before it is timed.
 
 - *us* is the time of bpcore in microseconds.
 - */ floor* is that time divided by the least that the arithmetic or the memory traffic
-  takes at the rates measured in the same process: 1 is the machine's limit.
+  takes at the rates measured in the same process: 1 is the machine's limit. The rates
+  are measured too, so that a case may be slightly below 1.
 - The other columns are the time of each library divided by that of bpcore: above 1,
   bpcore is faster; **below 1, in bold, the other library is**.
 
@@ -110,7 +111,8 @@ def lost(cpus):
                         title_of(folder, files),
                     )
                 )
-    return table(rows) if len(rows) > 1 else "There is none."
+    texts = {"library", "task", "CPU"}
+    return table(rows, texts) if len(rows) > 1 else "There is none."
 
 
 def machine(record):
@@ -165,12 +167,20 @@ def drop_ins(record):
         times = (spread.median * 1e3 for spread in result["seconds"].values())
         numbers = (*times, result["over_bpcore"].median)
         rows.append((result["case"], result["dtype"], *map(report.number, numbers)))
-    return table(rows)
+    return table(rows, {"dtype"})
 
 
-def table(rows):
-    """A table of numbers, which scrolls where it is too wide."""
-    return f":::{{container}} numbers\n\n{report.markdown(rows)}\n\n:::"
+def table(rows, texts=()):
+    """A table that scrolls where it is too wide.
+
+    The first column and those with a head in ``texts`` are left-aligned, all others,
+    of numbers, right-aligned.
+    """
+    head, _, *body = report.markdown(rows).splitlines()
+    left = [k == 0 or name in texts for k, name in enumerate(rows[0])]
+    line = "".join("|:---" if one else "|---:" for one in left) + "|"
+    lines = "\n".join([head, line, *body])
+    return f":::{{container}} numbers\n\n{lines}\n\n:::"
 
 
 def _ratio(peer):

@@ -7,7 +7,8 @@ Each frame shows the network after some epochs.  On the left is a trace of the n
 (``trace.plot()``), with the activations and deltas of one sample; on the right that
 sample is marked by a ring.  There the plane is coloured by the output, with the
 decision boundary, where it is 1/2, and a dotted line for each hidden unit, where its z
-is 0.
+is 0.  ``bp.animate(net, X, y, "moons.gif", epochs=60)`` makes a film of the plane in
+one line.
 
 It needs matplotlib, and no display::
 

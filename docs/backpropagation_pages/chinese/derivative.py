@@ -24,6 +24,7 @@ TITLE = """
 
 如果你学的是别的记号（吴恩达课程的 `Z^[l]`、UFLDL 的 `delta^(l)`、PyTorch 的
 (out, in) 等），可以先看[记号对照](#记号对照)。
+[看清内部](../guide/inspecting.md)里有一个可以逐层操作的页面，把这样一步演示一遍。
 """
 
 GIVEN = """

@@ -24,6 +24,8 @@ that train networks: these are exactly the numbers of that step.
 
 If you have learned other names (`Z^[l]`, `delta^(l)`, weights of shape (out, in)), see
 [the table of notations](#the-same-in-other-notations) first.
+[Seeing inside](guide/inspecting.md) has a page on which such a step is made one layer
+at a time.
 """
 
 GIVEN = """
@@ -47,7 +49,7 @@ sum. Rows are samples, columns are units.
 
 The loss measures the difference between `a[3]` and the targets: half its square for
 each row, and E, the mean over the rows. E is one number; everything below is about its
-derivatives by the weights.
+derivatives with respect to the weights.
 
 {
         shown(
@@ -90,20 +92,22 @@ factor once for each unit and row, and calls it delta:
 
     delta[l] = dE/dz[l]                                        (n, units of a[l+1])
 
-At the output it is the derivative of the loss by the activations, times f' for the
-derivative by z:
+At the output it is the derivative of the loss with respect to the activations, times f'
+for the derivative with respect to z:
 
 {shown(*output_delta(n.t))}
 
-Below, the derivative by `a[l]` is a sum over all units that have `a[l]` as input, with
-the same weights as in the forward pass; times f' it is again the derivative by z:
+Below, the derivative with respect to `a[l]` is a sum over all units that have `a[l]` as
+input, with the same weights as in the forward pass; times f' it is again the derivative
+with respect to z:
 
 {shown(*hidden_deltas(n.t))}
 
 So hidden layers do not have another kind of gradient: delta is the derivative of the
-same E by their own z. Only the source of `dE/da` differs: at the output the loss,
-elsewhere the layer above. What is propagated from layer to layer is this array of one
-number for each unit and row, not weights, and not the gradient by weights.
+same E with respect to their own z. Only the source of `dE/da` differs: at the output
+the loss, elsewhere the layer above. What is propagated from layer to layer is this
+array of one number for each unit and row, not weights, and not the gradient of the
+weights.
 
 For softmax with cross-entropy, and for sigmoid with binary cross-entropy, the product
 of the two factors at the output is simply `delta = (a - y) / n`.
@@ -140,12 +144,12 @@ It is not a mean: E is a mean over the rows, and its 1 / n is already in each de
 
 ### Uses of dE/dX
 
-In the first layer, the same rule gives the derivative by the input:
+In the first layer, the same rule gives the derivative with respect to the input:
 
 {shown(("dE/dX = delta[0] @ W[0].T", t.da[0]))}
 
 Training does not need it, and `train_step` does not compute it. It is the derivative of
-E by each input, with constant weights, and has these uses:
+E with respect to each input, with constant weights, and has these uses:
 
 - it shows which inputs a prediction depends on most: those with large derivatives;
 - it continues backpropagation into the computation of X. If X is the output of another

@@ -5,8 +5,9 @@ import re
 import numpy as np
 import pytest
 
+import bpcore as bp
 from bpcore.show.colours import colour_of, text_colour_on
-from helpers.browser import lit, title
+from helpers.browser import click, lit, title
 from helpers.pages import TRACES, of_labels, of_many_paths, of_xor
 
 each_trace = pytest.mark.parametrize("make", TRACES.values(), ids=TRACES)
@@ -51,7 +52,7 @@ def test_by_keyboard_alone(shown):
     assert title(page).startswith("Forward, layer 2")
     page.locator("#row").focus()
     press("ArrowDown")
-    assert page.locator("#row").input_value() == "1"
+    assert page.locator("#row").input_value() == "2"
     assert title(page).startswith("Forward, layer 2")
 
 
@@ -149,6 +150,40 @@ def test_small_networks_have_their_numbers_on_the_lines(shown):
     page.set_viewport_size({"width": 390, "height": 800})
     sync_api.expect(page.locator("svg")).not_to_have_attribute("width", wide)
     assert title(page).startswith("Update") and page.locator(".label").count() == 10
+
+
+def test_the_focus_stays_when_the_width_changes(shown):
+    sync_api = pytest.importorskip("playwright.sync_api")
+    page = shown(of_xor())
+    for name, width in (("a[1][1]", 390), ("W[1][0, 1]", 1280)):
+        item = page.locator(f'[data-name="{name}"]')
+        item.focus()
+        drawn = page.locator("svg").get_attribute("width")
+        page.set_viewport_size({"width": width, "height": 800})
+        sync_api.expect(page.locator("svg")).not_to_have_attribute("width", drawn)
+        assert page.evaluate("document.activeElement.dataset.name") == name
+        group = item.locator("xpath=..")
+        assert group.locator('[tabindex="0"]').get_attribute("data-name") == name
+
+
+@pytest.mark.parametrize("touch, words", [(True, "Tap a"), (False, "Point at a")])
+def test_a_touch_screen_is_tapped(shown, touch, words):
+    page = shown(of_xor(), 390, has_touch=touch, is_mobile=touch)
+    assert page.locator("#chosen").inner_text().startswith(words)
+
+
+def test_a_wide_table_scrolls_and_its_cut_side_is_shaded(shown):
+    net = bp.Network([4, 6, 5, 3], activation="tanh", loss="cross_entropy", rng=0)
+    page = shown(bp.trace(net, np.random.default_rng(0).normal(size=(2, 4)), [0, 1]))
+    click(page, "W[0][0, 0]")
+    box = page.locator(".scroll:has(#paths)")
+    assert box.evaluate("e => e.scrollWidth > e.clientWidth")
+    assert box.evaluate("e => getComputedStyle(e).overflowX") == "auto"
+    attachment = box.evaluate("e => getComputedStyle(e).backgroundAttachment")
+    assert attachment == "local, local, scroll, scroll"
+    box.evaluate("e => { e.scrollLeft = 1e6; }")
+    last = "e => e.querySelector('td:last-child').getBoundingClientRect().right"
+    assert box.evaluate(f"e => ({last})(e) <= e.getBoundingClientRect().right + 1")
 
 
 def test_two_pages_in_a_notebook(browser):

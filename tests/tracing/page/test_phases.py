@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import bpcore as bp
 from helpers.browser import close, equations, labels, number, quantities, title
 from helpers.pages import TRACES
 
@@ -38,6 +39,33 @@ def test_step_by_step(shown, make):
     assert title(page).startswith("Backward, layer 0")
     page.locator("#last").click()
     assert title(page).startswith("Update")
+
+
+@each_trace
+def test_the_box_of_the_loss(shown, make):
+    """The row's own loss and E, once both are known."""
+    t = make()
+    page = shown(t)
+    box = "[...drawing.E].map(text => text.textContent)"
+    assert not any(map(str.isdigit, page.evaluate(box)[-1]))
+    page.locator("#last").click()
+    row = len(t.X) - 1
+    page.locator("#row").select_option(str(row))
+    *own, whole = page.evaluate(box)
+    assert whole.startswith("E ") and len(own) == (row > 0)
+    for text in own:
+        assert f"E_{row} " in text
+        assert close(number(text.split()[-1]), t.losses[row], 2)
+    assert close(number(whole.split()[-1]), t.loss, 2)
+
+
+@pytest.mark.parametrize(
+    "X, first", [([[0.0], [0.0], [3.0]], "2"), ([[0.0], [0.0]], "0")], ids=str
+)
+def test_the_first_row_is_one_in_which_something_happens(shown, X, first):
+    page = shown(bp.trace(bp.Network([1, 1], rng=0), X, np.ones((len(X), 1))))
+    assert page.locator("#row").input_value() == first
+    assert page.locator("#words").inner_text().startswith(f"Circles: a of row {first}.")
 
 
 def assert_forward(page, t, l, row):
@@ -90,7 +118,12 @@ def assert_backward(page, t, l, row):
 
 
 def assert_update(page, t):
-    found = quantities(page)
+    found, said = quantities(page), labels(page)
+    for l, W in enumerate(t.dW):
+        old, new = (np.float64(part.weights[l]) for part in (t.before, t.after))
+        for i, j in np.ndindex(W.shape):
+            change = said[f"W[{l}][{i}, {j}]"].split("change ")[1].split(",")[0]
+            assert close(number(change), new[i, j] - old[i, j])
     for l in range(t.n_layers):
         for name, views, slopes in (
             ("W", "weights", t.dW),

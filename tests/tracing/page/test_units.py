@@ -13,7 +13,8 @@ def test_the_sums_of_every_unit(shown, make):
     """They add up: to z, dE/da, delta and db of the trace."""
     t, row = make(), 0
     page = shown(t)
-    page.keyboard.press("End")
+    page.locator("#row").select_option(str(row))
+    page.locator("#last").click()
     for m, j in ((m, j) for m, size in enumerate(t.sizes) for j in range(size)):
         page.locator(f'[data-name="a[{m}][{j}]"]').focus()
         found = equations(page)

@@ -72,24 +72,25 @@ function drawEdge(l, i, j) {
 function drawLoss() {
   const { across, at, radius } = drawing, group = drawn("g", {}), boxes = drawn("g", {});
   const places = a(last + 1).map((_, j) => at(last + 1, j));
-  const box = (x, y, half) => {
-    const text = drawn("text", { x, y: y + 4 });
-    const size = { width: 2 * half, height: 24, rx: 5 };
-    boxes.append(drawn("rect", { x: x - half, y: y - 12, ...size }), text);
-    return text;
+  const box = (x, y, half, count = 1) => {
+    const texts = Array.from({ length: count }, (_, k) =>
+      drawn("text", { x, y: y + 4 + 14 * (k - (count - 1) / 2) }));
+    const height = 10 + 14 * count, size = { width: 2 * half, height, rx: 5 };
+    boxes.append(drawn("rect", { x: x - half, y: y - height / 2, ...size }), ...texts);
+    return texts;
   };
   const line = (x1, y1, x2, y2) =>
     group.append(drawn("line", { x1, y1, x2, y2, class: "plain" }));
   const middle = (axis) => (places[0][axis] + places.at(-1)[axis]) / 2;
-  const [x, y] = across ? [places[0][0] + 172, middle(1)]
+  const [x, y] = across ? [places[0][0] + 166, middle(1)]
     : [middle(0), places[0][1] + 130];
   drawing.targets = places.map(([unitX, unitY]) => {
     const [yX, yY] = across ? [unitX + 80, unitY] : [unitX, unitY + 72];
     line(unitX, unitY, yX, yY);
     line(yX, yY, x, y);
-    return box(yX, yY, radius);
+    return box(yX, yY, radius)[0];
   });
-  drawing.E = box(x, y, 36);
+  drawing.E = box(x, y, 46, data.rows > 1 ? 2 : 1);
   group.append(boxes);
   return group;
 }

@@ -6,6 +6,8 @@ const data = JSON.parse(byId("data").textContent, (_, value) =>
   NOT_FINITE.includes(value) ? Number(value) : value);
 const { layers, loss, sizes } = data;
 const last = layers.length - 1;
+/** Whether nothing can be pointed at without being touched. */
+const TOUCH = matchMedia("(hover: none)").matches;
 
 /** A number with four significant digits, or as many as given. */
 function shown(x, digits = 4) {

@@ -41,13 +41,15 @@ function choosable(group, item) {
   group.addEventListener("click", () => choose(item));
   return group;
 }
-/** The next unit or weight gets the focus, and the tab stop of its group. */
+/** Gives a unit or weight the focus, and the tab stop of its group. */
+function focusOn(item) {
+  for (const one of item.parentNode.children) set(one, { tabindex: -1 });
+  set(item, { tabindex: 0 });
+  item.focus();
+}
 function move(group, by) {
   const all = [...group.parentNode.children];
-  const to = all.at((all.indexOf(group) + by) % all.length);
-  set(group, { tabindex: -1 });
-  set(to, { tabindex: 0 });
-  to.focus();
+  focusOn(all.at((all.indexOf(group) + by) % all.length));
 }
 
 const buttons = {
@@ -78,6 +80,7 @@ document.addEventListener("keydown", (event) => {
 byId("network").textContent =
   `Step ${data.step} of ${data.network}, ${data.rows} row${data.rows > 1 ? "s" : ""}`;
 byId("row").append(...loss.rows.map((_, s) => element("option", { value: s }, s)));
+byId("row").value = state.row;
 byId("row").addEventListener("change", () => {
   state.row = Number(byId("row").value);
   show();
@@ -89,8 +92,11 @@ let width;
 function fit() {
   if (byId("drawing").clientWidth === width) return;
   width = byId("drawing").clientWidth;
+  const focused = document.activeElement.dataset.name;
   draw();
   show();
+  const again = [...drawing.units, ...drawing.edges].find(({ name }) => name === focused);
+  if (again) focusOn(again.group);
 }
 fit();
 new ResizeObserver(fit).observe(byId("drawing"));

@@ -15,7 +15,10 @@ function paint() {
     for (const edge of edgesOf(l)) paintEdge(edge, values, most);
   });
   targets().forEach((y, j) => { drawing.targets[j].textContent = `y ${brief(y)}`; });
-  drawing.E.textContent = knowsLoss() ? `E ${brief(loss.E)}` : "E";
+  const losses = [[ownLoss(state.row), loss.rows[state.row]], ["E", loss.E]];
+  losses.slice(-drawing.E.length).forEach(([symbol, value], k) => {
+    drawing.E[k].textContent = knowsLoss() ? `${symbol} ${brief(value)}` : symbol;
+  });
   paintLight();
   byId("words").textContent = `Circles: ${backward ? "delta" : "a"} of row ${state.row}. ` +
     `Lines: ${name}. Red is above 0, blue below, white 0; the strongest colour is the ` +
@@ -48,7 +51,8 @@ function paintEdge({ group, lines, l, i, j, name }, values, most) {
   lines[2].style.strokeWidth = width;
   lines[2].style.stroke = values ? colour(share) : "var(--line)";
   const [before, after] = layers[l].W.map((W) => shown(W[i][j]));
-  const words = [`weight ${name}`, isUpdate() ? `before ${before}, after ${after}` : before,
+  const words = [`weight ${name}`, isUpdate()
+    ? `before ${before}, after ${after}, change ${shown(change(l)[i][j])}` : before,
     knowsDelta(l) && `derivative ${shown(layers[l].dW[i][j])}`];
   set(group, { "aria-label": words.filter(Boolean).join(", ") });
 }

@@ -8,7 +8,11 @@ const phases = [
   { name: "update" },
 ];
 /** What a reader has chosen: units {unit: [m, j]}, weights {weight: [l, i, j]}. */
-const state = { phase: 0, row: 0, chosen: null, pointed: null, path: null };
+const state = { phase: 0, row: firstRow(), chosen: null, pointed: null, path: null };
+/** The first row with an input that is not 0, in which something happens; else row 0. */
+function firstRow() {
+  return Math.max(data.a.findIndex((row) => row.some((x) => x !== 0)), 0);
+}
 
 const phase = () => phases[state.phase];
 const isUpdate = () => phase().name === "update";
@@ -22,6 +26,11 @@ const da = (m, s = state.row) => (m ? layers[m - 1] : data).da[s];
 /** What dW[l] and dE/da[l] come from: delta, or du of a normalised layer. */
 const back = (l, s = state.row) => (layers[l].du ?? layers[l].delta)[s];
 const backName = (l) => `${layers[l].du ? "du" : "delta"}[${l}]`;
+/** The row's own loss as it is in E, with its weight in front if it has one. */
+const ownLoss = (i) => {
+  const within = !loss.weights || Array.isArray(loss.weights[state.row]);
+  return `${within ? "" : `${loss.factor} `}E_${i}`;
+};
 /** The targets of the row, one for each output. */
 function targets() {
   const y = loss.y[state.row];

@@ -19,7 +19,8 @@ function chosenSection() {
   const { chosen, pointed } = state, { unit, weight } = pointed ?? chosen ?? {};
   if (weight) return weightSection(weight, same({ weight }, chosen));
   if (!unit) {
-    return [hint("Point at a unit for its sums; click a weight for its paths to the loss.")];
+    const [point, click] = TOUCH ? ["Tap", "tap"] : ["Point at", "click"];
+    return [hint(`${point} a unit for its sums; ${click} a weight for its paths to the loss.`)];
   }
   const [m, j] = unit, found = unitEquations(unit);
   return [element("h2", {}, m ? `Unit ${j} of layer ${m - 1}` : `Input ${j}`),
@@ -51,7 +52,7 @@ function numbersSection() {
 function lossSection() {
   const s = state.row, { rows, weights, E, factor } = loss, n = data.rows;
   const lists = (of) => Array.isArray(of?.[s]) && of[s];
-  const one = `${lists(weights) || !weights ? "" : `${factor} `}E_i`;
+  const one = ownLoss("i");
   const terms = n > 8 ? [`${n} terms`] : rows.map(inner);
   const own = weights && !lists(weights) ? [[`${factor} of row ${s}`, shown(weights[s])]] : [];
   return [unitTable(last + 1, [[`a[${last + 1}]`, a(last + 1)], ["y", targets()],

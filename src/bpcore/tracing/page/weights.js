@@ -13,7 +13,8 @@ function weightSection(weight, isChosen) {
       [`${of}: old → new`, pair.map((one) => shown(one[i][j])).join(" → ")])));
   }
   if (!isChosen) {
-    return [...parts, hint("Click it, or press Enter, for the paths that carry its derivative.")];
+    const how = TOUCH ? "Tap it" : "Click it, or press Enter,";
+    return [...parts, hint(`${how} for the paths that carry its derivative.`)];
   }
   const term = (row) => a(l, row)[i] * back(l, row)[j];
   return [...parts, element("p", {}, derivative(weight)),
