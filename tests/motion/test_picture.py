@@ -67,13 +67,15 @@ def test_the_key_has_the_colour_of_each_class(kind, monkeypatch):
 @pytest.mark.parametrize("kind", ["sigmoid", "three", "twelve"])
 def test_the_key_is_beside_the_title_and_within_the_picture(kind, monkeypatch):
     pytest.importorskip("matplotlib")
+    from matplotlib.text import Text
+
     n_out, settings, y, _, _ = PLANES[kind]
     net = bp.Network([2, 4, n_out], rng=0, **settings)
     _, figure = drawn(monkeypatch, net, X, y, epochs=2)
     draw, main = figure.canvas.get_renderer(), figure.axes[0]
     box = main.get_legend().get_window_extent(draw)
     words = main.get_title(loc="left")
-    (found,) = main.findobj(lambda each: getattr(each, "get_text", str)() == words)
+    (found,) = [text for text in main.findobj(Text) if text.get_text() == words]
     title = found.get_window_extent(draw)
     assert not box.overlaps(title)
     assert not box.overlaps(main.patch.get_window_extent(draw).padded(-2))
