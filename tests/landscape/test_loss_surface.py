@@ -239,3 +239,10 @@ def test_wide_ranges_have_no_nan_and_no_warning(wide, chosen):
                             parameters=parameters, ranges=[wide, (0, 1)])  # fmt: skip
     assert np.isfinite(found.axes).all() and not np.isnan(found.E).any()
     assert [found.axes[0][0], found.axes[0][-1]] == [*wide]
+
+
+def test_parameters_beyond_all_numbers_give_no_warning():
+    net = bp.Network([1, 1], dtype="float64", rng=0)
+    net.parameters[:] = 10.0
+    found = bp.loss_surface(net, [[1.0]], [[1.0]], points=3, ranges=[WIDE[0]] * 2)
+    assert not np.isfinite(found.E[0, 0])

@@ -111,9 +111,9 @@ class Plane:
             hues = colormaps[names](np.arange(scene.classes) % colormaps[names].N)
             self.hues = hues[:, :3]
             self.image = axes.imshow(self._mixed(frames[0]), **place)
-        dots: Any = {"edgecolors": "white", "linewidths": 0.8}
+        dots: Any = {"c": hues[scene.y], "edgecolors": "white", "linewidths": 0.8}
         dots["s"] = np.clip(4000 / len(scene.X), 14, 90)
-        axes.scatter(*scene.X.T, c=hues[scene.y], **dots, zorder=3)
+        axes.scatter(*scene.X.T, **dots, zorder=3)
         self._draw_key(hues)
         axes.set(xlabel="x[0]", ylabel="x[1]", xlim=u[[0, -1]], ylim=v[[0, -1]])
 
