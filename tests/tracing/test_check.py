@@ -153,8 +153,8 @@ def test_a_number_that_no_slip_gives():
     )
     assert repr(found) == str(found) == found.message
     shown = T.check("loss", 17)._repr_html_()
-    assert "&#10007;" in shown and "yours is 17, that of the step" in shown
-    assert "&#10003;" in T.check("loss", T.loss)._repr_html_()
+    assert "\u2717" in shown and "yours is 17, that of the step" in shown
+    assert "\u2713" in T.check("loss", T.loss)._repr_html_()
     assert "f&#x27; is forgotten" in T.check("delta[0]", DA[1])._repr_html_()
 
 

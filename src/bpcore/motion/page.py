@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import html
-import json
 from collections.abc import Sequence
+
+from bpcore.show.html import embedded
 
 STYLE = """
 :root { color-scheme: light dark; }
@@ -73,10 +74,8 @@ def page(
         "about": title,
         "fps": fps,
     }
-    # "</script>" in a text would end the script.
     values = "\n".join(
-        f"const {name} = {json.dumps(value)};".replace("</", "<\\/")
-        for name, value in data.items()
+        f"const {name} = {embedded(value)};" for name, value in data.items()
     )
     return f"""<!doctype html>
 <html lang="en">

@@ -7,8 +7,10 @@ colours but those of the notebook, light or dark, and greys that are seen on bot
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 #: Cells keep the spaces that align their text; on a phone those of a table of
 #: equations stand below each other.
@@ -77,6 +79,21 @@ def paragraph(text: str) -> str:
     '<p>1 &lt; 2</p>'
     """
     return f"<p>{html.escape(text)}</p>"
+
+
+def embedded(value: Any) -> str:
+    r"""A value as JSON that cannot end the element of the page that it is in.
+
+    Examples
+    --------
+    >>> from bpcore.show.html import embedded
+    >>> print(embedded(["</script>", 1.5]))
+    ["\u003c/script\u003e",1.5]
+    """
+    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    for sign in "<>&":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return text
 
 
 def table(

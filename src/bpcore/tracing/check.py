@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bpcore import arrays, checks
 from bpcore.errstate import own_errstate
+from bpcore.show.html import page, paragraph
 from bpcore.tracing.quantities import as_float64, known_name, quantity_names
 from bpcore.tracing.rounding import rounding
 from bpcore.tracing.slips import ROWS, slips
@@ -58,8 +58,8 @@ class TraceCheck:
         return self.message
 
     def _repr_html_(self) -> str:
-        mark = "&#10003;" if self.ok else "&#10007;"
-        return f"<p><strong>{mark}</strong> {html.escape(self.message)}</p>"
+        mark = "\u2713" if self.ok else "\u2717"
+        return page(paragraph(f"{mark} {self.message}"))
 
 
 @own_errstate

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import html
-import json
 from importlib.resources import files
 from string import Template
 
+from bpcore.show.html import embedded
 from bpcore.tracing.derivation import in_a_line
 from bpcore.tracing.page.data import page_data
 from bpcore.tracing.section import LAYERS, SMALL
@@ -49,7 +49,7 @@ def document(step: Step) -> str:
     return Template(source("page.html")).substitute(
         style=source("page.css"),
         script="\n".join(source(f"{name}.js") for name in SCRIPTS),
-        data=embedded(step),
+        data=embedded(page_data(step)),
     )
 
 
@@ -102,14 +102,6 @@ def frame(step: Step) -> str:
         f'style="width: 100%; height: {height}px; border: 0" '
         f'srcdoc="{html.escape(document(step))}"></iframe>'
     )
-
-
-def embedded(step: Step) -> str:
-    """The numbers as JSON that cannot end the element that it is in."""
-    text = json.dumps(page_data(step), allow_nan=False, separators=(",", ":"))
-    for sign in "<>&":
-        text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return text
 
 
 def source(name: str) -> str:
