@@ -1,6 +1,6 @@
 """Training on several processes by MPI, with the same bits on any number of them.
 
-The modules::
+The files in the source::
 
     fit          the function `fit`
     preparation  its arguments, checked before anything changes
