@@ -9,6 +9,7 @@
 # make docs               this documentation as a site, both languages, in build/docs
 # make docs-links         its links to other sites, checked; needs a network
 # make fuzz [SECONDS=600]  random changes of files, which no reader may fail at
+# make trust              every promise tried under what breaks it: some hours
 # make sanitize           tests with the address and undefined-behaviour sanitizers
 # make wheels             wheels for Linux, x86_64 and arm64, in dist/
 # make clean              remove the files made by the others
@@ -26,10 +27,13 @@ PIP_DEMO := .venv/bin/python -m pip install --quiet
 
 BENCH := .venv-bench/bin/python -m bench
 
+# The modules of trust that are commands with trials.
+CAMPAIGNS := $(basename $(notdir $(shell grep -l '^    campaign.main(' trust/*.py)))
+
 # Warnings are errors; names without a target are warnings.
 SPHINX := .venv-docs/bin/python -m sphinx --nitpicky --fail-on-warning --keep-going
 
-.PHONY: demo test test-mpi test-wheels test-pages lint docs docs-links fuzz bench bench-tables results sanitize wheels clean
+.PHONY: demo test test-mpi test-wheels test-pages lint docs docs-links fuzz bench bench-tables results trust sanitize wheels clean
 
 demo: .venv/installed
 	@.venv/bin/bpcore demo $(if $(MNIST),--mnist "$(MNIST)")
@@ -75,8 +79,8 @@ fuzz:
 lint:
 	test -d .venv-test || $(PYTHON) -m venv .venv-test
 	.venv-test/bin/python -m pip install --quiet ".[lint]"
-	.venv-test/bin/ruff check src tests bench docs examples packaging setup.py
-	.venv-test/bin/ruff format --check src tests bench docs examples packaging setup.py
+	.venv-test/bin/ruff check src tests bench trust docs examples packaging setup.py
+	.venv-test/bin/ruff format --check src tests bench trust docs examples packaging setup.py
 	PATH="$(CURDIR)/.venv-test/bin:$$PATH" cython-lint src/bpcore
 	PYTHONPATH=src .venv-test/bin/lint-imports
 	.venv-test/bin/mypy
@@ -132,6 +136,18 @@ bench-tables:
 	.venv-bench/bin/python -m pip install --quiet ".[bench]"
 	results="$$($(BENCH).cpu)" && $(BENCH).tabular $(if $(TABLES),--folder "$(TABLES)") \
 		--json "$$results/tabular.json"
+
+# All campaigns, also after one that failed.
+trust:
+	test -d .venv-test || $(PYTHON) -m venv .venv-test
+	.venv-test/bin/python -m pip install --quiet ".[test]"
+	results="trust/results/$$(basename "$$(.venv-test/bin/python -m bench.cpu)")"; failed=""; \
+	for campaign in $(CAMPAIGNS); do \
+		.venv-test/bin/python -m trust.$$campaign --json "$$results/$$campaign.json" \
+			|| failed="$$failed $$campaign"; \
+	done; \
+	.venv-test/bin/python -m trust.summary; \
+	test -z "$$failed" || { echo "failed:$$failed" >&2; exit 1; }
 
 sanitize:
 	rm -rf .venv-sanitize build
