@@ -28,7 +28,7 @@ PIP_DEMO := .venv/bin/python -m pip install --quiet
 BENCH := .venv-bench/bin/python -m bench
 
 # The modules of trust that are commands with trials.
-CAMPAIGNS := $(basename $(notdir $(shell grep -l '^    campaign.main(' trust/*.py)))
+CAMPAIGNS := $(basename $(notdir $(shell grep -l '^    campaign.main' trust/*.py)))
 
 # Warnings are errors; names without a target are warnings.
 SPHINX := .venv-docs/bin/python -m sphinx --nitpicky --fail-on-warning --keep-going
