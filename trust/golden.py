@@ -66,7 +66,9 @@ def difference(recorded, found):
         return f"is another case: {found['of']}; recorded: {recorded['of']}"
     pairs = zip(recorded["steps"], found["steps"], strict=True)
     for step, (then, now) in enumerate(pairs, 1):
-        differ = [l for l in range(len(now) // 4) if then[4 * l :][:4] != now[4 * l :][:4]]
+        differ = [
+            l for l in range(len(now) // 4) if then[4 * l :][:4] != now[4 * l :][:4]
+        ]
         if differ:
             last = step == len(found["steps"])
             after = "the fit" if last else f"mini-batch {step}"
@@ -99,9 +101,10 @@ def _in_ulp(at, a, b):
     ulp = distance(a, b)
     where = np.unravel_index(ulp.argmax(), ulp.shape)
     index = ", ".join(str(i) for i in where)
+    count = f"{np.count_nonzero(ulp):,} of {ulp.size:,}"
     return (
-        f"    layer {layer}, {name}: {np.count_nonzero(ulp):,} of {ulp.size:,}, at most "
-        f"{ulp.max():,} ulp at [{index}]: {a[where]!r} and {b[where]!r}"
+        f"    layer {layer}, {name}: {count}, at most {ulp.max():,} ulp, at [{index}]: "
+        f"{float(a[where])!r} and {float(b[where])!r}"
     )
 
 
