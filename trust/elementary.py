@@ -33,10 +33,10 @@ SECONDS = 1200.0
 #: Numbers of a block: small enough for the first two levels of cache.
 BLOCK = 1 << 13
 #: One block in so many is computed by the slow builds too.
-SOME = 32
+SOME = 64
 FAST = FUSED[:-1] or FUSED
-#: Numbers of float64 for each function, and those that mpmath has to compute.
-SAMPLES, SAMPLES_OF_MPMATH = 10**8, 10**5
+#: Numbers of float64 for each function, 10^8 in all; those that mpmath has to compute.
+SAMPLES, SAMPLES_OF_MPMATH = 15 * 10**6, 10**5
 
 
 def run(seconds):

@@ -8,10 +8,11 @@ import numpy as np
 
 
 def _log_cosh(x):
-    """log(cosh(x)) by the formula that is accurate at x, 2 a number of its type."""
+    """log(cosh(x)), of which one form is accurate close to 0, the other beyond 1."""
     two, size = x.dtype.type(2), np.abs(x)
-    near = np.log1p(two * np.sinh(np.minimum(size, 20) / two) ** 2)
-    return np.where(size < 20, near, size - np.log(two))
+    far = size + np.log1p(np.exp(-two * size)) - np.log(two)
+    near = np.log1p(two * np.sinh(np.minimum(size, 1) / two) ** 2)
+    return np.where(size < 1, near, far)
 
 
 def _sigmoid(x):

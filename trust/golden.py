@@ -17,11 +17,13 @@ fit leaves, and after each step four digits for each layer.
 
 import argparse
 import json
+import platform
 import sys
 from pathlib import Path
 
 import numpy as np
 
+import bpcore as bp
 from trust.bits_cases import table
 from trust.bits_outcome import fitted, step_digests, trajectory
 
@@ -56,6 +58,11 @@ def write(lines):
 def recorded_cases():
     """The cases whose bits are the same on every machine."""
     return [case for case in table().values() if case.recorded]
+
+
+def machine():
+    """The processor, and the build that is in use."""
+    return f"{platform.machine()}, {bp.kernels.in_use()}"
 
 
 def difference(recorded, found):
@@ -137,7 +144,8 @@ def main():
         _write_values(path, trajectory(table()[name]))
         return
     if given.digests:
-        print(json.dumps({it.name: fitted(it) for it in recorded_cases()}))
+        found = {case.name: fitted(case) for case in recorded_cases()}
+        print(json.dumps([machine(), found]))
         return
     old = read() if PATH.is_file() else {}
     lines = [line_of(case) for case in recorded_cases()]
