@@ -1,15 +1,17 @@
 """exp, log, tanh, sigmoid and the others: every float32, and many float64.
 
-float32 is compared with NumPy's float64 functions, float64 with those of the C library
-in the extended precision of this machine (``np.longdouble``); mpmath computes the
-largest errors found.  ``normal_cdf``, which is multiplied or added to, is meant to be
-right to 1 eps in absolute terms, the others to 2 ulp.  Every build with a fused
-multiply-add must give the same bits; the slow ones, scalar and x86_64_v2 (whose bits
-may differ), compute one block of numbers in `SOME`.
+float32 is compared with NumPy's float64 functions, or where it has none with those of
+bpcore, float64 with those of the C library in the extended precision of this machine
+(``np.longdouble``), or of mpmath, which also computes the largest errors found.
+``normal_cdf``, which is multiplied or added to, is meant to be right to 1 eps in
+absolute terms, the others to 2 ulp.  Every build with a fused multiply-add must give
+the same bits; the slow ones, scalar and x86_64_v2 (whose bits may differ), compute one
+block of numbers in `SOME`.
 """
 
 import os
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 
 import mpmath
@@ -25,7 +27,6 @@ from trust.elementary_functions import (
     EXACT_VALUES,
     NO_VALUES,
     RANGE,
-    WIDE,
 )
 
 #: Seconds in which all is tried: about, on two cores.
@@ -35,6 +36,8 @@ BLOCK = 1 << 13
 #: One block in so many is computed by the slow builds too.
 SOME = 64
 FAST = FUSED[:-1] or FUSED
+#: Functions of which NumPy has a good float64 form.
+FAST_IN_NUMPY = ("exp", "log", "log1p", "tanh", "sigmoid", "expm1")
 #: Numbers of float64 for each function, 10^8 in all; those that mpmath has to compute.
 SAMPLES, SAMPLES_OF_MPMATH = 15 * 10**6, 10**5
 
@@ -66,7 +69,8 @@ def counted(errors):
 
 def float32(name, part=1.0):
     """Count a function at every float32, or in every so many blocks."""
-    errors = Errors(name, "float32", None if name != "normal_cdf" else _normal_cdf)
+    truth = None if name in FAST_IN_NUMPY else partial(values, name, isa=FUSED[0])
+    errors = Errors(name, "float32", truth)
     step = max(round(1 / part), 1)
     for number, first in enumerate(range(0, 1 << 32, BLOCK * step)):
         bits = np.arange(BLOCK, dtype=np.uint32) + np.uint32(first)
@@ -120,7 +124,6 @@ def special_values():
 
 def _by_mpmath(name):
     """A function of an array in extended precision, by mpmath."""
-    rough = WIDE.get(name, _normal_cdf)
 
     def one(x):
         with mpmath.workprec(120):
@@ -131,20 +134,12 @@ def _by_mpmath(name):
             return np.longdouble(high) + np.longdouble(float(y - high))
 
     def of_array(x):
-        with np.errstate(all="ignore"):
-            y = rough(x.astype(np.float64)).astype(np.longdouble)
+        y = values(name, x.astype(np.float64), FUSED[0]).astype(np.longdouble)
         exact = np.isfinite(x) & (np.abs(x) < (1000 if name in SATURATED else np.inf))
         y[exact] = [one(each) for each in x[exact]]
         return y
 
     return of_array
-
-
-def _normal_cdf(x):
-    """The distribution function of float64 arrays, by SciPy."""
-    from scipy.special import ndtr  # nothing else of the campaign needs SciPy
-
-    return ndtr(x)
 
 
 if __name__ == "__main__":
