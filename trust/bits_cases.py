@@ -158,7 +158,7 @@ def fits(chosen, optimizer):
     classes = loss in ("labels", "probabilities", "label smoothing", "divergence")
     if shape == "one column" and classes:
         return False
-    labels = loss in ("labels", "label smoothing", "binary", "hinge")
+    labels = loss in (None, "labels", "label smoothing", "binary", "hinge")
     if it("weights") in ("classes", "balanced") and not labels:
         return False
     if shape == "no hidden layer" and (

@@ -83,17 +83,17 @@ def float64(name, part=1.0):
     """Count a function at samples of float64."""
     slow = name == "normal_cdf" or np.finfo(np.longdouble).nmant < 60
     errors = Errors(name, "float64", _by_mpmath(name) if slow else None)
-    count = int((SAMPLES_OF_MPMATH if slow else SAMPLES) * part)
-    for number in range(-(-count // BLOCK)):
+    count, size = (SAMPLES_OF_MPMATH, BLOCK // 16) if slow else (SAMPLES, BLOCK)
+    for number in range(-(-int(count * part) // size)):
         builds = FAST if number % SOME else dispatch.available
-        errors.add(samples(name, number), builds)
+        errors.add(samples(name, size, number), builds)
     return counted(errors)
 
 
-def samples(name, seed):
-    """Arguments of a block: of every magnitude, and close to the critical ones."""
+def samples(name, size, seed):
+    """Arguments: of every magnitude, and close to the critical ones."""
     rng = np.random.default_rng(seed)
-    quarter = BLOCK // 4
+    quarter = size // 4
     low, high = RANGE[name]
     patterns = rng.integers(-(2**63), 2**63 - 1, quarter).view(np.float64)
     within = rng.uniform(low, high, quarter)

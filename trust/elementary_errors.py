@@ -37,7 +37,8 @@ def inverse_ulp(y, dtype):
         exponent <<= 52
         return exponent.view(np.float64)
     info = np.finfo(dtype)
-    exponent = np.maximum(np.frexp(y)[1], info.minexp + 1) - info.nmant - 1
+    exponent = np.where(y == 0, info.minexp, np.frexp(y)[1])
+    exponent = np.maximum(exponent, info.minexp + 1) - info.nmant - 1
     return np.ldexp(np.ones_like(y), -exponent)
 
 
@@ -140,7 +141,7 @@ class Errors:
         if largest > self.bound:
             self._fault(x, error > self.bound, f"has an error above {self.bound:g}")
         if len(self._worst) < CHECKED or largest > self._worst[-1][0]:
-            for i in np.argpartition(error, -CHECKED)[-CHECKED:]:
+            for i in np.argsort(error)[-CHECKED:]:
                 self._worst.append((float(error[i]), float(x[i]), float(out[i])))
             self._worst = nlargest(CHECKED, self._worst)
 
