@@ -75,8 +75,10 @@ def trials(title, way, cases, seconds):
 
 def recorded():
     """The bits here and those recorded."""
-    count, record = campaign.Count("the record of this processor's bits"), golden.read()
-    count.name = "recorded bits"
+    count, record = (
+        campaign.Count("recorded bits, and those of each step"),
+        golden.read(),
+    )
     for case in golden.recorded_cases():
         found = golden.difference(record.get(case.name), golden.line_of(case))
         count.add(found and f"{case.name} {found}")
@@ -91,7 +93,7 @@ def in_other_processes():
         if isa != "x86_64_v2":
             yield elsewhere(f"BPCORE_ISA={isa}", BPCORE_ISA=isa)
     for command in filter(None, os.environ.get("BPCORE_TRUST_PYTHON", "").split(":")):
-        yield elsewhere("another processor", command)
+        yield elsewhere(f"by {Path(command).name}", command)
 
 
 def elsewhere(title, command=sys.executable, **variables):

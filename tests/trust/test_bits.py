@@ -5,7 +5,8 @@ from functools import partial
 
 import numpy as np
 import pytest
-from trust.bits_cases import DTYPES, OPTIMIZERS, OPTIONS, fits, table
+from trust.bits_cases import table
+from trust.bits_options import DTYPES, OPTIMIZERS, OPTIONS, fits
 from trust.bits_outcome import fitted, step_digests, trajectory
 
 import bpcore as bp
