@@ -78,8 +78,9 @@ class Errors:
 
     @property
     def bound(self):
-        """The largest error that is promised."""
-        return 1.0 if self.absolute else 2.0
+        """The largest error that is promised, and what the truth is rounded by."""
+        wider = np.finfo(self.wide).nmant > np.finfo(self.dtype).nmant
+        return (1.0 if self.absolute else 2.0) + (0.0 if wider else 0.5)
 
     def add(self, x, builds=FUSED):
         """Try the numbers of an array by some builds, the best among them."""
