@@ -36,7 +36,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 CACHES = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 #: What the tests read, and pytest's settings.
-BESIDE = ["tests", "bench", "docs", "examples"]
+BESIDE = ["tests", "bench", "trust", "docs", "examples"]
 BESIDE += ["README.md", "CHANGELOG.md", "pyproject.toml"]
 
 #: Debian releases with a newer Python, and those with an arm64 Python: (suite,

@@ -12,4 +12,16 @@ figures of these files into docs/trust.md.
 
     campaign    a campaign's command line, its counts and its file
     summary     the tables of docs/trust.md
+
+The same bits, and the elementary functions::
+
+    bits           the bits of every case, whatever the way
+    golden         the recorded bits: compared, recorded, differences explained
+    bits_cases     the cases: networks, optimizers, options and data
+    bits_options   values of the options, and which go together
+    bits_outcome   what a fit leaves, as digests
+    bits_ways      ways to train and to predict that must give the same bits
+    elementary     exp, log, tanh and others: every float32, many float64
+    elementary_errors      errors of an array of numbers, by every build
+    elementary_functions   formulas of more precision, exact values
 """

@@ -6,68 +6,25 @@ import itertools
 import mpmath
 import numpy as np
 import pytest
+from trust.elementary_functions import (
+    CRITICAL,
+    EXACT,
+    EXACT_VALUES,
+    INF,
+    NO_VALUES,
+    RANGE,
+    ULPS,
+    WIDE,
+)
 
 import bpcore as bp
 from bpcore.engine import dispatch
 
-#: Largest errors allowed, in units of the last place: the promise of 2, and less where
-#: csrc/elementary.h, which says what they are, leaves room; for x86_64_v2 the same.
-ULPS = {"exp": 1.25, "log": 1, "log1p": 1, "tanh": 2, "sigmoid": 2, "expm1": 1.25}
-ULPS["log_cosh"] = 1.5
 #: How far a value may fall below the one before it where the function rises.
 FALLS = {"exp": 1, "log": 0, "log1p": 0, "tanh": 1, "sigmoid": 2, "expm1": 1}
 FALLS["log_cosh"] = 1
 #: How far x86_64_v2, which rounds every product, may be from the others: 3, or more.
 ULPS_OF_V2 = {"normal_cdf": 64}
-
-WIDE = {
-    "exp": np.exp,
-    "log": np.log,
-    "log1p": np.log1p,
-    "tanh": np.tanh,
-    "sigmoid": lambda x: np.exp(np.minimum(x, 0)) / (1 + np.exp(-abs(x))),
-    "expm1": lambda x: np.expm1(np.minimum(x, 0)),
-    "log_cosh": lambda x: np.where(
-        abs(x) < 20, np.log1p(2 * np.sinh(x / 2) ** 2), abs(x) - np.log(2)
-    ),
-}
-EXACT = {
-    "exp": mpmath.exp,
-    "log": mpmath.log,
-    "log1p": mpmath.log1p,
-    "tanh": mpmath.tanh,
-    "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
-    "expm1": lambda x: mpmath.expm1(min(x, 0)),
-    "log_cosh": lambda x: (
-        mpmath.log1p(2 * mpmath.sinh(x / 2) ** 2)
-        if abs(x) < 100
-        else abs(x) - mpmath.log(2)
-    ),
-}
-
-# Where float64 points lie close: where an argument is reduced to the next multiple of
-# log(2), or to the next power of 2, and where a formula changes or a result saturates.
-HALVES = np.arange(-20, 20) + 0.5
-CRITICAL = {
-    "exp": [*HALVES * np.log(2), 0, -708.396, -744.44, 709.78],
-    "log": [*2.0**HALVES, 1],
-    "log1p": [*2.0**HALVES - 1, -1],
-    "tanh": [*HALVES * np.log(2) / 2, np.log(3) / 2, 19.06, 20],
-    "sigmoid": [*HALVES * np.log(2), -708.396, -744.44, 36.74],
-    "expm1": [*HALVES * np.log(2), -36.74, -40],
-    "normal_cdf": [-1, 1, -10, 10],
-    "log_cosh": [-1, 1, 1e-4, 1e-12, np.log(2), 19.06],
-}
-RANGE = {
-    "exp": (-746, 710),
-    "log": (0, 2),
-    "log1p": (-1, 1),
-    "tanh": (-20, 20),
-    "sigmoid": (-746, 40),
-    "expm1": (-50, 0),
-    "normal_cdf": (-12, 12),
-    "log_cosh": (-20, 20),
-}
 
 each_function = pytest.mark.parametrize("name", ULPS)
 each_of_all = pytest.mark.parametrize("name", bp.kernels.ELEMENTARY)
@@ -156,19 +113,6 @@ def test_rises(kernels, dtype, name):
     with np.errstate(invalid="ignore"):
         fall = (out[:, :-1] - out[:, 1:]) / np.spacing(abs(out[:, 1:]))
     assert not (fall > FALLS[name]).any()
-
-
-INF = np.inf
-EXACT_VALUES = {
-    "exp": [(0, 1), (-0.0, 1), (1e4, INF), (INF, INF), (-1e4, 0), (-INF, 0)],
-    "log": [(1, 0), (0, -INF), (-0.0, -INF), (INF, INF)],
-    "log1p": [(0, 0), (1e-30, 1e-30), (-1e-40, -1e-40), (-1, -INF), (INF, INF)],
-    "tanh": [(0, 0), (1e-30, 1e-30), (1e-40, 1e-40), (20, 1), (1e30, 1), (INF, 1)],
-    "sigmoid": [(0, 0.5), (1e-30, 0.5), (40, 1), (INF, 1), (-1e4, 0), (-INF, 0)],
-    "expm1": [(0, 0), (-1e-30, -1e-30), (-50, -1), (-INF, -1), (3, 0), (INF, 0)],
-    "log_cosh": [(0, 0), (-0.0, 0), (1e30, 1e30), (-1e30, 1e30), (-INF, INF)],
-}
-NO_VALUES = {"log": [-1, -1e-40, -INF], "log1p": [-2, -1.001, -INF]}
 
 
 @each_function
