@@ -15,6 +15,7 @@ COMMON = {
     "loss": "all processes must have the same activations",
     "validation": "validation: process 0 has data, process 2 None",
     "validation data": "all processes must have the same validation data",
+    "own rows only": "the same X: process 0 has 60 rows",
     "isa": "fused multiply-add: process 0 has True, process 2 False",
 }
 LOST = {
@@ -28,6 +29,10 @@ LOST = {
 ONE_OF_THREE = {
     "load": ("KeyError", "process 2 failed: KeyError: 'no such shard'"),
     "rows": ("ValueError", "process 2 failed: ValueError: shard 16: X must have"),
+    "too few": ("ValueError", "X must yield the 8 shards of this process; got 7"),
+    "too many": ("ValueError", "X must yield the 8 shards of this process; got more"),
+    "width": ("ValueError", "shard 16: X must have shape (n, 5) with n at least 1"),
+    "NaN": ("ValueError", "shard 16: X must be finite in float32"),
 }
 
 
@@ -48,7 +53,7 @@ def table(cases, short):
     return pytest.mark.parametrize("name", [*cases] if EVERYTHING else short)
 
 
-@table(COMMON, ["seed", "isa"])
+@table(COMMON, ["seed", "own rows only", "isa"])
 def test_processes_that_differ_are_refused(name):
     said = lines(name)
     assert {*said} == {0, 1, 2}
@@ -56,10 +61,11 @@ def test_processes_that_differ_are_refused(name):
         assert (kind, in_time) == ("ValueError", "True") and COMMON[name] in message
 
 
-@table(ONE_OF_THREE, ["load"])
+@table(ONE_OF_THREE, ["load", "too few"])
 def test_an_error_at_the_start_is_raised_in_all(name):
     said, (kind, message) = lines(name), ONE_OF_THREE[name]
-    assert said.pop(2)[0] == kind
+    own = said.pop(2)
+    assert own[0] == kind and message.partition(f"{kind}: ")[2] in own[2]
     assert [said[rank][0] for rank in (0, 1)] == ["ProcessError"] * 2
     assert all(message in text for _, _, text in said.values())
 

@@ -107,6 +107,17 @@ def load(k):
     return X[first:end], Y[first:end], WEIGHT[first:end]
 
 
+def own_shards():
+    """A generator of the shards of this process, all from one buffer."""
+    comm = world()
+    rank, size = (0, 1) if comm is None else (comm.Get_rank(), comm.Get_size())
+    buffer = np.empty((30, 5))
+    for k in range(24 // size * rank, 24 // size * (rank + 1)):
+        rows, labels, weight = load(k)
+        buffer[: len(rows)] = rows
+        yield buffer[: len(rows)], labels, weight
+
+
 def load_unequal(k):
     """Shards of 3 to 52 rows: in each step some have none left."""
     rows = (np.arange(3 + k * 7 % 50) + 11 * k) % N
@@ -232,6 +243,7 @@ CASES = {
     "plateau": lambda: train(make(bp.SGD(ReduceOnPlateau(0.5, patience=1))), epochs=6),
     "unequal shards": lambda: train(make(norm="batch"), load_unequal, None),
     "function": lambda: train(make(), load, None),
+    "iterable": lambda: train(make(), own_shards(), None),
     "custom loss": lambda: train(
         make(loss=lambda a, y: ((a - y) ** 2).sum(axis=1), output="identity")
     ),

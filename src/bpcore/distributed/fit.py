@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from numpy.typing import ArrayLike
@@ -19,7 +19,7 @@ from bpcore.training.history import History
 
 def fit(
     net: Network,
-    X: ArrayLike | Callable[[int], Any],
+    X: ArrayLike | Callable[[int], Any] | Iterable[Any],
     y: ArrayLike | None = None,
     *,
     shards: int = 8,
@@ -43,7 +43,10 @@ def fit(
         As for ``Network.fit``: all rows, of which each process reads its shards only,
         as arrays, memory maps or tables.  Or X alone as a function: ``X(k)`` returns
         (X, y) or (X, y, sample_weight) of shard k, and is called once for each shard
-        of this process.
+        of this process.  Or X alone as an iterable that yields these for the shards of
+        this process, in order: process r of N has ``shards // N`` of them, from
+        ``shards // N * r`` on.  It is iterated over once, before training begins.
+        Data of the network's dtype in C order is used in place.
     shards : int
         A multiple of the number of processes.
     comm : mpi4py.MPI.Comm, optional
