@@ -16,6 +16,7 @@ COMMON = {
     "validation": "validation: process 0 has data, process 2 None",
     "validation data": "all processes must have the same validation data",
     "own rows only": "the same X: process 0 has 60 rows",
+    "data of many": "same checksum of the data in float32: process 0 has",
     "isa": "fused multiply-add: process 0 has True, process 2 False",
 }
 LOST = {
@@ -32,6 +33,9 @@ ONE_OF_THREE = {
     "too few": ("ValueError", "X must yield the 8 shards of this process; got 7"),
     "too many": ("ValueError", "X must yield the 8 shards of this process; got more"),
     "width": ("ValueError", "shard 16: X must have shape (n, 5) with n at least 1"),
+    "net": ("TypeError", "net must be a Network; got NoneType"),
+    "timeout": ("ValueError", "timeout must be finite and above 0; got 0"),
+    "many networks": ("ValueError", "X must have shape (n, 5) with n at least 1"),
     "NaN": ("ValueError", "shard 16: X must be finite in float32"),
 }
 
@@ -61,7 +65,7 @@ def test_processes_that_differ_are_refused(name):
         assert (kind, in_time) == ("ValueError", "True") and COMMON[name] in message
 
 
-@table(ONE_OF_THREE, ["load", "too few"])
+@table(ONE_OF_THREE, ["load", "too few", "net"])
 def test_an_error_at_the_start_is_raised_in_all(name):
     said, (kind, message) = lines(name), ONE_OF_THREE[name]
     own = said.pop(2)
@@ -74,7 +78,7 @@ def test_an_error_at_the_start_is_raised_in_all(name):
 @pytest.mark.parametrize("attempt", range(8 if EVERYTHING else 1))
 def test_a_lost_process_ends_the_others(name, attempt):
     """mpiexec may be faster and end them itself after a kill, but not after a stall."""
-    said = lines(name, options=["-disable-auto-cleanup"])
+    said = lines(name, leaves_others=True)
     others = [text for kind, _, text in said.values() if kind == "ProcessError"]
     assert all(LOST[name] in text for text in others)
     assert others or "kill" in name

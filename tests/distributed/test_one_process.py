@@ -213,6 +213,23 @@ def test_bad_arguments():
         distributed.fit(make(bp.LBFGS()), X, Y)
 
 
+@pytest.mark.parametrize("name", ["COMM_NULL", "an intercommunicator"])
+def test_communicators_of_other_kinds(name):
+    MPI = pytest.importorskip("mpi4py.MPI")
+
+    class Between:
+        """The methods of an intercommunicator that are used."""
+
+        Idup = Isend = Irecv = Get_size = None
+
+        def Is_inter(self):
+            return True
+
+    comm = MPI.COMM_NULL if name == "COMM_NULL" else Between()
+    with pytest.raises(ValueError, match="comm must be of this process and others in"):
+        distributed.fit(make(), X, Y, comm=comm)
+
+
 def test_mpi_is_not_imported():
     code = (
         "import sys, numpy as np, bpcore as bp\n"

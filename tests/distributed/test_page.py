@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from helpers import ROOT
-from helpers.processes import EVERYTHING, mpiexec
+from helpers.processes import EVERYTHING, launcher
 
 PAGE = ROOT / "docs" / "distributed.md"
 NEEDS = ("joblib", "dask.distributed", "sklearn", "optuna")
@@ -48,7 +48,7 @@ def test_it_runs(code, tmp_path):
     program.write_text(code)
     alone = output_of([sys.executable, program], tmp_path)
     if "train.py" in code:
-        command = [mpiexec(), "-n", "2", sys.executable, "-m", "mpi4py", program]
+        command = [*launcher(), "-n", "2", sys.executable, "-m", "mpi4py", program]
         both = output_of(command, tmp_path).splitlines()
         assert both == [alone.strip()] * 2
         assert Path(tmp_path, "digits.bpc").is_file()

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -23,10 +24,29 @@ def mpiexec():
     return found
 
 
-def run(count, program, *arguments, limit=100, options=()):
+@cache
+def is_open_mpi():
+    """Whether mpiexec is that of Open MPI, whose options differ from MPICH's."""
+    found = subprocess.run([mpiexec(), "--version"], capture_output=True, check=False)
+    return b"Open MPI" in found.stdout
+
+
+def launcher(leaves_others=False):
+    """The command that starts processes, more than cores too.
+
+    If it `leaves_others`, it does not end them itself after one has been lost.
+    """
+    if is_open_mpi():
+        more = ["--continuous"] if leaves_others else []
+        return [mpiexec(), "--allow-run-as-root", "--oversubscribe", *more]
+    return [mpiexec(), *(["-disable-auto-cleanup"] if leaves_others else [])]
+
+
+def run(count, program, *arguments, limit=100, leaves_others=False, options=()):
     """The finished run of a program of helpers, or of Python code, on processes."""
     code = [program] if program.startswith("-") else [str(HERE / program)]
-    command = [mpiexec(), *options, "-n", str(count), sys.executable, *code, *arguments]
+    command = [*launcher(leaves_others), *options, "-n", str(count)]
+    command += [sys.executable, *code, *arguments]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     for name in [*environment]:  # this process may itself be one of mpiexec's
         if name.startswith(("PMI", "OMPI", "HYDRA")):

@@ -132,7 +132,7 @@ def resumed():
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "net.bpc")
         train(make(sizes=WIDE), epochs=2, callbacks=[bp.Checkpoint(path)], **options)
-        with team_of(None, 30) as team:  # every process has the name of that file
+        with team_of(None) as team:  # every process has the name of that file
             path = team.broadcast(lambda: path)
         return train(make(sizes=WIDE), epochs=4, resume=path, **options)
 
@@ -268,7 +268,7 @@ def main():
     names = sys.argv[1:] or [*CASES]
     for name in names:
         found = CASES[name]()
-        with team_of(None, 30) as team:
+        with team_of(None) as team:
             every = team.all_gather(found)
             if team.rank == 0:
                 same = len({str(each) for each in every}) == 1

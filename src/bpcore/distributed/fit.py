@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from numpy.typing import ArrayLike
@@ -11,10 +12,12 @@ from bpcore import checks
 from bpcore.distributed.agreement import threads_of_each
 from bpcore.distributed.mpi import team_of
 from bpcore.distributed.preparation import prepare
+from bpcore.distributed.team import Team
 from bpcore.distributed.training import ShardedFit
 from bpcore.files.native.fit_file import read_resumed
 from bpcore.network import Network, learner_of
 from bpcore.training.history import History
+from bpcore.training.learner import Learner
 
 
 def fit(
@@ -91,10 +94,8 @@ def fit(
     >>> bool(history.loss[-1] < 0.02)
     True
     """
-    checks.instance("net", net, Network)
-    timeout = checks.number("timeout", timeout, above=0.0)
-    learner = learner_of(net)
-    with team_of(comm, timeout) as team:
+    with team_of(comm) as team:
+        learner = team.together(partial(_begun, team, net, timeout))
         prepared = prepare(team, learner, net, X, y, shards, options, read_resumed)
         wanted = learner.engine.n_threads
         learner.engine.use_threads(threads_of_each(team, wanted))
@@ -104,3 +105,10 @@ def fit(
             ).run()
         finally:
             learner.engine.use_threads(wanted)
+
+
+def _begun(team: Team, net: Network, timeout: float) -> Learner:
+    """The learner of the network; both arguments checked when all are connected."""
+    checks.instance("net", net, Network)
+    team.limit_silence(checks.number("timeout", timeout, above=0.0))
+    return learner_of(net)

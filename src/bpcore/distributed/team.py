@@ -40,6 +40,9 @@ class Transport(Protocol):
             If another process has failed.
         """
 
+    def limit_silence(self, timeout: float) -> None:
+        """Set the seconds of silence after which a process counts as lost."""
+
     def fail(self, error: BaseException) -> None:
         """Let all other processes raise a ProcessError, now or when they wait next."""
 
@@ -60,6 +63,9 @@ class Alone:
 
     def wait(self, requests: list[Any], until_done: bool = True) -> None:
         """Nothing to do."""
+
+    def limit_silence(self, timeout: float) -> None:
+        """Nobody to wait for."""
 
     def fail(self, error: BaseException) -> None:
         """Nobody to be notified."""
@@ -112,6 +118,10 @@ class Team:
         self.failed = True
         if self.size > 1:
             self.transport.fail(error)
+
+    def limit_silence(self, timeout: float) -> None:
+        """See `Transport.limit_silence`."""
+        self.transport.limit_silence(timeout)
 
     @property
     def others(self) -> list[int]:
