@@ -16,7 +16,6 @@ import argparse
 import contextlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -38,6 +37,7 @@ from .distributed_model import (
     weak_scaling,
 )
 from .hosts import Hosts
+from .mpiexec import is_open_mpi, launcher
 
 NETS = {"784-128-10": [784, 128, 10], "784-1024-1024-10": [784, 1024, 1024, 10]}
 #: Rows of a shard's mini-batch.
@@ -90,6 +90,8 @@ def on_network(net, network, runs, limits, options):
         if limits is not None:
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             try:
+                if is_open_mpi():
+                    raise OSError("the options for hosts are MPICH's")
                 hosts = stack.enter_context(Hosts(folder))
             except OSError as error:
                 print(f"{network}: {error}")
@@ -115,12 +117,10 @@ def on_network(net, network, runs, limits, options):
 
 def run(net, rows, count, overlaps, how, steps):
     """The times of a net on so many processes."""
-    found = shutil.which("mpiexec", path=Path(sys.executable).parent)
-    mpiexec = found or shutil.which("mpiexec")
     command = [sys.executable, "-m", "bench.distributed", "--worker", net, str(rows)]
     command += ["--steps", str(steps), *([] if overlaps else ["--whole"])]
     if count > 1:
-        command = [mpiexec, *how, "-n", str(count), *command]
+        command = [*launcher(count, *how), *command]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return json.loads(next(line for line in text.splitlines() if line[:1] == "{"))
 

@@ -77,9 +77,8 @@ def test_an_error_at_the_start_is_raised_in_all(name):
 @table(LOST, ["kill", "stall"])
 @pytest.mark.parametrize("attempt", range(8 if EVERYTHING else 1))
 def test_a_lost_process_ends_the_others(name, attempt):
-    """mpiexec may be faster and end them itself after a kill, but not after a stall."""
-    said = lines(name, leaves_others=True)
+    """mpiexec, which may end all after a kill, does not notice it here."""
+    said = lines(name, unseen=True)
     others = [text for kind, _, text in said.values() if kind == "ProcessError"]
-    assert all(LOST[name] in text for text in others)
-    assert others or "kill" in name
+    assert others and all(LOST[name] in text for text in others)
     assert all(in_time == "True" for _, in_time, _ in said.values())

@@ -7,8 +7,9 @@ import time
 
 import pytest
 from bench.hosts import Hosts
+from bench.mpiexec import is_open_mpi
 
-from helpers.processes import EVERYTHING, is_open_mpi, run
+from helpers.processes import EVERYTHING, launcher, run
 from helpers.sharded import CASES
 
 pytestmark = pytest.mark.skipif(not EVERYTHING, reason="make test-mpi runs it")
@@ -17,6 +18,7 @@ NAMES = ("SGD 5", "Adam 12", "noise", "resumed")
 
 @pytest.fixture
 def hosts(tmp_path):
+    launcher(2)
     if is_open_mpi():
         pytest.skip("the options for hosts are MPICH's")
     with contextlib.ExitStack() as stack:

@@ -48,7 +48,7 @@ def test_it_runs(code, tmp_path):
     program.write_text(code)
     alone = output_of([sys.executable, program], tmp_path)
     if "train.py" in code:
-        command = [*launcher(), "-n", "2", sys.executable, "-m", "mpi4py", program]
+        command = [*launcher(2), sys.executable, "-m", "mpi4py", program]
         both = output_of(command, tmp_path).splitlines()
         assert both == [alone.strip()] * 2
         assert Path(tmp_path, "digits.bpc").is_file()
