@@ -41,7 +41,7 @@ from .mpiexec import is_open_mpi, launcher
 
 NETS = {"784-128-10": [784, 128, 10], "784-1024-1024-10": [784, 1024, 1024, 10]}
 #: Rows of a shard's mini-batch.
-ROWS = (16, 32, 64, 128, 256)
+ROWS = (16, 64, 256)
 SHARDS = 8
 #: Networks: processes, whether exchange and backpropagation overlap, and for simulated
 #: hosts the rate and the burst of their interfaces.

@@ -25,7 +25,9 @@ def command(text):
 
 
 class Hosts:
-    """The hosts 10.19.0.1, 10.19.0.2, ..., and mpiexec's at 10.19.0.254.
+    """The hosts .1, .2, ... of a subnet of 10, and mpiexec's at .254.
+
+    The subnet depends on this process, for those that others have left.
 
     Parameters
     ----------
@@ -43,6 +45,7 @@ class Hosts:
     def __init__(self, folder, count=2):
         self.numbers = range(1, count + 1)
         self.name = f"bp{os.getpid() % 10000}h"
+        self.net = f"10.{19 + os.getpid() // 250 % 200}.{os.getpid() % 250}"
         self.launch = Path(folder, "launch.sh")
         self.launch.write_text(LAUNCH.replace("{name}", self.name))
         self.launch.chmod(0o755)
@@ -53,16 +56,16 @@ class Hosts:
             raise OSError("there are no network namespaces without ip and root")
         try:
             command(f"ip link add {name} type bridge")
-            command(f"ip addr add 10.19.0.254/24 dev {name}")
+            command(f"ip addr add {self.net}.254/24 dev {name}")
             command(f"ip link set {name} up")
             for i in self.numbers:
                 command(f"ip netns add {name}{i}")
                 command(f"ip link add {name}v{i} type veth peer eth0 netns {name}{i}")
                 command(f"ip link set {name}v{i} master {name} up")
-                self.within(i, f"ip addr add 10.19.0.{i}/24 dev eth0")
+                self.within(i, f"ip addr add {self.net}.{i}/24 dev eth0")
                 self.within(i, "ip link set eth0 up")
                 self.within(i, "ip link set lo up")
-                self.within(i, "ip route add default via 10.19.0.254")
+                self.within(i, f"ip route add default via {self.net}.254")
         except subprocess.CalledProcessError as error:
             self.__exit__()
             raise OSError(f"no network namespaces: {error.stderr.decode()}") from error
@@ -105,8 +108,14 @@ class Hosts:
 
     def options(self, count):
         """Options of MPICH's mpiexec that spread so many processes over the hosts."""
-        names = ",".join(f"10.19.0.{i}" for i in self.numbers)
-        options = ["-localhost", "10.19.0.254", "-launcher", "ssh", "-launcher-exec"]
+        names = ",".join(f"{self.net}.{i}" for i in self.numbers)
+        options = [
+            "-localhost",
+            f"{self.net}.254",
+            "-launcher",
+            "ssh",
+            "-launcher-exec",
+        ]
         options += [str(self.launch), "-hosts", names]
         # They would find that they share a memory.
         per_host = str(-(-count // len(self.numbers)))

@@ -11,7 +11,7 @@ from helpers import ROOT
 from helpers.processes import EVERYTHING, launcher
 
 PAGE = ROOT / "docs" / "distributed.md"
-NEEDS = ("joblib", "dask.distributed", "sklearn", "optuna")
+NEEDS = ("joblib", "dask.distributed", "ray", "sklearn", "optuna")
 
 pytestmark = pytest.mark.skipif(not PAGE.is_file(), reason="no docs beside the tests")
 
@@ -42,7 +42,7 @@ def test_it_runs(code, tmp_path):
     for name in NEEDS:
         if f" {name} import" in code or f"import {name}\n" in code:
             pytest.importorskip(name)
-            if name == "dask.distributed" and not EVERYTHING:
+            if name in ("dask.distributed", "ray") and not EVERYTHING:
                 pytest.skip("a cluster takes seconds to start: make test-mpi")
     program = tmp_path / "train.py"
     program.write_text(code)

@@ -136,7 +136,7 @@ class Processes:
                 ]
         return requests
 
-    def wait(self, requests: list[Any], until_done: bool = True) -> None:
+    def wait(self, requests: list[Any]) -> None:
         done: Callable[[list[Any]], bool] = self.mpi.Request.Testall
         start = time.perf_counter()
         while True:
@@ -147,8 +147,6 @@ class Processes:
                 self.require_alive(patient=True)
                 raise ProcessError(f"MPI failed: {error}") from error
             self.require_alive()
-            if not until_done:
-                return
             waited = time.perf_counter() - start
             time.sleep(0 if waited < SPINNING else min(PART * waited, LONGEST))
 

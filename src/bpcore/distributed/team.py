@@ -31,8 +31,8 @@ class Transport(Protocol):
         the order in which they were begun.
         """
 
-    def wait(self, requests: list[Any], until_done: bool = True) -> None:
-        """Wait until all are done, or only see to what has arrived.
+    def wait(self, requests: list[Any]) -> None:
+        """Wait until all are done.
 
         Raises
         ------
@@ -61,7 +61,7 @@ class Alone:
         """Nothing to do."""
         return []
 
-    def wait(self, requests: list[Any], until_done: bool = True) -> None:
+    def wait(self, requests: list[Any]) -> None:
         """Nothing to do."""
 
     def limit_silence(self, timeout: float) -> None:
@@ -144,15 +144,8 @@ class Team:
 
     def wait(self, requests: list[Any]) -> None:
         """See `Transport.wait`."""
-        self._wait(requests, True)
-
-    def progress(self, requests: list[Any]) -> None:
-        """See to messages that have arrived, and to failures."""
-        self._wait(requests, False)
-
-    def _wait(self, requests: list[Any], until_done: bool) -> None:
         try:
-            self.transport.wait(requests, until_done)
+            self.transport.wait(requests)
         except ProcessError:
             self.failed = True
             raise
