@@ -64,6 +64,8 @@ def trial(folder, seed, unseen):
     running = started(count, folder, unseen)
     ready = [Path(folder, f"{rank}{'.begun' * unseen}") for rank in range(count)]
     while not all(path.is_file() and pid_in(folder, i) for i, path in enumerate(ready)):
+        if running.poll() is not None:
+            return 0.0, "the program has not begun"
         time.sleep(0.005)
     pids = [pid_in(folder, rank) for rank in range(count)]
     time.sleep(delay * (0.5 if unseen else 1.0))
