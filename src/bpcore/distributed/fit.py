@@ -12,7 +12,6 @@ from bpcore import checks
 from bpcore.distributed.agreement import threads_of_each
 from bpcore.distributed.mpi import team_of
 from bpcore.distributed.preparation import prepare
-from bpcore.distributed.team import Team
 from bpcore.distributed.training import ShardedFit
 from bpcore.files.native.fit_file import read_resumed
 from bpcore.network import Network, learner_of
@@ -95,7 +94,8 @@ def fit(
     True
     """
     with team_of(comm) as team:
-        learner = team.together(partial(_begun, team, net, timeout))
+        learner, seconds = team.together(partial(_checked, net, timeout))
+        team.limit_silence(seconds)
         prepared = prepare(team, learner, net, X, y, shards, options, read_resumed)
         wanted = learner.engine.n_threads
         learner.engine.use_threads(threads_of_each(team, wanted))
@@ -107,8 +107,7 @@ def fit(
             learner.engine.use_threads(wanted)
 
 
-def _begun(team: Team, net: Network, timeout: float) -> Learner:
-    """The learner of the network; both arguments checked when all are connected."""
+def _checked(net: Network, timeout: float) -> tuple[Learner, float]:
+    """The learner of the network and the timeout, both checked."""
     checks.instance("net", net, Network)
-    team.limit_silence(checks.number("timeout", timeout, above=0.0))
-    return learner_of(net)
+    return learner_of(net), checks.number("timeout", timeout, above=0.0)

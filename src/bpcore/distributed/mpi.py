@@ -167,7 +167,7 @@ class Processes:
 
     def limit_silence(self, timeout: float) -> None:
         if self.liveness is not None:
-            self.liveness.timeout = timeout
+            self.liveness.limit_silence(timeout)
 
     def fail(self, error: BaseException) -> None:
         abort_at_exit(self.mpi)

@@ -20,7 +20,7 @@ from bpcore.training.learner import Learner
 #: X, y and the weights of the rows, or None.
 Rows = tuple[Any, Any, Any]
 
-FLOAT64 = np.dtype(np.float64)
+FLOAT32 = np.dtype(np.float32)
 
 
 class Source(Protocol):
@@ -131,9 +131,9 @@ def _three(expected: str, k: int, found: Any) -> Rows:
 
 
 def _summary(X: Any, n: int) -> str:
-    """The number of rows, and a checksum of the first and the last one."""
+    """The number of rows, and a checksum of the first and the last, in any dtype."""
     ends = [taken(X, slice(at, at + 1)) for at in (0, max(n - 1, 0))]
-    rows = [arrays.cast(arrays.as_array("X", end), FLOAT64) for end in ends]
+    rows = [arrays.cast(arrays.as_array("X", end), FLOAT32) for end in ends]
     total = zlib.crc32(b"".join(row.tobytes() for row in rows))
     return f"{n} rows (checksum {total:08x})"
 
