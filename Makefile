@@ -2,7 +2,7 @@
 # make test               all tests, in a new virtual environment, a process per core
 # make test-wheels        every wheel in dist, installed, by every interpreter found
 # make test-pages         tests of HTML pages in the Chromium that is installed, headless
-# make test-mpi           fits on 1 to 8 processes, every case on each; joblib, Dask, Optuna
+# make test-mpi           fits on 1 to 8 processes, every case on each; joblib, Dask, Ray, Optuna
 # make lint               ruff, cython-lint, import-linter and mypy, in the tests' environment
 # make bench [MNIST=DIR]  all benchmarks with all peers: bench/results/<cpu>, in 25 minutes
 # make bench-tables [TABLES=DIR]  tables, with other methods for them: half an hour
@@ -59,7 +59,7 @@ test:
 
 test-mpi:
 	test -d .venv-test || $(PYTHON) -m venv .venv-test
-	.venv-test/bin/python -m pip install --quiet ".[test]" joblib dask distributed optuna
+	.venv-test/bin/python -m pip install --quiet ".[test]" joblib dask distributed optuna ray
 	BPCORE_TEST_MPI=all .venv-test/bin/python -m pytest tests/distributed
 
 test-wheels:

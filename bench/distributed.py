@@ -3,25 +3,22 @@
 python -m bench.distributed --json distributed.json
 
 Each case runs by mpiexec on 1, 2 and 4 processes with one thread each and the same
-shards, so with the same bits.  The times of a step are medians over steps of the
-fastest round, in process 0: all of it, and what it spends in exchanges, waiting for
-others included.  More
-processes than cores share them: there is no gain to be seen then, but the exchange.
+shards, so with the same bits.  As root on Linux, two processes also run on two hosts
+that are simulated on this machine (hosts.py), with a network of 1 and of 10 Gb/s
+between them, with and without the overlap of exchange and backpropagation.
 
-The model takes from these measurements the seconds of a row, of the optimizer's step
-and of a message, and the bandwidth from the network.  Its step on P processes::
-
-    T = rows C / P + U / P + 2 (P - 1) / P (G / bandwidth + G / copy) + 2 (P - 1) M
-
-with G bytes of gradient, which each process sends in parts, and receives as parameters.
+The times of a step are medians over steps of the fastest round, in process 0: all of
+it, and what it spends in exchanges, waiting for others included.  More processes than
+cores share them: there is no gain to be seen then, but the exchange.
 """
 
 import argparse
+import contextlib
 import json
 import os
-import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from statistics import median
@@ -31,26 +28,37 @@ import numpy as np
 import bpcore as bp
 
 from . import machine, records, report
+from .distributed_model import (
+    COPY,
+    NETWORKS,
+    Model,
+    break_even,
+    crossing,
+    weak_scaling,
+)
+from .hosts import Hosts
+from .mpiexec import is_open_mpi, launcher
 
-#: Sizes of the network, and rows of a shard's mini-batch.
-CASES = {
-    "784-128-10, 8 x 32": ([784, 128, 10], 32),
-    "784-1024-1024-10, 8 x 32": ([784, 1024, 1024, 10], 32),
-    "784-1024-1024-10, 8 x 256": ([784, 1024, 1024, 10], 256),
-}
+NETS = {"784-128-10": [784, 128, 10], "784-1024-1024-10": [784, 1024, 1024, 10]}
+#: Rows of a shard's mini-batch.
+ROWS = (16, 64, 256)
 SHARDS = 8
-PROCESSES = (1, 2, 4)
-#: Bytes a second of 1, 10 and 100 Gb/s.
-NETWORKS = {"1 Gb/s": 1.25e8, "10 Gb/s": 1.25e9, "100 Gb/s": 1.25e10}
-#: Seconds of a message on a network: of its latency, and of the library's code.
-LATENCY = 20e-6
+#: Networks: processes, whether exchange and backpropagation overlap, and for simulated
+#: hosts the rate and the burst of their interfaces.
+MEMORY = "memory"
+RUNS = {
+    MEMORY: ([(1, True), (2, True), (4, True)], None),
+    "1 Gb/s": ([(2, True), (2, False)], ("1gbit", "1mb")),
+    "10 Gb/s": ([(2, True), (2, False)], ("10gbit", "8mb")),
+}
 
 
 def main():
     """Run the command line: measure, print, write."""
     options = _parser().parse_args()
     if options.worker:
-        found = measure(*CASES[options.worker], options.steps)
+        net, rows = options.worker
+        found = measure(NETS[net], int(rows), options.steps, not options.whole)
         if (
             "mpi4py" not in sys.modules
             or sys.modules["mpi4py"].MPI.COMM_WORLD.rank == 0
@@ -59,13 +67,15 @@ def main():
         return
     where = machine.describe()
     print(machine.headline(where) + "\n")
-    results = {
-        name: best_of(name, options.rounds, options.steps)
-        for name in options.cases or CASES
-    }
+    results = []
+    for net in options.nets or NETS:
+        for network, (runs, limits) in RUNS.items():
+            results += on_network(net, network, runs, limits, options)
     print(table(results) + "\n")
-    models = {name: Model(*CASES[name], found) for name, found in results.items()}
-    print(check(results, models) + "\n")
+    models = {}
+    for alone in (found for found in results if found["processes"] == 1):
+        models.setdefault(alone["net"], []).append(Model(alone))
+    print(measured_break_even(results) + "\n")
     print(break_even(models) + "\n")
     print(weak_scaling(models))
     record = {**where, "settings": {"task": "distributed"}, "results": results}
@@ -73,30 +83,53 @@ def main():
         records.write(options.json, record)
 
 
-def best_of(name, rounds, steps):
-    """The times of a case on each number of processes, of its fastest round."""
-    found = {}
-    for _ in range(rounds):
-        for count in PROCESSES:
-            times = run(name, count, steps)
-            found[count] = min(found.get(count, times), times, key=lambda t: t["step"])
-    return found
+def on_network(net, network, runs, limits, options):
+    """The fastest times of a net on one network, for all rows; none where it cannot."""
+    with contextlib.ExitStack() as stack:
+        how = []
+        if limits is not None:
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            try:
+                if is_open_mpi():
+                    raise OSError("the options for hosts are MPICH's")
+                hosts = stack.enter_context(Hosts(folder))
+            except OSError as error:
+                print(f"{network}: {error}")
+                return []
+            hosts.slow(*limits)
+            how = hosts.options(2)
+        found = {}
+        for _ in range(options.rounds):
+            for rows in ROWS:
+                for count, overlaps in runs:
+                    times = run(net, rows, count, overlaps, how, options.steps)
+                    key = rows, count, overlaps
+                    before = found.get(key, times)
+                    found[key] = min(before, times, key=lambda t: t["step"])
+    names = "rows", "processes", "overlap"
+    return [
+        {"net": net, "network": network}
+        | dict(zip(names, (SHARDS * key[0], *key[1:]), strict=True))
+        | times
+        for key, times in found.items()
+    ]
 
 
-def run(name, count, steps):
-    """The times of a case on so many processes."""
-    found = shutil.which("mpiexec", path=Path(sys.executable).parent)
-    mpiexec = found or shutil.which("mpiexec")
-    command = [sys.executable, "-m", "bench.distributed", "--worker", name]
-    command += ["--steps", str(steps)]
+def run(net, rows, count, overlaps, how, steps):
+    """The times of a net on so many processes."""
+    command = [sys.executable, "-m", "bench.distributed", "--worker", net, str(rows)]
+    command += ["--steps", str(steps), *([] if overlaps else ["--whole"])]
     if count > 1:
-        command = [mpiexec, "-n", str(count), *command]
+        command = [*launcher(count, *how), *command]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return json.loads(next(line for line in text.splitlines() if line[:1] == "{"))
 
 
-def measure(sizes, rows, steps):
-    """Median seconds of a step of this process, and of its exchange."""
+def measure(sizes, rows, steps, overlaps=True):
+    """Median seconds of a step of this process, and of its exchange.
+
+    If it does not overlap, gradients are sent when all layers are computed.
+    """
     from bpcore.distributed.epochs import ShardedEpochs
     from bpcore.distributed.team import Team
 
@@ -123,6 +156,8 @@ def measure(sizes, rows, steps):
 
     ShardedEpochs.make_step, Team.wait = timed_step, timed_wait
     ShardedEpochs.descend = timed_descend
+    if not overlaps:
+        ShardedEpochs.sends_layers = False
     rng = np.random.default_rng(0)
     n = SHARDS * rows * steps
     X = rng.random((SHARDS * rows * 4, sizes[0]), np.float32)
@@ -142,100 +177,61 @@ def measure(sizes, rows, steps):
     }
 
 
-class Model:
-    """Seconds of a step, from measurements on this machine."""
-
-    def __init__(self, sizes, rows, results):
-        alone = results[1]
-        self.bytes = 4 * alone["parameters"]
-        self.update = alone["update"]
-        self.row = (alone["step"] - alone["update"]) / (SHARDS * rows)
-        #: Copies of a message in memory, on both sides.
-        self.copy = 4e9
-
-    def exchange(self, processes, bandwidth):
-        """Seconds of the exchanges of a step."""
-        share = (processes - 1) / processes
-        transfer = 2 * share * self.bytes * (1 / bandwidth + 1 / self.copy)
-        return transfer + 2 * (processes - 1) * LATENCY
-
-    def step(self, rows, processes, bandwidth):
-        """Seconds of a step of so many rows."""
-        work = rows * self.row + self.update
-        return work / processes + self.exchange(processes, bandwidth) * (processes > 1)
-
-    def least_rows(self, processes, bandwidth):
-        """Rows of a step from which so many processes are as fast as one."""
-        saved = 1 - 1 / processes
-        cost = self.exchange(processes, bandwidth) - saved * self.update
-        return max(0.0, cost / (saved * self.row))
-
-
 def table(results):
-    """The measured times."""
-    rows = [["milliseconds a step", "processes", "all", "exchange", "speed-up"]]
-    for name, of_case in results.items():
-        for count, found in of_case.items():
-            speed = of_case[1]["step"] / found["step"]
-            numbers = (1e3 * found["step"], 1e3 * found["exchange"], speed)
-            rows.append([name, str(count), *(f"{number:.2f}" for number in numbers)])
-    return report.table(rows)
-
-
-def check(results, models):
-    """The model against what was measured, with this machine's memory as network."""
-    rows = [["milliseconds a step", "processes", "measured", "model"]]
+    """The measured times, and what the model expects."""
+    head = ["milliseconds a step", "rows", "network", "processes", "all", "exchange"]
+    lines = [[*head, "speed-up", "model"]]
+    alone = {(f["net"], f["rows"]): f for f in results if f["processes"] == 1}
     cores = len(os.sched_getaffinity(0))
-    for name, of_case in results.items():
-        size = SHARDS * CASES[name][1]
-        for count in PROCESSES[1:]:
-            model = models[name]
-            work = (size * model.row + model.update) / min(count, cores)
-            expected = work + model.exchange(count, model.copy)
-            measured = of_case[count]["step"]
-            rows.append(
-                [name, str(count), f"{1e3 * measured:.2f}", f"{1e3 * expected:.2f}"]
-            )
-    return report.table(rows)
+    for found in results:
+        of_one = alone[found["net"], found["rows"]]
+        model, count, network = Model(of_one), found["processes"], found["network"]
+        speed = NETWORKS.get(network, COPY)
+        expected = model.step(found["rows"], count, speed, cores)
+        numbers = [
+            *(1e3 * found["step"], 1e3 * found["exchange"]),
+            *(of_one["step"] / found["step"], 1e3 * expected),
+        ]
+        how = "" if found["overlap"] else ", no overlap"
+        names = [found["net"], f"{found['rows']:,}", network + how, str(count)]
+        lines.append([*names, *(f"{number:.2f}" for number in numbers)])
+    return report.table(lines)
 
 
-def break_even(models):
-    """Rows of a step from which several processes are faster."""
-    rows = [["rows a step to break even", "processes", *NETWORKS]]
-    for name, model in models.items():
-        for count in (2, 8, 64):
-            least = (model.least_rows(count, speed) for speed in NETWORKS.values())
-            rows.append(
-                [name.partition(",")[0], str(count), *(f"{n:,.0f}" for n in least)]
+def measured_break_even(results):
+    """Rows of a step from which two processes are faster, measured and by the model."""
+    lines = [["rows to break even, 2 processes", "network", "measured", "model"]]
+    for net in dict.fromkeys(found["net"] for found in results):
+        own = [found for found in results if found["net"] == net and found["overlap"]]
+        alone = [found for found in own if found["processes"] == 1]
+        for network in dict.fromkeys(found["network"] for found in own):
+            several = [
+                found
+                for found in own
+                if found["network"] == network and found["processes"] == 2
+            ]
+            measured = crossing(
+                [found["rows"] for found in alone],
+                [found["step"] for found in alone],
+                [found["step"] for found in several],
             )
-    return report.table(rows)
-
-
-def weak_scaling(models):
-    """The share of the time that is work, with 256 rows a step in each process."""
-    rows = [["work at 256 rows a process", "processes", *NETWORKS]]
-    for name, model in models.items():
-        for count in (4, 32, 256, 1024):
-            alone = 256 * model.row + model.update
-            shares = (
-                alone / model.step(256 * count, count, speed)
-                for speed in NETWORKS.values()
-            )
-            rows.append(
-                [name.partition(",")[0], str(count), *(f"{s:.0%}" for s in shares)]
-            )
-    return report.table(rows)
+            speed = NETWORKS.get(network, COPY)
+            least = [Model(found).least_rows(2, speed) for found in alone]
+            span = f"{min(least):,.0f} to {max(least):,.0f}"
+            lines.append([net, network, measured, span])
+    return report.table(lines)
 
 
 def _parser():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--cases", nargs="+", choices=[*CASES], help="only these")
-    parser.add_argument("--steps", type=int, default=60, help="steps of each case")
+    parser.add_argument("--nets", nargs="+", choices=[*NETS], help="only these")
+    parser.add_argument("--steps", type=int, default=40, help="steps of each case")
     parser.add_argument("--rounds", type=int, default=3, help="the fastest counts")
     parser.add_argument("--json", type=Path, help="a file for the results")
-    parser.add_argument("--worker", help=argparse.SUPPRESS)
+    parser.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--whole", action="store_true", help=argparse.SUPPRESS)
     return parser
 
 

@@ -11,6 +11,7 @@ machine. ``make trust`` writes to ``trust/results/<cpu>``, and `summary` writes 
 figures of these files into docs/trust.md.
 
     campaign    a campaign's command line, its counts and its file
+    processes   killed processes of a fit on several; killed_run is their program
     summary     the tables of docs/trust.md
 
 The same bits, and the elementary functions::

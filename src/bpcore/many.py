@@ -9,11 +9,13 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from numpy.typing import ArrayLike
 
 from bpcore import arrays, checks
+from bpcore.batches.batch import Batch
 from bpcore.errors import DivergenceError
 from bpcore.interrupts import SLICE, Stopped, raise_if_stopped, stopped_by
 from bpcore.model.threads import n_threads as thread_count
@@ -21,13 +23,11 @@ from bpcore.network import Network, learner_of
 from bpcore.training.fit import prepare
 from bpcore.training.history import History
 from bpcore.training.options import defaults, reject_option
+from bpcore.training.position import checksum
 
 #: Seconds after an interrupt in which another one is ignored: threads are stopping, and
 #: only a callback can take longer.
 PATIENCE = 1.0
-
-#: Seconds of silence after which a process counts as lost.
-TIMEOUT = 30.0
 
 #: Most networks named in a message.
 SHOWN = 10
@@ -162,6 +162,43 @@ def fit_many(
     >>> best.network.optimizer
     Adam(lr=0.1)
     """
+    ready = partial(_prepared, networks, values, X, y, n_threads, settings)
+    if comm is not None:
+        return _results(_fitted_by_processes(comm, ready))
+    many = ready()
+    fitted = _train(many, range(len(many.networks)), many.threads)
+    return _results([fitted[i] for i in range(len(fitted))])
+
+
+class Many(NamedTuple):
+    """The checked arguments of `fit_many`; `data` by dtype of the networks."""
+
+    networks: list[Network]
+    data: dict[Any, tuple[Any, Any]]
+    threads: int
+    settings: dict[str, Any]
+
+    @property
+    def to_compare(self) -> dict[str, Any]:
+        """What must be the same in all processes, besides the networks."""
+        plain = int | float | str | None
+        found = {
+            k: value for k, value in self.settings.items() if isinstance(value, plain)
+        }
+        for dtype, data in self.data.items():
+            found[f"checksum of the data in {dtype}"] = checksum(Batch(*data))
+        return found
+
+
+def _prepared(
+    networks: Any,
+    values: Iterable[Any] | None,
+    X: ArrayLike,
+    y: ArrayLike,
+    n_threads: int | str,
+    settings: dict[str, Any],
+) -> Many:
+    """All arguments, checked before any network changes."""
     nets = _networks(networks, values)
     threads = thread_count(n_threads)
     for name in settings:
@@ -173,81 +210,53 @@ def fit_many(
         if isinstance(settings.get(name), Iterator):
             settings[name] = tuple(settings[name])
     shared = {dtype: _converted(nets, dtype, X, y) for dtype in {n.dtype for n in nets}}
-
-    # No network changes before all arguments are checked.
     for network in _one_of_each_kind(nets):
         prepare(learner_of(network), network, *shared[network.dtype], settings)
     for network in nets:
         if not arrays.all_finite(network.parameters):
             raise ValueError("every network's parameters must be finite")
-
-    def train_some(numbers: Sequence[int], threads: int) -> dict[int, Fitted]:
-        data = [shared[nets[i].dtype] for i in numbers]
-        return _train(nets, numbers, data, settings, threads)
-
-    if comm is None:
-        fitted = train_some(range(len(nets)), threads)
-    else:
-        fitted = _train_on_processes(comm, nets, settings, threads, train_some)
-    return _results([fitted[i] for i in range(len(nets))])
+    return Many(nets, shared, threads, settings)
 
 
-def _train_on_processes(
-    comm: Any,
-    nets: Sequence[Network],
-    settings: dict[str, Any],
-    threads: int,
-    train_some: Callable[[Sequence[int], int], dict[int, Fitted]],
-) -> dict[int, Fitted]:
+def _fitted_by_processes(comm: Any, ready: Callable[[], Many]) -> list[Fitted]:
     """Train the networks on several processes, and return all results."""
     from bpcore.distributed.agreement import threads_of_each
     from bpcore.distributed.mpi import team_of  # only here
     from bpcore.distributed.spread import Trained, spread
 
-    def train(numbers: list[int]) -> dict[int, Trained]:
-        fitted = train_some(numbers, own_threads)
-        return {i: Trained(fit.history, fit.error) for i, fit in fitted.items()}
+    with team_of(comm) as team:
+        many = team.together(ready)
+        threads = threads_of_each(team, many.threads)
 
-    plain = {
-        name: value
-        for name, value in settings.items()
-        if isinstance(value, int | float | str | None)
-    }
-    with team_of(comm, TIMEOUT) as team:
-        own_threads = threads_of_each(team, threads)
-        learners = [learner_of(network) for network in nets]
-        trained = spread(team, learners, plain, train)
-    return {
-        i: Fitted(network, *each)
-        for i, (network, each) in enumerate(zip(nets, trained, strict=True))
-    }
+        def train(numbers: list[int]) -> dict[int, Trained]:
+            fitted = _train(many, numbers, threads)
+            return {i: Trained(fit.history, fit.error) for i, fit in fitted.items()}
+
+        learners = [learner_of(network) for network in many.networks]
+        trained = spread(team, learners, many.to_compare, train)
+    pairs = zip(many.networks, trained, strict=True)
+    return [Fitted(network, *each) for network, each in pairs]
 
 
-def _train(
-    nets: Sequence[Network],
-    numbers: Sequence[int],
-    data: Sequence[tuple[Any, Any]],
-    settings: dict[str, Any],
-    threads: int,
-) -> dict[int, Fitted]:
+def _train(many: Many, numbers: Sequence[int], threads: int) -> dict[int, Fitted]:
     """The results of the networks with these numbers, trained in threads."""
     fitted: dict[int, Fitted] = {}
-    remaining = iter(zip(numbers, data, strict=True))
+    remaining = iter(numbers)
     stop = threading.Event()
 
-    def train(network: Network, X: Any, y: Any) -> History:
+    def train(network: Network) -> History:
         with learner_of(network).single_thread():
-            return network.fit(X, y, **settings)
+            return network.fit(*many.data[network.dtype], **many.settings)
 
     def work() -> None:
         """Train remaining networks, one after another."""
         with contextlib.suppress(Stopped), stopped_by(stop):
-            for i, (X, y) in remaining:
-                network = nets[i]
+            for i in remaining:
+                network = many.networks[i]
                 raise_if_stopped()
                 before = learner_of(network).history
                 try:
-                    fitted[i] = Fitted(network, train(network, X, y), None)
+                    fitted[i] = Fitted(network, train(network), None)
                 except Stopped:
                     raise
                 except DivergenceError as error:

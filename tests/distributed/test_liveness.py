@@ -75,6 +75,19 @@ def test_silence_reaches_all_others(three, rank):
             assert failure_of(each) == (rank, "was lost: silent for 0.5 seconds")
 
 
+def test_a_shorter_limit_counts_from_then_on_and_makes_signs_more_frequent(three):
+    for each in three:
+        each.limit_silence(30.0)
+    time.sleep(0.7)  # their next signs of life are a second after the last
+    for each in three:
+        each.limit_silence(0.3)
+    time.sleep(0.7)
+    for each in three:
+        each.require_all()
+    three[2].send_all = lambda line: None
+    assert failure_of(three[0]) == (2, "was lost: silent for 0.3 seconds")
+
+
 def test_a_process_that_takes_leave_is_not_missed(three):
     three[2].close()
     time.sleep(1.2)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import weakref
 
 import numpy as np
 import pytest
@@ -119,6 +120,41 @@ def test_a_function_is_called_once_for_each_shard():
     assert calls == [0, 1, 2, 3]
 
 
+def test_an_iterable_is_iterated_over_once_and_one_shard_is_kept_as_it_was():
+    """Of the arrays that it yields, all but one are free when it makes the next."""
+    yielded = []
+
+    def shards():
+        for k in range(4):
+            rows = X[50 * k : 50 * k + 50].astype("float64")
+            assert sum(ref() is not None for ref in yielded) <= 1
+            yielded.append(weakref.ref(rows))
+            yield rows, Y[50 * k : 50 * k + 50]
+            del rows
+
+    net, other = make(), make()
+    history = distributed.fit(net, shards(), shards=4, **QUIET)
+    both = distributed.fit(other, X[:200], Y[:200], shards=4, **QUIET)
+    assert learned(net, history) == learned(other, both)
+    assert all(ref() is None for ref in yielded)
+
+
+def test_one_buffer_for_all_shards_is_refused():
+    buffer = np.empty((20, 5), "float32")
+
+    def load(k):
+        buffer[...] = X[20 * k : 20 * k + 20]
+        return buffer, Y[20 * k : 20 * k + 20]
+
+    net = make()
+    before = everything(net)
+    for given in (load, map(load, range(4))):
+        with pytest.raises(ValueError, match="shard 0 has changed while others were"):
+            distributed.fit(net, given, shards=4, **QUIET)
+    assert everything(net) == before
+    distributed.fit(net, [load(0)] * 4, shards=4, **QUIET)  # four times the same rows
+
+
 def test_a_file_is_of_a_number_of_shards(tmp_path):
     path = tmp_path / "net.bpc"
     save = [bp.Checkpoint(path)]
@@ -160,9 +196,11 @@ def test_bad_options_change_nothing(options, message):
 
 
 def test_bad_arguments():
-    lists = [(X[:8], Y[:8])] * 8
     for arguments, message in [
-        ((make(), lists), "y must be given, unless X is a function"),
+        ((make(), X), "y must be given, unless X is a function"),
+        ((make(), iter(X), Y), "X must be an array of rows; got .*without y it may"),
+        ((make(), X, iter(Y)), "y must be an array of rows; got"),
+        ((make(), "rows"), r"X must yield \(X, y\) or .* of shard 0; got str"),
         ((make(), lambda k: X), r"X\(0\) must return \(X, y\)"),
         ((None, X, Y), "net must be"),
         ((make(), X, Y, "world"), "positional"),
@@ -173,6 +211,23 @@ def test_bad_arguments():
         distributed.fit(make(), X, Y, comm="world")
     with pytest.raises(ValueError, match="must make steps from mini-batches"):
         distributed.fit(make(bp.LBFGS()), X, Y)
+
+
+@pytest.mark.parametrize("name", ["COMM_NULL", "an intercommunicator"])
+def test_communicators_of_other_kinds(name):
+    MPI = pytest.importorskip("mpi4py.MPI")
+
+    class Between:
+        """The methods of an intercommunicator that are used."""
+
+        Idup = Isend = Irecv = Get_size = None
+
+        def Is_inter(self):
+            return True
+
+    comm = MPI.COMM_NULL if name == "COMM_NULL" else Between()
+    with pytest.raises(ValueError, match="comm must be of this process and others in"):
+        distributed.fit(make(), X, Y, comm=comm)
 
 
 def test_mpi_is_not_imported():

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from helpers import ROOT
-from helpers.processes import EVERYTHING, mpiexec
+from helpers.processes import EVERYTHING, launcher
 
 PAGE = ROOT / "docs" / "distributed.md"
-NEEDS = ("joblib", "dask.distributed", "sklearn", "optuna")
+NEEDS = ("joblib", "dask.distributed", "ray", "sklearn", "optuna")
 
 pytestmark = pytest.mark.skipif(not PAGE.is_file(), reason="no docs beside the tests")
 
@@ -42,13 +42,13 @@ def test_it_runs(code, tmp_path):
     for name in NEEDS:
         if f" {name} import" in code or f"import {name}\n" in code:
             pytest.importorskip(name)
-            if name == "dask.distributed" and not EVERYTHING:
+            if name in ("dask.distributed", "ray") and not EVERYTHING:
                 pytest.skip("a cluster takes seconds to start: make test-mpi")
     program = tmp_path / "train.py"
     program.write_text(code)
     alone = output_of([sys.executable, program], tmp_path)
     if "train.py" in code:
-        command = [mpiexec(), "-n", "2", sys.executable, "-m", "mpi4py", program]
+        command = [*launcher(2), sys.executable, "-m", "mpi4py", program]
         both = output_of(command, tmp_path).splitlines()
         assert both == [alone.strip()] * 2
         assert Path(tmp_path, "digits.bpc").is_file()

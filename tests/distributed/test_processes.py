@@ -34,5 +34,9 @@ def test_a_fit_that_goes_on_has_the_bits_of_one_that_never_stopped():
     assert alone("resumed") == whole_of_resumed()
 
 
+def test_shards_have_the_same_bits_wherever_they_come_from():
+    assert alone("function") == alone("iterable") == alone("weights")
+
+
 def test_the_program_of_the_tests_is_there():
     assert (HERE / "sharded.py").is_file()

@@ -96,6 +96,11 @@ def one(here, elsewhere):
     return here if RANK == LAST else elsewhere
 
 
+def many(rows=5, factor=1):
+    nets = [make(rng=seed) for seed in range(4)]
+    bp.fit_many(nets, X[:, :rows] * factor, Y, comm=MPI.COMM_WORLD, epochs=2)
+
+
 CASES = {
     "run": fit,
     "kill": kill,
@@ -106,6 +111,15 @@ CASES = {
     "diverges in callback": lambda: raise_in_callback(bp.DivergenceError),
     "load": lambda: fit(X=load_and_raise, y=None),
     "rows": lambda: fit(X=one(X[:, :4], X)),
+    "own rows only": lambda: fit(X=X[RANK::3][:60], y=Y[RANK::3][:60]),
+    "too few": lambda: fit(X=(load(k) for k in range(one(7, 8))), y=None),
+    "too many": lambda: fit(X=[load(k) for k in range(one(9, 8))], y=None),
+    "width": lambda: fit(X=[(X[:9, : one(4, 5)], Y[:9])] * 8, y=None),
+    "NaN": lambda: fit(X=[(X[:9] / one(0, 1), Y[:9])] * 8, y=None),
+    "net": lambda: distributed.fit(one(None, make()), X, Y),
+    "timeout": lambda: fit(timeout=one(0, 5)),
+    "many networks": lambda: many(rows=one(4, 5)),
+    "data of many": lambda: many(factor=one(2, 1)),
     "batch_size": lambda: fit(batch_size=one(9, 8)),
     "shards": lambda: fit(shards=one(12, 24)),
     "shards and processes": lambda: fit(shards=7),

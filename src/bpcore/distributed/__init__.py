@@ -16,6 +16,7 @@ The files in the source::
     mpi          messages by MPI, and the choice of the processes
     liveness     notices that a process has failed
     team         what processes exchange, by any transport
+    sources      where the rows of shards come from: arrays, functions, iterables
     shards       which rows belong to which shard
     parts        which parameters belong to which process
     norm         the norm of a gradient in parts

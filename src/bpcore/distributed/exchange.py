@@ -126,7 +126,6 @@ class Pending:
             sends[rank] = _bytes_of(memory)
             self.unsent.remove(rank)
         self.requests += self.team.post(sends, self._nothing())
-        self.team.progress(self.requests)
 
     def finish(
         self, outcomes: Sequence[Outcome], nodes: Sequence[Real]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from numpy.typing import ArrayLike
@@ -15,11 +16,12 @@ from bpcore.distributed.training import ShardedFit
 from bpcore.files.native.fit_file import read_resumed
 from bpcore.network import Network, learner_of
 from bpcore.training.history import History
+from bpcore.training.learner import Learner
 
 
 def fit(
     net: Network,
-    X: ArrayLike | Callable[[int], Any],
+    X: ArrayLike | Callable[[int], Any] | Iterable[Any],
     y: ArrayLike | None = None,
     *,
     shards: int = 8,
@@ -43,7 +45,10 @@ def fit(
         As for ``Network.fit``: all rows, of which each process reads its shards only,
         as arrays, memory maps or tables.  Or X alone as a function: ``X(k)`` returns
         (X, y) or (X, y, sample_weight) of shard k, and is called once for each shard
-        of this process.
+        of this process.  Or X alone as an iterable that yields these for the shards of
+        this process, in order: process r of N has ``shards // N`` of them, from
+        ``shards // N * r`` on.  It is iterated over once, before training begins.
+        Data of the network's dtype in C order is used in place.
     shards : int
         A multiple of the number of processes.
     comm : mpi4py.MPI.Comm, optional
@@ -88,10 +93,9 @@ def fit(
     >>> bool(history.loss[-1] < 0.02)
     True
     """
-    checks.instance("net", net, Network)
-    timeout = checks.number("timeout", timeout, above=0.0)
-    learner = learner_of(net)
-    with team_of(comm, timeout) as team:
+    with team_of(comm) as team:
+        learner, seconds = team.together(partial(_checked, net, timeout))
+        team.limit_silence(seconds)
         prepared = prepare(team, learner, net, X, y, shards, options, read_resumed)
         wanted = learner.engine.n_threads
         learner.engine.use_threads(threads_of_each(team, wanted))
@@ -101,3 +105,9 @@ def fit(
             ).run()
         finally:
             learner.engine.use_threads(wanted)
+
+
+def _checked(net: Network, timeout: float) -> tuple[Learner, float]:
+    """The learner of the network and the timeout, both checked."""
+    checks.instance("net", net, Network)
+    return learner_of(net), checks.number("timeout", timeout, above=0.0)

@@ -9,6 +9,7 @@ on.  The thread makes no MPI calls, which few installations allow beside others.
 from __future__ import annotations
 
 import contextlib
+import math
 import secrets
 import selectors
 import socket
@@ -138,6 +139,14 @@ class Liveness:
         )
         self._thread.start()
 
+    def limit_silence(self, timeout: float) -> None:
+        """Set the seconds of silence after which a process counts as lost, from now."""
+        self._begun = time.monotonic()
+        for peer in list(self.peers.values()):
+            peer.heard = self._begun
+        self.timeout = timeout
+        self._waker.send(b"w")
+
     def close(self) -> None:
         """Take leave of the others."""
         self._closing = True
@@ -174,9 +183,9 @@ class Liveness:
     # --- the thread -------------------------------------------------------------------
 
     def _watch(self) -> None:
-        interval = min(INTERVAL, self.timeout / 5)
         due = time.monotonic()
         while True:
+            due = min(due, time.monotonic() + min(INTERVAL, self.timeout / 5))
             for key, _ in self._selector.select(max(0.0, due - time.monotonic())):
                 if key.fileobj is self._wake:
                     self._wake.recv(1 << 10)
@@ -190,7 +199,7 @@ class Liveness:
                 self.send_all(BYE)
                 return
             if time.monotonic() >= due:
-                due = time.monotonic() + interval
+                due = math.inf
                 self.send_all(ALIVE)
                 self._note_silence()
 

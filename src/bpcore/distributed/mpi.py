@@ -29,6 +29,9 @@ TAG = 1
 #: Most bytes of one message: MPI counts bytes in 32 bits.
 MOST = 1 << 30
 
+#: Seconds of silence after which a process counts as lost, unless a fit sets others.
+TIMEOUT = 30.0
+
 #: Seconds in which all processes must begin a fit.
 TO_BEGIN = 600.0
 
@@ -43,11 +46,13 @@ TO_ABORT = 10.0
 SPINNING, LONGEST, PART = 200e-6, 1e-3, 1 / 8
 
 
-def team_of(comm: Any, timeout: float) -> Team:
+def team_of(comm: Any) -> Team:
     """The processes of a communicator; None stands for all that mpiexec started.
 
     Raises
     ------
+    TypeError, ValueError
+        If it is no communicator, or one without this process.
     ImportError
         If there are several and mpi4py is missing.
     """
@@ -67,7 +72,12 @@ def team_of(comm: Any, timeout: float) -> Team:
             "comm must be a communicator of mpi4py, such as MPI.COMM_WORLD, or None; "
             f"got {comm!r}"
         )
-    return Team(Processes(comm, timeout) if comm.Get_size() > 1 else Alone())
+    if not comm or comm.Is_inter():
+        raise ValueError(
+            "comm must be of this process and others in one group; got "
+            f"{'an intercommunicator' if comm else 'a null communicator'}"
+        )
+    return Team(Processes(comm) if comm.Get_size() > 1 else Alone())
 
 
 class Processes:
@@ -77,11 +87,9 @@ class Processes:
     ----------
     comm : mpi4py.MPI.Comm
         It is duplicated, so that no message mixes with others.
-    timeout : float
-        Seconds of silence after which a process counts as lost.
     """
 
-    def __init__(self, comm: Any, timeout: float) -> None:
+    def __init__(self, comm: Any) -> None:
         from mpi4py import MPI
 
         self.mpi = MPI
@@ -89,18 +97,18 @@ class Processes:
         self.liveness: Liveness | None = None
         self.begun, self.limit = time.monotonic(), TO_BEGIN
         try:
-            self.begin(comm, timeout)
+            self.begin(comm)
         except BaseException:
             abort_at_exit(MPI)
             raise
 
-    def begin(self, comm: Any, timeout: float) -> None:
+    def begin(self, comm: Any) -> None:
         """Wait for all processes, and connect them for signs of life."""
         self.comm, request = comm.Idup()
         self.wait([request])
-        self.begun, self.limit = time.monotonic(), timeout  # all are here
+        self.begun, self.limit = time.monotonic(), TIMEOUT  # all are here
         self.comm.Set_errhandler(self.mpi.ERRORS_RETURN)
-        liveness = Liveness(self.rank, self.size, timeout)
+        liveness = Liveness(self.rank, self.size, TIMEOUT)
         team = Team(self)  # of exchanges at the beginning
         hosts = team.all_gather(socket.gethostname())
         address = team.broadcast(partial(liveness.listen, hosts))
@@ -128,7 +136,7 @@ class Processes:
                 ]
         return requests
 
-    def wait(self, requests: list[Any], until_done: bool = True) -> None:
+    def wait(self, requests: list[Any]) -> None:
         done: Callable[[list[Any]], bool] = self.mpi.Request.Testall
         start = time.perf_counter()
         while True:
@@ -139,8 +147,6 @@ class Processes:
                 self.require_alive(patient=True)
                 raise ProcessError(f"MPI failed: {error}") from error
             self.require_alive()
-            if not until_done:
-                return
             waited = time.perf_counter() - start
             time.sleep(0 if waited < SPINNING else min(PART * waited, LONGEST))
 
@@ -158,6 +164,10 @@ class Processes:
                 f"not all of {self.size} processes have begun this fit within "
                 f"{self.limit:g} seconds"
             )
+
+    def limit_silence(self, timeout: float) -> None:
+        if self.liveness is not None:
+            self.liveness.limit_silence(timeout)
 
     def fail(self, error: BaseException) -> None:
         abort_at_exit(self.mpi)

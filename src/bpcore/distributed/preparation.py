@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from bpcore import arrays, checks
 from bpcore.batches.batch import Batch
-from bpcore.batches.split import split
 from bpcore.batches.weights import Weights
 from bpcore.distributed.agreement import agree, facts
 from bpcore.distributed.resuming import ReadResumed, resumed_fit
-from bpcore.distributed.shards import Arrays, Loaded, Shards, Source, taken
+from bpcore.distributed.shards import Shards
+from bpcore.distributed.sources import Rows, Source, source_of
 from bpcore.distributed.team import Team, common
 from bpcore.distributed.weights import weighted
-from bpcore.losses import CustomLoss, as_targets
+from bpcore.losses import CustomLoss
 from bpcore.optimizers import LBFGS
 from bpcore.training.arguments import (
     BATCH_SIZE,
@@ -128,6 +129,7 @@ class Checked(NamedTuple):
     args: Arguments
     class_weights: Weights | None
     batch_size: int | None
+    common: str
 
 
 def _load(
@@ -140,27 +142,18 @@ def _load(
     given: dict[str, Any],
 ) -> Checked:
     """The shards of this process, checked, and its arguments."""
-    source, validation, targets = _source(learner, X, y, given)
-    own_range = range(
+    numbers = range(
         count * team.rank // team.size, count * (team.rank + 1) // team.size
     )
-    own: dict[int, Batch] = {}
-    for k in own_range:
-        rows, labels, weight = source.rows(k, count)
-        own[k] = checked_batch(
-            learner, rows, labels, weight, f"shard {k}: ", some=False
-        )
-        if learner.design.joins_last and len(own[k]) == 1:
-            raise ValueError(
-                f"shard {k} must have at least 2 rows for batch norm; got 1"
-            )
+    source, validation, targets = source_of(learner, X, y, given, numbers)
+    own = _own_shards(learner, source, numbers, count)
     class_weight = given["class_weight"]
     if isinstance(class_weight, str) and targets is None:
         raise ValueError(
-            f"class_weight={class_weight!r} needs all labels, which a function that "
-            "loads shards does not give: give the weights"
+            f"class_weight={class_weight!r} needs all labels, which neither a function "
+            "nor an iterable of shards gives: give the weights"
         )
-    first = own[own_range[0]]
+    first = own[numbers[0]]
     class_weights = checked_class_weights(
         learner, class_weight, first.y if targets is None else targets
     )
@@ -208,42 +201,33 @@ def _load(
             outputs, of_two = learner.outputs(batch.X[two]), batch.weight[two]
             loss.weighted(outputs, batch.y[two], of_two, 1.0)
     size = None if full else batch_size or BATCH_SIZE
-    return Checked(own, args._replace(held_back=held_back), class_weights, size)
+    args = args._replace(held_back=held_back)
+    return Checked(own, args, class_weights, size, source.common)
 
 
-def _source(
-    learner: Learner, X: Any, y: Any, given: dict[str, Any]
-) -> tuple[Source, Any, Any]:
-    """Where the rows are, the validation data, and the targets of all training rows."""
-    weight, validation = given["sample_weight"], given["validation"]
-    by_fraction = validation is not None and not isinstance(validation, tuple | list)
-    if callable(X) and y is None:
-        if weight is not None or by_fraction:
-            name = "sample_weight" if weight is not None else "validation as a fraction"
+def _own_shards(
+    learner: Learner, source: Source, own: range, count: int
+) -> dict[int, Batch]:
+    """The shards of this process, converted one after the other."""
+    shards = {k: _shard(learner, k, source.rows(k, count)) for k in own}
+    for k, (batch, before) in shards.items():
+        if checksum(batch) != before:
             raise ValueError(
-                f"{name} cannot be given with a function that loads shards"
+                f"shard {k} has changed while others were loaded: X must give each "
+                "shard in arrays of its own"
             )
-        return Loaded(X), validation, None
-    if y is None:
-        raise TypeError(
-            "y must be given, unless X is a function that loads shards; got None"
-        )
-    design = learner.design
-    source = Arrays(X, y, weight)
-    n = len(source)
-    needs_targets = by_fraction or isinstance(given["class_weight"], str)
-    targets = None
-    if needs_targets:
-        targets = as_targets("y", y, n, design.sizes[-1], design.loss, learner.dtype)
-    if not by_fraction:
-        return source, validation, targets
-    fraction = checks.number("validation", validation, above=0.0, below=1.0)
-    assert targets is not None
-    rows = Batch(np.empty((n, 0), learner.dtype), targets)
-    rest, _, mask = split(rows, fraction, design, learner.engine.shuffle)
-    held = np.flatnonzero(mask)
-    data = [taken(given_, held) for given_ in (X, y, weight) if given_ is not None]
-    return Arrays(X, y, weight, ~mask), tuple(data), rest.y
+    return {k: batch for k, (batch, _) in shards.items()}
+
+
+def _shard(learner: Learner, k: int, rows: Rows) -> tuple[Batch, int]:
+    """A shard, checked, and its checksum.
+
+    A function, so that the arrays as they were given are free before the next come.
+    """
+    batch = checked_batch(learner, *rows, f"shard {k}: ", some=False)
+    if learner.design.joins_last and len(batch) == 1:
+        raise ValueError(f"shard {k} must have at least 2 rows for batch norm; got 1")
+    return batch, checksum(batch)
 
 
 def _joined(team: Team, learner: Learner, loaded: Checked) -> tuple[Shards, Arguments]:
@@ -254,13 +238,15 @@ def _joined(team: Team, learner: Learner, loaded: Checked) -> tuple[Shards, Argu
             {k: (len(batch), checksum(batch)) for k, batch in loaded.own.items()},
             bool(args.callbacks),
             checksum(args.held_back),
+            loaded.common,
         )
     )
     rows: dict[int, tuple[int, int]] = {}
-    for found, _, _ in of_each:
+    for found, *_ in of_each:
         rows |= found
     sizes = tuple(rows[k][0] for k in sorted(rows))
-    if len({held for _, _, held in of_each}) > 1:
+    _require_same_rows([common for *_, common in of_each])
+    if len({held for _, _, held, _ in of_each}) > 1:
         raise ValueError("all processes must have the same validation data")
     own = weighted(team, loaded.own, learner.design, loaded.class_weights)
     size = max(sizes) if loaded.batch_size is None else loaded.batch_size
@@ -290,6 +276,18 @@ def _joined(team: Team, learner: Learner, loaded: Checked) -> tuple[Shards, Argu
         of_shards=of_shards,
     )
     return data, args
+
+
+def _require_same_rows(found: list[str]) -> None:
+    """Raise unless the processes that gave arrays have the same ones."""
+    given = {text: rank for rank, text in reversed([*enumerate(found)]) if text}
+    if len(given) > 1:
+        (one, rank), (other, other_rank) = sorted(given.items(), key=itemgetter(1))[:2]
+        raise ValueError(
+            f"all processes must have the same X: process {rank} has {one}, process "
+            f"{other_rank} {other}; to give each process only its own shards, give a "
+            "function or an iterable of them"
+        )
 
 
 def _elsewhere(network: object, history: object) -> None:

@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Mapping
 
-import numpy as np
-from numpy.typing import NDArray
-
-from bpcore import arrays
 from bpcore.batches.batch import Batch
-
-#: X, y and the weights of the rows, or None.
-Rows = tuple[Any, Any, Any]
 
 
 def bounds(n: int, count: int) -> list[tuple[int, int]]:
@@ -25,92 +17,6 @@ def bounds(n: int, count: int) -> list[tuple[int, int]]:
     [(0, 2), (2, 5), (5, 7), (7, 10)]
     """
     return [(n * k // count, n * (k + 1) // count) for k in range(count)]
-
-
-class Source(Protocol):
-    """Where the rows of a shard come from."""
-
-    def rows(self, k: int, count: int) -> Rows:
-        """The rows of shard k of `count`."""
-
-
-class Arrays:
-    """Shards of whole arrays, tables or memory maps; only the rows in use are read.
-
-    Parameters
-    ----------
-    X, y, weight
-        As for ``Network.fit``; all of the same length.
-    mask : array of bool, optional
-        The rows to train on.
-    """
-
-    def __init__(
-        self, X: Any, y: Any, weight: Any, mask: NDArray[np.bool_] | None = None
-    ) -> None:
-        self.X, self.y, self.weight = X, y, weight
-        self.chosen = None if mask is None else np.flatnonzero(mask)
-        lengths = {
-            name: len(given)
-            for name, given in (("X", X), ("y", y), ("sample_weight", weight))
-            if given is not None
-        }
-        for name, length in lengths.items():
-            if length != lengths["X"]:
-                raise ValueError(
-                    f"{name} must have {lengths['X']} rows, as X; got {length}"
-                )
-
-    def __len__(self) -> int:
-        return len(self.X) if self.chosen is None else len(self.chosen)
-
-    def rows(self, k: int, count: int) -> Rows:
-        """The rows of shard k of `count`."""
-        if len(self) < count:
-            raise ValueError(
-                f"shards must be at most the {len(self)} rows; got {count}"
-            )
-        first, end = bounds(len(self), count)[k]
-        at = slice(first, end) if self.chosen is None else self.chosen[first:end]
-        X, y, weight = (taken(given, at) for given in (self.X, self.y, self.weight))
-        return X, y, weight
-
-
-class Loaded:
-    """Shards that a function loads: ``load(k)`` returns (X, y) or (X, y, weight)."""
-
-    def __init__(self, load: Callable[[int], Any]) -> None:
-        self.load = load
-
-    def rows(self, k: int, count: int) -> Rows:
-        """The rows of shard k."""
-        found = self.load(k)
-        expected = f"X({k}) must return (X, y) or (X, y, sample_weight) of shard {k}"
-        if not isinstance(found, tuple | list):
-            raise TypeError(f"{expected}; got {type(found).__name__}")
-        if len(found) not in (2, 3):
-            raise ValueError(f"{expected}; got {len(found)} entries")
-        X, y, *weight = found
-        return X, y, weight[0] if weight else None
-
-
-def taken(given: Any, at: slice | NDArray[np.int64]) -> Any:
-    """Rows of an array, a table, a column or a list; None stays None.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from bpcore.distributed.shards import taken
-    >>> taken([5, 6, 7], slice(1, 3)), taken(None, slice(1, 3))
-    ([6, 7], None)
-    """
-    if given is None:
-        return None
-    if hasattr(given, "iloc"):
-        return given.iloc[at]
-    if isinstance(at, slice) or hasattr(given, "shape"):
-        return given[at]
-    return arrays.as_array("X", given)[at]
 
 
 class Shards:

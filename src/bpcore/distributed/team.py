@@ -31,14 +31,17 @@ class Transport(Protocol):
         the order in which they were begun.
         """
 
-    def wait(self, requests: list[Any], until_done: bool = True) -> None:
-        """Wait until all are done, or only see to what has arrived.
+    def wait(self, requests: list[Any]) -> None:
+        """Wait until all are done.
 
         Raises
         ------
         ProcessError
             If another process has failed.
         """
+
+    def limit_silence(self, timeout: float) -> None:
+        """Set the seconds of silence after which a process counts as lost."""
 
     def fail(self, error: BaseException) -> None:
         """Let all other processes raise a ProcessError, now or when they wait next."""
@@ -58,8 +61,11 @@ class Alone:
         """Nothing to do."""
         return []
 
-    def wait(self, requests: list[Any], until_done: bool = True) -> None:
+    def wait(self, requests: list[Any]) -> None:
         """Nothing to do."""
+
+    def limit_silence(self, timeout: float) -> None:
+        """Nobody to wait for."""
 
     def fail(self, error: BaseException) -> None:
         """Nobody to be notified."""
@@ -113,6 +119,10 @@ class Team:
         if self.size > 1:
             self.transport.fail(error)
 
+    def limit_silence(self, timeout: float) -> None:
+        """See `Transport.limit_silence`."""
+        self.transport.limit_silence(timeout)
+
     @property
     def others(self) -> list[int]:
         """The ranks of the other processes."""
@@ -134,15 +144,8 @@ class Team:
 
     def wait(self, requests: list[Any]) -> None:
         """See `Transport.wait`."""
-        self._wait(requests, True)
-
-    def progress(self, requests: list[Any]) -> None:
-        """See to messages that have arrived, and to failures."""
-        self._wait(requests, False)
-
-    def _wait(self, requests: list[Any], until_done: bool) -> None:
         try:
-            self.transport.wait(requests, until_done)
+            self.transport.wait(requests)
         except ProcessError:
             self.failed = True
             raise
