@@ -64,9 +64,7 @@ def read_history(
             raise ValueError("the columns of history must be float64 of one length")
     if len(set(names)) < len(names) or "loss" not in names:
         raise ValueError("history must have the column loss, and none twice")
-    history = History(
-        Record.of(dict(zip(names, map(np.ndarray.tolist, columns), strict=True)))
-    )
+    history = History(Record.of(dict(zip(names, columns, strict=True))))
     history.stopped = checks.one_of("stopped", plain["stopped"], REASONS)
     history.best_epoch = _epoch("best_epoch", plain["best_epoch"], length)
     if plain["restored"] is not None:

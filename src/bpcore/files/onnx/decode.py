@@ -18,7 +18,7 @@ from bpcore.files.onnx.schema import MESSAGES, Field
 Message = dict[str, Any]
 
 #: The most fields, numbers of lists included, of all messages together.
-MOST_FIELDS = 100_000
+MOST_FIELDS = 1 << 20
 
 #: Fields of the schema that no reader here needs; they are skipped.
 NOT_READ = ("doc_string", "value_info")
