@@ -135,7 +135,7 @@ ZEROS = gzip.compress(b"\0" * 20_000_000)
             r"36604694812926019592 bytes .*float64 of shape \(2139062143, 2139062143\)",
             r"2\d{7}$",  # 1032 times those of the file
         ),
-        (b"\0\0\x0e\2" + b"\x7f" * 8, "bytes of values for float64", "0$"),
+        (b"\0\0\x0e\2" + b"\x7f" * 8, r"\d+ bytes of values for float64", "0$"),
     ],
     ids=["more than it announces", "zeros only", "announces too much", "no values"],
 )
