@@ -1,8 +1,8 @@
 """The digits that are shipped, the reader of IDX files, and folders of MNIST."""
 
 import gzip
-import tracemalloc
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest

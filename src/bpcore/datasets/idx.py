@@ -7,7 +7,7 @@ from math import inf, prod
 from os import PathLike, fspath, fstat
 from stat import S_ISREG
 from struct import unpack
-from typing import IO, Any
+from typing import Any
 from zlib import error as ZlibError
 
 import numpy as np
@@ -81,7 +81,7 @@ def load_idx(path: FilePath) -> NDArray[Any]:
         raise unexpected(path, "whole gzip data", error) from None
 
 
-def _values(path: FilePath, file: IO[bytes], most: float) -> NDArray[Any]:
+def _values(path: FilePath, file: Any, most: float) -> NDArray[Any]:
     """The values of a file that can have at most `most` bytes in all."""
     dtype, shape, start = _read_header(path, file)
     n_bytes = prod(shape) * dtype.itemsize
@@ -100,7 +100,7 @@ def _values(path: FilePath, file: IO[bytes], most: float) -> NDArray[Any]:
 
 
 def _read_header(
-    path: FilePath, file: IO[bytes]
+    path: FilePath, file: Any
 ) -> tuple[np.dtype[Any], tuple[int, ...], int]:
     """Return the dtype, the shape and the offset of the first value."""
     data = file.read(4)

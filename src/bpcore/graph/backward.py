@@ -86,9 +86,7 @@ def backpropagate(J: V, seed: Array) -> None:
             if x not in gradients:
                 gradients[x] = pull(v, i, g)
             elif x in sums:
-                operation.add(
-                    gradients[x], i, g, node.value, node.values, node.options
-                )
+                operation.add(gradients[x], i, g, node.value, node.values, node.options)
             else:
                 gradients[x] = found = gradients[x] + pull(v, i, g)
                 if type(found) is np.ndarray:  # and no number, the sum of numbers

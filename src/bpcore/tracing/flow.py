@@ -13,6 +13,7 @@ from bpcore import arrays, checks
 from bpcore.batches.batch import Batch
 from bpcore.errors import DivergenceError
 from bpcore.network import Network, learner_of
+from bpcore.quoting import quoted
 from bpcore.show.html import page, table
 from bpcore.show.table import Rows, columns, shortened
 from bpcore.tracing.flow_columns import COLUMNS, flow_columns
@@ -164,7 +165,7 @@ class GradientFlow:
 
     def __getattr__(self, name: str) -> NDArray[np.float64]:
         if name not in COLUMNS:
-            raise AttributeError(f"GradientFlow has no attribute {name!r}")
+            raise AttributeError(f"GradientFlow has no attribute {quoted(name)}")
         return np.array([found[name] for _, _, found in self._records])
 
     def to_dict(self) -> dict[str, NDArray[Any]]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from bpcore.errstate import own_errstate
 from bpcore.metrics import ALIASES
+from bpcore.quoting import quoted
 from bpcore.show.html import page, paragraph, table
 from bpcore.show.table import ROWS, Rows, columns, shortened
 from bpcore.training.record import Record
@@ -70,7 +71,7 @@ class History:
         names = self._record.names
         name = name if name in names else ALIASES.get(name, name)
         if name not in names:
-            raise KeyError(f"{name!r}; there are {', '.join(names)}")
+            raise KeyError(f"{quoted(name)}; there are {', '.join(names)}")
         return self._column(name)
 
     def __getattr__(self, name: str) -> Any:
@@ -80,7 +81,7 @@ class History:
             if known in self._record.names:
                 hint = f"; that column is history[{known!r}]"
         raise AttributeError(
-            f"{type(self).__name__!r} object has no attribute {name!r}{hint}",
+            f"{type(self).__name__!r} object has no attribute {quoted(name)}{hint}",
             name=name,
             obj=self,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -38,7 +38,7 @@ class Record:
         self._length = state["_length"]
 
     @classmethod
-    def of(cls, columns: Mapping[str, Sequence[float]]) -> Record:
+    def of(cls, columns: Mapping[str, Iterable[float]]) -> Record:
         """A record of columns of one length, "loss" among them.
 
         Examples
@@ -51,10 +51,10 @@ class Record:
         record.begin(columns)
         return record
 
-    def begin(self, columns: Mapping[str, Sequence[float]]) -> None:
+    def begin(self, columns: Mapping[str, Iterable[float]]) -> None:
         """Replace everything by columns of one length, "loss" among them."""
         self._columns = {name: array("d", values) for name, values in columns.items()}
-        self._length = len(columns["loss"])
+        self._length = len(self._columns["loss"])
 
     def __len__(self) -> int:
         return self._length
