@@ -11,5 +11,13 @@ machine. ``make trust`` writes to ``trust/results/<cpu>``, and `summary` writes 
 figures of these files into docs/trust.md.
 
     campaign    a campaign's command line, its counts and its file
+    allocations the k-th allocation fails, for every k of every public call
+    allocating  its calls, and the states that they may leave
+    failing_memory
+                memory that fails, in C for LD_PRELOAD, and from Python
+    disks       full disks, failing calls of the system, processes that are killed
+    disk_calls  its calls that write files
+    failing_disk
+                a disk that fails, in C for LD_PRELOAD, and from Python
     summary     the tables of docs/trust.md
 """

@@ -5,6 +5,7 @@ import hashlib
 import itertools
 import os
 import pickle
+import resource
 import tempfile
 from dataclasses import dataclass
 from typing import Any
@@ -210,3 +211,39 @@ CALLS = {
     "print": of_network(lambda net: repr(net) + net._repr_html_(), str),
     "estimator": of_network(classifier, np.array),
 }
+
+
+# --- little address space -------------------------------------------------------------
+
+
+def large_work(more):
+    """Train a network of some megabytes with `more` bytes of address space left.
+
+    Returns 0 if all went right, or MemoryError was raised and the network is whole.
+    """
+    rows = np.ones((64, 500), "float32")
+    net = bp.Network([500, 500, 4], rng=0, n_threads=2, optimizer=bp.Adam())
+    digests = {digest(net.parameters)}
+    twin = copy.deepcopy(net)
+    kept = [lambda net, *_: digests.add(digest(net.parameters))]
+    work = {
+        "epochs": 2,
+        "restore_best": True,
+        "validation": (rows, rows[:, :4]),
+        **QUIET,
+    }
+    twin.fit(rows, rows[:, :4], **work, batch_callbacks=kept)
+    with open("/proc/self/statm") as file:
+        now = int(file.read().split()[0]) * resource.getpagesize()
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (now + more, before[1]))
+    try:
+        bp.Network([500, 2000, 4])
+        net.fit(rows, rows[:, :4], **work)
+    except MemoryError:
+        pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+    whole = digest(net.parameters) in digests
+    net.predict(rows)
+    return 0 if whole else 1

@@ -9,7 +9,9 @@ trial that ended it.
 
 import faulthandler
 import gc
+import itertools
 import json
+import os
 import random
 import subprocess
 import sys
@@ -21,6 +23,8 @@ from trust import campaign, failing_memory
 
 #: Seconds after which a trial is taken for one that does not end.
 ENDLESS = 60
+#: Of so many trials one is repeated, to find what leaks.
+EVERY = 8
 
 
 def run(seconds):
@@ -39,6 +43,7 @@ def run(seconds):
         while job is not None:
             rest = max(1.0, ends - time.monotonic())
             job, first = process(counts, environment, job, first, rest)
+    yield limited()
     names = len(jobs()) // len(counts)
     for count in counts.values():
         count.name = count.name.format(names)
@@ -72,6 +77,24 @@ def process(counts, environment, job, first, seconds):
     return at[0], at[1] + 1
 
 
+def limited():
+    """Work in processes whose address space is nearly used up (RLIMIT_AS)."""
+    count = campaign.Count("processes with little address space left")
+    for megabytes in (0, 1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128):
+        child = os.fork()
+        if child == 0:
+            status = 2
+            try:
+                from trust.allocating import large_work
+
+                status = large_work(megabytes << 20)
+            finally:
+                os._exit(status)
+        _, status = os.waitpid(child, 0)
+        count.add(None if status == 0 else f"{megabytes} MB left: status {status}")
+    return count
+
+
 # --- in the process -------------------------------------------------------------------
 
 
@@ -102,6 +125,10 @@ def trials_of(memory, j, job, first, seconds):
         print(json.dumps([j, i, *job, k, "begun"]), flush=True)
         faulthandler.dump_traceback_later(ENDLESS, exit=True)
         fault = trial(memory, kind, call, k, *allowed)
+        if i % EVERY == 0:
+            fault = fault or leak(
+                memory, lambda k=k: trial(memory, kind, call, k, *allowed)
+            )
         faulthandler.cancel_dump_traceback_later()
         print(json.dumps([j, i, *job, k, fault]), flush=True)
 
@@ -129,6 +156,20 @@ def trial(memory, kind, call, k, before, after, between, many=1):
         return None if whole else f"after {name} neither as before nor as after"
     call.function(subject)
     return None if call.state(subject) == after else f"after {name} the next is wrong"
+
+
+def leak(memory, again):
+    """What grows with every repetition, or None."""
+    used = []
+    for _ in range(6):
+        again()
+        gc.collect()
+        used.append((sys.getallocatedblocks(), memory.used()))
+    pairs = [*itertools.pairwise(used[2:])]
+    if all(before[0] < after[0] for before, after in pairs):
+        return f"blocks of Python leak: {used}"
+    grows = all(before[1] < after[1] for before, after in pairs)
+    return f"memory of C leaks: {used}" if grows else None
 
 
 def is_allowed(error):

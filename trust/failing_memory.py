@@ -16,7 +16,7 @@ KINDS = {"C": 1, "Python": 2}
 
 
 def compiled(source, folder):
-    """Compile a library for LD_PRELOAD; returns its path, or None without a compiler."""
+    """Compile a library for LD_PRELOAD; its path, or None without a compiler."""
     library = Path(folder, Path(source).stem + ".so")
     compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
     command = [compiler, "-O1", "-shared", "-fPIC", "-o", library, source, "-ldl"]
@@ -33,6 +33,16 @@ def environment(folder):
     return None if library is None else {**os.environ, "LD_PRELOAD": str(library)}
 
 
+class Information(ctypes.Structure):
+    """The result of glibc's mallinfo2."""
+
+    _fields_ = (
+        ("others", ctypes.c_size_t * 7),
+        ("uordblks", ctypes.c_size_t),
+        ("last", ctypes.c_size_t * 2),
+    )
+
+
 class Memory:
     """Failing memory of this process."""
 
@@ -43,7 +53,13 @@ class Memory:
         self._works = self._library.memory_works
         self._works.restype = ctypes.c_long
         self._library.hook_python()
+        self._used = self._library.mallinfo2
+        self._used.restype = Information
         self.seen = 0
+
+    def used(self):
+        """Bytes of the C library's heap in use."""
+        return self._used().uordblks
 
     @contextmanager
     def failing(self, kind, first, many=1):
