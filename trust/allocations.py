@@ -29,6 +29,7 @@ EVERY = 8
 
 def run(seconds):
     """Every kind of allocation, and every call."""
+    yield limited()
     counts = {
         kind: campaign.Count(f"allocations of {kind} that fail in {{}} calls")
         for kind in failing_memory.KINDS
@@ -43,7 +44,6 @@ def run(seconds):
         while job is not None:
             rest = max(1.0, ends - time.monotonic())
             job, first = process(counts, environment, job, first, rest)
-    yield limited()
     names = len(jobs()) // len(counts)
     for count in counts.values():
         count.name = count.name.format(names)
@@ -125,7 +125,7 @@ def trials_of(memory, j, job, first, seconds):
         print(json.dumps([j, i, *job, k, "begun"]), flush=True)
         faulthandler.dump_traceback_later(ENDLESS, exit=True)
         fault = trial(memory, kind, call, k, *allowed)
-        if i % EVERY == 0:
+        if i % EVERY == EVERY - 1:
             fault = fault or leak(
                 memory, lambda k=k: trial(memory, kind, call, k, *allowed)
             )

@@ -20,6 +20,8 @@ from bpcore.errors import ModelFileError
 from trust import campaign, failing_disk
 from trust.disk_calls import WRITERS, clean, large_fit
 
+#: Writers that write at once; a picture is drawn before, and written as they write.
+QUICK = tuple(name for name in WRITERS if not name.startswith("Animation"))
 #: Seconds within which a process is killed, at least.
 SOON = 0.05
 
@@ -27,7 +29,7 @@ SOON = 0.05
 def run(seconds):
     """Kills, then failing calls in a process of its own, then limits."""
     with tempfile.TemporaryDirectory() as folder:
-        yield from killed(folder, 200)
+        yield from killed(folder, min(200, max(5, int(seconds))))
     count = campaign.Count("limits of the system while a file is written")
     with tempfile.TemporaryDirectory() as folder:
         limits(count, folder)
@@ -104,7 +106,7 @@ def fault(writer, versions, path, folder):
 # --- calls that fail ------------------------------------------------------------------
 
 
-def calls(names=tuple(WRITERS), most=8):
+def calls(names=QUICK, most=8):
     """Print "right", or what is wrong, for each call of the system that fails."""
     disk = failing_disk.Disk()
     for name in names:

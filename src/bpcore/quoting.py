@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 #: Most characters of a quoted object.
 MOST = 200
@@ -24,7 +24,7 @@ def quoted(value: object) -> str:
     """
     if isinstance(value, str | bytes):
         text = repr(value[: 2 * MOST])
-    elif isinstance(value, Collection) and len(value) > ITEMS:
+    elif isinstance(value, list | tuple | dict | set) and len(value) > ITEMS:
         text = reprlib.repr(value)
     else:
         try:
