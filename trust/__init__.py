@@ -12,6 +12,14 @@ figures of these files into docs/trust.md.
 
     campaign    a campaign's command line, its counts and its file
     processes   killed processes of a fit on several; killed_run is their program
+    allocations the k-th allocation fails, for every k of every public call
+    allocating  its calls, and the states that they may leave
+    failing_memory
+                memory that fails, in C for LD_PRELOAD, and from Python
+    disks       full disks, failing calls of the system, processes that are killed
+    disk_calls  its calls that write files
+    failing_disk
+                a disk that fails, in C for LD_PRELOAD, and from Python
     summary     the tables of docs/trust.md
 
 The same bits, and the elementary functions::

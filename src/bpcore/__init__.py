@@ -73,7 +73,7 @@ The source in layers; a module imports only from lines below its own
     fields                  common code of settings
     checks, arrays          arguments, checked and converted
     engine                  forward pass, backward pass and update, without the GIL
-    errors, errstate, interrupts, warn
+    errors, errstate, interrupts, quoting, warn
     _kernels, csrc          the arithmetic in C, built per instruction set: bp.kernels
 
 Two rules hold everywhere.  Each element of a matrix product is one accumulator with a
@@ -110,6 +110,7 @@ from bpcore.optimizers import (
     RMSprop,
     Rprop,
 )
+from bpcore.quoting import quoted
 from bpcore.training.history import History
 
 if TYPE_CHECKING:
@@ -218,7 +219,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
-        raise AttributeError(f"module 'bpcore' has no attribute {name!r}")
+        raise AttributeError(f"module 'bpcore' has no attribute {quoted(name)}")
     module = importlib.import_module(f"bpcore.{_LAZY[name]}")
     globals()[name] = getattr(module, name, module)
     return globals()[name]

@@ -25,6 +25,9 @@ from bpcore.errstate import own_errstate
 #: An array of float32 or float64.
 Real = NDArray[Any]
 
+#: Types of a number that need no further checks.
+NUMBERS = frozenset((float, int, np.float64, np.float32))
+
 #: The dtype of class labels.
 LABELS = np.dtype(np.int64)
 
@@ -82,6 +85,8 @@ def as_array(name: str, value: ArrayLike) -> NDArray[Any]:
     """
     array = value if type(value) is np.ndarray else _from_any(name, value)
     dtype = array.dtype
+    if dtype in LARGEST:
+        return array
     if dtype.kind == "O":
         return _from_objects(name, value, array)
     if dtype.isbuiltin == 2 and np.can_cast(dtype, np.float64):  # such as bfloat16
@@ -343,6 +348,8 @@ def norm(array: NDArray[Any]) -> float:
 
 def _from_any(name: str, value: Any) -> NDArray[Any]:
     """A list, number, table, column or array of another library, as an array."""
+    if type(value) in NUMBERS:
+        return np.asarray(value)
     kind = type(value).__name__
     if _is_masked(value):
         raise TypeError(f"{name} must hold real numbers, none masked; got a {kind}")

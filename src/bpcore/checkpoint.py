@@ -10,6 +10,7 @@ from bpcore.files.native.fit_file import stored_position
 from bpcore.files.native.model_file import require_native_suffix
 from bpcore.files.whole import Path
 from bpcore.network import Network, learner_of, write
+from bpcore.quoting import quoted
 
 
 class Checkpoint:
@@ -69,7 +70,7 @@ class Checkpoint:
         sync: bool = True,
     ) -> None:
         if not isinstance(path, str | bytes | os.PathLike):
-            raise TypeError(f"path must be a path; got {path!r}")
+            raise TypeError(f"path must be a path; got {quoted(path)}")
         self.path = os.fsdecode(path)
         require_native_suffix(path)
         self.every = checks.integer("every", every, 1)

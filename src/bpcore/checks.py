@@ -13,6 +13,8 @@ from collections.abc import Collection
 
 import numpy as np
 
+from bpcore.quoting import quoted
+
 #: Names in other libraries: {name there: name here}.
 ALIASES = {
     "mae": "mean_absolute_error",
@@ -73,13 +75,15 @@ def one_of(name: str, value: object, choices: Collection[str]) -> str:
     """
     if isinstance(value, str) and value in choices:
         return value
-    lower = str(value).lower()
+    lower = value[:80].lower() if isinstance(value, str) else ""
     import difflib  # slow to import; needed for the message only
 
     near = [ALIASES[lower]] if ALIASES.get(lower) in choices else []
     near += difflib.get_close_matches(lower, choices, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise ValueError(f"{name} must be one of {', '.join(choices)}; got {value!r}{hint}")
+    raise ValueError(
+        f"{name} must be one of {', '.join(choices)}; got {quoted(value)}{hint}"
+    )
 
 
 def integer(name: str, value: object, least: int, others: str = "") -> int:
@@ -105,7 +109,8 @@ def integer(name: str, value: object, least: int, others: str = "") -> int:
     except TypeError:
         error = TypeError
     raise error(
-        f"{name} must be a whole number of at least {least}{others}; got {value!r}"
+        f"{name} must be a whole number of at least {least}{others}; "
+        f"got {quoted(value)}"
     )
 
 
@@ -118,7 +123,7 @@ def index(name: str, value: object, size: int) -> int:
     >>> checks.index("row", 2, 3)
     2
     """
-    expected = f"{name} must be a whole number in 0 .. {size - 1}; got {value!r}"
+    expected = f"{name} must be a whole number in 0 .. {size - 1}; got {quoted(value)}"
     try:
         number = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
@@ -159,7 +164,7 @@ def number(
     ValueError: lr must be finite and at least 0; got -1.0
     """
     if isinstance(value, NOT_REAL) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name} must be a number; got {value!r}")
+        raise TypeError(f"{name} must be a number; got {quoted(value)}")
     try:
         number = float(value)
     except OverflowError:
@@ -190,7 +195,7 @@ def boolean(name: str, value: object) -> bool:
     True
     """
     if not isinstance(value, BOOLEANS):
-        raise TypeError(f"{name} must be a bool; got {value!r}")
+        raise TypeError(f"{name} must be a bool; got {quoted(value)}")
     return bool(value)
 
 

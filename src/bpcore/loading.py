@@ -13,6 +13,7 @@ from bpcore.files.native.networks import HowToRead
 from bpcore.files.regular import errors_of, size_of
 from bpcore.files.whole import Path
 from bpcore.network import network_from, network_of
+from bpcore.quoting import quoted
 
 #: Kinds of files that need scikit-learn.
 OF_SCIKIT_LEARN = ("sklearn.Classifier", "sklearn.Regressor")
@@ -79,7 +80,9 @@ def load(
     """
     for name, function in (("loss", loss), ("lr", lr)):
         if function is not None and not callable(function):
-            raise TypeError(f"{name} must be a callable or None; got {function!r}")
+            raise TypeError(
+                f"{name} must be a callable or None; got {quoted(function)}"
+            )
     if is_onnx(path):
         if mmap or loss is not None or lr is not None:
             raise ValueError("mmap, loss and lr are for native files, not for ONNX")
@@ -108,7 +111,7 @@ def load(
         if kind in reading.KINDS:
             return reading.estimator_from(kind, content, file, how)
         kinds = ", ".join([NETWORK, *OF_SCIKIT_LEARN, *reading.KINDS])
-        raise ValueError(f"kind must be one of {kinds}; got {kind!r:.80}")
+        raise ValueError(f"kind must be one of {kinds}; got {quoted(kind)}")
 
 
 def is_onnx(path: Path) -> bool:

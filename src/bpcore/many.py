@@ -20,6 +20,7 @@ from bpcore.errors import DivergenceError
 from bpcore.interrupts import SLICE, Stopped, raise_if_stopped, stopped_by
 from bpcore.model.threads import n_threads as thread_count
 from bpcore.network import Network, learner_of
+from bpcore.quoting import quoted
 from bpcore.training.fit import prepare
 from bpcore.training.history import History
 from bpcore.training.options import defaults, reject_option
@@ -376,7 +377,7 @@ def _networks(
             )
         if not isinstance(values, Iterable):
             raise TypeError(
-                f"values must be iterable, one for each network; got {values!r}"
+                f"values must be iterable, one for each network; got {quoted(values)}"
             )
         made = [networks(value) for value in values]
     elif isinstance(networks, Sequence):

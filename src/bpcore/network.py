@@ -1041,7 +1041,7 @@ class Network:
         the arrays ``weights.0``, ``biases.0``, ...
 
         The file is written beside `path` and then renamed: a crash leaves the old file
-        or the new one.
+        or the new one, and perhaps a part of one, ``.bpcore-*.part``, to be deleted.
 
         Parameters
         ----------

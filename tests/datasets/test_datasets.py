@@ -2,6 +2,7 @@
 
 import gzip
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -93,7 +94,7 @@ THREE = idx_bytes(np.array([1, 2, 3], np.int16))  # 8 bytes of header, 6 of valu
         (THREE[:7], "header of 8 bytes for 1 dimensions", "7"),
         (THREE[:8], r"6 bytes of values for int16 of shape \(3,\)", "0"),
         (THREE[:-1], r"6 bytes of values for int16 of shape \(3,\)", "5"),
-        (THREE + b"\0", r"6 bytes of values for int16 of shape \(3,\)", "7"),
+        (THREE + b"\0", r"6 bytes of values for int16 of shape \(3,\)", "more than 6"),
         (gzip.compress(THREE[:-1]), "6 bytes of values", "5"),
         (gzip.compress(THREE)[:-9], "whole gzip data", ""),
         (gzip.compress(THREE)[:-8] + bytes(8), "whole gzip data", ""),
@@ -118,6 +119,36 @@ def test_idx_refuses_what_is_not_whole(tmp_path, data, expected, got):
     message = rf"broken\.idx: expected .*{expected}.*; got {got}"
     with pytest.raises(ValueError, match=message):
         load_idx(path)
+
+
+#: 20 MB of zeros in 20 KB.
+ZEROS = gzip.compress(b"\0" * 20_000_000)
+
+
+@pytest.mark.parametrize(
+    ("data", "expected", "got"),
+    [
+        (gzip.compress(THREE) + ZEROS, "6 bytes of values", "more than 6"),
+        (ZEROS, "one of the IDX types", "0x00"),
+        (
+            gzip.compress(b"\0\0\x0e\2" + b"\x7f" * 8) + ZEROS,
+            r"36604694812926019592 bytes .*float64 of shape \(2139062143, 2139062143\)",
+            r"2\d{7}$",  # 1032 times those of the file
+        ),
+        (b"\0\0\x0e\2" + b"\x7f" * 8, r"\d+ bytes of values for float64", "0$"),
+    ],
+    ids=["more than it announces", "zeros only", "announces too much", "no values"],
+)
+def test_idx_that_would_take_much_memory(tmp_path, data, expected, got):
+    path = tmp_path / "bomb.idx"
+    path.write_bytes(data)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=f"expected {expected}.*; got {got}"):
+            load_idx(path)
+        assert tracemalloc.get_traced_memory()[1] < 4_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_idx_that_is_not_there(tmp_path):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import bpcore as bp
+from bpcore.files.onnx.graph import Graph
 
 onnx = pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")
@@ -216,3 +217,22 @@ def test_bad_arguments(settings, arguments, message, tmp_path):
     with pytest.raises((ValueError, TypeError), match=message):
         net.to_onnx(path, **arguments)
     assert path.read_text() == "as it was"
+
+
+def test_a_deep_network_in_linear_time(tmp_path):
+    """Its file can be read, and no name is tried twice."""
+    net = bp.Network([1] * 8001, activation="sigmoid", rng=0)
+    net.to_onnx(tmp_path / "deep.onnx")
+    assert np.array_equal(bp.load(tmp_path / "deep.onnx").parameters, net.parameters)
+    graph, tried = Graph(np.float32), 0
+
+    class Taken(set):
+        def __contains__(self, name):
+            nonlocal tried
+            tried += 1
+            return super().__contains__(name)
+
+    graph._taken = Taken()
+    names = [graph.add("Relu", "x") for _ in range(100)]
+    assert names[:3] == ["relu", "relu_1", "relu_2"] and len({*names}) == 100
+    assert tried <= 300

@@ -8,7 +8,7 @@ import pytest
 
 import bpcore as bp
 from bpcore.graph import Variable
-from bpcore.show.table import COLUMNS, ROWS, ends, in_short
+from bpcore.show.table import COLUMNS, ROWS, columns, ends, shortened
 from bpcore.tracing import path_sum, path_text
 
 #: Lines and characters that no print of anything exceeds by default.
@@ -324,15 +324,17 @@ def test_what_is_left_out_of_a_graph_is_not_computed():
 def test_long_and_wide_tables():
     head = [f"c{k}" for k in range(100)]
     rows = [[f"{i}.{k}" for k in range(100)] for i in range(100)]
-    lines = [line.split() for line in in_short(head, rows)]
+    lines = [line.split() for line in short(head, rows)]
     assert len(lines) == 1 + ROWS + 1 and {len(line) for line in lines} == {COLUMNS + 1}
     assert lines[0] == [*head[:12], "...", *head[88:]]
     assert lines[20][:2] == ["19.0", "19.1"] and set(lines[21]) == {"..."}
     assert lines[22][-1] == "80.99"
-    small = [
-        line.split() for line in in_short(head[:24], [row[:24] for row in rows[:40]])
-    ]
+    small = [line.split() for line in short(head[:24], [row[:24] for row in rows[:40]])]
     assert small == [head[:24], *(row[:24] for row in rows[:40])]
+
+
+def short(head, rows):
+    return columns(shortened(head, len(rows), lambda i, k: rows[i][k]))
 
 
 def test_short_reprs():

@@ -22,6 +22,7 @@ from bpcore import arrays, checks
 from bpcore.errstate import own_errstate
 from bpcore.losses import BinaryCrossEntropy, CrossEntropy, TargetKind
 from bpcore.model.design import Design
+from bpcore.quoting import quoted
 
 Weights = NDArray[np.float64]
 
@@ -98,7 +99,7 @@ def as_class_weights(
         if class_weight != "balanced":
             raise ValueError(
                 "class_weight must be a mapping, one weight for each class, or "
-                f"'balanced'; got {class_weight!r}"
+                f"'balanced'; got {quoted(class_weight)}"
             )
         if not whole:
             raise ValueError(
@@ -130,14 +131,16 @@ def _by_label(class_weight: Any, count: int, signs: bool) -> Weights:
         if label not in range(count):
             raise ValueError(
                 f"class_weight must have labels in {-1 if signs else 0} .. {count - 1} "
-                f"for keys; got {key!r}"
+                f"for keys; got {quoted(key)}"
             )
         if label in seen:
             raise ValueError(
-                f"class_weight must have each label once; got {key!r} twice"
+                f"class_weight must have each label once; got {quoted(key)} twice"
             )
         seen.add(label)
-        weights[int(label)] = checks.number(f"class_weight[{key!r}]", weight, least=0.0)
+        weights[int(label)] = checks.number(
+            f"class_weight[{quoted(key)}]", weight, least=0.0
+        )
     return weights
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from pandas.tseries.api import guess_datetime_format
 
+from bpcore.quoting import quoted
 from bpcore.tabular.table import is_time
 
 CLASSIFICATION, REGRESSION = "classification", "regression"
@@ -141,7 +142,9 @@ def target_of(column: Any, task: str | None) -> Target:
     if task == REGRESSION:
         if kind == "text":
             wrong = next(value for value in y if not _is_number(value))
-            raise ValueError(f"the target {name!r} must have numbers; got {wrong!r}")
+            raise ValueError(
+                f"the target {name!r} must have numbers; got {quoted(wrong)}"
+            )
         y = y.astype(np.float64)
         if not np.isfinite(y).all():
             raise ValueError(f"the target {name!r} must have finite numbers")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from gzip import decompress
-from math import prod
-from os import PathLike, fspath
-from pathlib import Path
-from struct import unpack_from
+from gzip import BadGzipFile, GzipFile
+from math import inf, prod
+from os import PathLike, fspath, fstat
+from stat import S_ISREG
+from struct import unpack
 from typing import Any
 from zlib import error as ZlibError
 
@@ -26,6 +26,10 @@ DTYPES: dict[int, np.dtype[Any]] = {
 }
 MAX_DIMENSIONS = 64  # of a NumPy array
 GZIP_MAGIC = b"\x1f\x8b"
+#: The most bytes that one byte of gzip data can stand for.
+MOST_UNPACKED = 1032
+#: Bytes that are read at a time.
+CHUNK = 1 << 20
 
 
 def load_idx(path: FilePath) -> NDArray[Any]:
@@ -65,33 +69,44 @@ def load_idx(path: FilePath) -> NDArray[Any]:
     ...     load_idx(path)
     array([97, 98, 99], dtype=uint8)
     """
-    data = _read(path)
-    dtype, shape, start = _parse_header(path, data)
-    n_bytes = prod(shape) * dtype.itemsize
-    if len(data) != start + n_bytes:
-        expected = f"{n_bytes} bytes of values for {dtype.name} of shape {shape}"
-        raise unexpected(path, expected, len(data) - start)
-    values = np.frombuffer(data, dtype, offset=start).reshape(shape)
-    return values.astype(dtype.newbyteorder("="))
-
-
-def _read(path: FilePath) -> bytes:
-    data = Path(path).read_bytes()
-    if not data.startswith(GZIP_MAGIC):
-        return data
     try:
-        return decompress(data)
-    except (EOFError, OSError, ZlibError) as error:
+        with open(path, "rb") as file:
+            found = fstat(file.fileno())
+            size = found.st_size if S_ISREG(found.st_mode) else inf
+            if not file.peek(2).startswith(GZIP_MAGIC):
+                return _values(path, file, size)
+            with GzipFile(fileobj=file) as unpacked:
+                return _values(path, unpacked, size * MOST_UNPACKED)
+    except (EOFError, BadGzipFile, ZlibError) as error:
         raise unexpected(path, "whole gzip data", error) from None
 
 
-def _parse_header(
-    path: FilePath, data: bytes
+def _values(path: FilePath, file: Any, most: float) -> NDArray[Any]:
+    """The values of a file that can have at most `most` bytes in all."""
+    dtype, shape, start = _read_header(path, file)
+    n_bytes = prod(shape) * dtype.itemsize
+    expected = f"{n_bytes} bytes of values for {dtype.name} of shape {shape}"
+    if start + n_bytes > most:  # before any memory is reserved for them
+        raise unexpected(path, expected, int(most) - start)
+    buffer = bytearray()
+    while part := file.read(min(CHUNK, n_bytes + 1 - len(buffer))):
+        buffer += part  # grows by what the file has, whatever it announces
+    if len(buffer) != n_bytes:
+        got = len(buffer) if len(buffer) < n_bytes else f"more than {n_bytes}"
+        raise unexpected(path, expected, got)
+    values = np.frombuffer(buffer, dtype).reshape(shape)
+    native = dtype.newbyteorder("=")
+    return values.view(native) if dtype.isnative else values.byteswap(True).view(native)
+
+
+def _read_header(
+    path: FilePath, file: Any
 ) -> tuple[np.dtype[Any], tuple[int, ...], int]:
     """Return the dtype, the shape and the offset of the first value."""
+    data = file.read(4)
     if len(data) < 4:
         raise unexpected(path, "an IDX header of at least 4 bytes", len(data))
-    zeros, code, n_dims = unpack_from(">HBB", data)
+    zeros, code, n_dims = unpack(">HBB", data)
     if zeros:
         raise unexpected(
             path, "an IDX file, which starts with 00 00", data[:2].hex(" ")
@@ -102,10 +117,11 @@ def _parse_header(
     if not 1 <= n_dims <= MAX_DIMENSIONS:
         raise unexpected(path, f"1 to {MAX_DIMENSIONS} dimensions", n_dims)
     start = 4 + 4 * n_dims
-    if len(data) < start:
+    data = file.read(4 * n_dims)
+    if len(data) < 4 * n_dims:
         expected = f"a header of {start} bytes for {n_dims} dimensions"
-        raise unexpected(path, expected, len(data))
-    return DTYPES[code], unpack_from(f">{n_dims}I", data, 4), start
+        raise unexpected(path, expected, 4 + len(data))
+    return DTYPES[code], unpack(f">{n_dims}I", data), start
 
 
 def unexpected(path: FilePath, expected: str, got: object) -> ValueError:

@@ -19,6 +19,7 @@ from typing import Any
 from bpcore.distributed.liveness import Liveness
 from bpcore.distributed.team import Alone, Bytes, Team, in_words
 from bpcore.errors import ProcessError
+from bpcore.quoting import quoted
 
 #: Environment variables that launchers of MPI set: the number of processes.
 SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE", "PMIX_SIZE")
@@ -70,7 +71,7 @@ def team_of(comm: Any) -> Team:
     if not all(hasattr(comm, name) for name in ("Idup", "Isend", "Irecv", "Get_size")):
         raise TypeError(
             "comm must be a communicator of mpi4py, such as MPI.COMM_WORLD, or None; "
-            f"got {comm!r}"
+            f"got {quoted(comm)}"
         )
     if not comm or comm.Is_inter():
         raise ValueError(

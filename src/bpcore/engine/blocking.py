@@ -21,6 +21,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from bpcore.quoting import quoted
+
 KIB = 1024
 #: Terms of a chain of sums (BPCORE_CHAIN): kc is a multiple.
 CHAIN = 256
@@ -205,7 +207,7 @@ def overridden(blocks: Blocks, text: str, tile_rows: int, tile_columns: int) -> 
         if name not in sizes:
             raise ImportError(
                 f"BPCORE_BLOCKS must set some of {', '.join(sizes)}, as in "
-                f"'kc=512,mc=96'; got {part!r}"
+                f"'kc=512,mc=96'; got {quoted(part)}"
             )
         if not number.isdecimal() or not 0 < int(number) < MOST:
             raise ImportError(

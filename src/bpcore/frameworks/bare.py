@@ -22,6 +22,7 @@ from bpcore.model.elements import (
     Linear,
 )
 from bpcore.network import Network, network_of
+from bpcore.quoting import quoted
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def require_keys(keys: Any) -> None:
         return
     listed = isinstance(keys, Sequence) and not isinstance(keys, str)
     if not listed or not all(isinstance(key, str) for key in keys):
-        raise TypeError(f"keys must be a sequence of names; got {keys!r:.80}")
+        raise TypeError(f"keys must be a sequence of names; got {quoted(keys)}")
 
 
 def with_output(elements: list[Element], output: str | None) -> list[Element]:
@@ -101,7 +102,8 @@ def with_output(elements: list[Element], output: str | None) -> list[Element]:
     last = elements[-1] if elements else None
     if isinstance(last, Activation) and last.name != "identity":
         raise ValueError(
-            f"output must be None for a model that ends in {last.name}; got {output!r}"
+            f"output must be None for a model that ends in {last.name}; "
+            f"got {quoted(output)}"
         )
     return [*elements, Activation(output, at="output")]
 

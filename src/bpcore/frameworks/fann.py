@@ -16,6 +16,7 @@ from bpcore.losses import Loss, LossFunction
 from bpcore.model.assembly import assemble
 from bpcore.model.design import real_dtype
 from bpcore.network import Network, learner_of, network_of
+from bpcore.quoting import quoted
 
 
 def from_fann(
@@ -109,7 +110,8 @@ def to_fann(network: Network, path: str | os.PathLike[str]) -> None:
     for name in network.activations:
         if name not in WRITTEN:
             raise ValueError(
-                f"network must have activations of {', '.join(WRITTEN)}; got {name!r}"
+                f"network must have activations of {', '.join(WRITTEN)}; "
+                f"got {quoted(name)}"
             )
     if "layer" in network.norms:
         raise ValueError("network must not have layer norm: FANN has none")

@@ -19,6 +19,7 @@ from bpcore.model.elements import (
     LayerNorm,
     Linear,
 )
+from bpcore.quoting import quoted
 
 #: {name of an activation in Keras: here}
 ACTIVATIONS = {
@@ -77,14 +78,14 @@ class KerasLayer(NamedTuple):
         """A setting that is a bool."""
         value = self.config.get(name)
         if not isinstance(value, bool):
-            self.refuse(f"{name} must be true or false; got {value!r:.80}")
+            self.refuse(f"{name} must be true or false; got {quoted(value)}")
         return value
 
     def number(self, name: str) -> float:
         """A setting that is a finite number."""
         value = self.config.get(name)
         if isinstance(value, bool) or not isinstance(value, int | float):
-            self.refuse(f"{name} must be a number; got {value!r:.80}")
+            self.refuse(f"{name} must be a number; got {quoted(value)}")
         if not math.isfinite(value):
             self.refuse(f"{name} must be finite; got {value}")
         return float(value)
@@ -108,7 +109,7 @@ def layer_elements(layer: KerasLayer) -> list[Element]:
         name, settings = ACTIVATION_LAYERS[layer.kind]
         for setting, value in settings.items():
             if (got := layer.config.get(setting)) != value:
-                layer.refuse(f"{setting} must be {value}; got {got!r:.80}")
+                layer.refuse(f"{setting} must be {value}; got {quoted(got)}")
         return [Activation(name, at=layer.at)]
     if layer.kind not in _READERS:
         layer.refuse("there is no layer here for it")
@@ -205,7 +206,7 @@ def _activation(layer: KerasLayer) -> list[Element]:
 def _norm(layer: KerasLayer) -> list[Element]:
     for setting, allowed in NORM_SETTINGS.items():
         if (got := layer.config.get(setting)) not in allowed:
-            layer.refuse(f"{setting} must be {allowed[0]}; got {got!r:.80}")
+            layer.refuse(f"{setting} must be {allowed[0]}; got {quoted(got)}")
     scaled, shifted = layer.flag("scale"), layer.flag("center")
     batch = layer.kind == "BatchNormalization"
     arrays = layer.arrays(scaled + shifted + 2 * batch)

@@ -31,6 +31,7 @@ from bpcore.model.elements import (
     Linear,
 )
 from bpcore.network import Network, learner_of
+from bpcore.quoting import quoted
 
 if TYPE_CHECKING:
     import torch
@@ -357,7 +358,7 @@ def _require(at: str, part: Any, attribute: str, values: Sequence[Any]) -> None:
     got = getattr(part, attribute)
     if got not in values:
         allowed = " or ".join(map(repr, values))
-        raise ValueError(f"{at}: {attribute} must be {allowed}; got {got!r}")
+        raise ValueError(f"{at}: {attribute} must be {allowed}; got {quoted(got)}")
 
 
 def _as_array(name: str, tensor: Any) -> Real:

@@ -26,19 +26,19 @@ def in_order(J: V, left_out: Callable[[V], bool] | None = None) -> list[V]:
     """
     order: list[V] = []
     known: set[V] = set()
-    waiting = [J]
+    waiting: list[V | None] = [J]
     while waiting:
-        x = waiting[-1]
-        new = [] if x in known else [o for o in sources(x) if o not in known]
-        if left_out is not None:
-            new = [o for o in new if not left_out(o)]
-        if new:
-            waiting += reversed(new)
-            continue
-        waiting.pop()
-        if x not in known:
+        x = waiting.pop()
+        if x is None:  # all operands of the next one are in the order
+            order.append(waiting.pop())  # type: ignore[arg-type]
+        elif x not in known:
             known.add(x)
-            order.append(x)
+            waiting += (x, None)
+            for o in reversed(x.node.operands):
+                if type(o) is np.ndarray or o in known:
+                    continue
+                if left_out is None or not left_out(o):
+                    waiting.append(o)
     return order
 
 
@@ -62,7 +62,8 @@ def pull(v: Vertex, i: int, g: Array) -> Array:
     operation = node.operation
     assert operation is not None
     part = operation.pull(i, g, node.value, node.values, node.options)
-    return part.astype(node.values[i].dtype, copy=False)
+    dtype = node.values[i].dtype
+    return part if part.dtype == dtype else part.astype(dtype)
 
 
 @own_errstate
@@ -76,13 +77,20 @@ def backpropagate(J: V, seed: Array) -> None:
     for _, operation in computed:
         operation.check()
     gradients = {J: seed}
-    for v, _ in reversed(computed):
-        g = gradients[v]
-        for i, x in enumerate(v.node.operands):
-            if isinstance(x, np.ndarray):
+    sums: set[V] = set()  # those whose gradient is a sum, in an array of its own
+    for v, operation in reversed(computed):
+        g, node = gradients[v], v.node
+        for i, x in enumerate(node.operands):
+            if type(x) is np.ndarray:
                 continue
-            part = pull(v, i, g)
-            gradients[x] = gradients[x] + part if x in gradients else part
+            if x not in gradients:
+                gradients[x] = pull(v, i, g)
+            elif x in sums:
+                operation.add(gradients[x], i, g, node.value, node.values, node.options)
+            else:
+                gradients[x] = found = gradients[x] + pull(v, i, g)
+                if type(found) is np.ndarray:  # and no number, the sum of numbers
+                    sums.add(x)
     loss = float(J.node.value.item()) if J.node.value.size == 1 else None
     operations = [operation for _, operation in computed]
     for kind in {type(operation): None for operation in operations}:

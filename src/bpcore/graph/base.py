@@ -39,6 +39,12 @@ class Operation(ABC):
     def pull(self, i: int, g: Array, v: Array, operands: Any, options: Any) -> Array:
         """The vector-Jacobian product: from dJ/dv, g, to dJ by operand i."""
 
+    def add(
+        self, total: Array, i: int, g: Array, v: Array, operands: Any, options: Any
+    ) -> None:
+        """Add `pull` to an array."""
+        total += self.pull(i, g, v, operands, options)
+
     @staticmethod
     def finish(operations: Sequence[Any], loss: float | None) -> None:
         """Called at the end of a backward pass, with all operations of this class.

@@ -9,7 +9,8 @@ import numpy as np
 from bpcore.graph.base import Array, V
 from bpcore.graph.edge import Edge
 from bpcore.graph.grid import Grid, grid, number
-from bpcore.graph.show import cut, derivative, gradient_of, written
+from bpcore.graph.show import derivative, gradient_of, written
+from bpcore.quoting import cut
 
 #: Most rows and columns of a local derivative.
 EDGE_SIDE = 4

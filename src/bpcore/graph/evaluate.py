@@ -27,15 +27,16 @@ def evaluate(
     >>> evaluate(OPERATIONS["add"], [Variable(1.0), 2], {}).value
     array(3.)
     """
-    dtypes = [x.node.value.dtype for x in operands if isinstance(x, Vertex)]
-    dtype = np.result_type(*dtypes) if dtypes else np.dtype(np.float64)
-    known = tuple(x if isinstance(x, Vertex) else constant(x, dtype) for x in operands)
-    values = tuple(value_of(x) for x in known)
+    dtypes = {x.node.value.dtype for x in operands if isinstance(x, Vertex)}
+    dtype = dtypes.pop() if dtypes else np.dtype(np.float64)
+    for other in dtypes:
+        dtype = np.promote_types(dtype, other)
+    known = [x if isinstance(x, Vertex) else constant(x, dtype) for x in operands]
+    values = tuple(map(value_of, known))
     result = as_value("value", _value(operation, values, options))
-    warn_of_pairs(known, result)
-    return Node(
-        result, operation=operation, operands=known, values=values, options=options
-    )
+    if result.ndim == 2:
+        warn_of_pairs(known, result)
+    return Node(result, None, operation, tuple(known), values, options)
 
 
 @own_errstate
@@ -75,7 +76,7 @@ def as_value(name: str, value: ArrayLike) -> Array:
     if isinstance(value, Vertex):
         raise TypeError(f"{name} must be an array or a number; got a Variable")
     array = arrays.as_array(name, value)
-    real = array.dtype in (np.float32, np.float64)
+    real = array.dtype in arrays.LARGEST
     return array if real else arrays.cast(array, np.dtype(np.float64))
 
 
@@ -85,8 +86,8 @@ def constant(value: Any, dtype: np.dtype[Any]) -> Array:
     Numbers, and arrays of other dtypes than float32 and float64, are cast to `dtype`.
     """
     array = arrays.as_array("operand", value)
-    keeps = array.ndim and array.dtype in (np.float32, np.float64)
-    return array if keeps else arrays.cast(array, dtype)
+    keeps = array.ndim and array.dtype in arrays.LARGEST
+    return array if keeps or array.dtype == dtype else arrays.cast(array, dtype)
 
 
 def warn_of_pairs(operands: Sequence[Any], result: Array) -> None:

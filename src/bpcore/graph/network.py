@@ -16,6 +16,7 @@ from bpcore.model.design import Design
 from bpcore.model.gradients import Gradients, Tape
 from bpcore.model.layout import Layout
 from bpcore.model.state import State
+from bpcore.quoting import listed
 
 
 class Learner(Protocol):
@@ -79,7 +80,7 @@ class NetworkOperation(Operation):
 
     def __init__(self, network: Network) -> None:
         self.network = network
-        self.written = f"Network({list(network.learner.design.sizes)})({{}})"
+        self.written = f"Network({listed(network.learner.design.sizes)})({{}})"
 
     def value(self, X: Array) -> Array:
         """a[L] of a training mini-batch X"""

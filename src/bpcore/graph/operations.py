@@ -72,6 +72,8 @@ class ArrayOperation(Tabled):
 def summed_back(g: Array, shape: tuple[int, ...]) -> Array:
     """The sum of g over the axes along which broadcasting repeated an array."""
     g = np.asarray(g)
+    if g.shape == shape:
+        return np.asarray(g + 0)  # no -0, as in a sum
     g = g.sum(axis=tuple(range(g.ndim - len(shape))))
     repeated = [k for k, n in enumerate(shape) if n == 1 and g.shape[k] != 1]
     return g.sum(axis=tuple(repeated), keepdims=True) if repeated else g
@@ -189,19 +191,36 @@ def matmul_back(i: int, g: Array, a: Array, b: Array) -> Array:
     return summed_back(back, whole.shape).reshape(shape)
 
 
+class Take(ArrayOperation):
+    """An index: its derivative touches the elements taken, and no others."""
+
+    def add(
+        self, total: Array, i: int, g: Array, v: Array, operands: Any, options: Any
+    ) -> None:
+        index = options["index"]
+        if _is_basic(index):
+            total[index] += g
+        else:
+            np.add.at(total, index, g)
+
+
 def take_back(g: Array, v: Array, x: Array, index: Any) -> Array:
     """g at the indices taken, summed where one was taken several times"""
     back = np.zeros_like(x)
-    parts = index if isinstance(index, tuple) else (index,)
-    if all(_is_basic(part) for part in parts):
+    if _is_basic(index):
         back[index] = g
     else:
         np.add.at(back, index, g)
     return back
 
 
-def _is_basic(part: Any) -> bool:
-    """Whether this part of an index is basic, so that no element is taken twice."""
+def _is_basic(index: Any) -> bool:
+    """Whether an index is basic, so that no element is taken twice."""
+    return all(map(_is_basic_part, index if isinstance(index, tuple) else (index,)))
+
+
+def _is_basic_part(part: Any) -> bool:
+    """Whether a part of an index is basic."""
     whole = isinstance(part, int | np.integer) and not isinstance(part, bool)
     return whole or part is None or isinstance(part, slice | EllipsisType)
 
@@ -219,7 +238,7 @@ ON_ARRAYS = {
             lambda g, v, a, b: matmul_back(1, g, a, b),
         ),
     ),
-    "take": ArrayOperation("{}[{options}]", lambda x, index: x[index], (take_back,)),
+    "take": Take("{}[{options}]", lambda x, index: x[index], (take_back,)),
     "reshape": ArrayOperation(
         "reshape({}, {options})",
         lambda x, shape: x.reshape(shape),

@@ -14,7 +14,8 @@ from bpcore.graph.backward import pull
 from bpcore.graph.base import Array
 from bpcore.graph.edge import Edge
 from bpcore.graph.routes import Routes
-from bpcore.graph.show import brief, cut
+from bpcore.graph.show import brief
+from bpcore.quoting import cut
 from bpcore.show.table import ends
 
 #: Most names and factors of a path in print, and most characters of a name.

@@ -16,6 +16,7 @@ from bpcore.graph.base import Array, V
 from bpcore.graph.path import Path, Paths, element_name, plain
 from bpcore.graph.routes import UNCOUNTED, Routes, between_elements, between_variables
 from bpcore.graph.show import brief, names
+from bpcore.quoting import quoted
 from bpcore.show.html import page, table
 
 #: Most paths that are kept and printed, and their most links together.
@@ -183,7 +184,9 @@ def flat_index(at: Index, shape: tuple[int, ...]) -> int:
     """
     places = at if isinstance(at, tuple) else (at,)
     if len(places) != len(shape):
-        raise ValueError(f"at must have an index for each axis of {shape}; got {at!r}")
+        raise ValueError(
+            f"at must have an index for each axis of {shape}; got {quoted(at)}"
+        )
     k = 0
     for place, size in zip(places, shape, strict=True):
         k = k * size + checks.index("at", place, size)

@@ -13,11 +13,14 @@ from bpcore.arrays import norm
 from bpcore.errstate import own_errstate
 from bpcore.graph.base import Array, V
 from bpcore.graph.edge import Edge, edges
+from bpcore.quoting import cut
 from bpcore.show import html
 from bpcore.show.table import ROWS, ends
 
 #: Arrays of more elements are shown as shape and norm.
 LARGEST = 8
+#: Most characters of a cell of the table.
+CELL = 80
 #: The derivative of a network that was trained since.
 UNKNOWN = "no longer known"
 
@@ -60,21 +63,6 @@ def gradient_of(x: V, J: V) -> Array | None:
     """dJ by x, if the last backward pass from J reached it."""
     began = J.node.began
     return x.node.grad if began is not None and x.node.reached_by is began else None
-
-
-def cut(text: str, most: int) -> str:
-    """The text; if longer than `most` characters, without its middle.
-
-    Examples
-    --------
-    >>> from bpcore.graph.show import cut
-    >>> cut("x" * 100, 9), cut("short", 9)
-    ('xxx...xxx', 'short')
-    """
-    if len(text) <= most:
-        return text
-    head = (most - 3) // 2
-    return f"{text[:head]}...{text[head + 3 - most :]}"
 
 
 def names(order: list[V]) -> dict[V, str]:
@@ -164,7 +152,8 @@ def rows(order: list[V], most: float) -> tuple[list[list[str]], int]:
         )
         g = gradient_of(x, J)
         value, by_J = brief(x.node.value), "" if g is None else brief(g)
-        lines.append([name[x], value, written(x, name), derivatives, by_J])
+        line = [name[x], value, written(x, name), derivatives, by_J]
+        lines.append([cut(cell, CELL) for cell in line])
     kept = [k for k in range(5) if k < 4 or any(line[4] for line in lines[1:])]
     return [[line[k] for k in kept] for line in lines], gap and gap + 1
 

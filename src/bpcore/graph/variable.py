@@ -23,6 +23,7 @@ from bpcore.graph.html import html
 from bpcore.graph.numpy_functions import COMPARISONS, FUNCTIONS, UFUNCS, not_supported
 from bpcore.graph.operations import OPERATIONS
 from bpcore.graph.path_sum import Index, PathSum, path_sum
+from bpcore.quoting import quoted
 
 #: A variable, an array or a number.
 Operand = Any
@@ -84,7 +85,7 @@ class Variable(Vertex):
     def value(self, value: ArrayLike) -> None:
         if self.node.operation is not None:
             raise ValueError(
-                f"value must not be assigned to a computed variable; got {self!r}"
+                f"value must not be assigned to a computed variable; got {quoted(self)}"
             )
         array = as_value("value", value)
         if array.shape != self.shape:
@@ -104,7 +105,7 @@ class Variable(Vertex):
     @name.setter
     def name(self, name: str | None) -> None:
         if name is not None and not isinstance(name, str):
-            raise TypeError(f"name must be a string; got {name!r}")
+            raise TypeError(f"name must be a string; got {quoted(name)}")
         self.node.name = name
 
     @property

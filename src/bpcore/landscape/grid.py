@@ -19,6 +19,7 @@ from bpcore.landscape.surface import LossSurface
 from bpcore.model.design import known_optimizer
 from bpcore.network import Network, learner_of
 from bpcore.optimizers import LBFGS, Optimizer
+from bpcore.quoting import quoted
 from bpcore.training.inputs import checked_batch, checked_class_weights
 
 #: Most points of an axis.
@@ -168,7 +169,7 @@ def _optimizers(optimizers: Any) -> dict[str, Optimizer]:
     if not isinstance(optimizers, Mapping):
         raise TypeError(
             "optimizers must be an optimizer, or a mapping of names to optimizers; "
-            f"got {optimizers!r}"
+            f"got {quoted(optimizers)}"
         )
     return {str(name): known_optimizer(each) for name, each in optimizers.items()}
 
@@ -192,9 +193,9 @@ def _ranges(ranges: Any) -> NDArray[np.float64]:
         found = np.empty(0)
     ordered = found.shape == (2, 2) and np.isfinite(found).all()
     if not ordered or (found[:, 0] >= found[:, 1]).any():
-        raise ValueError(f"ranges must be two pairs (low, high); got {ranges!r}")
+        raise ValueError(f"ranges must be two pairs (low, high); got {quoted(ranges)}")
     if not np.isfinite(found[:, 1] - found[:, 0]).all():
-        raise ValueError(f"ranges must have a finite high - low; got {ranges!r}")
+        raise ValueError(f"ranges must have a finite high - low; got {quoted(ranges)}")
     return found
 
 

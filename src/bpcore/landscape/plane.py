@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from bpcore import checks
 from bpcore.errstate import own_errstate
 from bpcore.model.layout import Layout
+from bpcore.quoting import quoted
 
 #: How a parameter is named, for messages.
 EXPECTED = '("W", l, i, j), ("b", l, j), ("gain", l, j) or ("scale", i)'
@@ -55,7 +56,9 @@ def plane_of_parameters(layout: Layout, start: NDArray[Any], parameters: Any) ->
     """The plane of two chosen parameters."""
     pair = isinstance(parameters, Sequence) and not isinstance(parameters, str)
     if not pair or len(parameters) != 2:
-        raise ValueError(f"parameters must be two of {EXPECTED}; got {parameters!r}")
+        raise ValueError(
+            f"parameters must be two of {EXPECTED}; got {quoted(parameters)}"
+        )
     places = layout.views(np.arange(layout.size))
     found = [_place(places, f"parameters[{k}]", p) for k, p in enumerate(parameters)]
     (first, name), (second, other) = found
@@ -71,7 +74,7 @@ def plane_of_parameters(layout: Layout, start: NDArray[Any], parameters: Any) ->
 def _place(places: Any, argument: str, parameter: Any) -> tuple[int, str]:
     """The place of a parameter in the flat array, and its name."""
     if not isinstance(parameter, Sequence) or isinstance(parameter, str):
-        raise TypeError(f"{argument} must be {EXPECTED}; got {parameter!r}")
+        raise TypeError(f"{argument} must be {EXPECTED}; got {quoted(parameter)}")
     arrays = {
         "W": places.weights,
         "b": places.biases,
@@ -86,7 +89,7 @@ def _place(places: Any, argument: str, parameter: Any) -> tuple[int, str]:
     if array is None:
         raise ValueError(f"{argument} must be of this network, which has no {name}")
     if isinstance(array, tuple) or len(at) != np.ndim(array):
-        raise ValueError(f"{argument} must be {EXPECTED}; got {parameter!r}")
+        raise ValueError(f"{argument} must be {EXPECTED}; got {quoted(parameter)}")
     first = len(parameter) - len(at)
     indices = tuple(
         checks.index(f"{argument}[{first + k}]", i, size)

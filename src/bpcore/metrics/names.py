@@ -11,6 +11,7 @@ from bpcore import checks
 from bpcore.errstate import callers_errstate
 from bpcore.metrics import classes, probabilities, regression
 from bpcore.metrics.base import Array, Metric, Weights
+from bpcore.quoting import quoted
 
 #: The metrics by name, except top_k, of which there is one for every k.
 METRICS: dict[str, Metric] = {
@@ -135,18 +136,20 @@ def as_metrics(metrics: MetricLike | Iterable[MetricLike] | None) -> tuple[Metri
     if isinstance(metrics, str) or callable(metrics):
         metrics = (metrics,)
     if not isinstance(metrics, Iterable):
-        raise TypeError(f"metrics must be names or functions (y, a); got {metrics!r}")
+        raise TypeError(
+            f"metrics must be names or functions (y, a); got {quoted(metrics)}"
+        )
     chosen: dict[str, Metric] = {}
     for metric in map(_as_metric, metrics):
         if metric.name in RESERVED:
             raise ValueError(
                 f"metrics must not be named {', '.join(RESERVED)}, which are columns "
-                f"of every fit; got {metric.name!r}"
+                f"of every fit; got {quoted(metric.name)}"
             )
         if metric.name in chosen:
             unnamed = "; name functions by def, or set their __name__"
             raise ValueError(
-                f"metrics must have different names; got {metric.name!r} twice"
+                f"metrics must have different names; got {quoted(metric.name)} twice"
                 f"{unnamed if metric.name == 'metric' else ''}"
             )
         chosen[metric.name] = metric
@@ -172,7 +175,9 @@ def _as_metric(metric: MetricLike) -> Metric:
         name = getattr(metric, "__name__", "<lambda>").replace("<lambda>", "metric")
         return Metric(name, partial(_unweighted, metric), None, f"{name}(y, a)")
     if not isinstance(metric, str):
-        raise TypeError(f"metrics must be names or functions (y, a); got {metric!r}")
+        raise TypeError(
+            f"metrics must be names or functions (y, a); got {quoted(metric)}"
+        )
     if top := TOP_K.fullmatch(metric):
         return classes.top_k(int(top[1]))
     known = (*METRICS, "top_1", "top_2", "top_5", *ALIASES)

@@ -24,6 +24,7 @@ from bpcore.losses import (
 )
 from bpcore.model.layout import Layout, parameter_count
 from bpcore.optimizers import Optimizer
+from bpcore.quoting import listed, quoted
 
 #: Kinds of normalisation.
 NORMS = ("batch", "layer")
@@ -35,15 +36,18 @@ def layer_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
         sizes = by_label("sizes must be a sequence of whole numbers", sizes)
     ordered = isinstance(sizes, Sequence) or np.ndim(sizes) == 1
     if not ordered or isinstance(sizes, str | bytes):
-        raise TypeError(f"sizes must be a sequence of whole numbers; got {sizes!r}")
+        raise TypeError(
+            f"sizes must be a sequence of whole numbers; got {quoted(sizes)}"
+        )
     checked = tuple(
         checks.integer(f"sizes[{i}]", size, 1) for i, size in enumerate(sizes)
     )
     if len(checked) < 2:
-        raise ValueError(f"sizes must have at least 2 entries; got {list(checked)}")
+        raise ValueError(f"sizes must have at least 2 entries; got {listed(checked)}")
     if (count := parameter_count(checked)) >= 2**59:
         raise ValueError(
-            f"sizes must give fewer than 2^59 parameters; {list(checked)} give {count}"
+            f"sizes must give fewer than 2^59 parameters; "
+            f"{listed(checked)} give {quoted(count)}"
         )
     return checked
 
@@ -56,7 +60,7 @@ def real_dtype(dtype: DTypeLike) -> np.dtype[Any]:
         checked = np.dtype(object)
     # NumPy takes None for float64.
     if dtype is None or checked not in (np.dtype("float32"), np.dtype("float64")):
-        raise ValueError(f"dtype must be float32 or float64; got {dtype!r}")
+        raise ValueError(f"dtype must be float32 or float64; got {quoted(dtype)}")
     return checked
 
 
@@ -65,7 +69,7 @@ def known_optimizer(optimizer: Optimizer) -> Optimizer:
     if not isinstance(optimizer, Optimizer):
         raise TypeError(
             "optimizer must be settings such as bpcore.SGD(lr=0.1) or bpcore.Adam(); "
-            f"got {optimizer!r}"
+            f"got {quoted(optimizer)}"
         )
     if optimizer.rule not in kernels.RULES and not optimizer.full_batch:
         raise TypeError(
@@ -97,7 +101,8 @@ def by_label(expected: str, values: Any, count: int | None = None) -> list[Any]:
     count = len(labelled) if count is None else count
     if labelled.keys() != set(range(count)):
         raise TypeError(
-            f"{expected}, by the labels 0 .. {count - 1} or in order; got {values!r}"
+            f"{expected}, by the labels 0 .. {count - 1} or in order; "
+            f"got {quoted(values)}"
         )
     return [labelled[i] for i in range(count)]
 
@@ -151,7 +156,7 @@ def output_and_loss(
     if allowed.outputs and output not in allowed.outputs:
         raise ValueError(
             f"output must be {' or '.join(allowed.outputs)} with loss "
-            f"{allowed.name!r}; got {output!r}"
+            f"{allowed.name!r}; got {quoted(output)}"
         )
     return output, allowed
 
@@ -181,7 +186,7 @@ def _factor_pair(name: str, factor: Any) -> tuple[float, float]:
         return both, both
     if len(factor) != 2:
         raise ValueError(
-            f"{name} must be a number, or a pair, for W and for b; got {factor!r}"
+            f"{name} must be a number, or a pair, for W and for b; got {quoted(factor)}"
         )
     of_W, of_b = factor
     return (
@@ -204,7 +209,7 @@ def _one_for_each(name: str, kind: str, values: Any, n_layers: int) -> Sequence[
     labelled = arrays.has_keys(values)
     sequence = isinstance(values, Sequence) or getattr(values, "ndim", 0) > 0
     if isinstance(values, str) or not (sequence or labelled):
-        raise TypeError(f"{expected}; got {values!r}")
+        raise TypeError(f"{expected}; got {quoted(values)}")
     if labelled:
         values = by_label(expected, values, n_layers)
     if len(values) != n_layers:
@@ -213,7 +218,7 @@ def _one_for_each(name: str, kind: str, values: Any, n_layers: int) -> Sequence[
     return ordered
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Design:
     """The architecture of a network: everything that training does not change.
 
@@ -232,6 +237,9 @@ class Design:
     seed: int
     by_weights: bool = False
     input_scale: float = 0.0
+
+    def __repr__(self) -> str:
+        return f"<Design of {listed(self.sizes)}>"
 
     @classmethod
     def checked(
@@ -289,7 +297,8 @@ class Design:
         for name, values in lists.items():
             if not isinstance(values, tuple | list) or len(values) != n:
                 raise ValueError(
-                    f"{name} must have one entry for each of {n} layers; got {values!r}"
+                    f"{name} must have one entry for each of {n} layers; "
+                    f"got {quoted(values)}"
                 )
         for f in lists["activations"]:
             checks.one_of("activations", f, ACTIVATIONS)
@@ -326,16 +335,16 @@ class Design:
         """The arguments of ``Network`` that give this design, as in Python."""
         loss = self.loss_argument
         shown = [
-            f"{list(self.sizes)}",
-            f"activation={list(self.activations[:-1])}",
+            listed(self.sizes),
+            f"activation={listed(self.activations[:-1])}",
             f"output={self.activations[-1]!r}",
             f"loss={getattr(loss, '__name__', repr(loss))}",
             f"optimizer={optimizer}",
         ]
         if any(self.norms):
-            shown.append(f"norm={list(self.norms[:-1])}")
+            shown.append(f"norm={listed(self.norms[:-1])}")
         if any(self.dropout):
-            shown.append(f"dropout={list(self.dropout[:-1])}")
+            shown.append(f"dropout={listed(self.dropout[:-1])}")
         if self.input_noise:
             shown.append(f"input_noise={self.input_noise}")
         if self.input_scale:

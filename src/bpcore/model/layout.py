@@ -55,7 +55,7 @@ class LayerOffsets(NamedTuple):
     moments: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Layout:
     """The order of a network's numbers in flat arrays.
 
@@ -88,6 +88,9 @@ class Layout:
     sizes: tuple[int, ...]
     norms: tuple[str | None, ...]
     has_scale: bool = False
+
+    def __repr__(self) -> str:
+        return f"<Layout of {layers_in_words(self.norms)}, {self.size:,} numbers>"
 
     @cached_property
     def offsets(self) -> tuple[LayerOffsets, ...]:

@@ -26,6 +26,7 @@ from bpcore.model.reader import (
     words_of,
 )
 from bpcore.optimizers import Optimizer
+from bpcore.quoting import listed, quoted
 from bpcore.schedules import Plateau, Schedule, rates
 
 #: Where an optimizer's arrays begin, in bytes past a multiple of 4096.
@@ -55,7 +56,7 @@ class Quantity(NamedTuple):
                 raise ValueError
         except ValueError:
             raise ValueError(
-                f"quantity must be a mode, 0 or 1 and a name; got {text!r}"
+                f"quantity must be a mode, 0 or 1 and a name; got {quoted(text)}"
             ) from None
         return cls(name, mode, validates == "1")
 
@@ -360,8 +361,8 @@ def empty_state(
             parameters = aligned_zeros(layout.size, dtype)
         except MemoryError:
             raise MemoryError(
-                f"sizes {list(design.sizes)} give {layout.size} parameters, more than "
-                "there is memory for"
+                f"sizes {listed(design.sizes)} give {layout.size} parameters, more "
+                "than there is memory for"
             ) from None
     return State(
         optimizer=optimizer,

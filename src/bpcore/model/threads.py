@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from bpcore import checks
+from bpcore.quoting import quoted
 
 #: Upper bound of n_threads, more than any machine has cores.
 MOST = 4096
@@ -57,7 +58,8 @@ def _from_environment() -> float:
     if own := os.environ.get("BPCORE_NUM_THREADS", "").strip():
         if not own.isdecimal() or int(own) < 1:
             raise ValueError(
-                f"BPCORE_NUM_THREADS must be a whole number of at least 1; got {own!r}"
+                f"BPCORE_NUM_THREADS must be a whole number of at least 1; "
+                f"got {quoted(own)}"
             )
         return int(own)
     # One number for each level of nesting, of which the first counts here.

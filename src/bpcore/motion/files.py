@@ -13,6 +13,7 @@ from bpcore import checks
 from bpcore.motion.page import page
 from bpcore.motion.picture import pictures
 from bpcore.motion.scene import Frame, Scene
+from bpcore.quoting import quoted
 
 #: Suffixes of the files.
 SUFFIXES = (".gif", ".html")
@@ -25,7 +26,7 @@ LAST = 2000
 def suffix_of(path: Any) -> str:
     """The suffix of a path, ".gif" or ".html"."""
     if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"path must be a path; got {path!r}")
+        raise TypeError(f"path must be a path; got {quoted(path)}")
     suffix = os.path.splitext(os.fsdecode(path))[1].lower()
     return checks.one_of("the suffix of path", suffix, SUFFIXES)
 

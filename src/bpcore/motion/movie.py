@@ -14,6 +14,7 @@ from bpcore.motion.animation import Animation
 from bpcore.motion.files import suffix_of
 from bpcore.motion.scene import scene_of
 from bpcore.network import Network, learner_of
+from bpcore.quoting import quoted
 from bpcore.training.inputs import checked_batch
 from bpcore.training.options import Options, complete_options, with_options
 
@@ -85,7 +86,7 @@ def animate(
     given: Any = complete_options("animate", options)
     epochs, callbacks = given["epochs"], given["callbacks"]
     if not isinstance(callbacks, Iterable):
-        raise TypeError(f"callbacks must be iterable; got {callbacks!r}")
+        raise TypeError(f"callbacks must be iterable; got {quoted(callbacks)}")
     if every is None:
         count = operator.index(epochs) if hasattr(epochs, "__index__") else 1
         every = max(1, -(-count // FRAMES))

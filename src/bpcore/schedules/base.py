@@ -20,6 +20,7 @@ from bpcore.fields import (
     restore_fields,
     stored_fields,
 )
+from bpcore.quoting import quoted
 
 UNIT = checked(checks.one_of, choices=("epoch", "step"))
 
@@ -132,7 +133,7 @@ class Custom(Schedule):
 
     def __post_init__(self) -> None:
         if not callable(self.f):
-            raise TypeError(f"f must be a callable f(t); got {self.f!r}")
+            raise TypeError(f"f must be a callable f(t); got {quoted(self.f)}")
         super().__post_init__()
 
     def _at(self, t: int) -> float:
@@ -157,7 +158,7 @@ def as_schedule(lr: object) -> float | Schedule:
         return Custom(lr)
     raise TypeError(
         "lr must be a number of at least 0, a Schedule or a callable f(epoch); "
-        f"got {lr!r}"
+        f"got {quoted(lr)}"
     )
 
 

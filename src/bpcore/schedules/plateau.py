@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from bpcore import checks
 from bpcore.fields import BELOW_1, BETWEEN_0_AND_1, COUNT, NON_NEGATIVE, checked
+from bpcore.quoting import quoted
 from bpcore.schedules.base import Schedule
 
 EPOCH = checked(checks.one_of, choices=("epoch",))
@@ -111,7 +112,9 @@ class ReduceOnPlateau(Schedule):
         if self.least > self.lr:
             raise ValueError(f"least must be at most lr, {self.lr}; got {self.least}")
         if not isinstance(self.monitor, str | None):
-            raise TypeError(f"monitor must be a name or None; got {self.monitor!r}")
+            raise TypeError(
+                f"monitor must be a name or None; got {quoted(self.monitor)}"
+            )
 
     def _at(self, t: int) -> float:
         raise TypeError(

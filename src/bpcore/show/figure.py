@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bpcore.errstate import own_errstate
+from bpcore.quoting import quoted
 from bpcore.show.colours import SIGNED
 
 try:
@@ -90,7 +91,8 @@ def require_axes(axes: object) -> None:
     """Raise unless `axes` are axes of matplotlib's with a plain x and y."""
     if not isinstance(axes, Axes) or axes.name != "rectilinear":
         raise TypeError(
-            f"axes must be Axes of matplotlib's, not 3-D and not polar; got {axes!r}"
+            f"axes must be Axes of matplotlib's, not 3-D and not polar; "
+            f"got {quoted(axes)}"
         )
 
 

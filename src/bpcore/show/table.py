@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 #: Most rows and columns of a table; of more, those in the middle are left out.
 ROWS = 40
@@ -35,18 +36,26 @@ def ends(count: int, most: float) -> tuple[range, range]:
     return range(half), range(count - half, count)
 
 
-def in_short(head: Sequence[str], rows: Rows) -> list[str]:
-    """The lines of a table with a head; if large, without middle rows and columns."""
-    return columns(shortened(head, rows), "")
+def shortened(head: Sequence[str], count: int, cell: Callable[[int, int], str]) -> Rows:
+    """The head and `count` rows; if many, without rows and columns in the middle.
 
+    ``cell(row, column)`` is called for the cells that are shown only.
 
-def shortened(head: Sequence[str], rows: Rows) -> Rows:
-    """The head and the rows; if many, without those and the columns in the middle."""
-    table = [head, *rows]
-    first, last = ends(len(rows), ROWS)
-    if last:
-        table = [head, *rows[: first.stop], ["..."] * len(head), *rows[last.start :]]
-    return narrow(table)
+    Examples
+    --------
+    >>> table = shortened(["n", "n n"], 1000, lambda i, k: str(i ** (k + 1)))
+    >>> len(table), table[-1]
+    (42, ['999', '998001'])
+    """
+    left, right = ends(len(head), COLUMNS)
+
+    def line(text: Callable[[int], str]) -> list[str]:
+        return [*map(text, left), *["..."] * bool(right), *map(text, right)]
+
+    first, last = ends(count, ROWS)
+    gap = [line(lambda k: "...")] if last else []
+    rows = [[line(partial(cell, i)) for i in part] for part in (first, last)]
+    return [line(head.__getitem__), *rows[0], *gap, *rows[1]]
 
 
 def narrow(table: Rows) -> Rows:

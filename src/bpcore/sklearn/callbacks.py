@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bpcore.network import Network
+from bpcore.quoting import quoted
 from bpcore.sklearn.data import Data
 from bpcore.training.epoch import is_true
 from bpcore.training.history import History
@@ -71,7 +72,7 @@ class EpochTasks:
         """Check the callbacks, and call their own ``check``."""
         for callback in self.callbacks:
             if not callable(callback):
-                raise TypeError(f"callbacks must be callables; got {callback!r}")
+                raise TypeError(f"callbacks must be callables; got {quoted(callback)}")
             if callable(check := getattr(callback, "check", None)):
                 check(network)
 

@@ -15,6 +15,7 @@ from bpcore import checks
 from bpcore.arrays import Real, as_weights
 from bpcore.batches.weights import ClassWeight
 from bpcore.model.design import output_and_loss
+from bpcore.quoting import quoted
 from bpcore.sklearn.base import FIT, NetworkEstimator, makes_mini_batches
 from bpcore.sklearn.data import Data
 from bpcore.sklearn.exported import exported_classifier
@@ -136,7 +137,8 @@ class Classifier(ClassifierMixin, NetworkEstimator):
             unknown = [name for name in weights if name not in names]
             if unknown:
                 raise ValueError(
-                    f"class_weight must have classes of y, {names}; got {unknown[0]!r}"
+                    f"class_weight must have classes of y, {names}; "
+                    f"got {quoted(unknown[0])}"
                 )
             weights = {name: weights.get(name, 1.0) for name in names}
         factors = compute_class_weight(

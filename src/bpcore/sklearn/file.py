@@ -19,6 +19,7 @@ from bpcore.files.native.values import checked_value, classes_of, plain_classes
 from bpcore.files.whole import Path
 from bpcore.model.design import output_and_loss
 from bpcore.network import learner_of, network_from
+from bpcore.quoting import quoted
 from bpcore.sklearn.columns import Columns
 from bpcore.sklearn.fitted import Past, fitted_attributes
 from bpcore.sklearn.labels import Labels
@@ -72,7 +73,7 @@ def estimator_from(
     names = content["names"]
     if names is not None:
         if not isinstance(names, list) or len(names) != n:
-            raise ValueError(f"names must be a list of {n}; got {names!r:.80}")
+            raise ValueError(f"names must be a list of {n}; got {quoted(names)}")
         for name in names:
             checks.instance("a name", name, str)
         attributes["feature_names_in_"] = np.array(names, dtype=object)

@@ -13,6 +13,7 @@ from sklearn.metrics import d2_pinball_score
 from sklearn.utils.metaestimators import available_if
 
 from bpcore.losses import JointQuantile, Quantile
+from bpcore.quoting import quoted
 from bpcore.sklearn.base import NetworkEstimator, makes_mini_batches
 from bpcore.sklearn.columns import Columns
 from bpcore.sklearn.data import Data
@@ -109,7 +110,8 @@ class Regressor(RegressorMixin, NetworkEstimator):
             return self.output, self.loss
         if self.loss not in (None, "quantile"):
             raise ValueError(
-                f"loss must be 'quantile' where quantiles are given; got {self.loss!r}"
+                f"loss must be 'quantile' where quantiles are given; "
+                f"got {quoted(self.loss)}"
             )
         several = self._several_quantiles
         if several is not None:

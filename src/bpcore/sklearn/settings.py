@@ -9,6 +9,7 @@ from typing import Any
 from bpcore import checks, optimizers
 from bpcore.model.design import known_optimizer
 from bpcore.optimizers import Optimizer
+from bpcore.quoting import quoted
 from bpcore.schedules import (
     Constant,
     CosineRestarts,
@@ -82,12 +83,15 @@ def optimizer_of(optimizer: Any, lr: Any, schedule: Any, epochs: Any) -> Optimiz
     if isinstance(schedule, Schedule):
         if lr is not None:
             raise ValueError(
-                f"lr must be None with a schedule object, which has its own; got {lr!r}"
+                f"lr must be None with a schedule object, which has its own; "
+                f"got {quoted(lr)}"
             )
         return chosen.replace(lr=schedule)
     make = SCHEDULES[checks.one_of("schedule", schedule, SCHEDULES)]
     if chosen.schedule is not None:
-        raise ValueError(f"lr must be a number with {schedule=}; got {chosen.lr!r}")
+        raise ValueError(
+            f"lr must be a number with {schedule=}; got {quoted(chosen.lr)}"
+        )
     epochs = checks.integer("epochs", epochs, 1)
     return chosen.replace(lr=make(chosen.lr, epochs))  # type: ignore[arg-type]
 

@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
+from bpcore.quoting import quoted
+
 #: What has another name in scikit-learn's networks.
 RENAMED = {
     "max_iter": "'epochs'",
@@ -91,7 +93,7 @@ def require_known(
             near = [RENAMED[name]] if name in RENAMED else []
             near += [repr(one) for one in difflib.get_close_matches(name, known, n=1)]
             hint = f"; did you mean {near[0]}?" if near else ""
-            raise TypeError(f"{cls} has no parameter {name!r}{hint}")
+            raise TypeError(f"{cls} has no parameter {quoted(name)}{hint}")
 
 
 def _section(docstring: str, name: str) -> str:

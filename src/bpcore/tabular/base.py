@@ -15,6 +15,7 @@ from bpcore.arrays import Real, as_weights
 from bpcore.errstate import own_errstate
 from bpcore.losses import Loss
 from bpcore.network import Network
+from bpcore.quoting import quoted
 from bpcore.tabular.categories import MOST
 from bpcore.tabular.encoder import Encoder
 from bpcore.tabular.ensemble import seeds, train
@@ -300,7 +301,9 @@ class TabularEstimator(BaseEstimator, ABC):
     def _checked_parameters(self) -> Recipe:
         """The recipe with the parameters of the estimator, all of them checked."""
         if self.verbose not in (0, 1):
-            raise ValueError(f"verbose must be True or False; got {self.verbose!r}")
+            raise ValueError(
+                f"verbose must be True or False; got {quoted(self.verbose)}"
+            )
         checks.integer("n_models", self.n_models, 1)
         checks.integer("max_categories", self.max_categories, 1)
         if self.validation_fraction is not None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcore.quoting import quoted
 from bpcore.tabular.table import Values, is_missing
 from bpcore.warn import warn
 
@@ -137,7 +138,7 @@ class Categories:
         if self.kind is not None and not isinstance(value, self.kind):
             raise ValueError(
                 f"{name} must have {texts[self.kind]}, as in the training; "
-                f"got {value!r}"
+                f"got {quoted(value)}"
             )
 
 

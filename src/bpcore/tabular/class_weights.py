@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore import checks
+from bpcore.quoting import quoted
 
 
 def class_weights(
@@ -36,15 +37,16 @@ def class_weights(
     if not isinstance(given, Mapping):
         raise ValueError(
             "class_weight must be None, 'balanced' or a mapping from classes to "
-            f"weights; got {given!r}"
+            f"weights; got {quoted(given)}"
         )
     weights, known = np.ones(len(names)), names.tolist()
     for name, weight in given.items():
         if name not in known:
             raise ValueError(
-                f"class_weight must have classes of y for keys, {known}; got {name!r}"
+                f"class_weight must have classes of y for keys, {known}; "
+                f"got {quoted(name)}"
             )
         weights[known.index(name)] = checks.number(
-            f"class_weight[{name!r}]", weight, least=0.0
+            f"class_weight[{quoted(name)}]", weight, least=0.0
         )
     return weights

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore.arrays import Real
+from bpcore.quoting import quoted
 from bpcore.tabular.categories import MOST, Categories, warn_of_lost_texts
 from bpcore.tabular.numeric import RobustScale, as_numbers, block_of_numbers
 from bpcore.tabular.table import Table, Values, is_missing, reject_times
@@ -169,7 +170,9 @@ class Encoder:
         table = Table("X", X)
         if table.names is not None and len(set(table.names)) < table.width:
             twice = next(name for name in table.names if table.names.count(name) > 1)
-            raise ValueError(f"X must have different names of columns; got {twice!r}")
+            raise ValueError(
+                f"X must have different names of columns; got {quoted(twice)}"
+            )
         chosen = _chosen(table, categorical)
         places: list[int] = []
         categories = []
@@ -291,7 +294,7 @@ def _chosen(table: Table, categorical: Collection[Any] | str) -> set[int]:
     if isinstance(categorical, str) or not np.iterable(categorical):
         raise ValueError(
             "categorical must be 'auto' or a collection of names or numbers of "
-            f"columns; got {categorical!r}"
+            f"columns; got {quoted(categorical)}"
         )
     names = table.names or ()
     found = set()
@@ -301,7 +304,7 @@ def _chosen(table: Table, categorical: Collection[Any] | str) -> set[int]:
         elif isinstance(entry, Integral) and 0 <= int(entry) < table.width:
             found.add(int(entry))
         else:
-            raise ValueError(f"categorical must name columns of X; got {entry!r}")
+            raise ValueError(f"categorical must name columns of X; got {quoted(entry)}")
     return found
 
 

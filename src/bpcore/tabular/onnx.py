@@ -19,6 +19,7 @@ from bpcore.files.onnx.names import (
     require_names,
 )
 from bpcore.network import Network, learner_of
+from bpcore.quoting import quoted
 from bpcore.tabular.encoder import CategoryColumn, Encoder, NumberColumns
 from bpcore.tabular.targets import Classes, Standardised
 
@@ -199,7 +200,7 @@ def number_keys(kind: Any, names: list[Any], name: str) -> NDArray[Any]:
             return keys
     raise TypeError(
         f"column {name!r} must have categories that are texts, bools or numbers to be "
-        f"written as ONNX; got {names[0]!r}"
+        f"written as ONNX; got {quoted(names[0])}"
     )
 
 

@@ -15,6 +15,7 @@ from bpcore.files.native.networks import HowToRead
 from bpcore.files.native.parameters import parameters_of
 from bpcore.files.native.values import checked_value, classes_of
 from bpcore.network import network_from
+from bpcore.quoting import quoted
 from bpcore.tabular.base import TabularEstimator
 from bpcore.tabular.categories import Categories
 from bpcore.tabular.classifier import Classifier
@@ -55,7 +56,7 @@ def estimator_from(
         targets = _read_standardised(content["targets"], file)
     target = content["target"]
     if not isinstance(target, str | None):
-        raise ValueError(f"target must be a text or null; got {target!r:.80}")
+        raise ValueError(f"target must be a text or null; got {quoted(target)}")
     networks = []
     if not isinstance(content["networks"], list) or not content["networks"]:
         raise ValueError("networks must be a list of at least one")
@@ -76,7 +77,7 @@ def _read_recipe(plain: Any) -> Recipe:
     require_keys("recipe", plain, *(field.name for field in dataclasses.fields(Recipe)))
     sizes = plain["hidden_layer_sizes"]
     if not isinstance(sizes, list):
-        raise ValueError(f"hidden_layer_sizes must be a list; got {sizes!r:.80}")
+        raise ValueError(f"hidden_layer_sizes must be a list; got {quoted(sizes)}")
     return Recipe(**{**plain, "hidden_layer_sizes": tuple(sizes)})
 
 
@@ -162,7 +163,7 @@ def _read_standardised(plain: Any, file: Container) -> Standardised:
     )
     if quantiles is not None:
         if not isinstance(quantiles, list) or not quantiles:
-            raise ValueError(f"quantiles must be a list; got {quantiles!r:.80}")
+            raise ValueError(f"quantiles must be a list; got {quoted(quantiles)}")
         quantiles = tuple(
             checks.number("a quantile", q, above=0.0, below=1.0) for q in quantiles
         )

@@ -13,6 +13,7 @@ from bpcore.activations import ACTIVATIONS
 from bpcore.losses import Loss
 from bpcore.network import Network
 from bpcore.optimizers import Adam
+from bpcore.quoting import quoted
 from bpcore.schedules import CosineLog
 
 
@@ -120,7 +121,7 @@ def adapted(
     if sizes is not None:
         if isinstance(sizes, str) or not np.iterable(sizes):
             raise TypeError(
-                f"hidden_layer_sizes must be a sequence of int; got {sizes!r}"
+                f"hidden_layer_sizes must be a sequence of int; got {quoted(sizes)}"
             )
         sizes = tuple(
             checks.integer(f"hidden_layer_sizes[{i}]", size, 1)

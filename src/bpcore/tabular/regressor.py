@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bpcore.arrays import Real, as_weights
 from bpcore.losses import JointQuantile, TargetKind
 from bpcore.metrics import METRICS
+from bpcore.quoting import quoted
 from bpcore.tabular.base import TabularEstimator
 from bpcore.tabular.categories import MOST
 from bpcore.tabular.ensemble import deviation, mean
@@ -87,7 +88,7 @@ class Regressor(RegressorMixin, TabularEstimator):  # noqa: D101 -- the docstrin
             given = self.quantiles
             if isinstance(given, str) or not np.iterable(given):
                 raise TypeError(
-                    f"quantiles must be a sequence of numbers; got {given!r}"
+                    f"quantiles must be a sequence of numbers; got {quoted(given)}"
                 )
             quantiles = JointQuantile(tuple(given)).quantiles
         return Standardised.of(y, quantiles)

@@ -51,9 +51,12 @@ def layer_by_layer(design: Design, l: int) -> int:
 def all_parameters(design: Design, n: int) -> tuple[int, int]:
     """Multiplications for all parameters: along all paths, and layer by layer."""
     expanded = layered = 0
-    last = len(design.activations) - 1
-    for l, (n_in, n_out) in enumerate(itertools.pairwise(design.sizes)):
-        paths, factors = n_paths(design, l), n_factors(design, l)
+    last, paths = len(design.activations) - 1, 1
+    for l, (n_in, n_out) in reversed([*enumerate(itertools.pairwise(design.sizes))]):
+        # `n_paths`, as a running product.
+        paths *= design.sizes[l + 2] if l < last else 1
+        paths *= n_out if joins(design, l) else 1
+        factors = n_factors(design, l)
         expanded += n_in * n_out * paths * (factors - 1)  # weights
         expanded += n_out * paths * (factors - 2)  # biases, without a
         layered += n_in * n_out  # dW

@@ -13,8 +13,9 @@ from bpcore import arrays, checks
 from bpcore.batches.batch import Batch
 from bpcore.errors import DivergenceError
 from bpcore.network import Network, learner_of
+from bpcore.quoting import quoted
 from bpcore.show.html import page, table
-from bpcore.show.table import in_short, shortened
+from bpcore.show.table import Rows, columns, shortened
 from bpcore.tracing.flow_columns import COLUMNS, flow_columns
 from bpcore.tracing.flow_picture import draw_flow
 from bpcore.tracing.record import record
@@ -164,7 +165,7 @@ class GradientFlow:
 
     def __getattr__(self, name: str) -> NDArray[np.float64]:
         if name not in COLUMNS:
-            raise AttributeError(f"GradientFlow has no attribute {name!r}")
+            raise AttributeError(f"GradientFlow has no attribute {quoted(name)}")
         return np.array([found[name] for _, _, found in self._records])
 
     def to_dict(self) -> dict[str, NDArray[Any]]:
@@ -193,17 +194,24 @@ class GradientFlow:
 
         "-" where a layer has no units of relu, or none of sigmoid and tanh.
         """
-        return "\n".join(in_short(*self._table()))
+        return "\n".join(columns(self._table(), ""))
 
     def _repr_html_(self) -> str:
-        head, *rows = shortened(*self._table())
+        head, *rows = self._table()
         return page(table(head, rows, repr(self)))
 
-    def _table(self) -> tuple[list[str], list[list[str]]]:
-        """The head and the rows of the table."""
+    def _table(self) -> Rows:
+        """The table with its head, if large in short."""
         found = self.to_dict()
-        cells = [_cells(name, column) for name, column in found.items()]
-        return list(found), [list(row) for row in zip(*cells, strict=True)]
+        head, columns = list(found), list(found.values())
+
+        def cell(i: int, k: int) -> str:
+            name, column = head[k], columns[k]
+            if name.startswith(("dead", "saturated")) and np.isnan(column).all():
+                return "-"  # a layer without such units
+            return f"{column[i]:d}" if name == "epoch" else f"{column[i]:.4g}"
+
+        return shortened(head, len(self._records), cell)
 
     def __repr__(self) -> str:
         count = len(self._records)
@@ -238,10 +246,3 @@ class GradientFlow:
         if np.isnan(self.delta).all():
             raise ValueError("plot needs at least one loss that was finite; got none")
         return draw_flow(self.epochs, {name: getattr(self, name) for name in COLUMNS})
-
-
-def _cells(name: str, column: NDArray[Any]) -> list[str]:
-    """A column of the table, with "-" for a layer without such units."""
-    if name.startswith(("dead", "saturated")) and np.isnan(column).all():
-        return ["-"] * len(column)
-    return [f"{x:d}" if name == "epoch" else f"{x:.4g}" for x in column]

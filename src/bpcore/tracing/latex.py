@@ -10,6 +10,7 @@ import numpy as np
 
 from bpcore import checks
 from bpcore.errstate import own_errstate
+from bpcore.quoting import quoted
 from bpcore.show.table import ends
 from bpcore.tracing.derivation import derivation
 from bpcore.tracing.mathematics import escaped, mathematics, number
@@ -39,7 +40,7 @@ def latex(
     chosen = PARTS if sections is None else sections
     chosen = [chosen] if isinstance(chosen, str) else chosen
     if not isinstance(chosen, Collection):
-        raise TypeError(f"sections must be names; got {sections!r}")
+        raise TypeError(f"sections must be names; got {quoted(sections)}")
     words = {
         word
         for part in chosen

@@ -8,6 +8,7 @@ import numpy as np
 
 from bpcore import checks
 from bpcore.errstate import own_errstate
+from bpcore.quoting import counted
 from bpcore.tracing import counts
 from bpcore.tracing.path_html import path_html
 from bpcore.tracing.path_text import text
@@ -45,7 +46,8 @@ class PathSum(Paths):
 
     def __repr__(self) -> str:
         return (
-            f"<PathSum of W[{self.l}][{self.i}, {self.j}]: {self.n_terms} terms, "
+            f"<PathSum of W[{self.l}][{self.i}, {self.j}]: "
+            f"{counted(self.n_terms)} terms, "
             f"{number(self.layer_by_layer)}>"
         )
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from bpcore.arrays import Real
 from bpcore.errstate import own_errstate
+from bpcore.quoting import counted
 from bpcore.show.table import ROWS, Rows, columns, ends, narrow
 from bpcore.tracing.memory import warn_of_memory
 from bpcore.tracing.paths import MOST, Paths, factor_arrays, path_units, terms
@@ -60,7 +61,7 @@ def heading(path: Paths, all: bool = False) -> str:
 
 def count(path: Paths) -> str:
     """The number of terms, in words."""
-    return f"{path.n_terms:,} term" + "s" * (path.n_terms != 1)
+    return f"{counted(path.n_terms)} term" + "s" * (path.n_terms != 1)
 
 
 def conclusion(path: Paths) -> list[str]:
@@ -90,7 +91,7 @@ def terms_shown(path: Paths) -> tuple[Rows, tuple[int, str] | None]:
     rows = term_rows(path, arrays, (*first, *last))[0]
     gap = None
     if last:
-        gap = 1 + first.stop, f"... {last.start - first.stop:,} more terms ..."
+        gap = 1 + first.stop, f"... {counted(last.start - first.stop)} more terms ..."
     return narrow([term_heads(path), *rows]), gap
 
 
@@ -162,9 +163,9 @@ def costs(path: Paths) -> list[list[str]]:
     """Multiplications of both forms: a head and two rows."""
     table = [["multiplications", "this weight"], ["all paths"], ["layer by layer"]]
     for row, number_of in zip(table[1:], path.multiplications, strict=True):
-        row.append(f"{number_of:,}")
+        row.append(counted(number_of))
     if path.of_all_parameters:
         table[0].append("all weights and biases")
         for row, number_of in zip(table[1:], path.of_all_parameters, strict=True):
-            row.append(f"{number_of:,}")
+            row.append(counted(number_of))
     return table

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from bpcore import checks
 from bpcore.errstate import own_errstate
+from bpcore.quoting import quoted
 from bpcore.tracing.picture_maps import draw_maps
 from bpcore.tracing.picture_network import draw_network
 from bpcore.tracing.picture_numbers import SHOWN
@@ -36,6 +37,6 @@ def draw(
         if value is not None:
             raise ValueError(
                 f"{name} must be None for networks of more than {SMALL} units a layer "
-                f"or {LAYERS} layers; got {value!r}"
+                f"or {LAYERS} layers; got {quoted(value)}"
             )
     return draw_maps(step, row)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcore.quoting import quoted
 from bpcore.tracing.step import Step, activation_derivative
 
 #: Other names.
@@ -87,7 +88,7 @@ after.W[0] or loss; got 'W[0]'; did you mean 'after.W[0]'?
     """
     expected = (
         "name must be that of an equation, such as z[0], delta[0], dW[0], after.W[0] "
-        f"or loss; got {name!r}"
+        f"or loss; got {quoted(name)}"
     )
     if not isinstance(name, str):
         raise TypeError(expected)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from bpcore.losses import BinaryCrossEntropy, CrossEntropy, CustomLoss
+from bpcore.quoting import quoted
 from bpcore.tracing.step import Step
 
 
@@ -84,7 +85,7 @@ def weighted(formula: str) -> str:
     """
     found = re.fullmatch(r"(-?(?:sum|mean))\((.*)\)", formula)
     if found is None:
-        raise ValueError(f"formula must be a sum or mean; got {formula!r}")
+        raise ValueError(f"formula must be a sum or mean; got {quoted(formula)}")
     over, part = found.groups()
     if not re.fullmatch(r"max\(.*\)", part):
         part = f"({part})"

@@ -19,6 +19,7 @@ from bpcore.losses import CustomLoss
 from bpcore.metrics import Metric, as_metrics, is_name
 from bpcore.model.state import Quantity
 from bpcore.optimizers import LBFGS
+from bpcore.quoting import quoted
 from bpcore.schedules import ReduceOnPlateau
 from bpcore.training import lbfgs
 from bpcore.training.differences import Differences
@@ -108,7 +109,7 @@ def require_same(position: Position, given: Arguments) -> None:
             )
         raise ValueError(
             f"resume needs the same {name} as in the fit of the file, "
-            f"{position.settings[name]!r}; got {value!r}"
+            f"{position.settings[name]!r}; got {quoted(value)}"
         )
     if given.epochs < len(position.history):
         raise ValueError(
@@ -333,7 +334,7 @@ def _reject_for_streams(
     if isinstance(validation, numbers.Real):
         raise ValueError(
             "validation must be (X, y) with mini-batches from an iterable; "
-            f"got {validation!r}"
+            f"got {quoted(validation)}"
         )
     if learner.state.optimizer.full_batch:
         raise ValueError(
@@ -369,11 +370,13 @@ def _reject_for_differences(learner: Learner, accumulate: int) -> None:
 
 def _callables(name: str, callbacks: Any) -> tuple[Any, ...]:
     if not isinstance(callbacks, Iterable):
-        raise TypeError(f"{name} must be a sequence of callables; got {callbacks!r}")
+        raise TypeError(
+            f"{name} must be a sequence of callables; got {quoted(callbacks)}"
+        )
     checked = tuple(callbacks)
     for callback in checked:
         if not callable(callback):
-            raise TypeError(f"{name} must be callables; got {callback!r}")
+            raise TypeError(f"{name} must be callables; got {quoted(callback)}")
         if isinstance(callback, type):
             raise TypeError(
                 f"{name} must be callables, not classes of them; "

@@ -228,7 +228,7 @@ class Fit:
         learner.become(resumed.state)
         history, columns = self.history, position.history.to_dict()
         if len(position.history):
-            self.record.begin({name: col.tolist() for name, col in columns.items()})
+            self.record.begin(columns)
         history.best_epoch = position.history.best_epoch
         self.watch.best, self.watch.waited = position.best, position.waited
         self.compared, self.loss_before = position.compared, position.loss_before

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from bpcore.errstate import own_errstate
 from bpcore.metrics import ALIASES
+from bpcore.quoting import quoted
 from bpcore.show.html import page, paragraph, table
-from bpcore.show.table import ROWS, in_short, shortened
+from bpcore.show.table import ROWS, Rows, columns, shortened
 from bpcore.training.record import Record
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class History:
         names = self._record.names
         name = name if name in names else ALIASES.get(name, name)
         if name not in names:
-            raise KeyError(f"{name!r}; there are {', '.join(names)}")
+            raise KeyError(f"{quoted(name)}; there are {', '.join(names)}")
         return self._column(name)
 
     def __getattr__(self, name: str) -> Any:
@@ -80,7 +81,7 @@ class History:
             if known in self._record.names:
                 hint = f"; that column is history[{known!r}]"
         raise AttributeError(
-            f"{type(self).__name__!r} object has no attribute {name!r}{hint}",
+            f"{type(self).__name__!r} object has no attribute {quoted(name)}{hint}",
             name=name,
             obj=self,
         )
@@ -133,37 +134,34 @@ class History:
         return f"<History of {epochs}{last}>"
 
     def __str__(self) -> str:
-        head, rows, end = self._table()
-        if not rows:
+        rows, end = self._table()
+        if not len(self):
             return ", ".join(["no epoch was finished", *end])
-        lines = in_short(head, rows)
+        lines = columns(rows, "")
         return "\n".join([*lines, ", ".join(end)] if end else lines)
 
     def _repr_html_(self) -> str:
-        head, rows, end = self._table()
-        if not rows:
+        (head, *rows), end = self._table()
+        if not len(self):
             return page(paragraph(str(self)))
-        head, *rows = shortened(head, rows)  # type: ignore[assignment]
         return page(table(head, rows), *([paragraph(", ".join(end))] if end else []))
 
-    def _table(self) -> tuple[list[str], list[list[str]], list[str]]:
-        """The head and the rows of the table, and what is said below it."""
-        names = self._record.names
-        rows = [
-            [f"{epoch + 1}"]
-            + [
-                f"{self[name][epoch]:{'.3g' if name == 'seconds' else '.6g'}}"
-                for name in names
-            ]
-            for epoch in range(len(self))
-        ]
+    def _table(self) -> tuple[Rows, list[str]]:
+        """The table with its head, if large in short, and what is said below it."""
+        head, columns = ["epoch", *self._record.names], [*self.to_dict().values()]
+
+        def cell(epoch: int, k: int) -> str:
+            if k == 0:
+                return f"{epoch + 1}"
+            return f"{columns[k - 1][epoch]:{'.3g' if head[k] == 'seconds' else '.6g'}}"
+
         end = [] if self.stopped == "epochs" else [f"stopped by {self.stopped}"]
         if self.restored is not None:
             where = ": as before the fit" if self.restored == 0 else ""
             end.append(f"restored to best epoch {self.restored}{where}")
         elif self.best_epoch and end:
             end.append(f"best epoch {self.best_epoch}")
-        return ["epoch", *names], rows, end
+        return shortened(head, len(self), cell), end
 
     def to_dict(self) -> dict[str, NDArray[np.float64]]:
         """Every column by its name: ``pandas.DataFrame(history.to_dict())``.

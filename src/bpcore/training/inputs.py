@@ -14,6 +14,7 @@ from bpcore.batches.batch import Batch, as_batch
 from bpcore.batches.stream import stream_batch
 from bpcore.batches.weights import ClassWeight, Weights, as_class_weights
 from bpcore.model.gradients import Gradients, Tape
+from bpcore.quoting import listed, quoted
 from bpcore.training.learner import Learner
 
 
@@ -138,7 +139,7 @@ def checked_target(learner: Learner, y: ArrayLike) -> NDArray[Any]:
     if target.shape != (n_out,) and not single:
         raise ValueError(f"y must {expected} ({n_out},); got {target.shape}")
     if labels and target.ndim == 0 and target.dtype.kind not in "iub":
-        raise TypeError(f"y must {expected} ({n_out},); got {y!r}")
+        raise TypeError(f"y must {expected} ({n_out},); got {quoted(y)}")
     if target.dtype.kind == "f":
         target = arrays.as_finite("y", target, learner.dtype)
     return target
@@ -206,7 +207,7 @@ def require_tape(learner: Learner, tape: Tape) -> int:
     if shapes != [(n, width) for width in sizes] or not fits:
         raise ValueError(
             f"tape must be of a network like this one, with activations of shapes "
-            f"(n, size) for the sizes {list(sizes)}; got {shapes}"
+            f"(n, size) for the sizes {listed(sizes)}; got {shapes}"
         )
     return n
 

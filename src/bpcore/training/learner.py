@@ -34,6 +34,7 @@ from bpcore.model.state import (
     optimizer_arrays,
 )
 from bpcore.optimizers import Optimizer
+from bpcore.quoting import listed
 from bpcore.schedules import ReduceOnPlateau
 from bpcore.training.history import History
 
@@ -84,7 +85,7 @@ class Learner:
         self.stored_at = 0
 
     def __repr__(self) -> str:
-        return f"<Learner of {list(self.design.sizes)}, {self.dtype.name}>"
+        return f"<Learner of {listed(self.design.sizes)}, {self.dtype.name}>"
 
     @property
     def state(self) -> State:

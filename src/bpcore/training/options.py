@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike
 
 from bpcore.batches.weights import ClassWeight
 from bpcore.metrics import MetricLike
+from bpcore.quoting import quoted
 from bpcore.training.history import History
 
 #: Called as ``callback(network, history)`` after every epoch; returning True stops the
@@ -95,7 +96,9 @@ def reject_option(function: str, name: str, known: Iterable[str]) -> NoReturn:
 
     near = difflib.get_close_matches(name.lower(), known, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise TypeError(f"{function}() got an unexpected keyword argument {name!r}{hint}")
+    raise TypeError(
+        f"{function}() got an unexpected keyword argument {quoted(name)}{hint}"
+    )
 
 
 def with_options(function: Function) -> Function:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,10 +29,16 @@ class Record:
     def __init__(self) -> None:
         # An interrupt within `append` may leave columns longer than this.
         self._length = 0
-        self._columns: dict[str, list[float]] = {"loss": []}
+        self._columns = {"loss": array("d")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # Pickles of earlier versions have lists.
+        columns = state["_columns"].items()
+        self._columns = {name: array("d", values) for name, values in columns}
+        self._length = state["_length"]
 
     @classmethod
-    def of(cls, columns: Mapping[str, Sequence[float]]) -> Record:
+    def of(cls, columns: Mapping[str, Iterable[float]]) -> Record:
         """A record of columns of one length, "loss" among them.
 
         Examples
@@ -43,10 +51,10 @@ class Record:
         record.begin(columns)
         return record
 
-    def begin(self, columns: Mapping[str, Sequence[float]]) -> None:
+    def begin(self, columns: Mapping[str, Iterable[float]]) -> None:
         """Replace everything by columns of one length, "loss" among them."""
-        self._columns = {name: [*values] for name, values in columns.items()}
-        self._length = len(columns["loss"])
+        self._columns = {name: array("d", values) for name, values in columns.items()}
+        self._length = len(self._columns["loss"])
 
     def __len__(self) -> int:
         return self._length
@@ -64,7 +72,7 @@ class Record:
 
     def column(self, name: str) -> NDArray[np.float64]:
         """The values of each epoch."""
-        return np.array(self._columns.get(name, [])[: self._length])
+        return np.array(self._columns.get(name, array("d"))[: self._length])
 
     def last(self, name: str) -> float:
         """The value of the last epoch."""
@@ -77,7 +85,7 @@ class Record:
             if value is not None:
                 count += 1
                 if name not in columns:
-                    columns[name] = []
+                    columns[name] = array("d")
                 column = columns[name]
                 if len(column) != length:
                     _fit(column, length)
@@ -93,7 +101,7 @@ class Record:
         self._length = min(self._length, length)
 
 
-def _fit(column: list[float], length: int) -> None:
+def _fit(column: array[float], length: int) -> None:
     """Give a column this length: cut an interrupted row, or add NaN."""
-    column[length:] = []
-    column += [math.nan] * (length - len(column))
+    del column[length:]
+    column += array("d", [math.nan]) * (length - len(column))

@@ -10,6 +10,7 @@ from typing import NoReturn
 from bpcore import checks
 from bpcore.metrics import ALIASES, METRICS, Metric
 from bpcore.model.state import Quantity
+from bpcore.quoting import quoted
 from bpcore.schedules import ReduceOnPlateau
 from bpcore.training.record import Record
 
@@ -125,7 +126,7 @@ def _reject_monitor(of: str, monitor: object, columns: Sequence[str]) -> NoRetur
     hint = f"; did you mean {near!r}?" if near else ""
     raise ValueError(
         f"{of}monitor must be one of {', '.join(choices)}, or the name of a function "
-        f"in metrics; got {monitor!r}{hint}"
+        f"in metrics; got {quoted(monitor)}{hint}"
     )
 
 

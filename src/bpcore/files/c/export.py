@@ -21,6 +21,7 @@ from bpcore.files.c.report import CReport, differences
 from bpcore.files.c.source import Source
 from bpcore.metrics import MetricLike
 from bpcore.model.design import Design
+from bpcore.quoting import quoted
 from bpcore.training import outputs
 from bpcore.training.learner import Learner
 
@@ -160,7 +161,7 @@ def checked_name(name: str) -> None:
     ):
         raise ValueError(
             "name must be a letter and then letters, digits or _, at most 61 in all; "
-            f"got {name!r}"
+            f"got {quoted(name)}"
         )
 
 

@@ -19,7 +19,7 @@ from bpcore.model.elements import Activation, Affine, Element, Linear
 MOST_BYTES = 1 << 32
 
 #: The most layers, that of the inputs included.
-MOST_LAYERS = 1000
+MOST_LAYERS = 100_000
 
 #: First lines of the files, of this and of other kinds.
 FIRST_LINE = b"FANN_FLO_2.1"

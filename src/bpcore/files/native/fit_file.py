@@ -28,6 +28,7 @@ from bpcore.losses import CustomLoss
 from bpcore.model.design import Design, known_optimizer
 from bpcore.model.reader import MOST_STEPS
 from bpcore.model.state import State
+from bpcore.quoting import quoted
 from bpcore.schedules import Custom
 from bpcore.training.learner import Learner
 from bpcore.training.position import SETTINGS, Position, Resumed, Within
@@ -110,7 +111,7 @@ def require_same_design(plain: Any, learner: Learner) -> None:
             hint = ": give the same rng, or load the network" if name == "seed" else ""
             raise ValueError(
                 f"resume needs a network with the same {name} as in the file, "
-                f"{plain.get(name)!r:.80}; got {value!r:.80}{hint}"
+                f"{plain.get(name)!r:.80}; got {quoted(value)}{hint}"
             )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from bpcore import checks
 from bpcore.files.native.container import Container
 from bpcore.files.native.networks import Stored
+from bpcore.quoting import quoted
 from bpcore.training.history import REASONS, History
 from bpcore.training.record import Record
 
@@ -56,7 +57,7 @@ def read_history(
         raise ValueError("history must have columns, stopped, best_epoch and restored")
     names = plain["columns"]
     if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
-        raise ValueError(f"the columns of history must be texts; got {names!r:.80}")
+        raise ValueError(f"the columns of history must be texts; got {quoted(names)}")
     columns = [file.array(f"{prefix}{i}") for i in range(len(names))]
     length = len(columns[0]) if columns and columns[0].ndim == 1 else 0
     for column in columns:
@@ -64,9 +65,7 @@ def read_history(
             raise ValueError("the columns of history must be float64 of one length")
     if len(set(names)) < len(names) or "loss" not in names:
         raise ValueError("history must have the column loss, and none twice")
-    history = History(
-        Record.of(dict(zip(names, map(np.ndarray.tolist, columns), strict=True)))
-    )
+    history = History(Record.of(dict(zip(names, columns, strict=True))))
     history.stopped = checks.one_of("stopped", plain["stopped"], REASONS)
     history.best_epoch = _epoch("best_epoch", plain["best_epoch"], length)
     if plain["restored"] is not None:

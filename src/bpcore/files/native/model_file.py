@@ -21,6 +21,7 @@ from bpcore.files.native.container import Container, write_container
 from bpcore.files.regular import errors_of
 from bpcore.files.strict_json import as_json, parse_json
 from bpcore.files.whole import Path
+from bpcore.quoting import quoted
 from bpcore.version import VERSION
 
 #: The number of the format that is written.
@@ -70,7 +71,7 @@ def require_native_suffix(path: Path) -> None:
     if suffix in OTHER_SUFFIXES:
         raise ValueError(
             f"path must not end in {suffix}, which {OTHER_SUFFIXES[suffix]} writes; "
-            f"got {path!r}"
+            f"got {quoted(path)}"
         )
 
 
@@ -147,10 +148,10 @@ def _content(file: Container) -> dict[str, Any]:
         raise ValueError("the text 'bpcore' must be a JSON object")
     number = content.pop("format", None)
     if type(number) is not int or number < 1:
-        raise ValueError(f"format must be a whole number; got {number!r:.80}")
+        raise ValueError(f"format must be a whole number; got {quoted(number)}")
     writer = content.pop("writer", None)
     if not isinstance(writer, str):
-        raise ValueError(f"writer must be a text; got {writer!r:.80}")
+        raise ValueError(f"writer must be a text; got {quoted(writer)}")
     if number > FORMAT:
         raise ValueError(
             f"it has format {number}, written by bpcore {writer:.40}; this version, "

@@ -26,6 +26,7 @@ from bpcore.model.layout import Layout
 from bpcore.model.reader import Reader
 from bpcore.model.state import State, empty_state, read_layers
 from bpcore.optimizers import SGD
+from bpcore.quoting import quoted
 
 #: Arrays that a file of weights only has, besides the parameters.
 OF_WEIGHTS = ("moments", "lr_factors", "frozen")
@@ -143,7 +144,9 @@ def read_network(
         If anything is missing, unknown or not as described.
     """
     if not isinstance(plain, Mapping):
-        raise ValueError(f"a network must be an object of its settings; got {plain!r}")
+        raise ValueError(
+            f"a network must be an object of its settings; got {quoted(plain)}"
+        )
     others = {"dtype", "optimizer", "n_threads"}
     if missing := others - set(plain):
         raise ValueError(f"a network must have {', '.join(sorted(missing))}")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bpcore import losses, optimizers, schedules
+from bpcore.quoting import quoted
 
 Table = Mapping[str, type]
 
@@ -116,7 +117,7 @@ def _made(name: str, plain: Any, table: Table, function: Any) -> Any:
     known = isinstance(plain, dict) and isinstance(plain.get("type"), str)
     if not known or plain["type"] not in table:
         raise ValueError(
-            f"{name} must have a type, one of {', '.join(table)}; got {plain!r:.80}"
+            f"{name} must have a type, one of {', '.join(table)}; got {quoted(plain)}"
         )
     kind = table[plain["type"]]
     names = {field.name for field in dataclasses.fields(kind) if field.init}

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcore.quoting import quoted
+
 #: Dtypes of arrays of classes, by their names in a file.
 DTYPES = {
     name: np.dtype(name)
@@ -39,12 +41,12 @@ def plain_value(what: str, value: Any) -> Any:
         value = value.item()
     if isinstance(value, str):
         if not value.isascii() and _has_surrogates(value):
-            raise ValueError(f"{what} must be a text in UTF-8; got {value!r:.80}")
+            raise ValueError(f"{what} must be a text in UTF-8; got {quoted(value)}")
         return str(value)
     if value is not None and not isinstance(value, bool | int | float):
         raise TypeError(
             f"{what} must be a text, a number or a bool to be saved in a file; "
-            f"got {value!r:.80} of type {type(value).__name__}"
+            f"got {quoted(value)} of type {type(value).__name__}"
         )
     if isinstance(value, float) and not np.isfinite(value):
         raise ValueError(f"{what} must be finite to be saved in a file; got {value}")
@@ -60,7 +62,7 @@ def checked_value(what: str, value: Any) -> Any:
     """A value of a file; raises if it is a list or an object."""
     if isinstance(value, list | dict):
         raise ValueError(
-            f"{what} must be a text, a number or a bool; got {value!r:.80}"
+            f"{what} must be a text, a number or a bool; got {quoted(value)}"
         )
     return value
 
@@ -87,7 +89,7 @@ def plain_classes(names: NDArray[Any]) -> dict[str, Any]:
 def classes_of(plain: Any) -> NDArray[Any]:
     """The array of classes of a file: at least two, in ascending order."""
     if not isinstance(plain, dict) or set(plain) != {"dtype", "values"}:
-        raise ValueError(f"classes must have a dtype and values; got {plain!r:.80}")
+        raise ValueError(f"classes must have a dtype and values; got {quoted(plain)}")
     dtype, values = plain["dtype"], plain["values"]
     if not isinstance(values, list) or len(values) < 2:
         raise ValueError("classes must be a list of at least 2 values")
@@ -104,6 +106,6 @@ def classes_of(plain: Any) -> NDArray[Any]:
     if not valid or not all(a < b for a, b in itertools.pairwise(values)):
         raise ValueError(
             f"classes must be values of dtype {dtype} in ascending order; "
-            f"got {values!r:.80}"
+            f"got {quoted(values)}"
         )
     return names

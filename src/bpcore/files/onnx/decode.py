@@ -17,8 +17,9 @@ from bpcore.files.onnx.schema import MESSAGES, Field
 #: float and double are lists of parts of the file with one or more numbers each.
 Message = dict[str, Any]
 
-#: The most fields, numbers of lists included, of all messages together.
-MOST_FIELDS = 100_000
+#: The most fields, numbers of lists included, of all messages together: of a small
+#: file, and of a large one, which must have so many bytes for each.
+FEW_FIELDS, MOST_FIELDS, BYTES = 100_000, 1 << 20, 4
 
 #: Fields of the schema that no reader here needs; they are skipped.
 NOT_READ = ("doc_string", "value_info")
@@ -74,6 +75,7 @@ class Decoder:
     def __init__(self, data: bytes) -> None:
         self.data, self.view = data, memoryview(data)
         self.fields = self.text = 0
+        self.most = min(MOST_FIELDS, max(FEW_FIELDS, len(data) // BYTES))
         self.by_number = {
             message: {
                 field.number: (name, field)
@@ -197,8 +199,8 @@ class Decoder:
     def count(self, at: int) -> None:
         """Count a field."""
         self.fields += 1
-        if self.fields > MOST_FIELDS:
-            raise Damaged(at, f"more than {MOST_FIELDS:,} fields")
+        if self.fields > self.most:
+            raise Damaged(at, f"more than {self.most:,} fields")
 
 
 def signed(value: int) -> int:

@@ -19,6 +19,7 @@ from bpcore.files.onnx.names import (
 )
 from bpcore.model.design import Design
 from bpcore.model.state import State
+from bpcore.quoting import quoted
 
 #: Added to variances, as in training.
 EPSILON = 1e-5
@@ -187,8 +188,12 @@ def checked_classes(design: Design, classes: Any) -> Any:
             )
         count = 2
     if isinstance(classes, str) or not isinstance(classes, Sequence | np.ndarray):
-        raise TypeError(f"classes must be a sequence of ints or texts; got {classes!r}")
+        raise TypeError(
+            f"classes must be a sequence of ints or texts; got {quoted(classes)}"
+        )
     found = as_classes(classes)
     if len(found) != count or len(set(found.tolist())) != count:
-        raise ValueError(f"classes must be {count} different ones; got {classes!r}")
+        raise ValueError(
+            f"classes must be {count} different ones; got {quoted(classes)}"
+        )
     return found

@@ -53,6 +53,8 @@ class Graph:
     def __init__(self, dtype: Any, taken: Collection[str] = ()) -> None:
         self.dtype: np.dtype[Any] = np.dtype(dtype)
         self._taken = set(taken)
+        #: The number to try next for each name: those before are taken.
+        self._next: dict[str, int] = {}
         self._nodes: list[dict[str, Any]] = []
         self._constants: list[dict[str, Any]] = []
         self._inputs: list[dict[str, Any]] = []
@@ -118,9 +120,10 @@ class Graph:
 
     def _new(self, name: str) -> str:
         """A name that no value has: this one, or with a number."""
-        found, count = name, 1
+        found, count = name, self._next.get(name, 1)
         while found in self._taken:
             found, count = f"{name}_{count}", count + 1
+        self._next[name] = count
         self._taken.add(found)
         return found
 

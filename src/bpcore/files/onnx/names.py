@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore import checks
+from bpcore.quoting import quoted
 from bpcore.version import VERSION
 
 
@@ -26,7 +27,7 @@ def output_names(given: Sequence[str] | None, classifies: bool) -> tuple[str, ..
         return usual
     if isinstance(given, str) or len(given) != len(usual):
         raise ValueError(
-            f"output_names must be {len(usual)} names, as {usual}; got {given!r}"
+            f"output_names must be {len(usual)} names, as {usual}; got {quoted(given)}"
         )
     return tuple(given)
 
@@ -49,7 +50,9 @@ def require_names(graph: str, inputs: Sequence[str], outputs: Sequence[str]) -> 
     ):
         for name in names:
             if not isinstance(name, str) or not name:
-                raise ValueError(f"{argument} must be a text, not empty; got {name!r}")
+                raise ValueError(
+                    f"{argument} must be a text, not empty; got {quoted(name)}"
+                )
     ends = [*inputs, *outputs]
     for name in ends:
         if ends.count(name) > 1:
@@ -79,7 +82,8 @@ def as_classes(classes: Any) -> NDArray[Any]:
     if kinds == {str}:
         return np.array(values, object)
     raise TypeError(
-        f"classes must be all whole numbers of 64 bits, or all texts; got {classes!r}"
+        f"classes must be all whole numbers of 64 bits, or all texts; "
+        f"got {quoted(classes)}"
     )
 
 
@@ -103,7 +107,7 @@ def properties(own: Mapping[str, str], metadata: Any) -> dict[str, str]:
     for key, value in given.items():
         if not isinstance(key, str) or not isinstance(value, str):
             raise TypeError(
-                f"metadata must be texts by texts; got {value!r} for {key!r}"
+                f"metadata must be texts by texts; got {quoted(value)} for {key!r}"
             )
         if key in found:
             raise ValueError(f"metadata must not have {key!r}, which is always there")

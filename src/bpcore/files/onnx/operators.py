@@ -24,6 +24,7 @@ from bpcore.model.elements import (
     LayerNorm,
     Linear,
 )
+from bpcore.quoting import quoted
 
 #: What is about the largest float32, or more.
 LARGEST = 3.4e38
@@ -129,7 +130,7 @@ def gelu(step: Step) -> list[Element]:
     form = step.node.text("approximate", "none")
     names = {"none": "gelu", "tanh": "gelu_tanh"}
     if form not in names:
-        step.refuse(f"approximate must be none or tanh; got {form!r}")
+        step.refuse(f"approximate must be none or tanh; got {quoted(form)}")
     return [Activation(names[form], at=step.at)]
 
 

@@ -1,0 +1,43 @@
+"""Failing disks and killed processes, in short."""
+
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("resource", reason="not on Windows")
+
+from trust.campaign import Count
+from trust.disks import killed, limits
+
+from trust import failing_disk
+
+PROGRAM = """
+from trust.disks import calls
+calls(("save", "to_c"), most=3)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the library needs glibc")
+def test_calls_of_the_system_that_fail(tmp_path):
+    environment = failing_disk.environment(tmp_path)
+    if environment is None:
+        pytest.skip("no C compiler")
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert {*lines} == {"right"} and len(lines) > 20
+
+
+def test_processes_that_are_killed_leave_whole_files(tmp_path):
+    counts = [*killed(str(tmp_path), 5, ("save", "to_onnx"))]
+    assert [count.failed for count in counts] == [0, 0]
+
+
+def test_limits(tmp_path):
+    count = Count("limits")
+    limits(count, str(tmp_path), ("save", "to_c"))
+    assert (count.tried, count.failed) == (6, 0)
