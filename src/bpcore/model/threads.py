@@ -87,6 +87,11 @@ def cpu_quota(root: Path = Path("/sys/fs/cgroup"), proc: str = "/proc/self") -> 
     return math.ceil(min(quotas)) if min(quotas) < math.inf else math.inf
 
 
+# A child may be moved to another group.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=cpu_quota.cache_clear)
+
+
 def _limit(folder: Path, version: int) -> float:
     """quota / period of one control group."""
     try:
