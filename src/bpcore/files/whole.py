@@ -48,6 +48,8 @@ def write_whole(
     ------
     OSError
         If it cannot be written; nothing is left behind.
+    ChildProcessError
+        In a child of a fork meanwhile: its parent writes the file.
 
     Examples
     --------
@@ -76,9 +78,12 @@ def write_whole(
                     rest, at = rest[count:], at + count
             if sync:
                 os.fsync(file.fileno())
+        if os.getpid() != process:  # a handler of a signal may fork meanwhile
+            why = "Written by the parent of this process, which forked meanwhile"
+            raise ChildProcessError(errno.ECHILD, why, path)
         os.replace(beside, path)
     except BaseException as error:
-        if os.getpid() == process:  # a signal handler may fork: the file is the parent's
+        if os.getpid() == process:
             with contextlib.suppress(OSError):
                 os.unlink(beside)
         if isinstance(error, OSError) and error.filename == beside:

@@ -78,8 +78,9 @@ class Snapshot:
             if self._file is None or self._forks != forks.count:
                 import tempfile  # only here: most networks are small
 
-                self._forks = forks.count
-                self._file = tempfile.TemporaryFile(buffering=0)
+                now, file = forks.count, tempfile.TemporaryFile(buffering=0)
+                self.__exit__()
+                self._file, self._forks = file, now
             at = 0
             for array in arrays:
                 rest = array.data.cast("B")
