@@ -44,30 +44,6 @@ def test_a_bar_of_another_thread_does_not_stop_that_of_the_child(capsys):
     assert pause.during(hold, work) == (b"2", None)
 
 
-def test_drop_ins_that_another_thread_installs():
-    pytest.importorskip("sklearn")
-    from bpcore import accel
-    from bpcore.accel import patch
-
-    def work():
-        before = accel.installed()
-        return f"{before} {accel.install()}".encode()
-
-    begun = threading.Event()
-
-    def hold():
-        with patch.lock:
-            begun.set()
-            threading.Event().wait(0.2)
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-    begun.wait()
-    found = in_child(work, 20)
-    thread.join()
-    assert found == (b"False True", None)
-
-
 def test_a_child_may_have_another_quota():
     threads.cpu_quota()
     assert threads.cpu_quota.cache_info().currsize

@@ -12,4 +12,19 @@ figures of these files into docs/trust.md.
 
     campaign    a campaign's command line, its counts and its file
     summary     the tables of docs/trust.md
+    processes   forks at any moment, start methods, several interpreters
+    threads     one network in many threads, many networks, daemon threads, limits
+    tsan        threads under the thread sanitizer
+
+Of processes and threads::
+
+    work            the calls that a thread repeats
+    forked          a child by fork, and how it ended
+    forks           forks in the middle of calls
+    pools           networks to and from processes
+    subinterpreters several interpreters in one process
+    one_network     one network in many threads
+    many_networks   many networks in many threads
+    ending          programs that end while daemon threads train
+    limits          affinity, control groups, threadpoolctl, rest
 """

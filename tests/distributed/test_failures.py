@@ -81,13 +81,13 @@ FORKS = """
 import os
 from bpcore import distributed
 from bpcore.errors import ProcessError
-from helpers.bad_processes import LAST, RANK, fit
+from helpers.bad_processes import fit
 from helpers.sharded import make
 
 children = []
 
 def fork(network, history):
-    if RANK == LAST and len(history) == 1:
+    if len(history) == 1:  # process 0 calls it
         children.append(os.fork())
 
 nets = [make(), make()]

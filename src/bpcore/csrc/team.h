@@ -48,6 +48,9 @@ static void bpcore_reset_team(void) {
     bpcore_condition_init(&bpcore_team.barrier.released);
 }
 
+/* Most workers of a task; 0: no limit. */
+static size_t bpcore_most_workers;
+
 /* Threads inside bpcore_run.  The cores are divided among them. */
 static size_t bpcore_callers;
 
@@ -112,6 +115,11 @@ static int bpcore_try_team(void) {
     return 0;
 }
 
+static int bpcore_limited(int count) {
+    const size_t most = bpcore_load(&bpcore_most_workers, BPCORE_RELAXED);
+    return most && most < (size_t)count ? (int)most : count;
+}
+
 /* Gives the team a task; its first worker is the caller. */
 static bpcore_worker bpcore_begin(int count, char *rooms, ptrdiff_t room_size,
                                   bpcore_job job, void *task) {
@@ -143,6 +151,7 @@ static void bpcore_end(double start, int count) {
 static void bpcore_run(int count, char *rooms, ptrdiff_t room_size, bpcore_job job,
                        void *task) {
     const int forks = bpcore_forks;
+    if (count > 1) count = bpcore_limited(count);
     count /= (int)bpcore_add(&bpcore_callers, 1, BPCORE_RELAXED);
     if (count > 1 && bpcore_try_team()) {
         const double start = bpcore_seconds();
@@ -173,6 +182,14 @@ static void bpcore_after_fork(void) {
     bpcore_forks++;
 }
 #endif
+
+/* The limit, for programs that find it by its name (threadpoolctl). */
+BPCORE_EXPORT int bpcore_get_num_threads(void) {
+    return (int)bpcore_load(&bpcore_most_workers, BPCORE_RELAXED);
+}
+BPCORE_EXPORT void bpcore_set_num_threads(int most) {
+    bpcore_store(&bpcore_most_workers, (size_t)(most > 0 ? most : 0), BPCORE_RELAXED);
+}
 
 /* To be called once, before any task. */
 static void bpcore_init_team(void) {

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from bpcore import checks
+from bpcore.model import threadpool
 
 #: Upper bound of n_threads, more than any machine has cores.
 MOST = 4096
@@ -15,6 +16,7 @@ MOST = 4096
 
 def n_threads(value: int | str) -> int:
     """The number of threads of the argument n_threads, "auto" or a number."""
+    threadpool.register(automatic)
     if isinstance(value, str) and value == "auto":
         return automatic()
     number = checks.integer("n_threads", value, 1, ', or "auto"')
@@ -103,3 +105,6 @@ def _limit(folder: Path, version: int) -> float:
         return int(quota) / int(period) if int(quota) > 0 else math.inf
     except (OSError, ValueError):  # no such file, or "max"
         return math.inf
+
+
+threadpool.register(automatic)
