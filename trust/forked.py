@@ -12,7 +12,7 @@ LONGEST = 60.0
 
 
 class Child:
-    """This process forked: `here` is true in the child, which ends by `end`.
+    """The process forked: `here` is true in the child, which ends by `end`.
 
     Parameters
     ----------

@@ -46,7 +46,7 @@ def fork_during(name, moments):
     with work.repeated(call, net):
         for moment in moments:
             time.sleep(moment)
-            found, fault = in_child(lambda: use(net, rows, expected, outputs))
+            _, fault = in_child(lambda: use(net, rows, expected, outputs))
             yield fault
 
 
@@ -238,7 +238,7 @@ def fork_inside(place, at, first):
         if fork.child is None:
             return f"only {fork.calls} calls"
         if fork.child.here:
-            fork.child.end(lambda: (ended + digest(fit(Fork(0)))).encode())
+            fork.child.end(lambda: f"{ended}{digest(fit(Fork(0)))}".encode())
     finally:  # a child must not go on with the campaign
         if fork.child is not None and fork.child.here:
             os._exit(3)

@@ -96,7 +96,7 @@ def simulated_group(folder):
 
 
 def threadpoolctl():
-    """What is wrong with the team in threadpoolctl, or None; no name if it is missing."""
+    """What is wrong with the team in threadpoolctl, or None."""
     from threadpoolctl import threadpool_info, threadpool_limits
 
     net = work.large()
@@ -117,7 +117,11 @@ def threadpoolctl():
 
 def members_at_work(net, seconds=0.2):
     """Whether threads of the team take processor time while a network is trained."""
-    end, before, own = time.monotonic() + seconds, time.process_time(), time.thread_time()
+    end, before, own = (
+        time.monotonic() + seconds,
+        time.process_time(),
+        time.thread_time(),
+    )
     while time.monotonic() < end:
         net.train_step(work.LARGE_X, work.LARGE_Y)
     others = time.process_time() - before - (time.thread_time() - own)

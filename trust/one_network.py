@@ -29,15 +29,18 @@ OTHERS = (
     lambda net: setattr(net, "lr_factors", net.lr_factors),
     lambda net: setattr(net, "optimizer", bp.SGD(0.01, momentum=0.9)),
     lambda net: setattr(net, "n_threads", 2),
-    lambda net: repr(net),
+    repr,
 )
 
 
 def make(loss=None):
     """The network, of which each step costs enough to meet others."""
     loss = "squared_error" if loss is None else loss
-    return work.new((work.N_IN, 200, 200, work.N_OUT), loss=loss,
-                    optimizer=bp.SGD(0.01, momentum=0.9))
+    return work.new(
+        (work.N_IN, 200, 200, work.N_OUT),
+        loss=loss,
+        optimizer=bp.SGD(0.01, momentum=0.9),
+    )
 
 
 def fault_of(seconds, threads, seed, loss=None):

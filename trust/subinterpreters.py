@@ -1,4 +1,4 @@
-"""Several interpreters in one process: the first has the library, the others an error."""
+"""Several interpreters in a process: one has the library, the others an error."""
 
 import subprocess
 import sys

@@ -44,13 +44,23 @@ def _fit(net, **settings):
 
 
 def _stream(net):
-    net.fit(((X[i : i + 16], Y[i : i + 16]) for i in range(0, 96, 16)), epochs=1,
-            progress=False)
+    net.fit(
+        ((X[i : i + 16], Y[i : i + 16]) for i in range(0, 96, 16)),
+        epochs=1,
+        progress=False,
+    )
 
 
 def _large_fit(net):
-    net.fit(LARGE_X, LARGE_Y, epochs=2, batch_size=64, validation=0.2,
-            restore_best=True, progress=False)
+    net.fit(
+        LARGE_X,
+        LARGE_Y,
+        epochs=2,
+        batch_size=64,
+        validation=0.2,
+        restore_best=True,
+        progress=False,
+    )
 
 
 def _saved(net):
@@ -81,7 +91,9 @@ CALLS = {
     "fit, backups in a file": (large, _large_fit, True),
     "fit, iterable": (new, _stream, True),
     "fit, LBFGS": (
-        lambda: new(optimizer=bp.LBFGS()), lambda net: _fit(net, batch_size=None), True
+        lambda: new(optimizer=bp.LBFGS()),
+        lambda net: _fit(net, batch_size=None),
+        True,
     ),
     "fit_many": (new, _many, True),
     "fit, Checkpoint": (new, _saved, True),

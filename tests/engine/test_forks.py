@@ -5,11 +5,11 @@ import threading
 
 import numpy as np
 import pytest
+from trust.forked import Child
 
 import bpcore as bp
 from bpcore.errors import InUseError
 from helpers.pause import Pause
-from trust.forked import Child
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork"),
@@ -57,8 +57,15 @@ def test_settings_of_a_fit_of_another_thread_end_with_it():
     net = bp.Network([30, 8, 2], rng=0)
 
     def fit():
-        net.fit(X, Y, epochs=1, accumulate=3, batch_size=32, progress=False,
-                batch_callbacks=[lambda *_: pause.wait()])
+        net.fit(
+            X,
+            Y,
+            epochs=1,
+            accumulate=3,
+            batch_size=32,
+            progress=False,
+            batch_callbacks=[lambda *_: pause.wait()],
+        )
 
     def work():
         assert net.predict(X).tobytes() == predictions_of_a_thread(net)

@@ -7,7 +7,7 @@ from trust import ending, limits, many_networks, one_network, work
 
 @pytest.mark.parametrize("loss", [None, work.squared])
 def test_one_network_in_threads(loss):
-    steps, refused, fault = one_network.fault_of(0.3, 3, 0, loss)
+    steps, _, fault = one_network.fault_of(0.3, 3, 0, loss)
     assert fault is None
     assert steps
 

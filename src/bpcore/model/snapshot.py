@@ -78,7 +78,8 @@ class Snapshot:
             if self._file is None or self._forks != forks.count:
                 import tempfile  # only here: most networks are small
 
-                now, file = forks.count, tempfile.TemporaryFile(buffering=0)
+                now = forks.count
+                file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
                 self.__exit__()
                 self._file, self._forks = file, now
             at = 0
@@ -90,4 +91,3 @@ class Snapshot:
         except OSError:
             return False
         return True
-

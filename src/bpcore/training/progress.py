@@ -220,6 +220,4 @@ def _bar_or_lines(epochs: int, n: int | None) -> Progress:
 def _renew_lock_in_children(tqdm: Any) -> None:
     """Give children a lock of their own: another thread may hold tqdm's at a fork."""
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(
-            after_in_child=lambda: tqdm.set_lock(threading.RLock())
-        )
+        os.register_at_fork(after_in_child=lambda: tqdm.set_lock(threading.RLock()))
