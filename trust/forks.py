@@ -238,7 +238,8 @@ def fork_inside(place, at, first):
         if fork.child is None:
             return f"only {fork.calls} calls"
         if fork.child.here:
-            fork.child.end(lambda: f"{ended}{digest(fit(Fork(0)))}".encode())
+            again = digest(fit(Fork(0)))
+            fork.child.end((ended + again).encode)
     finally:  # a child must not go on with the campaign
         if fork.child is not None and fork.child.here:
             os._exit(3)

@@ -14,7 +14,7 @@ count = 0
 
 
 def _count() -> None:
-    global count  # noqa: PLW0603: of the process, as it is
+    global count  # noqa: PLW0603
     count += 1
 
 
