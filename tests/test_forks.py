@@ -1,7 +1,9 @@
 """What a child of a fork inherits: locks, caches and threads that are its own."""
 
 import os
+import re
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from trust.forked import in_child
 
 import bpcore as bp
 from bpcore import many
+from bpcore.cached import cached_property
 from bpcore.model import threads
 from helpers.pause import Pause
 
@@ -42,6 +45,35 @@ def test_a_bar_of_another_thread_does_not_stop_that_of_the_child(capsys):
 
     pause, hold = holding(tqdm.get_lock())
     assert pause.during(hold, work) == (b"2", None)
+
+
+def test_a_value_that_another_thread_computes():
+    """Every cached property of the library has a lock of its own, or none."""
+    begun, over = threading.Event(), threading.Event()
+
+    class Slow:
+        @cached_property
+        def value(self):
+            if threading.current_thread() is not threading.main_thread():
+                begun.set()
+                over.wait(60)
+            return 1
+
+    thread = threading.Thread(target=lambda: Slow().value)
+    thread.start()
+    begun.wait()
+    found = in_child(lambda: str(Slow().value).encode(), 20)
+    over.set()
+    thread.join()
+    assert found == (b"1", None)
+
+
+def test_no_module_uses_the_property_with_a_lock():
+    for path in Path(bp.__file__).parent.rglob("*.py"):
+        if path.name != "cached.py":
+            assert not re.search(
+                r"from functools import .*cached_property", path.read_text("utf-8")
+            ), path
 
 
 def test_a_child_may_have_another_quota():

@@ -233,16 +233,14 @@ cdef class Engine:
         Another thread of the parent made it, which does not exist in this process.  The
         parameters and counters are as they were in that moment.
         """
-        net, state = &self.net, self.state
+        net = &self.net
         self.lock.abandoned = False
         self.in_custom_loss = net.failed = net.skips = net.packed.used = False
         self.failure, self.report, net.reports_to = None, None, NULL
         net.accumulate, net.prepared_lr = 1, NAN
         memset(&net.sums, 0, sizeof(sums_t))
         forget(net)
-        bits = np.random.PCG64(0)  # since the thread may hold the lock of the other one
-        bits.state = state.bits.state
-        state.bits = bits
+        self.state.bits.lock._at_fork_reinit()  # the thread may have held it
         return 0
 
     cdef void leave(self) noexcept:
