@@ -78,9 +78,10 @@ NATIVE_MACROS = ["-march=native", "-dM", "-E", "-x", "c", "-"]
 MSVC_FLAGS = ["/O2", "/std:c11", "/fp:precise"]
 CLANG_CL_FLAGS = ["-fno-strict-aliasing", *BITS]
 WARNINGS = ["-Wall", "-Wextra", "-Wno-unused-parameter"]
-SANITIZERS = ["-g1", "-fno-omit-frame-pointer"] if DEBUG or TSAN else []
-SANITIZERS += ["-O1", "-fsanitize=address,undefined"] if DEBUG else []
-SANITIZERS += ["-fsanitize=thread"] if TSAN else []
+SANITIZED = "thread" if TSAN else "address,undefined" if DEBUG else ""
+SANITIZERS = ["-O1", "-g1", f"-fsanitize={SANITIZED}", "-fno-omit-frame-pointer"]
+if not SANITIZED:
+    SANITIZERS = []
 
 DIRECTIVES = {
     "language_level": 3,

@@ -179,7 +179,9 @@ def fit_many(
     for network in _one_of_each_kind(nets):
         prepare(learner_of(network), network, *shared[network.dtype], settings)
     for network in nets:
-        if not arrays.all_finite(network.parameters):
+        with learner_of(network).engine:
+            finite = arrays.all_finite(network.parameters)
+        if not finite:
             raise ValueError("every network's parameters must be finite")
 
     def train_some(numbers: Sequence[int], threads: int) -> dict[int, Fitted]:
