@@ -12,7 +12,7 @@ Environment:
   all later versions.
 - ``BPCORE_WERROR=1`` turns compiler warnings into errors (the project's own builds).
 - ``BPCORE_DEBUG=1`` checks bounds and adds the address and undefined-behaviour
-  sanitizers.
+  sanitizers; ``BPCORE_TSAN=1`` adds the thread sanitizer.
 - On Windows ``CC=clang-cl`` or ``CC=cl`` chooses the compiler; without it, clang-cl if
   it is found.
 
@@ -40,6 +40,7 @@ from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError, PlatformError
 
 DEBUG = os.environ.get("BPCORE_DEBUG") == "1"
+TSAN = os.environ.get("BPCORE_TSAN") == "1"
 WERROR = os.environ.get("BPCORE_WERROR") == "1"
 NATIVE = os.environ.get("BPCORE_NATIVE") == "1"
 LIMITED_API = os.environ.get("BPCORE_LIMITED_API") == "1"
@@ -77,7 +78,10 @@ NATIVE_MACROS = ["-march=native", "-dM", "-E", "-x", "c", "-"]
 MSVC_FLAGS = ["/O2", "/std:c11", "/fp:precise"]
 CLANG_CL_FLAGS = ["-fno-strict-aliasing", *BITS]
 WARNINGS = ["-Wall", "-Wextra", "-Wno-unused-parameter"]
-SANITIZERS = ["-O1", "-g1", "-fsanitize=address,undefined", "-fno-omit-frame-pointer"]
+SANITIZED = "thread" if TSAN else "address,undefined" if DEBUG else ""
+SANITIZERS = ["-O1", "-g1", f"-fsanitize={SANITIZED}", "-fno-omit-frame-pointer"]
+if not SANITIZED:
+    SANITIZERS = []
 
 DIRECTIVES = {
     "language_level": 3,
@@ -134,7 +138,7 @@ class BuildExt(build_ext):
         for module in self.extensions:
             module.extra_compile_args = self.flags("-O2")
             if self.gnu:
-                module.extra_link_args = [*LINK_FLAGS, *(SANITIZERS if DEBUG else [])]
+                module.extra_link_args = [*LINK_FLAGS, *SANITIZERS]
         # Small code, or with BPCORE_NATIVE code that is soon compiled.
         self.glue.extra_compile_args = self.flags("-O1" if NATIVE else "-Os")
         linked = " ".join(f"X({isa})" for isa in self.builds)
@@ -183,7 +187,7 @@ class BuildExt(build_ext):
         if not self.gnu:
             return MSVC_FLAGS
         warnings = [*WARNINGS, "-Werror"] if WERROR else []
-        return [*more, *warnings, *GNU_FLAGS, *(SANITIZERS if DEBUG else [])]
+        return [*more, *warnings, *GNU_FLAGS, *SANITIZERS]
 
     def check_compiler(self):
         """Stop with one line where no compiler, or no header of Python, is found."""

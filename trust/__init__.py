@@ -11,7 +11,7 @@ machine. ``make trust`` writes to ``trust/results/<cpu>``, and `summary` writes 
 figures of these files into docs/trust.md.
 
     campaign    a campaign's command line, its counts and its file
-    processes   killed processes of a fit on several; killed_run is their program
+    lost_processes  killed processes of a fit on several; killed_run is their program
     allocations the k-th allocation fails, for every k of every public call
     allocating  its calls, and the states that they may leave
     failing_memory
@@ -33,4 +33,19 @@ The same bits, and the elementary functions::
     elementary     exp, log, tanh and others: every float32, many float64
     elementary_errors      errors of an array of numbers, by every build
     elementary_functions   formulas of more precision, exact values
+    processes   forks at any moment, start methods, several interpreters
+    threads     one network in many threads, many networks, daemon threads, limits
+    tsan        threads under the thread sanitizer
+
+Of processes and threads::
+
+    work            the calls that a thread repeats
+    forked          a child by fork, and how it ended
+    forks           forks in the middle of calls
+    pools           networks to and from processes
+    subinterpreters several interpreters in one process
+    one_network     one network in many threads
+    many_networks   many networks in many threads
+    ending          programs that end while daemon threads train
+    limits          affinity, control groups, threadpoolctl, rest
 """

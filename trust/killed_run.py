@@ -1,4 +1,4 @@
-"""A fit with a checkpoint after each epoch, as a program for `trust.processes`.
+"""A fit with a checkpoint after each epoch, as a program for `trust.lost_processes`.
 
 python -m trust.killed_run FOLDER
 

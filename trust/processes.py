@@ -1,135 +1,67 @@
-"""Fits on several processes of which one is killed, at any moment.
+"""Processes: forks at any moment, start methods, several interpreters.
 
-python -m trust.processes [--seconds S] [--json FILE]
+    python -m trust.processes
 
-Each trial starts `killed_run` on 2 to 4 processes and ends one of them with SIGKILL: at
-any moment, the start included, when mpiexec may end the others; or once the fit has
-begun, unseen by mpiexec.  Then each of the others must raise an error that names the
-lost process, and end within 30 seconds.  The fit goes on from its checkpoint on another
-number of processes, and must have the bits of one that nothing has stopped.
+A failure prints the name of the call, the seed and the number of the fork: the moments
+follow from the seed.
 """
 
-import os
-import random
-import signal
-import subprocess
-import sys
-import tempfile
 import time
-from pathlib import Path
 
-from bench.mpiexec import environment, launcher, mpiexec
+from trust import campaign, forks, pools, subinterpreters, work
 
-from . import campaign
-from .campaign import Count
-
-#: Most seconds from the kill to the end of all processes.
-LIMIT = 30.0
-#: Most seconds of a fit that nothing stops.
-PATIENCE = 200.0
+#: Moments of a fork for each kind of call in the long form.
+MOMENTS = 500
 
 
 def run(seconds):
-    """Kill processes for so many seconds."""
-    if mpiexec() is None:
-        sys.exit("there is no mpiexec")
-    with tempfile.TemporaryDirectory() as folder:
-        whole = digests(started(1, folder))
-    counts = {
-        True: Count("killed once the fit has begun, unseen by mpiexec"),
-        False: Count("killed at any moment"),
-    }
-    resumed = Count("gone on with from the checkpoint, same bits as never stopped")
-    longest, end, seed = 0.0, time.monotonic() + seconds, 0
-    while time.monotonic() < end:
-        for unseen, count in counts.items():
+    """Forks while another thread calls and within functions; then start methods."""
+    most = max(3, round(MOMENTS * min(1.0, seconds / 2000)))
+    yield from forks_of_calls(most, seed=1)
+    yield from forks_in_functions(most)
+    yield from start_methods(seconds / 20)
+    count = campaign.Count("subinterpreters: a clear ImportError")
+    count.add(subinterpreters.fault())
+    yield count
+
+
+def forks_of_calls(most, seed, names=work.CALLS):
+    """Forks while another thread is in a call, at random moments of up to 50 ms."""
+    for name in names:
+        count = campaign.Count(f"fork while another thread is in {name}")
+        moments = forks.random_moments(most, 0.05, seed)
+        for number, fault in enumerate(forks.fork_during(name, moments)):
+            count.add(fault and f"{name}, seed {seed}, fork {number}: {fault}")
+        yield count
+
+
+def forks_in_functions(most, places=forks.PLACES):
+    """Forks in functions of the user; both processes go on, either one first."""
+    for place in places:
+        count = campaign.Count(f"fork in {place}")
+        calls = forks.calls_of(place)
+        for number in range(min(most, 8 * calls)):
+            at, first = number // 2 % calls + 1, ("child", "parent")[number % 2]
+            fault = forks.fork_inside(place, at, first)
+            count.add(fault and f"{place}, call {at}, {first} first: {fault}")
+        yield count
+
+
+def start_methods(seconds, methods=pools.METHODS):
+    """Networks as arguments and results, for some seconds of each start method."""
+    for method in methods:
+        count = campaign.Count(f"networks to and from processes by {method}")
+        end, seed = time.monotonic() + seconds, 0
+        while seed == 0 or time.monotonic() < end:
+            count.add(pools.fault_of(method, seed))
             seed += 1
-            with tempfile.TemporaryDirectory() as folder:
-                took, fault = trial(folder, seed, unseen)
-                longest = max(longest, took)
-                count.add(fault and f"{seed=}, {unseen=}: {fault}")
-                found = digests(started(1 + seed % 4, folder))
-                wrong = found != whole
-                resumed.add(f"{seed=}, {unseen=}: {found}" if wrong else None)
-    for count in counts.values():
-        count.note = f"at most {longest:.0f} s from the kill to the end of all"
-    yield from (*counts.values(), resumed)
-
-
-def trial(folder, seed, unseen):
-    """Kill one process; the seconds until all have ended, and a fault or None."""
-    rng = random.Random(seed)
-    count = rng.randint(2, 4)
-    victim, delay = rng.randrange(count), rng.uniform(0.0, 4.0)
-    running = started(count, folder, unseen)
-    ready = [Path(folder, f"{rank}{'.begun' * unseen}") for rank in range(count)]
-    while not all(path.is_file() and pid_in(folder, i) for i, path in enumerate(ready)):
-        if running.poll() is not None:
-            return 0.0, "the program has not begun"
-        time.sleep(0.005)
-    pids = [pid_in(folder, rank) for rank in range(count)]
-    time.sleep(delay * (0.5 if unseen else 1.0))
-    killed = time.monotonic()
-    if not is_python(pids[victim]):
-        running.communicate(timeout=PATIENCE)
-        return 0.0, None  # the fit was faster
-    os.kill(pids[victim], signal.SIGKILL)
-    while any(map(is_python, pids)) and time.monotonic() < killed + 2 * LIMIT:
-        time.sleep(0.02)
-    took = time.monotonic() - killed
-    left = [rank for rank in range(count) if is_python(pids[rank])]
-    for rank in left:
-        os.kill(pids[rank], signal.SIGKILL)
-    said, _ = running.communicate(timeout=PATIENCE)
-    if left or took > LIMIT:
-        return took, f"processes {left} had not ended after {took:.0f} s"
-    errors = [line for line in said.splitlines() if "Error" in line]
-    if not all(f"process {victim} was lost" in line for line in errors):
-        return took, f"process {victim} was killed, but: {errors}"
-    finished = any("Error" not in line for line in said.splitlines() if "proc" in line)
-    if unseen and len(errors) < count - 1 and not finished:
-        return took, f"only these raised an error: {errors}"
-    return took, None
-
-
-def started(count, folder, unseen=False):
-    """The program on so many processes, started."""
-    program = ["-m", "trust.killed_run", folder]
-    start = launcher(count, unseen=unseen) if count > 1 else []
-    return subprocess.Popen(
-        [*start, sys.executable, *program],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=environment(),
-    )
-
-
-def digests(running):
-    """What all processes of a run have printed: one digest if all is well."""
-    said, _ = running.communicate(timeout=PATIENCE)
-    lines = [line.split(" ", 2)[2] for line in said.splitlines() if "process" in line]
-    return {*lines}
-
-
-def pid_in(folder, rank):
-    """The process of a rank, 0 if it has not written it yet."""
-    path = Path(folder, str(rank))
-    return int(path.read_text() or 0) if path.is_file() else 0
-
-
-def is_python(pid):
-    """Whether a process of the program is alive."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        return state != "Z" and "killed_run" in Path(f"/proc/{pid}/cmdline").read_text()
-    except OSError:
-        return False
+        yield count
+    pools.close()
 
 
 if __name__ == "__main__":
     campaign.main(
-        "A lost process ends all within 30 seconds; the fit goes on to the same bits.",
+        "A network works in every process: forked at any moment, or sent to it.",
         run,
-        1200,
+        2000,
     )

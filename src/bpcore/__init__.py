@@ -73,7 +73,7 @@ The source in layers; a module imports only from lines below its own
     fields                  common code of settings
     checks, arrays          arguments, checked and converted
     engine                  forward pass, backward pass and update, without the GIL
-    errors, errstate, interrupts, quoting, warn
+    cached, errors, errstate, forks, interrupts, quoting, warn
     _kernels, csrc          the arithmetic in C, built per instruction set: bp.kernels
 
 Two rules hold everywhere.  Each element of a matrix product is one accumulator with a

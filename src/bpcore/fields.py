@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 from bpcore import checks
+from bpcore.cached import cached_property
 
 
 def checked(check: Callable[..., Any], **arguments: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import contextlib
 import contextvars
 import dataclasses
 import math
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -214,7 +215,9 @@ def _prepared(
     for network in _one_of_each_kind(nets):
         prepare(learner_of(network), network, *shared[network.dtype], settings)
     for network in nets:
-        if not arrays.all_finite(network.parameters):
+        with learner_of(network).engine:
+            finite = arrays.all_finite(network.parameters)
+        if not finite:
             raise ValueError("every network's parameters must be finite")
     return Many(nets, shared, threads, settings)
 
@@ -280,12 +283,16 @@ def _run_in_threads(
     """Call `work` in `count` threads; if interrupted, set `stop` and wait for them."""
     # Thread.join alone is not enough: if interrupted, it may mark a thread as ended.
     finished = [threading.Event() for _ in range(count)]
+    process = os.getpid()
 
     def run(own: threading.Event) -> None:
         try:
             work()
         finally:
-            own.set()
+            # A callback may fork: nobody waits in the child, where the event's lock may
+            # be the caller's.
+            if os.getpid() == process:
+                own.set()
 
     threads: list[threading.Thread] = []
     errors: list[BaseException] = []

@@ -1,5 +1,7 @@
 """Processes that differ, fail, or are lost: all raise, none waits for ever."""
 
+import os
+
 import pytest
 
 from helpers.processes import EVERYTHING, run
@@ -82,3 +84,39 @@ def test_a_lost_process_ends_the_others(name, attempt):
     others = [text for kind, _, text in said.values() if kind == "ProcessError"]
     assert others and all(LOST[name] in text for text in others)
     assert all(in_time == "True" for _, in_time, _ in said.values())
+
+
+FORKS = """
+import os
+from bpcore import distributed
+from bpcore.errors import ProcessError
+from helpers.bad_processes import fit
+from helpers.sharded import make
+
+children = []
+
+def fork(network, history):
+    if len(history) == 1:  # process 0 calls it
+        children.append(os.fork())
+
+nets = [make(), make()]
+try:
+    for net, callbacks in zip(nets, ([], [fork])):
+        fit(net, epochs=3, callbacks=callbacks)
+except ProcessError as error:
+    print(error, flush=True)
+    os._exit(len(children) - 1)
+assert nets[0].parameters.tobytes() == nets[1].parameters.tobytes()
+for child in children:
+    assert os.waitpid(child, 0)[1] == 0
+print("trained", flush=True)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_child_of_a_process_leaves_its_fit_alone():
+    found = run(2, "-c", FORKS, limit=60)
+    assert found.returncode == 0, found.stderr
+    said = sorted(found.stdout.splitlines())
+    assert said[0].startswith("a child process by fork cannot go on with a fit")
+    assert said[1:] == ["trained"] * 2

@@ -1,9 +1,11 @@
 """Signs of life over TCP: an error, a closed connection or silence reaches all."""
 
+import os
 import time
 from functools import partial
 
 import pytest
+from trust.forked import Child
 
 from bpcore.distributed import liveness
 from bpcore.distributed.liveness import Liveness
@@ -114,3 +116,17 @@ def test_who_does_not_have_the_token_is_not_heard():
     assert failure_of(first) == (1, "was lost: silent for 0.5 seconds")
     stranger.close()
     first.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_connection_ends_with_its_process_whatever_children_that_has(three):
+    child = Child(20)
+    if child.here:
+        time.sleep(1)
+        child.end(lambda: b"")
+    three[2].send_all = lambda line: None
+    three[2].close()
+    assert failure_of(three[0])[0] == 2
+    assert "it has ended" in three[0].failure[1]
+    three[2].close = lambda: None
+    assert child.result() == (b"", None)

@@ -4,6 +4,7 @@ import errno
 import os
 
 import pytest
+from trust.forked import Child
 
 import bpcore as bp
 from bpcore.files.whole import replaceable, write_whole
@@ -44,3 +45,29 @@ def test_a_folder_that_cannot_be_written(refused, is_there, tmp_path, monkeypatc
 def test_a_folder_that_can_be_written(tmp_path):
     path = tmp_path / "a.txt"
     assert replaceable(path) == os.path.realpath(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_child_does_not_touch_the_file_of_its_parent(tmp_path, ends):
+    """A handler of a signal may fork while a file is written."""
+    path, children = tmp_path / "a.txt", []
+
+    def parts():
+        yield b"one "
+        children.append(Child(20))
+        if children[0].here and ends:
+            raise SystemExit
+        if not children[0].here:
+            assert children[0].result() == (b"done", None)
+        yield b"two"
+
+    try:
+        write_whole(path, parts())
+    except (SystemExit, ChildProcessError):
+        assert children[0].here
+    finally:
+        if children[0].here:
+            children[0].end(lambda: b"done")
+    assert path.read_text() == "one two"
+    assert [each.name for each in tmp_path.iterdir()] == ["a.txt"]

@@ -1,10 +1,14 @@
 """Snapshots, to which a fit that diverges returns: in memory or in a temporary file."""
 
+import os
 import tempfile
+import time
 import tracemalloc
+from functools import partial
 
 import numpy as np
 import pytest
+from trust.forked import Child
 
 import bpcore as bp
 from bpcore.model import snapshot
@@ -20,16 +24,10 @@ class File:
     def close(self):
         self.file.close()
 
-    def seek(self, at):
-        self.file.seek(at)
-
-    def readinto(self, buffer):
-        return self.file.readinto(buffer)
-
-    def write(self, data):
+    def fileno(self):
         if self.full:
             raise OSError("no space left")
-        return self.file.write(data)
+        return self.file.fileno()
 
 
 @pytest.fixture
@@ -114,6 +112,38 @@ def test_a_disk_that_has_room_again(files, monkeypatch):
         a += 1
         kept.restore([a])
     assert a.tolist() == [1, 2, 3]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.parametrize("first", ["child", "parent"])
+def test_parent_and_child_have_copies_of_their_own(monkeypatch, first):
+    monkeypatch.setattr(snapshot, "IN_MEMORY", 0)
+    a = np.arange(1000.0)
+    with Snapshot() as kept:
+        kept.take([a])
+
+        def change(number):
+            kept.restore([a])  # the copy before the fork
+            assert a.tolist() == np.arange(1000.0).tolist()
+            a[...] = number
+            kept.take([a])
+            a[...] = np.nan
+            kept.restore([a])
+            return a.tobytes()
+
+        child = Child()
+        if child.here:
+            if first == "parent":
+                time.sleep(0.2)
+            child.end(partial(change, 1))
+        if first == "child":
+            found = child.result()
+        assert change(2) == np.full(1000, 2.0).tobytes()
+        if first == "parent":
+            found = child.result()
+        kept.restore([a])
+    assert found == (np.ones(1000).tobytes(), None)
+    assert a.tolist() == [2] * 1000
 
 
 def test_a_fit_that_diverges_goes_back(place):

@@ -1,17 +1,36 @@
-"""Short form of `trust.processes`: one kill, and the fit goes on."""
+"""Short form of the campaign on processes."""
 
-from helpers.processes import launcher
-from trust import processes
+import os
+
+import pytest
+
+from trust import forks, pools, processes, subinterpreters
+
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork"),
+    pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning"),
+]
+
+#: Kinds of calls that differ in what a fork may find.
+CALLS = ("fit", "fit, accumulate", "fit, custom loss", "train_step, large", "predict")
 
 
-def test_a_killed_process_and_the_same_bits_after_it(tmp_path):
-    launcher(2)  # skips where there is none
-    for folder in ("stopped", "whole"):
-        (tmp_path / folder).mkdir()
-    _, fault = processes.trial(tmp_path / "stopped", seed=3, unseen=True)
-    assert fault is None
-    found = [
-        processes.digests(processes.started(count, tmp_path / folder))
-        for count, folder in ((2, "stopped"), (1, "whole"))
-    ]
-    assert found[0] == found[1] and len(found[0]) == 1
+@pytest.mark.parametrize("name", CALLS)
+def test_forks_while_another_thread_calls(name):
+    for count in processes.forks_of_calls(2, 0, [name]):
+        assert (count.tried, count.failed) == (2, 0)
+
+
+@pytest.mark.parametrize("first", ["child", "parent"])
+@pytest.mark.parametrize("place", forks.PLACES)
+def test_forks_in_functions_of_the_user(place, first):
+    assert forks.fork_inside(place, 2, first) is None
+
+
+def test_networks_to_and_from_forked_processes():
+    assert pools.fault_of("fork", 0) is None
+    pools.close()
+
+
+def test_other_interpreters():
+    assert subinterpreters.fault() is None

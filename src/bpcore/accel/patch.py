@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copyreg
 import logging
+import os
 import sys
 import threading
 from collections.abc import Iterable
@@ -29,7 +30,14 @@ class Place(NamedTuple):
 
 #: The names that have been replaced.
 places: list[Place] = []
-lock = threading.Lock()
+#: Held around a fork too: a child's classes are all in place, or none.
+lock = threading.RLock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=lock.acquire,
+        after_in_parent=lock.release,
+        after_in_child=lock.release,
+    )
 
 
 def install() -> bool:

@@ -50,4 +50,13 @@
 #define BPCORE_HIDDEN
 #endif
 
+/* A function that programs find by its name. */
+#if defined(_WIN32)
+#define BPCORE_EXPORT __declspec(dllexport)
+#elif defined(BPCORE_GNU_C)
+#define BPCORE_EXPORT __attribute__((visibility("default")))
+#else
+#define BPCORE_EXPORT
+#endif
+
 #endif

@@ -1,6 +1,9 @@
 /* Non-blocking reentrant lock: its owner thread and how often that has entered.
  * Entering fails instead of waiting, and is one compare-and-swap, so that it needs no
- * GIL. */
+ * GIL.
+ *
+ * A child process has only the thread that forked.  All locks are in a list, so that
+ * those of other threads are free in the child. */
 
 #ifndef BPCORE_LOCK_H
 #define BPCORE_LOCK_H
@@ -8,25 +11,60 @@
 #include "atomics.h"
 #include "threads.h"
 
-typedef struct {
-    size_t owner; /* number of the owner thread, 0 if the lock is free */
-    int depth;    /* entries so far; read and written by the owner only */
-    int forks;    /* those of the process when it was last entered */
+typedef struct bpcore_lock {
+    size_t owner;  /* number of the owner thread, 0 if the lock is free */
+    int depth;     /* entries so far; read and written by the owner only */
+    int abandoned; /* in a child process: its owner thread does not exist here */
+    struct bpcore_lock *next, **link; /* in the list; what refers to this one */
 } bpcore_lock;
 
-/* Forks between the first process and this one. */
-static int bpcore_forks = 0;
+#if defined(BPCORE_FORKS)
+static struct {
+    bpcore_mutex mutex;
+    bpcore_lock *first;
+} bpcore_locks;
 
-static void bpcore_count_fork(void) { bpcore_forks++; }
-static void bpcore_init_locks(void) { bpcore_call_after_fork(bpcore_count_fork); }
+static inline void bpcore_add_lock(bpcore_lock *lock) {
+    bpcore_mutex_lock(&bpcore_locks.mutex);
+    lock->next = bpcore_locks.first;
+    lock->link = &bpcore_locks.first;
+    if (lock->next) lock->next->link = &lock->next;
+    bpcore_locks.first = lock;
+    bpcore_mutex_unlock(&bpcore_locks.mutex);
+}
+
+static inline void bpcore_remove_lock(bpcore_lock *lock) {
+    if (!lock->link) return; /* never added */
+    bpcore_mutex_lock(&bpcore_locks.mutex);
+    *lock->link = lock->next;
+    if (lock->next) lock->next->link = lock->link;
+    bpcore_mutex_unlock(&bpcore_locks.mutex);
+}
+
+/* Around a fork the list is locked, so that the child's is whole. */
+static inline void bpcore_hold_locks(void) { bpcore_mutex_lock(&bpcore_locks.mutex); }
+static inline void bpcore_release_locks(void) { bpcore_mutex_unlock(&bpcore_locks.mutex); }
+
+static inline void bpcore_free_locks(void) {
+    bpcore_mutex_init(&bpcore_locks.mutex);
+    for (bpcore_lock *lock = bpcore_locks.first; lock; lock = lock->next)
+        if (lock->owner && lock->owner != bpcore_this_thread())
+            lock->owner = 0, lock->depth = 0, lock->abandoned = 1;
+}
+
+static inline void bpcore_init_locks(void) {
+    bpcore_mutex_init(&bpcore_locks.mutex);
+    bpcore_call_around_fork(bpcore_hold_locks, bpcore_release_locks, bpcore_free_locks);
+}
+#else
+static inline void bpcore_add_lock(bpcore_lock *lock) { (void)lock; }
+static inline void bpcore_remove_lock(bpcore_lock *lock) { (void)lock; }
+static inline void bpcore_init_locks(void) {}
+#endif
 
 /* Enters, and returns 1; returns 0 if another thread is the owner.  The owner may enter
  * again; the lock is free once it has left as often as it entered. */
 static inline int bpcore_enter(bpcore_lock *lock, size_t thread) {
-    if (lock->forks != bpcore_forks) { /* a child has only the thread that forked */
-        if (lock->owner != thread) lock->owner = 0, lock->depth = 0;
-        lock->forks = bpcore_forks;
-    }
     if (bpcore_load(&lock->owner, BPCORE_RELAXED) != thread &&
         !bpcore_replace(&lock->owner, 0, thread, BPCORE_ACQUIRE))
         return 0;

@@ -4,7 +4,8 @@
  * Threads are started when first needed.  The team runs one task at a time.  A caller
  * runs its task alone if the team is busy, or for some time after the team has gained
  * nothing because other programs use the cores.  After a fork the child starts its own
- * threads.  Where there are no threads every task is run alone. */
+ * threads; a task that forked goes on alone there.  Where there are no threads every
+ * task is run alone. */
 
 #ifndef BPCORE_TEAM_H
 #define BPCORE_TEAM_H
@@ -47,8 +48,14 @@ static void bpcore_reset_team(void) {
     bpcore_condition_init(&bpcore_team.barrier.released);
 }
 
+/* Most workers of a task; 0: no limit. */
+static size_t bpcore_most_workers;
+
 /* Threads inside bpcore_run.  The cores are divided among them. */
 static size_t bpcore_callers;
+
+/* Forks between the first process and this one. */
+static int bpcore_forks;
 
 /* The thread of worker `index`. */
 static BPCORE_RESULT bpcore_member(void *index) {
@@ -108,46 +115,88 @@ static int bpcore_try_team(void) {
     return 0;
 }
 
+static int bpcore_limited(int count) {
+    const size_t most = bpcore_load(&bpcore_most_workers, BPCORE_RELAXED);
+    return most && most < (size_t)count ? (int)most : count;
+}
+
+/* Gives the team a task; its first worker is the caller. */
+static bpcore_worker bpcore_begin(int count, char *rooms, ptrdiff_t room_size,
+                                  bpcore_job job, void *task) {
+    bpcore_mutex_lock(&bpcore_team.lock);
+    count = 1 + bpcore_start_members(count - 1);
+    bpcore_team.number++;
+    bpcore_team.job = job;
+    bpcore_team.task = task;
+    bpcore_team.count = count;
+    bpcore_team.rooms = rooms;
+    bpcore_team.room_size = room_size;
+    bpcore_condition_wake_all(&bpcore_team.new_task);
+    bpcore_mutex_unlock(&bpcore_team.lock);
+    const bpcore_worker worker = {0, count, rooms, &bpcore_team.barrier};
+    return worker;
+}
+
+/* Ends a task that all its workers have done. */
+static void bpcore_end(double start, int count) {
+    bpcore_mutex_lock(&bpcore_team.lock);
+    bpcore_team.job = NULL;
+    bpcore_mutex_unlock(&bpcore_team.lock);
+    bpcore_back_off(bpcore_seconds() - start, count);
+    bpcore_mutex_unlock(&bpcore_team.busy);
+}
+
 /* Runs the job with up to `count` workers; `rooms` is their scratch memory, room_size
  * bytes each. */
 static void bpcore_run(int count, char *rooms, ptrdiff_t room_size, bpcore_job job,
                        void *task) {
+    const int forks = bpcore_forks;
+    if (count > 1) count = bpcore_limited(count);
     count /= (int)bpcore_add(&bpcore_callers, 1, BPCORE_RELAXED);
     if (count > 1 && bpcore_try_team()) {
         const double start = bpcore_seconds();
-        bpcore_mutex_lock(&bpcore_team.lock);
-        count = 1 + bpcore_start_members(count - 1);
-        bpcore_team.number++;
-        bpcore_team.job = job;
-        bpcore_team.task = task;
-        bpcore_team.count = count;
-        bpcore_team.rooms = rooms;
-        bpcore_team.room_size = room_size;
-        bpcore_condition_wake_all(&bpcore_team.new_task);
-        bpcore_mutex_unlock(&bpcore_team.lock);
-        const bpcore_worker worker = {0, count, rooms, &bpcore_team.barrier};
+        bpcore_worker worker = bpcore_begin(count, rooms, room_size, job, task);
         job(task, &worker);
         bpcore_barrier_wait(&worker);
-        bpcore_mutex_lock(&bpcore_team.lock);
-        bpcore_team.job = NULL;
-        bpcore_mutex_unlock(&bpcore_team.lock);
-        bpcore_back_off(bpcore_seconds() - start, count);
-        bpcore_mutex_unlock(&bpcore_team.busy);
+        if (forks == bpcore_forks) bpcore_end(start, worker.count);
     } else {
         bpcore_run_alone(rooms, job, task);
     }
-    bpcore_add(&bpcore_callers, (size_t)-1, BPCORE_RELAXED);
+    /* In the child of a fork during the job there is no caller. */
+    if (forks == bpcore_forks) bpcore_add(&bpcore_callers, (size_t)-1, BPCORE_RELAXED);
 }
 
+/* Forks so far, for bpcore_go_on. */
+static inline int bpcore_count_forks(void) { return bpcore_forks; }
+
+/* To be called by worker 0, while the others wait at a barrier, after code that may
+ * have forked: `forks` is the count before it.  The child goes on alone. */
+static inline void bpcore_go_on(const bpcore_worker *worker, int forks) {
+    if (forks != bpcore_forks && worker->count > 1) ((bpcore_worker *)worker)->count = 1;
+}
+
+#if defined(BPCORE_FORKS)
 static void bpcore_after_fork(void) {
     bpcore_reset_team();
     bpcore_callers = 0;
+    bpcore_forks++;
+}
+#endif
+
+/* The limit, for programs that find it by its name (threadpoolctl). */
+BPCORE_EXPORT int bpcore_get_num_threads(void) {
+    return (int)bpcore_load(&bpcore_most_workers, BPCORE_RELAXED);
+}
+BPCORE_EXPORT void bpcore_set_num_threads(int most) {
+    bpcore_store(&bpcore_most_workers, (size_t)(most > 0 ? most : 0), BPCORE_RELAXED);
 }
 
 /* To be called once, before any task. */
 static void bpcore_init_team(void) {
     bpcore_reset_team();
-    bpcore_call_after_fork(bpcore_after_fork);
+#if defined(BPCORE_FORKS)
+    bpcore_call_around_fork(NULL, NULL, bpcore_after_fork);
+#endif
 }
 
 #else
@@ -157,6 +206,10 @@ static void bpcore_run(int count, char *rooms, ptrdiff_t room_size, bpcore_job j
     bpcore_run_alone(rooms, job, task);
 }
 
+static inline int bpcore_count_forks(void) { return 0; }
+static inline void bpcore_go_on(const bpcore_worker *worker, int forks) {
+    (void)worker, (void)forks;
+}
 static void bpcore_init_team(void) {}
 #endif
 

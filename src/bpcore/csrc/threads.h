@@ -1,10 +1,13 @@
 /* Threads, mutexes and condition variables: POSIX threads, or those of Windows.
- * BPCORE_THREADS is not defined where there are none, as in WebAssembly.
+ * BPCORE_THREADS is not defined where there are none, as in WebAssembly; BPCORE_FORKS is
+ * defined where a process can fork.
  *
  * Nothing is destroyed: the team lives as long as the process. */
 
 #ifndef BPCORE_THREADS_H
 #define BPCORE_THREADS_H
+
+#include <stddef.h>
 
 #include "compiler.h"
 
@@ -51,11 +54,9 @@ static inline int bpcore_start_thread(bpcore_function function, void *argument) 
     return thread && CloseHandle((HANDLE)thread);
 }
 
-/* The function to be called in the child after each fork: Windows has no fork. */
-static inline void bpcore_call_after_fork(void (*function)(void)) { (void)function; }
-
 #elif !defined(__wasm__)
 #define BPCORE_THREADS
+#define BPCORE_FORKS
 #include <pthread.h>
 #include <signal.h>
 
@@ -102,8 +103,13 @@ static inline int bpcore_start_thread(bpcore_function function, void *argument) 
     return error == 0;
 }
 
-static inline void bpcore_call_after_fork(void (*function)(void)) {
-    pthread_atfork(NULL, NULL, function);
+/* Python's number of this thread. */
+static inline size_t bpcore_this_thread(void) { return (size_t)pthread_self(); }
+
+/* Functions for each fork: before it, and after it in the parent and in the child. */
+static inline void bpcore_call_around_fork(void (*before)(void), void (*parent)(void),
+                                           void (*child)(void)) {
+    pthread_atfork(before, parent, child);
 }
 #endif
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import secrets
 import selectors
 import socket
 import threading
 import time
+import weakref
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -103,6 +105,7 @@ class Liveness:
         self._wake, self._waker = socket.socketpair()
         self._thread: threading.Thread | None = None
         self._closing = False
+        _all.add(self)
 
     # --- beginning and end ------------------------------------------------------------
 
@@ -153,6 +156,10 @@ class Liveness:
         self._waker.send(b"w")
         if self._thread is not None:
             self._thread.join()
+        self.close_files()
+
+    def close_files(self) -> None:
+        """Close all connections of this process, not those of its parent."""
         self._selector.close()
         for link in (*self._links, self._server, self._wake, self._waker):
             if link is not None:
@@ -257,6 +264,20 @@ class Liveness:
             heard = self._begun if peer is None else peer.heard
             if now - heard > self.timeout:
                 self._note(rank, f"was lost: silent for {self.timeout:g} seconds")
+
+
+#: Those that a child of a fork has copies of.
+_all: weakref.WeakSet[Liveness] = weakref.WeakSet()
+
+
+def _close_all() -> None:
+    """Close the connections in a child, which would stay open after its parent."""
+    for liveness in _all:
+        liveness.close_files()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_all)
 
 
 def _line_of(rank: int, text: str) -> bytes:

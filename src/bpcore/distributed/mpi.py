@@ -93,7 +93,7 @@ class Processes:
     def __init__(self, comm: Any) -> None:
         from mpi4py import MPI
 
-        self.mpi = MPI
+        self.mpi, self.process = MPI, os.getpid()
         self.rank, self.size = comm.Get_rank(), comm.Get_size()
         self.liveness: Liveness | None = None
         self.begun, self.limit = time.monotonic(), TO_BEGIN
@@ -117,9 +117,23 @@ class Processes:
         self.liveness = liveness
         team.all_gather(None)  # all are connected
 
+    @property
+    def is_own(self) -> bool:
+        """Whether this is the process that began, not a child of it by a fork."""
+        return os.getpid() == self.process
+
+    def require_own(self) -> None:
+        """Raise a ProcessError in a child."""
+        if not self.is_own:
+            raise ProcessError(
+                "a child process by fork cannot go on with a fit on several processes; "
+                "its parent does"
+            )
+
     def post(
         self, sends: Sequence[Bytes | None], receives: Sequence[Bytes | None]
     ) -> list[Any]:
+        self.require_own()
         requests = []
         for rank, array in enumerate(receives):
             if array is not None and rank != self.rank:
@@ -138,6 +152,7 @@ class Processes:
         return requests
 
     def wait(self, requests: list[Any]) -> None:
+        self.require_own()
         done: Callable[[list[Any]], bool] = self.mpi.Request.Testall
         start = time.perf_counter()
         while True:
@@ -171,11 +186,15 @@ class Processes:
             self.liveness.limit_silence(timeout)
 
     def fail(self, error: BaseException) -> None:
+        if not self.is_own:
+            return
         abort_at_exit(self.mpi)
         if self.liveness is not None:
             self.liveness.fail(in_words(error))
 
     def close(self) -> None:
+        if not self.is_own:
+            return
         failed = self.liveness is None or self.liveness.failure is not None
         if self.liveness is not None:
             self.liveness.close()
@@ -202,13 +221,15 @@ def abort_at_exit(mpi: Any) -> None:
         import atexit
 
         _aborts.append(True)
-        atexit.register(_abort, mpi)
+        atexit.register(_abort, mpi, os.getpid())
 
 
-def _abort(mpi: Any) -> None:
+def _abort(mpi: Any, process: int) -> None:
     import signal
     import sys
 
+    if os.getpid() != process:
+        return
     if hasattr(signal, "alarm"):  # MPI_Abort waits where the network is gone
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(ceil(GRACE + TO_ABORT))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from typing import Any
@@ -37,11 +38,14 @@ def resumed_fit(
             resumed = read(path, learner)
         else:
             name, data = found
-            with tempfile.TemporaryDirectory() as folder:
+            folder = tempfile.mkdtemp()  # which no child of a fork removes
+            try:
                 copy = os.path.join(folder, os.path.basename(name))
                 with open(copy, "wb") as file:
                     file.write(data)
                 resumed = read(copy, learner)
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
         require_same(resumed.position, args)
         return resumed
 

@@ -107,9 +107,11 @@ cdef extern from "csrc/clock.h" nogil:
 
 cdef extern from "csrc/lock.h" nogil:
     ctypedef struct lock_t "bpcore_lock":
-        pass
+        bint abandoned
     bint enter_lock "bpcore_enter"(lock_t *lock, size_t thread)
     void leave_lock "bpcore_leave"(lock_t *lock)
+    void add_lock "bpcore_add_lock"(lock_t *lock)
+    void remove_lock "bpcore_remove_lock"(lock_t *lock)
     void init_locks "bpcore_init_locks"()
 
 
@@ -120,6 +122,8 @@ cdef extern from "csrc/team.h" nogil:
     void init_team "bpcore_init_team"()
     void run_job "bpcore_run"(int count, char *rooms, Py_ssize_t room_size, job_t job,
                               void *task)
+    int count_forks "bpcore_count_forks"()
+    void go_on "bpcore_go_on"(const worker_t *worker, int forks)
 
 
 init_team()
@@ -176,6 +180,7 @@ cdef class Engine:
         shuffle(order, words)
 
     def __cinit__(self, design, state):
+        add_lock(&self.lock)
         net, loss = &self.net, design.loss
         self.dtype, self.layout = state.parameters.dtype, design.layout
         describe(net, self.dtype, design)
@@ -201,6 +206,7 @@ cdef class Engine:
         self.use(state)
 
     def __dealloc__(self):
+        remove_lock(&self.lock)
         PyMem_Free(self.net.layers)
         PyMem_Free(self.net.memory)
         PyMem_Free(self.net.groups)
@@ -214,9 +220,27 @@ cdef class Engine:
                 "this network is in use by another thread; "
                 "give each thread a network of its own"
             )
+        if self.lock.abandoned:
+            self.recover()
         if self.in_custom_loss:
             leave_lock(&self.lock)
             raise RuntimeError("this network is in use by the step that calls its loss")
+        return 0
+
+    cdef int recover(self) except -1:
+        """Undo what a call has set for its duration that ended by a fork.
+
+        Another thread of the parent made it, which does not exist in this process.  The
+        parameters and counters are as they were in that moment.
+        """
+        net = &self.net
+        self.lock.abandoned = False
+        self.in_custom_loss = net.failed = net.skips = net.packed.used = False
+        self.failure, self.report, net.reports_to = None, None, NULL
+        net.accumulate, net.prepared_lr = 1, NAN
+        memset(&net.sums, 0, sizeof(sums_t))
+        forget(net)
+        self.state.bits.lock._at_fork_reinit()  # the thread may have held it
         return 0
 
     cdef void leave(self) noexcept:

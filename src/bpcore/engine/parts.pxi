@@ -8,9 +8,11 @@ address that the state of the first parameter would have.
 
 cdef void report_pass(net_t *net, const worker_t *worker, Py_ssize_t l) noexcept nogil:
     """Report to Python that the gradients of layer l and those above are stored."""
+    cdef int forks = count_forks()
     if worker.index == 0 and not net.failed:
         with gil:
             report_layer(<Engine>net.reports_to, l)
+        go_on(worker, forks)
     barrier_wait(worker)
 
 

@@ -326,7 +326,7 @@ cdef void loss_pass(
     last = &net.layers[net.L - 1]
     if net.custom_loss:
         if worker.index == 0:
-            custom_loss_pass(net, batch, out, delta, scale)
+            custom_loss_pass(net, worker, batch, out, delta, scale)
         barrier_wait(worker)
     else:
         net.k.loss(worker, net.E, delta, out, &batch.targets, scale, n, last.n_out,
@@ -339,11 +339,14 @@ cdef void loss_pass(
 
 
 cdef void custom_loss_pass(
-    const net_t *net, const batch_t *batch, const char *out, char *delta, double scale,
+    const net_t *net, const worker_t *worker, const batch_t *batch, const char *out,
+    char *delta, double scale,
 ) noexcept nogil:
     """E and delta from a loss that is a Python function."""
+    cdef int forks = count_forks()
     with gil:
         evaluate_custom_loss(<Engine>net.custom_loss, batch, out, delta, scale)
+    go_on(worker, forks)
 
 
 cdef bint moments_fit(const net_t *net) noexcept nogil:

@@ -12,6 +12,8 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
+from bpcore.forks import write_at
+
 #: Bytes from which on room for a file is reserved.
 LARGE = 1 << 20
 #: Linux's FALLOC_FL_KEEP_SIZE.
@@ -46,6 +48,8 @@ def write_whole(
     ------
     OSError
         If it cannot be written; nothing is left behind.
+    ChildProcessError
+        In a child of a fork meanwhile: its parent writes the file.
 
     Examples
     --------
@@ -60,6 +64,7 @@ def write_whole(
     path = replaceable(path)
     folder = os.path.dirname(path)
     beside = os.path.join(folder, f".bpcore-{secrets.token_hex(6)}.part")
+    process, at = os.getpid(), 0
     try:
         with open(beside, "xb", buffering=0) as file:
             with contextlib.suppress(OSError):  # there is no such file yet
@@ -69,13 +74,18 @@ def write_whole(
                 rest = memoryview(part)
                 rest = rest.cast("B") if rest.nbytes else memoryview(b"")
                 while rest:
-                    rest = rest[file.write(rest) :]
+                    count = write_at(file, rest, at)
+                    rest, at = rest[count:], at + count
             if sync:
                 os.fsync(file.fileno())
+        if os.getpid() != process:  # a handler of a signal may fork meanwhile
+            why = "Written by the parent of this process, which forked meanwhile"
+            raise ChildProcessError(errno.ECHILD, why, path)
         os.replace(beside, path)
     except BaseException as error:
-        with contextlib.suppress(OSError):
-            os.unlink(beside)
+        if os.getpid() == process:
+            with contextlib.suppress(OSError):
+                os.unlink(beside)
         if isinstance(error, OSError) and error.filename == beside:
             raise OSError(error.errno, error.strerror, path) from None
         raise

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import DTypeLike
 
 from bpcore import arrays, checks
 from bpcore.activations import ACTIVATIONS
+from bpcore.cached import cached_property
 from bpcore.engine.dispatch import kernels
 from bpcore.losses import (
     DEFAULT_LOSS,

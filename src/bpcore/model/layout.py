@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bpcore.arrays import Real
+from bpcore.cached import cached_property
 
 
 @dataclass(frozen=True, repr=False)

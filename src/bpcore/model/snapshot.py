@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcore import forks
+
 #: Copies of more bytes than this lie in a temporary file.
 IN_MEMORY = 1 << 20
 
@@ -16,7 +18,8 @@ class Snapshot:
     """A copy of some arrays, which may be taken again and again.
 
     In memory it would double what a large network takes, so above 1 MiB it lies in a
-    temporary file, or in memory if no file can be written.
+    temporary file, or in memory if no file can be written.  After a fork a process and
+    its child share the file, so that neither writes to it again.
 
     Examples
     --------
@@ -34,6 +37,7 @@ class Snapshot:
     def __init__(self) -> None:
         self._copies: list[NDArray[Any]] = []
         self._file: Any = None
+        self._forks = 0
 
     def __enter__(self) -> Snapshot:
         return self
@@ -59,27 +63,31 @@ class Snapshot:
                 array[...] = copy
             return
         assert self._file is not None
-        self._file.seek(0)
+        at = 0
         for array in arrays:
             rest = array.data.cast("B")
             while rest:
-                count = self._file.readinto(rest)
+                count = forks.read_at(self._file, rest, at)
                 if not count:
                     raise OSError("the temporary file of this fit has been cut short")
-                rest = rest[count:]
+                rest, at = rest[count:], at + count
 
     def _write(self, arrays: Sequence[NDArray[Any]]) -> bool:
         """Whether the arrays could be written to the file."""
         try:
-            if self._file is None:
+            if self._file is None or self._forks != forks.count:
                 import tempfile  # only here: most networks are small
 
-                self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
-            self._file.seek(0)
+                now = forks.count
+                file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
+                self.__exit__()
+                self._file, self._forks = file, now
+            at = 0
             for array in arrays:
                 rest = array.data.cast("B")
                 while rest:
-                    rest = rest[self._file.write(rest) :]
+                    count = forks.write_at(self._file, rest, at)
+                    rest, at = rest[count:], at + count
         except OSError:
             return False
         return True

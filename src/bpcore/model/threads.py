@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from bpcore import checks
+from bpcore.model import threadpool
 from bpcore.quoting import quoted
 
 #: Upper bound of n_threads, more than any machine has cores.
@@ -16,6 +17,7 @@ MOST = 4096
 
 def n_threads(value: int | str) -> int:
     """The number of threads of the argument n_threads, "auto" or a number."""
+    threadpool.register(automatic)
     if isinstance(value, str) and value == "auto":
         return automatic()
     number = checks.integer("n_threads", value, 1, ', or "auto"')
@@ -89,6 +91,11 @@ def cpu_quota(root: Path = Path("/sys/fs/cgroup"), proc: str = "/proc/self") -> 
     return math.ceil(min(quotas)) if min(quotas) < math.inf else math.inf
 
 
+# A child may be moved to another group.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=cpu_quota.cache_clear)
+
+
 def _limit(folder: Path, version: int) -> float:
     """quota / period of one control group."""
     try:
@@ -100,3 +107,6 @@ def _limit(folder: Path, version: int) -> float:
         return int(quota) / int(period) if int(quota) > 0 else math.inf
     except (OSError, ValueError):  # no such file, or "max"
         return math.inf
+
+
+threadpool.register(automatic)

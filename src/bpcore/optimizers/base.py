@@ -6,10 +6,10 @@ import dataclasses
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from bpcore import checks
+from bpcore.cached import cached_property
 from bpcore.fields import (
     BOOLEAN,
     NON_NEGATIVE,

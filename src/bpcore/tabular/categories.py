@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcore.cached import cached_property
 from bpcore.quoting import quoted
 from bpcore.tabular.table import Values, is_missing
 from bpcore.warn import warn

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from numbers import Integral
 from numbers import Real as RealNumber
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore.arrays import Real
+from bpcore.cached import cached_property
 from bpcore.quoting import quoted
 from bpcore.tabular.categories import MOST, Categories, warn_of_lost_texts
 from bpcore.tabular.numeric import RobustScale, as_numbers, block_of_numbers

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bpcore.arrays import Real, as_weights
+from bpcore.cached import cached_property
 from bpcore.tabular.class_weights import class_weights
 from bpcore.tabular.foundation import conversion_warning
 from bpcore.tabular.numeric import as_numbers

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from bpcore.arrays import Real
+from bpcore.cached import cached_property
 from bpcore.engine.dispatch import kernels
 from bpcore.engine.engine import noise_key
 from bpcore.errstate import own_errstate

@@ -156,7 +156,9 @@ def checked_arguments(
     numerical = checks.one_of("gradient", options["gradient"], ways) == "numerical"
     wanted = as_metrics(options["metrics"])
     learner.require_derivatives()
-    if not arrays.all_finite(state.parameters):
+    with learner.engine:  # another thread may write into them
+        finite = arrays.all_finite(state.parameters)
+    if not finite:
         raise ValueError("the network's parameters must be finite before training")
     data: Batch | Stream
     class_weights = None

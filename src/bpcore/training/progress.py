@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import sys
+import threading
 import time
 from collections.abc import Callable
+from functools import cache
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -194,6 +197,7 @@ def _bar_or_lines(epochs: int, n: int | None) -> Progress:
         from tqdm import tqdm
     except ImportError:
         return Lines(epochs, n)
+    _renew_lock_in_children(tqdm)
 
     class Quiet(tqdm):  # type: ignore[type-arg]
         monitor_interval = 0  # or tqdm would start a thread that stays
@@ -210,3 +214,10 @@ def _bar_or_lines(epochs: int, n: int | None) -> Progress:
                 super().__del__()
 
     return Bar(epochs, n, Quiet)
+
+
+@cache
+def _renew_lock_in_children(tqdm: Any) -> None:
+    """Give children a lock of their own: another thread may hold tqdm's at a fork."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=lambda: tqdm.set_lock(threading.RLock()))

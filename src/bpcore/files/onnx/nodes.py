@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcore.cached import cached_property
 from bpcore.errors import ModelFileError
 from bpcore.files.onnx.decode import Message
 from bpcore.files.onnx.tensors import array_of
