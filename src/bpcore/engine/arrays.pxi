@@ -117,6 +117,27 @@ cdef tuple WHOLE = (int, np.integer)
 cdef tuple NUMBER = (float, int, np.floating, np.integer)
 
 
+def pinned(*arrays):
+    """Weak references to arrays, and to those that own their memory.
+
+    NumPy resizes no array that has one, not even with ``refcheck=False``: pointers into
+    it, and views of it, would be left without memory.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.engine.engine import pinned
+    >>> X = np.zeros(3)
+    >>> pins = pinned(X)
+    >>> X.resize(1000, refcheck=False)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    ValueError: cannot resize an array that references or is referenced...
+    """
+    owners = [a if getattr(a, "base", None) is None else a.base for a in arrays]
+    return [weakref.ref(each) for each in owners if isinstance(each, np.ndarray)]
+
+
 def labels_below(labels, int64_t n_out):
     """Whether 0 <= labels[i] < n_out for every i of an int64 array, as a bool.
 

@@ -73,6 +73,7 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 import math
+import weakref
 from types import SimpleNamespace
 
 import numpy as np
@@ -170,6 +171,7 @@ cdef class Engine:
     cdef _Memory folded, packed, workspace
     cdef list blocks
     cdef tuple arrays    # of the state, into which `net` has pointers
+    cdef list pins       # which keep them where they are
     cdef object dtype, layout
     cdef char kind
     cdef bint direct, at_once, makes_steps, labels_allowed, in_custom_loss
@@ -281,7 +283,8 @@ cdef class Engine:
         if len(frozen) != net.L:
             raise ValueError(f"every layer must have factors; got {state.lr_factors}")
         held = state.parameters, state.moments, state.counters, state.optimizer_arrays
-        before = self.arrays, self.holder.state  # freed after the switch
+        pins = pinned(*held)
+        before = self.arrays, self.pins, self.holder.state  # freed after the switch
         try:
             with self:
                 if optimizer.rule in kernels.RULES:
@@ -310,7 +313,7 @@ cdef class Engine:
                 net.max_norm, net.clip_norm = max_norm, clip_norm
                 net.lr, net.prepared_lr = lr, NAN
                 self.steady_lr, self.scheduled = lr, scheduled
-                self.arrays, self.holder.state = held, state
+                self.arrays, self.pins, self.holder.state = held, pins, state
         finally:
             PyMem_Free(groups)
         del before
