@@ -62,18 +62,27 @@ def engine_cases():
                 if right is rates and kind in ("short", "long"):
                     continue  # any number of rates is right
                 changed = [*arguments[:at], wrong, *arguments[at + 1 :]]
-                yield (f"engine.{name}, argument {at} {kind}",
-                       lambda call=call, changed=changed: refused(call, changed))  # fmt: skip
-    for first, size, most in ((-1, 8, 0), (N + 1, 8, 0), (0, 0, 0), (0, -8, 0),
-                              (0, 8, -1), (1 << 62, 8, 1), (0, 1 << 62, 1 << 62)):  # fmt: skip
+                yield (
+                    f"engine.{name}, argument {at} {kind}",
+                    lambda call=call, changed=changed: refused(call, changed),
+                )
+    huge = 1 << 62
+    for first, size, most in (
+        *((-1, 8, 0), (N + 1, 8, 0), (0, 0, 0), (0, -8, 0)),
+        *((0, 8, -1), (huge, 8, 1), (0, huge, huge)),
+    ):
+
         def run(first=first, size=size, most=most):
             engine.run(X, y, weight, order, size, first, 0.0, 0.0, most, True, None)
 
         yield f"engine.run from {first}, {size} rows, {most} mini-batches", run
     for far in (-1, N, 1 << 40):
         places = np.full(N, far)
-        yield f"engine.run, order of {far}", lambda places=places: refused(
-            engine.run, [X, y, weight, places, 8, 0, 0.0, 0.0, 0, True, None]
+        yield (
+            f"engine.run, order of {far}",
+            lambda places=places: refused(
+                engine.run, [X, y, weight, places, 8, 0, 0.0, 0.0, 0, True, None]
+            ),
         )
     yield "no targets", lambda: refused(engine.train_step, [X, None, None])
     yield "no threads", lambda: refused(engine.use_threads, [0])

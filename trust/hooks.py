@@ -8,6 +8,7 @@ result or in an error; a process that dies, or memory that is damaged, is the fa
 The cases run in a process of their own, whose allocator checks itself.
 """
 
+import contextlib
 import os
 import sys
 from dataclasses import replace
@@ -40,10 +41,8 @@ def data(n=64, dtype="float32"):
 
 def shrink(array):
     """Free the memory of an array; NumPy may refuse, for one that is in use."""
-    try:
+    with contextlib.suppress(ValueError):
         array.resize((1,) * array.ndim, refcheck=False)
-    except ValueError:
-        pass
     return [np.full(1 << 18, 7, np.uint8) for _ in range(4)]  # over what was freed
 
 
@@ -77,6 +76,7 @@ class Forgetful(bp.Adam):
 def optimizer_cases():
     rules = (bp.Adam, bp.AMSGrad, bp.Adagrad, bp.Lion, bp.Rprop, bp.RMSprop)
     for Optimizer, by, count in product(rules, ("states", "kept"), (0, 1)):
+
         def build(Optimizer=Optimizer, by=by, count=count):
             network(optimizer=fewer_states(Optimizer, by, count)).train_step(*data())
 
@@ -137,6 +137,7 @@ def tape_cases():
         "scalar": lambda a: a[0, 0],
     }  # fmt: skip
     for name, change in changes.items():
+
         def backward(change=change):
             net = network()
             tape = net.forward(X)
@@ -246,6 +247,7 @@ def number_cases():
         (np.int64, "cross_entropy", (5000, 100, 10)),
     ):
         for name in meddlers(None, None):
+
             def learn(kind=kind, loss=loss, sizes=sizes, name=name):
                 net = bp.Network(sizes, loss=loss, rng=0)
                 x = np.ones(sizes[0], np.float32)
@@ -265,15 +267,19 @@ def callback_cases():
         "batch_callbacks": lambda act: {"batch_callbacks": [lambda *_: act()]},
     }
     for name, option in options.items():
+
         def fit(option=option):
             net, (X, y) = network(), data()
+
             def act():
                 shrink(X), shrink(y)
+
             net.fit(X, y, **{**QUIET, "epochs": 3}, batch_size=16, **option(act))
 
         yield f"fit, arrays resized by {name}", fit
     for use in ("fit", "train_step", "gradients", "evaluate", "trace"):
         for at in (1, 2, 3):
+
             def call(use=use, at=at):
                 (X, y), calls = data(), []
 
@@ -307,12 +313,12 @@ def callback_cases():
     def labels_changed():
         net = network(loss="cross_entropy")
         X, y = data()[0], np.zeros(64, np.int64)
+
         def act(*_):
             y[...] = 1 << 40
-        try:
+
+        with contextlib.suppress(bp.DivergenceError):
             net.fit(X, y, **{**QUIET, "epochs": 3}, batch_callbacks=[act])
-        except bp.DivergenceError:
-            pass
 
     yield "fit, arrays resized by the schedule", schedule
     yield "loss that claims to take labels", labels_of_a_loss_without

@@ -76,7 +76,9 @@ def fits(number):
     count = campaign.Count(f"kinds of fits, {number:,} of each, without a leak")
     for name in leaks.FITS:
         process = python("trust.leaks", str(number), name, env={})
-        count.add(process.stdout.strip() + process.stderr if process.returncode else None)
+        count.add(
+            process.stdout.strip() + process.stderr if process.returncode else None
+        )
     return count
 
 

@@ -175,7 +175,10 @@ class Case:
         elif which == 2:
             k.gradient(a, delta, W, b)
         elif which == 3:
-            state_W, state_b = self.array(states, n_in, n_out), self.array(states, n_out)
+            state_W, state_b = (
+                self.array(states, n_in, n_out),
+                self.array(states, n_out),
+            )
             k.update(W, b, a, delta, optimizer, state_W, state_b, int(self.one(SMALL)))
         elif which == 4:
             k.loss(delta, self.array(n, n_out), self.one([*k.LOSSES]),

@@ -87,7 +87,8 @@ cdef int require_unmoved(const span_t *spans, int count) except -1:
         same = now.buf == view.buf and now.len == view.len
         PyBuffer_Release(&now)
         if not same:
-            raise RuntimeError(f"{spans[i].name.decode()} must not be resized while used")
+            name = spans[i].name.decode()
+            raise RuntimeError(f"{name} must not be resized while used")
     return 0
 
 

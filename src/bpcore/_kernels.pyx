@@ -11,7 +11,6 @@ caller's, which must not overlap the inputs.
 
 from cpython.buffer cimport PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
-from cpython.object cimport PyObject
 from cpython.pycapsule cimport PyCapsule_New
 from libc.math cimport INFINITY, copysign, fabs, sqrt
 from libc.stdint cimport int64_t, uint64_t

@@ -18,7 +18,8 @@ cdef struct plain_t:
     char *at
     int ndim
     Py_ssize_t n, width  # rows; elements of a row, 1 for a vector
-    char kind            # of its elements: f, d, LABEL for int64, WORD for uint64, B, ...
+    char kind            # of its elements: f, d, LABEL for int64, WORD for uint64, or
+                         # another letter
 
 cdef enum:
     # No types' letters.
