@@ -49,6 +49,11 @@ cdef extern from *:
     const Py_buffer *view_of "BPCORE_VIEW"(...)
 
 
+cdef extern from "Python.h":
+    const unsigned long Py_TPFLAGS_HEAPTYPE
+    unsigned long PyType_GetFlags(PyTypeObject *type)
+
+
 # A caller's array: its name, its memory, and whether it is written.
 cdef struct span_t:
     const char *name
@@ -93,9 +98,14 @@ cdef int require_unmoved(const span_t *spans, int count) except -1:
 
 
 cdef int require_apart(const span_t *spans, int count) except -1:
-    """`require_unmoved`, and raise if one that is written shares another's memory."""
+    """Raise if an array that is written shares memory with another.
+
+    Also if one has moved while Python code gave the buffer of another.
+    """
     cdef int i, j
-    require_unmoved(spans, count)
+    for i in range(count):
+        if spans[i].view != NULL and is_python(<object>spans[i].view.obj):
+            require_unmoved(spans, count)
     for i in range(count):
         if not spans[i].written:
             continue
@@ -108,6 +118,11 @@ cdef int require_apart(const span_t *spans, int count) except -1:
     return 0
 
 
+cdef inline bint is_python(object it) noexcept:
+    """Whether its class may be one of Python, whose methods give its buffer."""
+    return PyType_GetFlags(Py_TYPE(it)) & Py_TPFLAGS_HEAPTYPE != 0
+
+
 cdef inline bint share_memory(const Py_buffer *x, const Py_buffer *y) noexcept:
     """Whether two C-contiguous views share memory; NULL shares none."""
     return (
@@ -118,9 +133,10 @@ cdef inline bint share_memory(const Py_buffer *x, const Py_buffer *y) noexcept:
 
 
 cdef int require_same_or_apart(const Py_buffer *out, const Py_buffer *x) except -1:
-    """`require_apart`, but `out` may be x."""
+    """`require_unmoved` and `require_apart`, but `out` may be x."""
     cdef span_t *spans = [written("out", out), read("x", x)]
-    return require_unmoved(spans, 2) if out.buf == x.buf else require_apart(spans, 2)
+    require_unmoved(spans, 2)
+    return 0 if out.buf == x.buf else require_apart(spans, 2)
 
 
 cdef inline worker_t alone() noexcept:

@@ -11,6 +11,7 @@ caller's, which must not overlap the inputs.
 
 from cpython.buffer cimport PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.object cimport Py_TYPE, PyTypeObject
 from cpython.pycapsule cimport PyCapsule_New
 from libc.math cimport INFINITY, copysign, fabs, sqrt
 from libc.stdint cimport int64_t, uint64_t
@@ -396,6 +397,7 @@ def update(
     ]
     cdef const kernel_table *k = table_for(&W[0, 0])
     cdef _Alone one = _Alone(k.room(n, n_in, n_out))
+    require_unmoved(spans, 6)
     require_apart(spans, 6)
     with nogil:
         k.update(&one.worker, &W[0, 0], &b[0], s_W, s_b, &a[0, 0], &delta[0, 0],
@@ -441,6 +443,7 @@ def descend(
         written("w", view_of(w)), read("g", view_of(g)),
         written("state", view_of(state)),
     ]
+    require_unmoved(spans, 3)
     require_apart(spans, 3)
     cdef const kernel_table *k = table_for(&w[0])
     cdef worker_t one = alone()
@@ -682,6 +685,7 @@ def follow(real[:, ::1] running, const real[:, ::1] moments, Py_ssize_t n):
     cdef span_t *spans = [
         written("running", view_of(running)), read("moments", view_of(moments)),
     ]
+    require_unmoved(spans, 2)
     require_apart(spans, 2)
     cdef const kernel_table *k = table_for(&running[0, 0])
     cdef worker_t one = alone()

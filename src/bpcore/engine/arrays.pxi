@@ -58,6 +58,14 @@ cdef plain_t plain(object array, int flags=0) noexcept:
     return it
 
 
+cdef inline char *own(array) except NULL:
+    """The address of an array that the library has just made."""
+    cdef Py_buffer view
+    PyObject_GetBuffer(array, &view, PyBUF_WRITABLE)
+    PyBuffer_Release(&view)
+    return <char *>view.buf
+
+
 cdef plain_t vector(str name, array, char kind, int flags=0) except *:
     """`plain` of an array (n,) of a kind; raises for any other object."""
     cdef plain_t it = plain(array, flags)

@@ -118,26 +118,38 @@ cdef object predict_if_plain(Engine engine, X):
     if rows.ndim == 0 or rows.n > AT_ONCE or not usable_rows(engine, &rows):
         return None
     out = np.empty(n_out if single else rows.n * n_out, engine.dtype)
-    predict_plain(engine, &rows, plain(out).at)
+    predict_plain(engine, &rows, own(out))
     return out if single else out.reshape(rows.n, n_out)
 
 
 cdef object predict_one_if_plain(Engine engine, x, out):
-    cdef plain_t row = plain(x), to
+    cdef plain_t row = plain(x)
     if row.ndim != 1:
         return None
     row.n, row.width = 1, row.n
     if not usable_rows(engine, &row):
         return None
-    to = plain(out, PyBUF_WRITABLE)
     cdef Py_ssize_t size = engine.net.k.itemsize
     cdef Py_ssize_t n_out = engine.net.layers[engine.net.L - 1].n_out
-    if to.ndim != 1 or to.kind != engine.kind or to.n != n_out:
+    # `out` is the network's own array; its bytes are enough to know.
+    cdef char *to = bytes_of(out, n_out * size)
+    if to == NULL or (row.at < to + n_out * size and to < row.at + row.width * size):
         return None
-    if row.at < to.at + n_out * size and to.at < row.at + row.width * size:
-        return None
-    predict_plain(engine, &row, to.at)
+    predict_plain(engine, &row, to)
     return out
+
+
+cdef char *bytes_of(out, Py_ssize_t size) noexcept:
+    """The address of a writable ndarray of so many bytes; NULL for any other."""
+    cdef Py_buffer view
+    if Py_TYPE(out) != NDARRAY:
+        return NULL
+    try:
+        PyObject_GetBuffer(out, &view, PyBUF_WRITABLE)
+    except Exception:
+        return NULL
+    PyBuffer_Release(&view)
+    return <char *>view.buf if view.len == size else NULL
 
 
 cdef int predict_plain(Engine engine, const plain_t *rows, char *out) except -1:

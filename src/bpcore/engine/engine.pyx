@@ -968,7 +968,7 @@ cdef class Engine:
         cdef plain_t g = vector("gradient", gradient, self.kind)
         sums = np.empty((g.n + SQUARES - 1) // SQUARES)
         if g.n:
-            self.net.k.sum_of_blocks(&alone, <double *>plain(sums).at, g.at, scale, g.n)
+            self.net.k.sum_of_blocks(&alone, <double *>own(sums), g.at, scale, g.n)
         return sums
 
     def largest(self, gradient):
@@ -977,7 +977,7 @@ cdef class Engine:
         if not g.n:
             return 0.0
         blocks = np.empty((g.n + SQUARES - 1) // SQUARES)
-        return self.net.k.largest_of_blocks(&alone, <double *>plain(blocks).at, g.at,
+        return self.net.k.largest_of_blocks(&alone, <double *>own(blocks), g.at,
                                             g.n)
 
     # --- derivatives ------------------------------------------------------------------

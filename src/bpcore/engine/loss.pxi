@@ -42,8 +42,8 @@ cdef int call_custom_loss(
     else:
         y = np.empty((n, n_out), engine.dtype)
     w = np.ones(n)
-    cdef char *y_at = plain(y).at
-    cdef double *w_at = <double *>plain(w).at
+    cdef char *y_at = own(y)
+    cdef double *w_at = <double *>own(w)
     for i in range(n):
         at = targets.order[i] if targets.order != NULL else i
         if targets.labels != NULL:
