@@ -18,13 +18,12 @@ cdef struct plain_t:
     char *at
     int ndim
     Py_ssize_t n, width  # rows; elements of a row, 1 for a vector
-    char kind            # of its elements: f, d, LABEL for int64, WORD for uint64, or
-                         # another letter
+    char kind            # of its elements: f, d, B, ... or LABEL or WORD
 
 cdef enum:
     # No types' letters.
-    LABEL = 1
-    WORD = 2
+    LABEL = 1  # int64
+    WORD = 2   # uint64
 
 cdef const PyTypeObject *NDARRAY = <PyTypeObject *>np.ndarray
 
