@@ -149,22 +149,24 @@ trust:
 	.venv-test/bin/python -m trust.summary; \
 	test -z "$$failed" || { echo "failed:$$failed" >&2; exit 1; }
 
+# Left out: what measures memory or time, limits it, or builds or starts other programs
+# (a compiler, a browser, MPI, PyInstaller); and pages and benchmarks, which have no C.
+NOT_SANITIZED := tests/benchmarks tests/csrc tests/distributed tests/docs tests/motion \
+	tests/tracing/page tests/accel tests/test_pyinstaller.py tests/test_imports.py \
+	tests/test_source_distribution.py tests/training/test_memory_of_fit.py \
+	tests/tracing/test_memory_of_traces.py tests/engine/test_dispatch.py
+SANITIZED := LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
+	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1 PYTHONMALLOC=malloc
+
+# With Python's memory from malloc, so that every object has its own guard bands.
 sanitize:
 	rm -rf .venv-sanitize build
 	$(PYTHON) -m venv .venv-sanitize
 	BPCORE_DEBUG=1 .venv-sanitize/bin/python -m pip install --quiet ".[test]"
-	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
-	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1 \
-	.venv-sanitize/bin/python -m pytest tests/kernels tests/tracing \
-		tests/engine/test_bits.py tests/engine/test_gradients.py \
-		tests/engine/test_threads.py tests/engine/test_at_once.py \
-		tests/graph/test_written_out.py tests/graph/test_network_nodes.py \
-		tests/graph/test_losses_as_expressions.py tests/model/test_snapshot.py \
-		tests/training/test_training.py tests/training/test_settings_of_steps.py \
-		tests/training/test_lbfgs.py tests/training/test_differences.py \
-		tests/training/test_fit_options.py \
-		tests/training/test_callbacks_that_meddle.py tests/test_network.py \
-		tests/test_numerical.py tests/test_gradient_check.py tests/test_golden.py
+	$(SANITIZED) .venv-sanitize/bin/python -m trust.hooks
+	$(SANITIZED) .venv-sanitize/bin/python -m trust.random_calls 0 20000
+	$(SANITIZED) .venv-sanitize/bin/python -m pytest -n auto tests \
+		$(addprefix --ignore=,$(NOT_SANITIZED)) --deselect tests/trust
 
 # Needs GCC, that for arm64 too (aarch64-linux-gnu-gcc), and Python 3.11 and 3.12 or newer.
 wheels:

@@ -78,6 +78,7 @@ NATIVE_MACROS = ["-march=native", "-dM", "-E", "-x", "c", "-"]
 MSVC_FLAGS = ["/O2", "/std:c11", "/fp:precise"]
 CLANG_CL_FLAGS = ["-fno-strict-aliasing", *BITS]
 WARNINGS = ["-Wall", "-Wextra", "-Wno-unused-parameter"]
+KERNEL_WARNINGS = ["-Wconversion", "-Wshadow"]  # Cython's code has conversions
 SANITIZED = "thread" if TSAN else "address,undefined" if DEBUG else ""
 SANITIZERS = ["-O1", "-g1", f"-fsanitize={SANITIZED}", "-fno-omit-frame-pointer"]
 if not SANITIZED:
@@ -234,7 +235,8 @@ class BuildExt(build_ext):
 
         They are the same for every Python, so that builds in one folder share them.
         """
-        flags = self.flags(*self.builds[isa], *NO_TABLES)
+        warnings = KERNEL_WARNINGS if WERROR and self.gnu else []
+        flags = self.flags(*self.builds[isa], *NO_TABLES, *warnings)
         command = " ".join([*getattr(self.compiler, "compiler_so", []), *flags])
         kind = hashlib.sha256(command.encode())
         for path in sorted(CSRC.glob("*.[ch]")):

@@ -48,4 +48,13 @@ Of processes and threads::
     many_networks   many networks in many threads
     ending          programs that end while daemon threads train
     limits          affinity, control groups, threadpoolctl, rest
+    memory_safety     no access to memory that is not the call's own, and no leak; by
+      hooks             objects that lie or meddle, of which also
+      engine_arguments  wrong arrays for each method of the engine, and
+      kernel_hooks      numbers that resize the arrays of a kernel
+      random_calls      random networks, calls and arrays
+      guard_pages       arrays between pages that cannot be read
+      edge_sizes        a short program for valgrind
+      leaks             memory after many fits
+      guided            changed files, guided by the lines that they reach
 """

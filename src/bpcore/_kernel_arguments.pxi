@@ -40,41 +40,77 @@ cdef int code(dict names, str what, str name) except -1:
     raise ValueError(f"{what} must be one of {', '.join(names)}; got {name!r}")
 
 
-# The memory of a caller's array, and whether it is written.
+# The view that a typed memoryview is of; NULL for None.
+cdef extern from *:
+    """
+    #define BPCORE_VIEW(slice) \
+        ((PyObject *)(slice).memview == Py_None ? NULL : &(slice).memview->view)
+    """
+    const Py_buffer *view_of "BPCORE_VIEW"(...)
+
+
+cdef extern from "Python.h":
+    const unsigned long Py_TPFLAGS_HEAPTYPE
+    unsigned long PyType_GetFlags(PyTypeObject *type)
+
+
+# A caller's array: its name, its memory, and whether it is written.
 cdef struct span_t:
     const char *name
-    const char *start
-    const char *end
+    const Py_buffer *view
     bint written
 
 
-cdef inline span_t read(const char *name, const real *start, Py_ssize_t size) noexcept:
-    """The span of an array that is only read."""
+cdef inline span_t read(const char *name, const Py_buffer *view) noexcept:
+    """An array that is only read; `view` is NULL for None."""
     cdef span_t span
-    span.name, span.written = name, False
-    span.start = <const char *>start
-    span.end = span.start + size * sizeof(real)
+    span.name, span.view, span.written = name, view, False
     return span
 
 
-cdef inline span_t written(
-    const char *name, const real *start, Py_ssize_t size,
-) noexcept:
-    """The span of an array that is written."""
-    cdef span_t span = read(name, start, size)
+cdef inline span_t written(const char *name, const Py_buffer *view) noexcept:
+    """An array that is written."""
+    cdef span_t span = read(name, view)
     span.written = True
     return span
 
 
+cdef int require_unmoved(const span_t *spans, int count) except -1:
+    """Raise if an array has been resized since its view was taken.
+
+    NumPy moves the memory of an array that has views, if it is told to; the conversion
+    of another argument may run Python code that does.  After this none may run.
+    """
+    cdef Py_buffer now
+    cdef bint same
+    cdef int i
+    for i in range(count):
+        view = spans[i].view
+        if view == NULL:
+            continue
+        PyObject_GetBuffer(<object>view.obj, &now, PyBUF_STRIDES)
+        same = now.buf == view.buf and now.len == view.len
+        PyBuffer_Release(&now)
+        if not same:
+            name = spans[i].name.decode()
+            raise RuntimeError(f"{name} must not be resized while used")
+    return 0
+
+
 cdef int require_apart(const span_t *spans, int count) except -1:
-    """Raise if an array that is written shares memory with another."""
+    """Raise if an array that is written shares memory with another.
+
+    Also if one has moved while Python code gave the buffer of another.
+    """
     cdef int i, j
+    for i in range(count):
+        if spans[i].view != NULL and is_python(<object>spans[i].view.obj):
+            require_unmoved(spans, count)
     for i in range(count):
         if not spans[i].written:
             continue
         for j in range(count):
-            if (i != j and spans[i].start < spans[j].end
-                    and spans[j].start < spans[i].end):
+            if i != j and share_memory(spans[i].view, spans[j].view):
                 raise ValueError(
                     f"{spans[i].name.decode()} must not share memory with "
                     f"{spans[j].name.decode()}; got arrays that do"
@@ -82,12 +118,25 @@ cdef int require_apart(const span_t *spans, int count) except -1:
     return 0
 
 
-cdef int require_same_or_apart(
-    const real *out, const real *x, Py_ssize_t size,
-) except -1:
-    """Raise if `out` shares only a part of x's memory."""
-    cdef span_t *spans = [written("out", out, size), read("x", x, size)]
-    return 0 if out == x else require_apart(spans, 2)
+cdef inline bint is_python(object it) noexcept:
+    """Whether its class may be one of Python, whose methods give its buffer."""
+    return PyType_GetFlags(Py_TYPE(it)) & Py_TPFLAGS_HEAPTYPE != 0
+
+
+cdef inline bint share_memory(const Py_buffer *x, const Py_buffer *y) noexcept:
+    """Whether two C-contiguous views share memory; NULL shares none."""
+    return (
+        x != NULL and y != NULL
+        and <char *>x.buf < <char *>y.buf + y.len
+        and <char *>y.buf < <char *>x.buf + x.len
+    )
+
+
+cdef int require_same_or_apart(const Py_buffer *out, const Py_buffer *x) except -1:
+    """`require_unmoved` and `require_apart`, but `out` may be x."""
+    cdef span_t *spans = [written("out", out), read("x", x)]
+    require_unmoved(spans, 2)
+    return 0 if out.buf == x.buf else require_apart(spans, 2)
 
 
 cdef inline worker_t alone() noexcept:
@@ -137,6 +186,11 @@ cdef class _Settings:
             raise ValueError(f"{type(optimizer).__name__} is no step of the kernels'")
         self.optimizer, self.lr, self.build = optimizer, optimizer.lr, build
         self.states, self.c = len(optimizer.states), optimizer_of(group, rules)
+        if self.states < states_needed(&self.c):
+            raise ValueError(
+                f"states of {type(optimizer).__name__} must name at least "
+                f"{states_needed(&self.c)} arrays; got {self.states}"
+            )
 
     cdef optimizer_t prepared(self, int64_t step) except *:
         """The settings for step 1, 2, ..."""

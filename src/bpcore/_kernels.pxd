@@ -50,6 +50,10 @@ cdef extern from "csrc/types.h" nogil:
         const int64_t *order
 
 
+cdef extern from "csrc/states.h" nogil:
+    int states_needed "bpcore_states_needed"(const optimizer_t *optimizer)
+
+
 cdef extern from "csrc/worker.h" nogil:
     ctypedef struct barrier_t "bpcore_barrier":
         pass

@@ -9,7 +9,9 @@ raises TypeError or ValueError from Cython), check shapes, and write into arrays
 caller's, which must not overlap the inputs.
 """
 
+from cpython.buffer cimport PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.object cimport Py_TYPE, PyTypeObject
 from cpython.pycapsule cimport PyCapsule_New
 from libc.math cimport INFINITY, copysign, fabs, sqrt
 from libc.stdint cimport int64_t, uint64_t
@@ -238,12 +240,12 @@ def forward(
     require_vector("b", b.shape[0], n_out)
     require_matrix("out", out.shape, n, n_out)
     cdef span_t *spans = [
-        written("out", &out[0, 0], n * n_out), read("a", &a[0, 0], n * n_in),
-        read("W", &W[0, 0], n_in * n_out), read("b", &b[0], n_out),
+        written("out", view_of(out)), read("a", view_of(a)), read("W", view_of(W)),
+        read("b", view_of(b)),
     ]
-    require_apart(spans, 4)
     cdef const kernel_table *k = table_for(&out[0, 0])
     cdef _Alone one = _Alone(k.room(n, n_in, n_out))
+    require_apart(spans, 4)
     with nogil:
         k.forward(&one.worker, &out[0, 0], NULL, &a[0, 0], &W[0, 0], NULL, &b[0],
                   n, n_in, n_out, f)
@@ -286,12 +288,12 @@ def propagate(
     require_matrix("a", a.shape, n, n_in)
     require_matrix("out", out.shape, n, n_in)
     cdef span_t *spans = [
-        written("out", &out[0, 0], n * n_in), read("delta", &delta[0, 0], n * n_out),
-        read("W", &W[0, 0], n_in * n_out), read("a", &a[0, 0], n * n_in),
+        written("out", view_of(out)), read("delta", view_of(delta)),
+        read("W", view_of(W)), read("a", view_of(a)),
     ]
-    require_apart(spans, 4)
     cdef const kernel_table *k = table_for(&out[0, 0])
     cdef _Alone one = _Alone(k.room(n, n_in, n_out))
+    require_apart(spans, 4)
     with nogil:
         k.propagate(&one.worker, &out[0, 0], &delta[0, 0], &W[0, 0], &a[0, 0],
                     n, n_in, n_out, f)
@@ -328,12 +330,12 @@ def gradient(
     require_matrix("dW", dW.shape, n_in, n_out)
     require_vector("db", db.shape[0], n_out)
     cdef span_t *spans = [
-        written("dW", &dW[0, 0], n_in * n_out), written("db", &db[0], n_out),
-        read("a", &a[0, 0], n * n_in), read("delta", &delta[0, 0], n * n_out),
+        written("dW", view_of(dW)), written("db", view_of(db)),
+        read("a", view_of(a)), read("delta", view_of(delta)),
     ]
-    require_apart(spans, 4)
     cdef const kernel_table *k = table_for(&dW[0, 0])
     cdef _Alone one = _Alone(k.room(n, n_in, n_out))
+    require_apart(spans, 4)
     with nogil:
         k.gradient(&one.worker, &dW[0, 0], &db[0], &a[0, 0], &delta[0, 0],
                    n, n_in, n_out)
@@ -384,18 +386,19 @@ def update(
                   (n_in, n_out))
     require_state("state_b", settings, NULL if state_b is None else state_b.shape,
                   (n_out,))
-    cdef Py_ssize_t size = n_in * n_out, states = settings.states
-    if states:
+    cdef Py_ssize_t size = n_in * n_out
+    if settings.states:
         s_W, s_b = &state_W[0, 0, 0], &state_b[0, 0]
         of_W.state_apart, of_b.state_apart = size, n_out
     cdef span_t *spans = [
-        written("W", &W[0, 0], size), written("b", &b[0], n_out),
-        read("a", &a[0, 0], n * n_in), read("delta", &delta[0, 0], n * n_out),
-        written("state_W", s_W, states * size), written("state_b", s_b, states * n_out),
+        written("W", view_of(W)), written("b", view_of(b)),
+        read("a", view_of(a)), read("delta", view_of(delta)),
+        written("state_W", view_of(state_W)), written("state_b", view_of(state_b)),
     ]
-    require_apart(spans, 6)
     cdef const kernel_table *k = table_for(&W[0, 0])
     cdef _Alone one = _Alone(k.room(n, n_in, n_out))
+    require_unmoved(spans, 6)
+    require_apart(spans, 6)
     with nogil:
         k.update(&one.worker, &W[0, 0], &b[0], s_W, s_b, &a[0, 0], &delta[0, 0],
                  n, n_in, n_out, &of_W, &of_b)
@@ -437,9 +440,10 @@ def descend(
     if settings.states:
         s, of_w.state_apart = &state[0, 0], size
     cdef span_t *spans = [
-        written("w", &w[0], size), read("g", &g[0], size),
-        written("state", s, settings.states * size),
+        written("w", view_of(w)), read("g", view_of(g)),
+        written("state", view_of(state)),
     ]
+    require_unmoved(spans, 3)
     require_apart(spans, 3)
     cdef const kernel_table *k = table_for(&w[0])
     cdef worker_t one = alone()
@@ -471,6 +475,8 @@ def limit_norms(real[:, ::1] W, double most):
     """
     require_matrix("W", W.shape, "n_in", "n_out")
     require_positive("most", most)
+    cdef span_t *spans = [written("W", view_of(W))]
+    require_unmoved(spans, 1)
     cdef const kernel_table *k = table_for(&W[0, 0])
     cdef worker_t one = alone()
     with nogil:
@@ -506,6 +512,8 @@ def clip_norm(real[::1] g, double most):
     cdef Py_ssize_t size = g.shape[0], blocks = (size + SQUARES - 1) // SQUARES
     cdef const kernel_table *k = table_for(&g[0])
     cdef _Alone one = _Alone(blocks * sizeof(double))
+    cdef span_t *spans = [written("g", view_of(g))]
+    require_unmoved(spans, 1)
     cdef double *sums = <double *>one.worker.room
     cdef double before
     with nogil:
@@ -529,7 +537,7 @@ def add(real[::1] total, const real[::1] g):
     require_some("total", total.shape[0])
     require_vector("g", g.shape[0], total.shape[0])
     cdef span_t *spans = [
-        written("total", &total[0], total.shape[0]), read("g", &g[0], total.shape[0]),
+        written("total", view_of(total)), read("g", view_of(g)),
     ]
     require_apart(spans, 2)
     cdef const kernel_table *k = table_for(&total[0])
@@ -586,10 +594,10 @@ def normalise(
     require_vector("gain", gain.shape[0], n_out)
     require_vector("shift", shift.shape[0], n_out)
     cdef span_t *spans = [
-        written("y", &y[0, 0], n * n_out), written("hat", &hat[0, 0], n * n_out),
-        written("inverse", &inverse[0], max(n, n_out)),
-        written("moments", &moments[0, 0], 2 * n_out),
-        read("gain", &gain[0], n_out), read("shift", &shift[0], n_out),
+        written("y", view_of(y)), written("hat", view_of(hat)),
+        written("inverse", view_of(inverse)),
+        written("moments", view_of(moments)),
+        read("gain", view_of(gain)), read("shift", view_of(shift)),
     ]
     require_apart(spans, 6)
     cdef const kernel_table *k = table_for(&y[0, 0])
@@ -639,9 +647,9 @@ def normalise_back(
     require_vector("inverse", inverse.shape[0], max(n, n_out))
     require_vector("gain", gain.shape[0], n_out)
     cdef span_t *spans = [
-        written("delta", &delta[0, 0], n * n_out), written("dgain", &dgain[0], n_out),
-        written("dshift", &dshift[0], n_out), read("hat", &hat[0, 0], n * n_out),
-        read("inverse", &inverse[0], max(n, n_out)), read("gain", &gain[0], n_out),
+        written("delta", view_of(delta)), written("dgain", view_of(dgain)),
+        written("dshift", view_of(dshift)), read("hat", view_of(hat)),
+        read("inverse", view_of(inverse)), read("gain", view_of(gain)),
     ]
     require_apart(spans, 6)
     cdef const kernel_table *k = table_for(&delta[0, 0])
@@ -674,10 +682,10 @@ def follow(real[:, ::1] running, const real[:, ::1] moments, Py_ssize_t n):
     require_matrix("moments", moments.shape, 2, running.shape[1])
     if n < 1:
         raise ValueError(f"n must be at least 1; got {n}")
-    cdef Py_ssize_t size = 2 * running.shape[1]
     cdef span_t *spans = [
-        written("running", &running[0, 0], size), read("moments", &moments[0, 0], size),
+        written("running", view_of(running)), read("moments", view_of(moments)),
     ]
+    require_unmoved(spans, 2)
     require_apart(spans, 2)
     cdef const kernel_table *k = table_for(&running[0, 0])
     cdef worker_t one = alone()
@@ -711,10 +719,10 @@ def fold(
     require_vector("gain", gain.shape[0], n_out)
     require_matrix("running", running.shape, 2, n_out)
     cdef span_t *spans = [
-        written("W_folded", &W_folded[0, 0], n_in * n_out),
-        written("b_folded", &b_folded[0], n_out), read("W", &W[0, 0], n_in * n_out),
-        read("shift", &shift[0], n_out), read("gain", &gain[0], n_out),
-        read("running", &running[0, 0], 2 * n_out),
+        written("W_folded", view_of(W_folded)), written("b_folded", view_of(b_folded)),
+        read("W", view_of(W)),
+        read("shift", view_of(shift)), read("gain", view_of(gain)),
+        read("running", view_of(running)),
     ]
     require_apart(spans, 6)
     cdef const kernel_table *k = table_for(&W_folded[0, 0])
@@ -752,9 +760,9 @@ def scale_rows(
     require_matrix("x", x.shape, "n", "width")
     require_vector("scale", scale.shape[0], width)
     require_matrix("out", out.shape, n, width)
-    require_same_or_apart(&out[0, 0], &x[0, 0], n * width)
+    require_same_or_apart(view_of(out), view_of(x))
     cdef span_t *spans = [
-        written("out", &out[0, 0], n * width), read("scale", &scale[0], width),
+        written("out", view_of(out)), read("scale", view_of(scale)),
     ]
     require_apart(spans, 2)
     cdef const kernel_table *k = table_for(&out[0, 0])
@@ -799,8 +807,8 @@ def scale_rows_back(
     require_matrix("x", x.shape, n, width)
     require_vector("scale", scale.shape[0], width)
     cdef span_t *spans = [
-        written("delta", &delta[0, 0], n * width), written("dscale", &dscale[0], width),
-        read("x", &x[0, 0], n * width), read("scale", &scale[0], width),
+        written("delta", view_of(delta)), written("dscale", view_of(dscale)),
+        read("x", view_of(x)), read("scale", view_of(scale)),
     ]
     require_apart(spans, 4)
     cdef const kernel_table *k = table_for(&delta[0, 0])
@@ -840,7 +848,7 @@ def drop(const real[:, ::1] x, real[:, ::1] out, uint64_t key, double p):
     require_matrix("out", out.shape, x.shape[0], x.shape[1])
     if not 0 <= p < 1:
         raise ValueError(f"p must be at least 0 and below 1; got {p}")
-    require_same_or_apart(&out[0, 0], &x[0, 0], x.shape[0] * x.shape[1])
+    require_same_or_apart(view_of(out), view_of(x))
     cdef const kernel_table *k = table_for(&out[0, 0])
     cdef worker_t one = alone()
     with nogil:
@@ -874,7 +882,7 @@ def add_noise(const real[:, ::1] x, real[:, ::1] out, uint64_t key, double size)
     require_matrix("out", out.shape, x.shape[0], x.shape[1])
     if not size >= 0:
         raise ValueError(f"size must be at least 0; got {size}")
-    require_same_or_apart(&out[0, 0], &x[0, 0], x.shape[0] * x.shape[1])
+    require_same_or_apart(view_of(out), view_of(x))
     cdef const kernel_table *k = table_for(&out[0, 0])
     cdef worker_t one = alone()
     with nogil:
@@ -905,6 +913,8 @@ def activate(real[:, ::1] z, str activation):
     """
     cdef activation_t f = <activation_t>code(activations, "activation", activation)
     require_matrix("z", z.shape, "n", "n_out")
+    cdef span_t *spans = [written("z", view_of(z))]
+    require_unmoved(spans, 1)
     cdef const kernel_table *k = table_for(&z[0, 0])
     cdef worker_t one = alone()
     with nogil:
@@ -938,9 +948,8 @@ def times_derivative(real[:, ::1] delta, const real[:, ::1] a, str activation):
     cdef activation_t f = <activation_t>code(activations, "activation", activation)
     require_matrix("delta", delta.shape, "n", "n_out")
     require_matrix("a", a.shape, delta.shape[0], delta.shape[1])
-    cdef Py_ssize_t size = a.shape[0] * a.shape[1]
     cdef span_t *spans = [
-        written("delta", &delta[0, 0], size), read("a", &a[0, 0], size),
+        written("delta", view_of(delta)), read("a", view_of(a)),
     ]
     require_apart(spans, 2)
     cdef const kernel_table *k = table_for(&delta[0, 0])
@@ -1008,8 +1017,11 @@ def loss(
     cdef double total = 0, weights = n
     cdef double number = DEFAULT_SETTINGS.get(name, 0.0) if setting is None else setting
     cdef targets_t targets
-    cdef span_t spans[5]
-    cdef int count = 2
+    cdef span_t *spans = [
+        written("delta", view_of(delta)), read("z", view_of(z)), read("y", view_of(y)),
+        read("labels", view_of(labels)), read("weight", view_of(weight)),
+    ]
+    require_unmoved(spans, 5)
     memset(&targets, 0, sizeof(targets_t))
     require_matrix("z", z.shape, "n", "n_out")
     require_matrix("delta", delta.shape, n, n_out)
@@ -1018,8 +1030,6 @@ def loss(
     if y is not None:
         require_matrix("y", y.shape, n, n_out)
         targets.y = &y[0, 0]
-        spans[count] = read("y", &y[0, 0], n * n_out)
-        count += 1
     else:
         if kind not in (CROSS_ENTROPY, LOG_LOSS):
             raise ValueError(f"{name} takes y; got labels")
@@ -1030,23 +1040,17 @@ def loss(
                     f"labels must lie in 0 .. {n_out - 1}; got {labels[i]}"
                 )
         targets.labels = &labels[0]
-        spans[count] = read[double]("labels", <const double *>&labels[0], n)
-        count += 1
     if weight is not None:
         require_vector("weight", weight.shape[0], n)
         targets.weight, targets.weights = &weight[0], 1
-        spans[count] = read("weight", &weight[0], n)
-        count += 1
         weights = 0
         for i in range(n):
             weights += weight[i]
         if not weights > 0:
             raise ValueError(f"weight must have a sum above 0; got {weights}")
-    spans[0] = written("delta", &delta[0, 0], n * n_out)
-    spans[1] = read("z", &z[0, 0], n * n_out)
-    require_apart(spans, count)
     cdef const kernel_table *k = table_for(&delta[0, 0])
     cdef _Alone one = _Alone(n * sizeof(double))
+    require_apart(spans, 5)
     cdef double *E = <double *>one.worker.room
     with nogil:
         k.loss(&one.worker, E, &delta[0, 0], &z[0, 0], &targets, 1 / weights,
@@ -1084,7 +1088,7 @@ def elementary(str name, const real[::1] x, real[::1] out):
     cdef elementary_t f = <elementary_t>code(elementary_functions, "name", name)
     require_some("x", x.shape[0])
     require_vector("out", out.shape[0], x.shape[0])
-    require_same_or_apart(&out[0], &x[0], x.shape[0])
+    require_same_or_apart(view_of(out), view_of(x))
     cdef const kernel_table *k = table_for(&out[0])
     with nogil:
         k.elementary(f, &out[0], &x[0], x.shape[0])
@@ -1106,6 +1110,8 @@ def all_between(const real[::1] x, double low, double high):
         raise TypeError("x must be an array; got None")
     if x.shape[0] == 0:
         return True
+    cdef span_t *spans = [read("x", view_of(x))]
+    require_unmoved(spans, 1)
     cdef const kernel_table *k = table_for(&x[0])
     if x.shape[0] < QUICK:
         inside = k.all_between(&x[0], x.shape[0], low, high)
@@ -1176,6 +1182,11 @@ def robust_scale(
     require_matrix("out", out.shape, n, n_columns)
     require_vector("centre", centre.shape[0], n_columns)
     require_vector("factor", factor.shape[0], n_columns)
+    cdef span_t *spans = [
+        read("x", view_of(x)), read("centre", view_of(centre)),
+        read("factor", view_of(factor)), written("out", view_of(out)),
+    ]
+    require_unmoved(spans, 4)
     if n * n_columns < QUICK:
         return scale_robustly(x, centre, factor, out)
     with nogil:
@@ -1238,6 +1249,8 @@ def fma_loop(real[::1] out, Py_ssize_t iterations):
     True
     """
     require_some("out", out.shape[0])
+    cdef span_t *spans = [written("out", view_of(out))]
+    require_unmoved(spans, 1)
     cdef const kernel_table *k = table_for(&out[0])
     cdef Py_ssize_t count
     with nogil:

@@ -284,6 +284,9 @@ def check_weights(
 def as_out(out: object, shape: tuple[int, ...], dtype: Any, *inputs: Real) -> Real:
     """`out`, checked: writable, of this shape and dtype, sharing no input's memory.
 
+    A subclass becomes a view of the base class first: it may have attributes that are
+    not those of its memory.
+
     Examples
     --------
     >>> import numpy as np
@@ -292,8 +295,9 @@ def as_out(out: object, shape: tuple[int, ...], dtype: Any, *inputs: Real) -> Re
     >>> arrays.as_out(out, (2, 3), np.float64) is out
     True
     """
-    if not isinstance(out, np.ndarray) or _is_masked(out):
+    if not issubclass(type(out), np.ndarray) or _is_masked(out):
         raise TypeError(f"out must be a NumPy array; got {type(out).__name__}")
+    out = np.asarray(out)
     if out.shape != shape or out.dtype != dtype:
         raise ValueError(
             f"out must have shape {shape} and dtype {np.dtype(dtype).name}; "

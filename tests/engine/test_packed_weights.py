@@ -44,18 +44,18 @@ def same(a, b):
 def packed_after(net, X, monkeypatch):
     """The bytes of the copies that three predictions allocate."""
     made = []
-    allocate = engine.aligned_zeros
+    allocate = engine.zeroed
 
-    def noted(size, dtype):
-        made.append((size, dtype))
-        return allocate(size, dtype)
+    def noted(size):
+        made.append(size)
+        return allocate(size)
 
     net.predict(X)  # the workspace
     with monkeypatch.context() as patch:
-        patch.setattr(engine, "aligned_zeros", noted)
+        patch.setattr(engine, "zeroed", noted)
         for _ in range(3):
             net.predict(X)
-    return sum(size for size, _ in made)
+    return sum(made)
 
 
 @pytest.mark.parametrize("n", [1, 11, 12, 13, 31, 48, 100, 256, 257, 700])
@@ -137,7 +137,7 @@ def test_training_between_predictions_prevents_them(monkeypatch):
     net.train_step(X, y)
     net.predict(X)
     allocations = []
-    monkeypatch.setattr(engine, "aligned_zeros", lambda *size: allocations.append(size))
+    monkeypatch.setattr(engine, "zeroed", lambda *size: allocations.append(size))
     for _ in range(3):
         net.train_step(X, y)
         net.predict(X)
@@ -151,7 +151,7 @@ def test_without_memory_predictions_go_on(monkeypatch):
     def fail(*_):
         raise MemoryError("none is left")
 
-    monkeypatch.setattr(engine, "aligned_zeros", fail)
+    monkeypatch.setattr(engine, "zeroed", fail)
     for _ in range(3):
         same(net.predict(X), want)
 

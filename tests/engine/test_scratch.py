@@ -55,7 +55,7 @@ def test_without_memory_for_a_workspace_nothing_changes(monkeypatch, use):
         raise MemoryError("none is left")
 
     with monkeypatch.context() as patch:
-        patch.setattr(engine, "aligned_zeros", fail)
+        patch.setattr(engine, "zeroed", fail)
         for n in (100, 5):  # 5 rows had one, which has gone for that of 100
             with pytest.raises(MemoryError, match="none is left"):
                 use(net, n)
@@ -68,17 +68,17 @@ def test_without_memory_for_a_workspace_nothing_changes(monkeypatch, use):
 def test_without_memory_for_gradients_nothing_changes(monkeypatch):
     net, twin = make(), make()
     USES["train_step"](net, 8), USES["train_step"](twin, 8)
-    memory, had = engine.aligned_zeros, []
+    memory, had = engine.zeroed, []
 
-    def fail_later(size, dtype):
+    def fail_later(size):
         if had:
             raise MemoryError("none is left")
         had.append(size)
-        return memory(size, dtype)
+        return memory(size)
 
     options = {"epochs": 1, "batch_size": 8, "accumulate": 9, **QUIET}
     with monkeypatch.context() as patch:
-        patch.setattr(engine, "aligned_zeros", fail_later)
+        patch.setattr(engine, "zeroed", fail_later)
         with pytest.raises(MemoryError, match="none is left"):
             net.fit(X, Y, shuffle=False, **options)
     assert bits(net) == bits(twin)

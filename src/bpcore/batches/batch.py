@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from bpcore import arrays
 from bpcore.arrays import Real
 from bpcore.batches.weights import Weights, with_class_weights
+from bpcore.engine.engine import pinned
 from bpcore.losses import as_targets
 from bpcore.model.design import Design
 
@@ -29,6 +30,12 @@ class Batch:
     X: Real
     y: NDArray[Any]
     weight: Weights | None = None
+
+    def __post_init__(self) -> None:
+        # Callbacks and losses may not resize the user's arrays, of which there are
+        # views, while a Batch of them lives.
+        pins = pinned(self.X, self.y, self.weight)
+        object.__setattr__(self, "_pins", pins)
 
     def __len__(self) -> int:
         return len(self.X)

@@ -102,7 +102,7 @@ static void bpcore_back_off(double seconds, int count) {
     barrier->slept = 0; /* sleep at the last barrier may count for the next task */
     bpcore_mutex_unlock(&barrier->lock);
     bpcore_team.rest = crowded ? bpcore_team.rest ? 2 * bpcore_team.rest : 4 : 0;
-    bpcore_team.rest = bpcore_min(bpcore_team.rest, BPCORE_MAX_ALONE);
+    bpcore_team.rest = (int)bpcore_min(bpcore_team.rest, BPCORE_MAX_ALONE);
     bpcore_team.alone = bpcore_team.rest;
 }
 

@@ -56,36 +56,41 @@ cdef object step_if_plain(Engine engine, X, y):
 
 
 cdef object learn_if_plain(Engine engine, x, y):
-    cdef plain_t row = plain(x), target
-    cdef int64_t label
+    cdef plain_t row, target
+    cdef int64_t label = 0
     cdef float y_f32
-    cdef double y_f64
+    cdef double y_f64 = 0
+    cdef bint is_label = False, is_array = Py_TYPE(y) == NDARRAY
+    # First, since it may run Python code, which may change the network and x.
+    try:
+        if is_array:
+            pass
+        elif engine.labels_allowed and isinstance(y, WHOLE):
+            is_label, label = True, y
+        elif isinstance(y, NUMBER):
+            y_f64 = y
+        else:
+            return None
+    except OverflowError:
+        return None
+    row = plain(x)
     if not engine.at_once or row.ndim != 1:
         return None
     row.n, row.width = 1, row.n
     if not usable_rows(engine, &row):
         return None
-    target = plain(y)
-    if target.ndim == 1 and target.kind != LABEL:
+    if is_array:
+        target = plain(y)
+        if target.ndim != 1 or target.kind == LABEL:
+            return None
         target.n, target.width, target.ndim = 1, target.n, 2
-    elif engine.labels_allowed and isinstance(y, WHOLE):
-        try:
-            label = y
-        except OverflowError:
-            return None
-        target.kind, target.at = LABEL, <char *>&label
-        target.ndim, target.n, target.width = 1, 1, 1
-    elif isinstance(y, NUMBER):
-        try:
-            y_f64 = y
-        except OverflowError:
-            return None
-        y_f32 = <float>y_f64
-        target.kind = engine.kind
-        target.at = <char *>&y_f32 if engine.kind == c"f" else <char *>&y_f64
-        target.ndim, target.n, target.width = 1, 1, 1
     else:
-        return None
+        y_f32 = <float>y_f64
+        target.ndim, target.n, target.width = 1, 1, 1
+        target.kind = LABEL if is_label else engine.kind
+        target.at = <char *>&y_f32 if engine.kind == c"f" else <char *>&y_f64
+        if is_label:
+            target.at = <char *>&label
     if not usable_targets(engine, &target, 1):
         return None
     return step_plain(engine, &row, &target)
@@ -113,7 +118,7 @@ cdef object predict_if_plain(Engine engine, X):
     if rows.ndim == 0 or rows.n > AT_ONCE or not usable_rows(engine, &rows):
         return None
     out = np.empty(n_out if single else rows.n * n_out, engine.dtype)
-    predict_plain(engine, &rows, address(out, PyBUF_WRITABLE))
+    predict_plain(engine, &rows, own(out))
     return out if single else out.reshape(rows.n, n_out)
 
 
@@ -125,12 +130,26 @@ cdef object predict_one_if_plain(Engine engine, x, out):
     if not usable_rows(engine, &row):
         return None
     cdef Py_ssize_t size = engine.net.k.itemsize
-    cdef char *to = address(out, PyBUF_WRITABLE)
     cdef Py_ssize_t n_out = engine.net.layers[engine.net.L - 1].n_out
-    if row.at < to + n_out * size and to < row.at + row.width * size:
+    # `out` is the network's own array; its bytes are enough to know.
+    cdef char *to = bytes_of(out, n_out * size)
+    if to == NULL or (row.at < to + n_out * size and to < row.at + row.width * size):
         return None
     predict_plain(engine, &row, to)
     return out
+
+
+cdef char *bytes_of(out, Py_ssize_t size) noexcept:
+    """The address of a writable ndarray of so many bytes; NULL for any other."""
+    cdef Py_buffer view
+    if Py_TYPE(out) != NDARRAY:
+        return NULL
+    try:
+        PyObject_GetBuffer(out, &view, PyBUF_WRITABLE)
+    except Exception:
+        return NULL
+    PyBuffer_Release(&view)
+    return <char *>view.buf if view.len == size else NULL
 
 
 cdef int predict_plain(Engine engine, const plain_t *rows, char *out) except -1:

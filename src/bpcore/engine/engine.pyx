@@ -1,11 +1,16 @@
 """The engine: one mini-batch forward, backward and updated, without the GIL.
 
 An ``Engine`` calls the kernels in order, over raw pointers into the arrays of a State
-and into scratch memory of its own.  Its only check is that no two threads use it at
-once: arrays must be C-contiguous, of the network's dtype and of matching shapes (labels
-int64, weights float64).  The methods named ``..._at_once`` check their arguments in C,
-since for a small network the checks in Python take longer than the step.
-``reference.Engine`` is its twin in NumPy.
+and into scratch memory of its own.  Arrays must be C-contiguous ndarrays, of the
+network's dtype and of matching shapes (labels int64, weights float64): it checks this,
+and that no two threads use it at once.  The methods named ``..._at_once`` check all of
+their arguments in C, since for a small network the checks in Python take longer than
+the step.  ``reference.Engine`` is its twin in NumPy.
+
+Every method takes its pointers in one order, since Python code may change or free any
+array: first the numbers are converted and the lock is taken, then the arrays are
+checked, then the kernels run, with no Python code after a check.  Where Python code
+does run (a loss function, a signal handler, progress), the arrays are checked again.
 
 The buffers, with n the capacity in rows::
 
@@ -32,6 +37,7 @@ The parts, included below, one idea each::
 
     cpu         instruction sets of the processor, and its caches
     net         a network, its mini-batches and its tasks, as C structs
+    memory      memory of arrays, and scratch memory
     arrays      pointers into NumPy arrays that need no conversion
     workspace   the places of all arrays in the workspace
     step        one mini-batch: forward, loss, backward, update
@@ -66,17 +72,20 @@ from libc.math cimport INFINITY, NAN, isfinite
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
+import math
+import weakref
 from types import SimpleNamespace
 
 import numpy as np
 
 from bpcore import _kernels as kernels, interrupts
-from bpcore.engine.memory import aligned_zeros
 from bpcore.errors import InUseError
 
 from bpcore._kernels cimport (
     BATCH_NORM,
+    CROSS_ENTROPY,
     IDENTITY,
+    LOG_LOSS,
     NOT_NORMALISED,
     PLAIN,
     PLAIN_MOMENTUM,
@@ -91,6 +100,7 @@ from bpcore._kernels cimport (
     normalisation_t,
     optimizer_of,
     optimizer_t,
+    states_needed,
     targets_t,
     worker_range,
     worker_t,
@@ -126,12 +136,17 @@ cdef extern from "csrc/team.h" nogil:
     void go_on "bpcore_go_on"(const worker_t *worker, int forks)
 
 
+cdef extern from "Python.h":
+    Py_ssize_t PY_SSIZE_T_MAX
+
+
 init_team()
 init_locks()
 
 
 include "cpu.pxi"
 include "net.pxi"
+include "memory.pxi"
 include "arrays.pxi"
 include "workspace.pxi"
 include "step.pxi"
@@ -156,8 +171,11 @@ cdef class Engine:
     """
 
     cdef net_t net
-    cdef object folded, packed, workspace, custom_loss, failure, report
+    cdef object custom_loss, failure, report
+    cdef _Memory folded, packed, workspace
     cdef list blocks
+    cdef tuple arrays    # of the state, into which `net` has pointers
+    cdef list pins       # which keep them where they are
     cdef object dtype, layout
     cdef char kind
     cdef bint direct, at_once, makes_steps, labels_allowed, in_custom_loss
@@ -192,13 +210,15 @@ cdef class Engine:
         plan_packed(net)
         self.kind = ord(self.dtype.char)
         if net.batch_norm:
-            self.folded = aligned_zeros(net.size, self.dtype)
-            net.folded = address(self.folded, PyBUF_WRITABLE)
+            self.folded = zeroed(net.size * net.k.itemsize)
+            net.folded = self.folded.start
         # Whether mini-batches can be checked in C, and the bounds of their targets.
         self.direct = design.trains and not (
             net.batch_norm or design.custom_loss or loss.signs
         )
-        self.labels_allowed = loss.labels
+        self.labels_allowed = loss.labels and (
+            design.custom_loss or net.loss in (CROSS_ENTROPY, LOG_LOSS)
+        )
         self.least_target = max(loss.least, -net.largest)
         self.most_target = min(loss.most, net.largest)
         self.blocks, self.holder = [], SimpleNamespace(state=None)
@@ -266,51 +286,61 @@ cdef class Engine:
             If an array does not have the dtype and the shape of the design.
         """
         cdef optimizer_t *groups = NULL
+        cdef char *parameters
+        cdef char *moments
+        cdef char *counters
+        cdef char *arrays = NULL
         net, layout, optimizer = &self.net, self.layout, state.optimizer
         cdef double lr = state.lr
         cdef double max_norm = optimizer.max_norm or 0
         cdef double clip_norm = optimizer.clip_norm or 0
         cdef bint scheduled = optimizer.schedule is not None
-        cdef char *parameters = whole("parameters", state.parameters, self.dtype,
-                                      (layout.size,))
-        cdef char *moments = whole("moments", state.moments, self.dtype,
-                                   (layout.moments_size,))
-        cdef char *counters = whole("counters", state.counters, np.dtype(np.int64),
-                                    (2 + net.L,))
-        cdef char *arrays = NULL
         cdef Py_ssize_t first, end, size = self.net.k.itemsize
-        first, end = state.part or (0, layout.size)
+        part = state.part
+        first, end = part or (0, layout.size)
+        cdef bint whole_state = part is None
         if not 0 <= first <= end <= layout.size:
-            raise ValueError(f"part must lie in the parameters; got {state.part}")
+            raise ValueError(f"part must lie in the parameters; got {part}")
+        cdef Py_ssize_t states = len(optimizer.states)
         cdef Py_ssize_t stride = layout.stride(end - first)
-        cdef Py_ssize_t state_size = len(optimizer.states) * stride
-        if state.optimizer_arrays is not None:
-            shape = len(optimizer.states), stride
-            arrays = whole("optimizer arrays", state.optimizer_arrays, self.dtype,
-                           shape) - first * size
-        elif optimizer.states:
-            raise ValueError(f"optimizer arrays must be there for {optimizer}")
         cdef bytes frozen = bytes(state.fixed)
         if len(frozen) != net.L:
             raise ValueError(f"every layer must have factors; got {state.lr_factors}")
-        with self:
-            if optimizer.rule in kernels.RULES:
-                groups = new_groups(net, optimizer, state.lr_factors, stride)
-            # From here on nothing can fail, and no Python code runs.
-            forget(net)
-            net.part_at, net.part_end = first * size, end * size
-            net.whole = state.part is None
-            self.makes_steps = groups != NULL and net.whole
-            self.at_once = self.direct and self.makes_steps
-            use_groups(net, groups, frozen)
-            net.parameters, net.running, net.state = parameters, moments, arrays
-            net.state_size = state_size
-            net.steps = <int64_t *>counters
-            net.seen, net.layer_steps = net.steps + 1, net.steps + 2
-            net.max_norm, net.clip_norm = max_norm, clip_norm
-            net.lr, net.prepared_lr = lr, NAN
-            self.steady_lr, self.scheduled = lr, scheduled
-            self.holder.state = state
+        held = state.parameters, state.moments, state.counters, state.optimizer_arrays
+        pins = pinned(*held)
+        before = self.arrays, self.pins, self.holder.state  # freed after the switch
+        try:
+            with self:
+                if optimizer.rule in kernels.RULES:
+                    groups = new_groups(net, optimizer, state.lr_factors, states,
+                                        stride)
+                parameters = whole("parameters", held[0], self.kind, (net.size,))
+                moments = whole("moments", held[1], self.kind, (net.moments,))
+                counters = whole("counters", held[2], LABEL, (2 + net.L,))
+                if held[3] is not None:
+                    arrays = whole("optimizer arrays", held[3], self.kind,
+                                   (states, stride)) - first * size
+                elif states:
+                    raise ValueError(f"optimizer arrays must be there for {optimizer}")
+                # From here on nothing can fail, and no Python code runs.
+                forget(net)
+                net.part_at, net.part_end = first * size, end * size
+                net.whole = whole_state
+                self.makes_steps = groups != NULL and net.whole
+                self.at_once = self.direct and self.makes_steps
+                use_groups(net, groups, frozen)
+                groups = NULL
+                net.parameters, net.running, net.state = parameters, moments, arrays
+                net.state_size = states * stride
+                net.steps = <int64_t *>counters
+                net.seen, net.layer_steps = net.steps + 1, net.steps + 2
+                net.max_norm, net.clip_norm = max_norm, clip_norm
+                net.lr, net.prepared_lr = lr, NAN
+                self.steady_lr, self.scheduled = lr, scheduled
+                self.arrays, self.pins, self.holder.state = held, pins, state
+        finally:
+            PyMem_Free(groups)
+        del before
 
     @property
     def state(self):
@@ -341,6 +371,8 @@ cdef class Engine:
     @accumulate.setter
     def accumulate(self, Py_ssize_t mini_batches):
         net = &self.net
+        if mini_batches < 1:
+            raise ValueError(f"accumulate must be at least 1; got {mini_batches}")
         with self:
             if mini_batches != net.accumulate:
                 self.blocks = []
@@ -389,6 +421,10 @@ cdef class Engine:
 
     def use_threads(self, int n_threads, Py_ssize_t work=WORK):
         """At most `n_threads`, and one for every `work` multiply-adds of a step."""
+        if n_threads < 1 or work < 1:
+            raise ValueError(
+                f"n_threads and work must be at least 1; got {n_threads} and {work}"
+            )
         with self:
             self.net.n_threads, self.net.work = n_threads, work
             self.drop_workspace()  # its size depends on the number of threads
@@ -400,8 +436,7 @@ cdef class Engine:
 
         While it or a view of it lives, no rows of W are skipped (zeros.pxi).
         """
-        memory = self.state.parameters
-        return np.frombuffer(_Loan(self.loans, memory), self.dtype)
+        return np.frombuffer(_Loan(self.loans, self.arrays[0]), self.dtype)
 
     def share(self):
         """Lend the parameters for ever: the caller holds the state itself."""
@@ -436,8 +471,8 @@ cdef class Engine:
         The old one is released first: both together may be too large.
         """
         self.drop_workspace()
-        workspace = aligned_zeros(carve(&self.net, NULL, n, gathers), np.uint8)
-        carve(&self.net, address(workspace, PyBUF_WRITABLE), n, gathers)
+        workspace = <_Memory?>zeroed(carve(&self.net, NULL, n, gathers))
+        carve(&self.net, workspace.start, n, gathers)
         self.workspace, self.capacity, self.gathers = workspace, n, gathers
         return 0
 
@@ -452,9 +487,9 @@ cdef class Engine:
         if net.clip_norm > 0:
             count = max(count, ones(net.sums.waiting) + 1)
         while len(self.blocks) < count:
-            block = aligned_zeros(net.size, self.dtype)
+            block = <_Memory?>zeroed(net.size * net.k.itemsize)
+            net.blocks[len(self.blocks)] = block.start
             self.blocks.append(block)
-            net.blocks[len(self.blocks) - 1] = address(block, PyBUF_WRITABLE)
         return 0
 
     cdef bint makes_packed(self, const task_t *task) noexcept:
@@ -464,8 +499,8 @@ cdef class Engine:
             return False
         if net.packed.start == NULL:
             try:
-                self.packed = aligned_zeros(net.packed.size, np.uint8)
-                net.packed.start = address(self.packed, PyBUF_WRITABLE)
+                self.packed = zeroed(net.packed.size)
+                net.packed.start = self.packed.start
             except MemoryError:  # predictions need no copies
                 net.packed.size = 0
                 return False
@@ -475,6 +510,8 @@ cdef class Engine:
         """Bytes of a tape's memory, and the offsets of each layer's arrays in it."""
         cdef Py_ssize_t l, size
         cdef size_t start = ALIGNMENT  # any address but NULL
+        if n < 1:
+            raise ValueError(f"n must be at least 1; got {n}")
         cdef memory_t *tape = <memory_t *>PyMem_Calloc(self.net.L, sizeof(memory_t))
         if tape == NULL:
             raise MemoryError()
@@ -488,37 +525,92 @@ cdef class Engine:
         self, memory, Py_ssize_t n, bint everything=False,
     ) except NULL:
         """Pointers into a tape, and into the workspace for the rest; to be freed."""
+        cdef char *start
         self.reserve(n)
-        cdef Py_ssize_t size = self.net.L * sizeof(memory_t)
-        cdef char *start = address(memory, PyBUF_WRITABLE)
+        cdef Py_ssize_t L = self.net.L, size = L * sizeof(memory_t)
         cdef memory_t *tape = <memory_t *>PyMem_Malloc(size)
         if tape == NULL:
             raise MemoryError()
-        memcpy(tape, self.net.memory, size)
+        try:
+            memcpy(tape, self.net.memory, size)
+            size = carve_memory(&self.net, tape, NULL, n, everything)
+            start = numbers("memory of the tape", memory, c"B", size, PyBUF_WRITABLE)
+            if <size_t>start % sizeof(double) != 0:
+                raise ValueError("memory of the tape must be aligned")
+        except BaseException:
+            PyMem_Free(tape)
+            raise
+        memcpy(tape, self.net.memory, L * sizeof(memory_t))
         carve_memory(&self.net, tape, start, n, everything)
         return tape
 
     # --- tasks ------------------------------------------------------------------------
 
-    cdef task_t new_task(self, what_t what, X, y=None, weight=None) except *:
-        cdef task_t task
-        memset(&task, 0, sizeof(task_t))
-        task.net, task.what, task.deadline = &self.net, what, INFINITY
-        task.data.n = task.rows = X.shape[0]
-        task.data.X = address(X)
-        if y is not None and y.ndim == 2:
-            task.data.targets.y = address(y)
-        elif y is not None:
-            task.data.targets.labels = <const int64_t *>address(y)
+    cdef batch_t data_of(self, X, y, weight, order) except *:
+        """Pointers to the arrays of a mini-batch or data set, checked.
+
+        y is None for a task without targets.
+        """
+        cdef batch_t data
+        cdef plain_t it = plain(X)
+        cdef Py_ssize_t n_in = self.net.layers[0].n_in
+        cdef Py_ssize_t n_out = self.net.layers[self.net.L - 1].n_out
+        memset(&data, 0, sizeof(batch_t))
+        if it.ndim != 2 or it.kind != self.kind or it.width != n_in:
+            raise_unlike("X", X, self.kind, f"(n, {n_in})", 0)
+        data.n, data.X = it.n, it.at
+        if y is not None:
+            it = plain(y)
+            if it.ndim == 1 and self.labels_allowed:
+                data.targets.labels = <const int64_t *>numbers("y", y, LABEL, data.n)
+            elif it.ndim == 2 and it.width == n_out:
+                data.targets.y = numbers("y", y, self.kind, data.n * n_out)
+            else:
+                raise_unlike("y", y, self.kind, f"({data.n}, {n_out})", 0)
         if weight is not None:
-            task.data.targets.weight = <const double *>address(weight)
-            task.data.targets.weights = weight.shape[1] if weight.ndim == 2 else 1
-        return task
+            it = plain(weight)
+            data.targets.weights = it.width if it.ndim == 2 else 1
+            if data.targets.weights not in (1, n_out):
+                raise_unlike("weight", weight, c"d", f"({data.n}, {n_out})", 0)
+            data.targets.weight = <const double *>numbers(
+                "weight", weight, c"d", data.n * data.targets.weights
+            )
+        if order is not None:
+            data.targets.order = <const int64_t *>numbers("order", order, LABEL, data.n)
+        return data
+
+    cdef int begin(
+        self, task_t *task, what_t what, tuple inputs, bint has_targets=True,
+    ) except -1:
+        """A new task on X, y, weight and order; the caller keeps them alive."""
+        memset(task, 0, sizeof(task_t))
+        X, y, weight, order = inputs
+        if has_targets and y is None:
+            raise TypeError("y must be an array; got None")
+        task.net, task.what, task.deadline = &self.net, what, INFINITY
+        task.inputs = <void *>inputs
+        task.data = self.data_of(X, y, weight, order)
+        task.rows = task.data.n
+        return 0
+
+    cdef int require_inputs_unmoved(self) except -1:
+        """Raise if Python code has resized an array that the task reads."""
+        cdef task_t *task = self.net.task
+        X, y, weight, order = <tuple>task.inputs
+        cdef batch_t now = self.data_of(X, y, weight, order)
+        before, after = &task.data.targets, &now.targets
+        if (
+            now.n != task.data.n or now.X != task.data.X or after.y != before.y
+            or after.labels != before.labels or after.weight != before.weight
+        ):
+            raise RuntimeError("X, y and sample_weight must not be resized while used")
+        return 0
 
     cdef int run_task(self, job_t job, task_t *task) except -1:
         """Run a job by as many workers as its work pays for."""
         net = &self.net
         cdef bint many = task.data.n - task.first > task.rows
+        net.task = task
         net.packed.makes = job == walk and self.makes_packed(task)
         cdef int workers = worker_count(
             net, task.what, min(task.rows, task.data.n), many
@@ -532,19 +624,24 @@ cdef class Engine:
         self.raise_failure()
         return 0
 
-    cdef int run_slices(self, task_t *task, progress=None) except -1:
+    cdef int run_slices(self, task_t *task, out=None, progress=None) except -1:
         """`walk` in slices of time to the end, or until a loss or X is not finite.
 
         Signals are handled before each slice, and ``progress(rows done)`` is called
         after each: both may raise, and may use this engine.
         """
         net = &self.net
-        cdef Py_ssize_t most = task.most
+        cdef Py_ssize_t most = task.most, n_out = net.layers[net.L - 1].n_out
         cdef bint gathers = task.data.targets.order != NULL
         cdef double total, divisor
         while True:
             interrupts.raise_if_stopped()
             PyErr_CheckSignals()
+            net.task = task
+            self.require_inputs_unmoved()
+            if out is not None:
+                task.out = numbers("out", out, self.kind, task.data.n * n_out,
+                                   PyBUF_WRITABLE)
             self.reserve(most_rows(task), gathers)
             if task.what == TRAIN:
                 self.require_steps()
@@ -592,26 +689,30 @@ cdef class Engine:
 
         Returns False, with `out` half written, if X is checked and not finite.
         """
-        cdef task_t task = self.new_task(PREDICT, X)
-        task.checks_X = checks_X
-        task.out = address(out, PyBUF_WRITABLE)
-        task.rows = AT_ONCE
+        cdef task_t task
+        inputs = X, None, None, None
         with self:
-            self.run_slices(&task)
+            self.begin(&task, PREDICT, inputs, False)
+            task.checks_X, task.rows = checks_X, AT_ONCE
+            self.run_slices(&task, out)
         return bool(task.finite)
 
     def evaluate(self, X, y, weight):
         """sum(w E) and sum(w); their quotient is the mean loss."""
-        cdef task_t task = self.new_task(EVALUATE, X, y, weight)
-        task.rows = AT_ONCE
+        cdef task_t task
+        inputs = X, y, weight, None
         with self:
+            self.begin(&task, EVALUATE, inputs)
+            task.rows = AT_ONCE
             self.run_slices(&task)
         return task.sums.total, task.sums.divisor
 
     def train_step(self, X, y, weight):
         """One step; returns the loss before it, or NaN with nothing changed."""
-        cdef task_t task = self.new_task(TRAIN, X, y, weight)
+        cdef task_t task
+        inputs = X, y, weight, None
         with self:
+            self.begin(&task, TRAIN, inputs)
             self.run_step(&task)
         return mean_loss(&task)
 
@@ -648,15 +749,29 @@ cdef class Engine:
             `first` begins the mini-batch whose loss was not, which changed nothing.
             With batch norm a last row alone belongs to the mini-batch before it.
         """
-        cdef task_t task = self.new_task(TRAIN, X, y, weight)
-        if order is not None:
-            task.data.targets.order = <const int64_t *>address(order)
-        if rates is not None and len(rates) > 0:
-            task.rates, task.n_rates = <const double *>address(rates), len(rates)
-        task.first, task.sums.total, task.sums.divisor = first, total, divisor
-        task.rows, task.most, task.ends = batch_size, most, ends
+        cdef task_t task
+        cdef plain_t at
+        cdef Py_ssize_t end
+        inputs = X, y, weight, order
         with self:
-            self.run_slices(&task, progress)
+            self.begin(&task, TRAIN, inputs)
+            end = task.data.n
+            if not 0 <= first <= end or batch_size < 1 or most < 0:
+                raise ValueError(
+                    f"first must be from 0 to {end}, batch_size at least 1 and most at "
+                    f"least 0; got {first}, {batch_size} and {most}"
+                )
+            task.rows = min(batch_size, max(end, 1))
+            if 0 < most < (end - first) // task.rows:
+                end = first + most * task.rows + 1
+            require_places(task.data.targets.order, first, end, task.data.n)
+            if rates is not None:
+                at = vector("rates", rates, c"d")
+                if at.n > 0:
+                    task.rates, task.n_rates = <const double *>at.at, at.n
+            task.first, task.sums.total, task.sums.divisor = first, total, divisor
+            task.most, task.ends = most, ends
+            self.run_slices(&task, None, progress)
         return task.first, task.sums.total, task.sums.divisor, bool(task.finite)
 
     def run_epochs(
@@ -682,44 +797,63 @@ cdef class Engine:
             first, second, ... of the arrays was not finite; else 0.  A failed epoch is
             undone.
         """
-        cdef task_t task = self.new_task(TRAIN, X, y, weight)
+        cdef task_t task
         cdef epochs_t epochs
+        cdef plain_t at
         cdef Py_ssize_t i
+        cdef char *scratch = NULL
+        inputs, arrays = (X, y, weight, None), tuple(arrays)
+        capsule = None if bits is None else bits.capsule  # keeps the generator alive
         memset(&epochs, 0, sizeof(epochs_t))
-        epochs.count, epochs.pairs = len(losses), len(arrays)
-        if epochs.pairs > MOST_ARRAYS:
-            raise ValueError(f"at most {MOST_ARRAYS} arrays; got {epochs.pairs}")
-        epochs.losses = <double *>address(losses, PyBUF_WRITABLE)
-        epochs.seconds = <double *>address(seconds, PyBUF_WRITABLE)
-        for i in range(epochs.pairs):
-            epochs.kept[i].at = address(arrays[i], PyBUF_WRITABLE)
-            epochs.kept[i].size = arrays[i].nbytes
-        if bits is not None:
-            epochs.random = <bitgen_t *>PyCapsule_GetPointer(
-                bits.capsule, "BitGenerator"
+        if batch_size < 1 or len(arrays) > MOST_ARRAYS:
+            raise ValueError(
+                f"batch_size must be at least 1, and arrays at most {MOST_ARRAYS}; "
+                f"got {batch_size} and {len(arrays)}"
             )
-        if rates is not None:
-            task.rates, task.n_rates = <const double *>address(rates), len(rates)
-        task.rows, task.ends = batch_size, True
-        cdef char *scratch = <char *>PyMem_Malloc(
-            carve_epochs(NULL, &epochs, task.data.n)
-        )
-        if scratch == NULL:
-            raise MemoryError()
-        carve_epochs(scratch, &epochs, task.data.n)
-        task.data.targets.order = epochs.order
-        if orders is not None:
-            epochs.orders = task.data.targets.order = <const int64_t *>address(orders)
+        if capsule is not None:
+            epochs.random = <bitgen_t *>PyCapsule_GetPointer(capsule, "BitGenerator")
         try:
             with self:
                 self.require_steps()
+                self.begin(&task, TRAIN, inputs)
+                task.rows, task.ends = min(batch_size, max(task.data.n, 1)), True
+                at = vector("losses", losses, c"d", PyBUF_WRITABLE)
+                epochs.count, epochs.losses = at.n, <double *>at.at
+                epochs.seconds = <double *>numbers("seconds", seconds, c"d", at.n,
+                                                   PyBUF_WRITABLE)
+                if rates is not None:
+                    at = vector("rates", rates, c"d")
+                    if at.n > 0:
+                        task.rates, task.n_rates = <const double *>at.at, at.n
+                epochs.pairs = len(arrays)
+                for i in range(epochs.pairs):
+                    at = plain(arrays[i], PyBUF_WRITABLE)
+                    if at.ndim == 0 or at.kind != self.kind:
+                        raise_unlike("arrays", arrays[i], self.kind, "", PyBUF_WRITABLE)
+                    epochs.kept[i].at = at.at
+                    epochs.kept[i].size = at.n * at.width * self.net.k.itemsize
+                scratch = <char *>PyMem_Malloc(
+                    carve_epochs(NULL, &epochs, task.data.n)
+                )
+                if scratch == NULL:
+                    raise MemoryError()
+                carve_epochs(scratch, &epochs, task.data.n)
+                task.data.targets.order = epochs.order
+                if orders is not None:
+                    epochs.orders = <const int64_t *>numbers(
+                        "orders", orders, LABEL, epochs.count * task.data.n
+                    )
+                    require_places(epochs.orders, 0, epochs.count * task.data.n,
+                                   task.data.n)
+                    task.data.targets.order = epochs.orders
                 epochs.deadline = seconds_now() + <double>interrupts.SLICE
                 self.reserve(most_rows(&task), task.data.targets.order != NULL)
-                self.reserve_blocks((task.data.n - 1) // batch_size + 1)
+                self.reserve_blocks((task.data.n - 1) // task.rows + 1)
                 epochs.workers = worker_count(
-                    &self.net, TRAIN, min(batch_size, task.data.n),
-                    task.data.n > batch_size,
+                    &self.net, TRAIN, min(task.rows, task.data.n),
+                    task.data.n > task.rows,
                 )
+                self.net.task = &task
                 with nogil:
                     walk_epochs(&task, &epochs)
                 self.raise_failure()
@@ -745,15 +879,19 @@ cdef class Engine:
         rows, or None.
         """
         cdef task_t task
-        cdef char *gradient_at = address(gradient)
+        cdef char *moments_at = NULL
+        net = &self.net
         with self:
             task = self.whole_task()
-            task.gradient = gradient_at
-            self.run_task(descend, &task)
-            count_steps(&self.net, 1)
-            self.net.seen[0] += 1
             if moments is not None:
-                follow_stored(&self.net, address(moments), n)
+                moments_at = numbers("moments", moments, self.kind, net.moments)
+            task.gradient = numbers("gradient", gradient, self.kind, net.size,
+                                    PyBUF_WRITABLE if net.clip_norm > 0 else 0)
+            self.run_task(descend, &task)
+            count_steps(net, 1)
+            net.seen[0] += 1
+            if moments_at != NULL:
+                follow_stored(net, moments_at, n)
 
     # --- steps of several processes ---------------------------------------------------
 
@@ -779,12 +917,18 @@ cdef class Engine:
             sum(w E) and the divisor of its mean; whether any weight is above 0: if not,
             nothing is written; and whether the loss and the moments are finite.
         """
-        cdef task_t task = self.new_task(TRAIN, X, y, weight)
-        if order is not None:
-            task.data.targets.order = <const int64_t *>address(order)
-        task.gradient = address(gradient, PyBUF_WRITABLE)
-        task.first, task.rows = first, n
+        cdef task_t task
+        inputs = X, y, weight, order
         with self:
+            self.begin(&task, TRAIN, inputs)
+            if not 0 <= first <= task.data.n - n <= task.data.n:
+                raise ValueError(
+                    f"first and n must be of the {task.data.n} rows; got {first}, {n}"
+                )
+            require_places(task.data.targets.order, first, first + n, task.data.n)
+            task.gradient = numbers("gradient", gradient, self.kind, self.net.size,
+                                    PyBUF_WRITABLE)
+            task.first, task.rows = first, n
             task.key = key_of(self.net.seed, self.net.seen[0] + number)
             self.reserve(n, order is not None)
             self.report = report
@@ -794,7 +938,7 @@ cdef class Engine:
             finally:
                 self.net.reports_to, self.report = NULL, None
             if task.sums.present:
-                copy_moments(&self.net, self.net.memory, moments)
+                self.copy_moments(self.net.memory, moments)
         return (task.sums.total, task.sums.divisor, bool(task.sums.present),
                 bool(task.finite))
 
@@ -805,9 +949,12 @@ cdef class Engine:
         place.
         """
         cdef task_t task
+        cdef char *gradient_at
         net = &self.net
-        cdef char *gradient_at = address(gradient, PyBUF_WRITABLE)
         with self:
+            gradient_at = numbers("gradient", gradient, self.kind,
+                                  (net.part_end - net.part_at) // net.k.itemsize,
+                                  PyBUF_WRITABLE)
             forget(net)
             memset(&task, 0, sizeof(task_t))
             task.net, task.what, task.factor = net, TRAIN, factor
@@ -836,25 +983,26 @@ cdef class Engine:
     def follow(self, moments, Py_ssize_t n):
         """Update the running moments of batch norm by those of n rows."""
         with self:
-            follow_stored(&self.net, address(moments), n)
+            follow_stored(
+                &self.net, numbers("moments", moments, self.kind, self.net.moments), n
+            )
 
     def sums_of_squares(self, gradient, double scale):
         """The sum of (scale g)^2 over each SQUARES elements of an array."""
-        cdef const char *at = address(gradient)
-        sums = np.empty((len(gradient) + SQUARES - 1) // SQUARES)
-        if len(sums):
-            self.net.k.sum_of_blocks(&alone, <double *>address(sums), at, scale,
-                                     len(gradient))
+        cdef plain_t g = vector("gradient", gradient, self.kind)
+        sums = np.empty((g.n + SQUARES - 1) // SQUARES)
+        if g.n:
+            self.net.k.sum_of_blocks(&alone, <double *>own(sums), g.at, scale, g.n)
         return sums
 
     def largest(self, gradient):
         """max |g| of an array, NaN left out; 0 if it is empty."""
-        cdef const char *at = address(gradient)
-        blocks = np.empty((len(gradient) + SQUARES - 1) // SQUARES)
-        if not len(blocks):
+        cdef plain_t g = vector("gradient", gradient, self.kind)
+        if not g.n:
             return 0.0
-        return self.net.k.largest_of_blocks(&alone, <double *>address(blocks), at,
-                                            len(gradient))
+        blocks = np.empty((g.n + SQUARES - 1) // SQUARES)
+        return self.net.k.largest_of_blocks(&alone, <double *>own(blocks), g.at,
+                                            g.n)
 
     # --- derivatives ------------------------------------------------------------------
 
@@ -864,54 +1012,89 @@ cdef class Engine:
         dX may be None.  The moments of the mini-batch for batch norm are written into
         `moments` unless it is None.
         """
-        cdef task_t task = self.new_task(DIFFERENTIATE, X, y, weight)
-        task.gradient = address(gradient, PyBUF_WRITABLE)
-        task.dX = address(dX, PyBUF_WRITABLE) if dX is not None else NULL
-        self.run_once(&task, moments)
+        cdef task_t task
+        inputs = X, y, weight, None
+        with self:
+            self.begin(&task, DIFFERENTIATE, inputs)
+            self.point_to_derivatives(&task, gradient, dX)
+            self.run_once(&task, moments)
         return mean_loss(&task)
 
     def training_loss(self, X, y, weight, moments):
         """The loss of `gradients`, without the derivatives; `moments` as there."""
-        cdef task_t task = self.new_task(TRAINING_LOSS, X, y, weight)
-        self.run_once(&task, moments)
+        cdef task_t task
+        inputs = X, y, weight, None
+        with self:
+            self.begin(&task, TRAINING_LOSS, inputs)
+            self.run_once(&task, moments)
         return mean_loss(&task)
+
+    cdef int point_to_derivatives(self, task_t *task, gradient, dX) except -1:
+        """Pointers to the arrays of the derivatives; dX may be None."""
+        net = &self.net
+        task.gradient = numbers("gradient", gradient, self.kind, net.size,
+                                PyBUF_WRITABLE)
+        if dX is not None:
+            task.dX = numbers("dX", dX, self.kind, task.data.n * net.layers[0].n_in,
+                              PyBUF_WRITABLE)
+        return 0
 
     cdef int run_once(self, task_t *task, moments) except -1:
         """`walk` through a single mini-batch; its moments are copied."""
-        with self:
-            self.reserve(task.rows)
-            self.run_task(walk, task)
-            copy_moments(&self.net, self.net.memory, moments)
+        self.reserve(task.rows)
+        self.run_task(walk, task)
+        self.copy_moments(self.net.memory, moments)
+        return 0
+
+    cdef int copy_moments(self, const memory_t *memory, moments) except -1:
+        """Copy the moments of a mini-batch into an array, unless it is None."""
+        if moments is not None:
+            copy_moments(&self.net, memory, numbers(
+                "moments", moments, self.kind, self.net.moments, PyBUF_WRITABLE
+            ))
         return 0
 
     def forward(self, X, memory):
         """The forward pass, stored in this memory; noise is added to X in place."""
-        cdef task_t task = self.new_task(PREDICT, X)
-        address(X, PyBUF_WRITABLE)  # raises if it is not
+        cdef task_t task
+        inputs = X, None, None, None
         with self:
+            self.begin(&task, PREDICT, inputs, False)
+            self.require_writable(X, &task)
             task.key = key_of(self.net.seed, self.net.seen[0])
-            task.tape = self.new_tape(memory, X.shape[0])
+            task.tape = self.new_tape(memory, task.data.n)
             try:
                 self.run_task(tape_forward, &task)
             finally:
                 PyMem_Free(task.tape)
+
+    cdef int require_writable(self, X, const task_t *task) except -1:
+        """Raise unless noise can be added to X."""
+        numbers("X", X, self.kind, task.data.n * self.net.layers[0].n_in,
+                PyBUF_WRITABLE)
+        return 0
 
     def backward(self, X, memory, int64_t seen, d_output, gradient, dX, moments):
         """The gradient by the parameters and by X, from dE/da[L] and a tape.
 
         `seen` is the number of mini-batches used before that of the tape.
         """
-        cdef task_t task = self.new_task(DIFFERENTIATE, X)
-        cdef const char *d_output_at = address(d_output)
-        task.gradient = address(gradient, PyBUF_WRITABLE)
-        task.dX = address(dX, PyBUF_WRITABLE)
-        task.key = key_of(self.net.seed, seen)
+        cdef task_t task
+        cdef const char *d_output_at
+        cdef Py_ssize_t size = self.net.layers[self.net.L - 1].n_out
+        inputs = X, None, None, None
         with self:
-            task.tape = self.new_tape(memory, X.shape[0])
+            self.begin(&task, DIFFERENTIATE, inputs, False)
+            size *= task.data.n
+            self.point_to_derivatives(&task, gradient, dX)
+            d_output_at = numbers("d_output", d_output, self.kind, size)
+            task.key = key_of(self.net.seed, seen)
+            task.tape = self.new_tape(memory, task.data.n)
             try:
-                memcpy(task.tape[self.net.L - 1].delta, d_output_at, d_output.nbytes)
+                memcpy(task.tape[self.net.L - 1].delta, d_output_at,
+                       size * self.net.k.itemsize)
                 self.run_task(tape_backward, &task)
-                copy_moments(&self.net, task.tape, moments)
+                self.copy_moments(task.tape, moments)
             finally:
                 PyMem_Free(task.tape)
 
@@ -924,20 +1107,23 @@ cdef class Engine:
         float64 (n,), and the derivative by the loss's argument, a[L] or z[L-1], into
         `d_output` (n, n_L).  Returns the loss, NaN if it is not finite.
         """
-        cdef task_t task = self.new_task(DIFFERENTIATE, X, y, weight)
-        cdef Py_ssize_t n = task.data.n
-        cdef char *losses_at = address(losses, PyBUF_WRITABLE)
-        address(X, PyBUF_WRITABLE)  # raises if it is not
-        task.gradient = address(gradient, PyBUF_WRITABLE)
-        task.dX = address(dX, PyBUF_WRITABLE)
-        task.out = address(d_output, PyBUF_WRITABLE)
+        cdef task_t task
+        cdef Py_ssize_t n, n_out = self.net.layers[self.net.L - 1].n_out
+        inputs = X, y, weight, None
         with self:
+            self.begin(&task, DIFFERENTIATE, inputs)
+            n = task.data.n
+            self.require_writable(X, &task)
+            self.point_to_derivatives(&task, gradient, dX)
+            task.out = numbers("d_output", d_output, self.kind, n * n_out,
+                               PyBUF_WRITABLE)
             task.key = key_of(self.net.seed, self.net.seen[0])
             task.tape = self.new_tape(memory, n, True)
             try:
                 self.run_task(record, &task)
-                memcpy(losses_at, self.net.E, n * sizeof(double))
-                copy_moments(&self.net, task.tape, moments)
+                memcpy(numbers("losses", losses, c"d", n, PyBUF_WRITABLE), self.net.E,
+                       n * sizeof(double))
+                self.copy_moments(task.tape, moments)
             finally:
                 PyMem_Free(task.tape)
         return mean_loss(&task)

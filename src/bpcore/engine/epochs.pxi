@@ -55,7 +55,7 @@ cdef void walk_epochs(task_t *task, epochs_t *epochs) noexcept nogil:
     """Epochs one after the other, until the time ends or one diverges."""
     net = task.net
     cdef double start = seconds_now(), end
-    cdef int64_t seen
+    cdef int64_t seen, used
     while epochs.done < epochs.count:
         seen = net.seen[0]
         save(epochs)
@@ -74,8 +74,9 @@ cdef void walk_epochs(task_t *task, epochs_t *epochs) noexcept nogil:
             net.seen[0] = seen
             return
         if task.rates != NULL:
-            task.rates += task.sums.steps
-            task.n_rates -= task.sums.steps
+            used = min(task.sums.steps, task.n_rates - 1)
+            task.rates += used
+            task.n_rates -= used
         end = seconds_now()
         epochs.losses[epochs.done] = mean_loss(task)
         epochs.seconds[epochs.done] = end - start

@@ -33,6 +33,8 @@ cdef int call_custom_loss(
     net = &engine.net
     cdef Py_ssize_t i, at, n = batch.n, n_out = net.layers[net.L - 1].n_out
     cdef Py_ssize_t size = n_out * net.k.itemsize
+    cdef const char *E_at
+    cdef const char *d_at
     targets = &batch.targets
     a = rows_of(out, engine.dtype, (n, n_out))
     if targets.labels != NULL:
@@ -40,8 +42,8 @@ cdef int call_custom_loss(
     else:
         y = np.empty((n, n_out), engine.dtype)
     w = np.ones(n)
-    cdef char *y_at = address(y, PyBUF_WRITABLE)
-    cdef double *w_at = <double *>address(w, PyBUF_WRITABLE)
+    cdef char *y_at = own(y)
+    cdef double *w_at = <double *>own(w)
     for i in range(n):
         at = targets.order[i] if targets.order != NULL else i
         if targets.labels != NULL:
@@ -51,8 +53,11 @@ cdef int call_custom_loss(
         if targets.weight != NULL:
             w_at[i] = targets.weight[at]
     E, d = engine.custom_loss.weighted(a, y, w, scale)
-    memcpy(net.E, address(E), n * sizeof(double))
-    memcpy(delta, address(d), n * size)
+    engine.require_inputs_unmoved()
+    E_at = numbers("values of the loss", E, c"d", n)
+    d_at = numbers("derivatives of the loss", d, engine.kind, n * n_out)
+    memcpy(net.E, E_at, n * sizeof(double))
+    memcpy(delta, d_at, n * size)
     return 0
 
 

@@ -8,22 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-#: Bytes above which the position of an array relative to others matters.
-LARGE = 1 << 18
+from bpcore.engine.engine import zeroed
 
 
 def aligned_zeros(size: int, dtype: DTypeLike, at: int = 0) -> NDArray[Any]:
-    """`size` zeros that begin on a cache line (64 bytes).
+    """`size` zeros that begin on a cache line, or as `zeroed` if they are large.
 
-    Large arrays begin `at` bytes past a multiple of 4096: the update reads weights and
-    state at the same pace, and they must not lie in the same cache sets.
+    The array does not own its data, so that nobody can resize it.
     """
     dtype = np.dtype(dtype)
-    n_bytes = size * dtype.itemsize
-    unit, at = (4096, at) if n_bytes >= LARGE else (64, 0)
-    raw = np.zeros(n_bytes + at + unit, np.uint8)
-    start = -raw.ctypes.data % unit + at
-    return raw[start : start + n_bytes].view(dtype)
+    return np.frombuffer(zeroed(size * dtype.itemsize, at), dtype)
 
 
 def part(

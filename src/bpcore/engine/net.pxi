@@ -102,16 +102,21 @@ cdef struct ridge_t:
     double loss_factor
 
 
+cdef struct task_t
+
+
 # A network as the workers use it: no Python object but `custom_loss`.
 cdef struct net_t:
     const kernel_table *k
     Py_ssize_t L, widest, size      # layers, units of the widest layer, parameters
+    Py_ssize_t moments              # running moments of batch norm
     layer_t *layers
     loss_t loss
     double loss_setting
     bint loss_takes_z
     activation_t f_last             # the loss is computed from f_last(z[L-1])
     void *custom_loss               # the Engine if the loss is a Python function
+    task_t *task                    # that is run
     bint failed                     # whether that function raised an error
     void *reports_to                # the Engine if finished layers are reported
     double largest                  # largest finite number of the dtype
@@ -174,6 +179,7 @@ cdef enum what_t:
 cdef struct task_t:
     net_t *net
     what_t what
+    void *inputs                    # the tuple of the arrays of `data`
     batch_t data
     Py_ssize_t first                # the row to go on from
     Py_ssize_t rows                 # rows of a mini-batch
@@ -224,7 +230,7 @@ cdef int describe(net_t *net, dtype, design) except -1:
     net.scale_at = design.layout.offsets[net.L].W * size
     if net.scale_factor > 0:
         net.widest = max(net.widest, net.layers[0].n_in)
-    net.size = design.layout.size
+    net.size, net.moments = design.layout.size, design.layout.moments_size
     net.largest = np.finfo(dtype).max
     net.loss_takes_z = design.loss_takes_z
     net.f_last = IDENTITY if design.loss_takes_z else net.layers[net.L - 1].f
@@ -238,9 +244,12 @@ cdef int describe(net_t *net, dtype, design) except -1:
 
 
 cdef optimizer_t *new_groups(
-    const net_t *net, optimizer, lr_factors, Py_ssize_t state_apart,
+    const net_t *net, optimizer, lr_factors, Py_ssize_t states, Py_ssize_t apart,
 ) except NULL:
-    """The settings of every parameter group, with its layer's factor of the rate."""
+    """The settings of every parameter group, with its layer's factor of the rate.
+
+    Raises unless `states` arrays, `apart` elements each, are enough for its steps.
+    """
     cdef Py_ssize_t i
     settings = optimizer.groups()
     factors = [float(factor) for pair in lr_factors for factor in pair]
@@ -253,15 +262,20 @@ cdef optimizer_t *new_groups(
     if groups == NULL:
         raise MemoryError()
     try:
-        for i in range(2 * net.L):
-            groups[i] = optimizer_of(settings[i % 2], kernels.RULES)
-            groups[i].lr_factor *= <double>factors[i]
-            groups[i].state_apart = state_apart
+        for i in range(2 * net.L + 1):
+            groups[i] = optimizer_of(settings[i % 2 if i < 2 * net.L else 1],
+                                     kernels.RULES)
+            if states < states_needed(&groups[i]):
+                raise ValueError(
+                    f"states of {type(optimizer).__name__} must name at least "
+                    f"{states_needed(&groups[i])} arrays; got {states}"
+                )
+            groups[i].state_apart = apart
+            if i < 2 * net.L:
+                groups[i].lr_factor *= <double>factors[i]
+            else:
+                groups[i].lr_factor = net.scale_factor
             carry_powers(&groups[i], &net.groups[i])
-        scale = &groups[2 * net.L]
-        scale[0] = optimizer_of(settings[1], kernels.RULES)
-        scale.lr_factor, scale.state_apart = net.scale_factor, state_apart
-        carry_powers(scale, &net.groups[2 * net.L])
     except BaseException:
         PyMem_Free(groups)
         raise

@@ -34,9 +34,10 @@ def shuffle(order, words):
     >>> order
     array([2, 0, 1])
     """
-    cdef int64_t *place = <int64_t *>address(order, PyBUF_WRITABLE)
-    cdef const uint64_t *word = <const uint64_t *>address(words)
-    cdef Py_ssize_t size = len(order)
+    cdef plain_t places = vector("order", order, LABEL, PyBUF_WRITABLE)
+    cdef Py_ssize_t size = places.n
+    cdef const uint64_t *word = <const uint64_t *>numbers("words", words, WORD, size)
+    cdef int64_t *place = <int64_t *>places.at
     if size < QUICK:  # cheaper than releasing the GIL
         swap_places(place, word, size)
     else:

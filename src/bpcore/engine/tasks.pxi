@@ -114,7 +114,7 @@ cdef void walk(void *task_, const worker_t *worker) noexcept nogil:
                       &sums.total)
             sums.divisor += divisor
             finite = not net.failed
-            if task.what == DIFFERENTIATE:
+            if task.what == DIFFERENTIATE and finite:
                 backward_pass(net, worker, net.memory, batch.X, n, key, task.gradient,
                               task.dX, False)
         if finite:
@@ -182,6 +182,8 @@ cdef void record(void *task_, const worker_t *worker) noexcept nogil:
     forward_pass(net, worker, task.tape, task.data.X, out, task.data.n, net.f_last,
                  True, task.key)
     loss_pass(net, worker, task.tape, &task.data, out, False, divisor, &total)
+    if net.failed:
+        return
     if worker.index == 0:
         memcpy(task.out, output.delta, task.data.n * last.n_out * net.k.itemsize)
     barrier_wait(worker)
@@ -244,15 +246,11 @@ cdef void follow_stored(net_t *net, const char *moments, Py_ssize_t n) noexcept:
                          moments + layer.running_at, n, layer.n_out)
 
 
-cdef int copy_moments(net_t *net, const memory_t *memory, moments) except -1:
-    """Copy the moments of a mini-batch into an array, unless it is None."""
+cdef void copy_moments(net_t *net, const memory_t *memory, char *to) noexcept:
+    """Copy the moments of a mini-batch into an array."""
     cdef Py_ssize_t l
-    if moments is None:
-        return 0
-    cdef char *to = address(moments, PyBUF_WRITABLE)
     for l in range(net.L):
         layer = &net.layers[l]
         if layer.norm == BATCH_NORM:
             memcpy(to + layer.running_at, memory[l].moments,
                    2 * layer.n_out * net.k.itemsize)
-    return 0

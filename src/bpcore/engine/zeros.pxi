@@ -56,8 +56,12 @@ cdef class _Loan:
         give_back(&self.loans.counts)
 
     def __getbuffer__(self, Py_buffer *view, int flags):
-        PyBuffer_FillInfo(view, self, address(self.memory, PyBUF_WRITABLE),
-                          self.memory.nbytes, 0, flags)
+        cdef Py_buffer own
+        PyObject_GetBuffer(self.memory, &own, PyBUF_WRITABLE)
+        try:
+            PyBuffer_FillInfo(view, self, own.buf, own.len, 0, flags)
+        finally:
+            PyBuffer_Release(&own)
 
     def __releasebuffer__(self, Py_buffer *view):
         pass

@@ -12,6 +12,7 @@ from bpcore import arrays
 from bpcore.arrays import Real
 from bpcore.batches.batch import Batch
 from bpcore.batches.weights import ClassWeight
+from bpcore.engine.engine import pinned
 from bpcore.metrics import MetricLike, as_metrics
 from bpcore.training.inputs import checked_batch, checked_class_weights, exact_targets
 from bpcore.training.learner import Learner
@@ -21,11 +22,13 @@ def predict(learner: Learner, X: ArrayLike, out: Real | None) -> Real:
     """The outputs of X, written into `out` if it is given."""
     rows, single = rows_to_predict(learner, X)
     checks_X = out is None  # else X is checked before anything is written
-    out = array_for_outputs(learner, out, rows, single)
+    target = array_for_outputs(learner, out, rows, single)
+    pins = pinned(rows, target)  # signal handlers may run
     finite = checks_X or arrays.all_finite(rows)
-    if not (finite and learner.write_outputs(rows, out, checks_X)):
+    if not (finite and learner.write_outputs(rows, target, checks_X)):
         arrays.raise_not_finite("X", X, rows[0] if single else rows)
-    return out
+    del pins
+    return target if out is None else out
 
 
 def rows_to_predict(learner: Learner, X: ArrayLike) -> tuple[Real, bool]:

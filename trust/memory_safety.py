@@ -1,0 +1,133 @@
+"""No call, right or wrong, reads or writes memory that is not its own, or loses any.
+
+python -m trust.memory_safety [--seconds S] [--json FILE]
+
+What can end a process runs in a process of its own. With the sanitizers built in
+(``make sanitize``) the same calls find what a plain build survives.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+import time
+from os import environ
+from pathlib import Path
+
+from trust import campaign, guided, leaks
+
+#: Cases of a process of random calls; seconds that it may take.
+AT_A_TIME, PATIENCE = 200, 3600
+#: The C library fills memory that is freed, and checks its lists.
+CHECKED = {"PYTHONMALLOC": "malloc", "MALLOC_PERTURB_": "165", "MALLOC_CHECK_": "3"}
+VALGRIND = ("valgrind", "--quiet", "--num-callers=12")
+#: An error of valgrind's in which one of these modules takes part.
+OURS = re.compile(r"bpcore/(_kernels|engine/engine)")
+
+
+def python(*arguments, env=CHECKED, before=()):
+    """Run a module of this folder; returns the finished process."""
+    return subprocess.run(
+        [*before, sys.executable, "-m", *arguments],
+        cwd=Path(__file__).parents[1], env={**environ, **env}, timeout=PATIENCE,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def ended(process):
+    """Why a process is a failure, as text; None if it said that all is done."""
+    lines = process.stdout.split("\n")
+    if process.returncode == 0 and "all" in lines:
+        return None
+    last = [line for line in lines if line][-1:] or ["nothing"]
+    return f"status {process.returncode} after {last[0]!r}: {process.stderr[-2000:]}"
+
+
+def hooks():
+    """Objects that lie, or change what the call works on (trust/hooks.py)."""
+    count = campaign.Count("objects that lie or meddle")
+    process = python("trust.hooks")
+    count.tried = process.stdout.count("\n")
+    fault = ended(process)
+    if fault is not None:
+        count.tried -= 1
+        count.add(f"python -m trust.hooks: {fault}")
+    return count
+
+
+def random_calls(seconds, first=0):
+    """Random calls until the time is over (trust/random_calls.py)."""
+    count = campaign.Count("networks with 12 random calls each")
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        process = python("trust.random_calls", str(first), str(AT_A_TIME))
+        done = max(process.stdout.count("\n") - 1, 0)
+        count.tried += done
+        fault = ended(process)
+        if fault is not None:
+            seed = first + done
+            count.add(f"python -m trust.random_calls {seed} 1: {fault}")
+        first += AT_A_TIME
+    return count
+
+
+def fits(number):
+    """Memory after so many fits of each kind (trust/leaks.py)."""
+    count = campaign.Count(f"kinds of fits, {number:,} of each, without a leak")
+    for name in leaks.FITS:
+        process = python("trust.leaks", str(number), name, env={})
+        count.add(
+            process.stdout.strip() + process.stderr if process.returncode else None
+        )
+    return count
+
+
+def files(seconds):
+    """Changed files, guided by the lines that they reach (trust/guided.py)."""
+    for suffix in guided.READERS:
+        count = campaign.Count(f"changed files, {suffix}, guided by lines reached")
+        end = time.monotonic() + seconds / len(guided.READERS)
+        with guided.Search(suffix) as search:
+            while time.monotonic() < end:
+                found = search.step()
+                if found is not None:
+                    error, data = found
+                    found = f"{error!r} by {data[:200]!r} ({len(data)} bytes)"
+                count.add(found)
+            reached = f"{len(search.reached):,} pairs of lines"
+            count.note = f"{reached}, {len(search.kept)} files kept"
+        yield count
+
+
+def valgrind():
+    """Errors of valgrind's memcheck in this library, at edge sizes."""
+    count = campaign.Count("run of edge sizes under valgrind")
+    if shutil.which("valgrind") is None:
+        count.note = "valgrind is not installed"
+        return count
+    settings = {"PYTHONMALLOC": "malloc", "BPCORE_ISA": "x86_64_v3"}
+    process = python("trust.edge_sizes", env=settings, before=VALGRIND)
+    errors = re.split(r"==\d+== \n", process.stderr)
+    ours = [text for text in errors if OURS.search(text)]
+    fault = ended(process)
+    count.add("\n".join(ours)[:4000] if ours else fault)
+    count.note = f"{len(ours)} errors in this library"
+    return count
+
+
+def run(seconds):
+    """All parts, one after the other; the random calls get half of the time."""
+    yield hooks()
+    yield random_calls(seconds / 2)
+    yield fits(10_000 if seconds >= 3600 else 500)
+    yield from files(seconds / 5)
+    if seconds >= 600:  # the import alone takes a minute
+        yield valgrind()
+
+
+if __name__ == "__main__":
+    campaign.main(
+        "No call, right or wrong, touches memory that is not its own, or loses any.",
+        run,
+        1200,
+    )
