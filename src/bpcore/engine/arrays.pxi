@@ -10,14 +10,15 @@ cdef char *address(object array, int flags=PyBUF_SIMPLE) except? NULL:
     return start
 
 
-cdef char *whole(str name, array, dtype, shape) except? NULL:
-    """The address of a writable C-contiguous array; raises for another dtype or shape.
-    """
+cdef char *whole(
+    str name, array, dtype, shape, int flags=PyBUF_WRITABLE,
+) except? NULL:
+    """The address of a C-contiguous array; raises for another dtype or shape."""
     if type(array) is not np.ndarray or array.dtype != dtype:
         raise TypeError(f"{name} must be an array of dtype {dtype}; got {array!r:.80}")
     if array.shape != shape or not array.flags.c_contiguous:
         raise ValueError(f"{name} must have shape {shape}; got {array.shape}")
-    return address(array, PyBUF_WRITABLE)
+    return address(array, flags)
 
 
 cdef inline char *part(char *start, Py_ssize_t *at, Py_ssize_t size) noexcept nogil:

@@ -64,7 +64,7 @@ from cpython.pycapsule cimport PyCapsule_GetPointer
 from cpython.pythread cimport PyThread_get_thread_ident
 from libc.math cimport INFINITY, NAN, isfinite
 from libc.stdint cimport int64_t, uint32_t, uint64_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy, memmove, memset
 
 from types import SimpleNamespace
 
@@ -226,15 +226,21 @@ cdef class Engine:
         self.enter()
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, kind, error, traceback):  # without a tuple: it needs no memory
         self.leave()
 
     # --- settings ---------------------------------------------------------------------
 
-    def use(self, state):
+    def use(self, state, values=None):
         """Replace the state, with its optimizer, factors and frozen layers.
 
         Everything that can fail comes first: if it raises, nothing has changed.
+
+        Parameters
+        ----------
+        state : State
+        values : State, optional
+            Its parameters and moments are copied into those of `state`.
 
         Raises
         ------
@@ -259,6 +265,7 @@ cdef class Engine:
         if not 0 <= first <= end <= layout.size:
             raise ValueError(f"part must lie in the parameters; got {state.part}")
         cdef Py_ssize_t stride = layout.stride(end - first)
+        cdef Py_ssize_t moments_size = layout.moments_size
         cdef Py_ssize_t state_size = len(optimizer.states) * stride
         if state.optimizer_arrays is not None:
             shape = len(optimizer.states), stride
@@ -266,6 +273,13 @@ cdef class Engine:
                            shape) - first * size
         elif optimizer.states:
             raise ValueError(f"optimizer arrays must be there for {optimizer}")
+        cdef char *new_parameters = parameters
+        cdef char *new_moments = moments
+        if values is not None:
+            new_parameters = whole("parameters", values.parameters, self.dtype,
+                                   (layout.size,), PyBUF_SIMPLE)
+            new_moments = whole("moments", values.moments, self.dtype,
+                                (layout.moments_size,), PyBUF_SIMPLE)
         cdef bytes frozen = bytes(state.fixed)
         if len(frozen) != net.L:
             raise ValueError(f"every layer must have factors; got {state.lr_factors}")
@@ -274,6 +288,8 @@ cdef class Engine:
                 groups = new_groups(net, optimizer, state.lr_factors, stride)
             # From here on nothing can fail, and no Python code runs.
             forget(net)
+            memmove(parameters, new_parameters, net.size * size)
+            memmove(moments, new_moments, moments_size * size)
             net.part_at, net.part_end = first * size, end * size
             net.whole = state.part is None
             self.makes_steps = groups != NULL and net.whole
@@ -722,14 +738,15 @@ cdef class Engine:
         """
         cdef task_t task
         cdef char *gradient_at = address(gradient)
+        cdef char *moments_at = address(moments) if moments is not None else NULL
         with self:
             task = self.whole_task()
             task.gradient = gradient_at
             self.run_task(descend, &task)
             count_steps(&self.net, 1)
             self.net.seen[0] += 1
-            if moments is not None:
-                follow_stored(&self.net, address(moments), n)
+            if moments_at != NULL:
+                follow_stored(&self.net, moments_at, n)
 
     # --- steps of several processes ---------------------------------------------------
 
@@ -774,15 +791,25 @@ cdef class Engine:
         return (task.sums.total, task.sums.divisor, bool(task.sums.present),
                 bool(task.finite))
 
-    def step_from_sum(self, gradient, double factor, double lr):
+    def step_from_sum(
+        self, gradient, double factor, double lr, moments, rows, Py_ssize_t batches,
+    ):
         """One optimizer step on the parameters of this part, at a learning rate.
 
-        `gradient` is their summed gradient, which is first multiplied by `factor`, in
-        place.
+        Parameters
+        ----------
+        gradient : their summed gradient, which is first multiplied by `factor`, in
+            place
+        moments, rows : moments of mini-batches that the running ones follow, in their
+            order, (k, layout.moments_size), and their numbers of rows, int64 (k,)
+        batches : mini-batches used
         """
         cdef task_t task
         net = &self.net
         cdef char *gradient_at = address(gradient, PyBUF_WRITABLE)
+        cdef const char *moments_at = address(moments)
+        cdef const int64_t *rows_at = <const int64_t *>address(rows)
+        cdef Py_ssize_t k, count = len(rows), apart = moments.nbytes // max(count, 1)
         with self:
             forget(net)
             memset(&task, 0, sizeof(task_t))
@@ -791,7 +818,10 @@ cdef class Engine:
             task.gradient, task.rates = gradient_at - net.part_at, &lr
             self.reserve(1)
             self.run_task(descend_part, &task)
+            for k in range(count):
+                follow_stored(net, moments_at + k * apart, rows_at[k])
             count_steps(net, 1)
+            net.seen[0] += batches
 
     def parts_joined(self):
         """Note that the parameters of the other parts have been written.
@@ -808,11 +838,6 @@ cdef class Engine:
                 task.data.n = task.rows = 1
                 self.reserve(1)
                 self.run_task(limit_all, &task)
-
-    def follow(self, moments, Py_ssize_t n):
-        """Update the running moments of batch norm by those of n rows."""
-        with self:
-            follow_stored(&self.net, address(moments), n)
 
     def sums_of_squares(self, gradient, double scale):
         """The sum of (scale g)^2 over each SQUARES elements of an array."""
