@@ -23,7 +23,6 @@ N = 24
 X = RNG.normal(size=(N, 3)).astype("float32")
 Y = np.ascontiguousarray(X[:, :2] * 2)
 QUIET = {"progress": False}
-HOW = {"epochs": 3, "batch_size": 7, **QUIET}
 
 
 def network(**settings):
@@ -180,31 +179,6 @@ def mini_batches(change):
     return found
 
 
-class Fit:
-    """A fit with options; the functions of its callbacks may be given to it.
-
-    Parameters
-    ----------
-    batches : int
-        Mini-batches of an epoch.
-    data : callable
-        Returns the data, which may be an iterator.
-    """
-
-    def __init__(self, batches=4, data=None, **options):
-        self.batches, self.options = batches, {**HOW, **options}
-        self.data = data or (lambda: (X, Y))
-
-    def __call__(self, net, after_mini_batch=None, after_epoch=None):
-        options = dict(self.options)
-        if after_epoch is not None:
-            options["callbacks"] = [*options.get("callbacks", ()), after_epoch]
-        if after_mini_batch is not None:
-            own = options.get("batch_callbacks", ())
-            options["batch_callbacks"] = [after_mini_batch, *own]
-        net.fit(*self.data(), **options)
-
-
 def steps_of_shards(change):
     """The states of a fit by shards before it and after each step and each epoch."""
     net = change.make()
@@ -214,7 +188,7 @@ def steps_of_shards(change):
     def noted(self, *arguments):
         began = self.batches == 0
         make_step(self, *arguments)
-        if self.batches < self.count:
+        if self.batches < sum(self.batches_of):
             now = state_of(net)
             found.update([now, (last[0][0], now[1])] if began else [now])
 

@@ -13,6 +13,9 @@ import threading
 import time
 from functools import cache
 
+#: Modules of Python whose own code an error may leave half done: only real signals come
+#: there.
+WITHOUT = ("threading", "weakref", "_weakrefset")
 #: Instructions after which Python handles signals.
 CALLS = ("CALL", "CALL_FUNCTION_EX", "CALL_KW")
 
@@ -26,8 +29,9 @@ class Points:
         The number of the point, from 1 on; none by default.
     error : type of exception
     within : tuple of str
-        Points of modules whose names begin with one of these, and of what they call in
-        Python.
+        Points of modules whose names begin with one of these.
+    deep : bool
+        Whether those of what they call in Python count too, as dataclasses.replace.
 
     Attributes
     ----------
@@ -35,17 +39,21 @@ class Points:
         Points so far.
     """
 
-    def __init__(self, at=None, error=KeyboardInterrupt, within=("bpcore",)):
-        self.at, self.error, self.within = at, error, within
+    def __init__(
+        self, at=None, error=KeyboardInterrupt, within=("bpcore",), deep=True
+    ):
+        self.at, self.error, self.within, self.deep = at, error, within, deep
         self.count, self.where = 0, None
 
     def call(self, function):
-        """Call it; returns whether it was ended by the error."""
+        """Call it; returns whether it was ended by the error, or by one in its place."""
         before = sys.gettrace()
         sys.settrace(self._enter)
         try:
             function()
-        except self.error:
+        except BaseException:
+            if self.where is None:
+                raise
             return True
         finally:
             sys.settrace(before)
@@ -54,9 +62,10 @@ class Points:
     def _enter(self, frame, event, argument):
         """The tracer of a function that begins."""
         module = frame.f_globals.get("__name__") or ""
+        if module in WITHOUT:
+            return None
         own = module.startswith(self.within)
-        # What the library calls in Python, as dataclasses.replace, counts too.
-        if not own and frame.f_back is not None:
+        if self.deep and not own and frame.f_back is not None:
             own = isinstance(getattr(frame.f_back.f_trace, "points", None), Points)
         if not own:
             return None
