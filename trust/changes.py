@@ -155,7 +155,10 @@ FITS = {
     "fit, clip_norm": (CLIPPED, Fit()),
     "fit, loss in Python": (custom, Fit()),
     "fit, weights": (network, Fit(sample_weight=np.arange(N) % 3)),
-    "fit, steps_per_epoch": (network, Fit(MANY, pairs, steps_per_epoch=2, batch_size=None)),
+    "fit, steps_per_epoch": (
+        network,
+        Fit(MANY, pairs, steps_per_epoch=2, batch_size=None),
+    ),
     "fit, an iterable": (network, Fit(MANY, pairs, batch_size=None)),
     "fit, numerical gradients": (ROWS, Fit(gradient="numerical", epochs=2)),
 }

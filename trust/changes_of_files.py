@@ -103,7 +103,12 @@ def changes():
     over_old = partial(Folder, network, save_other)
     yield Change("save", over_old, save, None, state_of_both, fault)
     yield Change(
-        "Checkpoint", over_old, save_at_checkpoints, epochs_of_file, state_of_file, fault
+        "Checkpoint",
+        over_old,
+        save_at_checkpoints,
+        epochs_of_file,
+        state_of_file,
+        fault,
     )
     yield Change(
         "fit, resume",

@@ -1,9 +1,9 @@
 """Calls that change a network, an estimator or a file, and the states they may leave.
 
-A `Change` makes a subject and changes it. If the change is interrupted, the subject must
-be in one of the states that `states` lists: that before, that after, and for a fit that
-after each of its mini-batches. `fault` then says what else is wrong: a network that is
-locked, cannot be stored, or goes on with other bits than a copy of it.
+A `Change` makes a subject and changes it. If the change is interrupted, the subject
+must be in one of the states that `states` lists: that before, that after, and for a fit
+that after each of its mini-batches. `fault` then says what else is wrong: a network
+that is locked, cannot be stored, or goes on with other bits than a copy of it.
 """
 
 import hashlib
@@ -154,8 +154,8 @@ def in_thread(function):
 def mini_batches(change):
     """The states of a fit before it, after each mini-batch and after each epoch.
 
-    The random numbers of an epoch may have been drawn before its first mini-batch. After
-    its last one the epoch counts.
+    The random numbers of an epoch may have been drawn before its first mini-batch.
+    After its last one the epoch counts.
     """
     net = change.make()
     found, last = {state_of(net)}, [state_of(net)]

@@ -2,10 +2,12 @@
 
 Python handles signals at few points only: where a function begins, after a call, and at
 jumps back. `Points` counts them in a call, and raises at one of them an error that a
-signal's handler or a failing allocation raises there. `signalled` sends real signals.
+signal's handler or a failing allocation raises there. `by_timer` and `by_thread` send
+real signals.
 """
 
 import dis
+import itertools
 import os
 import signal
 import sys
@@ -39,14 +41,12 @@ class Points:
         Points so far.
     """
 
-    def __init__(
-        self, at=None, error=KeyboardInterrupt, within=("bpcore",), deep=True
-    ):
+    def __init__(self, at=None, error=KeyboardInterrupt, within=("bpcore",), deep=True):
         self.at, self.error, self.within, self.deep = at, error, within, deep
         self.count, self.where = 0, None
 
     def call(self, function):
-        """Call it; returns whether it was ended by the error, or by one in its place."""
+        """Call it; returns whether the error, or one in its place, ended it."""
         before = sys.gettrace()
         sys.settrace(self._enter)
         try:
@@ -102,13 +102,15 @@ def _points(code):
     by the first one.
     """
     parsed = dis.Bytecode(code)
-    handlers = [(each.start, each.end, each.target) for each in parsed.exception_entries]
+    handlers = [
+        (each.start, each.end, each.target) for each in parsed.exception_entries
+    ]
 
     def handler(at):
         return next((to for start, end, to in handlers if start <= at < end), None)
 
     found, instructions = set(), [*parsed]
-    for each, after in zip(instructions, instructions[1:], strict=False):
+    for each, after in itertools.pairwise(instructions):
         to = after.offset
         if "BACKWARD" in each.opname:
             to = each.argval

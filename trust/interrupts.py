@@ -3,8 +3,8 @@
 Two kinds of trials. `points`: at one point after another of the call's Python code
 KeyboardInterrupt, or MemoryError, is raised, as a signal's handler or an allocation
 raises it there. `moments`: a real signal comes at a random time, from a timer or from
-another thread. Afterwards the subject must be in a state that is allowed (trust.changing)
-and go on with the same bits as a copy of it, and no thread may be left.
+another thread. Afterwards the subject must be in a state that is allowed (see
+trust.changing) and go on with the same bits as a copy of it, and no thread may be left.
 
 To repeat a failure, with the name and the numbers that it prints::
 
@@ -53,10 +53,15 @@ class Trials:
     Parameters
     ----------
     change : Change
+
+    Attributes
+    ----------
+    count, ended : int
+        Trials so far, and how many of the calls were ended by an error or a signal.
     """
 
     def __init__(self, change):
-        self.change, self.count = change, 0
+        self.change, self.count, self.ended = change, 0, 0
         self.allowed = change.states(change)
         self.threads, self.errors = threading.active_count(), np.geterr()
 
@@ -64,7 +69,7 @@ class Trials:
         """What is wrong after ``interrupted(call)`` of a new subject, or None."""
         change, subject = self.change, self.change.make()
         try:
-            interrupted(partial(change.change, subject))
+            self.ended += interrupted(partial(change.change, subject))
             wrong = self._wrong(subject)
         except Exception as error:
             wrong = f"{type(error).__name__}: {error}"
@@ -115,18 +120,15 @@ def points(count, change, error, seconds, rng):
 
 def moments(count, change, number, seconds, rng):
     """Real signals at random times of a call; returns how many ended it."""
-    lasts = np.median([duration(partial(change.change, change.make())) for _ in "12345"])
+    times = [duration(partial(change.change, change.make())) for _ in range(5)]
     trials, end = Trials(change), time.monotonic() + seconds
-    ended = 0
     for i in range(number):
-        after, send = float(rng.uniform(0, lasts)), (by_timer, by_thread)[i % 4 == 0]
-        found = []
-        fault = trials.fault(lambda call: found.append(send(call, after)), after=after)
-        ended += sum(found)
-        count.add(fault)
+        after = float(rng.uniform(0, np.median(times)))
+        send = partial((by_timer, by_thread)[i % 4 == 0], seconds=after)
+        count.add(trials.fault(send, after=after))
         if time.monotonic() > end:
             break
-    return ended
+    return trials.ended
 
 
 def run(seconds):

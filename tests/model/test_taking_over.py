@@ -1,14 +1,15 @@
 """Attributes are taken over in one switch with the network or the estimator."""
 
+import tempfile
 from functools import partial
 
 import numpy as np
 import pytest
-
-import bpcore as bp
 from trust.changing import Change, X, network, state_of
 from trust.interrupting import Points
 from trust.interrupts import Trials
+
+import bpcore as bp
 
 LABELS = (X[:, 0] > 0).astype(int)
 
@@ -60,7 +61,10 @@ def test_a_tabular_estimator_has_names_of_columns_only_with_their_networks():
 
     named = pandas.DataFrame(X, columns=["a", "b", "c"])
     how = {"quick": True, "n_models": 1, "epochs": 1, "random_state": 0}
-    first, second = Classifier(**how).fit(named, LABELS), Classifier(**how).fit(X, LABELS)
+    first, second = (
+        Classifier(**how).fit(named, LABELS),
+        Classifier(**how).fit(X, LABELS),
+    )
     parts = "networks_", "histories_", "encoder_", "targets_", "recipe_", "target_name_"
     held = [getattr(second, name) for name in parts]
     counter = Points(within=("bpcore.tabular",), deep=False)
@@ -78,6 +82,10 @@ def test_a_backup_that_cannot_be_read_leaves_the_network_as_it_is(monkeypatch):
     from bpcore.model import snapshot
     from bpcore.model.backup import Backup
 
+    files, make = [], tempfile.TemporaryFile
+    monkeypatch.setattr(
+        tempfile, "TemporaryFile", lambda **how: files.append(make(**how)) or files[-1]
+    )
     monkeypatch.setattr(snapshot, "IN_MEMORY", 0)
     net = network()
     with Backup() as backup:
@@ -85,8 +93,8 @@ def test_a_backup_that_cannot_be_read_leaves_the_network_as_it_is(monkeypatch):
         net.fit(X, np.zeros((len(X), 2)), epochs=1, progress=False)
         before = state_of(net)
         # All but the last bytes of the file can be read.
-        files = [v for v in vars(backup._snapshot).values() if hasattr(v, "truncate")]
-        files[0].truncate(sum(a.nbytes for a in net.learner.state.changed_in_place()) - 4)
+        arrays = net.learner.state.changed_in_place()
+        files[0].truncate(sum(array.nbytes for array in arrays) - 4)
         with pytest.raises(OSError, match="cut short"):
             backup.restored()
     assert state_of(net) == before

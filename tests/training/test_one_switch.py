@@ -4,11 +4,11 @@ from functools import partial
 
 import numpy as np
 import pytest
+from trust.changing import X, Y, network, state_of
+from trust.interrupting import Points
 
 import bpcore as bp
 from trust import interrupts
-from trust.changing import X, Y, network, state_of
-from trust.interrupting import Points
 
 CHANGES = interrupts.every_change()
 
@@ -73,7 +73,10 @@ def test_an_epoch_and_what_a_plateau_follows_are_recorded_together():
     expected = {}
     whole = network(optimizer=bp.Adam(plateau))
     expected[0] = waited(whole)
-    note = lambda net, history: expected.update({len(history): waited(net)})
+
+    def note(net, history):
+        expected[len(history)] = waited(net)
+
     counter = Points(within=within, deep=False)
     counter.call(lambda: whole.fit(X, Y, callbacks=[note], **how))
     for point in range(1, counter.count + 1, 3):

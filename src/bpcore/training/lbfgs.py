@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -136,6 +137,8 @@ class Iterations:
         self.learner, self.data, self.epochs = learner, data, epochs
         self.record, self.end_epoch = record, end_epoch
         self.decay, self.free = penalty(learner), free_parameters(learner)
+        #: The loss before this iteration, and the time at which it began.
+        self.before, self.clock = math.nan, 0.0
         self.losses: dict[bytes, float] = {}  # by the points of this iteration
         self.epochs_before = learner.state.epochs - len(record)
         #: Points by the number of recorded epochs: the last one, and the next one while
@@ -154,9 +157,7 @@ class Iterations:
         self.learner.engine.parameters_written()
         state.counters[0], state.epochs = steps, self.epochs_before + done
 
-    def objective(
-        self, x: NDArray[np.float64]
-    ) -> tuple[float, NDArray[np.float64]]:
+    def objective(self, x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         """The loss at a point, with the penalty, and its gradient."""
         w = self.move_to(x)
         loss, gradient = loss_and_gradient(self.learner, self.data)
