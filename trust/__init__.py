@@ -12,4 +12,11 @@ figures of these files into docs/trust.md.
 
     campaign    a campaign's command line, its counts and its file
     summary     the tables of docs/trust.md
+
+    interrupts              interrupts at any point of every call that changes something
+    interrupting            ways to interrupt a call
+    changing                a call, the states that it may leave, and what is wrong after it
+    changes                 calls that change a network
+    changes_of_files        calls that write and read files
+    changes_of_estimators   calls that train several networks or an estimator
 """

@@ -350,7 +350,8 @@ class Network:
         """The History of the last `fit`, after an error too; None before any.
 
         It is also there after a DivergenceError, an interrupt (Ctrl-C) or an error in a
-        callback, with the epochs finished before.  It is not copied or pickled.  A
+        callback, with the epochs finished before (one whose validation was interrupted
+        counts for a schedule, but is not in it).  It is not copied or pickled.  A
         value that is assigned, as by a subclass with a history of its own, replaces it
         permanently.
 
