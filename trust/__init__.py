@@ -15,7 +15,7 @@ figures of these files into docs/trust.md.
 
     interrupts              interrupts at any point of every call that changes something
     interrupting            ways to interrupt a call
-    changing                a call, the states that it may leave, and what is wrong after it
+    changing                a call, the states that it may leave, its faults
     changes                 calls that change a network
     changes_of_files        calls that write and read files
     changes_of_estimators   calls that train several networks or an estimator

@@ -449,7 +449,7 @@ cdef class Engine:
             net.blocks[len(self.blocks) - 1] = address(block, PyBUF_WRITABLE)
         return 0
 
-    cdef bint makes_packed(self, const task_t *task) noexcept:
+    cdef int makes_packed(self, const task_t *task) except -1:
         """Whether a task makes packed copies of the weights first."""
         net = &self.net
         if not packing_pays(net, task):
