@@ -57,4 +57,10 @@ Of processes and threads::
       edge_sizes        a short program for valgrind
       leaks             memory after many fits
       guided            changed files, guided by the lines that they reach
+    interrupts              interrupts at any point of every call that changes something
+    interrupting            ways to interrupt a call
+    changing                a call, the states that it may leave, its faults
+    changes                 calls that change a network
+    changes_of_files        calls that write and read files
+    changes_of_estimators   calls that train several networks or an estimator
 """

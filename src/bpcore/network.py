@@ -16,6 +16,7 @@ from bpcore.arrays import Real
 from bpcore.batches.weights import ClassWeight
 from bpcore.engine import engine
 from bpcore.errors import DivergenceError
+from bpcore.interrupts import complete
 from bpcore.losses import Loss, LossFunction
 from bpcore.metrics import MetricLike
 from bpcore.model import design as settings
@@ -25,9 +26,9 @@ from bpcore.model.initial import Initial
 from bpcore.model.state import State, initial_state
 from bpcore.model.stored import (
     other_attributes,
-    put_attribute,
     read_network,
     stored_network,
+    without_slots,
 )
 from bpcore.model.threads import n_threads as thread_count
 from bpcore.optimizers import SGD, Optimizer
@@ -203,12 +204,21 @@ class Network:
         state = initial_state(design, dtype, optimizer, initial, bits)
         self._use(Learner(design, state, self._engine_class, threads), n_threads)
 
-    def _use(self, learner: Learner, n_threads: int | str) -> None:
-        """Hold a learner, its engine, and an array for `predict_one`."""
+    def _use(
+        self,
+        learner: Learner,
+        n_threads: int | str,
+        others: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Hold a learner, and take over other attributes."""
         one = np.empty(learner.design.sizes[-1], learner.dtype)
         held = learner, learner.engine, one, n_threads
-        # One line without calls: no interrupt can leave only some of them replaced.
-        self._learner, self._engine, self._one, self._n_threads = held
+        # One call, or one line without any: no interrupt can leave only some of them.
+        if others:
+            names = "_learner", "_engine", "_one", "_n_threads"
+            vars(self).update(others, **dict(zip(names, held, strict=True)))
+        else:
+            self._learner, self._engine, self._one, self._n_threads = held
 
     def __repr__(self) -> str:
         state, design = self._learner.state, self._learner.design
@@ -281,9 +291,13 @@ class Network:
     @n_threads.setter
     def n_threads(self, n_threads: int | str) -> None:
         threads = thread_count(n_threads)
-        with self._engine:
+
+        def use() -> None:
             self._engine.use_threads(threads)
             self._n_threads = n_threads
+
+        with self._engine:
+            complete(use)
 
     @property
     def parameters(self) -> Real:
@@ -336,7 +350,8 @@ class Network:
         """The History of the last `fit`, after an error too; None before any.
 
         It is also there after a DivergenceError, an interrupt (Ctrl-C) or an error in a
-        callback, with the epochs finished before.  It is not copied or pickled.  A
+        callback, with the epochs finished before (one whose validation was interrupted
+        counts for a schedule, but is not in it).  It is not copied or pickled.  A
         value that is assigned, as by a subclass with a history of its own, replaces it
         permanently.
 
@@ -1243,10 +1258,9 @@ class Network:
     def __setstate__(self, state: dict[str, Any]) -> None:
         design, own, n_threads = read_network(state[OWN])
         threads = thread_count(n_threads)
-        self._use(Learner(design, own, self._engine_class, threads), n_threads)
-        for name, value in state.items():
-            if name != OWN:
-                put_attribute(self, name, value)
+        learner = Learner(design, own, self._engine_class, threads)
+        others = {name: value for name, value in state.items() if name != OWN}
+        self._use(learner, n_threads, without_slots(self, others))
 
 
 def network_of(design: Design, state: State, n_threads: int | str = "auto") -> Network:

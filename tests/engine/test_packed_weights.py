@@ -156,6 +156,20 @@ def test_without_memory_predictions_go_on(monkeypatch):
         same(net.predict(X), want)
 
 
+def test_an_interrupt_while_copies_are_made_is_raised(monkeypatch):
+    net, X = network(), rows()
+    want = net.predict(X)
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(engine, "aligned_zeros", interrupt)
+        for _ in range(3):
+            net.predict(X)
+    same(net.predict(X), want)
+
+
 X, Y = rows(), np.ones((N, 3), "float32")
 
 

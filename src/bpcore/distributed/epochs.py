@@ -43,6 +43,7 @@ class ShardedEpochs(SingleEpochs):
         joins = learner.design.joins_last
         size = run.given.batch_size
         self.batches_of = [batch_count(n, size, joins) for n in data.sizes]
+        self.count = sum(self.batches_of)
         self.exchange = Exchange(team, parts, learner.state.moments.size, learner.dtype)
         #: Memory for the nodes of the gradients' tree.
         self.spare: list[Real] = []
@@ -111,12 +112,12 @@ class ShardedEpochs(SingleEpochs):
             waiting += outcome.divisor
             self.total += outcome.total
             self.divisor += outcome.divisor
-            if outcome.present and outcome.moments is not None:
-                learner.engine.follow(outcome.moments, outcome.rows)
-        if gradient is not None:
-            self.descend(gradient, waiting, lr)
-        learner.state.counters[1] += len(found)
-        self.batches += len(found)
+        self.begin_steps()
+        if gradient is None:
+            learner.state.counters[1] += len(found)
+        else:
+            self.descend(gradient, waiting, lr, found)
+        self.end_steps()
         self.run.bar.advance(
             sum(min(n, (step + 1) * self.run.given.batch_size) for n in self.data.sizes)
         )
@@ -208,13 +209,22 @@ class ShardedEpochs(SingleEpochs):
         parameters = self.run.learner.state.parameters
         return aligned_zeros(parameters.size, parameters.dtype)
 
-    def descend(self, gradient: Real, divisor: float, lr: float) -> None:
+    def descend(
+        self, gradient: Real, divisor: float, lr: float, found: list[Outcome]
+    ) -> None:
         """One step of the optimizer on the own part; then the parts are gathered."""
         learner, team = self.run.learner, self.team
+        followed = [
+            (each.moments, each.rows)
+            for each in found
+            if each.present and each.moments is not None
+        ]
+        moments = np.array([each for each, _ in followed], learner.dtype)
+        rows = np.array([n for _, n in followed], np.int64)
         engine, scale = learner.engine, 1 / divisor
         most = learner.state.optimizer.clip_norm
         if most:
             scale = factor(scale, norm(engine, gradient, team.gather_numbers), most)
-        engine.step_from_sum(gradient, scale, lr)
+        engine.step_from_sum(gradient, scale, lr, moments, rows, len(found))
         team.gather_parts(learner.state.parameters, self.parts)
         engine.parts_joined()

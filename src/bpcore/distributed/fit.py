@@ -98,8 +98,9 @@ def fit(
         team.limit_silence(seconds)
         prepared = prepare(team, learner, net, X, y, shards, options, read_resumed)
         wanted = learner.engine.n_threads
-        learner.engine.use_threads(threads_of_each(team, wanted))
+        threads = threads_of_each(team, wanted)
         try:
+            learner.engine.use_threads(threads)
             return ShardedFit(
                 learner, net, prepared.given, prepared.resumed, prepared.data, team
             ).run()

@@ -83,11 +83,13 @@ cdef char *numbers(
     return it.at
 
 
-cdef char *whole(str name, array, char kind, tuple shape) except NULL:
-    """The address of a writable array of a kind and a shape; raises for any other."""
+cdef char *whole(
+    str name, array, char kind, tuple shape, int flags=PyBUF_WRITABLE,
+) except NULL:
+    """The address of an array of a kind and a shape; raises for any other."""
     if type(array) is np.ndarray and array.shape != shape:
         raise ValueError(f"{name} must have shape {shape}; got {array.shape}")
-    return numbers(name, array, kind, math.prod(shape), PyBUF_WRITABLE)
+    return numbers(name, array, kind, math.prod(shape), flags)
 
 
 cdef int raise_unlike(

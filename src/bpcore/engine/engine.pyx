@@ -70,7 +70,7 @@ from cpython.pycapsule cimport PyCapsule_GetPointer
 from cpython.pythread cimport PyThread_get_thread_ident
 from libc.math cimport INFINITY, NAN, isfinite
 from libc.stdint cimport int64_t, uint32_t, uint64_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy, memmove, memset
 
 import math
 import weakref
@@ -270,15 +270,21 @@ cdef class Engine:
         self.enter()
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, kind, error, traceback):  # without a tuple: it needs no memory
         self.leave()
 
     # --- settings ---------------------------------------------------------------------
 
-    def use(self, state):
+    def use(self, state, values=None):
         """Replace the state, with its optimizer, factors and frozen layers.
 
         Everything that can fail comes first: if it raises, nothing has changed.
+
+        Parameters
+        ----------
+        state : State
+        values : State, optional
+            Its parameters and moments are copied into those of `state`.
 
         Raises
         ------
@@ -290,6 +296,8 @@ cdef class Engine:
         cdef char *moments
         cdef char *counters
         cdef char *arrays = NULL
+        cdef char *new_parameters
+        cdef char *new_moments
         net, layout, optimizer = &self.net, self.layout, state.optimizer
         cdef double lr = state.lr
         cdef double max_norm = optimizer.max_norm or 0
@@ -307,6 +315,7 @@ cdef class Engine:
         if len(frozen) != net.L:
             raise ValueError(f"every layer must have factors; got {state.lr_factors}")
         held = state.parameters, state.moments, state.counters, state.optimizer_arrays
+        given = None if values is None else (values.parameters, values.moments)
         pins = pinned(*held)
         before = self.arrays, self.pins, self.holder.state  # freed after the switch
         try:
@@ -322,8 +331,16 @@ cdef class Engine:
                                    (states, stride)) - first * size
                 elif states:
                     raise ValueError(f"optimizer arrays must be there for {optimizer}")
+                new_parameters, new_moments = parameters, moments
+                if given is not None:
+                    new_parameters = whole("parameters", given[0], self.kind,
+                                           (net.size,), PyBUF_SIMPLE)
+                    new_moments = whole("moments", given[1], self.kind,
+                                        (net.moments,), PyBUF_SIMPLE)
                 # From here on nothing can fail, and no Python code runs.
                 forget(net)
+                memmove(parameters, new_parameters, net.size * size)
+                memmove(moments, new_moments, net.moments * size)
                 net.part_at, net.part_end = first * size, end * size
                 net.whole = whole_state
                 self.makes_steps = groups != NULL and net.whole
@@ -492,7 +509,7 @@ cdef class Engine:
             self.blocks.append(block)
         return 0
 
-    cdef bint makes_packed(self, const task_t *task) noexcept:
+    cdef int makes_packed(self, const task_t *task) except -1:
         """Whether a task makes packed copies of the weights first."""
         net = &self.net
         if not packing_pays(net, task):
@@ -942,19 +959,35 @@ cdef class Engine:
         return (task.sums.total, task.sums.divisor, bool(task.sums.present),
                 bool(task.finite))
 
-    def step_from_sum(self, gradient, double factor, double lr):
+    def step_from_sum(
+        self, gradient, double factor, double lr, moments, rows, Py_ssize_t batches,
+    ):
         """One optimizer step on the parameters of this part, at a learning rate.
 
-        `gradient` is their summed gradient, which is first multiplied by `factor`, in
-        place.
+        Parameters
+        ----------
+        gradient : their summed gradient, which is first multiplied by `factor`, in
+            place
+        moments, rows : moments of mini-batches that the running ones follow, in their
+            order, (k, layout.moments_size), and their numbers of rows, int64 (k,)
+        batches : mini-batches used
         """
         cdef task_t task
         cdef char *gradient_at
+        cdef const char *moments_at
+        cdef const int64_t *rows_at
+        cdef plain_t numbers_of_rows
+        cdef Py_ssize_t k, apart
         net = &self.net
+        apart = net.moments * net.k.itemsize
         with self:
             gradient_at = numbers("gradient", gradient, self.kind,
                                   (net.part_end - net.part_at) // net.k.itemsize,
                                   PyBUF_WRITABLE)
+            numbers_of_rows = vector("rows", rows, LABEL)
+            rows_at = <const int64_t *>numbers_of_rows.at
+            moments_at = numbers("moments", moments, self.kind,
+                                 numbers_of_rows.n * net.moments)
             forget(net)
             memset(&task, 0, sizeof(task_t))
             task.net, task.what, task.factor = net, TRAIN, factor
@@ -962,7 +995,10 @@ cdef class Engine:
             task.gradient, task.rates = gradient_at - net.part_at, &lr
             self.reserve(1)
             self.run_task(descend_part, &task)
+            for k in range(numbers_of_rows.n):
+                follow_stored(net, moments_at + k * apart, rows_at[k])
             count_steps(net, 1)
+            net.seen[0] += batches
 
     def parts_joined(self):
         """Note that the parameters of the other parts have been written.
@@ -979,13 +1015,6 @@ cdef class Engine:
                 task.data.n = task.rows = 1
                 self.reserve(1)
                 self.run_task(limit_all, &task)
-
-    def follow(self, moments, Py_ssize_t n):
-        """Update the running moments of batch norm by those of n rows."""
-        with self:
-            follow_stored(
-                &self.net, numbers("moments", moments, self.kind, self.net.moments), n
-            )
 
     def sums_of_squares(self, gradient, double scale):
         """The sum of (scale g)^2 over each SQUARES elements of an array."""

@@ -38,11 +38,20 @@ class Backup:
     def __exit__(self, *exception: object) -> None:
         self._snapshot.__exit__(*exception)
 
-    def take(self, state: State) -> None:
-        """Copy a state, in place of the copy before."""
-        self._state, self._bits = State(**vars(state)), state.bits.state
+    def take(self, state: State, values: State | None = None) -> None:
+        """Copy a state, in place of the copy before.
+
+        Parameters
+        ----------
+        state : State
+            It will be restored into its own arrays.
+        values : State, optional
+            The numbers and random bits are copied from this one instead.
+        """
+        values = state if values is None else values
+        self._state, self._bits = State(**vars(state)), values.bits.state
         self._arrays: list[Any] = state.changed_in_place()
-        self._snapshot.take(self._arrays)
+        self._snapshot.take(values.changed_in_place())
 
     def copy(self) -> State:
         """The state as it was copied, in arrays of its own."""

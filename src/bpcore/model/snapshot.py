@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,8 @@ from bpcore import forks
 
 #: Copies of more bytes than this lie in a temporary file.
 IN_MEMORY = 1 << 20
+#: Bytes that are read at a time to see whether a file can be read.
+PIECE = 1 << 20
 
 
 class Snapshot:
@@ -57,15 +59,28 @@ class Snapshot:
             copy[...] = array
 
     def restore(self, arrays: Sequence[NDArray[Any]]) -> None:
-        """Write the copy back into the arrays."""
+        """Write the copy back into the arrays.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be read; the arrays are as they were.
+        """
         if self._copies:
             for array, copy in zip(arrays, self._copies, strict=True):
                 array[...] = copy
             return
         assert self._file is not None
+        # All of it first into memory that is not needed, a piece at a time.
+        piece = memoryview(bytearray(PIECE))
+        sizes = [array.nbytes for array in arrays]
+        self._read(piece[: min(PIECE, left)] for left in range(sum(sizes), 0, -PIECE))
+        self._read(array.data.cast("B") for array in arrays)
+
+    def _read(self, parts: Iterable[memoryview]) -> None:
+        """Read the file from its beginning into these parts of memory."""
         at = 0
-        for array in arrays:
-            rest = array.data.cast("B")
+        for rest in parts:
             while rest:
                 count = forks.read_at(self._file, rest, at)
                 if not count:

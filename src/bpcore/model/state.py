@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -27,7 +28,7 @@ from bpcore.model.reader import (
 )
 from bpcore.optimizers import Optimizer
 from bpcore.quoting import listed, quoted
-from bpcore.schedules import Plateau, Schedule, rates
+from bpcore.schedules import Plateau, ReduceOnPlateau, Schedule, rates
 
 #: Where an optimizer's arrays begin, in bytes past a multiple of 4096.
 OPTIMIZER_AT = 2112
@@ -79,6 +80,20 @@ class ScheduleState(NamedTuple):
         schedule = optimizer.schedule
         reducer = None if schedule is None else schedule.plateau
         return cls(steps, epochs, reducer.initial() if reducer else None)
+
+    def after(
+        self, quantity: Quantity, reducer: ReduceOnPlateau, value: float
+    ) -> ScheduleState:
+        """With the plateau after one more epoch, which has this value.
+
+        Its best value begins anew if it is of another quantity than before.
+        """
+        if (plateau := self.plateau) is None:
+            return self
+        if quantity != self.quantity:
+            worst = math.inf if reducer.mode == "min" else -math.inf
+            plateau = plateau._replace(best=worst, wait=0)
+        return self._replace(plateau=reducer.after(plateau, value), quantity=quantity)
 
 
 @dataclass(eq=False, repr=False)

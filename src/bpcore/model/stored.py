@@ -73,10 +73,15 @@ def other_attributes(owner: object, left_out: Collection[str]) -> dict[str, Any]
     }
 
 
-def put_attribute(owner: object, name: str, value: Any) -> None:
-    """Set an attribute past a subclass's ``__setattr__`` and properties."""
-    there = getattr(type(owner), name, None)
-    if hasattr(there, "__set__") and not isinstance(there, MemberDescriptorType):
-        vars(owner)[name] = value
-    else:
-        object.__setattr__(owner, name, value)
+def without_slots(owner: object, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """The attributes that lie in ``vars(owner)``; those in slots are set.
+
+    Past a subclass's ``__setattr__`` and properties.
+    """
+    left = {}
+    for name, value in attributes.items():
+        if isinstance(getattr(type(owner), name, None), MemberDescriptorType):
+            object.__setattr__(owner, name, value)
+        else:
+            left[name] = value
+    return left

@@ -99,9 +99,12 @@ class Engine:
 
     # --- settings and buffers ---------------------------------------------------------
 
-    def use(self, state: State) -> None:
-        """Train this state from now on."""
+    def use(self, state: State, values: State | None = None) -> None:
+        """Train this state from now on, with the parameters and moments of `values`."""
         layout, lr = self.design.layout, state.lr
+        if values is not None:
+            state.parameters[...] = values.parameters
+            state.moments[...] = values.moments
         self.state, self.lr, self.optimizer = state, lr, state.optimizer
         self.scheduled = state.optimizer.schedule is not None
         self.parameters, self.lr_factors = state.parameters, state.lr_factors
@@ -421,9 +424,20 @@ class Engine:
         self.copy_moments(done, moments)
         return total, divisor, True, True
 
-    def step_from_sum(self, gradient: Array, factor: float, lr: float) -> None:
+    def step_from_sum(
+        self,
+        gradient: Array,
+        factor: float,
+        lr: float,
+        moments: Array,
+        rows: Array,
+        batches: int,
+    ) -> None:
         gradient[...] = gradient.astype(np.float64) * factor
         self.descend_pass(gradient, lr)
+        for each, n in zip(moments, rows, strict=True):
+            self.follow(each, n)
+        self.counters[1] += batches
 
     def parts_joined(self) -> None:
         if not self.whole:

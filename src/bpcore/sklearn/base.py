@@ -35,7 +35,6 @@ from bpcore.sklearn.networks import network_to_continue, new_network
 from bpcore.sklearn.settings import optimizer_of
 from bpcore.sklearn.stopping import Stopping
 from bpcore.sklearn.targets import Targets
-from bpcore.sklearn.unchanged import unchanged_after_error
 from bpcore.training.fit import prepare
 from bpcore.training.history import History
 from bpcore.training.options import BatchCallback, Callback, defaults
@@ -323,7 +322,8 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
             context = self._init_callback_context(max_subtasks=self.epochs)
             tasks = EpochTasks(self, context, self.epochs, data)
         continues = hasattr(self, "network_") and bool(part or self.warm_start)
-        with unchanged_after_error(self):
+        untrained = vars(self).copy()
+        try:
             X, y = self._checked_data(data.X, data.y, "y", reset=not continues)
             targets: Targets = (
                 self.targets_ if continues else self._new_targets(y, classes)
@@ -355,6 +355,9 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
                 setattr(self, name, value)
             if tasks is not None:
                 tasks.end_fit(attributes)
+        except BaseException:
+            self.__dict__ = untrained  # one store: no interrupt can halve it
+            raise
         return self
 
     def _checked_data(

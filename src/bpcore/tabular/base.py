@@ -248,9 +248,10 @@ class TabularEstimator(BaseEstimator, ABC):
         names = encoder.names or ()
         if names and all(isinstance(name, str) for name in names):
             attributes["feature_names_in_"] = np.array(names, dtype=object)
-        vars(self).update(attributes)  # at once, whatever interrupts
-        if "feature_names_in_" not in attributes:
-            vars(self).pop("feature_names_in_", None)
+        kept = vars(self).copy()
+        kept.pop("feature_names_in_", None)
+        # At once, whatever interrupts.
+        self.__dict__ = kept | attributes
 
     # --- files ------------------------------------------------------------------------
 

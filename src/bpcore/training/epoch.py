@@ -87,6 +87,10 @@ class Epochs(ABC):
         None is recorded if an iterator has ended.
         """
 
+    @abstractmethod
+    def settle(self) -> None:
+        """Count the epochs that are finished, after an interrupt; may be repeated."""
+
 
 class EpochsInEngine(Epochs):
     """Epochs over arrays in one call of the engine, without Python in between.
@@ -104,6 +108,8 @@ class EpochsInEngine(Epochs):
         self.batches = batch_count(len(data), given.batch_size, joins)
         self.steps = -(-self.batches // given.accumulate)
         self.last = 8  # epochs of the last call
+        #: Records what the engine has done, from before its call until that is noted.
+        self.finish: Callable[[], None] | None = None
 
     def train(
         self, number: int, count: int, record: Callable[[list[Epoch]], None]
@@ -117,20 +123,24 @@ class EpochsInEngine(Epochs):
         losses, seconds = np.empty(count), np.empty(count)
         seconds.fill(-1)
         bits = state.bits if given.shuffle else None
-        try:
-            _, batch = learner.engine.run_epochs(
-                *(data.X, data.y, data.weight, bits, given.batch_size),
-                *(losses, seconds, rates, [*numbers.values()]),
-            )
-        finally:  # an interrupt may come at any line
-            complete(partial(self.finish, record, state, losses, seconds, rates))
+        self.finish = partial(self.note, record, state, losses, seconds, rates)
+        _, batch = learner.engine.run_epochs(
+            *(data.X, data.y, data.weight, bits, given.batch_size),
+            *(losses, seconds, rates, [*numbers.values()]),
+        )
+        complete(self.settle)
         self.run.bar.advance(self.last * len(data))
         if batch:
             what = "the loss is" if batch > 0 else [*numbers][-batch - 1]
             number += self.last
             raise_divergence(what, number, max(batch, 0), learner.engine.lr)
 
-    def finish(
+    def settle(self) -> None:
+        if self.finish is not None:
+            self.finish()
+            self.finish = None
+
+    def note(
         self,
         record: Callable[[list[Epoch]], None],
         state: State,
@@ -158,6 +168,9 @@ class EpochsInEngine(Epochs):
 class SingleEpochs(Epochs):
     """Epochs one by one, with callbacks for their mini-batches.
 
+    An epoch counts once its last mini-batch is used, also if an interrupt comes just
+    then: the schedule of the next fit must not lag behind.
+
     Attributes
     ----------
     within : Within or None
@@ -168,14 +181,45 @@ class SingleEpochs(Epochs):
     within: Within | None = None
     #: Mini-batches taken from an iterable since it was begun, before this epoch.
     taken = 0
+    #: Mini-batches of an epoch; None if that is not known before its end.
+    count: int | None = None
+    #: Whether this epoch has been counted.
+    counted = True
+    #: Mini-batches of this epoch, and while some are made, the state's `seen` before.
+    _done: tuple[int, int | None] = (0, None)
+
+    @property
+    def batches(self) -> int:
+        """Mini-batches of this epoch that were used."""
+        batches, seen = self._done
+        return batches if seen is None else batches + self.run.learner.state.seen - seen
+
+    def begin_steps(self) -> None:
+        """Note that mini-batches are being used: `batches` then follows the state."""
+        self._done = self.batches, self.run.learner.state.seen
+
+    def end_steps(self) -> None:
+        """Note that these mini-batches are done; callbacks may make other steps."""
+        self._done = self.batches, None
+
+    def settle(self) -> None:
+        if not self.counted and self.batches == self.count:
+            self.count_epoch()
+
+    def count_epoch(self) -> None:
+        """Add this epoch to those of the state."""
+        state = self.run.learner.state
+        epochs = state.epochs + 1
+        # Without a call in between: no interrupt can leave only one of them set.
+        state.epochs, self.counted = epochs, True
 
     def train(
         self, number: int, count: int, record: Callable[[list[Epoch]], None]
     ) -> None:
         start, run = time.perf_counter(), self.run
         begun = self.within or Within()
-        self.number, self.batches = number, begun.batches
-        self.total, self.divisor = begun.total, begun.divisor
+        self.number, self.total, self.divisor = number, begun.total, begun.divisor
+        self._done, self.counted = (begun.batches, None), False
         seen = run.learner.state.seen
         self.go_through(begun)
         if begun.lr is not None and run.learner.state.seen == seen:
@@ -183,6 +227,7 @@ class SingleEpochs(Epochs):
         self.within = None
         if self.batches == 0:
             return
+        self.count_epoch()
         if what := self.not_finite():
             run.diverged(what, number, None)
         loss = self.total / self.divisor if self.divisor else 0.0
@@ -207,13 +252,14 @@ class SingleEpochs(Epochs):
         raise_if_stopped()
         run, given, learner = self.run, self.run.given, self.run.learner
         learner.require_steps()  # a callback may have assigned another optimizer
-        before, seen = (self.total, self.divisor), learner.state.seen
+        before = self.total, self.divisor
         most = 1 if given.batch_callbacks else 0
         stepper: Stepper = given.differences or learner.engine
+        self.begin_steps()
         after, self.total, self.divisor, finite = stepper.run(
             data.X, data.y, data.weight, order, size, first, *before, most, **how
         )
-        self.batches += learner.state.seen - seen
+        self.end_steps()
         if not finite:
             run.diverged("the loss is", self.number, self.batches + 1)
         if given.batch_callbacks:
@@ -236,8 +282,8 @@ class ArrayEpochs(SingleEpochs):
         super().__init__(run)
         self.data, given = data, run.given
         joins = run.learner.design.joins_last
-        batches = batch_count(len(data), given.batch_size, joins)
-        self.steps = -(-batches // given.accumulate)
+        self.count = batch_count(len(data), given.batch_size, joins)
+        self.steps = -(-self.count // given.accumulate)
         self.order = np.empty(len(data), np.int64) if given.shuffle else None
 
     def go_through(self, begun: Within) -> None:

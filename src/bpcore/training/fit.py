@@ -15,7 +15,7 @@ from bpcore.interrupts import complete, raise_if_stopped
 from bpcore.metrics import Metric
 from bpcore.model.backup import Backup
 from bpcore.model.snapshot import IN_MEMORY
-from bpcore.model.state import State
+from bpcore.model.state import ScheduleState, State
 from bpcore.optimizers import LBFGS
 from bpcore.training import lbfgs
 from bpcore.training.arguments import Arguments, checked_arguments, require_same
@@ -42,6 +42,10 @@ from bpcore.warn import warn
 #: slice of time.
 SHORT_ROWS = 1 << 16
 SHORT_WORK = 1 << 26
+
+
+def nothing() -> None:
+    """Bring nothing up to date."""
 
 
 def prepare(
@@ -95,6 +99,8 @@ class Fit:
         #: Recorded epochs that have been compared with the best one.
         self.compared = 0
         self.single: SingleEpochs | None = None
+        #: Brings the state up to what was finished, if an interrupt ends the fit.
+        self.settle: Callable[[], None] = nothing
         rows = None if isinstance(given.data, Stream) else len(given.data)
         # A plain `with`, so that no interrupt can leave the network locked.
         with (
@@ -145,6 +151,8 @@ class Fit:
         if self.is_over:
             return
         history = self.history
+        self.settle()
+        self.settle = nothing
         self.learner.accumulate_over(self.accumulate)
         # A fit within a callback has replaced the history.
         self.learner.history, self.learner.running = history, self.around
@@ -212,17 +220,14 @@ class Fit:
     def go_on(self, resumed: Resumed) -> None:
         """Put the network and this fit where another fit was."""
         position, learner, data = resumed.position, self.learner, self.given.data
-        bits = resumed.state.bits  # one generator, in all states of the fit
-        words = bits.state
         for backup, state in (
             (self.best, position.best_state),
             (self.before, position.state_before),
         ):
-            if state is not None:
-                bits.state = state.bits.state
-                learner.become(dataclasses.replace(state, bits=bits))
-                backup.take(learner.state)
-        bits.state = words
+            if state is not None:  # one generator, in all states of the fit
+                own = learner.with_own_arrays(state)
+                own = dataclasses.replace(own, bits=resumed.state.bits)
+                backup.take(own, state)
         if position.best_epoch is not None:
             self.best_epoch = position.best_epoch, True
         learner.become(resumed.state)
@@ -383,6 +388,7 @@ class Fit:
         record, most, history = self.record, self.given.epochs, self.history
         within = None if self.resumed is None else self.resumed.position.within
         epochs = self.epochs(within)
+        self.settle = epochs.settle
         end: Callable[[list[Epoch]], None]
         done = len(record)
         while done < most and not self.is_stopped:
@@ -406,6 +412,7 @@ class Fit:
                 return
             if within is not None:
                 within, epochs = None, self.epochs()
+                self.settle = epochs.settle
 
     def end_epochs(self, number: int) -> Callable[[list[Epoch]], None]:
         """A function that only records epochs, from epoch `number` on.
@@ -439,9 +446,13 @@ class Fit:
         learner, given = self.learner, self.given
         assert not isinstance(given.data, Stream)
         self.before.take(learner.state)
-        converged = lbfgs.fit(
+        iterations = lbfgs.Iterations(
             learner, given.data, given.epochs, self.record, self.end_epoch
         )
+        self.settle = iterations.put_back
+        converged = iterations.run()
+        complete(self.settle)
+        self.settle = nothing
         if what := learner.not_finite():
             state = self.fall_back() if self.best_epoch is not None else "before"
             complete(partial(self.put_back, self.before, bits=False))
@@ -454,7 +465,6 @@ class Fit:
     def end_epoch(self, loss: float, seconds: float) -> bool:
         """Validate, record the epoch, call callbacks; returns whether to stop."""
         learner, given, history = self.learner, self.given, self.history
-        learner.state.epochs += 1
         values: dict[str, float | None] = {"loss": loss, "lr": learner.engine.lr}
         if isinstance(learner.state.optimizer, LBFGS):
             values["lr"] = None
@@ -462,8 +472,12 @@ class Fit:
             values["validation_loss"] = self.validation_loss()
         if given.measured is not None:
             values |= self.measure(given.metrics)
-        self.record.append(**values, seconds=seconds)
-        self.follow_plateau()
+        values["seconds"] = seconds
+        schedule = self.schedule_after(values)
+        complete(partial(self.note, len(self.record), values, schedule))
+        if self.plateau is not None:
+            name = self.plateau[0].name
+            self.warn_of_nan(name, self.record.last(name))
         better = self.watch.better(self.record, self.is_below_start)
         if better and given.restore_best:
             self.keep()
@@ -506,13 +520,23 @@ class Fit:
         validates = self.given.held_back is not None
         self.plateau = plateau_watch(self.reducer, self.given.metrics, validates)
 
-    def follow_plateau(self) -> None:
-        """Pass the last epoch's value to a schedule that follows a quantity."""
+    def schedule_after(self, values: Mapping[str, float | None]) -> ScheduleState:
+        """The schedule's state after an epoch with these values, if it follows one."""
         learner = self.learner
         if learner.reducer is not self.reducer:  # a callback has changed the optimizer
             self.renew_plateau()
-        if self.plateau is not None:
-            quantity, reducer = self.plateau
-            value = self.record.last(quantity.name)
-            self.warn_of_nan(quantity.name, value)
-            learner.follow_plateau(quantity, reducer, value)
+        schedule = learner.state.schedule
+        if self.plateau is None:
+            return schedule
+        quantity, reducer = self.plateau
+        value = values[quantity.name]
+        assert value is not None
+        return schedule.after(quantity, reducer, value)
+
+    def note(
+        self, number: int, values: Mapping[str, float | None], schedule: ScheduleState
+    ) -> None:
+        """Record an epoch after `number` others, with the schedule; may be repeated."""
+        self.record.shorten(number)
+        self.record.append(**values)
+        self.learner.state.schedule = schedule

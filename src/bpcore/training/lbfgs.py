@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +14,7 @@ from bpcore.arrays import Real
 from bpcore.batches.batch import Batch
 from bpcore.errors import DivergenceError
 from bpcore.errstate import callers_errstate, own_errstate
-from bpcore.interrupts import complete, raise_if_stopped
+from bpcore.interrupts import raise_if_stopped
 from bpcore.optimizers import LBFGS
 from bpcore.training.learner import Learner
 from bpcore.training.record import Record
@@ -107,96 +108,120 @@ def minimizer() -> Any:
     return minimize
 
 
-@own_errstate
-def fit(
-    learner: Learner,
-    data: Batch,
-    epochs: int,
-    record: Record,
-    end_epoch: Callable[[float, float], bool],
-) -> bool:
-    """Up to `epochs` iterations; returns whether they have converged.
+class Iterations:
+    """Iterations of L-BFGS.
 
-    ``end_epoch(loss, seconds)`` is called after each, with the loss before it, and
-    records it.  However the fit ends, by an interrupt within a line search too, the
-    network is in its state after the last recorded epoch.
+    However they end, by an interrupt within a line search too, `put_back` sets the
+    network to its state after the last recorded epoch.
+
+    Parameters
+    ----------
+    learner : Learner
+    data : Batch
+    epochs : int
+        Most iterations.
+    record : Record
+    end_epoch : callable
+        ``end_epoch(loss, seconds)`` is called after each iteration, with the loss
+        before it, and records it; it returns whether to stop.
     """
-    minimize = minimizer()
-    settings = learner.state.optimizer
-    assert isinstance(settings, LBFGS)
-    decay = penalty(learner)
-    free = free_parameters(learner)
-    parameters = learner.state.parameters
-    losses: dict[bytes, float] = {}  # by the points of this iteration
 
-    def objective(x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        parameters[free] = x
-        learner.engine.parameters_written()
-        loss, gradient = loss_and_gradient(learner, data)
-        losses[x.tobytes()] = loss
-        w = parameters.astype(np.float64)
-        loss += 0.5 * float((decay * w * w)[free].sum())
-        return loss, (gradient + decay * w)[free]
+    def __init__(
+        self,
+        learner: Learner,
+        data: Batch,
+        epochs: int,
+        record: Record,
+        end_epoch: Callable[[float, float], bool],
+    ) -> None:
+        self.learner, self.data, self.epochs = learner, data, epochs
+        self.record, self.end_epoch = record, end_epoch
+        self.decay, self.free = penalty(learner), free_parameters(learner)
+        #: The loss before this iteration, and the time at which it began.
+        self.before, self.clock = math.nan, 0.0
+        self.losses: dict[bytes, float] = {}  # by the points of this iteration
+        self.epochs_before = learner.state.epochs - len(record)
+        #: Points by the number of recorded epochs: the last one, and the next one while
+        #: an epoch is recorded.
+        self.reached = {len(record): self.point()}
 
-    def point() -> tuple[Real, Real, int]:
-        return parameters[free], learner.state.moments.copy(), learner.state.steps
+    def point(self) -> tuple[Real, Real, int]:
+        """The parameters, the running moments and the number of steps."""
+        state = self.learner.state
+        return state.parameters[self.free], state.moments.copy(), state.steps
 
-    def put_back() -> None:
+    def put_back(self) -> None:
         """Set the network to its state after the last recorded epoch."""
-        parameters[free], learner.state.moments[...], steps = reached[len(record)]
-        learner.engine.parameters_written()
-        learner.state.counters[0] = steps
-        learner.state.epochs = epochs_before + len(record)
+        state, done = self.learner.state, len(self.record)
+        state.parameters[self.free], state.moments[...], steps = self.reached[done]
+        self.learner.engine.parameters_written()
+        state.counters[0], state.epochs = steps, self.epochs_before + done
 
-    start = parameters[free].astype(np.float64)
-    epochs_before = learner.state.epochs - len(record)
-    #: Points by the number of recorded epochs: the last one, and the next one while an
-    #: epoch is recorded.
-    reached = {len(record): point()}
-    before, clock = loss_and_gradient(learner, data)[0], time.perf_counter()
-    if not np.isfinite(before):
-        raise DivergenceError(
-            "the loss is not finite before epoch 1; nothing has changed", 1
-        )
+    def objective(self, x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        """The loss at a point, with the penalty, and its gradient."""
+        w = self.move_to(x)
+        loss, gradient = loss_and_gradient(self.learner, self.data)
+        self.losses[x.tobytes()] = loss
+        loss += 0.5 * float((self.decay * w * w)[self.free].sum())
+        return loss, (gradient + self.decay * w)[self.free]
 
-    def iteration(x: NDArray[np.float64]) -> None:
-        nonlocal before, clock
-        epoch = len(record)
-        parameters[free] = x
-        learner.engine.parameters_written()
+    def move_to(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Set the free parameters; returns all of them."""
+        parameters = self.learner.state.parameters
+        parameters[self.free] = x
+        self.learner.engine.parameters_written()
+        return parameters.astype(np.float64)
+
+    def iteration(self, x: NDArray[np.float64]) -> None:
+        """End an iteration at a point; raises StopIteration if it is the last one."""
+        learner, epoch = self.learner, len(self.record)
+        self.move_to(x)
         learner.state.counters[0] += 1
-        take_moments(learner, data)
-        reached[epoch + 1] = point()
+        learner.state.epochs += 1
+        take_moments(learner, self.data)
+        self.reached[epoch + 1] = self.point()
         try:
-            seconds = time.perf_counter() - clock
+            seconds = time.perf_counter() - self.clock
             with callers_errstate():
-                stop = end_epoch(before, seconds)
+                stop = self.end_epoch(self.before, seconds)
         except StopIteration as error:  # of a callback; SciPy would catch it
             raise _Callers(error) from None
-        before, clock = losses.get(x.tobytes(), before), time.perf_counter()
-        losses.clear()
-        reached.pop(epoch, None)
+        self.before = self.losses.get(x.tobytes(), self.before)
+        self.clock = time.perf_counter()
+        self.losses.clear()
+        self.reached.pop(epoch, None)
         if stop:
             raise StopIteration
 
-    options = {
-        "maxiter": epochs,
-        "maxfun": 20 * epochs,
-        "maxcor": settings.history,
-        "gtol": settings.tolerance,
-        "ftol": 0.0,
-    }
-    try:
-        result = minimize(
-            objective,
-            start,
-            jac=True,
-            method="L-BFGS-B",
-            callback=iteration,
-            options=options,
-        )
-    except _Callers as error:
-        raise error.args[0] from None
-    finally:
-        complete(put_back)
-    return result.status == 0 and result.nit < epochs
+    @own_errstate
+    def run(self) -> bool:
+        """Up to `epochs` iterations; returns whether they have converged."""
+        minimize = minimizer()
+        settings = self.learner.state.optimizer
+        assert isinstance(settings, LBFGS)
+        start = self.learner.state.parameters[self.free].astype(np.float64)
+        self.before = loss_and_gradient(self.learner, self.data)[0]
+        self.clock = time.perf_counter()
+        if not np.isfinite(self.before):
+            raise DivergenceError(
+                "the loss is not finite before epoch 1; nothing has changed", 1
+            )
+        options = {
+            "maxiter": self.epochs,
+            "maxfun": 20 * self.epochs,
+            "maxcor": settings.history,
+            "gtol": settings.tolerance,
+            "ftol": 0.0,
+        }
+        try:
+            result = minimize(
+                self.objective,
+                start,
+                jac=True,
+                method="L-BFGS-B",
+                callback=self.iteration,
+                options=options,
+            )
+        except _Callers as error:
+            raise error.args[0] from None
+        return bool(result.status == 0 and result.nit < self.epochs)

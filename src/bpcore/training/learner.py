@@ -27,7 +27,6 @@ from bpcore.model.design import Design
 from bpcore.model.gradients import Gradients, Tape
 from bpcore.model.layout import Views
 from bpcore.model.state import (
-    Quantity,
     ScheduleState,
     State,
     empty_state,
@@ -108,14 +107,17 @@ class Learner:
 
     def become(self, state: State) -> None:
         """Take over everything from another state, into the parameters' own arrays."""
+        self.engine.use(self.with_own_arrays(state), state)
+
+    def with_own_arrays(self, state: State) -> State:
+        """A state with the parameters and moments of this learner in place of its own.
+
+        Their numbers stay as they are.
+        """
         own = self.state
-        with self.engine:
-            own.parameters[...], own.moments[...] = state.parameters, state.moments
-            self.use(
-                dataclasses.replace(
-                    state, parameters=own.parameters, moments=own.moments
-                )
-            )
+        return dataclasses.replace(
+            state, parameters=own.parameters, moments=own.moments
+        )
 
     @property
     def scheduled(self) -> bool:
@@ -176,8 +178,8 @@ class Learner:
     def single_thread(self) -> Iterator[None]:
         """Use one thread within a ``with`` block."""
         n_threads = self.engine.n_threads
-        self.engine.use_threads(1)
         try:
+            self.engine.use_threads(1)
             yield
         finally:
             self.engine.use_threads(n_threads)
@@ -208,23 +210,6 @@ class Learner:
         """The ReduceOnPlateau in the schedule of the learning rate, if there is one."""
         schedule = self.state.optimizer.schedule
         return None if schedule is None else schedule.plateau
-
-    def follow_plateau(
-        self, quantity: Quantity, reducer: ReduceOnPlateau, value: float
-    ) -> None:
-        """Update the plateau by the value of one more epoch.
-
-        Its best value begins anew if it is of another quantity than before.
-        """
-        schedule = self.state.schedule
-        if (plateau := schedule.plateau) is None:
-            return
-        if quantity != schedule.quantity:
-            worst = math.inf if reducer.mode == "min" else -math.inf
-            plateau = plateau._replace(best=worst, wait=0)
-        self.state.schedule = schedule._replace(
-            plateau=reducer.after(plateau, value), quantity=quantity
-        )
 
     # --- requirements -----------------------------------------------------------------
 

@@ -1,0 +1,62 @@
+"""A short form of `trust.interrupts`, and whether it finds half a change."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+from trust.changing import Change, network
+from trust.interrupting import Points, by_timer
+
+from trust import interrupts
+
+CHANGES = interrupts.every_change()
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_no_change_is_half_done(name):
+    change, rng = CHANGES[name], np.random.default_rng(0)
+    if "LBFGS" in name:
+        pytest.importorskip("scipy")
+    trials, counter = interrupts.Trials(change), Points()
+    counter.call(partial(change.change, change.make()))
+    for error in (KeyboardInterrupt, MemoryError):
+        for point in rng.integers(1, counter.count + 1, 1):
+            raised = Points(point, error).call
+            assert trials.fault(raised, point=int(point), error=error) is None
+    after = rng.uniform(0, 1e-3)
+    assert trials.fault(partial(by_timer, seconds=after)) is None
+
+
+def half(net):
+    net.lr_factors = [0.5, 0.5]
+    net.frozen = [True, False]
+
+
+def locked(net):
+    net.learner.engine.__enter__()
+    net.predict([[0.0, 0.0, 0.0]])
+    net.learner.engine.__exit__(None, None, None)
+
+
+@pytest.mark.parametrize(
+    "change, found", [(half, "half a change"), (locked, "InUseError")]
+)
+def test_what_is_half_done_is_found(change, found):
+    trials = interrupts.Trials(Change("bad", network, change))
+    wrong = [trials.fault(Points(point).call) for point in range(1, 250, 10)]
+    assert any(found in (each or "") for each in wrong)
+
+
+def test_every_point_is_counted_once_and_raised_at():
+    seen = []
+
+    def call():
+        seen.append(1)
+        len(seen)
+
+    call.__globals__.setdefault("__name__", __name__)
+    counter = Points(within=(__name__,))
+    assert not counter.call(call) and counter.count == 3
+    for point in (1, 2, 3):
+        raised = Points(point, within=(__name__,))
+        assert raised.call(call) and raised.where

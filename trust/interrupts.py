@@ -1,0 +1,159 @@
+"""Interrupts and failing memory at any point of every call that changes something.
+
+Two kinds of trials. `points`: at one point after another of the call's Python code
+KeyboardInterrupt, or MemoryError, is raised, as a signal's handler or an allocation
+raises it there. `moments`: a real signal comes at a random time, from a timer or from
+another thread. Afterwards the subject must be in a state that is allowed (see
+trust.changing) and go on with the same bits as a copy of it, and no thread may be left.
+
+To repeat a failure, with the name and the numbers that it prints::
+
+    from trust import interrupts
+    interrupts.at_point("fit", 17, KeyboardInterrupt)
+"""
+
+import sys
+import threading
+import time
+from functools import partial
+from itertools import chain
+
+import numpy as np
+
+from trust import campaign, changes, changes_of_estimators, changes_of_files
+from trust.interrupting import Points, by_thread, by_timer, duration
+
+#: Real signals for each call.
+MOMENTS = 2000
+#: Seconds that a thread may take to end.
+GRACE = 1.0
+#: Trials of a call after which only each tenth subject goes on to train.
+THOROUGH = 20
+
+
+def groups():
+    """All calls, in groups by name."""
+    return {
+        "an assignment": changes.settings(),
+        "a step": changes.steps(),
+        "a fit": changes.fits(),
+        "a file": [*changes_of_files.changes()],
+        "several networks, estimators": [*changes_of_estimators.changes()],
+    }
+
+
+def every_change():
+    """All calls, by their names."""
+    return {each.name: each for each in chain(*groups().values())}
+
+
+class Trials:
+    """Trials of one call.
+
+    Parameters
+    ----------
+    change : Change
+
+    Attributes
+    ----------
+    count, ended : int
+        Trials so far, and how many of the calls were ended by an error or a signal.
+    """
+
+    def __init__(self, change):
+        self.change, self.count, self.ended = change, 0, 0
+        self.allowed = change.states(change)
+        self.threads, self.errors = threading.active_count(), np.geterr()
+
+    def fault(self, interrupted, **how):
+        """What is wrong after ``interrupted(call)`` of a new subject, or None."""
+        change, subject = self.change, self.change.make()
+        try:
+            self.ended += interrupted(partial(change.change, subject))
+            wrong = self._wrong(subject)
+        except Exception as error:
+            wrong = f"{type(error).__name__}: {error}"
+        self.count += 1
+        np.seterr(**self.errors)  # NumPy may lose that of scikit-learn
+        return wrong and f"{change}, {how}: {wrong}"
+
+    def _wrong(self, subject):
+        change = self.change
+        state = change.state(subject)
+        if not self.allowed.issuperset(state if isinstance(state, list) else [state]):
+            return "half a change"
+        end = time.monotonic() + GRACE
+        while threading.active_count() != self.threads:
+            if time.monotonic() > end:
+                return f"threads are left: {threading.enumerate()}"
+            time.sleep(0.001)
+        if set(np.geterr().values()) == {"ignore"}:
+            return "np.geterr() is that of the library"
+        if self.count < THOROUGH or self.count % 10 == 0:
+            return change.fault(subject)
+        return None
+
+
+def at_point(name, point, error):
+    """What is wrong after an error at one point of a call, or None."""
+    trials = Trials(every_change()[name])
+    return trials.fault(Points(point, error).call, point=point)
+
+
+def points(count, change, error, seconds, rng):
+    """An error at every point of a call; at random ones if there is no time for all.
+
+    Returns the number of points.
+    """
+    for _ in range(2):  # without the imports of the first call
+        counter = Points(error=error)
+        counter.call(partial(change.change, change.make()))
+    trials, end = Trials(change), time.monotonic() + seconds
+    for point in rng.permutation(counter.count) + 1:
+        raised = Points(point, error)
+        fault = trials.fault(raised.call, point=int(point), error=error.__name__)
+        count.add(fault and f"{fault}, at {raised.where}")
+        if time.monotonic() > end:
+            break
+    return counter.count
+
+
+def moments(count, change, number, seconds, rng):
+    """Real signals at random times of a call; returns how many ended it."""
+    times = [duration(partial(change.change, change.make())) for _ in range(5)]
+    trials, end = Trials(change), time.monotonic() + seconds
+    for i in range(number):
+        after = float(rng.uniform(0, np.median(times)))
+        send = partial((by_timer, by_thread)[i % 4 == 0], seconds=after)
+        count.add(trials.fault(send, after=after))
+        if time.monotonic() > end:
+            break
+    return trials.ended
+
+
+def run(seconds):
+    """Trials of every call, in parts of the time that are about the same."""
+    rng, share = np.random.default_rng(0), seconds / len(every_change())
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-4)
+    try:
+        for group, members in groups().items():
+            for error, part in ((KeyboardInterrupt, 0.3), (MemoryError, 0.1)):
+                count = campaign.Count(f"{error.__name__} at a point of {group}")
+                there = [
+                    points(count, each, error, part * share, rng) for each in members
+                ]
+                count.note = f"of {sum(there):,} points of {len(members)} calls"
+                yield count
+            count = campaign.Count(f"a signal at a random moment of {group}")
+            ended = [
+                moments(count, each, MOMENTS, 0.6 * share, rng) for each in members
+            ]
+            count.note = f"{sum(ended):,} came before its end"
+            yield count
+    finally:
+        sys.setswitchinterval(before)
+
+
+if __name__ == "__main__":
+    campaign.main("An interrupt leaves no change half done.", run, 3600.0)
