@@ -22,6 +22,7 @@ from bpcore.model import design as settings
 from bpcore.model.design import Design
 from bpcore.model.gradients import Gradients, Tape
 from bpcore.model.initial import Initial
+from bpcore.model.reader import Reader
 from bpcore.model.state import State, initial_state
 from bpcore.model.stored import (
     other_attributes,
@@ -1241,12 +1242,16 @@ class Network:
         return {**other_attributes(self, ANEW), OWN: own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        design, own, n_threads = read_network(state[OWN])
+        read = Reader(state, "stored Network")
+        design, own, n_threads = read_network(read.item(OWN))
+        for name in read.left:
+            checks.instance("the name of an attribute", name, str)
+            if name in ANEW:
+                raise ValueError(f"stored Network must not have {name!r}")
         threads = thread_count(n_threads)
         self._use(Learner(design, own, self._engine_class, threads), n_threads)
-        for name, value in state.items():
-            if name != OWN:
-                put_attribute(self, name, value)
+        for name, value in read.left.items():
+            put_attribute(self, name, value)
 
 
 def network_of(design: Design, state: State, n_threads: int | str = "auto") -> Network:

@@ -1,0 +1,95 @@
+"""Trials in child processes with limits of time and memory: crashes and hangs count."""
+
+import faulthandler
+import gc
+import os
+import resource
+import select
+import signal
+import tempfile
+import warnings
+
+#: Trials of one child: a fork is cheap, but not free.
+TRIALS = 200
+#: Seconds after which a trial counts as hanging.
+PATIENCE = 30.0
+#: Bytes of memory that a child may take beyond what its parent has.
+MEMORY = 2 << 30
+
+
+def outcomes(trial, cases, patience=PATIENCE):
+    """(case, outcome) of ``trial(case)``, a text, for each case.
+
+    The outcome is "crash ..." with the last lines of the child's traceback if the child
+    dies, and "hang ..." if it does not end in time; the next child goes on after it.
+
+    Parameters
+    ----------
+    trial : callable
+        Takes a case; returns one line of text.
+    cases : sequence
+    patience : float
+        Seconds for each trial.
+    """
+    at = 0
+    while at < len(cases):
+        for case, outcome in _child(trial, cases[at : at + TRIALS], patience):
+            at += 1
+            yield case, outcome
+
+
+def _child(trial, cases, patience):
+    """The outcomes of one child, up to its crash or hang."""
+    reads, writes = os.pipe()
+    with tempfile.TemporaryFile() as errors:
+        child = os.fork()
+        if not child:
+            os.close(reads)
+            _work(trial, cases, writes, errors)
+        os.close(writes)
+        done, rest = 0, b""
+        while done < len(cases):
+            ready, _, _ = select.select([reads], [], [], patience)
+            new = os.read(reads, 1 << 16) if ready else b""
+            if not new:
+                break
+            *lines, rest = (rest + new).split(b"\n")
+            for line in lines:
+                yield cases[done], line.decode()
+                done += 1
+        os.close(reads)
+        if done < len(cases):
+            how = "hang" if not ready else "crash"
+            os.kill(child, signal.SIGABRT)  # faulthandler writes where it is
+        _, status = os.waitpid(child, 0)
+        if done < len(cases):
+            errors.seek(0)
+            places = errors.read().decode(errors="replace").splitlines()
+            where = [line.strip() for line in places if line.startswith("  File")][:8]
+            yield cases[done], f"{how} (status {status}) {'; '.join(where)}"
+
+
+def _work(trial, cases, writes, errors):
+    """The child: a line for each case, then the end of the process."""
+    status = 1
+    try:
+        faulthandler.enable(errors)
+        os.dup2(errors.fileno(), 2)
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)
+        warnings.simplefilter("ignore")
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_AS, (_taken() + MEMORY,) * 2)
+        gc.freeze()
+        for case in cases:
+            line = trial(case).replace("\n", " ")[:2000]
+            os.write(writes, line.encode(errors="replace") + b"\n")
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _taken():
+    """Bytes of address space of this process."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[0]) * resource.getpagesize()
