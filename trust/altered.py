@@ -123,7 +123,7 @@ def new(cls, *arguments):
 def tree(value, known=None):
     """An object taken apart; one that is met twice is one Part."""
     known = {} if known is None else known
-    if isinstance(value, PLAIN) or callable(value) and hasattr(value, "__qualname__"):
+    if isinstance(value, PLAIN) or (callable(value) and hasattr(value, "__qualname__")):
         return value
     if id(value) in known:
         return known[id(value)][0]

@@ -76,7 +76,9 @@ def networks():
         "deep, warm-up": network((3, 5, 4, 2), optimizer=warm, **deep),
         "loss and schedule of ours": network(loss=squared, optimizer=bp.Lion(rate)),
         "Huber, LBFGS": network(loss=bp.Huber(0.5), optimizer=bp.LBFGS(), epochs=0),
-        "one output": network((3, 1), loss="binary_cross_entropy", optimizer=bp.Rprop()),
+        "one output": network(
+            (3, 1), loss="binary_cross_entropy", optimizer=bp.Rprop()
+        ),
         "reference": network(library=bp.reference.Network, optimizer=bp.Adam(0.01)),
     }
 
@@ -97,7 +99,7 @@ def settings():
     found += [s.CosineLog(0.1, 9), s.ReduceOnPlateau(0.1), s.WarmUp(s.Constant(1.0), 3)]
     found += [bp.Huber(0.5), bp.Quantile(0.3), bp.CrossEntropy(0.1)]
     found += [bp.CustomLoss(JointQuantile((0.1, 0.9))), bp.CustomLoss(squared)]
-    found += [ bp.LOSSES["poisson"], bp.LOSSES["hinge"]]
+    found += [bp.LOSSES["poisson"], bp.LOSSES["hinge"]]
     return {f"{type(each).__name__} {i}": each for i, each in enumerate(found)}
 
 
@@ -289,6 +291,8 @@ def use_setting(setting):
 
 def use_design(design):
     """An untrained network of it."""
+    if sum(design.sizes) > WIDEST:
+        return
     state = each(empty_state, design, np.dtype(np.float32), bp.SGD(0.1))
     if state is not None:
         use_network(network_of(design, state))

@@ -27,7 +27,9 @@ BAD_REPLACED = (*BAD, "error ", "changed ")
 def run(seconds):
     """Count flipped and replaced pickles; about half of the time for each."""
     objects = {
-        name: value for name, value in pickled.objects().items() if can_be_pickled(value)
+        name: value
+        for name, value in pickled.objects().items()
+        if can_be_pickled(value)
     }
     random = np.random.default_rng(0)
     yield counted(
@@ -91,7 +93,9 @@ def flipped_trial(objects, name, protocol, beside, seed):
     names = altered.names_in(data, parts)
     if parts and choose.integers(2):
         i = int(choose.integers(len(parts)))
-        parts[i] = bytearray(altered.flipped(parts[i], choose)) if parts[i] else parts[i]
+        parts[i] = (
+            bytearray(altered.flipped(parts[i], choose)) if parts[i] else parts[i]
+        )
     else:
         data = altered.flipped(data, choose)
     try:

@@ -20,6 +20,16 @@ def checked(check: Callable[..., Any], **arguments: Any) -> dict[str, Any]:
     return {"check": partial(check, **arguments)}
 
 
+def instance(*kinds: type) -> dict[str, Any]:
+    """Metadata of a field whose value is an instance of one of these classes."""
+
+    def check(name: str, value: Any) -> Any:
+        checks.instance(name, value, kinds)
+        return value
+
+    return checked(check)
+
+
 NON_NEGATIVE = checked(checks.number, least=0.0)
 POSITIVE = checked(checks.number, above=0.0)
 #: At least 0 and below 1.

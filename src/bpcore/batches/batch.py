@@ -37,7 +37,9 @@ class Batch:
         return f"<Batch of {len(self):,} rows>"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a Batch cannot be pickled: pickle the data, and check it again")
+        raise TypeError(
+            "a Batch cannot be pickled: pickle the data, and check it again"
+        )
 
     @property
     def weighs(self) -> bool:

@@ -76,7 +76,7 @@ class Record:
         for i, (node, _) in enumerate(checked):
             for o in node["operands"]:
                 at = o if isinstance(o, int) else places.get(id(o), -1)
-                if at >= i or isinstance(o, int) and o < 0:
+                if at >= i or (isinstance(o, int) and o < 0):
                     raise ValueError(
                         f"operands of variable {i} must come before it; got {at}"
                     )
@@ -142,7 +142,8 @@ def _checked(found: Any) -> Contents:
     for i, each in enumerate(node["values"]):
         checks.instance(f"values[{i}]", each, np.ndarray)
     operands, values = node["operands"], node["values"]
-    if len(operands) != len(values) or bool(operands) != (node["operation"] is not None):
+    is_computed = node["operation"] is not None
+    if len(operands) != len(values) or bool(operands) != is_computed:
         raise ValueError(
             f"operands must be those of an operation, with a value each; got "
             f"{len(operands)} operands, {len(values)} values"

@@ -167,11 +167,12 @@ def _read_gradients(stored: Mapping[str, Any]) -> Gradients:
 def _read_tape(stored: Mapping[str, Any]) -> Tape:
     """A tape from what `Tape.__getstate__` returns, everything checked."""
     read = Reader(stored, "stored Tape")
-    given, shape, dtype = read.items("activations", 2), (None, None), None
-    activations: list[Real] = []
-    for l, a in enumerate(given):
-        activations.append(own_floats(f"activations[{l}]", a, shape, dtype))
-        shape, dtype = (len(activations[0]), None), activations[0].dtype
+    first, *others = read.items("activations", 2)
+    X = own_floats("activations[0]", first, (None, None))
+    activations = [X] + [
+        own_floats(f"activations[{l}]", a, (len(X), None), X.dtype)
+        for l, a in enumerate(others, 1)
+    ]
     stored_memory = read.of_kind("memory", "u", None)
     if stored_memory.ndim != 1 or stored_memory.dtype != np.uint8:
         raise ValueError(

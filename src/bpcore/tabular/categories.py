@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from numbers import Real
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcore.fields import BOOLEAN, Stored, instance
 from bpcore.tabular.table import Values, is_missing
 from bpcore.warn import warn
 
@@ -26,7 +27,7 @@ MOST = 50
 
 
 @dataclass(frozen=True)
-class Categories:
+class Categories(Stored):
     """The categories of one column, and the columns that they become.
 
     Two categories become one column of -1 and 1; more become one column of 0 and 1 for
@@ -55,8 +56,13 @@ class Categories:
            [0., 0., 0.]])
     """
 
-    names: tuple[Any, ...]
-    others: bool = False
+    names: tuple[Any, ...] = field(metadata=instance(tuple))
+    others: bool = field(default=False, metadata=BOOLEAN)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(set(self.names)) < len(self.names) or None in self.names:
+            raise ValueError("categories must be different, and none of them null")
 
     @classmethod
     def of(cls, name: str, values: Values, most: int = MOST) -> Categories:

@@ -12,8 +12,8 @@ from bpcore.arrays import Real
 from bpcore.engine.dispatch import kernels
 from bpcore.engine.engine import noise_key
 from bpcore.errstate import own_errstate
-from bpcore.losses import CrossEntropy
 from bpcore.fields import Stored
+from bpcore.losses import CrossEntropy
 from bpcore.model.design import Design
 from bpcore.model.gradients import Gradients
 from bpcore.optimizers import Optimizer

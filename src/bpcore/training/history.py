@@ -74,7 +74,9 @@ class History:
 
     def __getstate__(self) -> dict[str, Any]:
         """The columns as arrays, and all other attributes."""
-        others = {name: value for name, value in vars(self).items() if name != "_record"}
+        others = {
+            name: value for name, value in vars(self).items() if name != "_record"
+        }
         return {"columns": self.to_dict(), **others}
 
     def __setstate__(self, stored: Mapping[str, Any]) -> None:

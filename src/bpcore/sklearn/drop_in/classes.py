@@ -160,7 +160,7 @@ class DropIn(BaseMultilayerPerceptron):  # type: ignore[misc]
                     f"a stored {type(self).__name__} must have the attributes of a "
                     f"fitted one: {type(error).__name__}: {error}"
                 ) from error
-        vars(self).update(vars(other))
+        self.__dict__.update(vars(other))
 
     def __getstate__(self) -> dict[str, Any]:
         stored: dict[str, Any] = dict(super().__getstate__())
