@@ -12,4 +12,7 @@ figures of these files into docs/trust.md.
 
     campaign    a campaign's command line, its counts and its file
     summary     the tables of docs/trust.md
+    pickles     damaged pickles of every class; with altered (trees and bytes), hostile
+                (values), pickled (objects), uses (what is done with them)
+    children    trials in child processes, whose crashes and hangs count
 """

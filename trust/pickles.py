@@ -3,7 +3,7 @@
     python -m trust.pickles [--seconds S] [--json FILE]
 
 Pickles of all protocols, with arrays in them and beside them, get bytes flipped,
-deleted and doubled; and the values in them are replaced, one at a time, by hostile ones.
+deleted and doubled; and values in them are replaced, one at a time, by hostile ones.
 Each is loaded in a child process with limits of time and memory, and everything is done
 with what is loaded.  Only names of bpcore, of NumPy and those of the undamaged pickle
 can be loaded: a pickle that names others can do anything.
@@ -14,7 +14,7 @@ import time
 
 import numpy as np
 
-from trust import altered, campaign, pickled
+from trust import altered, campaign, pickled, uses
 from trust.children import outcomes
 
 #: Bytes changed, and values replaced, in the long form.
@@ -107,8 +107,8 @@ def flipped_trial(objects, name, protocol, beside, seed):
 
 def used(name, value):
     """What became of the use of a loaded object."""
-    for error in pickled.use(value):
-        if not pickled.is_allowed(name, error):
+    for error in uses.use(value):
+        if not uses.is_allowed(name, error):
             return f"use {type(error).__name__}: {error}"
     return "loaded"
 
@@ -140,7 +140,7 @@ def replaced_trial(objects, name, path, how):
     try:
         value = pickle.loads(data)
     except Exception as error:
-        if not pickled.is_allowed(name, error):
+        if not uses.is_allowed(name, error):
             return f"error {type(error).__name__}: {error}"
         kept = unchanged(objects[name], other)
         return "refused" if kept else f"changed by {error}"
