@@ -82,7 +82,10 @@ def _work(trial, cases, writes, errors):
         resource.setrlimit(resource.RLIMIT_AS, (_taken() + MEMORY,) * 2)
         gc.freeze()
         for case in cases:
-            line = trial(case).replace("\n", " ")[:2000]
+            try:
+                line = trial(case).replace("\n", " ")[:2000]
+            except Exception as error:
+                line = f"broken {type(error).__name__}: {error}"
             os.write(writes, line.encode(errors="replace") + b"\n")
         status = 0
     finally:

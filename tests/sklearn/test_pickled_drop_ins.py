@@ -51,7 +51,7 @@ ALTERED = {
     "no activation": (without("activation"), "activation"),
     "steps beyond any": (with_optimizer(t=2**62), "t must be a whole number"),
     "negative steps": (with_optimizer(t=-1), "t must be a whole number"),
-    "arrays of one number": (with_optimizer(vs=[np.ones(1)] * 4), "vs must have shapes"),
+    "arrays of one number": (with_optimizer(vs=[np.ones(1)] * 4), "vs must have"),
     "no state": (lambda state: None, "must be a dict"),
 }  # fmt: skip
 
