@@ -2,7 +2,7 @@
 
 The settings of losses, optimizers and schedules are such dataclasses.  A field's check
 is in its metadata, ``lr: float = field(metadata=NON_NEGATIVE)``, and the
-``__post_init__`` of their base `Stored` calls `check_fields`.
+``__post_init__`` of their base `CheckedFields` calls `check_fields`.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def check_fields(settings: Any) -> None:
             object.__setattr__(settings, setting.name, converted)
 
 
-class Stored:
+class CheckedFields:
     """Base of frozen dataclasses whose pickles and copies are read strictly.
 
     A pickle has the fields without cached properties, which are computed anew.  When it

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore.errstate import own_errstate
-from bpcore.fields import Stored
+from bpcore.fields import CheckedFields
 from bpcore.losses.target_kind import TargetKind
 
 Array = NDArray[Any]
@@ -26,7 +26,7 @@ SIGNED = ("tanh", "hard_tanh", "softsign")
 
 
 @dataclass(frozen=True)
-class Loss(Stored):
+class Loss(CheckedFields):
     """One loss function.
 
     Attributes

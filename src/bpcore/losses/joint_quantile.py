@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore import checks
-from bpcore.fields import Stored
+from bpcore.fields import CheckedFields
 
 Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class JointQuantile(Stored):
+class JointQuantile(CheckedFields):
     """Mean over the outputs j of max(q_j d_j, (q_j - 1) d_j), with d = y - a.
 
     Output j estimates the quantile q_j.  It is a loss in Python, `bpcore.CustomLoss`,

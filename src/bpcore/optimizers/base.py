@@ -14,7 +14,7 @@ from bpcore.fields import (
     BOOLEAN,
     NON_NEGATIVE,
     POSITIVE,
-    Stored,
+    CheckedFields,
 )
 from bpcore.schedules import Schedule, as_schedule
 
@@ -62,7 +62,7 @@ SQUARE = StateArray("s", "mean square of {g}")
 
 
 @dataclass(frozen=True, repr=False)
-class Optimizer(Stored):
+class Optimizer(CheckedFields):
     """Settings that all optimizers have; given by keyword, except lr.
 
     Let g be the gradient of the mean loss for a parameter w.  Before the optimizer's

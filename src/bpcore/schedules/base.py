@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from bpcore import checks
 from bpcore.errstate import callers_errstate
-from bpcore.fields import NON_NEGATIVE, Stored, checked
+from bpcore.fields import NON_NEGATIVE, CheckedFields, checked
 
 UNIT = checked(checks.one_of, choices=("epoch", "step"))
 
 
 @dataclass(frozen=True, repr=False)
-class Schedule(Stored, ABC):
+class Schedule(CheckedFields, ABC):
     """The base class of all schedules.
 
     Parameters

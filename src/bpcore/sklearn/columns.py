@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore.fields import POSITIVE_COUNT, Stored
+from bpcore.fields import POSITIVE_COUNT, CheckedFields
 
 
 @dataclass(frozen=True)
-class Columns(Stored):
+class Columns(CheckedFields):
     """The meaning of the outputs of a regressor.
 
     Attributes

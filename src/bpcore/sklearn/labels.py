@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
-from bpcore.fields import BOOLEAN, Stored, instance
+from bpcore.fields import BOOLEAN, CheckedFields, instance
 from bpcore.losses import Loss, LossFunction
 from bpcore.model.design import output_and_loss
 
@@ -19,7 +19,7 @@ PROBABILITIES = ("sigmoid", "softmax", "hard_sigmoid")
 
 
 @dataclass(frozen=True, eq=False)
-class Labels(Stored):
+class Labels(CheckedFields):
     """The meaning of the outputs of a classifier.
 
     Attributes

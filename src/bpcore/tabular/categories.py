@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore.fields import BOOLEAN, Stored, instance
+from bpcore.fields import BOOLEAN, CheckedFields, instance
 from bpcore.tabular.table import Values, is_missing
 from bpcore.warn import warn
 
@@ -27,7 +27,7 @@ MOST = 50
 
 
 @dataclass(frozen=True)
-class Categories(Stored):
+class Categories(CheckedFields):
     """The categories of one column, and the columns that they become.
 
     Two categories become one column of -1 and 1; more become one column of 0 and 1 for

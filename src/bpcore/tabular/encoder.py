@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from bpcore import checks
 from bpcore.arrays import Real
-from bpcore.fields import COUNT, POSITIVE_COUNT, Stored, instance
+from bpcore.fields import COUNT, POSITIVE_COUNT, CheckedFields, instance
 from bpcore.model.reader import own_floats
 from bpcore.tabular.categories import MOST, Categories, warn_of_lost_texts
 from bpcore.tabular.numeric import RobustScale, as_numbers, block_of_numbers
@@ -24,7 +24,7 @@ from bpcore.tabular.table import Table, Values, is_missing, reject_times
 
 
 @dataclass(frozen=True)
-class NumberColumns(Stored):
+class NumberColumns(CheckedFields):
     """The columns of numbers: each scaled, and for holes a column that says where.
 
     Attributes
@@ -85,7 +85,7 @@ class NumberColumns(Stored):
 
 
 @dataclass(frozen=True)
-class CategoryColumn(Stored):
+class CategoryColumn(CheckedFields):
     """One column of categories.
 
     Attributes
@@ -128,7 +128,7 @@ class CategoryColumn(Stored):
 
 
 @dataclass(frozen=True, repr=False)
-class Encoder(Stored):
+class Encoder(CheckedFields):
     """The columns of a table as columns of a network's input.
 
     First the numbers, then the marks of missing ones, then the columns of 0 and 1 of

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bpcore.arrays import Real
 from bpcore.engine.dispatch import kernels
-from bpcore.fields import Stored, checked
+from bpcore.fields import CheckedFields, checked
 from bpcore.model.reader import own_floats
 from bpcore.tabular.table import TIMES, Table, Values, is_missing, reject_times
 
@@ -82,7 +82,7 @@ def block_of_numbers(table: Table, places: list[int]) -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True)
-class RobustScale(Stored):
+class RobustScale(CheckedFields):
     """x -> 3 t / sqrt(1 + t^2) with t = (x - centre) factor / 3, column by column.
 
     The centre is the median, the factor 1 / (upper - lower quartile).  Where these are

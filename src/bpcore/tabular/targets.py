@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore.arrays import Real, as_weights
-from bpcore.fields import BOOLEAN, Stored, instance
+from bpcore.fields import BOOLEAN, CheckedFields, instance
 from bpcore.losses import JointQuantile
 from bpcore.tabular.class_weights import class_weights
 from bpcore.tabular.foundation import conversion_warning
@@ -23,7 +23,7 @@ MANY = 50
 
 
 @dataclass(frozen=True, eq=False)
-class Classes(Stored):
+class Classes(CheckedFields):
     """The classes of a classifier, in order.
 
     Attributes
@@ -102,7 +102,7 @@ class Classes(Stored):
 
 
 @dataclass(frozen=True, eq=False)
-class Standardised(Stored):
+class Standardised(CheckedFields):
     """Numbers as (y - mean) / deviation, and back, no further than those of training.
 
     Attributes

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from bpcore.arrays import Real
-from bpcore.fields import Stored
+from bpcore.fields import CheckedFields
 from bpcore.model.design import Design
 from bpcore.model.layout import Views
 from bpcore.model.state import State
 
 
 @dataclass(frozen=True, repr=False)
-class Parameters(Stored):
+class Parameters(CheckedFields):
     """Parameters and optimizer state before or after a training step.
 
     Attributes

@@ -12,7 +12,7 @@ from bpcore.arrays import Real
 from bpcore.engine.dispatch import kernels
 from bpcore.engine.engine import noise_key
 from bpcore.errstate import own_errstate
-from bpcore.fields import Stored
+from bpcore.fields import CheckedFields
 from bpcore.losses import CrossEntropy
 from bpcore.model.design import Design
 from bpcore.model.gradients import Gradients
@@ -25,7 +25,7 @@ Layers = tuple[Any, ...]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Step(Stored):
+class Step(CheckedFields):
     """The numbers of one training step; `Trace` documents each of them.
 
     The fields are the arguments of the step and the arrays that it left in memory.  All
