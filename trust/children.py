@@ -7,12 +7,14 @@ import resource
 import select
 import signal
 import tempfile
+import time
 import warnings
 
 #: Trials of one child: a fork is cheap, but not free.
 TRIALS = 200
-#: Seconds after which a trial counts as hanging.
-PATIENCE = 30.0
+#: Seconds of processor time after which a trial counts as hanging; or of waiting for
+#: something else, times WAITS: the machine may be busy.
+PATIENCE, WAITS = 30.0, 20
 #: Bytes of memory that a child may take beyond what its parent has.
 MEMORY = 2 << 30
 
@@ -29,7 +31,7 @@ def outcomes(trial, cases, patience=PATIENCE):
         Takes a case; returns one line of text.
     cases : sequence
     patience : float
-        Seconds for each trial.
+        Seconds of processor time for each trial.
     """
     at = 0
     while at < len(cases):
@@ -47,9 +49,9 @@ def _child(trial, cases, patience):
             os.close(reads)
             _work(trial, cases, writes, errors)
         os.close(writes)
-        done, rest = 0, b""
+        done, rest, ready = 0, b"", True
         while done < len(cases):
-            ready, _, _ = select.select([reads], [], [], patience)
+            ready = _answers(reads, child, patience)
             new = os.read(reads, 1 << 16) if ready else b""
             if not new:
                 break
@@ -67,6 +69,24 @@ def _child(trial, cases, patience):
             places = errors.read().decode(errors="replace").splitlines()
             where = [line.strip() for line in places if line.startswith("  File")][:8]
             yield cases[done], f"{how} (status {status}) {'; '.join(where)}"
+
+
+def _answers(reads, child, patience):
+    """Whether the child writes something, or ends, before its time is over."""
+    began, used = time.monotonic(), _seconds_used(child)
+    while not select.select([reads], [], [], min(patience, 1.0))[0]:
+        if _seconds_used(child) - used > patience:
+            return False
+        if time.monotonic() - began > WAITS * patience:
+            return False
+    return True
+
+
+def _seconds_used(child):
+    """Processor time of a process."""
+    with open(f"/proc/{child}/stat") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _work(trial, cases, writes, errors):
