@@ -63,4 +63,7 @@ Of processes and threads::
     changes                 calls that change a network
     changes_of_files        calls that write and read files
     changes_of_estimators   calls that train several networks or an estimator
+    pickles     damaged pickles of every class; with altered (trees and bytes), hostile
+                (values), pickled (objects), uses (what is done with them)
+    children    trials in child processes, whose crashes and hangs count
 """

@@ -86,13 +86,17 @@ def one_of(name: str, value: object, choices: Collection[str]) -> str:
     )
 
 
-def integer(name: str, value: object, least: int, others: str = "") -> int:
+def integer(
+    name: str, value: object, least: int, others: str = "", below: float = math.inf
+) -> int:
     """`value` as an int of at least `least`.
 
     Parameters
     ----------
     others : str
         Other allowed values, for the message: ', or "auto"'.
+    below : int, optional
+        Upper bound, exclusive.
 
     Examples
     --------
@@ -102,14 +106,16 @@ def integer(name: str, value: object, least: int, others: str = "") -> int:
     3
     """
     error: type[Exception] = ValueError
+    bound = ""
     try:
         number = operator.index(value)  # type: ignore[arg-type]
-        if number >= least and not isinstance(value, BOOLEANS):
+        if least <= number < below and not isinstance(value, BOOLEANS):
             return number
+        bound = f" and below {below}" if number >= below else ""
     except TypeError:
         error = TypeError
     raise error(
-        f"{name} must be a whole number of at least {least}{others}; "
+        f"{name} must be a whole number of at least {least}{bound}{others}; "
         f"got {quoted(value)}"
     )
 
@@ -199,8 +205,8 @@ def boolean(name: str, value: object) -> bool:
     return bool(value)
 
 
-def instance(name: str, value: object, kind: type) -> None:
-    """Raise TypeError unless `value` is an instance of the class `kind`.
+def instance(name: str, value: object, kind: type | tuple[type, ...]) -> None:
+    """Raise TypeError unless `value` is an instance of the class, or of one of several.
 
     Examples
     --------
@@ -211,4 +217,6 @@ def instance(name: str, value: object, kind: type) -> None:
     TypeError: network must be a dict; got int
     """
     if not isinstance(value, kind):
-        raise TypeError(f"{name} must be a {kind.__name__}; got {type(value).__name__}")
+        kinds = kind if isinstance(kind, tuple) else (kind,)
+        expected = " or ".join(each.__name__ for each in kinds)
+        raise TypeError(f"{name} must be a {expected}; got {type(value).__name__}")

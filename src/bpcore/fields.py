@@ -2,7 +2,7 @@
 
 The settings of losses, optimizers and schedules are such dataclasses.  A field's check
 is in its metadata, ``lr: float = field(metadata=NON_NEGATIVE)``, and the
-``__post_init__`` of the class calls `check_fields`.
+``__post_init__`` of their base `CheckedFields` calls `check_fields`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,16 @@ def checked(check: Callable[..., Any], **arguments: Any) -> dict[str, Any]:
     return {"check": partial(check, **arguments)}
 
 
+def instance(*kinds: type) -> dict[str, Any]:
+    """Metadata of a field whose value is an instance of one of these classes."""
+
+    def check(name: str, value: Any) -> Any:
+        checks.instance(name, value, kinds)
+        return value
+
+    return checked(check)
+
+
 NON_NEGATIVE = checked(checks.number, least=0.0)
 POSITIVE = checked(checks.number, above=0.0)
 #: At least 0 and below 1.
@@ -29,8 +39,8 @@ BELOW_1 = checked(checks.number, least=0.0, below=1.0)
 UP_TO_1 = checked(checks.number, least=0.0, most=1.0)
 #: Above 0 and below 1.
 BETWEEN_0_AND_1 = checked(checks.number, above=0.0, below=1.0)
-COUNT = checked(checks.integer, least=0)
-POSITIVE_COUNT = checked(checks.integer, least=1)
+COUNT = checked(checks.integer, least=0, below=1 << 63)
+POSITIVE_COUNT = checked(checks.integer, least=1, below=1 << 63)
 BOOLEAN = checked(checks.boolean)
 
 
@@ -62,31 +72,50 @@ def check_fields(settings: Any) -> None:
             object.__setattr__(settings, setting.name, converted)
 
 
-def stored_fields(settings: Any) -> dict[str, Any]:
-    """Attributes of a frozen dataclass for its pickle, except cached properties."""
-    cached = {
-        name
-        for kind in type(settings).__mro__
-        for name, value in vars(kind).items()
-        if isinstance(value, cached_property)
-    }
-    return {name: v for name, v in vars(settings).items() if name not in cached}
+class CheckedFields:
+    """Base of frozen dataclasses whose pickles and copies are read strictly.
 
+    A pickle has the fields without cached properties, which are computed anew.  When it
+    is read every name must be a field's, every field must be there, and all are checked
+    by ``__post_init__``, before anything of the object changes.
 
-def restore_fields(settings: Any, stored: Mapping[str, Any]) -> None:
-    """Fill a frozen dataclass from its pickle; every field is checked again.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If a field is missing or unknown, or its value is not allowed.
+    Examples
+    --------
+    >>> import bpcore as bp
+    >>> huber = bp.Huber(0.5)
+    >>> huber.__setstate__({"delta": -1.0})
+    Traceback (most recent call last):
+        ...
+    ValueError: delta must be finite and above 0; got -1.0
+    >>> huber
+    Huber(delta=0.5)
     """
-    name, own = type(settings).__name__, fields(settings)
-    for field in own:
-        if field.init and field.name not in stored:
-            raise ValueError(f"a stored {name} must have {field.name!r}; it is missing")
-    if unknown := stored.keys() - {field.name for field in own}:
-        raise ValueError(f"a stored {name} must not have {sorted(unknown)[0]!r}")
-    for name, value in stored.items():
-        object.__setattr__(settings, name, value)
-    settings.__post_init__()
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        cached = {
+            name
+            for kind in type(self).__mro__
+            for name, value in vars(kind).items()
+            if isinstance(value, cached_property)
+        }
+        return {name: v for name, v in vars(self).items() if name not in cached}
+
+    def __setstate__(self, stored: Mapping[str, Any]) -> None:
+        name, own = type(self).__name__, fields(self)  # type: ignore[arg-type]
+        checks.instance(f"a stored {name}", stored, Mapping)
+        for field in own:
+            if field.init and field.name not in stored:
+                raise ValueError(
+                    f"a stored {name} must have {field.name!r}; it is missing"
+                )
+        if unknown := stored.keys() - {field.name for field in own}:
+            raise ValueError(
+                f"a stored {name} must not have {sorted(map(repr, unknown))[0]}"
+            )
+        other = object.__new__(type(self))
+        vars(other).update(stored)
+        other.__post_init__()
+        object.__setattr__(self, "__dict__", vars(other))

@@ -23,6 +23,7 @@ from bpcore.model import design as settings
 from bpcore.model.design import Design
 from bpcore.model.gradients import Gradients, Tape
 from bpcore.model.initial import Initial
+from bpcore.model.reader import Reader
 from bpcore.model.state import State, initial_state
 from bpcore.model.stored import (
     other_attributes,
@@ -1256,11 +1257,15 @@ class Network:
         return {**other_attributes(self, ANEW), OWN: own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        design, own, n_threads = read_network(state[OWN])
+        read = Reader(state, "stored Network")
+        design, own, n_threads = read_network(read.item(OWN))
+        for name in read.left:
+            checks.instance("the name of an attribute", name, str)
+            if name in ANEW:
+                raise ValueError(f"stored Network must not have {name!r}")
         threads = thread_count(n_threads)
         learner = Learner(design, own, self._engine_class, threads)
-        others = {name: value for name, value in state.items() if name != OWN}
-        self._use(learner, n_threads, without_slots(self, others))
+        self._use(learner, n_threads, without_slots(self, read.left))
 
 
 def network_of(design: Design, state: State, n_threads: int | str = "auto") -> Network:

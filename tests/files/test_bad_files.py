@@ -166,7 +166,7 @@ CONTENTS = {
     ),
     "history without columns": ("history", "columns", None, "history must have"),
     "history without a loss": (
-        "history", "columns", ["a", "lr", "seconds"], "history must have the column",
+        "history", "columns", ["a", "lr", "seconds"], "history must have .loss",
     ),
     "an unknown end": ("history", "stopped", "crash", "stopped must be one of"),
     "exact as a number": ("", "exact", 1, "exact must be"),
@@ -221,7 +221,7 @@ ARRAYS = {
         "self_test.output", lambda a: a[:1], "must have one input and one output",
     ),
     "other weights": ("weights.0", lambda a: a * 1.0001, "the self-test failed"),
-    "another history": ("history.0", lambda a: a[:-1], "float64 of one length"),
+    "another history": ("history.0", lambda a: a[:-1], "lr must have shape"),
 }  # fmt: skip
 
 

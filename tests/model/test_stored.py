@@ -120,6 +120,28 @@ def test_an_altered_pickle_is_refused(name, Network):
     net.train_step(X, Y)
 
 
+@each_library
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda state: {**state, "_learner": 1}, "must not have '_learner'"),
+        (lambda state: {**state, "_one": np.zeros(1)}, "must not have '_one'"),
+        (lambda state: {**state, 3: 1}, "name of an attribute"),
+        (lambda state: {"mine": 1}, "it is missing"),
+        (lambda state: None, "must be a Mapping"),
+        (lambda state: {**state, OWN: [1]}, "must be a Mapping"),
+    ],
+)
+def test_what_is_no_state_of_a_network_is_refused(change, message, Network):
+    net = make(Network)
+    before = everything(net)
+    state = change(net.__getstate__())
+    for target in (object.__new__(Network), net):
+        with pytest.raises((ValueError, TypeError), match=message):
+            target.__setstate__(state)
+    assert everything(net) == before
+
+
 def test_arrays_of_another_byte_order_are_converted():
     net = make()
     state = altered(net, "state", "parameters", lambda a: a.astype(">f4"))

@@ -207,12 +207,12 @@ def test_contents(case, saved):
 
 ARRAYS = {
     "a column twice": ("encoder.places", [0, 0, 5, 6], "no number twice"),
-    "a column not there": ("encoder.places", [0, 1, 5, 9], "below 7"),
+    "a column not there": ("encoder.places", [0, 1, 5, 9], "7 columns once"),
     "a column left out": ("encoder.places", [0, 1, 5], "must have shape|columns"),
     "places in a matrix": ("encoder.places", [[0, 1, 5, 6]], "of one dimension"),
     "marks of others": ("encoder.marked", [4], "below 4"),
     "a centre": ("encoder.centre", [np.nan] * 4, "encoder.centre must be finite"),
-    "a factor": ("encoder.factor", [-1.0] * 4, "encoder.factor must not be negative"),
+    "a factor": ("encoder.factor", [-1.0] * 4, "factor must be finite and not neg"),
     "too many marks": ("encoder.marks.centre", [0.0] * 2, "must have shape"),
     "rows of categories": ("encoder.categories.0", [[0.0]], "must have shape"),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -42,6 +42,11 @@ class Batch:
 
     def __repr__(self) -> str:
         return f"<Batch of {len(self):,} rows>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a Batch cannot be pickled: pickle the data, and check it again"
+        )
 
     @property
     def weighs(self) -> bool:

@@ -51,8 +51,18 @@ def united(state: State, layout: Layout, arrays: list[tuple[Part, Real]]) -> Sta
         count = len(state.optimizer_arrays)
         whole = _rows(count, layout.state_stride, state.optimizer_arrays.dtype)
         for (first, end), own in arrays:
+            require_part(own, (count, layout.stride(end - first)), whole.dtype)
             whole[:, first:end] = own[:, : end - first]
     return dataclasses.replace(state, optimizer_arrays=whole, part=None)
+
+
+def require_part(array: Any, shape: tuple[int, int], dtype: np.dtype[Any]) -> None:
+    """Raise unless another process has sent an array of this shape and dtype."""
+    if type(array) is not np.ndarray or (array.shape, array.dtype) != (shape, dtype):
+        raise ValueError(
+            f"the optimizer's arrays of a process must have shape {shape} and dtype "
+            f"{dtype}; got {getattr(array, 'shape', type(array))}"
+        )
 
 
 def _rows(count: int, stride: int, dtype: np.dtype[Any]) -> Real:

@@ -56,8 +56,9 @@ def spread(
         if i in own:
             trained.append(own[i])
             continue
-        state, learner.history, has_history, error = every[i]
-        learner.become(unpacked(state, known[i]))
+        state, history, has_history, error = every[i]
+        learner.become(unpacked(state, learner))
+        learner.history = history
         trained.append(Trained(learner.history if has_history else None, error))
     return trained
 

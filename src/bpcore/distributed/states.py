@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pickle
 
+from bpcore.model.design import known_optimizer
 from bpcore.model.state import State
 from bpcore.optimizers import Optimizer
+from bpcore.training.learner import Learner
 
 
 def packed(state: State, known: Optimizer) -> bytes:
@@ -22,15 +24,13 @@ def packed(state: State, known: Optimizer) -> bytes:
     --------
     >>> import bpcore as bp
     >>> from bpcore.distributed.states import packed, unpacked
-    >>> state = bp.Network([1, 1], optimizer=bp.Adam(lambda epoch: 0.1)).learner.state
-    >>> unpacked(packed(state, state.optimizer), state.optimizer)
+    >>> learner = bp.Network([1, 1], optimizer=bp.Adam(lambda epoch: 0.1)).learner
+    >>> unpacked(packed(learner.state, learner.state.optimizer), learner)
     <State after 0 steps, 0 epochs>
     """
-    fields = vars(state) | {
-        "optimizer": None if state.optimizer is known else state.optimizer
-    }
+    optimizer = None if state.optimizer is known else state.optimizer
     try:
-        return pickle.dumps(fields, protocol=5)
+        return pickle.dumps((optimizer, state.arrays()), protocol=5)
     except Exception as error:
         raise TypeError(
             "a callback has given the network an optimizer that cannot be sent to the "
@@ -38,7 +38,8 @@ def packed(state: State, known: Optimizer) -> bytes:
         ) from error
 
 
-def unpacked(data: bytes, known: Optimizer) -> State:
-    """The state of `packed`."""
-    fields = pickle.loads(data)
-    return State(**fields | {"optimizer": fields["optimizer"] or known})
+def unpacked(data: bytes, learner: Learner) -> State:
+    """The state of `packed`, checked as that of a learner of the same network."""
+    optimizer, arrays = pickle.loads(data)
+    known = learner.state.optimizer if optimizer is None else known_optimizer(optimizer)
+    return State.from_arrays(learner.design, learner.dtype, known, arrays)

@@ -167,7 +167,7 @@ class ShardedFit(Fit):
         """Replace the state by that of process 0, after its callbacks."""
         learner = self.learner
         bits = learner.state.bits
-        state = unpacked(changed, learner.state.optimizer)
+        state = unpacked(changed, learner)
         bits.state = state.bits.state
         state = dataclasses.replace(state, bits=bits)
         learner.become(divided(state, self.layout, self.part))

@@ -12,13 +12,26 @@ import copy
 import weakref
 from collections.abc import Sequence
 from dataclasses import fields
+from types import NoneType
 from typing import Any
 
 import numpy as np
 
+from bpcore import checks
 from bpcore.graph.backward import in_order
-from bpcore.graph.base import Node, V, Vertex
+from bpcore.graph.base import Node, Operation, V, Vertex
 
+#: Classes of the fields of a stored node.
+NODE: dict[str, Any] = {
+    "value": np.ndarray,
+    "name": (str, NoneType),
+    "operation": (Operation, NoneType),
+    "operands": tuple,
+    "values": tuple,
+    "options": dict,
+    "grad": (np.ndarray, NoneType),
+    "record": NoneType,
+}
 #: The fields of a node, and the attributes of its variable: those of a subclass.
 Contents = tuple[dict[str, Any], dict[str, Any]]
 
@@ -36,6 +49,9 @@ class Record:
     positions: dict[Vertex, int]
 
     def __init__(self, classes: Sequence[type[Vertex]]) -> None:
+        for cls in classes:
+            if not (isinstance(cls, type) and issubclass(cls, Vertex)):
+                raise TypeError(f"a graph must be of variables; got {cls!r:.80}")
         self.variables = [cls.__new__(cls) for cls in classes]
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -49,11 +65,26 @@ class Record:
         return Record, ([type(x) for x in self.variables],), contents
 
     def __setstate__(self, contents: list[Contents]) -> None:
-        for x, (node, attributes) in zip(self.variables, contents, strict=True):
-            node["operands"] = tuple(
+        checks.instance("the contents of a graph", contents, list)
+        if len(contents) != len(self.variables):
+            raise ValueError(
+                f"a graph of {len(self.variables)} variables must have as many "
+                f"contents; got {len(contents)}"
+            )
+        checked = [_checked(found) for found in contents]
+        places = {id(x): i for i, x in enumerate(self.variables)}
+        for i, (node, _) in enumerate(checked):
+            for o in node["operands"]:
+                at = o if isinstance(o, int) else places.get(id(o), -1)
+                if at >= i or (isinstance(o, int) and o < 0):
+                    raise ValueError(
+                        f"operands of variable {i} must come before it; got {at}"
+                    )
+        for x, (node, attributes) in zip(self.variables, checked, strict=True):
+            operands = tuple(
                 self.variables[o] if isinstance(o, int) else o for o in node["operands"]
             )
-            fill(x, Node(**node), attributes)
+            fill(x, Node(**node | {"operands": operands}), attributes)
 
 
 def record_of(x: Vertex) -> Record:
@@ -82,7 +113,8 @@ def reduced(x: Vertex) -> tuple[Any, ...]:
 
 def recorded(record: Record, position: int) -> Vertex:
     """One variable of a record, when it is unpickled."""
-    return record.variables[position]
+    checks.instance("record", record, Record)
+    return record.variables[checks.index("position", position, len(record.variables))]
 
 
 def contents_of(x: Vertex) -> Contents:
@@ -96,11 +128,43 @@ def contents_of(x: Vertex) -> Contents:
     return node, attributes
 
 
+def _checked(found: Any) -> Contents:
+    """The contents of one variable as `contents_of` returns them, or an error."""
+    if not isinstance(found, tuple | list) or len(found) != 2:
+        raise TypeError(f"a variable must have two contents; got {found!r:.80}")
+    for part in found:
+        checks.instance("a content of a variable", part, dict)
+    node, attributes = found
+    if set(node) != {each.name for each in fields(Node)}:
+        raise ValueError(f"a node must have its fields; got {sorted(map(str, node))}")
+    for name, kind in NODE.items():
+        checks.instance(name, node[name], kind)
+    for i, each in enumerate(node["values"]):
+        checks.instance(f"values[{i}]", each, np.ndarray)
+    operands, values = node["operands"], node["values"]
+    is_computed = node["operation"] is not None
+    if len(operands) != len(values) or bool(operands) != is_computed:
+        raise ValueError(
+            f"operands must be those of an operation, with a value each; got "
+            f"{len(operands)} operands, {len(values)} values"
+        )
+    for i, each in enumerate(operands):
+        checks.instance(f"operands[{i}]", each, (int, np.ndarray, Vertex))
+    for name in attributes:
+        checks.instance("the name of an attribute", name, str)
+    return node, attributes
+
+
 def fill(x: Vertex, node: Node, attributes: dict[str, Any]) -> None:
     """Give an empty variable its node and its attributes."""
     x.node = node
     for name, value in attributes.items():
-        setattr(x, name, value)
+        try:
+            setattr(x, name, value)
+        except AttributeError as error:
+            raise ValueError(
+                f"a {type(x).__name__} must not have {name!r}: {error}"
+            ) from error
 
 
 def shallow_copy(x: V) -> V:

@@ -8,13 +8,14 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bpcore import arrays
+from bpcore import arrays, checks
 from bpcore.graph.base import Array, Operation
 from bpcore.graph.evaluate import as_value
 from bpcore.graph.variable import Variable, apply
 from bpcore.model.design import Design
 from bpcore.model.gradients import Gradients, Tape
 from bpcore.model.layout import Layout
+from bpcore.model.reader import Reader
 from bpcore.model.state import State
 from bpcore.quoting import listed
 
@@ -81,6 +82,20 @@ class NetworkOperation(Operation):
     def __init__(self, network: Network) -> None:
         self.network = network
         self.written = f"Network({listed(network.learner.design.sizes)})({{}})"
+
+    def __setstate__(self, stored: dict[str, Any]) -> None:
+        read = Reader(stored, "stored NetworkOperation")
+        kinds = {"network": object, "written": str, "tape": Tape, "epochs": int}
+        found = {name: read.item(name) for name in kinds}
+        if read.has("gradients"):
+            kinds["gradients"] = Gradients
+            found["gradients"] = read.item("gradients")
+        read.finish()
+        for name, kind in kinds.items():
+            checks.instance(name, found[name], kind)
+        if not hasattr(found["network"], "learner"):
+            raise TypeError(f"network must be a Network; got {found['network']!r:.80}")
+        vars(self).update(found)
 
     def value(self, X: Array) -> Array:
         """a[L] of a training mini-batch X"""

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from bpcore import checks
 from bpcore.graph.base import Array, Function, Operation
 
 
@@ -252,4 +253,4 @@ OPERATIONS: dict[str, Operation] = {**ELEMENTWISE, **ON_ARRAYS}
 
 def operation_named(name: str) -> Operation:
     """The operation of the tables that has this name."""
-    return OPERATIONS[name]
+    return OPERATIONS[checks.one_of("operation", name, OPERATIONS)]

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore.errstate import own_errstate
-from bpcore.fields import check_fields, restore_fields, stored_fields
+from bpcore.fields import CheckedFields
 from bpcore.losses.target_kind import TargetKind
 
 Array = NDArray[Any]
@@ -26,7 +26,7 @@ SIGNED = ("tanh", "hard_tanh", "softsign")
 
 
 @dataclass(frozen=True)
-class Loss:
+class Loss(CheckedFields):
     """One loss function.
 
     Attributes
@@ -80,15 +80,6 @@ class Loss:
     by_a: ClassVar[str] = ""
     by_z: ClassVar[str] = ""
     symbols: ClassVar[dict[str, str]] = {}
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return stored_fields(self)
-
-    def __setstate__(self, stored: dict[str, Any]) -> None:
-        restore_fields(self, stored)
 
     def target_kind(self, output: str) -> TargetKind:
         """Meaning of the targets with this output activation."""

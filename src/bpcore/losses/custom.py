@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore.errstate import callers_errstate, own_errstate
+from bpcore.fields import BOOLEAN
 from bpcore.losses.base import Loss
 from bpcore.losses.target_kind import TargetKind
 
@@ -72,7 +73,16 @@ class CustomLoss(Loss):
 
     function: LossFunction
     #: Whether it is an expression of the graph; None before the first call.
-    is_graph: bool | None = field(default=None, init=False, repr=False, compare=False)
+    is_graph: bool | None = field(
+        default=None, init=False, repr=False, compare=False, metadata=BOOLEAN
+    )
+
+    def __post_init__(self) -> None:
+        if not callable(self.function):
+            raise TypeError(
+                f"function must be a callable f(a, y); got {self.function!r:.80}"
+            )
+        super().__post_init__()
 
     def value(self, output: str) -> str:
         name = getattr(self.function, "__name__", type(self.function).__name__)

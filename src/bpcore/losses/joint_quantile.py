@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore import checks
+from bpcore.fields import CheckedFields
 
 Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class JointQuantile:
+class JointQuantile(CheckedFields):
     """Mean over the outputs j of max(q_j d_j, (q_j - 1) d_j), with d = y - a.
 
     Output j estimates the quantile q_j.  It is a loss in Python, `bpcore.CustomLoss`,
@@ -42,6 +43,8 @@ class JointQuantile:
     quantiles: tuple[float, ...]
 
     def __post_init__(self) -> None:
+        if not isinstance(self.quantiles, tuple):
+            raise TypeError(f"quantiles must be a tuple; got {self.quantiles!r:.80}")
         if not self.quantiles:
             raise ValueError("quantiles must have at least one entry; got none")
         for j, q in enumerate(self.quantiles):

@@ -270,6 +270,12 @@ class Design:
             input_scale=scale_factor(input_scale),
         )
 
+    def __getstate__(self) -> dict[str, Any]:
+        return self.to_dict()
+
+    def __setstate__(self, stored: Mapping[str, Any]) -> None:
+        object.__setattr__(self, "__dict__", vars(self.from_dict(stored)))
+
     def to_dict(self) -> dict[str, Any]:
         """Its fields by name; the loss is the object itself."""
         return {
@@ -285,6 +291,7 @@ class Design:
         ValueError, TypeError
             If something is missing, unknown or not as described.
         """
+        checks.instance("design", stored, Mapping)
         names = {field.name for field in dataclasses.fields(cls)}
         if set(stored) != names:
             raise ValueError(
@@ -308,9 +315,7 @@ class Design:
         if last_norm is not None or last_dropout != 0:
             raise ValueError("the last layer must have neither a norm nor dropout")
         checks.instance("loss", stored["loss"], Loss)
-        seed = checks.integer("seed", stored["seed"], 0)
-        if seed >= 1 << 64:
-            raise ValueError(f"seed must be below 2^64; got {seed}")
+        seed = checks.integer("seed", stored["seed"], 0, below=1 << 64)
         design = cls.checked(
             sizes,
             activation,

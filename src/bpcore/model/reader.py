@@ -1,4 +1,4 @@
-"""Strict reading of a stored state: every array is checked before it is used."""
+"""Strict reading of what is stored: every array is checked before it is used."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcore import checks
 from bpcore.schedules import Plateau
 
 #: Bounds of the counters of a stored state.
@@ -18,22 +19,31 @@ MOST_EPOCHS = 1 << 40
 class Reader:
     """Returns arrays by name, checked; `finish` raises if some were not read."""
 
-    def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        self.left = dict(arrays)
+    def __init__(self, stored: Mapping[str, Any], what: str = "state") -> None:
+        checks.instance(what, stored, Mapping)
+        self.left, self.what = dict(stored), what
 
     def has(self, name: str) -> bool:
         return name in self.left
 
+    def item(self, name: str) -> Any:
+        """The value of that name, unchecked, which is read once."""
+        if name not in self.left:
+            raise ValueError(f"{self.what} must have {name!r}; it is missing")
+        return self.left.pop(name)
+
+    def items(self, name: str, least: int) -> tuple[Any, ...]:
+        """The tuple of that name, of at least so many entries, each unchecked."""
+        values = self.item(name)
+        if not isinstance(values, tuple) or len(values) < least:
+            raise ValueError(
+                f"{name} must be a tuple of at least {least}; got {values!r:.80}"
+            )
+        return values
+
     def take(self, name: str) -> Any:
         """The array of that name, which is read once."""
-        if name not in self.left:
-            raise ValueError(f"state must have {name!r}; it is missing")
-        array = self.left.pop(name)
-        if type(array) is np.memmap:  # by joblib.load(mmap_mode="r")
-            array = np.asarray(array)
-        if type(array) is not np.ndarray:
-            raise TypeError(f"{name} must be an array; got {type(array).__name__}")
-        return array
+        return plain_array(name, self.item(name))
 
     def of_kind(
         self, name: str, kinds: str, shape: tuple[int, ...] | None
@@ -69,7 +79,49 @@ class Reader:
     def finish(self) -> None:
         if self.left:
             names = ", ".join(sorted(map(str, self.left))[:5])
-            raise ValueError(f"state must not have unknown arrays; got {names}")
+            raise ValueError(f"{self.what} must not have unknown entries; got {names}")
+
+
+def plain_array(name: str, array: Any) -> NDArray[Any]:
+    """The array itself, if it is one of NumPy's own class."""
+    if type(array) is np.memmap:  # by joblib.load(mmap_mode="r")
+        array = np.asarray(array)
+    if type(array) is not np.ndarray:
+        raise TypeError(f"{name} must be an array; got {type(array).__name__}")
+    return array
+
+
+def own_floats(
+    name: str,
+    array: Any,
+    shape: tuple[int | None, ...],
+    dtype: np.dtype[Any] | None = None,
+) -> NDArray[Any]:
+    """A copy of an array of float32 or float64, in C order.
+
+    Lengths in `shape` that are None may be any; so may the dtype.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.model.reader import own_floats
+    >>> own_floats("x", np.zeros(3), (None,)), own_floats("x", np.zeros(3), (2,))
+    Traceback (most recent call last):
+        ...
+    ValueError: x must have shape (2,); got (3,)
+    """
+    given = plain_array(name, array)
+    native = given.dtype.newbyteorder("=")
+    if native not in ((np.float32, np.float64) if dtype is None else (dtype,)):
+        raise TypeError(
+            f"{name} must be of dtype {dtype or 'float32 or float64'}; "
+            f"got {given.dtype}"
+        )
+    pairs = zip(given.shape, shape, strict=False)
+    fits = all(expected in (None, n) for n, expected in pairs)
+    if given.ndim != len(shape) or not fits:
+        raise ValueError(f"{name} must have shape {shape}; got {given.shape}")
+    return np.array(given, native, order="C")
 
 
 # --- parts of it as arrays ------------------------------------------------------------
@@ -106,7 +158,7 @@ def generator_of(words: NDArray[Any]) -> np.random.PCG64:
 
 def plateau_of(numbers: NDArray[Any]) -> Plateau:
     """The plateau of four numbers: rate, best value, epochs waited, cooldown."""
-    lr, best, wait, cooldown = numbers.tolist()
+    lr, best, wait, cooldown = numbers.astype(np.float64).tolist()
     counts = [wait, cooldown]
     if (
         not (0 <= lr < np.inf)

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -141,6 +141,12 @@ class State:
 
     def __repr__(self) -> str:
         return f"<State after {self.steps:,} steps, {self.epochs:,} epochs>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a State cannot be pickled, since only a Design can check it: pickle the "
+            "network, or to_arrays() for from_arrays()"
+        )
 
     @property
     def steps(self) -> int:

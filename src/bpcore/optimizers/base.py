@@ -14,9 +14,7 @@ from bpcore.fields import (
     BOOLEAN,
     NON_NEGATIVE,
     POSITIVE,
-    check_fields,
-    restore_fields,
-    stored_fields,
+    CheckedFields,
 )
 from bpcore.schedules import Schedule, as_schedule
 
@@ -64,7 +62,7 @@ SQUARE = StateArray("s", "mean square of {g}")
 
 
 @dataclass(frozen=True, repr=False)
-class Optimizer:
+class Optimizer(CheckedFields):
     """Settings that all optimizers have; given by keyword, except lr.
 
     Let g be the gradient of the mean loss for a parameter w.  Before the optimizer's
@@ -126,14 +124,8 @@ class Optimizer:
     def __post_init__(self) -> None:
         object.__setattr__(self, "lr", as_schedule(self.lr))
         object.__setattr__(self, "biases", _pairs(self.biases))
-        check_fields(self)
+        super().__post_init__()
         self._for_biases()
-
-    def __getstate__(self) -> dict[str, Any]:
-        return stored_fields(self)
-
-    def __setstate__(self, stored: dict[str, Any]) -> None:
-        restore_fields(self, stored)
 
     def __repr__(self) -> str:
         shown = []
@@ -300,7 +292,8 @@ def _group(optimizer: Optimizer, lr_factor: float) -> dict[str, Any]:
 def _pairs(biases: object) -> tuple[tuple[str, float], ...]:
     """The mapping as sorted pairs, which are immutable."""
     if isinstance(biases, tuple) and all(  # converted before
-        isinstance(pair, tuple) and len(pair) == 2 for pair in biases
+        isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)
+        for pair in biases
     ):
         return biases
     if not isinstance(biases, Mapping):

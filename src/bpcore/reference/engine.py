@@ -140,7 +140,7 @@ class Engine:
         self.waiting, self.waiting_divisor = [], 0.0
 
     def use_threads(self, n_threads: int) -> None:
-        """Stored only; NumPy manages its own threads."""
+        """CheckedFields only; NumPy manages its own threads."""
         self.n_threads = n_threads
 
     def step_at_once(self, X: object, y: object) -> None:

@@ -13,20 +13,14 @@ from numpy.typing import NDArray
 
 from bpcore import checks
 from bpcore.errstate import callers_errstate
-from bpcore.fields import (
-    NON_NEGATIVE,
-    check_fields,
-    checked,
-    restore_fields,
-    stored_fields,
-)
+from bpcore.fields import NON_NEGATIVE, CheckedFields, checked
 from bpcore.quoting import quoted
 
 UNIT = checked(checks.one_of, choices=("epoch", "step"))
 
 
 @dataclass(frozen=True, repr=False)
-class Schedule(ABC):
+class Schedule(CheckedFields, ABC):
     """The base class of all schedules.
 
     Parameters
@@ -41,15 +35,6 @@ class Schedule(ABC):
     """
 
     per: str = field(default="epoch", kw_only=True, metadata=UNIT)
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return stored_fields(self)
-
-    def __setstate__(self, stored: dict[str, Any]) -> None:
-        restore_fields(self, stored)
 
     def __repr__(self) -> str:
         own, per = fields(self)[1:], fields(self)[:1]

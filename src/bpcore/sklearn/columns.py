@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcore.fields import POSITIVE_COUNT, CheckedFields
+
 
 @dataclass(frozen=True)
-class Columns:
+class Columns(CheckedFields):
     """The meaning of the outputs of a regressor.
 
     Attributes
@@ -29,8 +31,8 @@ class Columns:
            [2., 2., 2.]])
     """
 
-    n_targets: int
-    copies: int = 1
+    n_targets: int = field(metadata=POSITIVE_COUNT)
+    copies: int = field(default=1, metadata=POSITIVE_COUNT)
 
     @property
     def n_out(self) -> int:

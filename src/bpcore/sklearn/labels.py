@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
+from bpcore.fields import BOOLEAN, CheckedFields, instance
 from bpcore.losses import Loss, LossFunction
 from bpcore.model.design import output_and_loss
 
@@ -18,7 +19,7 @@ PROBABILITIES = ("sigmoid", "softmax", "hard_sigmoid")
 
 
 @dataclass(frozen=True, eq=False)
-class Labels:
+class Labels(CheckedFields):
     """The meaning of the outputs of a classifier.
 
     Attributes
@@ -32,10 +33,10 @@ class Labels:
     loss : Loss
     """
 
-    classes: NDArray[Any]
-    multilabel: bool
-    output: str
-    loss: Loss
+    classes: NDArray[Any] = field(metadata=instance(np.ndarray))
+    multilabel: bool = field(metadata=BOOLEAN)
+    output: str = field(metadata=instance(str))
+    loss: Loss = field(metadata=instance(Loss))
 
     @classmethod
     def of(

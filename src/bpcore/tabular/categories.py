@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore.cached import cached_property
+from bpcore.fields import BOOLEAN, CheckedFields, instance
 from bpcore.quoting import quoted
 from bpcore.tabular.table import Values, is_missing
 from bpcore.warn import warn
@@ -27,7 +28,7 @@ MOST = 50
 
 
 @dataclass(frozen=True)
-class Categories:
+class Categories(CheckedFields):
     """The categories of one column, and the columns that they become.
 
     Two categories become one column of -1 and 1; more become one column of 0 and 1 for
@@ -56,8 +57,13 @@ class Categories:
            [0., 0., 0.]])
     """
 
-    names: tuple[Any, ...]
-    others: bool = False
+    names: tuple[Any, ...] = field(metadata=instance(tuple))
+    others: bool = field(default=False, metadata=BOOLEAN)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(set(self.names)) < len(self.names) or None in self.names:
+            raise ValueError("categories must be different, and none of them null")
 
     @classmethod
     def of(cls, name: str, values: Values, most: int = MOST) -> Categories:

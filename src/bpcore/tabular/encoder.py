@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Integral
 from numbers import Real as RealNumber
+from types import NoneType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcore import checks
 from bpcore.arrays import Real
 from bpcore.cached import cached_property
+from bpcore.fields import COUNT, POSITIVE_COUNT, CheckedFields, instance
+from bpcore.model.reader import own_floats
 from bpcore.quoting import quoted
 from bpcore.tabular.categories import MOST, Categories, warn_of_lost_texts
 from bpcore.tabular.numeric import RobustScale, as_numbers, block_of_numbers
@@ -20,7 +25,7 @@ from bpcore.tabular.table import Table, Values, is_missing, reject_times
 
 
 @dataclass(frozen=True)
-class NumberColumns:
+class NumberColumns(CheckedFields):
     """The columns of numbers: each scaled, and for holes a column that says where.
 
     Attributes
@@ -35,10 +40,20 @@ class NumberColumns:
         Of a column for each of these, 1 where the value is missing, else 0.
     """
 
-    places: list[int]
-    scale: RobustScale
-    marked: list[int]
-    marks: RobustScale
+    places: list[int] = field(metadata=instance(list))
+    scale: RobustScale = field(metadata=instance(RobustScale))
+    marked: list[int] = field(metadata=instance(list))
+    marks: RobustScale = field(metadata=instance(RobustScale))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_places("places", self.places, sys.maxsize)
+        require_places("marked", self.marked, len(self.places))
+        for name, places, scale in (
+            ("scale", self.places, self.scale), ("marks", self.marked, self.marks),
+        ):  # fmt: skip
+            if len(scale.centre) != len(places):
+                raise ValueError(f"{name} must be of {len(places)} columns")
 
     @classmethod
     def of(cls, table: Table, places: list[int]) -> NumberColumns:
@@ -71,7 +86,7 @@ class NumberColumns:
 
 
 @dataclass(frozen=True)
-class CategoryColumn:
+class CategoryColumn(CheckedFields):
     """One column of categories.
 
     Attributes
@@ -83,9 +98,15 @@ class CategoryColumn:
         What is written for each category; the last is for a missing value.
     """
 
-    place: int
-    categories: Categories
+    place: int = field(metadata=COUNT)
+    categories: Categories = field(metadata=instance(Categories))
     rows: Real
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        categories = self.categories
+        shape = len(categories.names) + categories.others + 1, categories.width
+        own_floats("rows", self.rows, shape, np.dtype(np.float32))
 
     @classmethod
     def of(cls, place: int, name: str, values: Values, most: int) -> CategoryColumn:
@@ -108,7 +129,7 @@ class CategoryColumn:
 
 
 @dataclass(frozen=True, repr=False)
-class Encoder:
+class Encoder(CheckedFields):
     """The columns of a table as columns of a network's input.
 
     First the numbers, then the marks of missing ones, then the columns of 0 and 1 of
@@ -134,11 +155,22 @@ class Encoder:
     (4, [[0.0, 0.0, 1.6640000343322754, 0.0]])
     """
 
-    n_columns: int
-    names: tuple[Any, ...] | None
-    numbers: NumberColumns
-    categories: tuple[CategoryColumn, ...]
-    owner: str = "Encoder"
+    n_columns: int = field(metadata=POSITIVE_COUNT)
+    names: tuple[Any, ...] | None = field(metadata=instance(tuple, NoneType))
+    numbers: NumberColumns = field(metadata=instance(NumberColumns))
+    categories: tuple[CategoryColumn, ...] = field(metadata=instance(tuple))
+    owner: str = field(default="Encoder", metadata=instance(str))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        n, names = self.n_columns, self.names
+        if names is not None and not len(names) == len(set(names)) == n:
+            raise ValueError(f"an encoder must have {n} different names")
+        for column in self.categories:
+            checks.instance("categories", column, CategoryColumn)
+        places = [*self.numbers.places, *(column.place for column in self.categories)]
+        if len(places) != n or sorted(places) != list(range(n)):
+            raise ValueError(f"an encoder must have each of {n} columns once")
 
     @classmethod
     def of(
@@ -285,6 +317,14 @@ def require_names(expected: Sequence[str], got: Sequence[Any]) -> None:
     if len(lines) == 1:
         lines.append("Feature names must be in the same order as they were in fit.")
     raise ValueError("\n".join(lines) + "\n")
+
+
+def require_places(name: str, places: list[int], below: int) -> None:
+    """Raise unless a list has different whole numbers from 0 to below a bound."""
+    for i, place in enumerate(places):
+        checks.integer(f"{name}[{i}]", place, 0, below=below)
+    if len(set(places)) < len(places):
+        raise ValueError(f"{name} must have no number twice")
 
 
 def _chosen(table: Table, categorical: Collection[Any] | str) -> set[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,12 +10,16 @@ from numpy.typing import NDArray
 
 from bpcore.arrays import Real
 from bpcore.engine.dispatch import kernels
+from bpcore.fields import CheckedFields, checked
+from bpcore.model.reader import own_floats
 from bpcore.tabular.table import TIMES, Table, Values, is_missing, reject_times
 
 Array = NDArray[Any]
 
 #: The inverse of a smaller number overflows.
 LEAST_WIDTH = 1e-300
+#: A field that is float64 (n,).
+NUMBERS = checked(own_floats, shape=(None,), dtype=np.dtype(np.float64))
 
 
 def as_numbers(name: str, values: Values) -> NDArray[np.float64]:
@@ -78,7 +82,7 @@ def block_of_numbers(table: Table, places: list[int]) -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True)
-class RobustScale:
+class RobustScale(CheckedFields):
     """x -> 3 t / sqrt(1 + t^2) with t = (x - centre) factor / 3, column by column.
 
     The centre is the median, the factor 1 / (upper - lower quartile).  Where these are
@@ -103,8 +107,15 @@ class RobustScale:
     array([[0.493, 0.   ]], dtype=float32)
     """
 
-    centre: NDArray[np.float64]
-    factor: NDArray[np.float64]
+    centre: NDArray[np.float64] = field(metadata=NUMBERS)
+    factor: NDArray[np.float64] = field(metadata=NUMBERS)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.centre) != len(self.factor) or not np.isfinite(self.centre).all():
+            raise ValueError("centre must be finite, with a number for each factor")
+        if not np.isfinite(self.factor).all() or (self.factor < 0).any():
+            raise ValueError("factor must be finite and not negative")
 
     @classmethod
     def of(cls, x: NDArray[np.float64]) -> RobustScale:

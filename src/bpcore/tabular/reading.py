@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from bpcore import checks
 from bpcore.files.native.container import Container
 from bpcore.files.native.model_file import require_keys
 from bpcore.files.native.networks import HowToRead
@@ -83,16 +82,12 @@ def _read_recipe(plain: Any) -> Recipe:
 
 def _read_encoder(plain: Any, file: Container, owner: str) -> Encoder:
     require_keys("encoder", plain, "n_columns", "names", "categories")  # fmt: skip
-    n_columns = checks.integer("n_columns", plain["n_columns"], 1)
     names, listed = plain["names"], plain["categories"]
     if not isinstance(listed, list) or not isinstance(names, list | None):
         raise ValueError("the names and the categories of an encoder must be lists")
     if names is not None:
         names = tuple(checked_value("the name of a column", name) for name in names)
-        if len(names) != n_columns or len(set(names)) != n_columns:
-            raise ValueError(f"an encoder must have {n_columns} different names")
-    places = _indices("encoder.places", file, n_columns)
-    marked = _indices("encoder.marked", file, len(places))
+    places, marked = _indices("encoder.places", file), _indices("encoder.marked", file)
     numbers = NumberColumns(
         places,
         _read_scale("encoder.", file, len(places)),
@@ -100,25 +95,18 @@ def _read_encoder(plain: Any, file: Container, owner: str) -> Encoder:
         _read_scale("encoder.marks.", file, len(marked)),
     )
     columns = tuple(
-        _read_categories(each, file, f"encoder.categories.{i}", n_columns)
+        _read_categories(each, file, f"encoder.categories.{i}")
         for i, each in enumerate(listed)
     )
-    used = [*places, *(column.place for column in columns)]
-    if len(used) != n_columns or sorted(used) != list(range(n_columns)):
-        raise ValueError(f"an encoder must have each of {n_columns} columns once")
-    return Encoder(n_columns, names, numbers, columns, owner)
+    return Encoder(plain["n_columns"], names, numbers, columns, owner)
 
 
-def _indices(name: str, file: Container, below: int) -> list[int]:
-    """An array of different whole numbers below a bound, as a list."""
+def _indices(name: str, file: Container) -> list[int]:
+    """An array of whole numbers as a list."""
     found = file.array(name)
     if found.ndim != 1 or found.dtype != np.int64:
         raise ValueError(f"{name} must be int64 of one dimension")
-    if found.size and (found.min() < 0 or found.max() >= below):
-        raise ValueError(f"{name} must be whole numbers below {below}")
-    places = found.tolist()
-    if len(set(places)) < len(places):
-        raise ValueError(f"{name} must have no number twice")
+    places: list[int] = found.tolist()
     return places
 
 
@@ -132,29 +120,23 @@ def _numbers(name: str, file: Container, shape: tuple[int, ...], dtype: Any) -> 
 def _read_scale(prefix: str, file: Container, count: int) -> RobustScale:
     centre = _numbers(f"{prefix}centre", file, (count,), np.float64)
     factor = _numbers(f"{prefix}factor", file, (count,), np.float64)
-    if (factor < 0).any():
-        raise ValueError(f"{prefix}factor must not be negative")
     return RobustScale(centre, factor)
 
 
-def _read_categories(
-    plain: Any, file: Container, name: str, n_columns: int
-) -> CategoryColumn:
+def _read_categories(plain: Any, file: Container, name: str) -> CategoryColumn:
     require_keys("categories", plain, "place", "names", "others")
     if not isinstance(plain["names"], list):
         raise ValueError("the names of categories must be a list")
     names = tuple(checked_value("a category", each) for each in plain["names"])
-    if len(set(names)) < len(names) or None in names:
-        raise ValueError("categories must be different, and none of them null")
-    categories = Categories(names, checks.boolean("others", plain["others"]))
-    place = checks.index("place", plain["place"], n_columns)
+    categories = Categories(names, plain["others"])
     shape = len(names) + categories.others + 1, categories.width
-    return CategoryColumn(place, categories, _numbers(name, file, shape, np.float32))
+    rows = _numbers(name, file, shape, np.float32)
+    return CategoryColumn(plain["place"], categories, rows)
 
 
 def _read_standardised(plain: Any, file: Container) -> Standardised:
     require_keys("targets", plain, "single", "quantiles")
-    single, quantiles = checks.boolean("single", plain["single"]), plain["quantiles"]
+    quantiles = plain["quantiles"]
     entry = file.entries.get("targets.mean")
     count = entry.shape[0] if entry is not None and len(entry.shape) == 1 else 0
     mean, deviation, least, most = (
@@ -164,11 +146,5 @@ def _read_standardised(plain: Any, file: Container) -> Standardised:
     if quantiles is not None:
         if not isinstance(quantiles, list) or not quantiles:
             raise ValueError(f"quantiles must be a list; got {quoted(quantiles)}")
-        quantiles = tuple(
-            checks.number("a quantile", q, above=0.0, below=1.0) for q in quantiles
-        )
-    if count == 0 or (single and count > 1) or (quantiles is not None and count > 1):
-        raise ValueError("targets must have one mean for each")
-    if not (deviation > 0).all() or not (least <= most).all():
-        raise ValueError("targets must have deviations above 0, and least below most")
-    return Standardised(mean, deviation, least, most, single, quantiles)
+        quantiles = tuple(quantiles)
+    return Standardised(mean, deviation, least, most, plain["single"], quantiles)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from bpcore.arrays import Real, as_weights
 from bpcore.cached import cached_property
+from bpcore.fields import BOOLEAN, CheckedFields, instance
+from bpcore.losses import JointQuantile
 from bpcore.tabular.class_weights import class_weights
 from bpcore.tabular.foundation import conversion_warning
-from bpcore.tabular.numeric import as_numbers
+from bpcore.tabular.numeric import NUMBERS, as_numbers
 from bpcore.tabular.table import is_missing, is_number
 from bpcore.warn import warn
 
@@ -21,7 +23,7 @@ MANY = 50
 
 
 @dataclass(frozen=True, eq=False)
-class Classes:
+class Classes(CheckedFields):
     """The classes of a classifier, in order.
 
     Attributes
@@ -38,8 +40,15 @@ class Classes:
     array([1, 0])
     """
 
-    names: NDArray[Any]
-    weights: NDArray[np.float64] | None = None
+    names: NDArray[Any] = field(metadata=instance(np.ndarray))
+    weights: NDArray[np.float64] | None = field(default=None, metadata=NUMBERS)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.names.ndim != 1 or len(self.names) < 2:
+            raise ValueError("names must be an array of at least 2 classes")
+        if self.weights is not None and len(self.weights) != len(self.names):
+            raise ValueError("weights must have a number for each class")
 
     @classmethod
     def of(cls, y: Any, class_weight: Any = None) -> Classes:
@@ -93,7 +102,7 @@ class Classes:
 
 
 @dataclass(frozen=True, eq=False)
-class Standardised:
+class Standardised(CheckedFields):
     """Numbers as (y - mean) / deviation, and back, no further than those of training.
 
     Attributes
@@ -115,12 +124,26 @@ class Standardised:
     array([2.5, 3. ])
     """
 
-    mean: NDArray[np.float64]
-    deviation: NDArray[np.float64]
-    least: NDArray[np.float64]
-    most: NDArray[np.float64]
-    single: bool
+    mean: NDArray[np.float64] = field(metadata=NUMBERS)
+    deviation: NDArray[np.float64] = field(metadata=NUMBERS)
+    least: NDArray[np.float64] = field(metadata=NUMBERS)
+    most: NDArray[np.float64] = field(metadata=NUMBERS)
+    single: bool = field(metadata=BOOLEAN)
     quantiles: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        count = len(self.mean)
+        if self.quantiles is not None:
+            JointQuantile(self.quantiles)  # raises if they are not valid
+        one = self.single or self.quantiles is not None
+        lengths = {len(self.deviation), len(self.least), len(self.most)}
+        if count == 0 or (one and count > 1) or lengths != {count}:
+            raise ValueError("targets must have one mean for each")
+        if not (self.deviation > 0).all() or not (self.least <= self.most).all():
+            raise ValueError(
+                "targets must have deviations above 0, and least below most"
+            )
 
     @classmethod
     def of(cls, y: Any, quantiles: tuple[float, ...] | None = None) -> Standardised:

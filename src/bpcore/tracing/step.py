@@ -12,19 +12,20 @@ from bpcore.cached import cached_property
 from bpcore.engine.dispatch import kernels
 from bpcore.engine.engine import noise_key
 from bpcore.errstate import own_errstate
+from bpcore.fields import CheckedFields
 from bpcore.losses import CrossEntropy
 from bpcore.model.design import Design
 from bpcore.model.gradients import Gradients
 from bpcore.optimizers import Optimizer
 from bpcore.tracing.memory import warn_of_memory
-from bpcore.tracing.parameters import Parameters
+from bpcore.tracing.parameters import Parameters, require_numbers
 
 #: One array for each layer, None where a layer has none.
 Layers = tuple[Any, ...]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Step:
+class Step(CheckedFields):
     """The numbers of one training step; `Trace` documents each of them.
 
     The fields are the arguments of the step and the arrays that it left in memory.  All
@@ -57,6 +58,10 @@ class Step:
     computed_derivatives: dict[int, Real] = field(
         default_factory=dict, init=False, repr=False
     )
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "computed_derivatives", {})
+        require_numbers(f"a stored {type(self).__name__}", vars(self))
 
     @property
     def sizes(self) -> tuple[int, ...]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcore import checks
 from bpcore.errstate import own_errstate
 from bpcore.metrics import ALIASES
+from bpcore.model.reader import Reader, own_floats
 from bpcore.quoting import quoted
 from bpcore.show.html import page, paragraph, table
 from bpcore.show.table import ROWS, Rows, columns, shortened
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
 
 #: Why training may have ended.
 REASONS = ("epochs", "patience", "callback", "data", "converged", "error")
+
+#: Attributes that every history has, besides its columns.
+OF_ALL = ("stopped", "best_epoch", "restored")
 
 
 class History:
@@ -66,6 +72,18 @@ class History:
         self.stopped = "epochs"
         self.best_epoch = 0
         self.restored: int | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The columns as arrays, and all other attributes."""
+        others = {
+            name: value for name, value in vars(self).items() if name != "_record"
+        }
+        return {"columns": self.to_dict(), **others}
+
+    def __setstate__(self, stored: Mapping[str, Any]) -> None:
+        read = Reader(stored, "stored History")
+        own = (read.item(name) for name in ("columns", *OF_ALL))
+        self.__dict__ = read.left | vars(history_of(*own))
 
     def __getitem__(self, name: str) -> NDArray[np.float64]:
         names = self._record.names
@@ -246,3 +264,48 @@ class History:
                 panel.axvline(self.best_epoch, color="grey", lw=1, ls=":", label="best")
         axes.legend(frameon=False)
         return figure
+
+
+def history_of(
+    columns: Mapping[str, Any], stopped: Any, best_epoch: Any, restored: Any
+) -> History:
+    """The history of stored columns and attributes, everything checked.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the columns are not float64 of one length, "loss" among them, or an
+        attribute is not as described.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.training.history import history_of
+    >>> history_of({"loss": np.array([2.0, 1.0])}, "epochs", 0, None)
+    <History of 2 epochs, last loss 1>
+    """
+    checks.instance("columns", columns, Mapping)
+    if "loss" not in columns:
+        raise ValueError("the columns of history must have 'loss'; it is missing")
+    length = len(own_floats("loss", columns["loss"], (None,)))
+    found = dict[str, list[float]]()
+    for name, column in columns.items():
+        checks.instance("the name of a column", name, str)
+        numbers = own_floats(name, column, (length,), np.dtype(np.float64))
+        found[name] = numbers.tolist()
+    history = History(Record.of(found))
+    history.stopped = checks.one_of("stopped", stopped, REASONS)
+    history.best_epoch = _epoch("best_epoch", best_epoch, length)
+    if restored is not None:
+        history.restored = _epoch("restored", restored, length)
+    return history
+
+
+def _epoch(name: str, value: Any, epochs: int) -> int:
+    """The number of an epoch, 0 for none."""
+    epoch = checks.integer(name, value, 0)
+    if epoch > epochs:
+        raise ValueError(
+            f"{name} must be at most {epochs}, the last epoch; got {epoch}"
+        )
+    return epoch

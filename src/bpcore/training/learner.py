@@ -24,7 +24,7 @@ from bpcore.errstate import own_errstate
 from bpcore.losses import CustomLoss
 from bpcore.metrics import Metric
 from bpcore.model.design import Design
-from bpcore.model.gradients import Gradients, Tape
+from bpcore.model.gradients import Gradients, Tape, gradients_of
 from bpcore.model.layout import Views
 from bpcore.model.state import (
     ScheduleState,
@@ -241,6 +241,13 @@ class Learner:
                 f"{prefix}X must have at least 2 rows for batch norm; got 1"
             )
 
+    def require_columns(self, rows: Real) -> None:
+        """Raise unless there is a column for each input."""
+        if rows.shape[1] != self.design.sizes[0]:
+            raise ValueError(
+                f"X must have shape (n, {self.design.sizes[0]}); got {rows.shape}"
+            )
+
     def not_finite(self) -> str | None:
         """The first array of the state that is not finite, for messages, or None."""
         for name, array in self.state.numbers().items():
@@ -294,18 +301,7 @@ class Learner:
         weighs: bool = True,
     ) -> Gradients:
         """Gradients of the derivatives in a flat array, with views by layer."""
-        parts = self.design.layout.views(flat)
-        return Gradients(
-            loss,
-            flat,
-            parts.weights,
-            parts.biases,
-            parts.gains,
-            dX,
-            moments,
-            weighs,
-            parts.scale,
-        )
+        return gradients_of(self.design.layout, loss, flat, dX, moments, weighs)
 
     def store(self, gradients: Gradients) -> None:
         """Store the gradients of an expression's ``backward()`` for `apply`."""
@@ -341,6 +337,7 @@ class Learner:
 
     def write_outputs(self, rows: Real, out: Real, checks_X: bool = False) -> bool:
         """Write the outputs; False, with `out` half written, if X is not finite."""
+        self.require_columns(rows)
         return self.engine.predict(rows, out, checks_X)
 
     def measure(self, data: Batch, metrics: Sequence[Metric]) -> dict[str, float]:
@@ -376,6 +373,7 @@ class Learner:
     def forward(self, rows: Real) -> Tape:
         """The forward pass of training; noise is added to `rows` in place."""
         n = len(rows)
+        self.require_columns(rows)
         self.require_rows(n)
         size, places = self.engine.tape_size(n)
         memory = aligned_zeros(size, np.uint8)

@@ -164,7 +164,9 @@ def _position(
         raise ValueError("the states of a fit must be those of its epochs")
     if within is not None and before is not None:
         require_keys("within", within, *WITHIN)
-        rows, batches = (checks.integer(name, within[name], 0) for name in WITHIN)
+        rows, batches = (
+            checks.integer(name, within[name], 0, below=MOST_STEPS) for name in WITHIN
+        )
         bits = np.random.PCG64(0)
         bits.state = before.bits.state
         within = Within(rows, batches, total, divisor, lr, bits)

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from bpcore import checks
 from bpcore.files.native.container import Container
 from bpcore.files.native.networks import Stored
 from bpcore.quoting import quoted
-from bpcore.training.history import REASONS, History
-from bpcore.training.record import Record
+from bpcore.training.history import OF_ALL, History, history_of
 
 
 def stored_history(history: History | None, prefix: str = "history.") -> Stored:
@@ -29,12 +25,7 @@ def stored_history(history: History | None, prefix: str = "history.") -> Stored:
     if history is None:
         return Stored({}, {})
     columns = history.to_dict()
-    plain = {
-        "columns": list(columns),
-        "stopped": history.stopped,
-        "best_epoch": history.best_epoch,
-        "restored": history.restored,
-    }
+    plain = {"columns": list(columns)} | {n: getattr(history, n) for n in OF_ALL}
     numbered = enumerate(columns.values())
     return Stored(plain, {f"{prefix}{i}": column for i, column in numbered})
 
@@ -51,33 +42,12 @@ def read_history(
     """
     if plain == {}:
         return None
-    if not isinstance(plain, dict) or set(plain) != {
-        "columns", "stopped", "best_epoch", "restored",
-    }:  # fmt: skip
+    if not isinstance(plain, dict) or set(plain) != {"columns", *OF_ALL}:
         raise ValueError("history must have columns, stopped, best_epoch and restored")
     names = plain["columns"]
     if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
         raise ValueError(f"the columns of history must be texts; got {quoted(names)}")
-    columns = [file.array(f"{prefix}{i}") for i in range(len(names))]
-    length = len(columns[0]) if columns and columns[0].ndim == 1 else 0
-    for column in columns:
-        if column.shape != (length,) or column.dtype != np.float64:
-            raise ValueError("the columns of history must be float64 of one length")
-    if len(set(names)) < len(names) or "loss" not in names:
-        raise ValueError("history must have the column loss, and none twice")
-    history = History(Record.of(dict(zip(names, columns, strict=True))))
-    history.stopped = checks.one_of("stopped", plain["stopped"], REASONS)
-    history.best_epoch = _epoch("best_epoch", plain["best_epoch"], length)
-    if plain["restored"] is not None:
-        history.restored = _epoch("restored", plain["restored"], length)
-    return history
-
-
-def _epoch(name: str, value: Any, epochs: int) -> int:
-    """The number of an epoch, 0 for none."""
-    epoch = checks.integer(name, value, 0)
-    if epoch > epochs:
-        raise ValueError(
-            f"{name} must be at most {epochs}, the last epoch; got {epoch}"
-        )
-    return epoch
+    if len(set(names)) < len(names):
+        raise ValueError("history must have no column twice")
+    columns = {name: file.array(f"{prefix}{i}") for i, name in enumerate(names)}
+    return history_of(columns, *(plain[name] for name in OF_ALL))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn import neural_network
 from sklearn.neural_network._multilayer_perceptron import BaseMultilayerPerceptron
 
+from bpcore import checks
 from bpcore.arrays import Real
 from bpcore.sklearn.drop_in import predictions
 from bpcore.sklearn.drop_in.fallback import obstacle, predictions_in_between, say
@@ -147,9 +148,19 @@ class DropIn(BaseMultilayerPerceptron):  # type: ignore[misc]
         return plain
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        if "coefs_" in vars(self):
-            take_over(self)
+        """All of a pickle is read by another object, then taken over at once."""
+        other = object.__new__(type(self))
+        checks.instance(f"a stored {type(self).__name__}", state, dict)
+        super(DropIn, other).__setstate__(state)
+        if "coefs_" in vars(other):
+            try:
+                take_over(other)
+            except (AttributeError, LookupError) as error:
+                raise ValueError(
+                    f"a stored {type(self).__name__} must have the attributes of a "
+                    f"fitted one: {type(error).__name__}: {error}"
+                ) from error
+        self.__dict__.update(vars(other))
 
     def __getstate__(self) -> dict[str, Any]:
         stored: dict[str, Any] = dict(super().__getstate__())

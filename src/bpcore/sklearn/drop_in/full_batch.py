@@ -14,7 +14,7 @@ from bpcore.sklearn.drop_in.objective import (
     objective_of,
     targets_of,
 )
-from bpcore.sklearn.drop_in.trained import ROWS, Trained, dense
+from bpcore.sklearn.drop_in.trained import ROWS, Trained, dense, require_features
 
 
 class FullBatch:
@@ -34,6 +34,7 @@ class FullBatch:
     def __init__(self, estimator: Any, X: Any, y: Any, weight: Any) -> None:
         self.learner = Trained(estimator).learner
         dtype = self.learner.dtype
+        require_features(self.learner, X)
         self.objective = objective_of(estimator, dtype)
         self.alpha = float(estimator.alpha)
         self.X = X.tocsr() if hasattr(X, "tocsr") else np.ascontiguousarray(X, dtype)

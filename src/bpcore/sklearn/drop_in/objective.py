@@ -59,6 +59,8 @@ def outputs_of(estimator: Any) -> int:
 def design_of(estimator: Any, dtype: np.dtype[Any]) -> Design:
     """The architecture of an estimator, from the shapes of its coefs_."""
     shapes = [np.shape(W) for W in estimator.coefs_]
+    if any(len(shape) != 2 or min(shape) < 1 for shape in shapes):
+        raise ValueError(f"coefs_ must have widths of at least 1; got {shapes!s:.200}")
     layers = [shapes[0][0], *(n_out for _, n_out in shapes)]
     for l, (n_in, n_out) in enumerate(pairwise(layers)):
         if shapes[l] != (n_in, n_out):

@@ -30,6 +30,7 @@ from bpcore.sklearn.drop_in.trained import (
     Trained,
     dense,
     optimizer_in_use,
+    require_features,
     trained,
 )
 
@@ -157,6 +158,7 @@ class Epochs:
         self, estimator: Any, own: Trained, data: Data, batch_size: int
     ) -> None:
         dtype = own.dtype
+        require_features(own.learner, data.X)
         objective = objective_of(estimator, dtype)
         self.own, self.engine, self.dtype = own, own.learner.engine, dtype
         self.batch_size, self.weight = batch_size, as_weights(data.weight)

@@ -8,16 +8,18 @@ because a user has put them there, a new learner takes over their values.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcore import checks
 from bpcore.arrays import Real
 from bpcore.engine.engine import Engine
 from bpcore.errors import InUseError
+from bpcore.model.reader import MOST_STEPS
 from bpcore.model.state import empty_state
 from bpcore.model.threads import n_threads as thread_count
 from bpcore.optimizers import SGD, Adam, Momentum, Optimizer
@@ -47,6 +49,8 @@ class Trained:
 
     def __init__(self, estimator: Any) -> None:
         arrays = [np.asarray(a) for a in (*estimator.coefs_, *estimator.intercepts_)]
+        if not arrays or any(array.dtype.kind not in "fiu" for array in arrays):
+            raise ValueError("coefs_ and intercepts_ must be lists of real arrays")
         dtype = np.result_type(*arrays)
         self.dtype = dtype if dtype == np.float32 else np.dtype(np.float64)
         design = design_of(estimator, self.dtype)
@@ -57,8 +61,7 @@ class Trained:
         self._views = [*views.weights, *views.biases]
         self._activations = activations_of(estimator)
         self._training = 0  # actions that train, or wait for a prediction to end
-        for view, array in zip(self._views, arrays, strict=True):
-            view[...] = array
+        write_exactly("coefs_ and intercepts_", self._views, arrays)
 
     def belongs_to(self, estimator: Any) -> bool:
         """Whether arrays and activations of the estimator are those of the learner."""
@@ -78,12 +81,13 @@ class Trained:
         optimizer = optimizer_in_use(estimator)
         if optimizer is None:
             return
-        state = self.learner.state
-        for name, row in zip(names_of_arrays(optimizer), self._rows(), strict=True):
-            for view, array in zip(row, getattr(optimizer, name), strict=True):
-                view[...] = array
+        steps = checks.integer("t", getattr(optimizer, "t", 0), 0, below=MOST_STEPS)
+        rows = list(zip(names_of_arrays(optimizer), self._rows(), strict=True))
+        for name, row in rows:
+            write_exactly(name, row, [np.asarray(a) for a in getattr(optimizer, name)])
+        for name, row in rows:
             setattr(optimizer, name, row)
-        state.counters[:] = getattr(optimizer, "t", 0)
+        self.learner.state.counters[:] = steps
 
     def train(self, action: Callable[[], Result]) -> Result:
         """The result of an action of the engine, as soon as no thread predicts by it.
@@ -136,6 +140,17 @@ class Trained:
         with suppress(InUseError):
             found = self.learner.engine.predict_at_once(X)
         return found
+
+
+def write_exactly(
+    name: str, views: Sequence[Real], arrays: Sequence[NDArray[Any]]
+) -> None:
+    """Write arrays into views of the same shapes; raises if one has another shape."""
+    shapes = [array.shape for array in arrays], [view.shape for view in views]
+    if shapes[0] != shapes[1]:
+        raise ValueError(f"{name} must have shapes {shapes[1]}; got {shapes[0]!s:.200}")
+    for view, array in zip(views, arrays, strict=True):
+        view[...] = array
 
 
 def trained(estimator: Any) -> Trained:
@@ -192,6 +207,7 @@ def names_of_arrays(stochastic: Any) -> tuple[str, ...]:
 
 def outputs_of(learner: Learner, X: Any) -> Real:
     """The outputs of rows that are converted to the learner's dtype."""
+    require_features(learner, X)
     if isinstance(X, np.ndarray):
         return learner.outputs(np.ascontiguousarray(X, learner.dtype))
     X = X.tocsr()
@@ -200,6 +216,15 @@ def outputs_of(learner: Learner, X: Any) -> Real:
         rows = slice(first, first + ROWS)
         learner.write_outputs(dense(X[rows], learner.dtype), out[rows])
     return out
+
+
+def require_features(learner: Learner, X: Any) -> None:
+    """Raise unless X has a column for each input: `n_features_in_` may be wrong."""
+    n_in = learner.design.sizes[0]
+    if X.ndim != 2 or X.shape[1] != n_in:
+        raise ValueError(
+            f"X must have shape (n, {n_in}), by coefs_[0]; got {tuple(X.shape)}"
+        )
 
 
 def dense(X: Any, dtype: np.dtype[Any]) -> NDArray[Any]:

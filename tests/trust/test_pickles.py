@@ -1,0 +1,70 @@
+"""A short form of ``python -m trust.pickles``."""
+
+import ctypes
+import pickle
+
+import numpy as np
+import pytest
+from trust.children import outcomes
+
+from trust import altered, pickled, pickles
+
+NETS = {"with everything": pickled.full_network()}
+OBJECTS = {
+    f"network {name}": net for name, net in NETS.items()
+} | {
+    name: part
+    for name, part in pickled.parts(NETS).items()
+    if pickles.can_be_pickled(part)
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_flipped_bytes():
+    cases = pickles.flipped_cases(OBJECTS, np.random.default_rng(1), 150)
+    count = pickles.counted(
+        "bytes",
+        lambda case: pickles.flipped_trial(OBJECTS, *case),
+        cases,
+        pickles.BAD,
+        300,
+        lambda case: pickles.by_others(OBJECTS, case),
+    )
+    assert (count.tried, count.failed) == (150, 0) and "loaded" in count.note
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_replaced_values():
+    cases = pickles.replaced_cases(OBJECTS, np.random.default_rng(1), 250)
+    count = pickles.counted(
+        "values",
+        lambda case: pickles.replaced_trial(OBJECTS, *case),
+        cases,
+        pickles.BAD_REPLACED,
+        300,
+    )
+    assert (count.tried, count.failed) == (250, 0) and "named" in count.note
+
+
+def test_crashes_and_hangs_are_seen():
+    """And the next trial is made by another child."""
+
+    def trial(case):
+        if case == "crash":
+            ctypes.string_at(0)
+        while case == "hang":
+            pass
+        if case == "broken":
+            raise KeyError(case)
+        return "done"
+
+    cases = ["done", "crash", "done", "hang", "broken", "done"]
+    found = [outcome.split(" ")[0] for _, outcome in outcomes(trial, cases, 2.0)]
+    assert found == cases
+
+
+def test_trees_are_pickled_as_their_objects():
+    for value in OBJECTS.values():
+        root = altered.tree(value)
+        again = pickle.loads(pickle.dumps(root))
+        assert altered.digest(altered.tree(again)) == altered.digest(root)
