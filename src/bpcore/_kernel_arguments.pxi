@@ -40,12 +40,23 @@ cdef int code(dict names, str what, str name) except -1:
     raise ValueError(f"{what} must be one of {', '.join(names)}; got {name!r}")
 
 
-# The memory of a caller's array, and whether it is written.
+# The memory of a caller's array, and whether it is aligned, and written.
 cdef struct span_t:
     const char *name
     const char *start
     const char *end
-    bint written
+    bint aligned, written
+
+
+cdef inline bint is_aligned(const real *start) noexcept:
+    """Whether an array begins at a multiple of the size of its elements."""
+    return <size_t>start % sizeof(real) == 0
+
+
+cdef inline int require_aligned(str name, const real *start) except -1:
+    if is_aligned(start):
+        return 0
+    raise ValueError(f"{name} must be aligned; got a misaligned array")
 
 
 cdef inline span_t read(const char *name, const real *start, Py_ssize_t size) noexcept:
@@ -53,6 +64,7 @@ cdef inline span_t read(const char *name, const real *start, Py_ssize_t size) no
     cdef span_t span
     span.name, span.written = name, False
     span.start = <const char *>start
+    span.aligned = is_aligned(start)
     span.end = span.start + size * sizeof(real)
     return span
 
@@ -67,9 +79,13 @@ cdef inline span_t written(
 
 
 cdef int require_apart(const span_t *spans, int count) except -1:
-    """Raise if an array that is written shares memory with another."""
+    """Raise if an array is misaligned, or is written and shares memory with another."""
     cdef int i, j
     for i in range(count):
+        if not spans[i].aligned:
+            raise ValueError(
+                f"{spans[i].name.decode()} must be aligned; got a misaligned array"
+            )
         if not spans[i].written:
             continue
         for j in range(count):
@@ -85,9 +101,9 @@ cdef int require_apart(const span_t *spans, int count) except -1:
 cdef int require_same_or_apart(
     const real *out, const real *x, Py_ssize_t size,
 ) except -1:
-    """Raise if `out` shares only a part of x's memory."""
+    """Raise if an array is misaligned, or `out` shares only a part of x's memory."""
     cdef span_t *spans = [written("out", out, size), read("x", x, size)]
-    return 0 if out == x else require_apart(spans, 2)
+    return require_apart(spans, 1 if out == x else 2)
 
 
 cdef inline worker_t alone() noexcept:

@@ -5,8 +5,9 @@ instruction set and reached through one table of each build.  The build in use i
 at import (``engine/dispatch.py``).
 
 These functions take C-contiguous arrays of one dtype, float32 or float64 (anything else
-raises TypeError or ValueError from Cython), check shapes, and write into arrays of the
-caller's, which must not overlap the inputs.
+raises TypeError, ValueError or BufferError), check shapes, and write into arrays of the
+caller's, which must not overlap the inputs.  They use the memory as it is: numbers under
+a mask too.
 """
 
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
@@ -471,6 +472,7 @@ def limit_norms(real[:, ::1] W, double most):
     """
     require_matrix("W", W.shape, "n_in", "n_out")
     require_positive("most", most)
+    require_aligned("W", &W[0, 0])
     cdef const kernel_table *k = table_for(&W[0, 0])
     cdef worker_t one = alone()
     with nogil:
@@ -503,6 +505,7 @@ def clip_norm(real[::1] g, double most):
     """
     require_some("g", g.shape[0])
     require_positive("most", most)
+    require_aligned("g", &g[0])
     cdef Py_ssize_t size = g.shape[0], blocks = (size + SQUARES - 1) // SQUARES
     cdef const kernel_table *k = table_for(&g[0])
     cdef _Alone one = _Alone(blocks * sizeof(double))
@@ -905,6 +908,7 @@ def activate(real[:, ::1] z, str activation):
     """
     cdef activation_t f = <activation_t>code(activations, "activation", activation)
     require_matrix("z", z.shape, "n", "n_out")
+    require_aligned("z", &z[0, 0])
     cdef const kernel_table *k = table_for(&z[0, 0])
     cdef worker_t one = alone()
     with nogil:
@@ -1106,6 +1110,7 @@ def all_between(const real[::1] x, double low, double high):
         raise TypeError("x must be an array; got None")
     if x.shape[0] == 0:
         return True
+    require_aligned("x", &x[0])
     cdef const kernel_table *k = table_for(&x[0])
     if x.shape[0] < QUICK:
         inside = k.all_between(&x[0], x.shape[0], low, high)
@@ -1238,6 +1243,7 @@ def fma_loop(real[::1] out, Py_ssize_t iterations):
     True
     """
     require_some("out", out.shape[0])
+    require_aligned("out", &out[0])
     cdef const kernel_table *k = table_for(&out[0])
     cdef Py_ssize_t count
     with nogil:

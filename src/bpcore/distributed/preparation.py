@@ -230,7 +230,7 @@ def _source(
         )
     design = learner.design
     source = Arrays(X, y, weight)
-    n = len(source)
+    X, y, weight, n = source.X, source.y, source.weight, len(source)
     needs_targets = by_fraction or isinstance(given["class_weight"], str)
     targets = None
     if needs_targets:

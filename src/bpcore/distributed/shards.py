@@ -48,13 +48,12 @@ class Arrays:
     def __init__(
         self, X: Any, y: Any, weight: Any, mask: NDArray[np.bool_] | None = None
     ) -> None:
-        self.X, self.y, self.weight = X, y, weight
+        self.X, self.y = with_rows("X", X), with_rows("y", y)
+        self.weight = None if weight is None else with_rows("sample_weight", weight)
         self.chosen = None if mask is None else np.flatnonzero(mask)
-        lengths = {
-            name: len(given)
-            for name, given in (("X", X), ("y", y), ("sample_weight", weight))
-            if given is not None
-        }
+        lengths = {"X": len(self.X), "y": len(self.y)}
+        if weight is not None:
+            lengths["sample_weight"] = len(self.weight)
         for name, length in lengths.items():
             if length != lengths["X"]:
                 raise ValueError(
@@ -92,6 +91,26 @@ class Loaded:
             raise ValueError(f"{expected}; got {len(found)} entries")
         X, y, *weight = found
         return X, y, weight[0] if weight else None
+
+
+def with_rows(name: str, given: Any) -> Any:
+    """`given` if slices of it are rows, else an array of it.
+
+    Examples
+    --------
+    >>> from bpcore.distributed.shards import with_rows
+    >>> with_rows("X", [5, 6]), with_rows("X", {5, 6})
+    Traceback (most recent call last):
+        ...
+    TypeError: X must hold real numbers; got set
+    """
+    try:
+        len(given), len(given[:1])
+    except Exception:
+        given = arrays.as_array(name, given)
+        if given.ndim == 0:
+            raise ValueError(f"{name} must have rows; got a single number") from None
+    return given
 
 
 def taken(given: Any, at: slice | NDArray[np.int64]) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcore import arrays
 from bpcore.arrays import Real, as_weights
 from bpcore.tabular.class_weights import class_weights
 from bpcore.tabular.foundation import conversion_warning
@@ -256,6 +257,8 @@ def _unmasked(name: str, y: Any) -> NDArray[Any]:
     """The targets as an array with at least one entry, none of them masked."""
     if np.ma.isMaskedArray(y) and np.ma.getmaskarray(y).any():
         raise ValueError(f"{name} must have no missing values; got a mask")
+    if isinstance(y, list | tuple):
+        arrays.reject_masked(name, y)
     values = np.asarray(y)
     if values.size == 0:
         raise ValueError(f"{name} must have at least one entry; got none")
