@@ -4,6 +4,8 @@ Each loss is a list of terms for one row: what it adds up, so that the size of a
 rounding error is known beside the value.
 """
 
+import itertools
+
 import mpmath
 
 #: Decimal digits: enough that no example below cancels.
@@ -65,7 +67,8 @@ def of_each(value, derivative, mean):
         n = len(z) if mean else 1
         pairs = list(zip(z, y, strict=True))
         values = [value(x, t, c) for x, t in pairs]
-        terms = sum((v if isinstance(v, list) else [v] for v in values), [])
+        several = (v if isinstance(v, list) else [v] for v in values)
+        terms = list(itertools.chain.from_iterable(several))
         return [v / n for v in terms], [derivative(x, t, c) / n for x, t in pairs]
 
     return loss
@@ -86,9 +89,7 @@ LOSSES = {
     "mean_absolute_error": of_each(
         lambda x, y, c: abs(x - y), lambda x, y, c: sign(x - y), mean=True
     ),
-    "huber": of_each(
-        _huber, lambda x, y, c: min(c, max(-c, x - y)), mean=True
-    ),
+    "huber": of_each(_huber, lambda x, y, c: min(c, max(-c, x - y)), mean=True),
     "quantile": of_each(
         lambda x, y, c: max(c * (y - x), (c - 1) * (y - x)),
         lambda x, y, c: -c if x < y else 1 - c if x > y else mpf(0),

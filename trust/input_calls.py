@@ -5,6 +5,7 @@ and methods with such an argument that no `Call` names, from their signatures.
 """
 
 import inspect
+import operator
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -98,7 +99,9 @@ QUIET = {"progress": False, "epochs": 2, "batch_size": 4}
 
 #: Methods with X, y and perhaps weights: (name, call, whether it takes weights).
 WITH_TARGETS = {
-    "fit": lambda net, *data, **more: net.fit(*data[:2], **_weights(data), **QUIET, **more),
+    "fit": lambda net, *data, **more: net.fit(
+        *data[:2], **_weights(data), **QUIET, **more
+    ),
     "partial_fit": lambda net, *data, **more: net.partial_fit(
         *data[:2], **_weights(data), **more
     ),
@@ -109,11 +112,11 @@ WITH_TARGETS = {
     ),
 }
 FUNCTIONS = {
-    "check_gradients": lambda net, *data, **more: bp.check_gradients(net, *data, **more),
+    "check_gradients": bp.check_gradients,
     "trace": lambda net, *data, **more: bp.trace(net, *data, **more).loss,
-    "loss_surface": lambda net, *data, **more: bp.loss_surface(
-        net, *data, **more, points=3, steps=2, optimizers=bp.SGD(0.1)
-    ).E,
+    "loss_surface": lambda net, *data, **more: (
+        bp.loss_surface(net, *data, **more, points=3, steps=2, optimizers=bp.SGD(0.1)).E
+    ),
 }
 
 
@@ -147,7 +150,9 @@ def of_networks(prefix, kind):
 
     for name, run in WITH_TARGETS.items():
         yield from with_targets(f"{prefix}.{name}", run, make, labelled)
-        yield Call(f"{prefix}.{name}", "X", X, lambda net, v, run=run: run(net, v, Y), wide)
+        yield Call(
+            f"{prefix}.{name}", "X", X, lambda net, v, run=run: run(net, v, Y), wide
+        )
     yield call(
         "fit", "validation", X, lambda net, v: net.fit(X, Y, validation=(v, Y), **QUIET)
     )
@@ -191,7 +196,10 @@ def _flat(net):
 
 def _apply(net, flat):
     gradients = net.gradients(X, Y)
-    given = {f.name: getattr(gradients, f.name) for f in gradients.__dataclass_fields__.values()}
+    given = {
+        f.name: getattr(gradients, f.name)
+        for f in gradients.__dataclass_fields__.values()
+    }
     net.apply(type(gradients)(**{**given, "flat": flat}))
 
 
@@ -249,7 +257,11 @@ def of_functions():
     yield Call("GradientFlow", "X", X, lambda net, v: watched(net, v, Y), network)
     yield Call("GradientFlow", "y", Y, lambda net, v: watched(net, X, v), network)
     yield Call(
-        "GradientFlow", "sample_weight", WEIGHTS, lambda net, v: watched(net, X, Y, v), network
+        "GradientFlow",
+        "sample_weight",
+        WEIGHTS,
+        lambda net, v: watched(net, X, Y, v),
+        network,
     )
     yield Call(
         "numerical_gradient",
@@ -305,6 +317,16 @@ def of_animations():
 # --- the graph ------------------------------------------------------------------------
 
 
+OPERATORS = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "**": operator.pow,
+    "@": operator.matmul,
+}
+
+
 def of_graph():
     """Calls of functions of the graph: operands may be arrays of any shape."""
     graph = bp.graph
@@ -312,7 +334,19 @@ def of_graph():
         "graph.Variable", "value", X, lambda _, v: graph.Variable(v).value, shaped=False
     )
     yield Call("graph.Variable.value", "value", X, _assign, shaped=True)
-    ones = ("exp", "log", "tanh", "sigmoid", "relu", "sqrt", "abs", "sum", "mean", "max", "min")
+    ones = (
+        "exp",
+        "log",
+        "tanh",
+        "sigmoid",
+        "relu",
+        "sqrt",
+        "abs",
+        "sum",
+        "mean",
+        "max",
+        "min",
+    )
     for name in ones:
         function = getattr(graph, name)
         yield Call(
@@ -337,9 +371,7 @@ def of_graph():
             "x": lambda _, v, f=function: f(v, graph.Variable(X)).value,
             "y": lambda _, v, f=function: f(graph.Variable(X), v).value,
         }.items():
-            yield Call(
-                f"graph.{name}", argument, X, run, said="operand", shaped=False
-            )
+            yield Call(f"graph.{name}", argument, X, run, said="operand", shaped=False)
         yield Call(
             f"graph.Variable.{name}",
             "other",
@@ -348,14 +380,13 @@ def of_graph():
             said="operand",
             shaped=False,
         )
-    for symbol in ("+", "-", "*", "/", "**", "@"):
+    for symbol, function in OPERATORS.items():
         plain = X.T.copy() if symbol == "@" else X
         for order in (0, 1):
 
-            def operate(_, v, symbol=symbol, order=order, plain=plain):
+            def operate(_, v, function=function, order=order, plain=plain):
                 x = graph.Variable(X if order else plain)
-                text = f"x {symbol} v" if order else f"v {symbol} x"
-                return eval(text, {"x": x, "v": v}).value  # noqa: S307 (of a table)
+                return (function(x, v) if order else function(v, x)).value
 
             given = plain if order else X
             yield Call(
@@ -401,7 +432,7 @@ A, W, B, DELTA = X, np.arange(N_IN * N_OUT).reshape(N_IN, N_OUT) / 4.0, TARGET, 
 
 
 def of_kernels():
-    """Calls of the kernels: memory that does not fit is refused, and never converted."""
+    """Calls of the kernels: memory that does not fit is refused, not converted."""
     k = bp.kernels
     moments = np.array([[0.5, 1.0, 1.5], [1.0, 2.0, 0.5]])
     given = {
@@ -451,7 +482,12 @@ def of_kernels():
             "kind": "batch",
         },
         "propagate": {"delta": DELTA, "W": W, "a": A, "out": 0 * X},
-        "robust_scale": {"x": X, "centre": ROW, "factor": ROW + 2, "out": np.zeros(X.shape, "f4")},
+        "robust_scale": {
+            "x": X,
+            "centre": ROW,
+            "factor": ROW + 2,
+            "out": np.zeros(X.shape, "f4"),
+        },
         "scale_rows": {"x": X, "scale": ROW, "out": 0 * X},
         "scale_rows_back": {"delta": X, "dscale": 0 * ROW, "x": X, "scale": ROW},
         "times_derivative": {"delta": X, "a": X / 4, "activation": "tanh"},
@@ -501,7 +537,12 @@ def _kernel(function, arguments, argument, _, value):
 
 def of_estimators():
     """Calls of the estimators' methods."""
-    small = {"hidden_layer_sizes": (4,), "epochs": 2, "batch_size": 4, "random_state": 0}
+    small = {
+        "hidden_layer_sizes": (4,),
+        "epochs": 2,
+        "batch_size": 4,
+        "random_state": 0,
+    }
     estimators = {
         "sklearn.Classifier": (small, LABELS),
         "sklearn.Regressor": (small, Y),

@@ -43,7 +43,7 @@ class Form:
 
 
 def strided(numbers, step):
-    """A view of every other element along all axes, backwards if the step is below 0."""
+    """A view of every other element along all axes, backwards for a negative step."""
     room = np.full([2 * n for n in numbers.shape], 7, numbers.dtype)
     start = None if step > 0 else -1
     view = room[(slice(start, None, step),) * numbers.ndim]
@@ -426,14 +426,18 @@ def pandas_forms(pd):
         return found
 
     def arrow(a, missing=False):
-        found = frame(a).astype("double[pyarrow]" if a.dtype.kind == "f" else "int64[pyarrow]")
+        found = frame(a).astype(
+            "double[pyarrow]" if a.dtype.kind == "f" else "int64[pyarrow]"
+        )
         if missing:
             found.iat[(0, 0) if a.ndim == 2 else 0] = pd.NA
         return found
 
     taken = {
         "pandas": frame,
-        "pandas, index of text": lambda a: frame(a, index=list(map(str, range(len(a))))),
+        "pandas, index of text": lambda a: frame(
+            a, index=list(map(str, range(len(a))))
+        ),
         "pandas, repeated index": lambda a: frame(a, index=[0] * len(a)),
         "pandas, index backwards": lambda a: frame(a, index=range(len(a))[::-1]),
         "pandas, MultiIndex": lambda a: columns(
@@ -497,17 +501,23 @@ def arrow_forms(pa):
 
 def sparse_forms(sparse):
     """Forms of scipy.sparse: refused, with advice."""
-    return {}, {}, {
-        "scipy.sparse": lambda a: sparse.csr_array(np.atleast_2d(a)),
-        "scipy.sparse, matrix": lambda a: sparse.coo_matrix(np.atleast_2d(a)),
-    }
+    return (
+        {},
+        {},
+        {
+            "scipy.sparse": lambda a: sparse.csr_array(np.atleast_2d(a)),
+            "scipy.sparse, matrix": lambda a: sparse.coo_matrix(np.atleast_2d(a)),
+        },
+    )
 
 
 def torch_forms(torch):
     """Forms of PyTorch."""
-    return {"torch": lambda a: torch.from_numpy(a.copy())}, {}, {
-        "torch, requires grad": lambda a: torch.ones(a.shape, requires_grad=True)
-    }
+    return (
+        {"torch": lambda a: torch.from_numpy(a.copy())},
+        {},
+        {"torch, requires grad": lambda a: torch.ones(a.shape, requires_grad=True)},
+    )
 
 
 LIBRARIES = {
@@ -555,7 +565,7 @@ def shapes(numbers):
 
 
 def forms():
-    """{name: function of a plain array that returns a `Form`}, of installed packages."""
+    """{name: function of a plain array that returns a `Form`}."""
     found = {}
     for name, make in {**MEMORY, **OBJECTS}.items():
         found[name] = lambda a, make=make: Form(make(a), a)
@@ -565,7 +575,9 @@ def forms():
     found["masked, nothing masked"] = lambda a: Form(masked(a, some=False), a, EITHER)
     found["repeated"] = lambda a: Form(repeated(a), repeated(a).copy())
     found["memoryview"] = lambda a: Form(memoryview(a), a)
-    found["range"] = lambda a: Form(range(len(a)), np.arange(len(a)).astype(a.dtype), EITHER)
+    found["range"] = lambda a: Form(
+        range(len(a)), np.arange(len(a)).astype(a.dtype), EITHER
+    )
     found["array.array"] = lambda a: Form(
         [array.array("d" if a.dtype.kind == "f" else "q", row) for row in a], a
     )

@@ -132,7 +132,9 @@ def of_losses(name, dtype, count=60, seed=0):
             )
             worst = [max(worst[0], off), max(worst[1], slope)]
             wrong = off > LOSS or slope > DELTA
-            found.add(f"{off:.3g}, {slope:.3g} eps: z={z!r}, y={y!r}" if wrong else None)
+            found.add(
+                f"{off:.3g}, {slope:.3g} eps: z={z!r}, y={y!r}" if wrong else None
+            )
     found.note = f"at most {worst[0]:.2g} eps, derivatives {worst[1]:.2g}"
     return found
 
@@ -164,7 +166,7 @@ def of_softmax(dtype, count=60, seed=0):
 
 
 def arrays_of(dtype, rng, count):
-    """Arrays of one size or several, all equal, nearly equal, or with one huge element."""
+    """Arrays of one or several sizes, equal, nearly equal, or with one huge element."""
     sizes = np.array([*SIZES[dtype], *FAR[dtype]])
     for i in range(count):
         n = int(rng.choice([1, 2, 5, 100, 3000]))
@@ -208,7 +210,7 @@ def of_norms(dtype, count=60, seed=0):
 
 
 def of_moments(dtype, count=40, seed=0):
-    """Mean and variance of batch norm: relative to the largest element, and its square."""
+    """Mean and variance of batch norm, relative to the largest element and its square."""
     rng = np.random.default_rng(seed)
     found, worst = campaign.Count(f"moments of batch norm, {dtype}"), 0.0
     with mpmath.workdps(exact.DIGITS):

@@ -4,10 +4,10 @@ The arithmetic is C (``csrc/layer.h`` and what it is made of), compiled once per
 instruction set and reached through one table of each build.  The build in use is chosen
 at import (``engine/dispatch.py``).
 
-These functions take C-contiguous arrays of one dtype, float32 or float64 (anything else
-raises TypeError, ValueError or BufferError), check shapes, and write into arrays of the
-caller's, which must not overlap the inputs.  They use the memory as it is: numbers under
-a mask too.
+These functions take C-contiguous arrays of one dtype, float32 or float64 (anything
+else raises TypeError, ValueError or BufferError), check shapes, and write into arrays
+of the caller's, which must not overlap the inputs.  They use the memory as it is:
+numbers under a mask too.
 """
 
 from cpython.mem cimport PyMem_Free, PyMem_Malloc

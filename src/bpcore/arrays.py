@@ -415,9 +415,8 @@ def _is_masked(value: object) -> bool:
         if not nested:
             break
         elements = itertools.chain.from_iterable(lists)
-        lists = {
-            id(each): each for each in elements if isinstance(each, nested)
-        }.values()
+        inner = (each for each in elements if isinstance(each, nested))
+        lists = {id(each): each for each in inner}.values()
     return False
 
 

@@ -49,7 +49,9 @@ class Arrays:
         self, X: Any, y: Any, weight: Any, mask: NDArray[np.bool_] | None = None
     ) -> None:
         self.X, self.y = with_rows("X", X), with_rows("y", y)
-        self.weight = None if weight is None else with_rows("sample_weight", weight)
+        self.weight = weight
+        if weight is not None:
+            self.weight = with_rows("sample_weight", weight)
         self.chosen = None if mask is None else np.flatnonzero(mask)
         lengths = {"X": len(self.X), "y": len(self.y)}
         if weight is not None:
