@@ -12,4 +12,13 @@ figures of these files into docs/trust.md.
 
     campaign    a campaign's command line, its counts and its file
     summary     the tables of docs/trust.md
+
+    inputs      every form of data: a right result or the documented error
+    numbers     errors at extreme inputs and in long sums; the time of subnormal ones
+
+and what they are made of::
+
+    call, input_calls, calls_of_...    public calls that take data
+    input_forms, forms_of_...          forms in which numbers come
+    exact, rounding, means, speed      extended precision, errors, sums, times
 """

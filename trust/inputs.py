@@ -18,17 +18,9 @@ import numpy as np
 
 import bpcore as bp
 from trust import campaign
+from trust.forms_of_arrays import EITHER, MEMORY, REFUSED, TAKEN, Form
 from trust.input_calls import calls
-from trust.input_forms import (
-    EITHER,
-    FOR_TABLES,
-    MEMORY,
-    REFUSED,
-    TAKEN,
-    Form,
-    forms,
-    shapes,
-)
+from trust.input_forms import FOR_TABLES, forms, shapes
 
 DOCUMENTED = (ValueError, TypeError)
 
