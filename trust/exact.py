@@ -96,7 +96,7 @@ LOSSES = {
         mean=True,
     ),
     "log_cosh": of_each(
-        lambda x, y, c: log(mpmath.cosh(x - y)),
+        lambda x, y, c: abs(x - y) + log((1 + exp(-2 * abs(x - y))) / 2),
         lambda x, y, c: mpmath.tanh(x - y),
         mean=True,
     ),

@@ -15,7 +15,7 @@ METRIC = 16.0
 LONG, LONG_FLOAT32 = 1e-11, 1e-2
 
 
-def of_metrics(count=60, seed=0):
+def of_metrics(count=60, seed=0, most=3000):
     """Metrics of numbers and of probabilities, in float64, relative to themselves."""
     rng = np.random.default_rng(seed)
     found = {
@@ -31,7 +31,7 @@ def of_metrics(count=60, seed=0):
 
     metrics = {metric.name: metric for metric in bp.metrics.as_metrics(list(found))}
     with mpmath.workdps(exact.DIGITS):
-        for a in arrays_of("float64", rng, count):
+        for a in arrays_of("float64", rng, count, most):
             if len(a) < 2:
                 continue
             y = a * rng.choice([0, 0.5, 1, 1 + 1e-15], len(a))

@@ -136,12 +136,12 @@ def of_softmax(dtype, count=60, seed=0):
     return found
 
 
-def of_norms(dtype, count=60, seed=0):
+def of_norms(dtype, count=60, seed=0, most=3000):
     """The norm by which gradients are clipped, and the clipped gradient."""
     rng = np.random.default_rng(seed)
     found, worst = campaign.Count(f"norms of gradients, {dtype}"), 0.0
     with mpmath.workdps(exact.DIGITS):
-        for g in arrays_of(dtype, rng, count):
+        for g in arrays_of(dtype, rng, count, most):
             clipped = g.copy()
             right = exact.norm(exact.numbers(g))
             if right > float(np.finfo(np.float64).max):
@@ -163,12 +163,12 @@ def of_norms(dtype, count=60, seed=0):
     return found
 
 
-def of_moments(dtype, count=40, seed=0):
+def of_moments(dtype, count=40, seed=0, most=3000):
     """Mean and variance of batch norm, relative to the largest and to its square."""
     rng = np.random.default_rng(seed)
     found, worst = campaign.Count(f"moments of batch norm, {dtype}"), 0.0
     with mpmath.workdps(exact.DIGITS):
-        for u in arrays_of(dtype, rng, count):
+        for u in arrays_of(dtype, rng, count, most):
             n, hat = len(u), u[:, None].copy()
             y, moments = np.empty_like(hat), np.empty((2, 1), dtype)
             one, zero = np.ones(1, dtype), np.zeros(1, dtype)

@@ -35,11 +35,11 @@ def error(found, right, size, dtype, stored=None, terms=1):
     return float(max(off, 0) / (epsilon(dtype) * max(size, least)))
 
 
-def arrays_of(dtype, rng, count):
+def arrays_of(dtype, rng, count, most=3000):
     """Arrays of one or several sizes, equal, nearly equal, or with one huge element."""
     sizes = np.array([*SIZES[dtype], *FAR[dtype]])
     for i in range(count):
-        n = int(rng.choice([1, 2, 5, 100, 3000]))
+        n = int(rng.choice([1, 2, 5, 100, most]))
         if i % 4 == 0:
             x = rng.choice(sizes, n)
         elif i % 4 == 1:

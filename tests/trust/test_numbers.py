@@ -10,19 +10,20 @@ from trust import exact, numbers
 @pytest.mark.parametrize("dtype", numbers.SIZES)
 @pytest.mark.parametrize("name", exact.LOSSES)
 def test_losses(name, dtype):
-    assert numbers.of_losses(name, dtype, count=10).failed == 0
+    assert numbers.of_losses(name, dtype, count=6).failed == 0
 
 
 @pytest.mark.parametrize("dtype", numbers.SIZES)
-@pytest.mark.parametrize(
-    "of", [numbers.of_softmax, numbers.of_norms, numbers.of_moments]
-)
-def test_softmax_norms_and_moments(of, dtype):
-    assert of(dtype, count=8).failed == 0
+def test_softmax_norms_and_moments(dtype):
+    assert numbers.of_softmax(dtype, count=8).failed == 0
+    assert numbers.of_norms(dtype, count=12, most=300).failed == 0
+    assert numbers.of_moments(dtype, count=12, most=300).failed == 0
 
 
 def test_metrics():
-    assert [count.name for count in numbers.of_metrics(12) if count.failed] == []
+    assert [
+        count.name for count in numbers.of_metrics(12, most=40) if count.failed
+    ] == []
 
 
 def test_long_sums():
