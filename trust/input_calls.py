@@ -1,7 +1,8 @@
 """Every public call that takes data.
 
-`calls` has one `Call` for each argument of data; `untried` lists the public functions
-and methods with such an argument that no `Call` names, from their signatures.
+`groups` and `calls` have one `Call` for each argument of data; `untried` lists the
+public functions and methods with such an argument that no `Call` names, from their
+signatures.
 """
 
 import inspect
@@ -18,17 +19,24 @@ from trust.calls_of_kernels import of_kernels
 from trust.calls_of_networks import of_networks
 
 
+def groups():
+    """{kind: every `Call` of it}"""
+    return {
+        "methods of Network": [*of_networks("Network", bp.Network)],
+        "methods of reference.Network": [
+            *of_networks("reference.Network", bp.reference.Network)
+        ],
+        "functions on networks": [*of_functions()],
+        "graphs": [*of_graph()],
+        "metrics": [*of_metrics()],
+        "kernels": [*of_kernels()],
+        "estimators": [*of_estimators()],
+    }
+
+
 def calls():
     """Every `Call`."""
-    return [
-        *of_networks("Network", bp.Network),
-        *of_networks("reference.Network", bp.reference.Network),
-        *of_functions(),
-        *of_graph(),
-        *of_metrics(),
-        *of_kernels(),
-        *of_estimators(),
-    ]
+    return [call for several in groups().values() for call in several]
 
 
 #: Names of parameters that are data.

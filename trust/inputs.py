@@ -19,7 +19,7 @@ import numpy as np
 import bpcore as bp
 from trust import campaign
 from trust.forms_of_arrays import EITHER, MEMORY, REFUSED, TAKEN, Form
-from trust.input_calls import calls
+from trust.input_calls import groups
 from trust.input_forms import FOR_TABLES, forms, shapes
 
 DOCUMENTED = (ValueError, TypeError)
@@ -201,17 +201,17 @@ def of_large(rows=2**28 + 1, width=8):
 
 
 def run(seconds):
-    """Yields a count for each call, and for more elements than 32 bits count.
+    """Yields a count for each kind of call, and for more elements than 32 bits count.
 
     In less than SECONDS every second, third, ... trial of each call is made.
     """
     made, step = forms(), max(1, round(SECONDS / seconds))
-    for number, call in enumerate(calls()):
-        count = campaign.Count(str(call))
-        several = list(trials(call, made))
-        for name, form in several[number % step :: step]:
-            found = fault(call, form)
-            count.add(None if found is None else f"{name}: {found}")
+    for kind, several in groups().items():
+        count = campaign.Count(f"{kind}: {len(several)} arguments")
+        for number, call in enumerate(several):
+            for name, form in list(trials(call, made))[number % step :: step]:
+                found = fault(call, form)
+                count.add(None if found is None else f"{call}: {name}: {found}")
         yield count
     yield of_large()
 

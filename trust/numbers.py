@@ -8,7 +8,7 @@ better. `exact` has the same quantities in extended precision (mpmath), `speed` 
 of steps on subnormal numbers.
 """
 
-import itertools
+import re
 
 import mpmath
 import numpy as np
@@ -24,6 +24,8 @@ BETWEEN_0_AND_1 = (*OF_SOFTMAX, "binary_cross_entropy")
 #: Losses near 0 that are squares, computed in float64.
 OF_SQUARES = ("squared_error", "mean_squared_error", "huber", "log_cosh")
 
+#: The first number in a note.
+FIGURE = re.compile(r"[0-9][0-9.e+-]*")
 #: Largest error of a loss of one row and of its derivatives, in epsilons of the sum of
 #: the absolute values of its terms.
 LOSS, DELTA = 8.0, 8.0
@@ -188,18 +190,30 @@ def of_moments(dtype, count=40, seed=0, most=3000):
     return found
 
 
+def together(name, counts):
+    """One count of several; its note is that of the one with the largest figure."""
+    counts = list(counts)
+    worst = max(counts, key=lambda count: float(FIGURE.search(count.note)[0]))
+    tried, failed = (sum(getattr(c, n) for c in counts) for n in ("tried", "failed"))
+    return campaign.Count(name, tried, failed, f"{worst.name}: {worst.note}")
+
+
 def run(seconds):
-    """Yields a count for each loss, norm, metric and sum."""
-    count = max(40, int(seconds))
-    for dtype, name in itertools.product(SIZES, exact.LOSSES):
-        yield of_losses(name, dtype, count)
+    """Yields a count for each kind of numbers and dtype."""
+    count = max(20, int(seconds / 2))
     for dtype in SIZES:
+        losses = [of_losses(name, dtype, count) for name in exact.LOSSES]
+        yield together(f"{len(losses)} losses, {dtype}", losses)
         yield of_softmax(dtype, count)
         yield of_norms(dtype, count)
         yield of_moments(dtype, count)
-    yield from of_metrics(count)
+    metrics = of_metrics(count // 2)
+    yield together(f"{len(metrics)} metrics", metrics)
     yield from of_long_sums()
-    yield from speed.of_subnormals()
+    for dtype in SIZES:
+        steps = speed.of_optimizers(dtype)
+        yield together(f"time of subnormal velocities and means, {dtype}", steps)
+        yield from speed.of_given(dtype)
 
 
 if __name__ == "__main__":
