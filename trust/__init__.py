@@ -66,4 +66,12 @@ Of processes and threads::
     pickles     damaged pickles of every class; with altered (trees and bytes), hostile
                 (values), pickled (objects), uses (what is done with them)
     children    trials in child processes, whose crashes and hangs count
+    inputs      every form of data: a right result or the documented error
+    numbers     errors at extreme inputs and in long sums; the time of subnormal ones
+
+and what they are made of::
+
+    call, input_calls, calls_of_...    public calls that take data
+    input_forms, forms_of_...          forms in which numbers come
+    exact, rounding, means, speed      extended precision, errors, sums, times
 """

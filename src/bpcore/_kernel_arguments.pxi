@@ -75,8 +75,16 @@ cdef inline span_t written(const char *name, const Py_buffer *view) noexcept:
     return span
 
 
-cdef int require_unmoved(const span_t *spans, int count) except -1:
-    """Raise if an array has been resized since its view was taken.
+cdef inline int require_aligned(const span_t *span) except -1:
+    """Raise if an array does not begin at a multiple of the size of its elements."""
+    view = span.view
+    if view == NULL or <size_t>view.buf % view.itemsize == 0:
+        return 0
+    raise ValueError(f"{span.name.decode()} must be aligned; got a misaligned array")
+
+
+cdef int require_usable(const span_t *spans, int count) except -1:
+    """Raise if an array is misaligned, or was resized since its view was taken.
 
     NumPy moves the memory of an array that has views, if it is told to; the conversion
     of another argument may run Python code that does.  After this none may run.
@@ -88,6 +96,7 @@ cdef int require_unmoved(const span_t *spans, int count) except -1:
         view = spans[i].view
         if view == NULL:
             continue
+        require_aligned(&spans[i])
         PyObject_GetBuffer(<object>view.obj, &now, PyBUF_STRIDES)
         same = now.buf == view.buf and now.len == view.len
         PyBuffer_Release(&now)
@@ -100,12 +109,13 @@ cdef int require_unmoved(const span_t *spans, int count) except -1:
 cdef int require_apart(const span_t *spans, int count) except -1:
     """Raise if an array that is written shares memory with another.
 
-    Also if one has moved while Python code gave the buffer of another.
+    Also if one is misaligned, or has moved while Python code gave the buffer of another.
     """
     cdef int i, j
     for i in range(count):
+        require_aligned(&spans[i])
         if spans[i].view != NULL and is_python(<object>spans[i].view.obj):
-            require_unmoved(spans, count)
+            require_usable(spans, count)
     for i in range(count):
         if not spans[i].written:
             continue
@@ -133,10 +143,10 @@ cdef inline bint share_memory(const Py_buffer *x, const Py_buffer *y) noexcept:
 
 
 cdef int require_same_or_apart(const Py_buffer *out, const Py_buffer *x) except -1:
-    """`require_unmoved` and `require_apart`, but `out` may be x."""
+    """`require_usable` and `require_apart`, but `out` may be x."""
     cdef span_t *spans = [written("out", out), read("x", x)]
-    require_unmoved(spans, 2)
-    return 0 if out.buf == x.buf else require_apart(spans, 2)
+    require_usable(spans, 2)
+    return require_apart(spans, 1 if out.buf == x.buf else 2)
 
 
 cdef inline worker_t alone() noexcept:

@@ -4,9 +4,10 @@ The arithmetic is C (``csrc/layer.h`` and what it is made of), compiled once per
 instruction set and reached through one table of each build.  The build in use is chosen
 at import (``engine/dispatch.py``).
 
-These functions take C-contiguous arrays of one dtype, float32 or float64 (anything else
-raises TypeError or ValueError from Cython), check shapes, and write into arrays of the
-caller's, which must not overlap the inputs.
+These functions take C-contiguous arrays of one dtype, float32 or float64 (anything
+else raises TypeError, ValueError or BufferError), check shapes, and write into arrays
+of the caller's, which must not overlap the inputs.  They use the memory as it is:
+numbers under a mask too.
 """
 
 from cpython.buffer cimport PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer
@@ -397,7 +398,7 @@ def update(
     ]
     cdef const kernel_table *k = table_for(&W[0, 0])
     cdef _Alone one = _Alone(k.room(n, n_in, n_out))
-    require_unmoved(spans, 6)
+    require_usable(spans, 6)
     require_apart(spans, 6)
     with nogil:
         k.update(&one.worker, &W[0, 0], &b[0], s_W, s_b, &a[0, 0], &delta[0, 0],
@@ -443,7 +444,7 @@ def descend(
         written("w", view_of(w)), read("g", view_of(g)),
         written("state", view_of(state)),
     ]
-    require_unmoved(spans, 3)
+    require_usable(spans, 3)
     require_apart(spans, 3)
     cdef const kernel_table *k = table_for(&w[0])
     cdef worker_t one = alone()
@@ -476,7 +477,7 @@ def limit_norms(real[:, ::1] W, double most):
     require_matrix("W", W.shape, "n_in", "n_out")
     require_positive("most", most)
     cdef span_t *spans = [written("W", view_of(W))]
-    require_unmoved(spans, 1)
+    require_usable(spans, 1)
     cdef const kernel_table *k = table_for(&W[0, 0])
     cdef worker_t one = alone()
     with nogil:
@@ -513,7 +514,7 @@ def clip_norm(real[::1] g, double most):
     cdef const kernel_table *k = table_for(&g[0])
     cdef _Alone one = _Alone(blocks * sizeof(double))
     cdef span_t *spans = [written("g", view_of(g))]
-    require_unmoved(spans, 1)
+    require_usable(spans, 1)
     cdef double *sums = <double *>one.worker.room
     cdef double before
     with nogil:
@@ -685,7 +686,7 @@ def follow(real[:, ::1] running, const real[:, ::1] moments, Py_ssize_t n):
     cdef span_t *spans = [
         written("running", view_of(running)), read("moments", view_of(moments)),
     ]
-    require_unmoved(spans, 2)
+    require_usable(spans, 2)
     require_apart(spans, 2)
     cdef const kernel_table *k = table_for(&running[0, 0])
     cdef worker_t one = alone()
@@ -914,7 +915,7 @@ def activate(real[:, ::1] z, str activation):
     cdef activation_t f = <activation_t>code(activations, "activation", activation)
     require_matrix("z", z.shape, "n", "n_out")
     cdef span_t *spans = [written("z", view_of(z))]
-    require_unmoved(spans, 1)
+    require_usable(spans, 1)
     cdef const kernel_table *k = table_for(&z[0, 0])
     cdef worker_t one = alone()
     with nogil:
@@ -1021,7 +1022,7 @@ def loss(
         written("delta", view_of(delta)), read("z", view_of(z)), read("y", view_of(y)),
         read("labels", view_of(labels)), read("weight", view_of(weight)),
     ]
-    require_unmoved(spans, 5)
+    require_usable(spans, 5)
     memset(&targets, 0, sizeof(targets_t))
     require_matrix("z", z.shape, "n", "n_out")
     require_matrix("delta", delta.shape, n, n_out)
@@ -1111,7 +1112,7 @@ def all_between(const real[::1] x, double low, double high):
     if x.shape[0] == 0:
         return True
     cdef span_t *spans = [read("x", view_of(x))]
-    require_unmoved(spans, 1)
+    require_usable(spans, 1)
     cdef const kernel_table *k = table_for(&x[0])
     if x.shape[0] < QUICK:
         inside = k.all_between(&x[0], x.shape[0], low, high)
@@ -1186,7 +1187,7 @@ def robust_scale(
         read("x", view_of(x)), read("centre", view_of(centre)),
         read("factor", view_of(factor)), written("out", view_of(out)),
     ]
-    require_unmoved(spans, 4)
+    require_usable(spans, 4)
     if n * n_columns < QUICK:
         return scale_robustly(x, centre, factor, out)
     with nogil:
@@ -1250,7 +1251,7 @@ def fma_loop(real[::1] out, Py_ssize_t iterations):
     """
     require_some("out", out.shape[0])
     cdef span_t *spans = [written("out", view_of(out))]
-    require_unmoved(spans, 1)
+    require_usable(spans, 1)
     cdef const kernel_table *k = table_for(&out[0])
     cdef Py_ssize_t count
     with nogil:

@@ -8,11 +8,12 @@ returns the array, or raises an error that names the argument.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import numbers
 import reprlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Literal, NoReturn
 
 import numpy as np
@@ -30,6 +31,9 @@ NUMBERS = frozenset((float, int, np.float64, np.float32))
 
 #: The dtype of class labels.
 LABELS = np.dtype(np.int64)
+
+#: The most axes of an array of NumPy.
+MOST_AXES = 64
 
 #: The largest finite number of each dtype of a network.
 LARGEST = {
@@ -315,6 +319,25 @@ def as_out(out: object, shape: tuple[int, ...], dtype: Any, *inputs: Real) -> Re
     return out
 
 
+def reject_masked(name: str, value: object) -> None:
+    """Raise for a masked array, also without masked elements, and for lists of them.
+
+    Else the numbers under the mask would be used.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore import arrays
+    >>> arrays.reject_masked("X", [np.ma.masked_equal([1.0, 2.0], 1.0)])
+    Traceback (most recent call last):
+        ...
+    TypeError: X must hold real numbers, none masked; got a list
+    """
+    if _is_masked(value):
+        kind = type(value).__name__
+        raise TypeError(f"{name} must hold real numbers, none masked; got a {kind}")
+
+
 def has_keys(value: object) -> bool:
     """Whether it has labels and values, as a mapping or a pandas Series.
 
@@ -355,8 +378,7 @@ def _from_any(name: str, value: Any) -> NDArray[Any]:
     if type(value) in NUMBERS:
         return np.asarray(value)
     kind = type(value).__name__
-    if _is_masked(value):
-        raise TypeError(f"{name} must hold real numbers, none masked; got a {kind}")
+    reject_masked(name, value)
     dtype, missing = None, {}
     _reject_times(name, value)
     if _is_pandas(value):
@@ -365,10 +387,10 @@ def _from_any(name: str, value: Any) -> NDArray[Any]:
     try:
         if dtype is not None:
             return np.asarray(value.to_numpy(dtype, **missing))
-        array = np.asarray(value)
+        found = np.asanyarray(value)  # masked, if its __array__ returns a masked one
+        array: NDArray[Any] = np.asarray(found)
         if array.shape == () and array.dtype == object and _has(value, "__dlpack__"):
             array = np.from_dlpack(value)
-        return array
     except MemoryError:
         raise
     except Exception as error:
@@ -381,6 +403,8 @@ def _from_any(name: str, value: Any) -> NDArray[Any]:
             f"{name} must hold real numbers; got a {kind} that cannot be converted "
             f"to an array: {error}"
         ) from error
+    reject_masked(name, found)
+    return array
 
 
 def _has(value: object, method: str) -> bool:
@@ -389,12 +413,22 @@ def _has(value: object, method: str) -> bool:
 
 
 def _is_masked(value: object) -> bool:
-    """Whether it is a masked array, or a list with one, without importing numpy.ma."""
-    masked: Any = getattr(sys.modules.get("numpy.ma"), "MaskedArray", ())
-    if isinstance(value, list | tuple):
-        kinds = set(map(type, value)) if masked else ()
-        return any(issubclass(kind, masked) for kind in kinds)
-    return isinstance(value, masked)
+    """Whether it is a masked array, or lists with one, without importing numpy.ma."""
+    masked: Any = getattr(sys.modules.get("numpy.ma"), "MaskedArray", None)
+    if masked is None or not isinstance(value, list | tuple):
+        return masked is not None and isinstance(value, masked)
+    lists: Collection[Any] = [value]
+    for _ in range(MOST_AXES):  # a list may contain itself
+        kinds = set(map(type, itertools.chain.from_iterable(lists)))
+        if any(issubclass(kind, masked) for kind in kinds):
+            return True
+        nested = tuple(kind for kind in kinds if issubclass(kind, list | tuple))
+        if not nested:
+            break
+        elements = itertools.chain.from_iterable(lists)
+        inner = (each for each in elements if isinstance(each, nested))
+        lists = {id(each): each for each in inner}.values()
+    return False
 
 
 def _reject_times(name: str, value: Any) -> None:

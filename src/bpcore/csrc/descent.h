@@ -36,7 +36,8 @@ static inline T(rates) T(make_rates)(const bpcore_optimizer *o) {
 #define B(x) T(broadcast)(rates.x)
 #define STATE(i) T(load_part)(s_at + (i) * rates.apart, whole, tail)
 #define SET_STATE(i, value) T(store_part)(s_at + (i) * rates.apart, value, whole, tail)
-/* Decaying means become 0 instead of subnormal numbers, which are slow. */
+/* Decaying means and velocities become 0 instead of subnormal numbers, which are
+ * slow. */
 #define DECAYED(value) T(flush)(value)
 
 /* Rates are passed by value: from a pointer they would be reloaded after every
@@ -46,7 +47,7 @@ BPCORE_INLINE void T(descend_plain)(bpcore_rule rule, const T(rates) rates, REAL
     T(vec) w = T(load_part)(w_at, whole, tail);
     g = T(fma)(B(add_l2), w, g);
     if (rule != BPCORE_PLAIN) {
-        const T(vec) v = T(fma)(B(momentum), STATE(0), g);
+        const T(vec) v = DECAYED(T(fma)(B(momentum), STATE(0), g));
         SET_STATE(0, v);
         g = rule == BPCORE_PLAIN_NESTEROV ? T(fma)(B(momentum), v, g) : v;
     }
@@ -69,12 +70,12 @@ BPCORE_INLINE void T(descend_other)(bpcore_rule rule, const T(rates) rates, REAL
     switch (rule) {
     case BPCORE_SGD:
         if (rates.momentum == 0) break;
-        v = T(fma)(B(momentum), STATE(0), B(g_factor) * g);
+        v = DECAYED(T(fma)(B(momentum), STATE(0), B(g_factor) * g));
         SET_STATE(0, v);
         change = rates.nesterov ? T(fma)(B(momentum), v, g) : v;
         break;
     case BPCORE_MOMENTUM: /* the state holds the rate times the gradient */
-        v = T(fma)(-B(g_factor), g, B(momentum) * STATE(0));
+        v = DECAYED(T(fma)(-B(g_factor), g, B(momentum) * STATE(0)));
         SET_STATE(0, v);
         change = rates.nesterov ? T(fma)(-B(momentum), v, B(g_factor) * g) : -v;
         break;
@@ -88,7 +89,7 @@ BPCORE_INLINE void T(descend_other)(bpcore_rule rule, const T(rates) rates, REAL
         }
         change = g / (T(sqrt)(s) + B(eps));
         if (rates.momentum == 0) break;
-        change = T(fma)(B(momentum), STATE(1), change);
+        change = DECAYED(T(fma)(B(momentum), STATE(1), change));
         SET_STATE(1, change);
         break;
     case BPCORE_ADAGRAD:
@@ -106,7 +107,7 @@ BPCORE_INLINE void T(descend_other)(bpcore_rule rule, const T(rates) rates, REAL
     case BPCORE_LION:
         m = STATE(0);
         change = T(sign)(T(toward)(m, g, rates.rest1));
-        SET_STATE(0, T(toward)(m, g, rates.rest2));
+        SET_STATE(0, DECAYED(T(toward)(m, g, rates.rest2)));
         break;
     case BPCORE_RPROP: {
         const T(vec) turn = T(sign)(g) * T(sign)(STATE(0)), step = STATE(1);

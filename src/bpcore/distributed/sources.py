@@ -47,19 +47,18 @@ class Arrays:
     def __init__(
         self, X: Any, y: Any, weight: Any, mask: NDArray[np.bool_] | None = None
     ) -> None:
-        self.X, self.y, self.weight = X, y, weight
+        self.X, self.y = with_rows("X", X), with_rows("y", y)
+        self.weight = None if weight is None else with_rows("sample_weight", weight)
         self.chosen = None if mask is None else np.flatnonzero(mask)
-        lengths = {
-            name: _length(name, given)
-            for name, given in (("X", X), ("y", y), ("sample_weight", weight))
-            if given is not None
-        }
+        lengths = {"X": len(self.X), "y": len(self.y)}
+        if weight is not None:
+            lengths["sample_weight"] = len(self.weight)
         for name, length in lengths.items():
             if length != lengths["X"]:
                 raise ValueError(
                     f"{name} must have {lengths['X']} rows, as X; got {length}"
                 )
-        self.common = _summary(X, lengths["X"])
+        self.common = _summary(self.X, lengths["X"])
 
     def __len__(self) -> int:
         return len(self.X) if self.chosen is None else len(self.chosen)
@@ -138,14 +137,29 @@ def _summary(X: Any, n: int) -> str:
     return f"{n} rows (checksum {total:08x})"
 
 
-def _length(name: str, given: Any) -> int:
-    try:
-        return len(given)
-    except TypeError:
+def with_rows(name: str, given: Any) -> Any:
+    """`given` if slices of it are rows, else an array of it.
+
+    Examples
+    --------
+    >>> from bpcore.distributed.sources import with_rows
+    >>> with_rows("X", [5, 6]), with_rows("X", {5, 6})
+    Traceback (most recent call last):
+        ...
+    TypeError: X must hold real numbers; got set
+    """
+    if is_stream(given, None):
         pairs = "; without y it may yield (X, y) of each shard" * (name == "X")
         raise TypeError(
             f"{name} must be an array of rows; got {type(given).__name__}{pairs}"
-        ) from None
+        )
+    try:
+        len(given), len(given[:1])
+    except Exception:
+        given = arrays.as_array(name, given)
+        if given.ndim == 0:
+            raise ValueError(f"{name} must have rows; got a single number") from None
+    return given
 
 
 def taken(given: Any, at: slice | NDArray[np.int64]) -> Any:
@@ -187,7 +201,7 @@ def source_of(
         )
     design = learner.design
     source = Arrays(X, y, weight)
-    n = len(source)
+    X, y, weight, n = source.X, source.y, source.weight, len(source)
     needs_targets = by_fraction or isinstance(given["class_weight"], str)
     targets = None
     if needs_targets:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcore import arrays
 from bpcore.errstate import own_errstate
 from bpcore.losses import CLASSES, TargetKind
 
@@ -43,7 +44,7 @@ class Metric:
     Raises
     ------
     TypeError
-        When called, if the function does not return a number.
+        When called, if an array is masked or the function does not return a number.
     ValueError
         When called, if the metric is not defined for the targets.
 
@@ -75,6 +76,8 @@ class Metric:
         weight: Weights = None,
         targets: TargetKind = CLASSES,
     ) -> float:
+        for name, array in (("y", y), ("a", a), ("weight", weight)):
+            arrays.reject_masked(name, array)
         if len(y) != len(a):
             raise ValueError(
                 f"metric {self.name!r} must have as many targets as outputs; "

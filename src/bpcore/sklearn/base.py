@@ -16,11 +16,12 @@ from sklearn.base import BaseEstimator, is_regressor
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from bpcore import checks
+from bpcore import arrays, checks
 from bpcore.arrays import Real
 from bpcore.batches.weights import ClassWeight
 from bpcore.derivatives import output_derivatives
 from bpcore.errors import InUseError
+from bpcore.errstate import own_errstate
 from bpcore.losses import Loss, LossFunction
 from bpcore.metrics import MetricLike
 from bpcore.model.design import real_dtype
@@ -360,11 +361,14 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
             raise
         return self
 
+    @own_errstate  # scikit-learn casts before it checks
     def _checked_data(
         self, X: Any, y: Any, name: str, *, reset: bool
     ) -> tuple[Real, NDArray[Any]]:
         """X in the network's dtype, and y, as scikit-learn checks them."""
         dtype = real_dtype(self.dtype)
+        arrays.reject_masked("X" if name == "y" else "X_val", X)
+        arrays.reject_masked(name, y)
         if name == "y":
             # Batch norm needs two rows.
             least = 2 if "batch" in np.atleast_1d(np.array(self.norm, object)) else 1
@@ -472,10 +476,12 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
 
     # --- predictions ------------------------------------------------------------------
 
+    @own_errstate
     def _checked_X(self, X: ArrayLike) -> Real:
         """X in the network's dtype, checked as scikit-learn does."""
         check_is_fitted(self, "network_")
         dtype = self.network_.dtype
+        arrays.reject_masked("X", X)
         rows: Real = validate_data(self, X, reset=False, dtype=dtype, order="C")
         return rows
 

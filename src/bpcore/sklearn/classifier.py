@@ -11,7 +11,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
 
-from bpcore import checks
+from bpcore import arrays, checks
 from bpcore.arrays import Real, as_weights
 from bpcore.batches.weights import ClassWeight
 from bpcore.model.design import output_and_loss
@@ -212,6 +212,35 @@ class Classifier(ClassifierMixin, NetworkEstimator):
             )
         data = Data(X, y, sample_weight, X_val, y_val, sample_weight_val)
         return self._train(data, part=True, classes=classes)
+
+    def score(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> float:
+        """The accuracy: the fraction of rows whose class, or all labels, are predicted.
+
+        Parameters
+        ----------
+        X : array-like (n, n_features)
+        y : array-like (n,) or (n, n_outputs)
+        sample_weight : array-like (n,), optional
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            As `predict`.
+        TypeError
+            If an array is masked.
+
+        Examples
+        --------
+        >>> from bpcore.sklearn import Classifier
+        >>> model = Classifier(random_state=0).fit([[0.0], [1.0]], [0, 1])
+        >>> 0 <= model.score([[0.0], [1.0]], [0, 1]) <= 1
+        True
+        """
+        arrays.reject_masked("y", y)
+        arrays.reject_masked("sample_weight", sample_weight)
+        return float(super().score(X, y, sample_weight))
 
     @available_if(gives_probabilities)
     def predict_proba(self, X: ArrayLike) -> Real:

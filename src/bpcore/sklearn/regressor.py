@@ -12,6 +12,7 @@ from sklearn.base import RegressorMixin
 from sklearn.metrics import d2_pinball_score
 from sklearn.utils.metaestimators import available_if
 
+from bpcore import arrays
 from bpcore.losses import JointQuantile, Quantile
 from bpcore.quoting import quoted
 from bpcore.sklearn.base import NetworkEstimator, makes_mini_batches
@@ -180,6 +181,8 @@ class Regressor(RegressorMixin, NetworkEstimator):
         float
             At most 1.
         """
+        arrays.reject_masked("y", y)
+        arrays.reject_masked("sample_weight", sample_weight)
         several = self._several_quantiles
         if several is None:
             return float(super().score(X, y, sample_weight))

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcore import arrays
+
 #: Types of values that are dates or times of day.
 TIMES = (
     datetime.date | datetime.time | datetime.timedelta | np.datetime64 | np.timedelta64
@@ -195,7 +197,9 @@ def _as_rows(name: str, X: Any) -> Values:
         values = np.ma.getdata(X).astype(object)
         values[np.ma.getmaskarray(X)] = None
         X = values
-    if not hasattr(X, "__array__") and not isinstance(X, list | tuple):
+    if isinstance(X, list | tuple):
+        arrays.reject_masked(name, X)
+    elif not hasattr(X, "__array__"):
         raise TypeError(_advice(name, X))
     array = np.asarray(X) if hasattr(X, "dtype") else np.asarray(X, dtype=object)
     if array.ndim != 2:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcore import arrays
 from bpcore.arrays import Real, as_weights
 from bpcore.cached import cached_property
 from bpcore.fields import BOOLEAN, CheckedFields, instance
@@ -279,6 +280,8 @@ def _unmasked(name: str, y: Any) -> NDArray[Any]:
     """The targets as an array with at least one entry, none of them masked."""
     if np.ma.isMaskedArray(y) and np.ma.getmaskarray(y).any():
         raise ValueError(f"{name} must have no missing values; got a mask")
+    if isinstance(y, list | tuple):
+        arrays.reject_masked(name, y)
     values = np.asarray(y)
     if values.size == 0:
         raise ValueError(f"{name} must have at least one entry; got none")
