@@ -109,7 +109,7 @@ cdef int require_usable(const span_t *spans, int count) except -1:
 cdef int require_apart(const span_t *spans, int count) except -1:
     """Raise if an array that is written shares memory with another.
 
-    Also if one is misaligned, or has moved while Python code gave the buffer of another.
+    Also if one is misaligned, or moved while Python code gave the buffer of another.
     """
     cdef int i, j
     for i in range(count):

@@ -50,9 +50,8 @@ class Arrays:
         self.X, self.y = with_rows("X", X), with_rows("y", y)
         self.weight = None if weight is None else with_rows("sample_weight", weight)
         self.chosen = None if mask is None else np.flatnonzero(mask)
-        lengths = {"X": len(self.X), "y": len(self.y)}
-        if weight is not None:
-            lengths["sample_weight"] = len(self.weight)
+        named = {"X": self.X, "y": self.y, "sample_weight": self.weight}
+        lengths = {name: len(it) for name, it in named.items() if it is not None}
         for name, length in lengths.items():
             if length != lengths["X"]:
                 raise ValueError(
