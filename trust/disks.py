@@ -22,6 +22,8 @@ from trust.disk_calls import WRITERS, clean, large_fit
 
 #: Writers that write at once; a picture is drawn before, and written as they write.
 QUICK = tuple(name for name in WRITERS if not name.startswith("Animation"))
+#: Seconds from which on there is time for pictures.
+LONG = 60
 #: Seconds within which a process is killed, at least.
 SOON = 0.05
 
@@ -29,7 +31,8 @@ SOON = 0.05
 def run(seconds):
     """Kills, then failing calls in a process of its own, then limits."""
     with tempfile.TemporaryDirectory() as folder:
-        yield from killed(folder, min(200, max(5, int(seconds))))
+        times = min(200, max(5, int(seconds)))
+        yield from killed(folder, times, QUICK if seconds < LONG else tuple(WRITERS))
     count = campaign.Count("limits of the system while a file is written")
     with tempfile.TemporaryDirectory() as folder:
         limits(count, folder)
