@@ -156,7 +156,7 @@ NOT_SANITIZED := tests/benchmarks tests/csrc tests/distributed tests/docs tests/
 	tests/test_source_distribution.py tests/training/test_memory_of_fit.py \
 	tests/tracing/test_memory_of_traces.py tests/engine/test_dispatch.py
 SANITIZED := LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
-	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1 PYTHONMALLOC=malloc
+	ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=halt_on_error=1 PYTHONMALLOC=malloc
 
 # With Python's memory from malloc, so that every object has its own guard bands.
 sanitize:

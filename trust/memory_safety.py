@@ -86,8 +86,8 @@ def files(seconds):
     """Changed files, guided by the lines that they reach (trust/guided.py)."""
     for suffix in guided.READERS:
         count = campaign.Count(f"changed files, {suffix}, guided by lines reached")
-        end = time.monotonic() + seconds / len(guided.READERS)
         with guided.Search(suffix) as search:
+            end = time.monotonic() + seconds / len(guided.READERS)
             while time.monotonic() < end:
                 found = search.step()
                 if found is not None:
