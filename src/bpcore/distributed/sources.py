@@ -147,7 +147,7 @@ def with_rows(name: str, given: Any) -> Any:
         ...
     TypeError: X must hold real numbers; got set
     """
-    if is_stream(given, None):
+    if is_stream(given, None) and not hasattr(given, "__len__"):
         pairs = "; without y it may yield (X, y) of each shard" * (name == "X")
         raise TypeError(
             f"{name} must be an array of rows; got {type(given).__name__}{pairs}"
