@@ -400,6 +400,10 @@ class Learner:
 
         And without the scale of the inputs, which changes the rounding; or with it.
         """
+        with self.engine:  # not during a step of another thread
+            return self._folded(with_scale)
+
+    def _folded(self, with_scale: bool) -> tuple[Design, State]:
         norms = tuple(None if norm == "batch" else norm for norm in self.design.norms)
         factor = 0.0 if with_scale else self.design.input_scale
         design = dataclasses.replace(self.design, norms=norms, input_scale=factor)
