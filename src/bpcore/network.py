@@ -409,7 +409,7 @@ class Network:
 
     @lr_factors.setter
     def lr_factors(self, factors: Sequence[float | Sequence[float]]) -> None:
-        self._learner.use_lr_factors(settings.layer_factors(factors, len(self.weights)))
+        self._learner.use_lr_factors(settings.layer_factors(factors, len(self.norms)))
 
     @property
     def frozen(self) -> tuple[bool, ...]:
@@ -428,7 +428,7 @@ class Network:
 
     @frozen.setter
     def frozen(self, frozen: Sequence[bool]) -> None:
-        self._learner.use_frozen(settings.frozen_layers(frozen, len(self.weights)))
+        self._learner.use_frozen(settings.frozen_layers(frozen, len(self.norms)))
 
     @property
     def lr(self) -> float:

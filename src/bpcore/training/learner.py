@@ -94,7 +94,8 @@ class Learner:
 
     def lend(self) -> Views:
         """The weights, biases, gains and scale, into which a user may write."""
-        return self.design.layout.views(self.engine.lend())
+        views: Views = self.engine.views()
+        return views
 
     # --- settings ---------------------------------------------------------------------
 
