@@ -1,5 +1,31 @@
 """Argument checks of the kernels as Python functions, and their arguments in C."""
 
+# Cython's check of a buffer's format reads address 0 where a second type follows the
+# one that it expects, as in records (its issue 1712).  So every buffer of this module
+# is taken by this function, which refuses what is not a single number per element.
+cdef extern from *:
+    """
+    static int bpcore_get_buffer(PyObject *of, Py_buffer *view, int flags) {
+        if (PyObject_GetBuffer(of, view, flags) < 0)
+            return -1;
+        const char *type = view->format;
+        if (type == NULL || type[0] == 0 || type[1] == 0)
+            return 0;
+        type += type[0] == '<' || type[0] == '>' || type[0] == '=' ||
+                type[0] == '@' || type[0] == '!' || type[0] == '^';
+        type += type[0] == 'Z';
+        if (type[0] != 0 && type[1] == 0)
+            return 0;
+        PyErr_Format(PyExc_ValueError,
+                     "Buffer dtype mismatch, expected one number for each element "
+                     "but got the format %.100s", view->format);
+        PyBuffer_Release(view);
+        return -1;
+    }
+    #define PyObject_GetBuffer bpcore_get_buffer
+    """
+
+
 cdef int require_matrix(
     str name, Py_ssize_t *shape, object rows, object columns,
 ) except -1:

@@ -90,6 +90,10 @@ class Checkpoint:
 
     def __call__(self, network: Network, *progress: Any) -> None:
         """Save the network if a file is due."""
+        with learner_of(network).engine:  # not during a step of another thread
+            self._save(network, *progress)
+
+    def _save(self, network: Network, *progress: Any) -> None:
         learner, self._since = learner_of(network), self._since + 1
         running = learner.running
         waits = running is not None and running.waits_for_step

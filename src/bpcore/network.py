@@ -409,7 +409,7 @@ class Network:
 
     @lr_factors.setter
     def lr_factors(self, factors: Sequence[float | Sequence[float]]) -> None:
-        self._learner.use_lr_factors(settings.layer_factors(factors, len(self.weights)))
+        self._learner.use_lr_factors(settings.layer_factors(factors, len(self.norms)))
 
     @property
     def frozen(self) -> tuple[bool, ...]:
@@ -428,7 +428,7 @@ class Network:
 
     @frozen.setter
     def frozen(self, frozen: Sequence[bool]) -> None:
-        self._learner.use_frozen(settings.frozen_layers(frozen, len(self.weights)))
+        self._learner.use_frozen(settings.frozen_layers(frozen, len(self.norms)))
 
     @property
     def lr(self) -> float:
@@ -935,7 +935,8 @@ class Network:
         >>> bool((net.folded().predict([1.0, 2.0]) == net.predict([1.0, 2.0])).all())
         True
         """
-        return self._copy_with(*self._learner.folded(), self._learner.dtype)
+        with self._engine:  # not during a step of another thread
+            return self._copy_with(*self._learner.folded(), self._learner.dtype)
 
     def forward(self, X: ArrayLike) -> Tape:
         """The output and all intermediate values, for `backward`.
@@ -1236,14 +1237,18 @@ class Network:
         dtype('float64')
         """
         dtype = settings.real_dtype(dtype)
-        inputs.require_numbers_in(self._learner, dtype)
-        return self._copy_with(self._learner.design, self._learner.state, dtype)
+        learner = self._learner
+        with self._engine:  # not during a step of another thread
+            inputs.require_numbers_in(learner, dtype)
+            return self._copy_with(learner.design, learner.state, dtype)
 
     def _copy_with(self, design: Design, state: State, dtype: np.dtype[Any]) -> Self:
-        """A copy as by ``copy.copy``, with another design, state or dtype."""
+        """A copy as by ``copy.copy``, with another design, state or dtype.
+
+        The caller holds the engine's lock.
+        """
         other = copy.copy(self)
-        with self._engine:
-            own = stored_network(design, state, dtype, self._n_threads)
+        own = stored_network(design, state, dtype, self._n_threads)
         Network.__setstate__(other, {OWN: own})
         return other
 

@@ -164,7 +164,7 @@ def test_an_interrupt_while_copies_are_made_is_raised(monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(engine, "aligned_zeros", interrupt)
+        patch.setattr(engine, "zeroed", interrupt)
         for _ in range(3):
             net.predict(X)
     same(net.predict(X), want)

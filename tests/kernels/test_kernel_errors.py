@@ -256,3 +256,22 @@ def test_there_is_room_for_every_product(kernels, dtype):
             before = room
     # There may be thousands of small networks.
     assert kernels.scratch_bytes(dtype, 256, 64, 64)[0] < 300_000
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        [("x", "f4"), ("y", "O")],
+        [("x", "f8"), ("y", "i4")],
+        [("x", "f4"), ("y", "f8"), ("z", "S3")],
+        [("x", [("a", "f8"), ("b", "f4")])],
+        [("x", "f4", 2)],
+    ],
+)
+@each_argument
+def test_records_are_refused(dtype, name, key, fields):
+    """Cython's check of formats reads address 0 where a second type follows."""
+    arrays = drawn(name, dtype)
+    records = arrays | {key: np.zeros(arrays[key].shape, fields)}
+    with refused(arrays, errors=(TypeError, ValueError)):
+        call(name, records)

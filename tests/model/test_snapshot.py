@@ -99,6 +99,52 @@ def test_a_disk_that_fills_up_on_the_way(files, monkeypatch):
     assert a.tolist() == [1, 2, 3]
 
 
+def no_memory(*args, **settings):
+    raise MemoryError
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_a_copy_that_failed_is_not_restored(files, monkeypatch, large):
+    monkeypatch.setattr(snapshot, "IN_MEMORY", 0 if large else 10**6)
+    a, b = np.arange(3.0), np.arange(4.0)
+    with Snapshot() as kept:
+        kept.take([a])
+        if large:
+            files[0].full = True
+        with monkeypatch.context() as patch, pytest.raises(MemoryError):
+            patch.setattr(snapshot.np, "empty_like", no_memory)
+            kept.take([a + 1, b])
+        for arrays in [a], [a, b]:
+            with pytest.raises(RuntimeError, match="no whole copy"):
+                kept.restore(arrays)
+        assert (a.tolist(), b.tolist()) == ([0, 1, 2], [0, 1, 2, 3])
+        kept.take([a])
+        kept.restore([a])
+
+
+@pytest.mark.parametrize("full_after", [1, 2])
+def test_a_fit_without_disk_and_memory_ends_as_it_says(files, monkeypatch, full_after):
+    """The best epoch cannot be copied: the network is in the state after it."""
+    monkeypatch.setattr(snapshot, "IN_MEMORY", 0)
+    X, y = np.array([[1.0], [2.0]]), np.array([1.0, 3.0])
+
+    def fill(net, history):
+        if len(history) == full_after:
+            for file in files:
+                file.full = True
+            monkeypatch.setattr(snapshot.np, "empty_like", no_memory)
+
+    nets = [bp.Network([1, 1], optimizer=bp.SGD(0.01), rng=0) for _ in "ab"]
+    settings = {"validation": (X, y), "restore_best": True, "progress": False}
+    with pytest.raises(MemoryError):
+        nets[0].fit(X, y, epochs=9, callbacks=[fill], **settings)
+    monkeypatch.undo()
+    history = nets[0].history
+    nets[1].fit(X, y, epochs=len(history), progress=False)
+    assert history.stopped == "error" and history.restored == len(history)
+    assert nets[0].parameters.tobytes() == nets[1].parameters.tobytes()
+
+
 def test_a_disk_that_has_room_again(files, monkeypatch):
     monkeypatch.setattr(snapshot, "IN_MEMORY", 0)
     a = np.arange(3.0)

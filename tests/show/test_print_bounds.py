@@ -219,13 +219,37 @@ def test_a_trace_shows_its_first_and_last_layers():
     titles = re.findall(r"(\w+), layer (\d+)", text)
     for part, order in (("forward", 1), ("backward", -1), ("update", -1)):
         layers = [int(l) for name, l in titles if name == part]
-        assert layers == [0, 1, 2, 3, 16, 17, 18, 19][::order]
-    assert text.count("layers 4 to 15: left out\n") == 3
+        assert layers == [0, 19][::order]
+    assert text.count("layers 1 to 18: left out\n") == 3
+    assert text.count("text(all=True)") == 3 and len(text.splitlines()) <= 150
     assert text == str(t)
     full = t.text(all=True)
     titles = re.findall(r"forward, layer (\d+)", full)
     assert [int(l) for l in titles] == list(range(20)) and "left out" not in full
-    assert "left out" not in str(deep(8)[1])
+    assert "left out" not in str(deep(4)[1])
+
+
+@pytest.mark.parametrize("optimizer", [bp.SGD(), bp.RAdam()])
+@pytest.mark.parametrize("norm", [None, "layer"])
+@pytest.mark.parametrize("layers", [5, 8, 60])
+def test_a_trace_of_a_deep_network_is_no_longer_than_two_screens(
+    optimizer, norm, layers
+):
+    sizes, settings = [8] * (layers + 1), {"norm": norm, "optimizer": optimizer}
+    net = bp.Network(sizes, dropout=0.5, rng=0, **settings)
+    t = bp.trace(net, np.ones((8, 8)), np.ones((8, 8)))
+    lines = str(t).splitlines()
+    assert len(lines) <= 151
+    (gap,) = [line for line in lines if "more lines" in line] or [""]
+    assert "text(all=True)" in str(t) and (not gap or len(lines) == 151)
+    assert len(t.text(all=True).splitlines()) > 500
+
+
+def test_a_path_beside_large_deltas_is_no_longer_than_a_screen():
+    net = bp.Network([8] * 9, rng=0)
+    path = bp.trace(net, np.ones((8, 8)), np.ones((8, 8))).path(0, 0, 0)
+    assert len(str(path).splitlines()) <= 75
+    assert "text(all=True) has every term and every number" in str(path)
 
 
 def test_every_number_of_a_large_trace_on_demand():

@@ -181,7 +181,10 @@ cdef class Engine:
     cdef bint direct, at_once, makes_steps, labels_allowed, in_custom_loss
     cdef double steady_lr  # without a schedule
     cdef double least_target, most_target
-    cdef object holder   # of the state: other threads may read it without the lock
+    # Of the state, and of views of its parameters that are lent until the lock is taken
+    # again: other threads may read them without it.
+    cdef object holder
+    cdef bint holds_views
     cdef readonly bint scheduled  # whether the learning rate follows a schedule
     cdef readonly Py_ssize_t capacity
     cdef readonly bint gathers
@@ -221,7 +224,9 @@ cdef class Engine:
         )
         self.least_target = max(loss.least, -net.largest)
         self.most_target = min(loss.most, net.largest)
-        self.blocks, self.holder = [], SimpleNamespace(state=None)
+        self.blocks, self.holder = [], SimpleNamespace(
+            state=None, views=None
+        )
         net.n_threads, net.work = 1, WORK
         self.use(state)
 
@@ -240,6 +245,8 @@ cdef class Engine:
                 "this network is in use by another thread; "
                 "give each thread a network of its own"
             )
+        if self.holds_views:
+            self.drop_views()
         if self.lock.abandoned:
             self.recover()
         if self.in_custom_loss:
@@ -454,6 +461,23 @@ cdef class Engine:
         While it or a view of it lives, no rows of W are skipped (zeros.pxi).
         """
         return np.frombuffer(_Loan(self.loans, self.arrays[0]), self.dtype)
+
+    def views(self):
+        """Views of the parameters by layer, into which the caller may write.
+
+        They are made once, and kept until the lock is taken the next time: so a loop
+        over layers is short, and a loan that nobody holds ends before it matters.
+        """
+        views = self.holder.views
+        if views is None:
+            views = self.layout.views(self.lend())
+            self.holder.views, self.holds_views = views, True
+        return views
+
+    cdef int drop_views(self) except -1:
+        self.holds_views = False
+        self.holder.views = None
+        return 0
 
     def share(self):
         """Lend the parameters for ever: the caller holds the state itself."""

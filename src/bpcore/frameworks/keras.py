@@ -27,6 +27,7 @@ from bpcore.frameworks.natural import natural
 from bpcore.losses import Loss, LossFunction
 from bpcore.model.elements import Element, Linear
 from bpcore.network import Network, learner_of
+from bpcore.training.learner import Learner
 
 #: eps of Keras' norms, where arrays do not say it.
 EPS = 1e-3
@@ -146,6 +147,11 @@ def to_keras(network: Network) -> list[Real]:
     """
     checks.instance("network", network, Network)
     learner = learner_of(network)
+    with learner.engine:  # not during a step of another thread
+        return _arrays(learner)
+
+
+def _arrays(learner: Learner) -> list[Real]:
     views = learner.views
     found: list[Real] = []
     for l, W in enumerate(views.weights):

@@ -32,6 +32,7 @@ from bpcore.model.elements import (
 )
 from bpcore.network import Network, learner_of
 from bpcore.quoting import quoted
+from bpcore.training.learner import Learner
 
 if TYPE_CHECKING:
     import torch
@@ -187,9 +188,14 @@ def to_torch(network: Network) -> torch.nn.Sequential:
             raise ValueError(
                 f"network must not have {name}: PyTorch has no module of it"
             )
+    learner = learner_of(network)
+    with learner.engine:  # not during a step of another thread
+        return _module(learner)
+
+
+def _module(learner: Learner) -> torch.nn.Sequential:
     import torch
 
-    learner = learner_of(network)
     design, views = learner.design, learner.views
     dtype = getattr(torch, learner.dtype.name)
     modules: list[torch.nn.Module] = []

@@ -39,7 +39,7 @@ class Backup:
         self._snapshot.__exit__(*exception)
 
     def take(self, state: State, values: State | None = None) -> None:
-        """Copy a state, in place of the copy before.
+        """Copy a state, in place of the copy before; if it fails, there is none.
 
         Parameters
         ----------

@@ -40,6 +40,7 @@ class Snapshot:
         self._copies: list[NDArray[Any]] = []
         self._file: Any = None
         self._forks = 0
+        self._is_whole = False
 
     def __enter__(self) -> Snapshot:
         return self
@@ -49,11 +50,20 @@ class Snapshot:
             self._file.close()
 
     def take(self, arrays: Sequence[NDArray[Any]]) -> None:
-        """Copy C-contiguous arrays, in place of the copy before."""
+        """Copy C-contiguous arrays, in place of the copy before.
+
+        If it fails or is interrupted, there is no copy until the next one.
+        """
+        self._is_whole = False
+        self._take(arrays)
+        self._is_whole = True
+
+    def _take(self, arrays: Sequence[NDArray[Any]]) -> None:
         if sum(array.nbytes for array in arrays) > IN_MEMORY and self._write(arrays):
             self._copies = []
             return
         if [copy.shape for copy in self._copies] != [array.shape for array in arrays]:
+            self._copies = []  # freed first
             self._copies = [np.empty_like(array) for array in arrays]
         for copy, array in zip(self._copies, arrays, strict=True):
             copy[...] = array
@@ -65,7 +75,11 @@ class Snapshot:
         ------
         OSError
             If the file cannot be read; the arrays are as they were.
+        RuntimeError
+            If no copy was taken, or the last one not to its end; likewise.
         """
+        if not self._is_whole:
+            raise RuntimeError("there is no whole copy to restore")
         if self._copies:
             for array, copy in zip(arrays, self._copies, strict=True):
                 array[...] = copy

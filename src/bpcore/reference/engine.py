@@ -17,6 +17,7 @@ from bpcore.engine.memory import part
 from bpcore.errstate import methods_own_errstate
 from bpcore.losses import CustomLoss
 from bpcore.model.design import Design
+from bpcore.model.layout import Views
 from bpcore.model.state import State
 from bpcore.reference.activations import activate, times_derivative
 from bpcore.reference.layers import (
@@ -120,6 +121,10 @@ class Engine:
     def lend(self) -> Array:
         """The parameters, into which the caller may write."""
         return self.parameters
+
+    def views(self) -> Views:
+        """The views of them by layer."""
+        return self.parts
 
     def share(self) -> None:
         """Nothing: every step reads all parameters."""

@@ -34,19 +34,19 @@ CURVES = ("loss_curve", "validation_loss_curve")
 
 def write_estimator(path: Path, kind: str, model: Any, *, sync: bool = True) -> None:
     """Write a fitted estimator to a file, or leave it as it was."""
-    content, arrays, finite = stored_with_test(
-        learner_of(model.network_), model.n_threads
-    )
-    names = getattr(model, "feature_names_in_", None)
-    plain = {
-        "parameters": plain_parameters(model.get_params(deep=False)),
-        "targets": _targets(model.targets_),
-        "names": None if names is None else [str(name) for name in names],
-        "curves": {"n_iter": model.n_iter_, "stopped": model.stopped_},
-        "model": content,
-    }
-    curves = {name: np.array(getattr(model, f"{name}_"), float) for name in CURVES}
-    write_model(path, kind, plain, arrays | curves, finite=finite, sync=sync)
+    learner = learner_of(model.network_)
+    with learner.engine:  # not during a step of another thread
+        content, arrays, finite = stored_with_test(learner, model.n_threads)
+        names = getattr(model, "feature_names_in_", None)
+        plain = {
+            "parameters": plain_parameters(model.get_params(deep=False)),
+            "targets": _targets(model.targets_),
+            "names": None if names is None else [str(name) for name in names],
+            "curves": {"n_iter": model.n_iter_, "stopped": model.stopped_},
+            "model": content,
+        }
+        curves = {name: np.array(getattr(model, f"{name}_"), float) for name in CURVES}
+        write_model(path, kind, plain, arrays | curves, finite=finite, sync=sync)
 
 
 def estimator_from(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -14,17 +16,25 @@ from bpcore.files.native.networks import Stored
 from bpcore.files.native.parameters import plain_parameters
 from bpcore.files.native.values import plain_classes, plain_value
 from bpcore.files.whole import Path
-from bpcore.network import learner_of
+from bpcore.network import Network, learner_of
 from bpcore.tabular.encoder import CategoryColumn, Encoder
 from bpcore.tabular.targets import Classes
 
 
 def write_estimator(path: Path, model: Any, *, sync: bool = True) -> None:
     """Write a fitted estimator to a file, or leave it as it was."""
+    models = tuple(model.networks_)
+    with ExitStack() as held:  # not during a step of another thread
+        for network in models:
+            held.enter_context(learner_of(network).engine)
+        _write(path, model, models, sync)
+
+
+def _write(path: Path, model: Any, models: Sequence[Network], sync: bool) -> None:
     networks = []
     arrays: dict[str, NDArray[Any]] = {}
     finite: frozenset[str] = frozenset()
-    for i, network in enumerate(model.networks_):
+    for i, network in enumerate(models):
         of_network = stored_with_test(
             learner_of(network), model.n_threads, f"networks.{i}.", weights_only=True
         )

@@ -61,7 +61,8 @@ class PathSum(Paths):
         """Both forms and their costs, as ``print`` shows them.
 
         Of more than 40 terms the first and the last are shown, and the number of the
-        others; deltas are shown whole up to 8 rows and units.
+        others; deltas are shown whole up to 8 rows and units, if that gives at most 70
+        lines.
 
         Parameters
         ----------

@@ -18,6 +18,8 @@ from bpcore.tracing.paths import MOST, Paths, factor_arrays, path_units, terms
 from bpcore.tracing.section import LAYERS, Line, is_small
 from bpcore.tracing.text import number, shown
 
+#: Most lines of a text, about; of a longer one deltas are in short.
+LINES = 70
 #: Approximate bytes of a cell of the table of all terms.
 CELL = 14
 
@@ -25,8 +27,12 @@ CELL = 14
 @own_errstate
 def text(path: Paths, all: bool = False) -> str:
     """The sum along all paths, the layer-by-layer form, and the costs of both."""
-    parts = all_paths(path, all), in_lines(path, all), costs_in_lines(path)
-    return "\n\n".join("\n".join(lines) for lines in parts)
+    terms, costs = all_paths(path, all), costs_in_lines(path)
+    layers = in_lines(path, all or is_small(path.trace), all)
+    if not all and len(terms) + len(layers) + len(costs) > LINES:
+        layers = in_lines(path, False, all)
+        layers.append("  text(all=True) has every term and every number")
+    return "\n\n".join("\n".join(lines) for lines in (terms, layers, costs))
 
 
 def all_paths(path: Paths, all: bool = False) -> list[str]:
@@ -111,10 +117,10 @@ def term_rows(
     return rows, products
 
 
-def in_lines(path: Paths, all: bool = False) -> list[str]:
-    """The layer-by-layer form as text, with deltas below their formulas."""
+def in_lines(path: Paths, whole: bool, all: bool = False) -> list[str]:
+    """The layer-by-layer form as text, with deltas (`whole`) below their formulas."""
     title, lines, end = layer_by_layer(path, all)
-    whole, text = all or is_small(path.trace), [title]
+    text = [title]
     for line in lines:
         text.append(f"  {line.equation}")
         if line.value is not None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from bpcore.arrays import Real, norm
 from bpcore.errstate import own_errstate
+from bpcore.show.table import ends
 from bpcore.tracing.derivation import derivation
 from bpcore.tracing.section import LAYERS, Line, is_small
 from bpcore.tracing.step import Step
@@ -17,19 +19,38 @@ from bpcore.tracing.step import Step
 EQUATION = 48
 #: Significant digits.
 DIGITS = 6
+#: Most layers of a network whose text has any length, and most lines of others.
+SHALLOW, LINES = 4, 150
 
 
 @own_errstate
 def text(step: Step, digits: int = DIGITS, all: bool = False) -> str:
-    """The equations of the step beside their numbers."""
-    whole = all or is_small(step)
-    blocks = []
-    for section in derivation(step, whole, math.inf if all else LAYERS):
-        lines = [section.title, "-" * len(section.title)]
+    """The equations of the step beside their numbers.
+
+    If that of a deep network is too long, of fewer layers, then with arrays in short,
+    then without the lines in the middle.
+    """
+    small = is_small(step)
+    if all or step.n_layers <= SHALLOW:
+        return "\n".join(text_lines(step, digits, all or small, math.inf))
+    lines: list[str] = []
+    for whole, most in ((small, LAYERS), (small, 4), (small, 2), (False, 2)):
+        lines = [*text_lines(step, digits, whole, most)]
+        if len(lines) <= LINES:
+            return "\n".join(lines)
+    first, last = ends(len(lines), LINES)
+    gap = f"  ... {last.start - first.stop:,} more lines: text(all=True) has them ..."
+    return "\n".join([*lines[: first.stop], gap, *lines[last.start :]])
+
+
+def text_lines(step: Step, digits: int, whole: bool, most: float) -> Iterator[str]:
+    """The lines of all sections, with an empty one between two."""
+    for number, section in enumerate(derivation(step, whole, most)):
+        yield from [""] * (number > 0)
+        yield section.title
+        yield "-" * len(section.title)
         for line in section.lines:
-            lines += beside(line, whole, digits)
-        blocks.append("\n".join(lines))
-    return "\n\n".join(blocks)
+            yield from beside(line, whole, digits)
 
 
 def beside(line: Line, whole: bool, digits: int = DIGITS) -> list[str]:

@@ -403,7 +403,9 @@ class Trace(Step):
         """The derivation, each equation beside its numbers, as ``print`` shows it.
 
         Up to 8 rows and units every number is shown, else shapes, norms and extremes;
-        of more than 8 layers the first and the last.
+        of more than 8 layers the first and the last.  If a network of more than 4
+        layers has more than 150 lines, fewer layers are shown, or shapes, norms and
+        extremes only; then lines in the middle are left out, and counted.
 
         Parameters
         ----------

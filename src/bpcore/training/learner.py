@@ -94,7 +94,8 @@ class Learner:
 
     def lend(self) -> Views:
         """The weights, biases, gains and scale, into which a user may write."""
-        return self.design.layout.views(self.engine.lend())
+        views: Views = self.engine.views()
+        return views
 
     # --- settings ---------------------------------------------------------------------
 
@@ -400,6 +401,10 @@ class Learner:
 
         And without the scale of the inputs, which changes the rounding; or with it.
         """
+        with self.engine:  # not during a step of another thread
+            return self._folded(with_scale)
+
+    def _folded(self, with_scale: bool) -> tuple[Design, State]:
         norms = tuple(None if norm == "batch" else norm for norm in self.design.norms)
         factor = 0.0 if with_scale else self.design.input_scale
         design = dataclasses.replace(self.design, norms=norms, input_scale=factor)
