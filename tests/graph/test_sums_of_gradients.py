@@ -54,6 +54,12 @@ def test_an_index_that_changes_before_the_backward_pass(index, at, other):
     np.testing.assert_array_equal(x.grad, [1, 1, 0, 0])
 
 
+def test_an_index_that_cannot_be_copied():
+    x = Variable(np.arange(4.0))
+    x[memoryview(np.array([0, 1]))].sum().backward()
+    np.testing.assert_array_equal(x.grad, [1, 1, 0, 0])
+
+
 def test_no_array_of_zeros_for_each_element_taken(monkeypatch):
     """That would be quadratic: a loop over a vector of 10^6 would not end."""
     calls = []

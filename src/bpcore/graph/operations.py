@@ -227,7 +227,9 @@ def own_index(index: Any) -> Any:
     >>> own_index(rows) is rows, own_index((0, slice(1, 3)))
     (False, (0, slice(1, 3, None)))
     """
-    return index if _is_basic(index) else copy.deepcopy(index)
+    if isinstance(index, tuple):
+        return tuple(map(own_index, index))
+    return copy.deepcopy(index) if isinstance(index, list | np.ndarray) else index
 
 
 def _is_basic(index: Any) -> bool:
