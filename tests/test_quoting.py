@@ -105,7 +105,7 @@ PRINTED = {
     "history": lambda: epochs(10**6),
     "estimator": lambda: MLPRegressor(hidden_layer_sizes=(4,) * LAYERS),
     "variable": lambda: Variable(NUMBERS),
-    "schedule": lambda: schedules.OneCycle(0.1, 10**100),
+    "schedule": lambda: schedules.OneCycle(0.1, 2**63 - 1),
     "check": lambda: bp.check_gradients(network(), [[1, 2]], [1]),
 }
 
@@ -138,3 +138,18 @@ def test_lists_counts_and_cuts():
     assert listed(range(101)).endswith("99, 100] (101)")
     assert counted(10**99) == f"{10**99:,}" and counted(HUGE) == "10^100 or more"
     assert cut("abcdefgh", 7) == "ab...gh" and cut("abc", 3) == "abc"
+
+
+class Unwritten:
+    def __repr__(self):
+        raise RuntimeError
+
+
+def test_objects_that_python_cannot_write():
+    deep = []
+    for _ in range(10**4):
+        deep = [deep]
+    for value in (deep, Unwritten(), HUGE):
+        assert len(quoted(value)) <= MOST
+        with pytest.raises(TypeError, match="optimizer must be settings"):
+            network(optimizer=value)

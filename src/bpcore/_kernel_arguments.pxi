@@ -63,7 +63,7 @@ cdef int code(dict names, str what, str name) except -1:
     """The integer of this name in the kernels."""
     if name in names:
         return names[name]
-    raise ValueError(f"{what} must be one of {', '.join(names)}; got {name!r}")
+    raise ValueError(f"{what} must be one of {', '.join(names)}; got {name!r:.80}")
 
 
 # The view that a typed memoryview is of; NULL for None.
@@ -211,11 +211,11 @@ cdef class _Settings:
         if not hasattr(optimizer, "groups"):
             raise TypeError(
                 "optimizer must be settings such as bpcore.SGD(lr=0.1); "
-                f"got {optimizer!r}"
+                f"got {optimizer!r:.80}"
             )
         if not isinstance(optimizer.lr, float):
             raise TypeError(
-                f"lr of the optimizer must be a number; got {optimizer.lr!r}"
+                f"lr of the optimizer must be a number; got {optimizer.lr!r:.80}"
             )
         group = optimizer.groups()[0]
         if group["rule"] not in rules:

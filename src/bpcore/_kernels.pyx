@@ -160,7 +160,7 @@ def use(str isa):
     """
     global build
     if isa not in builds:
-        raise ValueError(f"isa must be one of {', '.join(builds)}; got {isa!r}")
+        raise ValueError(f"isa must be one of {', '.join(builds)}; got {isa!r:.80}")
     build = every_build[list(builds).index(isa)]
 
 
@@ -179,7 +179,7 @@ def in_use():
 cdef const kernel_table *table_of(str dtype) except NULL:
     """The table of kernels of a dtype, of the build in use."""
     if dtype not in ("float32", "float64"):
-        raise ValueError(f"dtype must be float32 or float64; got {dtype!r}")
+        raise ValueError(f"dtype must be float32 or float64; got {dtype!r:.80}")
     return build.f32 if dtype == "float32" else build.f64
 
 
@@ -549,7 +549,7 @@ def add(real[::1] total, const real[::1] g):
 
 cdef normalisation_t which_normalisation(str kind) except *:
     if kind not in ("batch", "layer"):
-        raise ValueError(f"kind must be 'batch' or 'layer'; got {kind!r}")
+        raise ValueError(f"kind must be 'batch' or 'layer'; got {kind!r:.80}")
     return <normalisation_t><int>normalisations[kind]
 
 

@@ -29,7 +29,9 @@ def quoted(value: object) -> str:
     else:
         try:
             text = repr(value)
-        except ValueError:  # an integer of more digits than Python converts
+        except (
+            Exception
+        ):  # of a list in lists in lists ..., or an integer of many digits
             text = reprlib.repr(type(value))
     return cut(text, MOST)
 

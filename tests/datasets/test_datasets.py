@@ -136,8 +136,9 @@ ZEROS = gzip.compress(b"\0" * 20_000_000)
             r"2\d{7}$",  # 1032 times those of the file
         ),
         (b"\0\0\x0e\2" + b"\x7f" * 8, r"\d+ bytes of values for float64", "0$"),
+        (b"\0\0\x0e\3" + b"\0" * 4 + b"\x7f" * 8, "a shape of at most", r"\(0, 2139"),
     ],
-    ids=["more than it announces", "zeros only", "announces too much", "no values"],
+    ids=["more than announced", "zeros only", "too much", "no values", "empty"],
 )
 def test_idx_that_would_take_much_memory(tmp_path, data, expected, got):
     path = tmp_path / "bomb.idx"

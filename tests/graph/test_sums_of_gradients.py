@@ -34,6 +34,32 @@ def test_elements_taken_many_times(dtype, indices):
     assert x.grad.dtype == dtype
 
 
+@pytest.mark.parametrize(
+    ("index", "at", "other"),
+    [
+        (np.array([0, 1]), 0, 3),
+        ([0, 1], 0, 3),
+        (([0, 1],), (0, 0), 3),
+        (np.array([True, True, False, False]), 2, True),
+    ],
+)
+def test_an_index_that_changes_before_the_backward_pass(index, at, other):
+    x = Variable(np.arange(4.0))
+    J = x[index].sum()
+    if isinstance(at, tuple):
+        index[at[0]][at[1]] = other
+    else:
+        index[at] = other
+    J.backward()
+    np.testing.assert_array_equal(x.grad, [1, 1, 0, 0])
+
+
+def test_an_index_that_cannot_be_copied():
+    x = Variable(np.arange(4.0))
+    x[memoryview(np.array([0, 1]))].sum().backward()
+    np.testing.assert_array_equal(x.grad, [1, 1, 0, 0])
+
+
 def test_no_array_of_zeros_for_each_element_taken(monkeypatch):
     """That would be quadratic: a loop over a vector of 10^6 would not end."""
     calls = []

@@ -275,3 +275,24 @@ def test_records_are_refused(dtype, name, key, fields):
     records = arrays | {key: np.zeros(arrays[key].shape, fields)}
     with refused(arrays, errors=(TypeError, ValueError)):
         call(name, records)
+
+
+NAME = "x" * 10**5
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda x: bp.kernels.activate(x, NAME),
+        lambda x: bp.kernels.elementary(NAME, x[0], x[0]),
+        lambda x: bp.kernels.loss(x, x, NAME, x),
+        lambda x: bp.kernels.descend(x[0], x[0], NAME),
+        lambda x: bp.kernels.normalise(x, x, x[0], x, x[0], x[0], NAME),
+        lambda x: bp.kernels.table(NAME),
+        lambda x: bp.kernels.use(NAME),
+    ],
+)
+def test_messages_have_a_bounded_length(wrong):
+    with pytest.raises((ValueError, TypeError)) as raised:
+        wrong(np.ones((2, 2)))
+    assert len(str(raised.value)) < 1000

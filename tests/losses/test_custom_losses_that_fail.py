@@ -58,6 +58,7 @@ def assert_goes_on_as(other, net):
 PAIR = "loss(a, y) must return (values per sample, d value / d a); got "
 ARRAYS = "loss(a, y) must return arrays of shapes (6,) and (6, 2); got "
 REAL = "loss(a, y) must return ...real numbers; got ..."
+MASKED = "values and derivatives of the loss must hold real numbers, none masked; ..."
 BAD_ANSWERS = {
     "nothing": (lambda a, y: None, TYPE(PAIR + "NoneType")),
     "a number": (lambda a, y: 0.5, TYPE(PAIR + "float")),
@@ -76,6 +77,8 @@ BAD_ANSWERS = {
     "text too": (lambda a, y: (a[:, 0], "d"), EITHER(REAL)),
     "complex": (lambda a, y: (a[:, 0] * 1j, a), EITHER(REAL)),
     "complex too": (lambda a, y: (a[:, 0], a * 1j), EITHER(REAL)),
+    "masked": (lambda a, y: (np.ma.array(a[:, 0]), a), TYPE(MASKED)),
+    "masked too": (lambda a, y: (a[:, 0], np.ma.array(a, mask=True)), TYPE(MASKED)),
     "ragged": (lambda a, y: ([1, [2, 3]], a), EITHER(REAL)),
     "Nones": (lambda a, y: (None, None), EITHER("loss(a, y) must return ...; got ...")),
     "one argument": (lambda a: a, TYPE("...takes 1 positional argument...")),

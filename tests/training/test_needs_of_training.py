@@ -1,5 +1,7 @@
 """What batch norm, Rprop and L-BFGS need, and what step cannot do."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -124,3 +126,13 @@ def test_lbfgs_tells_of_a_loss_that_is_not_finite_at_first(Network):
     with np.errstate(all="ignore"):
         refusal = Refusal(bp.DivergenceError, "the loss is not finite ...")
         refusal.of(lambda: net.fit(X, TARGETS, **QUIET), net)
+
+
+def test_gradients_with_a_negative_variance(Network):
+    """Running moments that follow them give NaN, and a file that is refused."""
+    net = Network([3, 2, 2], norm="batch", rng=0)
+    gradients = net.gradients(X, np.zeros((len(X), 2)))
+    before = net.learner.state.moments.copy()
+    with pytest.raises(ValueError, match=r"gradients.moments .* no negative variance"):
+        net.apply(dataclasses.replace(gradients, moments=-1 - gradients.moments**2))
+    np.testing.assert_array_equal(net.learner.state.moments, before)

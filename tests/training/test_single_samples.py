@@ -42,6 +42,7 @@ BAD_LABELS = {
     "float": (1.0, TYPE("y ...must ...integer label...; got ...")),
     "None": (None, TYPE("y must ...; got None...")),
     "text": ("a", TYPE("y must ...; got str")),
+    "timedelta": (np.timedelta64(1), TYPE("y must ...; got timedelta64")),
     "wide": (np.zeros(3), VALUE("y must ...shape (2,)...; got (3,)")),
     "rows": (TARGETS, VALUE("y must ...shape (2,)...; got (6, 2)")),
     "row": (TARGETS[:1], VALUE("y must ...shape (2,)...; got (1, 2)")),
@@ -54,6 +55,7 @@ BAD_NUMBERS = {
     "overflow": (1e39, VALUE(FINITE.format("y", "1e+39..."))),
     "wide": ([0.5, 0.5], VALUE("y must ...shape (1,)...; got (2,)")),
     "text": ("a", TYPE("y must ...; got str")),
+    "timedelta": (np.timedelta64(1), TYPE("y must ...; got timedelta64")),
 }
 
 

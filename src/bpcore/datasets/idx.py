@@ -7,6 +7,7 @@ from math import inf, prod
 from os import PathLike, fspath, fstat
 from stat import S_ISREG
 from struct import unpack
+from sys import maxsize
 from typing import Any
 from zlib import error as ZlibError
 
@@ -88,6 +89,8 @@ def _values(path: FilePath, file: Any, most: float) -> NDArray[Any]:
     expected = f"{n_bytes} bytes of values for {dtype.name} of shape {shape}"
     if start + n_bytes > most:  # before any memory is reserved for them
         raise unexpected(path, expected, int(most) - start)
+    if prod(n or 1 for n in shape) * dtype.itemsize > maxsize:  # no array, even empty
+        raise unexpected(path, f"a shape of at most {maxsize} bytes", shape)
     buffer = bytearray()
     while part := file.read(min(CHUNK, n_bytes + 1 - len(buffer))):
         buffer += part  # grows by what the file has, whatever it announces

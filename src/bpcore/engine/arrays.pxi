@@ -125,6 +125,8 @@ cdef int require_places(
 # Types of a target that is one number.
 cdef tuple WHOLE = (int, np.integer)
 cdef tuple NUMBER = (float, int, np.floating, np.integer)
+# Among NumPy's integers, but no number.
+cdef const PyTypeObject *TIMEDELTA = <PyTypeObject *>np.timedelta64
 
 
 def pinned(*arrays):

@@ -65,6 +65,8 @@ cdef object learn_if_plain(Engine engine, x, y):
     try:
         if is_array:
             pass
+        elif Py_TYPE(y) == TIMEDELTA:
+            return None
         elif engine.labels_allowed and isinstance(y, WHOLE):
             is_label, label = True, y
         elif isinstance(y, NUMBER):

@@ -12,6 +12,7 @@ The others have a vector-Jacobian product for each operand, of g = dJ/d result::
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import EllipsisType
@@ -213,6 +214,22 @@ def take_back(g: Array, v: Array, x: Array, index: Any) -> Array:
     else:
         np.add.at(back, index, g)
     return back
+
+
+def own_index(index: Any) -> Any:
+    """The index, copied if it has arrays or lists, which may change before `pull`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.graph.operations import own_index
+    >>> rows = np.array([0, 2])
+    >>> own_index(rows) is rows, own_index((0, slice(1, 3)))
+    (False, (0, slice(1, 3, None)))
+    """
+    if isinstance(index, tuple):
+        return tuple(map(own_index, index))
+    return copy.deepcopy(index) if isinstance(index, list | np.ndarray) else index
 
 
 def _is_basic(index: Any) -> bool:

@@ -21,7 +21,7 @@ from bpcore.graph.edge import Edge, edges
 from bpcore.graph.evaluate import as_value, compare, evaluate
 from bpcore.graph.html import html
 from bpcore.graph.numpy_functions import COMPARISONS, FUNCTIONS, UFUNCS, not_supported
-from bpcore.graph.operations import OPERATIONS
+from bpcore.graph.operations import OPERATIONS, own_index
 from bpcore.graph.path_sum import Index, PathSum, path_sum
 from bpcore.quoting import quoted
 
@@ -455,7 +455,7 @@ class Variable(Vertex):
         return apply("abs", self)
 
     def __getitem__(self, index: Any) -> Variable:
-        return apply("take", self, index=index)
+        return apply("take", self, index=own_index(index))
 
     # --- functions --------------------------------------------------------------------
 

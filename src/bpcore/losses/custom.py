@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcore.arrays import reject_masked
 from bpcore.errstate import callers_errstate, own_errstate
 from bpcore.fields import BOOLEAN
 from bpcore.losses.base import Loss
@@ -210,6 +211,7 @@ def _differentiated(
 
 def _numbers(result: Any, dtype: Any) -> Array:
     """The function's result as an array of real numbers."""
+    reject_masked("values and derivatives of the loss", result)
     try:
         array = np.asarray(result)
     except ValueError:

@@ -153,6 +153,12 @@ class Layout:
             found.append(part.reshape(2, n_out) if norm == "batch" else None)
         return tuple(found)
 
+    def require_variances(self, name: str, flat: NDArray[Any]) -> None:
+        """Raise if a variance of these moments is negative."""
+        for of_layer in self.moments(flat):
+            if of_layer is not None and (of_layer[1] < 0).any():
+                raise ValueError(f"{name} must have no negative variance")
+
     def per_parameter(self, of_layers: Sequence[bool]) -> NDArray[np.bool_]:
         """A truth value of each layer, repeated for every one of its parameters.
 

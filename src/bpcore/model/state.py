@@ -360,9 +360,7 @@ def read_layers(design: Design, state: State, read: Reader) -> None:
     """Read the moments, the factors of the rate and the frozen layers into a state."""
     L = len(design.norms)
     read.real_into("moments", state.moments)
-    for of_layer in design.layout.moments(state.moments):
-        if of_layer is not None and (of_layer[1] < 0).any():
-            raise ValueError("moments must have no negative variance")
+    design.layout.require_variances("moments", state.moments)
     factors = read.of_kind("lr_factors", "f", (L, 2))
     state.lr_factors = layer_factors(factors.tolist(), L)
     state.frozen = frozen_layers(read.of_kind("frozen", "b", (L,)).tolist(), L)

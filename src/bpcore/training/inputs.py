@@ -166,6 +166,7 @@ def checked_gradients(learner: Learner, gradients: Gradients | None) -> Gradient
     moments = gradients.moments if learner.state.moments.size else None
     if moments is not None:
         moments = _like(learner, "gradients.moments", moments, learner.state.moments)
+        learner.design.layout.require_variances("gradients.moments", moments)
     return dataclasses.replace(gradients, flat=flat, moments=moments)
 
 
