@@ -26,7 +26,8 @@ net = bp.Network([3, 4, 2], norm="batch", n_threads=1, rng=0)
 engine, state = net.learner.engine, net.learner.state
 #: Made anew, since NumPy keeps what it found out about an array's buffer.
 def arrays():
-    return [np.ones((5, 3), "f4"), np.ones((5, 2), "f4"), np.ones(5), np.zeros(30, "f4")]
+    rows = np.ones((5, 3), "f4"), np.ones((5, 2), "f4")
+    return [*rows, np.ones(5), np.zeros(30, "f4")]
 
 calls = {
     "pinned": lambda X, y, weight, g: pinned(X, y, weight, g, g[:2]),
