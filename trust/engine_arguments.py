@@ -47,14 +47,14 @@ def engine_cases():
         "run_epochs": (X, y, weight, state.bits, 8, epochs, epochs.copy(), rates,
                        [state.parameters], np.tile(order, (2, 1))),
         "gradient_in_step": (X, y, weight, order, 0, N, 0, flat, moments),
-        "step_from_sum": (flat, 1.0, 0.1),
-        "follow": (moments, N),
+        "step_from_sum": (flat, 1.0, 0.1, np.stack([moments, moments]),
+                          np.full(2, N), 2),
         "apply": (flat, moments, N),
         "shuffle": (order.copy(), order.astype(np.uint64)),
     }  # fmt: skip
     for name, arguments in given.items():
         call = getattr(engine, name)
-        yield f"engine.{name}", lambda call=call, given=arguments: call(*given)
+        yield f"engine.{name}", lambda call=call, given=arguments: taken(call, given)
         for at, right in enumerate(arguments):
             if not isinstance(right, np.ndarray):
                 continue
@@ -88,6 +88,14 @@ def engine_cases():
     yield "no threads", lambda: refused(engine.use_threads, [0])
     yield "no work", lambda: refused(engine.use_threads, [1, 0])
     yield "no rows of a tape", lambda: refused(engine.tape_size, [0])
+
+
+def taken(call, arguments):
+    """Call it: it must raise nothing."""
+    try:
+        call(*arguments)
+    except Exception as error:
+        raise SystemExit(f"{call} refused right arguments: {error!r}") from error
 
 
 def refused(call, arguments):

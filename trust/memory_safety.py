@@ -119,7 +119,7 @@ def run(seconds):
     """All parts, one after the other; the random calls get half of the time."""
     yield hooks()
     yield random_calls(seconds / 2)
-    yield fits(10_000 if seconds >= 3600 else 500)
+    yield fits(10_000 if seconds >= 3600 else 500 if seconds >= 60 else 100)
     yield from files(seconds / 5)
     if seconds >= 600:  # the import alone takes a minute
         yield valgrind()

@@ -58,9 +58,10 @@ def _table(record):
     bpcore, settings = record["bpcore"], record["settings"]
     kind = record["microarchitecture"]
     machine = record["processor"] + f" ({kind})" * bool(kind)
-    yield f"{machine}, {bpcore['isa']}, {record['date'][:10]}, {_time(settings)}:"
+    software = f"{bpcore['isa']}, Python {record['python']}"
+    yield f"{machine}, {software}, {record['date'][:10]}, {_time(settings)}:"
     yield ""
-    yield "| Tried | Times | Failed | |"
+    yield "| Tried | Times | Failed | Note |"
     yield "|---|---:|---:|---|"
     for count in record["results"]:
         tried, failed = f"{count['tried']:,}", f"{count['failed']:,}"

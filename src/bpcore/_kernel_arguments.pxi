@@ -262,7 +262,12 @@ cdef int require_state(
         fits = fits and got[i + 1] == <Py_ssize_t>shape[i]
     if fits or settings.states == 0:
         return 0
-    sizes = tuple([got[i] for i in range(1 + len(shape))]) if got != NULL else None
+    sizes = None
+    if got != NULL:
+        sizes = [0] * (1 + len(shape))
+        for i in range(1 + len(shape)):
+            sizes[i] = got[i]
+        sizes = tuple(sizes)
     raise ValueError(
         f"{name} must have shape {(settings.states, *shape)}, for "
         f"{', '.join(settings.optimizer.states)}; got {sizes}"

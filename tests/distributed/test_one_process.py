@@ -241,3 +241,13 @@ def test_mpi_is_not_imported():
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
     assert found.returncode == 0, found.stderr
+
+
+def test_lists_of_rows_are_arrays():
+    nets = [bp.Network([2, 3, 1], rng=0) for _ in range(2)]
+    rows = np.random.default_rng(0).normal(size=(16, 2)).astype("float32")
+    targets = rows[:, :1].copy()
+    given = [(rows, targets), (rows.tolist(), targets.tolist())]
+    for net, data in zip(nets, given, strict=True):
+        bp.distributed.fit(net, *data, shards=4, epochs=1, progress=False)
+    assert nets[0].parameters.tobytes() == nets[1].parameters.tobytes()

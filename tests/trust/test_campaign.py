@@ -46,6 +46,7 @@ def test_the_page_has_the_figures_of_each_campaign():
     record = {
         "processor": "A CPU",
         "microarchitecture": "Kind",
+        "python": "3.11.7",
         "date": "2026-01-02T03:04:05Z",
         "bpcore": {"isa": "x86_64_v3"},
         "settings": {"seconds": 600.0},
@@ -56,7 +57,7 @@ def test_the_page_has_the_figures_of_each_campaign():
     page = summary.page(text, {"a": record})
     assert page == summary.page(page, {"a": record})
     assert page.startswith("Before.") and page.endswith("After.\n")
-    assert "A CPU (Kind), x86_64_v3, 2026-01-02, 10 min:" in page
+    assert "A CPU (Kind), x86_64_v3, Python 3.11.7, 2026-01-02, 10 min:" in page
     assert "| sums | 12,345 | 0 |  |" in page
     assert "old" not in page
     with pytest.raises(SystemExit, match="no place for b"):

@@ -142,19 +142,22 @@ def with_rows(name: str, given: Any) -> Any:
     Examples
     --------
     >>> from bpcore.distributed.sources import with_rows
-    >>> with_rows("X", [5, 6]), with_rows("X", {5, 6})
+    >>> with_rows("X", [5, 6])
+    [5, 6]
+    >>> with_rows("y", {5, 6})
     Traceback (most recent call last):
         ...
-    TypeError: X must hold real numbers; got set
+    TypeError: y must be an array of rows; got set
     """
-    if is_stream(given, None) and not hasattr(given, "__len__"):
-        pairs = "; without y it may yield (X, y) of each shard" * (name == "X")
-        raise TypeError(
-            f"{name} must be an array of rows; got {type(given).__name__}{pairs}"
-        )
     try:
         len(given), len(given[:1])
     except Exception:
+        if is_stream(given, None):
+            pairs = "; without y it may yield (X, y) of each shard" * (name == "X")
+            got = type(given).__name__
+            raise TypeError(
+                f"{name} must be an array of rows; got {got}{pairs}"
+            ) from None
         given = arrays.as_array(name, given)
         if given.ndim == 0:
             raise ValueError(f"{name} must have rows; got a single number") from None

@@ -18,12 +18,13 @@ cdef struct plain_t:
     char *at
     int ndim
     Py_ssize_t n, width  # rows; elements of a row, 1 for a vector
-    char kind            # of its elements: f, d, B, ... or LABEL or WORD
+    char kind            # of its elements: f, d, B, ... or LABEL or WORD; or STARVED
 
 cdef enum:
     # No types' letters.
-    LABEL = 1  # int64
-    WORD = 2   # uint64
+    LABEL = 1    # int64
+    WORD = 2     # uint64
+    STARVED = 3  # there was no memory to describe it
 
 cdef const PyTypeObject *NDARRAY = <PyTypeObject *>np.ndarray
 
@@ -41,6 +42,9 @@ cdef plain_t plain(object array, int flags=0) noexcept:
         return it
     try:
         PyObject_GetBuffer(array, &view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | flags)
+    except MemoryError:
+        it.kind = STARVED
+        return it
     except Exception:
         return it
     if view.format[1] == 0 and 1 <= view.ndim <= 2 and (
@@ -69,7 +73,7 @@ cdef plain_t vector(str name, array, char kind, int flags=0) except *:
     """`plain` of an array (n,) of a kind; raises for any other object."""
     cdef plain_t it = plain(array, flags)
     if it.ndim != 1 or it.kind != kind:
-        raise_unlike(name, array, kind, "(n,)", flags)
+        raise_unlike(name, array, it.kind, kind, "(n,)", flags)
     return it
 
 
@@ -79,7 +83,7 @@ cdef char *numbers(
     """The address of an array of `size` numbers of a kind; raises for any other."""
     cdef plain_t it = plain(array, flags)
     if it.ndim == 0 or it.kind != kind or it.n * it.width != size:
-        raise_unlike(name, array, kind, f"{size} numbers", flags)
+        raise_unlike(name, array, it.kind, kind, f"{size} numbers", flags)
     return it.at
 
 
@@ -93,8 +97,10 @@ cdef char *whole(
 
 
 cdef int raise_unlike(
-    str name, array, char kind, str expected, int flags,
+    str name, array, char found, char kind, str expected, int flags,
 ) except -1:
+    if found == STARVED:
+        raise MemoryError(f"there is no memory to read {name}")
     dtypes = {c"f": "float32", c"d": "float64", LABEL: "int64", WORD: "uint64"}
     dtype = dtypes.get(kind, "uint8")
     got = repr(array)[:80]
@@ -146,8 +152,17 @@ def pinned(*arrays):
         ...
     ValueError: cannot resize an array that references or is referenced...
     """
-    owners = [a if getattr(a, "base", None) is None else a.base for a in arrays]
-    return [weakref.ref(each) for each in owners if isinstance(each, np.ndarray)]
+    # No list comprehension: if the list cannot grow, Cython 3.3 gives up the reference
+    # to a new element twice, but not that of a variable.
+    cdef list references = []
+    for array in arrays:
+        base = getattr(array, "base", None)
+        if base is None:
+            base = array
+        if isinstance(base, np.ndarray):
+            reference = weakref.ref(base)
+            references.append(reference)
+    return references
 
 
 def labels_below(labels, int64_t n_out):

@@ -553,12 +553,15 @@ cdef class Engine:
         cdef size_t start = ALIGNMENT  # any address but NULL
         if n < 1:
             raise ValueError(f"n must be at least 1; got {n}")
+        cdef list found = [None] * self.net.L
         cdef memory_t *tape = <memory_t *>PyMem_Calloc(self.net.L, sizeof(memory_t))
         if tape == NULL:
             raise MemoryError()
         try:
             size = carve_memory(&self.net, tape, <char *>start, n, everything)
-            return size, [places(&tape[l], start) for l in range(self.net.L)]
+            for l in range(self.net.L):
+                found[l] = places(&tape[l], start)
+            return size, found
         finally:
             PyMem_Free(tape)
 
@@ -598,7 +601,7 @@ cdef class Engine:
         cdef Py_ssize_t n_out = self.net.layers[self.net.L - 1].n_out
         memset(&data, 0, sizeof(batch_t))
         if it.ndim != 2 or it.kind != self.kind or it.width != n_in:
-            raise_unlike("X", X, self.kind, f"(n, {n_in})", 0)
+            raise_unlike("X", X, it.kind, self.kind, f"(n, {n_in})", 0)
         data.n, data.X = it.n, it.at
         if y is not None:
             it = plain(y)
@@ -607,12 +610,14 @@ cdef class Engine:
             elif it.ndim == 2 and it.width == n_out:
                 data.targets.y = numbers("y", y, self.kind, data.n * n_out)
             else:
-                raise_unlike("y", y, self.kind, f"({data.n}, {n_out})", 0)
+                raise_unlike("y", y, it.kind, self.kind, f"({data.n}, {n_out})", 0)
         if weight is not None:
             it = plain(weight)
             data.targets.weights = it.width if it.ndim == 2 else 1
             if data.targets.weights not in (1, n_out):
-                raise_unlike("weight", weight, c"d", f"({data.n}, {n_out})", 0)
+                raise_unlike(
+                    "weight", weight, it.kind, c"d", f"({data.n}, {n_out})", 0
+                )
             data.targets.weight = <const double *>numbers(
                 "weight", weight, c"d", data.n * data.targets.weights
             )
@@ -870,7 +875,9 @@ cdef class Engine:
                 for i in range(epochs.pairs):
                     at = plain(arrays[i], PyBUF_WRITABLE)
                     if at.ndim == 0 or at.kind != self.kind:
-                        raise_unlike("arrays", arrays[i], self.kind, "", PyBUF_WRITABLE)
+                        raise_unlike(
+                            "arrays", arrays[i], at.kind, self.kind, "", PyBUF_WRITABLE
+                        )
                     epochs.kept[i].at = at.at
                     epochs.kept[i].size = at.n * at.width * self.net.k.itemsize
                 scratch = <char *>PyMem_Malloc(

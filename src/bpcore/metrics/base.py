@@ -148,5 +148,5 @@ class BuiltIn(Metric):
         if weight is not None:
             # Only ratios of the weights matter; a power of two does not change them.
             weight = np.asarray(weight, np.float64)
-            weight = np.ldexp(weight, -np.frexp(weight.max())[1])
+            weight = np.ldexp(weight, np.negative(np.frexp(weight.max())[1]))
         return self.function(y, a, weight, targets)

@@ -19,7 +19,8 @@ Scaled = tuple[NDArray[np.float64], NDArray[np.intc]]
 def scale(x: NDArray[np.float64]) -> Scaled:
     """x 2^-e and e of each output; the largest element is then in 1/2 .. 1."""
     exponent = np.frexp(abs(x).max(0))[1]
-    return np.ldexp(x, -exponent), exponent
+    # Not -exponent: NumPy 2.4 ends the process if there is no memory for that scalar.
+    return np.ldexp(x, np.negative(exponent)), exponent
 
 
 def mean(values: NDArray[np.float64], weight: Weights = None) -> Any:

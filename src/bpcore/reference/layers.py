@@ -101,7 +101,8 @@ def unit_scale(largest: Array) -> Array:
     far = 48 if largest.dtype == np.float32 else 480
     fits = (np.abs(e) < far) | ~np.isfinite(largest)
     most = 120 if largest.dtype == np.float32 else 1000
-    return np.ldexp(np.ones_like(largest), np.where(fits, 0, -np.clip(e, -most, most)))
+    e = np.negative(np.clip(e, -most, most))
+    return np.ldexp(np.ones_like(largest), np.where(fits, 0, e))
 
 
 @own_errstate
