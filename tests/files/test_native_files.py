@@ -178,6 +178,17 @@ def test_numbers_that_are_not_finite_are_not_saved(path):
     assert path.read_bytes() == before
 
 
+def test_a_negative_variance_is_not_saved(path):
+    net = bp.Network([4, 3, 2], norm="batch", rng=0)
+    net.save(path)
+    before = path.read_bytes()
+    net.running_moments[0][1, 2] = -1e-30
+    for write in (net.save, lambda to: net.save(to, weights_only=True)):
+        with pytest.raises(ValueError, match="moments must have no negative variance"):
+            write(path)
+    assert path.read_bytes() == before
+
+
 def test_an_error_leaves_the_old_file(path, monkeypatch):
     net = bp.Network([4, 3], rng=0)
     net.save(path)

@@ -104,6 +104,11 @@ def stored(
 ) -> Stored:
     """A network for a file.
 
+    Raises
+    ------
+    ValueError
+        If a running variance is negative: its file could not be read.
+
     Examples
     --------
     >>> import bpcore as bp
@@ -113,6 +118,7 @@ def stored(
     >>> network.plain["sizes"], network.arrays["weights.0"].shape
     ((2, 1), (2, 1))
     """
+    design.layout.require_variances("moments", state.moments)
     plain = {
         **design.to_dict(),
         "loss": as_plain(design.loss),
