@@ -56,7 +56,7 @@ def listed(values: Sequence[object]) -> str:
     --------
     >>> from bpcore.quoting import listed
     >>> listed((2, 3, 1)), listed(range(10**6))[-30:]
-    ('[2, 3, 1]', '7, 999998, 999999] (1000000)')
+    ('[2, 3, 1]', '997, 999998, 999999] (1000000)')
     """
     if len(values) <= ITEMS:
         return cut(repr([*values]), 10 * MOST)
