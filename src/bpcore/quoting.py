@@ -20,7 +20,7 @@ def quoted(value: object) -> str:
     --------
     >>> from bpcore.quoting import quoted
     >>> quoted("relu"), len(quoted("x" * 10**6)), len(quoted([1.5] * 10**6))
-    ("'relu'", 200, 42)
+    ("'relu'", 200, 35)
     """
     if isinstance(value, str | bytes):
         text = repr(value[: 2 * MOST])
