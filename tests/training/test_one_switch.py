@@ -91,6 +91,6 @@ def test_an_epoch_and_what_a_plateau_follows_are_recorded_together():
 def test_a_step_from_gradients_without_their_moments_changes_nothing():
     net = network()
     gradients, before = net.gradients(X, Y), state_of(net)
-    with pytest.raises(TypeError):
+    with pytest.raises(ValueError):
         net.learner.engine.apply(gradients.flat, "no array", len(X))
     assert state_of(net) == before

@@ -60,7 +60,8 @@ def write_container(
     path : path
     metadata : mapping of str to str
     named : mapping of str to array
-        Written in their order; those that are there `Later` come last.
+        Written in their order, those of larger numbers first, and those that are
+        there `Later` last.
     aligned : str, optional
         The name of an array that is to begin at a multiple of 64 bytes.
     finite : collection of str
@@ -89,7 +90,11 @@ def write_container(
     ...         print(file.metadata, file.array("a"))
     {'note': 'one'} [0. 1. 2.]
     """
-    ordered = sorted(named.items(), key=lambda item: isinstance(item[1], Later))
+    # Each begins at a multiple of the size of its numbers.
+    ordered = sorted(
+        named.items(),
+        key=lambda item: (isinstance(item[1], Later), -item[1].dtype.itemsize),
+    )
     forms = {name: (array.dtype, array.shape) for name, array in ordered}
     if with_sums:
         forms[CHECKSUMS] = np.dtype(np.uint64), (len(ordered) + 1,)
@@ -278,6 +283,11 @@ class Container:
         if sys.byteorder == "big":
             raise ValueError("numbers in a file are little-endian; this machine is not")
         offset = self.data_at + start
+        if offset % dtype.itemsize:
+            raise ValueError(
+                f"numbers that are mapped must begin at a multiple of {dtype.itemsize} "
+                f"bytes; got {offset}: load it without mmap"
+            )
         page = offset // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
         length = offset - page + size * dtype.itemsize
         pages = mmap.mmap(
