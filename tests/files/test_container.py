@@ -37,5 +37,5 @@ def test_a_map_of_misplaced_numbers_is_refused(tmp_path):
     with Container.opened(tmp_path / "a") as file:
         start = file.entries["a"].start
         assert file.mapped(start, 3, F32).tolist() == [1, 1, 1]
-        with pytest.raises(ValueError, match="multiple of 4 bytes.*without mmap"):
+        with pytest.raises(ValueError, match=r"multiple of 4 bytes.*without mmap"):
             file.mapped(start + 1, 3, F32)
