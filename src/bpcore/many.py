@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from bpcore import arrays, checks
 from bpcore.batches.batch import Batch
-from bpcore.errors import DivergenceError
+from bpcore.errors import DivergenceError, InUseError
 from bpcore.interrupts import SLICE, Stopped, raise_if_stopped, stopped_by
 from bpcore.model.threads import n_threads as thread_count
 from bpcore.network import Network, learner_of
@@ -212,13 +212,14 @@ def _prepared(
         if isinstance(settings.get(name), Iterator):
             settings[name] = tuple(settings[name])
     shared = {dtype: _converted(nets, dtype, X, y) for dtype in {n.dtype for n in nets}}
+    # A network that is in use elsewhere fails alone, when it is to be trained.
     for network in _one_of_each_kind(nets):
-        prepare(learner_of(network), network, *shared[network.dtype], settings)
+        with contextlib.suppress(InUseError):
+            prepare(learner_of(network), network, *shared[network.dtype], settings)
     for network in nets:
-        with learner_of(network).engine:
-            finite = arrays.all_finite(network.parameters)
-        if not finite:
-            raise ValueError("every network's parameters must be finite")
+        with contextlib.suppress(InUseError), learner_of(network).engine:
+            if not arrays.all_finite(network.parameters):
+                raise ValueError("every network's parameters must be finite")
     return Many(nets, shared, threads, settings)
 
 

@@ -60,8 +60,8 @@ def write_container(
     path : path
     metadata : mapping of str to str
     named : mapping of str to array
-        Written in their order, those of larger numbers first, and those that are
-        there `Later` last.
+        Written in their order, but numbers smaller than those of `aligned` after the
+        others, and arrays that are there `Later` last.
     aligned : str, optional
         The name of an array that is to begin at a multiple of 64 bytes.
     finite : collection of str
@@ -90,10 +90,12 @@ def write_container(
     ...         print(file.metadata, file.array("a"))
     {'note': 'one'} [0. 1. 2.]
     """
-    # Each begins at a multiple of the size of its numbers.
+    # So each begins at a multiple of the size of its numbers, or of those of `aligned`.
+    sizes = {name: array.dtype.itemsize for name, array in named.items()}
+    most = sizes[aligned] if aligned else max(sizes.values(), default=1)
     ordered = sorted(
         named.items(),
-        key=lambda item: (isinstance(item[1], Later), -item[1].dtype.itemsize),
+        key=lambda item: (isinstance(item[1], Later), -min(sizes[item[0]], most)),
     )
     forms = {name: (array.dtype, array.shape) for name, array in ordered}
     if with_sums:
