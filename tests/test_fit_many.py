@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import bpcore as bp
+from bpcore import many
 from helpers import chooses_threads
 
 QUIET = {"progress": False}
@@ -286,6 +287,23 @@ def test_a_network_that_is_in_use_elsewhere(n_threads):
     assert [fit.error for fit in caught.value.fitted] == [None, error, None]
 
 
+@each_number_of_threads
+def test_an_error_between_two_networks_is_raised(n_threads, monkeypatch):
+    calls, count = many.raise_if_stopped, itertools.count()
+
+    def fail():
+        own = threading.current_thread() is not threading.main_thread()
+        if own and next(count) == 1:
+            raise MemoryError("no memory")
+        calls()
+
+    monkeypatch.setattr(many, "raise_if_stopped", fail)
+    with pytest.raises(MemoryError, match="no memory"):
+        bp.fit_many(
+            [make(i) for i in range(4)], X, LABELS, epochs=1, n_threads=n_threads
+        )
+
+
 def test_no_thread_is_left():
     before = threading.active_count()
     bp.fit_many([make(i) for i in range(8)], X, LABELS, epochs=2, n_threads=4)
@@ -300,6 +318,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import bpcore as bp
+from bpcore import many
 
 def interrupt_fit_many(number, frame):
     # Not after fit_many: a signal may come late.

@@ -281,7 +281,10 @@ def _train(many: Many, numbers: Sequence[int], threads: int) -> dict[int, Fitted
 def _run_in_threads(
     work: Callable[[], None], count: int, stop: threading.Event
 ) -> None:
-    """Call `work` in `count` threads; if interrupted, set `stop` and wait for them."""
+    """Call `work` in `count` threads; if interrupted, set `stop` and wait for them.
+
+    An error of `work` is raised when all have ended.
+    """
     # Thread.join alone is not enough: if interrupted, it may mark a thread as ended.
     finished = [threading.Event() for _ in range(count)]
     process = os.getpid()
@@ -289,6 +292,8 @@ def _run_in_threads(
     def run(own: threading.Event) -> None:
         try:
             work()
+        except BaseException as error:  # a failing allocation, for example
+            failures.append(error)
         finally:
             # A callback may fork: nobody waits in the child, where the event's lock may
             # be the caller's.
@@ -297,6 +302,7 @@ def _run_in_threads(
 
     threads: list[threading.Thread] = []
     errors: list[BaseException] = []
+    failures: list[BaseException] = []
     end = math.inf
     try:
         while True:
@@ -325,8 +331,8 @@ def _run_in_threads(
                 errors.append(error)
                 if time.monotonic() > end:
                     raise
-        if errors:
-            raise errors[0]
+        if errors or failures:
+            raise (errors or failures)[0]
     finally:
         stop.set()
 
