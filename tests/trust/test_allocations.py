@@ -1,11 +1,8 @@
 """Failing allocations, in short: a few of some calls."""
 
 import json
-import subprocess
-import sys
 
-import pytest
-
+from helpers.programs import lines_of, needs_preloading
 from trust import failing_memory
 
 #: A program that lets some allocations of a few calls fail.
@@ -29,16 +26,9 @@ for name in ("train_step of a list", "optimizer", "fit", "save"):
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the library needs glibc")
+@needs_preloading
 def test_calls_with_failing_allocations(tmp_path):
-    environment = failing_memory.environment(tmp_path)
-    if environment is None:
-        pytest.skip("no C compiler")
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    found = [json.loads(line) for line in done.stdout.splitlines()]
+    printed = lines_of(PROGRAM, failing_memory.environment(tmp_path))
+    found = [json.loads(line) for line in printed]
     assert [line for line in found if line[3] is not None] == []
     assert len(found) > 30 and {kind for _, kind, *_ in found} == {"C", "Python"}

@@ -1,8 +1,5 @@
 """Failing disks and killed processes, in short."""
 
-import subprocess
-import sys
-
 import pytest
 
 pytest.importorskip("resource", reason="not on Windows")
@@ -10,6 +7,7 @@ pytest.importorskip("resource", reason="not on Windows")
 from trust.campaign import Count
 from trust.disks import killed, limits
 
+from helpers.programs import lines_of, needs_preloading
 from trust import failing_disk
 
 PROGRAM = """
@@ -18,18 +16,10 @@ calls(("save", "to_c"), most=3)
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the library needs glibc")
+@needs_preloading
 def test_calls_of_the_system_that_fail(tmp_path):
-    environment = failing_disk.environment(tmp_path)
-    if environment is None:
-        pytest.skip("no C compiler")
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    assert {*lines} == {"right"} and len(lines) > 20
+    printed = lines_of(PROGRAM, failing_disk.environment(tmp_path))
+    assert {*printed} == {"right"} and len(printed) > 20
 
 
 def test_processes_that_are_killed_leave_whole_files(tmp_path):

@@ -2,12 +2,11 @@
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from helpers.programs import lines_of, needs_preloading
 from trust import failing_memory
 
 ROOT = Path(__file__).parents[2]
@@ -59,17 +58,10 @@ for name, call in calls.items():
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the library needs glibc")
+@needs_preloading
 def test_a_failing_allocation_is_a_memory_error_and_loses_no_reference(tmp_path):
-    environment = failing_memory.environment(tmp_path)
-    if environment is None:
-        pytest.skip("no C compiler")
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    found = [json.loads(line) for line in done.stdout.splitlines()]
+    printed = lines_of(PROGRAM, failing_memory.environment(tmp_path))
+    found = [json.loads(line) for line in printed]
     assert [name for name, k, _ in found if k < 2] == []
     assert {name: errors for name, _, errors in found} == {
         name: ["MemoryError"] for name, *_ in found

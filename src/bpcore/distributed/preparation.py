@@ -20,6 +20,7 @@ from bpcore.distributed.team import Team, common
 from bpcore.distributed.weights import weighted
 from bpcore.losses import CustomLoss
 from bpcore.optimizers import LBFGS
+from bpcore.quoting import quoted
 from bpcore.training.arguments import (
     BATCH_SIZE,
     Arguments,
@@ -94,7 +95,7 @@ def _settings(
         if value != only:
             raise ValueError(
                 f"{name} cannot be given to bpcore.distributed.fit: {why}; got "
-                f"{given[name]!r:.80}"
+                f"{quoted(given[name])}"
             )
     learner.require_derivatives()
     if isinstance(learner.state.optimizer, LBFGS):
@@ -189,7 +190,7 @@ def _load(
     if args.measured is not None and args.held_back is None:
         raise ValueError(
             "metrics need validation data on several processes; got "
-            f"validation={given['validation']!r:.80}"
+            f"validation={quoted(given['validation'])}"
         )
     held_back = args.held_back
     if held_back is not None:

@@ -27,6 +27,7 @@ from bpcore.frameworks.natural import natural
 from bpcore.losses import Loss, LossFunction
 from bpcore.model.elements import Element, Linear
 from bpcore.network import Network, learner_of
+from bpcore.quoting import quoted
 from bpcore.training.learner import Learner
 
 #: eps of Keras' norms, where arrays do not say it.
@@ -193,7 +194,7 @@ def _from_file(
         if missing := [key for key in keys if key not in arrays]:
             raise ValueError(
                 f"keys must be groups of the file, {', '.join(arrays)!s:.200}; got "
-                f"{missing[0]!r:.80}"
+                f"{quoted(missing[0])}"
             )
         ordered = [array for key in keys for array in arrays[key]]
         return network_with(settings.elements(_groups(ordered)), loss)

@@ -199,7 +199,7 @@ def _dense(layer: KerasLayer) -> list[Element]:
 def _activation(layer: KerasLayer) -> list[Element]:
     name = layer.config.get("activation")
     if not isinstance(name, str) or name not in ACTIVATIONS:
-        layer.refuse(f"there is no activation here for {name!r:.80}")
+        layer.refuse(f"there is no activation here for {quoted(name)}")
     return [Activation(ACTIVATIONS[name], at=layer.at)]
 
 

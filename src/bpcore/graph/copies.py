@@ -20,6 +20,7 @@ import numpy as np
 from bpcore import checks
 from bpcore.graph.backward import in_order
 from bpcore.graph.base import Node, Operation, V, Vertex
+from bpcore.quoting import quoted
 
 #: Classes of the fields of a stored node.
 NODE: dict[str, Any] = {
@@ -51,7 +52,7 @@ class Record:
     def __init__(self, classes: Sequence[type[Vertex]]) -> None:
         for cls in classes:
             if not (isinstance(cls, type) and issubclass(cls, Vertex)):
-                raise TypeError(f"a graph must be of variables; got {cls!r:.80}")
+                raise TypeError(f"a graph must be of variables; got {quoted(cls)}")
         self.variables = [cls.__new__(cls) for cls in classes]
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -131,7 +132,7 @@ def contents_of(x: Vertex) -> Contents:
 def _checked(found: Any) -> Contents:
     """The contents of one variable as `contents_of` returns them, or an error."""
     if not isinstance(found, tuple | list) or len(found) != 2:
-        raise TypeError(f"a variable must have two contents; got {found!r:.80}")
+        raise TypeError(f"a variable must have two contents; got {quoted(found)}")
     for part in found:
         checks.instance("a content of a variable", part, dict)
     node, attributes = found

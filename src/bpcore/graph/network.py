@@ -17,7 +17,7 @@ from bpcore.model.gradients import Gradients, Tape
 from bpcore.model.layout import Layout
 from bpcore.model.reader import Reader
 from bpcore.model.state import State
-from bpcore.quoting import listed
+from bpcore.quoting import listed, quoted
 
 
 class Learner(Protocol):
@@ -94,7 +94,9 @@ class NetworkOperation(Operation):
         for name, kind in kinds.items():
             checks.instance(name, found[name], kind)
         if not hasattr(found["network"], "learner"):
-            raise TypeError(f"network must be a Network; got {found['network']!r:.80}")
+            raise TypeError(
+                f"network must be a Network; got {quoted(found['network'])}"
+            )
         vars(self).update(found)
 
     def value(self, X: Array) -> Array:

@@ -14,6 +14,7 @@ from bpcore.errstate import callers_errstate, own_errstate
 from bpcore.fields import BOOLEAN
 from bpcore.losses.base import Loss
 from bpcore.losses.target_kind import TargetKind
+from bpcore.quoting import quoted
 
 Array = NDArray[Any]
 
@@ -81,7 +82,7 @@ class CustomLoss(Loss):
     def __post_init__(self) -> None:
         if not callable(self.function):
             raise TypeError(
-                f"function must be a callable f(a, y); got {self.function!r:.80}"
+                f"function must be a callable f(a, y); got {quoted(self.function)}"
             )
         super().__post_init__()
 

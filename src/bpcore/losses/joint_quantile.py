@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bpcore import checks
 from bpcore.fields import CheckedFields
+from bpcore.quoting import quoted
 
 Array = NDArray[Any]
 
@@ -44,7 +45,7 @@ class JointQuantile(CheckedFields):
 
     def __post_init__(self) -> None:
         if not isinstance(self.quantiles, tuple):
-            raise TypeError(f"quantiles must be a tuple; got {self.quantiles!r:.80}")
+            raise TypeError(f"quantiles must be a tuple; got {quoted(self.quantiles)}")
         if not self.quantiles:
             raise ValueError("quantiles must have at least one entry; got none")
         for j, q in enumerate(self.quantiles):

@@ -14,6 +14,7 @@ from bpcore.arrays import Real
 from bpcore.engine.memory import aligned_zeros
 from bpcore.model.layout import Layout, layers_in_words
 from bpcore.model.reader import MOST_STEPS, Reader, own_floats
+from bpcore.quoting import quoted
 
 
 @dataclass(frozen=True, repr=False)
@@ -154,7 +155,7 @@ def _read_gradients(stored: Mapping[str, Any]) -> Gradients:
     )
     loss, weighs = read.item("loss"), checks.boolean("weighs", read.item("weighs"))
     if loss is not None and not isinstance(loss, float):
-        raise TypeError(f"loss must be a float or None; got {loss!r:.80}")
+        raise TypeError(f"loss must be a float or None; got {quoted(loss)}")
     flat = own_floats("flat", read.item("flat"), (layout.size,))
     dX = own_floats("input", read.item("input"), (None, layout.sizes[0]), flat.dtype)
     moments = read.item("moments")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore import checks
+from bpcore.quoting import quoted
 from bpcore.schedules import Plateau
 
 #: Bounds of the counters of a stored state.
@@ -37,7 +38,7 @@ class Reader:
         values = self.item(name)
         if not isinstance(values, tuple) or len(values) < least:
             raise ValueError(
-                f"{name} must be a tuple of at least {least}; got {values!r:.80}"
+                f"{name} must be a tuple of at least {least}; got {quoted(values)}"
             )
         return values
 

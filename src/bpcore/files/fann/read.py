@@ -14,6 +14,7 @@ from bpcore.files.fann.forms import FORMS, NAMES
 from bpcore.files.regular import errors_of, read_whole
 from bpcore.files.whole import Path
 from bpcore.model.elements import Activation, Affine, Element, Linear
+from bpcore.quoting import quoted
 
 #: The most bytes of a file.
 MOST_BYTES = 1 << 32
@@ -96,7 +97,7 @@ class Text:
                     f"is of kind {kind}; FANN_FLO_2.1 can be read, which fann_save of "
                     "FANN 2.1 or later writes for numbers in floating point"
                 )
-            self.refuse(f"is no file of FANN: it begins with {kind!r:.80}")
+            self.refuse(f"is no file of FANN: it begins with {quoted(kind)}")
         self.at = self.data.index(b"\n") + 1
         found: dict[str, bytes] = {}
         while True:

@@ -111,7 +111,7 @@ def require_same_design(plain: Any, learner: Learner) -> None:
             hint = ": give the same rng, or load the network" if name == "seed" else ""
             raise ValueError(
                 f"resume needs a network with the same {name} as in the file, "
-                f"{plain.get(name)!r:.80}; got {quoted(value)}{hint}"
+                f"{quoted(plain.get(name))}; got {quoted(value)}{hint}"
             )
 
 

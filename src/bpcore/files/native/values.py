@@ -102,7 +102,7 @@ def classes_of(plain: Any) -> NDArray[Any]:
         names = np.array(values, DTYPES[dtype])
         valid = names.tolist() == values
     else:
-        raise ValueError(f"the dtype of classes must not be {dtype!r:.80}")
+        raise ValueError(f"the dtype of classes must not be {quoted(dtype)}")
     if not valid or not all(a < b for a, b in itertools.pairwise(values)):
         raise ValueError(
             f"classes must be values of dtype {dtype} in ascending order; "
