@@ -73,6 +73,7 @@ The source in layers; a module imports only from lines below its own
     fields                  common code of settings
     checks, arrays          arguments, checked and converted
     engine                  forward pass, backward pass and update, without the GIL
+    workers                 work in several threads of Python
     cached, errors, errstate, forks, interrupts, quoting, warn
     _kernels, csrc          the arithmetic in C, built per instruction set: bp.kernels
 

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import contextvars
 import dataclasses
-import math
-import os
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -18,7 +14,7 @@ from numpy.typing import ArrayLike
 from bpcore import arrays, checks
 from bpcore.batches.batch import Batch
 from bpcore.errors import DivergenceError, InUseError
-from bpcore.interrupts import SLICE, Stopped, raise_if_stopped, stopped_by
+from bpcore.interrupts import Stopped, raise_if_stopped, stopped_by
 from bpcore.model.threads import n_threads as thread_count
 from bpcore.network import Network, learner_of
 from bpcore.quoting import quoted
@@ -26,10 +22,7 @@ from bpcore.training.fit import prepare
 from bpcore.training.history import History
 from bpcore.training.options import defaults, reject_option
 from bpcore.training.position import checksum
-
-#: Seconds after an interrupt in which another one is ignored: threads are stopping, and
-#: only a callback can take longer.
-PATIENCE = 1.0
+from bpcore.workers import in_threads
 
 #: Most networks named in a message.
 SHOWN = 10
@@ -274,67 +267,13 @@ def _train(many: Many, numbers: Sequence[int], threads: int) -> dict[int, Fitted
     # Each thread takes the next network, so that none is idle.  Even a single thread is
     # not the caller's: Ctrl-C interrupts the main thread only, so a KeyboardInterrupt
     # in a fit was raised by a callback.
-    _run_in_threads(work, min(threads, len(numbers)), stop)
+    in_threads(work, min(threads, len(numbers)), stop)
+    if len(fitted) < len(numbers):  # threads have ended before their work
+        raise MemoryError(
+            f"threads had no memory: {len(fitted)} of {len(numbers)} networks are "
+            "trained; their networks' histories have the results"
+        )
     return fitted
-
-
-def _run_in_threads(
-    work: Callable[[], None], count: int, stop: threading.Event
-) -> None:
-    """Call `work` in `count` threads; if interrupted, set `stop` and wait for them.
-
-    An error of `work` is raised when all have ended.
-    """
-    # Thread.join alone is not enough: if interrupted, it may mark a thread as ended.
-    finished = [threading.Event() for _ in range(count)]
-    process = os.getpid()
-
-    def run(own: threading.Event) -> None:
-        try:
-            work()
-        except BaseException as error:  # a failing allocation, for example
-            failures.append(error)
-        finally:
-            # A callback may fork: nobody waits in the child, where the event's lock may
-            # be the caller's.
-            if os.getpid() == process:
-                own.set()
-
-    threads: list[threading.Thread] = []
-    errors: list[BaseException] = []
-    failures: list[BaseException] = []
-    end = math.inf
-    try:
-        while True:
-            try:
-                for i in range(len(threads), 0 if errors else count):
-                    thread = threading.Thread(
-                        # Callbacks run in the caller's context, with its np.errstate.
-                        target=contextvars.copy_context().run,
-                        args=(run, finished[i]),
-                        name=f"bpcore_{i}",
-                    )
-                    threads.append(thread)
-                    thread.start()
-                if errors:
-                    stop.set()
-                    end = min(end, time.monotonic() + PATIENCE)
-                for thread, own in zip(threads, finished, strict=False):
-                    # Without an ident it has not started; if it does, `stop` is set.
-                    while thread.ident is not None and not own.wait(SLICE):
-                        if not errors:
-                            raise_if_stopped()
-                    if thread.ident is not None:
-                        thread.join()
-                break
-            except BaseException as error:
-                errors.append(error)
-                if time.monotonic() > end:
-                    raise
-        if errors or failures:
-            raise (errors or failures)[0]
-    finally:
-        stop.set()
 
 
 def _results(fitted: list[Fitted]) -> list[Fitted]:

@@ -10,6 +10,7 @@ import pytest
 
 import bpcore as bp
 from bpcore.errors import InUseError
+from bpcore.many import FitErrors
 from bpcore.network import learner_of
 from bpcore.sklearn import Regressor
 from bpcore.tabular import Regressor as TableRegressor
@@ -27,7 +28,7 @@ def file_of(net, path):
 def trained_alone(net, path):
     try:
         bp.fit_many([net], X, Y)
-    except bp.FitErrors as group:
+    except FitErrors as group:
         (error,) = group.exceptions
         raise error from None
 

@@ -59,7 +59,9 @@ class Later:
     def array(self) -> NDArray[Any]:
         """The array, when it is there; raises what the thread has raised."""
         self.join()
-        (found,) = self._found
+        if not self._found:  # the thread had no memory to begin
+            self._run()
+        found = self._found[-1]
         if isinstance(found, BaseException):
             raise found
         return np.asarray(found)
