@@ -1,6 +1,7 @@
 """Work in several threads, of which some cannot start or have no memory."""
 
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,20 +15,28 @@ X = np.linspace(-1, 1, 24, dtype="float32").reshape(8, 3)
 
 @pytest.fixture
 def failing(monkeypatch):
-    """Let the threads with some numbers fail, as without memory, in a method."""
+    """Let the threads with some numbers fail: "start" raises, or "run" has no memory."""
 
     def fail(method, numbers, error):
-        usual = getattr(threading.Thread, method)
+        names = {f"bpcore_{number}" for number in numbers}
+        started = threading.Thread.start
 
-        def called(thread):
-            if thread.name in {f"bpcore_{i}" for i in numbers}:
-                if method == "run":  # as Thread.run does
-                    del thread._target, thread._args
-                raise error
-            usual(thread)
+        def start(thread):
+            if thread.name in names:
+                raise type(error)(*error.args)
+            started(thread)
 
-        monkeypatch.setattr(threading.Thread, method, called)
-        monkeypatch.setattr(threading, "excepthook", lambda arguments: None)
+        def run(work, *arguments):
+            if threading.current_thread().name in names:
+                raise type(error)(*error.args)
+            work(*arguments)
+
+        if method == "start":
+            monkeypatch.setattr(threading.Thread, "start", start)
+        else:
+            context = SimpleNamespace(copy_context=lambda: SimpleNamespace(run=run))
+            monkeypatch.setattr("bpcore.workers.contextvars", context)
+            monkeypatch.setattr(threading, "excepthook", lambda arguments: None)
 
     return fail
 

@@ -5,6 +5,9 @@ before, or as after the call, or, for a fit, after one of its mini-batches or ep
 and the next call must be right. Trials run in a process of their own, since an error in
 C would end it: what it prints is counted, and if it dies another goes on behind the
 trial that ended it.
+
+Other libraries have faults of this kind too. They are printed and counted apart, in the
+note of a count, if the fault can only be theirs: `others` has the rules.
 """
 
 import faulthandler
@@ -12,26 +15,31 @@ import gc
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import tempfile
 import time
 import traceback
+from collections import Counter
 
-from trust import campaign, failing_memory
+from trust import campaign, failing_memory, others
 
 #: Seconds after which a trial is taken for one that does not end.
 ENDLESS = 60
 #: Of so many trials one is repeated, to find what leaks: a few times until caches are
-#: full, then as often as counts.
-EVERY, WARM, REPEATED = 64, 50, 20
+#: full, then in rounds, each of which must leave more memory in use than the last.
+EVERY, WARM, REPEATED, ROUNDS = 64, 50, 20, 4
+#: No fault.
+RIGHT = None, None
 
 
 def run(seconds):
     """Every kind of allocation, and every call."""
     yield limited()
+    names = len(jobs()) // len(failing_memory.KINDS)
     counts = {
-        kind: campaign.Count(f"allocations of {kind} that fail in {{}} calls")
+        kind: Tried(f"allocations of {kind} that fail in {names} calls")
         for kind in failing_memory.KINDS
     }
     with tempfile.TemporaryDirectory() as folder:
@@ -44,10 +52,22 @@ def run(seconds):
         while job is not None:
             rest = max(1.0, ends - time.monotonic())
             job, first = process(counts, environment, job, first, rest)
-    names = len(jobs()) // len(counts)
-    for count in counts.values():
-        count.name = count.name.format(names)
-        yield count
+    yield from counts.values()
+
+
+class Tried(campaign.Count):
+    """A count whose note has the faults of other libraries."""
+
+    def add(self, fault, other=None):
+        """Count one trial; `other` is the library whose fault it is, if not ours."""
+        if other is None:
+            super().add(fault)
+            return
+        super().add()
+        print(f"Of {other}, not of bpcore: {fault}", flush=True)
+        self.of_others = Counter({other: 1}) + getattr(self, "of_others", Counter())
+        found = ", ".join(f"{name} {n}" for name, n in self.of_others.most_common())
+        self.note = f"faults of others: {found}"
 
 
 def jobs():
@@ -66,14 +86,18 @@ def process(counts, environment, job, first, seconds):
     )
     at = job, first
     for line in done.stdout.splitlines():
-        *at, kind, name, k, result = json.loads(line)
-        if result != "begun":
-            fault = result and f"allocation {k} of {kind} in {name}: {result}"
-            counts[kind].add(fault)
+        *at, kind, name, k, fault, other = json.loads(line)
+        if fault != "begun":
+            told = fault and f"allocation {k} of {kind} in {name}: {fault}"
+            counts[kind].add(told, other)
     if done.returncode == 0:
         return None, None
-    last = " ".join(done.stderr.split("\n")[-12:])
-    counts[jobs()[at[0]][0]].add(f"{at}: exit status {done.returncode}: {last}")
+    frames = re.findall(r'File "(.+)", line (\d+) in (.+)', done.stderr)
+    told = ", ".join(map(":".join, frames[:4]))
+    counts[kind].add(
+        f"{at} in {name}: exit status {done.returncode} at {told}",
+        others.at_end([(file, function) for file, _, function in frames]),
+    )
     return at[0], at[1] + 1
 
 
@@ -101,8 +125,8 @@ def limited():
 def trials(job, first, seconds):
     """Print a line before each trial, and one with what was wrong after it."""
     faulthandler.enable()
-    memory, everything = failing_memory.Memory(), jobs()
-    ends = time.monotonic() + seconds
+    memory = failing_memory.Memory()
+    ends, everything = time.monotonic() + seconds, jobs()
     for j in range(job, len(everything)):
         share = (ends - time.monotonic()) / (len(everything) - j)
         trials_of(memory, j, everything[j], first if j == job else 0, share)
@@ -110,77 +134,96 @@ def trials(job, first, seconds):
 
 def trials_of(memory, j, job, first, seconds):
     """Let the allocations of a call fail, in random order, for some seconds."""
-    from trust.allocating import CALLS
-
-    kind, call, ends = job[0], CALLS[job[1]], time.monotonic() + seconds
-    allowed, subject = call.expected(), call.make()
-    with memory.failing(kind, 1 << 60):
-        call.function(subject)
-    numbers = [*range(1, memory.seen + 1)]
+    trial, ends = Trial(memory, *job), time.monotonic() + seconds
+    numbers = [*range(1, trial.allocations() + 1)]
     random.Random(0).shuffle(numbers)
     for i in range(first, len(numbers)):
         if i and time.monotonic() > ends:
             break
         k = numbers[i]
-        print(json.dumps([j, i, *job, k, "begun"]), flush=True)
+        print(json.dumps([j, i, *job, k, "begun", None]), flush=True)
         faulthandler.dump_traceback_later(ENDLESS, exit=True)
-        fault = trial(memory, kind, call, k, *allowed)
-        if i % EVERY == EVERY - 1:
-            fault = fault or leak(
-                memory, lambda k=k: trial(memory, kind, call, k, *allowed)
-            )
+        found = trial.run(k)
+        if i % EVERY == EVERY - 1 and found == RIGHT:
+            found = trial.leak(k)
         faulthandler.cancel_dump_traceback_later()
-        print(json.dumps([j, i, *job, k, fault]), flush=True)
+        print(json.dumps([j, i, *job, k, *found]), flush=True)
 
 
-def trial(memory, kind, call, k, before, after, between, many=1):
-    """What is wrong after the allocation k of a call has failed, or None."""
-    subject, error = call.make(), None
-    with memory.failing(kind, k, many):
-        try:
-            call.function(subject)
-        except BaseException as raised:
-            error = raised
-    if error is not None and not is_allowed(error):
-        return last_lines(error)
-    name = error and type(error).__name__
-    error = None  # with its frames
-    gc.collect()
-    found = call.state(subject)
-    if found == after:
-        return None
-    if name is None:
-        return "no error, and another result"
-    if found != before:
-        whole = found in between
-        return None if whole else f"after {name} neither as before nor as after"
-    call.function(subject)
-    return None if call.state(subject) == after else f"after {name} the next is wrong"
+class Trial:
+    """A call during which an allocation fails.
 
+    Each method returns what was wrong, or None, and the library whose fault it is, or
+    None if it is ours.
+    """
 
-def leak(memory, again):
-    """What grows with every repetition, once caches are full, or None."""
-    for _ in range(WARM):
-        again()
-    used = []
-    for _ in range(2):
+    def __init__(self, memory, kind, name):
+        from trust.allocating import CALLS
+
+        self.memory, self.kind, self.call = memory, kind, CALLS[name]
+        self.before, self.after, self.between = self.call.expected()
+
+    def allocations(self):
+        """The number of allocations in the call."""
+        subject = self.call.make()
+        with self.memory.failing(self.kind, 1 << 60):
+            self.call.function(subject)
+        return self.memory.seen
+
+    def run(self, k, many=1):
+        """Let allocation k fail, and `many` in all."""
+        call = self.call
+        subject, error = call.make(), None
+        with self.memory.failing(self.kind, k, many):
+            try:
+                call.function(subject)
+            except BaseException as raised:
+                error = raised
+        if error is not None and not is_allowed(error):
+            return last_lines(error), others.of_error(error, self.memory)
+        name = error and type(error).__name__
+        error = None  # with its frames
         gc.collect()
-        used.append((sys.getallocatedblocks(), memory.used() // 16))
-        for _ in range(REPEATED):
-            again()
-    grown = [after - before for before, after in zip(*used, strict=True)]
-    leaks = max(grown) >= REPEATED
-    return f"{grown} blocks of Python, of C in {REPEATED} times" if leaks else None
+        found = call.state(subject)
+        if found == self.after:
+            return RIGHT
+        if name is None:
+            return "no error, and another result", None
+        if found != self.before:
+            whole = found in self.between
+            return RIGHT if whole else (f"after {name} neither before nor after", None)
+        call.function(subject)
+        right = call.state(subject) == self.after
+        return RIGHT if right else (f"after {name} the next is wrong", None)
+
+    def leak(self, k):
+        """Repeat it: find what grows each time, also when caches are full."""
+        for _ in range(WARM):
+            self.run(k)
+        used = [self._used()]
+        while len(used) <= ROUNDS:
+            for _ in range(REPEATED):
+                self.run(k)
+            used.append(self._used())
+            grown = [n - m for m, n in zip(*used[-2:], strict=True)]
+            if max(grown) < REPEATED:
+                return RIGHT
+        told = f"{grown} blocks of Python, of C more after {REPEATED} times"
+        return told, others.of_leak(self.memory)
+
+    def _used(self):
+        """Blocks of Python and of C in use, without those that Python keeps."""
+        gc.collect()
+        sys._clear_type_cache()
+        return sys.getallocatedblocks(), self.memory.used() // 16
 
 
 def is_allowed(error):
-    """Whether it is a MemoryError, or what Python or NumPy raise in place of one."""
+    """Whether it is a MemoryError, or the error that Python raises in place of one."""
     if isinstance(error, BaseExceptionGroup):
         return all(map(is_allowed, error.exceptions))
-    frames = traceback.extract_tb(error.__traceback__)
-    if isinstance(error, SystemError) and frames:  # of NumPy, without its MemoryError
-        return frames[-1].filename.endswith(".py")
-    return isinstance(error, MemoryError) or "can't allocate" in str(error)
+    in_place = "can't allocate lock", "can't start new thread"
+    return isinstance(error, MemoryError) or str(error) in in_place
 
 
 def last_lines(error):

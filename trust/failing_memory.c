@@ -1,13 +1,16 @@
 /* Memory that runs out at a chosen allocation, for LD_PRELOAD with glibc.
  *
  * Counted are the allocations of the C library that any shared object makes, and new
- * threads; or those of Python's three allocators. From `first` on, `many` of them fail. */
+ * threads; or those of Python's three allocators. From `first` on, `many` of them fail;
+ * the stack of the last one tells whose it was. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <pthread.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -19,8 +22,16 @@ enum { NONE, C, PYTHON };
 static int counted = NONE;
 static long seen, first, end;
 
+/* Of the last failure: the compiled module whose allocation it was, and whether one of
+ * `own_modules` was at work. */
+static char module[256], own_modules[4096] = "?";
+static int own_at_work;
+
+static void note_stack(void);
+
 void memory_fails(int kind, long from, long many) {
     seen = 0, first = from, end = from + many;
+    module[0] = 0, own_at_work = 0;
     __atomic_store_n(&counted, kind, __ATOMIC_SEQ_CST);
 }
 /* Ends it; the number of allocations since. */
@@ -32,7 +43,10 @@ static int fails(int kind) {
     if (__atomic_load_n(&counted, __ATOMIC_SEQ_CST) != kind)
         return 0;
     long n = __atomic_add_fetch(&seen, 1, __ATOMIC_SEQ_CST);
-    return first <= n && n < end;
+    if (n < first || end <= n)
+        return 0;
+    note_stack();
+    return 1;
 }
 static void *none(void) {
     errno = ENOMEM;
@@ -67,6 +81,53 @@ int pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*f)(void *), vo
     if (!real)
         real = (create *)dlsym(RTLD_NEXT, "pthread_create");
     return fails(C) ? EAGAIN : real(t, a, f, x);
+}
+
+/* --- whose allocation fails ---------------------------------------------------------- */
+
+static const char *file_of(void *address, const char **function) {
+    Dl_info about;
+    if (!dladdr(address, &about) || !about.dli_fname)
+        return "";
+    *function = about.dli_sname ? about.dli_sname : "";
+    return about.dli_fname;
+}
+
+/* The innermost module that is neither Python's own library nor below it; "" if the
+ * allocation is one of the interpreter. */
+static void note_stack(void) {
+    static __thread int inside;
+    void *stack[128];
+    const char *function = "", *skipped[3];
+    int found = 0;
+    if (inside)
+        return;
+    inside = 1;
+    skipped[0] = file_of((void *)note_stack, &function);
+    skipped[1] = file_of((void *)backtrace, &function);
+    skipped[2] = file_of(dlsym(RTLD_DEFAULT, "PyMem_GetAllocator"), &function);
+    for (int i = 0, n = backtrace(stack, 128); i < n; i++) {
+        const char *file = file_of(stack[i], &function);
+        int skip = !*file;
+        for (int j = 0; j < 3; j++)
+            skip |= !strcmp(file, skipped[j]);
+        found |= !strcmp(function, "_PyEval_EvalFrameDefault");
+        if (!skip && !found) {
+            strncpy(module, file, sizeof module - 1);
+            found = 1;
+        }
+        own_at_work |= !strncmp(file, own_modules, strlen(own_modules));
+    }
+    inside = 0;
+}
+const char *failed_module(void) { return module; }
+int failed_in_own(void) { return own_at_work; }
+
+/* Before the first failure: the folder of our modules. */
+void prepare(const char *folder) {
+    void *stack[1];
+    strncpy(own_modules, folder, sizeof own_modules - 1);
+    backtrace(stack, 1); /* loads a library */
 }
 
 /* --- Python's allocators ------------------------------------------------------------- */

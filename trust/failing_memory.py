@@ -11,6 +11,8 @@ import sysconfig
 from contextlib import contextmanager
 from pathlib import Path
 
+import bpcore
+
 #: The allocations that fail: of the C library, or of Python.
 KINDS = {"C": 1, "Python": 2}
 
@@ -48,6 +50,8 @@ class Memory:
 
     def __init__(self):
         self._library = ctypes.CDLL(None)
+        self._library.prepare(os.fsencode(Path(bpcore.__file__).parent))
+        self._library.failed_module.restype = ctypes.c_char_p
         self._fails = self._library.memory_fails
         self._fails.argtypes = ctypes.c_int, ctypes.c_long, ctypes.c_long
         self._works = self._library.memory_works
@@ -60,6 +64,14 @@ class Memory:
     def used(self):
         """Bytes of the C library's heap in use."""
         return self._used().uordblks
+
+    def module(self):
+        """The file of the module whose allocation failed last; "" if Python's own."""
+        return os.fsdecode(self._library.failed_module())
+
+    def within_own(self):
+        """Whether one of the compiled modules of bpcore was at work then."""
+        return bool(self._library.failed_in_own())
 
     @contextmanager
     def failing(self, kind, first, many=1):
