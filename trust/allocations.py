@@ -18,7 +18,8 @@ import tempfile
 import time
 import traceback
 
-from trust import campaign, failing_memory
+from trust import campaign
+from trust.failing import memory as failing_memory
 
 #: Seconds after which a trial is taken for one that does not end.
 ENDLESS = 60
@@ -52,7 +53,7 @@ def run(seconds):
 
 def jobs():
     """Each call with each kind of allocation."""
-    from trust.allocating import CALLS
+    from trust.failing.calls import CALLS
 
     return [(kind, name) for name in CALLS for kind in failing_memory.KINDS]
 
@@ -85,7 +86,7 @@ def limited():
         if child == 0:
             status = 2
             try:
-                from trust.allocating import large_work
+                from trust.failing.calls import large_work
 
                 status = large_work(megabytes << 20)
             finally:
@@ -110,7 +111,7 @@ def trials(job, first, seconds):
 
 def trials_of(memory, j, job, first, seconds):
     """Let the allocations of a call fail, in random order, for some seconds."""
-    from trust.allocating import CALLS
+    from trust.failing.calls import CALLS
 
     kind, call, ends = job[0], CALLS[job[1]], time.monotonic() + seconds
     allowed, subject = call.expected(), call.make()

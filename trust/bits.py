@@ -19,8 +19,9 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import bpcore as bp
-from trust import bits_ways, campaign, golden
-from trust.bits_cases import table
+from trust import campaign, golden
+from trust.fits import ways
+from trust.fits.cases import table
 
 #: Block sizes of other caches: the smallest blocks, small caches, and large ones.
 BLOCKS = {
@@ -31,17 +32,17 @@ BLOCKS = {
 
 #: Titles of the ways that one process goes.
 WAYS = {
-    "1 to 7 threads": bits_ways.by_threads,
-    "every build, x86_64_v2 excepted": bits_ways.by_builds,
-    "callbacks, slices of time, parameters held": bits_ways.watched,
-    "two fits of an epoch, and one of two": bits_ways.in_parts,
-    "pickle, copy or file in between": bits_ways.carried,
-    "stopped within an epoch and resumed": bits_ways.resumed,
-    "fit_many": bits_ways.among_others,
-    "distributed.fit and accumulate": bits_ways.on_shards,
-    "fused update and stored gradient": bits_ways.stored_gradients,
-    "other forms of the data": bits_ways.other_forms,
-    "a row alone and among 1 to 70": bits_ways.rows_alone,
+    "1 to 7 threads": ways.by_threads,
+    "every build, x86_64_v2 excepted": ways.by_builds,
+    "callbacks, slices of time, parameters held": ways.watched,
+    "two fits of an epoch, and one of two": ways.in_parts,
+    "pickle, copy or file in between": ways.carried,
+    "stopped within an epoch and resumed": ways.resumed,
+    "fit_many": ways.among_others,
+    "distributed.fit and accumulate": ways.on_shards,
+    "fused update and stored gradient": ways.stored_gradients,
+    "other forms of the data": ways.other_forms,
+    "a row alone and among 1 to 70": ways.rows_alone,
 }
 
 
@@ -51,11 +52,11 @@ def run(seconds):
     if bp.kernels.in_use() != "x86_64_v2":  # which has other bits
         yield recorded()
         yield from in_other_processes()
-    ways = {**WAYS}
+    titled = {**WAYS}
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        ways["another process, by spawn"] = partial(bits_ways.elsewhere, pool=pool)
-        for title, way in ways.items():
-            yield trials(title, way, cases, seconds / len(ways))
+        titled["another process, by spawn"] = partial(ways.elsewhere, pool=pool)
+        for title, way in titled.items():
+            yield trials(title, way, cases, seconds / len(titled))
 
 
 def trials(title, way, cases, seconds):

@@ -20,14 +20,14 @@ import numpy as np
 import bpcore as bp
 from bpcore.engine import dispatch
 from trust import campaign
-from trust.elementary_errors import FUSED, SATURATED, Errors, values
-from trust.elementary_functions import (
+from trust.arithmetic.functions import (
     CRITICAL,
     EXACT,
     EXACT_VALUES,
     NO_VALUES,
     RANGE,
 )
+from trust.arithmetic.ulp import FUSED, SATURATED, Errors, values
 
 #: Seconds in which all is tried: about, on two cores.
 SECONDS = 1200.0

@@ -18,9 +18,9 @@ import numpy as np
 
 import bpcore as bp
 from trust import campaign
-from trust.forms_of_arrays import EITHER, MEMORY, REFUSED, TAKEN, Form
-from trust.input_calls import groups
-from trust.input_forms import FOR_TABLES, forms, shapes
+from trust.calls.table import groups
+from trust.forms.arrays import EITHER, MEMORY, REFUSED, TAKEN, Form
+from trust.forms.table import FOR_TABLES, forms, shapes
 
 DOCUMENTED = (ValueError, TypeError)
 

@@ -94,7 +94,7 @@ def trial(folder, seed, unseen):
 
 def started(count, folder, unseen=False):
     """The program on so many processes, started."""
-    program = ["-m", "trust.killed_run", folder]
+    program = ["-m", "trust.concurrency.killed_run", folder]
     start = launcher(count, unseen=unseen) if count > 1 else []
     return subprocess.Popen(
         [*start, sys.executable, *program],

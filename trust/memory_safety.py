@@ -14,7 +14,8 @@ import time
 from os import environ
 from pathlib import Path
 
-from trust import campaign, guided, leaks
+from trust import campaign
+from trust.safety import guided, leaks
 
 #: Cases of a process of random calls; seconds that it may take.
 AT_A_TIME, PATIENCE = 200, 3600
@@ -46,12 +47,12 @@ def ended(process):
 def hooks():
     """Objects that lie, or change what the call works on (trust/hooks.py)."""
     count = campaign.Count("objects that lie or meddle")
-    process = python("trust.hooks")
+    process = python("trust.safety.hooks")
     count.tried = process.stdout.count("\n")
     fault = ended(process)
     if fault is not None:
         count.tried -= 1
-        count.add(f"python -m trust.hooks: {fault}")
+        count.add(f"python -m trust.safety.hooks: {fault}")
     return count
 
 
@@ -60,13 +61,13 @@ def random_calls(seconds, first=0):
     count = campaign.Count("networks with 12 random calls each")
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        process = python("trust.random_calls", str(first), str(AT_A_TIME))
+        process = python("trust.safety.random_calls", str(first), str(AT_A_TIME))
         done = max(process.stdout.count("\n") - 1, 0)
         count.tried += done
         fault = ended(process)
         if fault is not None:
             seed = first + done
-            count.add(f"python -m trust.random_calls {seed} 1: {fault}")
+            count.add(f"python -m trust.safety.random_calls {seed} 1: {fault}")
         first += AT_A_TIME
     return count
 
@@ -75,7 +76,7 @@ def fits(number):
     """Memory after so many fits of each kind (trust/leaks.py)."""
     count = campaign.Count(f"kinds of fits, {number:,} of each, without a leak")
     for name in leaks.FITS:
-        process = python("trust.leaks", str(number), name, env={})
+        process = python("trust.safety.leaks", str(number), name, env={})
         count.add(
             process.stdout.strip() + process.stderr if process.returncode else None
         )
@@ -106,7 +107,7 @@ def valgrind():
         count.note = "valgrind is not installed"
         return count
     settings = {"PYTHONMALLOC": "malloc", "BPCORE_ISA": "x86_64_v3"}
-    process = python("trust.edge_sizes", env=settings, before=VALGRIND)
+    process = python("trust.safety.edge_sizes", env=settings, before=VALGRIND)
     errors = re.split(r"==\d+== \n", process.stderr)
     ours = [text for text in errors if OURS.search(text)]
     fault = ended(process)

@@ -14,9 +14,10 @@ import mpmath
 import numpy as np
 
 import bpcore as bp
-from trust import campaign, exact, speed
-from trust.means import of_long_sums, of_metrics
-from trust.rounding import FAR, SIZES, arrays_of, epsilon, error
+from trust import campaign
+from trust.arithmetic import exact, speed
+from trust.arithmetic.means import of_long_sums, of_metrics
+from trust.arithmetic.rounding import FAR, SIZES, arrays_of, epsilon, error
 
 #: Losses of classes, whose z are not that far in practice; others take any number.
 OF_SOFTMAX = ("cross_entropy", "kl_divergence")

@@ -15,7 +15,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from trust import campaign, many_networks, one_network, work
+from trust import campaign
+from trust.concurrency import many_networks, one_network, work
 
 ROOT = Path(__file__).parents[1]
 

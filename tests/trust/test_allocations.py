@@ -3,13 +3,14 @@
 import json
 
 from helpers.programs import lines_of, needs_preloading
-from trust import failing_memory
+from trust.failing import memory as failing_memory
 
 #: A program that lets some allocations of a few calls fail.
 PROGRAM = """
 import json
-from trust import allocations, failing_memory
-from trust.allocating import CALLS
+from trust import allocations
+from trust.failing import memory as failing_memory
+from trust.failing.calls import CALLS
 
 memory = failing_memory.Memory()
 for name in ("train_step of a list", "optimizer", "fit", "save"):

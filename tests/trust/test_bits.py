@@ -5,12 +5,13 @@ from functools import partial
 
 import numpy as np
 import pytest
-from trust.bits_cases import table
-from trust.bits_options import DTYPES, OPTIMIZERS, OPTIONS, fits
-from trust.bits_outcome import fitted, step_digests, trajectory
 
 import bpcore as bp
-from trust import bits, bits_ways, golden
+from trust import bits, golden
+from trust.fits import ways
+from trust.fits.cases import table
+from trust.fits.options import DTYPES, OPTIMIZERS, OPTIONS, fits
+from trust.fits.outcome import fitted, step_digests, trajectory
 
 CASES = [*table().values()]
 #: Some cases, of every optimizer.
@@ -71,19 +72,19 @@ def test_another_process_with_other_blocks():
 @pytest.mark.parametrize(
     "way",
     [
-        bits_ways.by_threads,
-        bits_ways.watched,
-        bits_ways.in_parts,
-        bits_ways.carried,
-        bits_ways.resumed,
-        bits_ways.among_others,
-        bits_ways.other_forms,
+        ways.by_threads,
+        ways.watched,
+        ways.in_parts,
+        ways.carried,
+        ways.resumed,
+        ways.among_others,
+        ways.other_forms,
     ],
 )
 def test_a_way_with_other_bits_fails(monkeypatch, capsys, way):
     case = table()["adam_00"]
     wrong = dict.fromkeys(fitted(case), "0")
-    monkeypatch.setattr(bits_ways, "expected", lambda name: wrong)
+    monkeypatch.setattr(ways, "expected", lambda name: wrong)
     count = bits.trials("title", way, [case], 60.0)
     assert count.failed
     assert "FAILED title: adam_00: " in capsys.readouterr().out
@@ -92,9 +93,9 @@ def test_a_way_with_other_bits_fails(monkeypatch, capsys, way):
 @pytest.mark.parametrize(
     ("way", "method"),
     [
-        (bits_ways.stored_gradients, "apply"),
-        (bits_ways.on_shards, "fit"),
-        (bits_ways.rows_alone, "predict_one"),
+        (ways.stored_gradients, "apply"),
+        (ways.on_shards, "fit"),
+        (ways.rows_alone, "predict_one"),
     ],
 )
 def test_a_way_of_two_networks_that_differ_fails(monkeypatch, way, method):

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from trust.elementary_errors import Errors, inverse_ulp
-from trust.elementary_functions import WIDE
 
 import bpcore as bp
 from trust import elementary
+from trust.arithmetic.functions import WIDE
+from trust.arithmetic.ulp import Errors, inverse_ulp
 
 each_function = pytest.mark.parametrize("name", bp.kernels.ELEMENTARY)
 
@@ -60,7 +60,7 @@ def test_builds_that_differ_are_found(monkeypatch):
     def values(name, x, isa):
         return np.tanh(x) + np.float32(isa == "other") * 2**-24
 
-    monkeypatch.setattr("trust.elementary_errors.values", values)
+    monkeypatch.setattr("trust.arithmetic.ulp.values", values)
     errors = Errors("tanh", "float32")
     errors.add(np.float32([0.25, 0.5]), ["other"])
     assert errors.failed and "other and" in errors.faults[0]

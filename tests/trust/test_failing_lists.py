@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from helpers.programs import lines_of, needs_preloading
-from trust import failing_memory
+from trust.failing import memory as failing_memory
 
 ROOT = Path(__file__).parents[2]
 
@@ -18,7 +18,7 @@ import json, sys
 import numpy as np
 import bpcore as bp
 from bpcore.engine.engine import pinned
-from trust import failing_memory
+from trust.failing import memory as failing_memory
 
 memory = failing_memory.Memory()
 net = bp.Network([3, 4, 2], norm="batch", n_threads=1, rng=0)

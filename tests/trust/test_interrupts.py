@@ -4,10 +4,10 @@ from functools import partial
 
 import numpy as np
 import pytest
-from trust.changing import Change, network
-from trust.interrupting import Points, by_timer
 
 from trust import interrupts
+from trust.changes.change import Change, network
+from trust.changes.interrupting import Points, by_timer
 
 CHANGES = interrupts.every_change()
 

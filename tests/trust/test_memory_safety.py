@@ -5,7 +5,8 @@ import sys
 import pytest
 
 import bpcore as bp
-from trust import guided, leaks, memory_safety
+from trust import memory_safety
+from trust.safety import guided, leaks
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="mprotect, mallinfo2")
 
@@ -18,7 +19,7 @@ def test_objects_that_lie_or_meddle():
 
 @linux_only
 def test_random_calls():
-    process = memory_safety.python("trust.random_calls", "0", "30")
+    process = memory_safety.python("trust.safety.random_calls", "0", "30")
     assert memory_safety.ended(process) is None
 
 

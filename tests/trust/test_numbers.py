@@ -4,7 +4,8 @@ import pytest
 
 pytest.importorskip("mpmath")
 
-from trust import exact, numbers
+from trust import numbers
+from trust.arithmetic import exact
 
 
 @pytest.mark.parametrize("dtype", numbers.SIZES)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from trust import ending, limits, many_networks, one_network, work
+from trust.concurrency import ending, limits, many_networks, one_network, work
 
 
 @pytest.mark.parametrize("loss", [None, work.squared])

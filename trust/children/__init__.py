@@ -1,0 +1,6 @@
+"""Child processes.
+
+forked      a child by fork, and how it ended
+trials      many trials, of which one may crash or hang
+programs    Python in a new process
+"""

@@ -1,0 +1,54 @@
+"""Programs that end while daemon threads are at work."""
+
+import random
+import subprocess
+import sys
+import time
+
+PROGRAM = """
+import sys, threading, time
+from trust.concurrency import work
+name, seconds, ending = sys.argv[1], float(sys.argv[2]), sys.argv[3]
+make, call, _ = work.CALLS[name]
+begun = threading.Event()
+
+def run():
+    net = make()
+    while True:
+        call(net)
+        begun.set()
+
+for _ in range(2):
+    threading.Thread(target=run, daemon=True).start()
+begun.wait()
+time.sleep(seconds)
+if ending == "exit":
+    sys.exit(0)
+"""
+
+#: Seconds after which a program counts as one that hangs.
+LONGEST = 60
+
+
+def fault_of(name, seed):
+    """End a program while two daemon threads repeat a call; what was wrong or None."""
+    draw = random.Random(seed)
+    seconds, ending = draw.uniform(0, 0.1), draw.choice(["exit", "end"])
+    command = [sys.executable, "-c", PROGRAM, name, str(seconds), ending]
+    try:
+        ended = subprocess.run(
+            command, capture_output=True, text=True, timeout=LONGEST, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return f"{name}, seed {seed}: it hangs"
+    if ended.returncode or ended.stderr:
+        return f"{name}, seed {seed}: status {ended.returncode}: {ended.stderr}"
+    return None
+
+
+def trials(seconds, names):
+    """Programs for some seconds, at least one for each call; yields what was wrong."""
+    end, seed = time.monotonic() + seconds, 0
+    while seed < len(names) or time.monotonic() < end:
+        yield fault_of(names[seed % len(names)], seed)
+        seed += 1

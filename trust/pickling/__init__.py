@@ -1,0 +1,8 @@
+"""Damaged pickles.
+
+uses       what is done with a loaded object
+objects    objects, one of each class
+flipped    pickles with other bytes
+trees      pickles with other values
+hostile    the other values
+"""
