@@ -10,7 +10,6 @@ a difference.
 
 import json
 import os
-import subprocess
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -20,6 +19,7 @@ from pathlib import Path
 
 import bpcore as bp
 from trust import campaign, golden
+from trust.children.programs import failure, python
 from trust.fits import ways
 from trust.fits.cases import table
 
@@ -77,10 +77,8 @@ def trials(title, way, cases, seconds):
 
 def recorded():
     """The bits here and those recorded."""
-    count, record = (
-        campaign.Count("recorded bits, and those of each step"),
-        golden.read(),
-    )
+    count = campaign.Count("recorded bits, and those of each step")
+    record = golden.read()
     for case in golden.recorded_cases():
         found = golden.difference(record.get(case.name), golden.line_of(case))
         count.add(found and f"{case.name} {found}")
@@ -97,18 +95,13 @@ def in_other_processes():
 
 def elsewhere(title, command=sys.executable, **variables):
     """Recorded cases in a process of its own."""
-    done = subprocess.run(
-        [command, "-m", "trust.golden", "--digests"],
-        cwd=Path(__file__).parents[1],
-        env={**os.environ, **variables},
-        stdout=subprocess.PIPE,
-        check=False,
-    )
+    arguments = "-m", "trust.golden", "--digests"
+    ended = python(*arguments, command=[command], variables=variables)
     count = campaign.Count(title)
-    if done.returncode:
-        count.add(f"{command} with {variables} ends with status {done.returncode}")
+    if wrong := failure(ended):
+        count.add(f"{command} with {variables}: {wrong}")
         return count
-    count.note, found = json.loads(done.stdout)
+    count.note, found = json.loads(ended.stdout)
     record = golden.read()
     for name, digests in found.items():
         same = all(record[name][what] == it for what, it in digests.items())

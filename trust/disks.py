@@ -1,5 +1,7 @@
 """Disks that are full, fail, or end in the middle of a file, and processes that die.
 
+    python -m trust.disks
+
 A file that is written anew is then the old one or the new one, whole, and can be read;
 a call that cannot write raises OSError and leaves nothing behind; what a process that
 was killed may leave is called `.bpcore-*.part`. Reading gives the right content, or an
@@ -10,7 +12,6 @@ import os
 import random
 import resource
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -18,6 +19,7 @@ from functools import partial
 
 from bpcore.errors import ModelFileError
 from trust import campaign
+from trust.children.programs import failure, python
 from trust.failing.disk import ERRORS, Disk, environment, named
 from trust.failing.writers import WRITERS, clean, large_fit
 
@@ -43,15 +45,12 @@ def run(seconds):
         if failing is None:
             print("There is no C compiler: no call was made to fail.")
             return
-        command = [sys.executable, "-m", "trust.disks", "--calls"]
-        done = subprocess.run(
-            command, env=failing, stdout=subprocess.PIPE, text=True, check=False
-        )
+        ended = python("-m", "trust.disks", "--calls", variables=failing)
     count = campaign.Count("calls of the system that fail")
-    for line in done.stdout.splitlines():
+    for line in ended.stdout.splitlines():
         count.add(None if line == "right" else line)
-    if done.returncode:
-        count.add(f"the process ended with {done.returncode}")
+    if wrong := failure(ended):
+        count.add(f"the process ended with {wrong}")
     yield count
 
 

@@ -1,6 +1,6 @@
 """Fits on several processes of which one is killed, at any moment.
 
-python -m trust.lost_processes [--seconds S] [--json FILE]
+    python -m trust.lost_processes [--seconds S] [--json FILE]
 
 Each trial starts `killed_run` on 2 to 4 processes and ends one of them with SIGKILL: at
 any moment, the start included, when mpiexec may end the others; or once the fit has
@@ -20,8 +20,8 @@ from pathlib import Path
 
 from bench.mpiexec import environment, launcher, mpiexec
 
-from . import campaign
-from .campaign import Count
+from trust import campaign
+from trust.campaign import Count
 
 #: Most seconds from the kill to the end of all processes.
 LIMIT = 30.0

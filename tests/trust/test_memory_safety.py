@@ -19,7 +19,7 @@ def test_objects_that_lie_or_meddle():
 
 @linux_only
 def test_random_calls():
-    process = memory_safety.python("trust.safety.random_calls", "0", "30")
+    process = memory_safety.program("random_calls", "0", "30")
     assert memory_safety.ended(process) is None
 
 

@@ -5,6 +5,8 @@ import math
 import mpmath
 import numpy as np
 
+from trust import campaign
+
 #: Sizes of numbers, from the least subnormal to the largest, that losses get.
 SIZES = {
     "float32": [1e-45, 1e-38, 1e-20, 1e-7, 0.1, 0.5, 1, 3, 17, 87, 88.5, 104, 1e4],
@@ -33,6 +35,31 @@ def error(found, right, size, dtype, stored=None, terms=1):
     least = terms * mpmath.mpf(float(stored.smallest_subnormal))
     off = abs(mpmath.mpf(found) - right) - least
     return float(max(off, 0) / (epsilon(dtype) * max(size, least)))
+
+
+class Largest:
+    """The largest error of several trials, in epsilons; those above a bound fail.
+
+    Parameters
+    ----------
+    name : str
+        Of their count.
+    bound : float
+    """
+
+    def __init__(self, name, bound):
+        self.count, self.bound, self.error = campaign.Count(name), bound, 0.0
+
+    def add(self, error, case):
+        """Count one trial with its error, and a text that says what was tried."""
+        self.error = max(self.error, error)
+        above = error > self.bound
+        self.count.add(f"{error:.3g} eps: {case}" if above else None)
+
+    def noted(self, of=""):
+        """The count, whose note is the largest error: `of` says relative to what."""
+        self.count.note = f"at most {self.error:.2g} eps{of}"
+        return self.count
 
 
 def arrays_of(dtype, rng, count, most=3000):

@@ -55,7 +55,7 @@ def network(dtype, **settings):
     )
 
 
-def of_optimizer(optimizer, dtype, rows):
+def step_ratio(optimizer, dtype, rows):
     """Steps on zeros, with velocities and means of an ordinary or a subnormal size."""
     X, y = np.zeros((rows, SIZES[0]), dtype), np.zeros((rows, SIZES[-1]), dtype)
 
@@ -69,7 +69,7 @@ def of_optimizer(optimizer, dtype, rows):
     return ratio(lambda: step(1e-3), lambda: step(tiny))
 
 
-def of_data(dtype, rows, what):
+def predict_ratio(dtype, rows, what):
     """Predictions of subnormal inputs, or by subnormal weights."""
     tiny = 1000 * float(np.finfo(dtype).smallest_subnormal)
     X = np.random.default_rng(0).normal(size=(rows, SIZES[0])).astype(dtype)
@@ -86,11 +86,11 @@ def of_data(dtype, rows, what):
     return ratio(lambda: predict(1), lambda: predict(tiny))
 
 
-def of_optimizers(dtype):
+def optimizer_times(dtype):
     """Yields a count for each optimizer: with 1 row and with 32."""
     for name, optimizer in OPTIMIZERS.items():
         count = campaign.Count(name)
-        ratios = [of_optimizer(optimizer, dtype, rows) for rows in (1, 32)]
+        ratios = [step_ratio(optimizer, dtype, rows) for rows in (1, 32)]
         for found in ratios:
             wrong = f"{dtype}: {found:.1f} times as long"
             count.add(wrong if found > MOST else None)
@@ -98,8 +98,8 @@ def of_optimizers(dtype):
         yield count
 
 
-def of_given(dtype):
+def data_times(dtype):
     """Yields a count for subnormal inputs and weights: figures, no promise."""
     for what in ("inputs", "weights"):
-        note = f"{of_data(dtype, 32, what):.0f} times as long: no promise"
+        note = f"{predict_ratio(dtype, 32, what):.0f} times as long: no promise"
         yield campaign.Count(f"time of subnormal {what}, {dtype}", 1, 0, note)

@@ -7,8 +7,8 @@ import bpcore.sklearn
 from trust.calls.call import LABELS, WEIGHTS, Call, X, Y
 
 
-def of_estimators():
-    """Calls of the estimators' methods."""
+def calls():
+    """Calls of the methods of a classifier and a regressor."""
     small = {
         "hidden_layer_sizes": (4,),
         "epochs": 2,
@@ -48,16 +48,12 @@ def of_estimators():
             "y_val": y,
             "sample_weight_val": WEIGHTS,
         }.items():
-            run = partial(_fit, y, argument)
-            yield call("fit", argument, plain, run)
-            yield call("partial_fit", argument, plain, partial(_fit_part, y, argument))
+            for method, result in ("fit", "n_features_in_"), ("partial_fit", "n_iter_"):
+                run = partial(_fit, method, result, y, argument)
+                yield call(method, argument, plain, run)
 
 
-def _fit(y, argument, model, value):
+def _fit(method, result, y, argument, model, value):
+    """An attribute of an estimator after it was fitted."""
     data = {"X": X, "y": y, "X_val": X, "y_val": y, argument: value}
-    return vars(model.fit(**data))["n_features_in_"]
-
-
-def _fit_part(y, argument, model, value):
-    data = {"X": X, "y": y, "X_val": X, "y_val": y, argument: value}
-    return vars(model.partial_fit(**data))["n_iter_"]
+    return vars(getattr(model, method)(**data))[result]

@@ -7,7 +7,7 @@ import numpy as np
 import bpcore as bp
 import bpcore.distributed
 from trust.calls.call import LABELS, QUIET, ROW, WEIGHTS, Call, N, X, Y, network
-from trust.calls.networks import with_targets
+from trust.calls.networks import weights_of, with_targets, with_weights
 
 FUNCTIONS = {
     "check_gradients": bp.check_gradients,
@@ -18,59 +18,20 @@ FUNCTIONS = {
 }
 
 
-def of_functions():
+def calls():
     """Calls of functions on networks."""
     labelled = partial(network, loss="cross_entropy")
     for name, run in FUNCTIONS.items():
         yield from with_targets(name, run, network, labelled)
-
-    yield from of_animations()
-
-    def many(net, X, y, **more):
-        given = {"sample_weight": more["sample_weight"]} if more else {}
-        return bp.fit_many([net], X, y, epochs=2, n_threads=1, **given)[0].history
-
-    yield Call("fit_many", "X", X, lambda net, v: many(net, v, Y), network)
-    yield Call("fit_many", "y", Y, lambda net, v: many(net, X, v), network)
-    yield Call("fit_many", "y", LABELS, lambda net, v: many(net, X, v), labelled)
-    yield Call(
-        "fit_many",
-        "sample_weight",
-        WEIGHTS,
-        lambda net, v: many(net, X, Y, sample_weight=v),
-        network,
-    )
-
-    def shared(net, X, y, **more):
-        return bp.distributed.fit(net, X, y, shards=2, **QUIET, **more)
-
-    yield Call("distributed.fit", "X", X, lambda net, v: shared(net, v, Y), network)
-    yield Call("distributed.fit", "y", Y, lambda net, v: shared(net, X, v), network)
-    yield Call(
-        "distributed.fit", "y", LABELS, lambda net, v: shared(net, X, v), labelled
-    )
-    yield Call(
-        "distributed.fit",
-        "sample_weight",
-        WEIGHTS,
-        lambda net, v: shared(net, X, Y, sample_weight=v),
-        network,
-    )
-
-    def watched(net, *data):
-        watch = bp.GradientFlow(*data)
-        net.fit(X, Y, callbacks=[watch], **QUIET)
-        return watch.to_dict()
-
-    yield Call("GradientFlow", "X", X, lambda net, v: watched(net, v, Y), network)
-    yield Call("GradientFlow", "y", Y, lambda net, v: watched(net, X, v), network)
-    yield Call(
-        "GradientFlow",
-        "sample_weight",
-        WEIGHTS,
-        lambda net, v: watched(net, X, Y, v),
-        network,
-    )
+    yield from animations()
+    yield from with_weights("fit_many", _fit_many, network, labelled)
+    yield from with_weights("distributed.fit", _distributed_fit, network, labelled)
+    for argument, plain, run in (
+        ("X", X, lambda net, v: _gradient_flow(net, v, Y)),
+        ("y", Y, lambda net, v: _gradient_flow(net, X, v)),
+        ("sample_weight", WEIGHTS, lambda net, v: _gradient_flow(net, X, Y, v)),
+    ):
+        yield Call("GradientFlow", argument, plain, run, network)
     yield Call(
         "numerical_gradient",
         "x",
@@ -89,7 +50,23 @@ def of_functions():
     )
 
 
-def of_animations():
+def _fit_many(net, *data):
+    options = {"epochs": 2, "n_threads": 1, **weights_of(data)}
+    return bp.fit_many([net], *data[:2], **options)[0].history
+
+
+def _distributed_fit(net, *data):
+    options = {"shards": 2, **weights_of(data), **QUIET}
+    return bp.distributed.fit(net, *data[:2], **options)
+
+
+def _gradient_flow(net, *data):
+    watch = bp.GradientFlow(*data)
+    net.fit(X, Y, callbacks=[watch], **QUIET)
+    return watch.to_dict()
+
+
+def animations():
     """Calls of `animate`, which shows networks of one or two inputs."""
     x, y = X[:, :1].copy(), Y[:, :1].copy()
 

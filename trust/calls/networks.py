@@ -28,12 +28,17 @@ def weights_of(data):
     return {"sample_weight": data[2]} if len(data) > 2 else {}
 
 
-def with_targets(path, run, make, labelled):
-    """Calls of the arguments X, y, sample_weight and class_weight."""
+def with_weights(path, run, make, labelled):
+    """Calls of the arguments X, y and sample_weight."""
     yield Call(path, "X", X, lambda net, v: run(net, v, Y), make)
     yield Call(path, "y", Y, lambda net, v: run(net, X, v), make)
     yield Call(path, "y", LABELS, lambda net, v: run(net, X, v), labelled)
     yield Call(path, "sample_weight", WEIGHTS, lambda net, v: run(net, X, Y, v), make)
+
+
+def with_targets(path, run, make, labelled):
+    """Calls of the same arguments and of class_weight."""
+    yield from with_weights(path, run, make, labelled)
     yield Call(
         path,
         "class_weight",
@@ -43,7 +48,7 @@ def with_targets(path, run, make, labelled):
     )
 
 
-def of_networks(prefix, kind):
+def calls(prefix, kind):
     """Calls of the methods of a class of networks."""
     make = partial(network, kind)
     labelled = partial(network, kind, loss="cross_entropy")

@@ -12,25 +12,21 @@ import bpcore.datasets
 import bpcore.distributed
 import bpcore.sklearn
 import bpcore.tabular
-from trust.calls.estimators import of_estimators
-from trust.calls.functions import of_functions
-from trust.calls.graph import of_graph, of_metrics
-from trust.calls.kernels import of_kernels
-from trust.calls.networks import of_networks
+from trust.calls import estimators, functions, graph, kernels, metrics, networks
 
 
 def groups():
     """{kind: every `Call` of it}"""
     return {
-        "methods of Network": [*of_networks("Network", bp.Network)],
+        "methods of Network": [*networks.calls("Network", bp.Network)],
         "methods of reference.Network": [
-            *of_networks("reference.Network", bp.reference.Network)
+            *networks.calls("reference.Network", bp.reference.Network)
         ],
-        "functions on networks": [*of_functions()],
-        "graphs": [*of_graph()],
-        "metrics": [*of_metrics()],
-        "kernels": [*of_kernels()],
-        "estimators": [*of_estimators()],
+        "functions on networks": [*functions.calls()],
+        "graphs": [*graph.calls()],
+        "metrics": [*metrics.calls()],
+        "kernels": [*kernels.calls()],
+        "estimators": [*estimators.calls()],
     }
 
 

@@ -6,7 +6,6 @@ that after each of its mini-batches. `fault` then says what else is wrong: a net
 that is locked, cannot be stored, or goes on with other bits than a copy of it.
 """
 
-import hashlib
 import pickle
 import threading
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import numpy as np
 
 import bpcore as bp
 from bpcore.distributed.epochs import ShardedEpochs
+from trust.digest import digest
 
 RNG = np.random.default_rng(0)
 N = 24
@@ -73,11 +73,6 @@ class Change:
 # --- the state of a network -----------------------------------------------------------
 
 
-def digest(value):
-    """A short text that differs for different values."""
-    return hashlib.sha256(pickle.dumps(value)).hexdigest()[:16]
-
-
 def state_of(net):
     """All that training changes, and the random numbers, as two texts."""
     learner = net.learner
@@ -85,7 +80,7 @@ def state_of(net):
     bits = arrays.pop("bits")
     arrays = {name: (a.shape, a.dtype.str, a.tobytes()) for name, a in arrays.items()}
     settings = repr(learner.state.optimizer), repr(learner.design), net.n_threads
-    return digest((arrays, settings)), digest(bits.tobytes())
+    return digest((arrays, settings)), digest(bits)
 
 
 def before_and_after(change):

@@ -10,13 +10,13 @@ from trust.changes.change import (
     Change,
     X,
     Y,
-    digest,
     mini_batches,
     network,
     network_fault,
     state_of,
 )
 from trust.changes.networks import Fit
+from trust.digest import digest
 
 LABELS = (X[:, 0] > 0).astype(int)
 TABLE = np.tile(X, (3, 1)).astype("float64")

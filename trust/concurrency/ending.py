@@ -1,9 +1,10 @@
 """Programs that end while daemon threads are at work."""
 
 import random
-import subprocess
-import sys
 import time
+from subprocess import TimeoutExpired
+
+from trust.children.programs import python
 
 PROGRAM = """
 import sys, threading, time
@@ -34,12 +35,10 @@ def fault_of(name, seed):
     """End a program while two daemon threads repeat a call; what was wrong or None."""
     draw = random.Random(seed)
     seconds, ending = draw.uniform(0, 0.1), draw.choice(["exit", "end"])
-    command = [sys.executable, "-c", PROGRAM, name, str(seconds), ending]
+    arguments = "-c", PROGRAM, name, str(seconds), ending
     try:
-        ended = subprocess.run(
-            command, capture_output=True, text=True, timeout=LONGEST, check=False
-        )
-    except subprocess.TimeoutExpired:
+        ended = python(*arguments, timeout=LONGEST)
+    except TimeoutExpired:
         return f"{name}, seed {seed}: it hangs"
     if ended.returncode or ended.stderr:
         return f"{name}, seed {seed}: status {ended.returncode}: {ended.stderr}"

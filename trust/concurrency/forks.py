@@ -1,6 +1,5 @@
 """Forks in the middle of calls: in another thread, and in functions of the user."""
 
-import hashlib
 import os
 import random
 import threading
@@ -13,21 +12,11 @@ from trust.children.forked import Child, in_child
 from trust.concurrency import work
 
 
-def digest(net):
-    """The parameters, the optimizer's arrays and the counters as one text."""
-    state = net.learner.state
-    found = hashlib.sha256(state.parameters.tobytes())
-    if state.optimizer_arrays is not None:
-        found.update(state.optimizer_arrays.tobytes())
-    found.update(state.counters.tobytes())
-    return found.hexdigest()
-
-
 def trained():
-    """The digest of a new network after some training."""
+    """The state of a new network after some training."""
     net = work.new(dropout=0.1)
     net.fit(work.X, work.Y, epochs=2, progress=False)
-    return digest(net)
+    return work.state_of(net)
 
 
 # --- while another thread calls -------------------------------------------------------
@@ -231,14 +220,15 @@ def fork_inside(place, at, first):
     Returns what was wrong, or None: both must have the bits of a fit without a fork.
     """
     fit = PLACES[place]
-    expected, changed = digest(fit(Fork(0))), digest(fit(Fork(at, "alone")))
+    expected = work.state_of(fit(Fork(0)))
+    changed = work.state_of(fit(Fork(at, "alone")))
     fork = Fork(at, first)
     try:
-        ended = digest(fit(fork))
+        ended = work.state_of(fit(fork))
         if fork.child is None:
             return f"only {fork.calls} calls"
         if fork.child.here:
-            again = digest(fit(Fork(0)))
+            again = work.state_of(fit(Fork(0)))
             fork.child.end((ended + again).encode)
     finally:  # a child must not go on with the campaign
         if fork.child is not None and fork.child.here:

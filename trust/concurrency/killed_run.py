@@ -6,7 +6,6 @@ Each process writes its number into FOLDER/RANK, and makes FOLDER/RANK.begun whe
 fit is loading.  It prints a digest of the network, or the error that ended its fit.
 """
 
-import hashlib
 import os
 import sys
 from pathlib import Path
@@ -20,6 +19,7 @@ def digest_of_fit(folder, rank):
     import numpy as np
 
     import bpcore as bp
+    from trust.digest import digest
 
     def load(k):
         Path(folder, f"{rank}.begun").touch()
@@ -47,10 +47,8 @@ def digest_of_fit(folder, rank):
         progress=False,
         resume=path if path.exists() else None,
     )
-    found = hashlib.sha256(repr(net.history.loss.tolist()).encode())
-    for name, array in net.learner.state.to_arrays().items():
-        found.update(name.encode() + array.tobytes())
-    return found.hexdigest()[:16]
+    arrays = net.learner.state.to_arrays()
+    return digest(net.history.loss, *arrays, *arrays.values())
 
 
 def main():

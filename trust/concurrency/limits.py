@@ -3,13 +3,12 @@
 import contextlib
 import os
 import shutil
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import bpcore as bp
 from bpcore.model import threads
+from trust.children.programs import THIS, python
 from trust.concurrency import work
 
 PROGRAM = """
@@ -29,14 +28,10 @@ ALONE = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": ""}
 
 def cores_and_threads(*before, move=None):
     """The number of threads of a network in a new process, and of the process."""
-    ended = subprocess.run(
-        [*before, sys.executable, "-c", PROGRAM],
-        capture_output=True,
-        text=True,
-        check=True,
-        env=os.environ | ALONE,
-        preexec_fn=move,
-    )
+    command = *before, *THIS
+    options = {"command": command, "variables": ALONE, "preexec_fn": move}
+    ended = python("-c", PROGRAM, **options)
+    ended.check_returncode()
     return tuple(map(int, ended.stdout.split()))
 
 
@@ -117,11 +112,8 @@ def threadpoolctl():
 
 def members_at_work(net, seconds=0.2):
     """Whether threads of the team take processor time while a network is trained."""
-    end, before, own = (
-        time.monotonic() + seconds,
-        time.process_time(),
-        time.thread_time(),
-    )
+    end = time.monotonic() + seconds
+    before, own = time.process_time(), time.thread_time()
     while time.monotonic() < end:
         net.train_step(work.LARGE_X, work.LARGE_Y)
     others = time.process_time() - before - (time.thread_time() - own)
@@ -129,7 +121,7 @@ def members_at_work(net, seconds=0.2):
 
 
 def rest(seconds):
-    """Share of a core that the process takes after work, in percent."""
+    """The part of a core that the process takes after work, in percent."""
     nets = [work.large(), work.new(), work.new(loss=work.squared)]
     for net in nets:
         rows = work.LARGE_X if net.sizes[0] == 300 else work.X

@@ -1,9 +1,8 @@
 """Many networks at the same time, each in a thread of its own."""
 
-import threading
 import time
 
-from trust.concurrency import forks, work
+from trust.concurrency import work
 
 
 def rounds(seconds, threads, names):
@@ -21,12 +20,12 @@ def rounds(seconds, threads, names):
 
 
 def _after_calls(name):
-    """The digest of a new network after some calls."""
+    """The state of a new network after some calls."""
     make, call, _ = work.CALLS[name]
     net = make()
     for _ in range(2):
         call(net)
-    return forks.digest(net)
+    return work.state_of(net)
 
 
 def _fault(names, alone):
@@ -38,14 +37,10 @@ def _fault(names, alone):
         except BaseException as error:
             errors.append(f"{names[i]}: {type(error).__name__}: {error}")
 
-    running = [threading.Thread(target=run, args=(i,)) for i in range(len(names))]
-    for thread in running:
-        thread.start()
-    for thread in running:
-        thread.join()
+    work.in_threads(len(names), run)
     errors += [
         f"{name}: other bits than alone"
-        for name, digest in zip(names, found, strict=True)
-        if digest is not None and digest != alone[name]
+        for name, state in zip(names, found, strict=True)
+        if state is not None and state != alone[name]
     ]
     return "; ".join(errors) or None

@@ -1,7 +1,6 @@
 """One network in many threads: each call is done whole, or raises InUseError."""
 
 import random
-import threading
 import time
 
 import numpy as np
@@ -62,11 +61,7 @@ def fault_of(seconds, threads, seed, loss=None):
         except BaseException as error:
             errors.append(error)
 
-    running = [threading.Thread(target=use, args=(i,)) for i in range(threads)]
-    for thread in running:
-        thread.start()
-    for thread in running:
-        thread.join()
+    work.in_threads(threads, use)
     made, other = sum(steps), make(loss)
     for _ in range(made):
         STEPS[0](other)

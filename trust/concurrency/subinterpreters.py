@@ -1,7 +1,6 @@
 """Several interpreters in a process: one has the library, the others an error."""
 
-import subprocess
-import sys
+from trust.children.programs import python
 
 #: What the compiled modules say where they cannot be imported.
 MESSAGES = ("only be loaded into one interpreter", "does not support loading in sub")
@@ -40,13 +39,7 @@ print("trained", train() == before)
 
 def fault():
     """What was wrong with an import in other interpreters, or None."""
-    ended = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    ended = python("-c", PROGRAM, timeout=120)
     *lines, last = ended.stdout.splitlines() or [""]
     if ended.returncode or last != "trained True":
         return f"status {ended.returncode}: {ended.stdout} {ended.stderr}"

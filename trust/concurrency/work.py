@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 
 import bpcore as bp
+from trust.digest import digest
 
 N_IN, N_OUT = 8, 2
 X = np.linspace(-1, 1, 120 * N_IN, dtype=np.float32).reshape(120, N_IN)
@@ -107,6 +108,21 @@ CALLS = {
     "forward and backward": (new, _tape, False),
     "trace": (new, lambda net: bp.trace(net, X[:4], Y[:4]), False),
 }
+
+
+def state_of(net):
+    """The parameters, the optimizer's arrays and the counters as one text."""
+    state = net.learner.state
+    return digest(state.parameters, state.optimizer_arrays, state.counters)
+
+
+def in_threads(count, run):
+    """Call ``run(number)`` in so many threads, numbered from 0 on, until all end."""
+    running = [threading.Thread(target=run, args=(i,)) for i in range(count)]
+    for thread in running:
+        thread.start()
+    for thread in running:
+        thread.join()
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """Calls that write files, in two versions, and what a file says."""
 
 import copy
-import hashlib
 import os
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +11,7 @@ import numpy as np
 
 import bpcore as bp
 from bpcore.model import snapshot
+from trust.digest import digest
 
 X = np.random.default_rng(0).normal(size=(12, 3)).astype("float32")
 Y = np.ascontiguousarray(X[:, :2])
@@ -66,24 +66,18 @@ def save(net, path):
 def loaded(path):
     """The parameters of a network in a file."""
     net = bp.load(path)
-    return digest(net.parameters.tobytes())
+    return digest(net.parameters)
 
 
 def text(path):
-    """The digest of a file, which must have a begin and an end."""
+    """The digest of a file, which must have its end."""
     data = Path(path).read_bytes()
-    assert data.rstrip().endswith((b"#endif", b"*/", b"</html>", b";", b"}")), data[
-        -40:
-    ]
+    assert data.rstrip().endswith((b"#endif", b"*/", b"</html>", b";", b"}")), data[-9:]
     return digest(data)
 
 
 def fann(path):
-    return digest(bp.from_fann(path).parameters.tobytes())
-
-
-def digest(data):
-    return hashlib.sha256(data).hexdigest()[:16]
+    return digest(bp.from_fann(path).parameters)
 
 
 def checkpoint(net, path):
@@ -123,7 +117,7 @@ def large_fit():
     size = snapshot.IN_MEMORY // 16
     net = bp.Network([3, size, 2], rng=0, n_threads=1, optimizer=bp.SGD(0.001))
     net.fit(X, Y, epochs=2, batch_size=6, validation=(X, Y), restore_best=True, **QUIET)
-    return digest(net.parameters.tobytes())
+    return digest(net.parameters)
 
 
 def clean(folder):

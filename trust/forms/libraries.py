@@ -133,5 +133,3 @@ LIBRARIES = {
     "scipy.sparse": sparse_forms,
     "torch": torch_forms,
 }
-
-#: What is found and what belongs to a table only.

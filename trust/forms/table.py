@@ -27,7 +27,7 @@ from trust.forms.arrays import (
 from trust.forms.libraries import LIBRARIES, has
 from trust.forms.objects import BAD, NUMBERS, OBJECTS
 
-#: What is found and what belongs to a table only.
+#: Parts of the names of forms that only a table has.
 FOR_TABLES = ("MultiIndex", "one name", "names None")
 
 
