@@ -83,13 +83,18 @@ def trial(folder, seed, unseen):
     said, _ = running.communicate(timeout=PATIENCE)
     if left or took > LIMIT:
         return took, f"processes {left} had not ended after {took:.0f} s"
-    errors = [line for line in said.splitlines() if "Error" in line]
+    return took, wrong_lines(said.splitlines(), victim, count - 1 if unseen else 0)
+
+
+def wrong_lines(lines, victim, least):
+    """What is wrong with what the others print: `least` errors, all of the victim."""
+    errors = [line for line in lines if "Error" in line]
     if not all(f"process {victim} was lost" in line for line in errors):
-        return took, f"process {victim} was killed, but: {errors}"
-    finished = any("Error" not in line for line in said.splitlines() if "proc" in line)
-    if unseen and len(errors) < count - 1 and not finished:
-        return took, f"only these raised an error: {errors}"
-    return took, None
+        return f"process {victim} was killed, but: {errors}"
+    finished = any("Error" not in line for line in lines if "proc" in line)
+    if len(errors) < least and not finished:
+        return f"only these raised an error: {errors}"
+    return None
 
 
 def started(count, folder, unseen=False):

@@ -1,14 +1,10 @@
 """A short form of ``python -m trust.pickles``."""
 
-import ctypes
-import pickle
-
 import numpy as np
 import pytest
 
 from trust import pickles
-from trust.children.trials import outcomes
-from trust.pickling import objects, trees
+from trust.pickling import objects
 
 NETS = {"with everything": objects.full_network()}
 OBJECTS = {
@@ -45,27 +41,3 @@ def test_replaced_values():
         300,
     )
     assert (count.tried, count.failed) == (250, 0) and "named" in count.note
-
-
-def test_crashes_and_hangs_are_seen():
-    """And the next trial is made by another child."""
-
-    def trial(case):
-        if case == "crash":
-            ctypes.string_at(0)
-        while case == "hang":
-            pass
-        if case == "broken":
-            raise KeyError(case)
-        return "done"
-
-    cases = ["done", "crash", "done", "hang", "broken", "done"]
-    found = [outcome.split(" ")[0] for _, outcome in outcomes(trial, cases, 2.0)]
-    assert found == cases
-
-
-def test_trees_are_pickled_as_their_objects():
-    for value in OBJECTS.values():
-        root = trees.tree(value)
-        again = pickle.loads(pickle.dumps(root))
-        assert trees.text_of(trees.tree(again)) == trees.text_of(root)

@@ -14,8 +14,6 @@ OPERATORS = {
     "**": operator.pow,
     "@": operator.matmul,
 }
-
-
 FUNCTIONS = (
     "exp", "log", "tanh", "sigmoid", "relu", "sqrt", "abs", "sum", "mean", "max", "min",
 )  # fmt: skip
@@ -56,7 +54,10 @@ def calls():
 
 def _operand(path, argument, function, plain=X, said="operand"):
     """The call of a function of an operand."""
-    run = lambda _, v: function(v).value  # noqa: E731
+
+    def run(_, value):
+        return function(value).value
+
     return Call(path, argument, plain, run, said=said, shaped=False)
 
 

@@ -8,8 +8,6 @@ import bpcore as bp
 from trust.calls.call import LABELS, N_IN, N_OUT, ROW, TARGET, WEIGHTS, Call, X, Y
 
 A, W, B, DELTA = X, np.arange(N_IN * N_OUT).reshape(N_IN, N_OUT) / 4.0, TARGET, Y
-
-
 MOMENTS = np.array([[0.5, 1.0, 1.5], [1.0, 2.0, 0.5]])
 
 #: Right arguments of each kernel.

@@ -1,6 +1,6 @@
 """Cases whose bits are recorded: networks, optimizers, options and data.
 
-A case has one value of each option of ``bits_options``.  The table has every value of
+A case has one value of each option of `options`.  The table has every value of
 every option with every optimizer, and with both dtypes, as far as they go together; it
 is made by the same steps on every machine.  Data are integers over powers of two, so
 that no random generator has a part in them.

@@ -1,10 +1,14 @@
 """Wrong arrays for every method of the engine: each must be refused."""
 
+from functools import partial
+
 import numpy as np
 
 import bpcore as bp
 
 N, N_IN, N_OUT = 32, 300, 4
+#: The position of the rates, of which any number is right.
+RATES = {"run": 10, "run_epochs": 7}
 
 
 def wrong_arrays(right):
@@ -22,7 +26,24 @@ def wrong_arrays(right):
 
 
 def engine_cases():
-    """Each argument of each method in turn: a name, and a function that must raise."""
+    """A name, and a function that must raise nothing."""
+    engine, arguments = right_arguments()
+    for name, right in arguments.items():
+        call = getattr(engine, name)
+        yield f"engine.{name}", partial(taken, call, right)
+        for at, kind, wrong in wrong_in(name, right):
+            title = f"engine.{name}, argument {at} {kind}"
+            yield title, partial(refused, call, wrong)
+    X, *others = arguments["run"]
+    yield from run_cases(engine, X, *others)
+    yield "no targets", partial(refused, engine.train_step, [X, None, None])
+    yield "no threads", partial(refused, engine.use_threads, [0])
+    yield "no work", partial(refused, engine.use_threads, [1, 0])
+    yield "no rows of a tape", partial(refused, engine.tape_size, [0])
+
+
+def right_arguments():
+    """An engine, and right arguments of each of its methods."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(N, N_IN)).astype("f4")
     y = rng.normal(size=(N, N_OUT)).astype("f4")
@@ -34,7 +55,7 @@ def engine_cases():
                     for whole in (False, True))  # fmt: skip
     out, dX, rates, losses = np.zeros_like(y), np.zeros_like(X), np.ones(3), np.ones(N)
     epochs = np.ones(2)
-    given = {
+    arguments = {
         "predict": (X, out, True),
         "evaluate": (X, y, weight),
         "train_step": (X, y, weight),
@@ -52,42 +73,32 @@ def engine_cases():
         "apply": (flat, moments, N),
         "shuffle": (order.copy(), order.astype(np.uint64)),
     }  # fmt: skip
-    for name, arguments in given.items():
-        call = getattr(engine, name)
-        yield f"engine.{name}", lambda call=call, given=arguments: taken(call, given)
-        for at, right in enumerate(arguments):
-            if not isinstance(right, np.ndarray):
-                continue
-            for kind, wrong in wrong_arrays(right):
-                if right is rates and kind in ("short", "long"):
-                    continue  # any number of rates is right
-                changed = [*arguments[:at], wrong, *arguments[at + 1 :]]
-                yield (
-                    f"engine.{name}, argument {at} {kind}",
-                    lambda call=call, changed=changed: refused(call, changed),
-                )
+    return engine, arguments
+
+
+def wrong_in(name, right):
+    """(position, what is wrong, arguments), each array in turn replaced."""
+    for at, array in enumerate(right):
+        if not isinstance(array, np.ndarray):
+            continue
+        for kind, wrong in wrong_arrays(array):
+            if not (RATES.get(name) == at and kind in ("short", "long")):
+                yield at, kind, [*right[:at], wrong, *right[at + 1 :]]
+
+
+def run_cases(engine, X, y, weight, order, *_):
+    """Mini-batches outside the rows: nothing is run, or it is refused."""
     huge = 1 << 62
     for first, size, most in (
         *((-1, 8, 0), (N + 1, 8, 0), (0, 0, 0), (0, -8, 0)),
         *((0, 8, -1), (huge, 8, 1), (0, huge, huge)),
     ):
-
-        def run(first=first, size=size, most=most):
-            engine.run(X, y, weight, order, size, first, 0.0, 0.0, most, True, None)
-
-        yield f"engine.run from {first}, {size} rows, {most} mini-batches", run
+        given = X, y, weight, order, size, first, 0.0, 0.0, most, True, None
+        name = f"engine.run from {first}, {size} rows, {most} mini-batches"
+        yield name, partial(engine.run, *given)
     for far in (-1, N, 1 << 40):
-        places = np.full(N, far)
-        yield (
-            f"engine.run, order of {far}",
-            lambda places=places: refused(
-                engine.run, [X, y, weight, places, 8, 0, 0.0, 0.0, 0, True, None]
-            ),
-        )
-    yield "no targets", lambda: refused(engine.train_step, [X, None, None])
-    yield "no threads", lambda: refused(engine.use_threads, [0])
-    yield "no work", lambda: refused(engine.use_threads, [1, 0])
-    yield "no rows of a tape", lambda: refused(engine.tape_size, [0])
+        given = X, y, weight, np.full(N, far), 8, 0, 0.0, 0.0, 0, True, None
+        yield f"engine.run, order of {far}", partial(refused, engine.run, given)
 
 
 def taken(call, arguments):

@@ -9,7 +9,7 @@ import pytest
 from helpers.programs import lines_of, needs_preloading
 from trust.failing import memory as failing_memory
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 #: Each call with every allocation failing; then its arrays have as many references as
 #: before, and the error is a MemoryError.
