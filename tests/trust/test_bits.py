@@ -1,4 +1,4 @@
-"""A short form of the campaign of the bits, and what it says of differences."""
+"""A short form of the campaign of the bits: every way, and ways that differ."""
 
 import pytest
 
