@@ -3,6 +3,7 @@
 import random
 import time
 from subprocess import TimeoutExpired
+from tempfile import TemporaryDirectory
 
 from trust.children.programs import python
 
@@ -36,10 +37,11 @@ def fault_of(name, seed):
     draw = random.Random(seed)
     seconds, ending = draw.uniform(0, 0.1), draw.choice(["exit", "end"])
     arguments = "-c", PROGRAM, name, str(seconds), ending
-    try:
-        ended = python(*arguments, timeout=LONGEST)
-    except TimeoutExpired:
-        return f"{name}, seed {seed}: it hangs"
+    with TemporaryDirectory() as folder:
+        try:
+            ended = python(*arguments, variables={"TMPDIR": folder}, timeout=LONGEST)
+        except TimeoutExpired:
+            return f"{name}, seed {seed}: it hangs"
     if ended.returncode or ended.stderr:
         return f"{name}, seed {seed}: status {ended.returncode}: {ended.stderr}"
     return None

@@ -1,6 +1,7 @@
 """Calls that a thread makes again and again while the campaign disturbs it."""
 
 import os
+import shutil
 import tempfile
 import threading
 from contextlib import contextmanager
@@ -65,11 +66,15 @@ def _large_fit(net):
 
 
 def _saved(net):
-    with tempfile.TemporaryDirectory() as folder:
+    # A TemporaryDirectory would be removed at exit, while daemon threads still use it.
+    folder = tempfile.mkdtemp(prefix="bpcore-trust-")
+    try:
         path = os.path.join(folder, "net.bpc")
         saving = [bp.Checkpoint(path, sync=False)]
         net.fit(X, Y, epochs=2, callbacks=saving, progress=False)
         bp.load(path)
+    finally:
+        shutil.rmtree(folder)
 
 
 def _many(net):
