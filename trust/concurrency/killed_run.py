@@ -1,6 +1,6 @@
 """A fit with a checkpoint after each epoch, as a program for `trust.lost_processes`.
 
-python -m trust.concurrency.killed_run FOLDER
+    python -m trust.concurrency.killed_run FOLDER
 
 Each process writes its number into FOLDER/RANK, and makes FOLDER/RANK.begun when the
 fit is loading.  It prints a digest of the network, or the error that ended its fit.

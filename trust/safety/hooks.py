@@ -1,6 +1,6 @@
 """Objects whose Python code runs inside a call, and changes what the call works on.
 
-python -m trust.safety.hooks
+    python -m trust.safety.hooks
 
 Each case hands the library an object that lies about its memory, or whose methods
 resize an array or change the network in the middle of a call.  It must end in a right

@@ -1,6 +1,6 @@
 """Memory after many fits of one kind: nothing may be left.
 
-python -m trust.safety.leaks COUNT [NAME ...]
+    python -m trust.safety.leaks COUNT [NAME ...]
 
 For each kind of fit, networks are made, used and dropped. Memory in use, as the C
 library counts it, and the memory of the process, are compared after a tenth of the fits

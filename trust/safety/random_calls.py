@@ -1,6 +1,6 @@
 """Random calls of a random network, right and wrong ones, for as long as wanted.
 
-python -m trust.safety.random_calls FIRST COUNT
+    python -m trust.safety.random_calls FIRST COUNT
 
 Case k is made from the seed FIRST + k: a network of random settings, and some calls of
 its public methods with arrays that may be anything, often between unreadable pages.
