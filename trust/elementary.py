@@ -133,13 +133,13 @@ def _by_mpmath(name):
             high = float(y)
             return np.longdouble(high) + np.longdouble(float(y - high))
 
-    def of_array(x):
+    def function(x):
         y = values(name, x.astype(np.float64), FUSED[0]).astype(np.longdouble)
         exact = np.isfinite(x) & (np.abs(x) < (1000 if name in SATURATED else np.inf))
         y[exact] = [one(each) for each in x[exact]]
         return y
 
-    return of_array
+    return function
 
 
 if __name__ == "__main__":

@@ -171,7 +171,7 @@ def trials(call, made):
             yield f"shape: {name}", Form(array, None, REFUSED)
 
 
-def of_large(rows=2**28 + 1, width=8):
+def large_prediction(rows=2**28 + 1, width=8):
     """Predictions of more than 2^31 inputs, from a file with holes."""
     found = campaign.Count(f"predict of {rows * width:,} inputs")
     with tempfile.TemporaryFile() as file:
@@ -208,7 +208,7 @@ def run(seconds):
                 found = fault(call, form)
                 count.add(None if found is None else f"{call}: {name}: {found}")
         yield count
-    yield of_large()
+    yield large_prediction()
 
 
 if __name__ == "__main__":

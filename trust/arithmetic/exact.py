@@ -60,7 +60,7 @@ def kl_divergence(z, y, c):
     return [*terms, *(t * log(t) for t in y if t)], delta
 
 
-def of_each(value, derivative, mean):
+def over_outputs(value, derivative, mean):
     """A loss that is the sum, or the mean, of a term of each output."""
 
     def loss(z, y, c):
@@ -80,40 +80,40 @@ def _huber(x, y, c):
 
 
 LOSSES = {
-    "squared_error": of_each(
+    "squared_error": over_outputs(
         lambda x, y, c: (x - y) ** 2 / 2, lambda x, y, c: x - y, mean=False
     ),
-    "mean_squared_error": of_each(
+    "mean_squared_error": over_outputs(
         lambda x, y, c: (x - y) ** 2, lambda x, y, c: 2 * (x - y), mean=True
     ),
-    "mean_absolute_error": of_each(
+    "mean_absolute_error": over_outputs(
         lambda x, y, c: abs(x - y), lambda x, y, c: sign(x - y), mean=True
     ),
-    "huber": of_each(_huber, lambda x, y, c: min(c, max(-c, x - y)), mean=True),
-    "quantile": of_each(
+    "huber": over_outputs(_huber, lambda x, y, c: min(c, max(-c, x - y)), mean=True),
+    "quantile": over_outputs(
         lambda x, y, c: max(c * (y - x), (c - 1) * (y - x)),
         lambda x, y, c: -c if x < y else 1 - c if x > y else mpf(0),
         mean=True,
     ),
-    "log_cosh": of_each(
+    "log_cosh": over_outputs(
         lambda x, y, c: abs(x - y) + log((1 + exp(-2 * abs(x - y))) / 2),
         lambda x, y, c: mpmath.tanh(x - y),
         mean=True,
     ),
-    "hinge": of_each(
+    "hinge": over_outputs(
         lambda x, y, c: plus(1 - x * y),
         lambda x, y, c: -y if x * y < 1 else mpf(0),
         mean=True,
     ),
-    "poisson": of_each(
+    "poisson": over_outputs(
         lambda x, y, c: [x, -y * log(x + c)],
         lambda x, y, c: 1 - y / (x + c),
         mean=True,
     ),
-    "poisson_of_log": of_each(
+    "poisson_of_log": over_outputs(
         lambda x, y, c: [exp(x), -x * y], lambda x, y, c: exp(x) - y, mean=True
     ),
-    "binary_cross_entropy": of_each(
+    "binary_cross_entropy": over_outputs(
         lambda x, y, c: [plus(x) - x * y, log(1 + exp(-abs(x)))],
         lambda x, y, c: sigmoid(x) - y,
         mean=False,

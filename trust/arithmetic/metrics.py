@@ -27,8 +27,8 @@ def metric_errors(count=60, seed=0, most=3000):
             p = rng.choice([0, 5e-324, 1e-300, 1e-17, 0.1, 0.5, 1 - 1e-16, 1], len(a))
             labels = rng.integers(0, 2, len(a)).astype(np.float64)
             for exact_values, given in (
-                (of_numbers, (y, a)),
-                (of_probabilities, (labels, p)),
+                (number_metrics, (y, a)),
+                (probability_metrics, (labels, p)),
             ):
                 for name, (right, size) in exact_values(*given).items():
                     off = error(metrics[name](*given), right, size, np.float64)
@@ -37,7 +37,7 @@ def metric_errors(count=60, seed=0, most=3000):
     return [each.noted() for each in found.values()]
 
 
-def of_numbers(y, a):
+def number_metrics(y, a):
     """Exact metrics of numbers by name, and the sizes that errors are relative to."""
     targets, outputs = exact.numbers(y), exact.numbers(a)
     errors = [p - t for p, t in zip(outputs, targets, strict=True)]
@@ -54,7 +54,7 @@ def of_numbers(y, a):
     return found
 
 
-def of_probabilities(y, p):
+def probability_metrics(y, p):
     """The same of probabilities that are extreme or equal, of the labels 0 and 1."""
     n, eps = len(p), mpmath.mpf(epsilon(np.float64))
     labels, outputs = exact.numbers(y), exact.numbers(p)

@@ -155,7 +155,7 @@ SUBCLASSES = {
 DTYPES = ("?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8", "g")
 
 
-def of_dtype(dtype):
+def dtype_form(dtype):
     """The form of a dtype: the numbers that it has in place of the plain ones."""
 
     def form(numbers):

@@ -18,9 +18,9 @@ from trust.forms.arrays import (
     SUBCLASSES,
     UNUSUAL,
     Form,
+    dtype_form,
     masked,
     matrix,
-    of_dtype,
     repeated,
     with_first,
 )
@@ -75,7 +75,7 @@ def forms():
     found["array.array"] = lambda a: Form(
         [array.array("d" if a.dtype.kind == "f" else "q", row) for row in a], a
     )
-    found |= {f"dtype {dtype}": of_dtype(dtype) for dtype in DTYPES}
+    found |= {f"dtype {dtype}": dtype_form(dtype) for dtype in DTYPES}
     found |= UNUSUAL
     for name, make in BAD.items():
         found[name] = lambda a, make=make: Form(make(a), None, REFUSED)

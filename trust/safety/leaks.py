@@ -48,7 +48,7 @@ def in_use():
     return counts.uordblks + counts.hblkhd
 
 
-def of_process():
+def process_memory():
     """Bytes of this process that are in memory."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * 4096
@@ -129,11 +129,11 @@ def growth(fit, count):
     for _ in range(max(count // 10, 20)):
         fit()
     gc.collect()
-    used, process = in_use(), of_process()
+    used, process = in_use(), process_memory()
     for _ in range(count - count // 10):
         fit()
     gc.collect()
-    return in_use() - used, of_process() - process
+    return in_use() - used, process_memory() - process
 
 
 def traced_growth(fit, count):
