@@ -1,6 +1,8 @@
 """Child processes.
 
-forked      a child by fork, and how it ended
-trials      many trials, of which one may crash or hang
-programs    Python in a new process
+Its modules, each above those that it imports::
+
+    forked      a child by fork, and how it ended
+    trials      many trials, of which one may crash or hang
+    programs    Python in a new process
 """

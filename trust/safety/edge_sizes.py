@@ -1,6 +1,8 @@
-"""Networks of sizes at which vectors and tiles end, used once each, for valgrind.
+"""Networks of sizes at which vectors and tiles end, used once each.
 
-python -m trust.safety.edge_sizes
+    python -m trust.safety.edge_sizes
+
+`trust.memory_safety` runs it under valgrind.
 """
 
 import pickle
