@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from trust.forked import in_child
 
 import bpcore as bp
 from bpcore.cached import cached_property
 from bpcore.model import threads
 from helpers.pause import Pause
+from trust.children.forked import in_child
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork"),

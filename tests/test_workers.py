@@ -15,7 +15,7 @@ X = np.linspace(-1, 1, 24, dtype="float32").reshape(8, 3)
 
 @pytest.fixture
 def failing(monkeypatch):
-    """Let the threads with some numbers fail: "start" raises, or "run" has no memory."""
+    """Let threads fail, by number: "start" raises, or "run" has no memory."""
 
     def fail(method, numbers, error):
         names = {f"bpcore_{number}" for number in numbers}

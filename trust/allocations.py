@@ -23,7 +23,9 @@ import time
 import traceback
 from collections import Counter
 
-from trust import campaign, failing_memory, others
+from trust import campaign
+from trust.failing import memory as failing_memory
+from trust.failing import others
 
 #: Seconds after which a trial is taken for one that does not end.
 ENDLESS = 60
@@ -72,7 +74,7 @@ class Tried(campaign.Count):
 
 def jobs():
     """Each call with each kind of allocation."""
-    from trust.allocating import CALLS
+    from trust.failing.calls import CALLS
 
     return [(kind, name) for name in CALLS for kind in failing_memory.KINDS]
 
@@ -109,7 +111,7 @@ def limited():
         if child == 0:
             status = 2
             try:
-                from trust.allocating import large_work
+                from trust.failing.calls import large_work
 
                 status = large_work(megabytes << 20)
             finally:
@@ -158,7 +160,7 @@ class Trial:
     """
 
     def __init__(self, memory, kind, name):
-        from trust.allocating import CALLS
+        from trust.failing.calls import CALLS
 
         self.memory, self.kind, self.call = memory, kind, CALLS[name]
         self.before, self.after, self.between = self.call.expected()

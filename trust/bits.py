@@ -10,7 +10,6 @@ a difference.
 
 import json
 import os
-import subprocess
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -19,8 +18,10 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import bpcore as bp
-from trust import bits_ways, campaign, golden
-from trust.bits_cases import table
+from trust import campaign, golden
+from trust.children.programs import failure, python
+from trust.fits import ways
+from trust.fits.cases import table
 
 #: Block sizes of other caches: the smallest blocks, small caches, and large ones.
 BLOCKS = {
@@ -31,17 +32,17 @@ BLOCKS = {
 
 #: Titles of the ways that one process goes.
 WAYS = {
-    "1 to 7 threads": bits_ways.by_threads,
-    "every build, x86_64_v2 excepted": bits_ways.by_builds,
-    "callbacks, slices of time, parameters held": bits_ways.watched,
-    "two fits of an epoch, and one of two": bits_ways.in_parts,
-    "pickle, copy or file in between": bits_ways.carried,
-    "stopped within an epoch and resumed": bits_ways.resumed,
-    "fit_many": bits_ways.among_others,
-    "distributed.fit and accumulate": bits_ways.on_shards,
-    "fused update and stored gradient": bits_ways.stored_gradients,
-    "other forms of the data": bits_ways.other_forms,
-    "a row alone and among 1 to 70": bits_ways.rows_alone,
+    "1 to 7 threads": ways.by_threads,
+    "every build, x86_64_v2 excepted": ways.by_builds,
+    "callbacks, slices of time, parameters held": ways.watched,
+    "two fits of an epoch, and one of two": ways.in_parts,
+    "pickle, copy or file in between": ways.carried,
+    "stopped within an epoch and resumed": ways.resumed,
+    "fit_many": ways.among_others,
+    "distributed.fit and accumulate": ways.on_shards,
+    "fused update and stored gradient": ways.stored_gradients,
+    "other forms of the data": ways.other_forms,
+    "a row alone and among 1 to 70": ways.rows_alone,
 }
 
 
@@ -51,11 +52,11 @@ def run(seconds):
     if bp.kernels.in_use() != "x86_64_v2":  # which has other bits
         yield recorded()
         yield from in_other_processes()
-    ways = {**WAYS}
+    titled = {**WAYS}
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        ways["another process, by spawn"] = partial(bits_ways.elsewhere, pool=pool)
-        for title, way in ways.items():
-            yield trials(title, way, cases, seconds / len(ways))
+        titled["another process, by spawn"] = partial(ways.elsewhere, pool=pool)
+        for title, way in titled.items():
+            yield trials(title, way, cases, seconds / len(titled))
 
 
 def trials(title, way, cases, seconds):
@@ -76,10 +77,8 @@ def trials(title, way, cases, seconds):
 
 def recorded():
     """The bits here and those recorded."""
-    count, record = (
-        campaign.Count("recorded bits, and those of each step"),
-        golden.read(),
-    )
+    count = campaign.Count("recorded bits, and those of each step")
+    record = golden.read()
     for case in golden.recorded_cases():
         found = golden.difference(record.get(case.name), golden.line_of(case))
         count.add(found and f"{case.name} {found}")
@@ -96,18 +95,13 @@ def in_other_processes():
 
 def elsewhere(title, command=sys.executable, **variables):
     """Recorded cases in a process of its own."""
-    done = subprocess.run(
-        [command, "-m", "trust.golden", "--digests"],
-        cwd=Path(__file__).parents[1],
-        env={**os.environ, **variables},
-        stdout=subprocess.PIPE,
-        check=False,
-    )
+    arguments = "-m", "trust.golden", "--digests"
+    ended = python(*arguments, command=[command], variables=variables)
     count = campaign.Count(title)
-    if done.returncode:
-        count.add(f"{command} with {variables} ends with status {done.returncode}")
+    if wrong := failure(ended):
+        count.add(f"{command} with {variables}: {wrong}")
         return count
-    count.note, found = json.loads(done.stdout)
+    count.note, found = json.loads(ended.stdout)
     record = golden.read()
     for name, digests in found.items():
         same = all(record[name][what] == it for what, it in digests.items())

@@ -1,5 +1,7 @@
 """Disks that are full, fail, or end in the middle of a file, and processes that die.
 
+    python -m trust.disks
+
 A file that is written anew is then the old one or the new one, whole, and can be read;
 a call that cannot write raises OSError and leaves nothing behind; what a process that
 was killed may leave is called `.bpcore-*.part`. Reading gives the right content, or an
@@ -10,15 +12,16 @@ import os
 import random
 import resource
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 from functools import partial
 
 from bpcore.errors import ModelFileError
-from trust import campaign, failing_disk
-from trust.disk_calls import WRITERS, clean, large_fit
+from trust import campaign
+from trust.children.programs import failure, python
+from trust.failing.disk import ERRORS, Disk, environment, named
+from trust.failing.writers import WRITERS, clean, large_fit
 
 #: Writers that write at once; a picture is drawn before, and written as they write.
 QUICK = tuple(name for name in WRITERS if not name.startswith("Animation"))
@@ -38,19 +41,16 @@ def run(seconds):
         limits(count, folder)
     yield count
     with tempfile.TemporaryDirectory() as folder:
-        environment = failing_disk.environment(folder)
-        if environment is None:
+        failing = environment(folder)
+        if failing is None:
             print("There is no C compiler: no call was made to fail.")
             return
-        command = [sys.executable, "-m", "trust.disks", "--calls"]
-        done = subprocess.run(
-            command, env=environment, stdout=subprocess.PIPE, text=True, check=False
-        )
+        ended = python("-m", "trust.disks", "--calls", variables=failing)
     count = campaign.Count("calls of the system that fail")
-    for line in done.stdout.splitlines():
+    for line in ended.stdout.splitlines():
         count.add(None if line == "right" else line)
-    if done.returncode:
-        count.add(f"the process ended with {done.returncode}")
+    if wrong := failure(ended):
+        count.add(f"the process ended with {wrong}")
     yield count
 
 
@@ -111,10 +111,10 @@ def fault(writer, versions, path, folder):
 
 def calls(names=QUICK, most=8):
     """Print "right", or what is wrong, for each call of the system that fails."""
-    disk = failing_disk.Disk()
+    disk = Disk()
     for name in names:
         with tempfile.TemporaryDirectory() as folder:
-            for kind, errors in failing_disk.ERRORS.items():
+            for kind, errors in ERRORS.items():
                 for error in errors:
                     for found in one_after_the_other(
                         disk, name, folder, kind, error, most
@@ -142,7 +142,7 @@ def one_after_the_other(disk, name, folder, kind, error, most):
                 raised = other
         if disk.seen < at:
             return
-        about = f"{name}, {kind} {at}, {failing_disk.named(error)}: "
+        about = f"{name}, {kind} {at}, {named(error)}: "
         if raised and not isinstance(raised, OSError | ModelFileError):
             yield f"{about}{raised!r}"
         elif wrong := fault(writer, versions, path, folder):

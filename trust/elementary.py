@@ -20,14 +20,14 @@ import numpy as np
 import bpcore as bp
 from bpcore.engine import dispatch
 from trust import campaign
-from trust.elementary_errors import FUSED, SATURATED, Errors, values
-from trust.elementary_functions import (
+from trust.arithmetic.functions import (
     CRITICAL,
     EXACT,
     EXACT_VALUES,
     NO_VALUES,
     RANGE,
 )
+from trust.arithmetic.ulp import FUSED, SATURATED, Errors, values
 
 #: Seconds in which all is tried: about, on two cores.
 SECONDS = 1200.0
@@ -133,13 +133,13 @@ def _by_mpmath(name):
             high = float(y)
             return np.longdouble(high) + np.longdouble(float(y - high))
 
-    def of_array(x):
+    def function(x):
         y = values(name, x.astype(np.float64), FUSED[0]).astype(np.longdouble)
         exact = np.isfinite(x) & (np.abs(x) < (1000 if name in SATURATED else np.inf))
         y[exact] = [one(each) for each in x[exact]]
         return y
 
-    return of_array
+    return function
 
 
 if __name__ == "__main__":

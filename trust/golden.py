@@ -24,8 +24,8 @@ from pathlib import Path
 import numpy as np
 
 import bpcore as bp
-from trust.bits_cases import table
-from trust.bits_outcome import fitted, step_digests, trajectory
+from trust.fits.cases import table
+from trust.fits.outcome import fitted, step_digests, trajectory
 
 PATH = Path(__file__).parents[1] / "tests" / "golden" / "bits.json"
 #: Steps of which the record has digests; the last one is that after the fit.

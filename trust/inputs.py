@@ -2,11 +2,11 @@
 
     python -m trust.inputs
 
-Each argument of data of each public call (`input_calls`) gets each form (`input_forms`)
-and each wrong shape. A trial passes if the result has the bits that the plain array
-gives, in the result and in the state of the network; or if it raises ValueError or
-TypeError naming the argument, and the state is that before the call. No trial may warn,
-or change an input or the memory that it is a view of.
+Each argument of data of each public call (`trust.calls`) gets each form (`trust.forms`)
+and each wrong shape. A trial passes if the result and the state of the network have the
+bits that the plain array gives; or if it raises ValueError or TypeError naming the
+argument, and the state is that before the call. No trial may warn, or change an input
+or the memory that it is a view of.
 """
 
 import dataclasses
@@ -18,11 +18,24 @@ import numpy as np
 
 import bpcore as bp
 from trust import campaign
-from trust.forms_of_arrays import EITHER, MEMORY, REFUSED, TAKEN, Form
-from trust.input_calls import groups
-from trust.input_forms import FOR_TABLES, forms, shapes
+from trust.calls.table import groups
+from trust.forms.arrays import EITHER, MEMORY, REFUSED, TAKEN, Form
+from trust.forms.table import FOR_TABLES, forms, shapes
 
 DOCUMENTED = (ValueError, TypeError)
+#: The time of all trials, about.
+SECONDS = 600.0
+#: Forms with operators of their own.
+FOREIGN = ("pandas", "polars", "arrow", "scipy", "matrix", "subclass, refusing")
+#: Forms that are right memory to a kernel.
+AS_MEMORY = ("masked", "masked, nothing masked", "structured, one field", "bytes")
+#: Forms for which scikit-learn's checks give what this library's do.
+CHECKED_BY_THEM = (
+    *("masked", "list of masked", "masked in lists"),
+    *("Fortran order", "every other", "backwards", "misaligned", "field of records"),
+    *("read-only", "memory-mapped", "repeated", "list", "__array__", "subclass"),
+    *("NaN", "infinite", "above float32", "largest float64", "dtype f4", "pandas"),
+)
 
 
 def facts(found):
@@ -30,9 +43,7 @@ def facts(found):
     if isinstance(found, np.ndarray):
         return found.dtype.str, found.shape, found.tobytes()
     if isinstance(found, dict):
-        return {
-            name: facts(value) for name, value in found.items() if name != "seconds"
-        }
+        return {name: facts(v) for name, v in found.items() if name != "seconds"}
     if isinstance(found, list | tuple):
         return [facts(value) for value in found]
     if hasattr(found, "learner"):
@@ -52,13 +63,9 @@ def facts(found):
 
 
 def memory(value):
-    """The bytes of an array, of its mask and of what it is a view of; else a pickle."""
+    """The bytes of an array, of its mask and of what it is a view of; else a text."""
     if isinstance(value, np.ndarray):
-        mask = (
-            getattr(value, "mask", None)
-            if isinstance(value, np.ma.MaskedArray)
-            else None
-        )
+        mask = value.mask.tobytes() if isinstance(value, np.ma.MaskedArray) else None
         base = value
         while isinstance(getattr(base, "base", None), np.ndarray):
             base = base.base
@@ -66,9 +73,7 @@ def memory(value):
             return base.tolist()
         if base.dtype.hasobject:
             return list(map(id, np.ndarray.ravel(base.view(np.ndarray))))
-        return bytes(
-            base.view(np.ndarray).tobytes()
-        ), None if mask is None else mask.tobytes()
+        return base.view(np.ndarray).tobytes(), mask
     if hasattr(value, "to_numpy") and not hasattr(value, "null_count"):
         return repr(value.to_numpy().tolist())
     return repr(value) if isinstance(value, list | tuple | dict | set) else None
@@ -93,12 +98,17 @@ def outcome(call, value):
     if error is not None and not isinstance(error, bp.DivergenceError):
         if after != before:
             wrong.append(f"the state was changed, and then {error!r}")
-        if type(error) not in DOCUMENTED + (BufferError,) * call.in_place:
-            wrong.append(f"raised {error!r}")
-        said = call.argument if call.said is None else call.said
-        if not re.search(said, str(error)):
-            wrong.append(f"the message does not name {said}: {error}")
+        wrong += undocumented(call, error)
     return result, after, error, wrong
+
+
+def undocumented(call, error):
+    """What is wrong with an error: its class, or a message that names no argument."""
+    if type(error) not in DOCUMENTED + (BufferError,) * call.in_place:
+        yield f"raised {error!r}"
+    said = call.argument if call.said is None else call.said
+    if not re.search(said, str(error)):
+        yield f"the message does not name {said}: {error}"
 
 
 def fault(call, form):
@@ -142,21 +152,6 @@ def skips(call, name):
     )
 
 
-#: The time of all trials, about.
-SECONDS = 600.0
-#: Forms with operators of their own.
-FOREIGN = ("pandas", "polars", "arrow", "scipy", "matrix", "subclass, refusing")
-#: Forms that are right memory to a kernel.
-AS_MEMORY = ("masked", "masked, nothing masked", "structured, one field", "bytes")
-#: Forms for which scikit-learn's checks give what this library's do.
-CHECKED_BY_THEM = (
-    *("masked", "list of masked", "masked in lists"),
-    *("Fortran order", "every other", "backwards", "misaligned", "field of records"),
-    *("read-only", "memory-mapped", "repeated", "list", "__array__", "subclass"),
-    *("NaN", "infinite", "above float32", "largest float64", "dtype f4", "pandas"),
-)
-
-
 def trials(call, made):
     """(name, form) of each form and each wrong shape."""
     for name, make in made.items():
@@ -176,7 +171,7 @@ def trials(call, made):
             yield f"shape: {name}", Form(array, None, REFUSED)
 
 
-def of_large(rows=2**28 + 1, width=8):
+def large_prediction(rows=2**28 + 1, width=8):
     """Predictions of more than 2^31 inputs, from a file with holes."""
     found = campaign.Count(f"predict of {rows * width:,} inputs")
     with tempfile.TemporaryFile() as file:
@@ -213,7 +208,7 @@ def run(seconds):
                 found = fault(call, form)
                 count.add(None if found is None else f"{call}: {name}: {found}")
         yield count
-    yield of_large()
+    yield large_prediction()
 
 
 if __name__ == "__main__":

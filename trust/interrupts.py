@@ -4,7 +4,8 @@ Two kinds of trials. `points`: at one point after another of the call's Python c
 KeyboardInterrupt, or MemoryError, is raised, as a signal's handler or an allocation
 raises it there. `moments`: a real signal comes at a random time, from a timer or from
 another thread. Afterwards the subject must be in a state that is allowed (see
-trust.changing) and go on with the same bits as a copy of it, and no thread may be left.
+`changes.change`) and go on with the same bits as a copy of it, and no thread may be
+left.
 
 To repeat a failure, with the name and the numbers that it prints::
 
@@ -20,8 +21,9 @@ from itertools import chain
 
 import numpy as np
 
-from trust import campaign, changes, changes_of_estimators, changes_of_files
-from trust.interrupting import Points, by_thread, by_timer, duration
+from trust import campaign
+from trust.changes import estimators, files, networks
+from trust.changes.interrupting import Points, by_thread, by_timer, duration
 
 #: Real signals for each call.
 MOMENTS = 2000
@@ -34,11 +36,11 @@ THOROUGH = 20
 def groups():
     """All calls, in groups by name."""
     return {
-        "an assignment": changes.settings(),
-        "a step": changes.steps(),
-        "a fit": changes.fits(),
-        "a file": [*changes_of_files.changes()],
-        "several networks, estimators": [*changes_of_estimators.changes()],
+        "an assignment": networks.settings(),
+        "a step": networks.steps(),
+        "a fit": networks.fits(),
+        "a file": [*files.changes()],
+        "several networks, estimators": [*estimators.changes()],
     }
 
 

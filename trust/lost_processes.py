@@ -1,6 +1,6 @@
 """Fits on several processes of which one is killed, at any moment.
 
-python -m trust.lost_processes [--seconds S] [--json FILE]
+    python -m trust.lost_processes [--seconds S] [--json FILE]
 
 Each trial starts `killed_run` on 2 to 4 processes and ends one of them with SIGKILL: at
 any moment, the start included, when mpiexec may end the others; or once the fit has
@@ -20,8 +20,8 @@ from pathlib import Path
 
 from bench.mpiexec import environment, launcher, mpiexec
 
-from . import campaign
-from .campaign import Count
+from trust import campaign
+from trust.campaign import Count
 
 #: Most seconds from the kill to the end of all processes.
 LIMIT = 30.0
@@ -83,18 +83,23 @@ def trial(folder, seed, unseen):
     said, _ = running.communicate(timeout=PATIENCE)
     if left or took > LIMIT:
         return took, f"processes {left} had not ended after {took:.0f} s"
-    errors = [line for line in said.splitlines() if "Error" in line]
+    return took, wrong_lines(said.splitlines(), victim, count - 1 if unseen else 0)
+
+
+def wrong_lines(lines, victim, least):
+    """What is wrong with what the others print: `least` errors, all of the victim."""
+    errors = [line for line in lines if "Error" in line]
     if not all(f"process {victim} was lost" in line for line in errors):
-        return took, f"process {victim} was killed, but: {errors}"
-    finished = any("Error" not in line for line in said.splitlines() if "proc" in line)
-    if unseen and len(errors) < count - 1 and not finished:
-        return took, f"only these raised an error: {errors}"
-    return took, None
+        return f"process {victim} was killed, but: {errors}"
+    finished = any("Error" not in line for line in lines if "proc" in line)
+    if len(errors) < least and not finished:
+        return f"only these raised an error: {errors}"
+    return None
 
 
 def started(count, folder, unseen=False):
     """The program on so many processes, started."""
-    program = ["-m", "trust.killed_run", folder]
+    program = ["-m", "trust.concurrency.killed_run", folder]
     start = launcher(count, unseen=unseen) if count > 1 else []
     return subprocess.Popen(
         [*start, sys.executable, *program],

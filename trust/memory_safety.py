@@ -1,6 +1,6 @@
 """No call, right or wrong, reads or writes memory that is not its own, or loses any.
 
-python -m trust.memory_safety [--seconds S] [--json FILE]
+    python -m trust.memory_safety [--seconds S] [--json FILE]
 
 What can end a process runs in a process of its own. With the sanitizers built in
 (``make sanitize``) the same calls find what a plain build survives.
@@ -8,30 +8,25 @@ What can end a process runs in a process of its own. With the sanitizers built i
 
 import re
 import shutil
-import subprocess
-import sys
 import time
-from os import environ
-from pathlib import Path
 
-from trust import campaign, guided, leaks
+from trust import campaign
+from trust.children.programs import THIS, python
+from trust.safety import guided, leaks
 
 #: Cases of a process of random calls; seconds that it may take.
 AT_A_TIME, PATIENCE = 200, 3600
 #: The C library fills memory that is freed, and checks its lists.
 CHECKED = {"PYTHONMALLOC": "malloc", "MALLOC_PERTURB_": "165", "MALLOC_CHECK_": "3"}
-VALGRIND = ("valgrind", "--quiet", "--num-callers=12")
+VALGRIND = ("valgrind", "--quiet", "--num-callers=12", *THIS)
 #: An error of valgrind's in which one of these modules takes part.
 OURS = re.compile(r"bpcore/(_kernels|engine/engine)")
 
 
-def python(*arguments, env=CHECKED, before=()):
-    """Run a module of this folder; returns the finished process."""
-    return subprocess.run(
-        [*before, sys.executable, "-m", *arguments],
-        cwd=Path(__file__).parents[1], env={**environ, **env}, timeout=PATIENCE,
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+def program(name, *arguments, variables=CHECKED, **options):
+    """Run a module of `trust.safety`; returns the ended process."""
+    command = "-m", f"trust.safety.{name}", *arguments
+    return python(*command, variables=variables, timeout=PATIENCE, **options)
 
 
 def ended(process):
@@ -44,38 +39,38 @@ def ended(process):
 
 
 def hooks():
-    """Objects that lie, or change what the call works on (trust/hooks.py)."""
+    """Objects that lie, or change what the call works on (trust/safety/hooks.py)."""
     count = campaign.Count("objects that lie or meddle")
-    process = python("trust.hooks")
+    process = program("hooks")
     count.tried = process.stdout.count("\n")
     fault = ended(process)
     if fault is not None:
         count.tried -= 1
-        count.add(f"python -m trust.hooks: {fault}")
+        count.add(f"python -m trust.safety.hooks: {fault}")
     return count
 
 
 def random_calls(seconds, first=0):
-    """Random calls until the time is over (trust/random_calls.py)."""
+    """Random calls until the time is over (trust/safety/random_calls.py)."""
     count = campaign.Count("networks with 12 random calls each")
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        process = python("trust.random_calls", str(first), str(AT_A_TIME))
+        process = program("random_calls", str(first), str(AT_A_TIME))
         done = max(process.stdout.count("\n") - 1, 0)
         count.tried += done
         fault = ended(process)
         if fault is not None:
             seed = first + done
-            count.add(f"python -m trust.random_calls {seed} 1: {fault}")
+            count.add(f"python -m trust.safety.random_calls {seed} 1: {fault}")
         first += AT_A_TIME
     return count
 
 
 def fits(number):
-    """Memory after so many fits of each kind (trust/leaks.py)."""
+    """Memory after so many fits of each kind (trust/safety/leaks.py)."""
     count = campaign.Count(f"kinds of fits, {number:,} of each, without a leak")
     for name in leaks.FITS:
-        process = python("trust.leaks", str(number), name, env={})
+        process = program("leaks", str(number), name, variables={})
         count.add(
             process.stdout.strip() + process.stderr if process.returncode else None
         )
@@ -83,7 +78,7 @@ def fits(number):
 
 
 def files(seconds):
-    """Changed files, guided by the lines that they reach (trust/guided.py)."""
+    """Changed files, guided by the lines that they reach (trust/safety/guided.py)."""
     for suffix in guided.READERS:
         count = campaign.Count(f"changed files, {suffix}, guided by lines reached")
         with guided.Search(suffix) as search:
@@ -106,7 +101,7 @@ def valgrind():
         count.note = "valgrind is not installed"
         return count
     settings = {"PYTHONMALLOC": "malloc", "BPCORE_ISA": "x86_64_v3"}
-    process = python("trust.edge_sizes", env=settings, before=VALGRIND)
+    process = program("edge_sizes", variables=settings, command=VALGRIND)
     errors = re.split(r"==\d+== \n", process.stderr)
     ours = [text for text in errors if OURS.search(text)]
     fault = ended(process)

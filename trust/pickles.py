@@ -17,8 +17,11 @@ from functools import partial
 import numpy as np
 
 from bpcore.network import OWN
-from trust import altered, campaign, pickled, uses
-from trust.children import outcomes
+from trust import campaign
+from trust.children.trials import outcomes
+from trust.pickling import trees, uses
+from trust.pickling.flipped import Restricted, flipped, names_in
+from trust.pickling.objects import objects as every_object
 
 #: Bytes changed, and values replaced, in the long form.
 FLIPPED, REPLACED = 14_000, 14_000
@@ -32,9 +35,7 @@ BAD_REPLACED = (*BAD, "error ", "changed ")
 def run(seconds):
     """Count flipped and replaced pickles; about half of the time for each."""
     objects = {
-        name: value
-        for name, value in pickled.objects().items()
-        if can_be_pickled(value)
+        name: value for name, value in every_object().items() if can_be_pickled(value)
     }
     random = np.random.default_rng(0)
     yield counted(
@@ -104,14 +105,14 @@ def flipped_trial(objects, name, protocol, beside, seed, bare=False):
     keep = buffers.append if beside else None
     data = pickle.dumps(objects[name], protocol, buffer_callback=keep)
     parts = [bytearray(each.raw()) for each in buffers]
-    names = altered.names_in(data, parts)
+    names = names_in(data, parts)
     if parts and choose.integers(2):
         i = int(choose.integers(len(parts)))
-        parts[i] = bytearray(altered.flipped(parts[i], choose))
+        parts[i] = bytearray(flipped(parts[i], choose))
     else:
-        data = altered.flipped(data, choose)
+        data = flipped(data, choose)
     try:
-        value = altered.Restricted(data, names, parts, bare).load()
+        value = Restricted(data, names, parts, bare).load()
     except Exception as error:
         return f"refused {type(error).__name__}"
     return "loaded" if bare else used(name, value)
@@ -141,8 +142,8 @@ def replaced_cases(objects, random, most):
     for name, value in objects.items():
         cases += [
             (name, path, how)
-            for path, each in altered.places(altered.tree(value))
-            for how in altered.replacements(path, each)
+            for path, each in trees.places(trees.tree(value))
+            for how in trees.replacements(path, each)
         ]
     random.shuffle(cases)
     return cases[:most]
@@ -150,9 +151,9 @@ def replaced_cases(objects, random, most):
 
 def replaced_trial(objects, name, path, how):
     """What became of a pickle with a value replaced."""
-    root = altered.tree(objects[name])
+    root = trees.tree(objects[name])
     try:
-        other = altered.with_replaced(root, path, how)
+        other = trees.with_replaced(root, path, how)
         data = pickle.dumps(other)
     except Exception:
         return "not-made"  # pickle itself refuses it
@@ -174,11 +175,11 @@ def unchanged(original, other):
     if state is None or not hasattr(type(original), "__setstate__"):
         return True
     living = pickle.loads(pickle.dumps(original))
-    before = altered.digest(altered.tree(living))
+    before = trees.text_of(trees.tree(living))
     try:
         living.__setstate__(pickle.loads(pickle.dumps(state)))
     except Exception:
-        return altered.digest(altered.tree(living)) == before
+        return trees.text_of(trees.tree(living)) == before
     return True
 
 

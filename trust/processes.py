@@ -8,7 +8,8 @@ follow from the seed.
 
 import time
 
-from trust import campaign, forks, pools, subinterpreters, work
+from trust import campaign
+from trust.concurrency import forks, pools, subinterpreters, work
 
 #: Moments of a fork for each kind of call in the long form.
 MOMENTS = 500

@@ -1,6 +1,6 @@
 """Figures of the campaigns, written into docs/trust.md.
 
-python -m trust.summary
+    python -m trust.summary
 
 The page has a pair of comments for each campaign; between them stands the table of its
 newest results, with the machine they are of.

@@ -7,7 +7,8 @@
 
 import tempfile
 
-from trust import campaign, ending, limits, many_networks, one_network, work
+from trust import campaign
+from trust.concurrency import ending, limits, many_networks, one_network, work
 
 #: Calls that daemon threads repeat while a program ends.
 ENDING = (

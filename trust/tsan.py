@@ -15,9 +15,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from trust import campaign, many_networks, one_network, work
-
-ROOT = Path(__file__).parents[1]
+from trust import campaign
+from trust.children.programs import ROOT, failure, python
+from trust.concurrency import many_networks, one_network, work
 
 #: Calls that take a usable time under the sanitizer.
 NAMES = tuple(name for name in work.CALLS if name not in ("trace", "fit, Checkpoint"))
@@ -39,20 +39,13 @@ def run(seconds):
     with tempfile.TemporaryDirectory() as folder:
         build(Path(folder))
         log = Path(folder, "report")
-        environment = os.environ | {
+        variables = {
             "LD_PRELOAD": library,
             "PYTHONPATH": f"{folder}/src{os.pathsep}{ROOT}",
             "TSAN_OPTIONS": f"{OPTIONS} log_path={log}",
             "OPENBLAS_NUM_THREADS": "1",
         }
-        ended = subprocess.run(
-            [sys.executable, "-c", PROGRAM, str(seconds)],
-            env=environment,
-            stdout=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
-        yield from counts(ended)
+        yield from counts(python("-c", PROGRAM, str(seconds), variables=variables))
         count = campaign.Count("reports of the thread sanitizer in bpcore", tried=1)
         own, others = reports(Path(folder))
         for report in own:
@@ -93,7 +86,7 @@ def counts(ended):
         found.setdefault(name, campaign.Count(name)).add(fault)
     yield from found.values()
     count = campaign.Count("the process under the sanitizer ended well")
-    count.add(f"status {ended.returncode}" if ended.returncode else None)
+    count.add(failure(ended))
     yield count
 
 

@@ -89,7 +89,7 @@ class _Worker:
     def __init__(self, work: Callable[[], None], name: str) -> None:
         self.error: BaseException | None = None  # of `work`
         self._work, self._process = work, os.getpid()
-        # Thread.join alone is not enough: if interrupted, it may mark a thread as ended.
+        # Thread.join is not enough: if interrupted, it may mark a thread as ended.
         self._ended = threading.Event()
         alive = _Alive()
         self._alive = weakref.ref(alive)

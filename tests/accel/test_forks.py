@@ -4,10 +4,10 @@ import os
 import threading
 
 import pytest
-from trust.forked import in_child
 
 from bpcore import accel
 from bpcore.accel import patch
+from trust.children.forked import in_child
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")

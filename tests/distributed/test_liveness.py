@@ -5,11 +5,11 @@ import time
 from functools import partial
 
 import pytest
-from trust.forked import Child
 
 from bpcore.distributed import liveness
 from bpcore.distributed.liveness import Liveness
 from bpcore.errors import ProcessError
+from trust.children.forked import Child
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Arrays that are resized, or whose attributes lie, while the engine uses them.
 
-The long table is in trust/hooks.py; here are the messages, and the results where the
-call is right.
+The long table is in trust/safety; here are the messages, and the results where the call
+is right.
 """
 
 import numpy as np

@@ -5,11 +5,11 @@ import threading
 
 import numpy as np
 import pytest
-from trust.forked import Child
 
 import bpcore as bp
 from bpcore.errors import InUseError
 from helpers.pause import Pause
+from trust.children.forked import Child
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork"),

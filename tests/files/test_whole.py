@@ -4,10 +4,10 @@ import errno
 import os
 
 import pytest
-from trust.forked import Child
 
 import bpcore as bp
 from bpcore.files.whole import replaceable, write_whole
+from trust.children.forked import Child
 
 MODES = {
     "no writing": os.W_OK,

@@ -2,7 +2,7 @@
 
 import threading
 
-from trust.forked import in_child
+from trust.children.forked import in_child
 
 
 class Pause:

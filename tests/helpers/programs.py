@@ -1,9 +1,10 @@
 """Programs in a process of their own, with libraries loaded before the others."""
 
-import subprocess
 import sys
 
 import pytest
+
+from trust.children.programs import failure, python
 
 needs_preloading = pytest.mark.skipif(
     sys.platform != "linux", reason="the library needs glibc"
@@ -14,9 +15,6 @@ def lines_of(program, environment):
     """The lines that a program prints; skips where `environment` is None."""
     if environment is None:
         pytest.skip("no C compiler")
-    command = [sys.executable, "-c", program]
-    done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
+    ended = python("-c", program, variables=environment)
+    assert failure(ended) is None
+    return ended.stdout.splitlines()

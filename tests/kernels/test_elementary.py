@@ -6,7 +6,10 @@ import itertools
 import mpmath
 import numpy as np
 import pytest
-from trust.elementary_functions import (
+
+import bpcore as bp
+from bpcore.engine import dispatch
+from trust.arithmetic.functions import (
     CRITICAL,
     EXACT,
     EXACT_VALUES,
@@ -16,9 +19,6 @@ from trust.elementary_functions import (
     ULPS,
     WIDE,
 )
-
-import bpcore as bp
-from bpcore.engine import dispatch
 
 #: How far a value may fall below the one before it where the function rises.
 FALLS = {"exp": 1, "log": 0, "log1p": 0, "tanh": 1, "sigmoid": 2, "expm1": 1}

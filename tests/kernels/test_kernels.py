@@ -6,7 +6,6 @@ from functools import partial
 
 import numpy as np
 import pytest
-from trust.guard_pages import guarded
 
 import bpcore as bp
 from helpers.kernels import (
@@ -30,6 +29,7 @@ from helpers.kernels import (
     triples,
     twin,
 )
+from trust.safety.guard_pages import guarded
 
 #: The twin computes in more digits than the kernel it is compared with.
 WIDER = {"float32": np.float64, "float64": np.longdouble}

@@ -8,11 +8,11 @@ from functools import partial
 
 import numpy as np
 import pytest
-from trust.forked import Child
 
 import bpcore as bp
 from bpcore.model import snapshot
 from bpcore.model.snapshot import Snapshot
+from trust.children.forked import Child
 
 
 class File:

@@ -5,11 +5,11 @@ from functools import partial
 
 import numpy as np
 import pytest
-from trust.changing import Change, X, network, state_of
-from trust.interrupting import Points
-from trust.interrupts import Trials
 
 import bpcore as bp
+from trust.changes.change import Change, X, network, state_of
+from trust.changes.interrupting import Points
+from trust.interrupts import Trials
 
 LABELS = (X[:, 0] > 0).astype(int)
 

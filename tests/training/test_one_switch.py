@@ -4,11 +4,11 @@ from functools import partial
 
 import numpy as np
 import pytest
-from trust.changing import X, Y, network, state_of
-from trust.interrupting import Points
 
 import bpcore as bp
 from trust import interrupts
+from trust.changes.change import X, Y, network, state_of
+from trust.changes.interrupting import Points
 
 CHANGES = interrupts.every_change()
 

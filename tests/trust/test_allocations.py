@@ -10,12 +10,14 @@ import pytest
 
 import bpcore
 from helpers.programs import lines_of, needs_preloading
-from trust import failing_memory, others
+from trust.failing import memory as failing_memory
+from trust.failing import others
 
 #: A program that lets some allocations of a few calls fail.
 PROGRAM = """
 import json
-from trust import allocations, failing_memory
+from trust import allocations
+from trust.failing import memory as failing_memory
 
 memory = failing_memory.Memory()
 for name in ("train_step of a list", "optimizer", "fit", "save"):
@@ -33,7 +35,7 @@ import json
 from pathlib import Path
 import numpy as np
 from bpcore.engine.engine import zeroed
-from trust import failing_memory
+from trust.failing import memory as failing_memory
 
 CALLS = {
     "of Python": lambda: [*map(str, range(3))],
@@ -80,7 +82,7 @@ def test_whose_allocation_has_failed(tmp_path):
 
 STDLIB = sysconfig.get_path("stdlib")
 OWN = str(Path(bpcore.__file__).parent / "many.py")
-NUMPY = np._core._multiarray_umath.__file__
+NUMPY = np.__file__
 
 
 @pytest.mark.parametrize(

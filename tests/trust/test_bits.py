@@ -1,16 +1,12 @@
-"""A short form of the campaign of the bits, and what it says of differences."""
+"""A short form of the campaign of the bits: every way, and ways that differ."""
 
-import json
-from functools import partial
-
-import numpy as np
 import pytest
-from trust.bits_cases import table
-from trust.bits_options import DTYPES, OPTIMIZERS, OPTIONS, fits
-from trust.bits_outcome import fitted, step_digests, trajectory
 
 import bpcore as bp
-from trust import bits, bits_ways, golden
+from trust import bits, golden
+from trust.fits import ways
+from trust.fits.cases import table
+from trust.fits.outcome import fitted
 
 CASES = [*table().values()]
 #: Some cases, of every optimizer.
@@ -20,40 +16,6 @@ with_fma = pytest.mark.skipif(
     bp.kernels.in_use() == "x86_64_v2",
     reason="x86_64_v2 has no fused multiply-add: its bits may differ",
 )
-
-
-def test_every_value_is_with_every_optimizer_and_dtype():
-    found = {(case.optimizer, *pair) for case in CASES for pair in case.values}
-    wanted = {
-        (optimizer, option, value)
-        for optimizer in OPTIMIZERS
-        for option, values in OPTIONS.items()
-        for value in values
-        if fits({option: value}, optimizer)
-    }
-    assert found == wanted
-    of_dtypes = {(case.dtype, *pair) for case in CASES for pair in case.values}
-    assert len(of_dtypes) == len(DTYPES) * sum(map(len, OPTIONS.values()))
-
-
-@with_fma
-@pytest.mark.parametrize("optimizer", [name for name in OPTIMIZERS if name != "lbfgs"])
-def test_recorded_bits(optimizer):
-    record = golden.read()
-    for case in golden.recorded_cases():
-        if case.optimizer == optimizer:
-            assert record[case.name]["of"] == str(case)
-            found = fitted(case)
-            assert found.items() <= record[case.name].items(), case.name
-
-
-@with_fma
-def test_recorded_steps_and_no_other_cases():
-    record = golden.read()
-    assert [*record] == [case.name for case in golden.recorded_cases()]
-    for case in FEW:
-        if case.recorded:
-            assert golden.difference(record[case.name], golden.line_of(case)) is None
 
 
 @pytest.mark.parametrize("way", bits.WAYS.values(), ids=bits.WAYS)
@@ -71,19 +33,19 @@ def test_another_process_with_other_blocks():
 @pytest.mark.parametrize(
     "way",
     [
-        bits_ways.by_threads,
-        bits_ways.watched,
-        bits_ways.in_parts,
-        bits_ways.carried,
-        bits_ways.resumed,
-        bits_ways.among_others,
-        bits_ways.other_forms,
+        ways.by_threads,
+        ways.watched,
+        ways.in_parts,
+        ways.carried,
+        ways.resumed,
+        ways.among_others,
+        ways.other_forms,
     ],
 )
 def test_a_way_with_other_bits_fails(monkeypatch, capsys, way):
     case = table()["adam_00"]
     wrong = dict.fromkeys(fitted(case), "0")
-    monkeypatch.setattr(bits_ways, "expected", lambda name: wrong)
+    monkeypatch.setattr(ways, "expected", lambda name: wrong)
     count = bits.trials("title", way, [case], 60.0)
     assert count.failed
     assert "FAILED title: adam_00: " in capsys.readouterr().out
@@ -92,9 +54,9 @@ def test_a_way_with_other_bits_fails(monkeypatch, capsys, way):
 @pytest.mark.parametrize(
     ("way", "method"),
     [
-        (bits_ways.stored_gradients, "apply"),
-        (bits_ways.on_shards, "fit"),
-        (bits_ways.rows_alone, "predict_one"),
+        (ways.stored_gradients, "apply"),
+        (ways.on_shards, "fit"),
+        (ways.rows_alone, "predict_one"),
     ],
 )
 def test_a_way_of_two_networks_that_differ_fails(monkeypatch, way, method):
@@ -107,55 +69,3 @@ def test_a_way_of_two_networks_that_differ_fails(monkeypatch, way, method):
     monkeypatch.setattr(bp.Network, method, otherwise)
     case = next(case for case in CASES if any(True for _ in way(case)))
     assert any(way(case))
-
-
-# --- explanations ---------------------------------------------------------------------
-
-
-def test_distance_in_ulp():
-    one = np.float32([1, -1, 0, 1, np.inf, 2])
-    other = np.float32([1 + 2**-23, -1 - 2**-22, -0.0, 1, 3.4028235e38, 1])
-    assert golden.distance(one, other).tolist() == [1, 2, 1, 0, 1, 2**23]
-    assert golden.distance(np.array([1.0]), np.array([-1.0])) > 2**62
-
-
-def test_an_explanation_names_step_layer_and_ulp():
-    ours, theirs = (trajectory(table()["sgd_00"]) for _ in range(2))
-    assert golden.explanation(ours, theirs) == ["no difference"]
-    W = theirs[2][1, "W"]
-    before = W[3, 1].copy()
-    W[3, 1] = np.nextafter(before, np.float32(np.inf), dtype="f")
-    steps = len(ours) - 1
-    assert golden.explanation(ours, theirs) == [
-        f"first difference after mini-batch 3 of {steps}:",
-        f"    layer 1, W: 1 of {W.size}, at most 1 ulp, at [3, 1]: "
-        f"{float(before)!r} and {float(W[3, 1])!r}",
-    ]
-    digests = step_digests(ours), step_digests(theirs)
-    assert [a == b for a, b in zip(*digests, strict=True)].index(False) == 2
-
-
-def test_a_difference_from_the_record_names_step_and_layer():
-    line = golden.line_of(table()["sgd_00"])
-    other = json.loads(json.dumps(line))
-    assert golden.difference(line, other) is None
-    other["outputs"] = "0"
-    assert golden.difference(line, other) == "differs in outputs, in no recorded step"
-    other["steps"][1] = line["steps"][1][:4] + "----"
-    assert golden.difference(line, other) == (
-        "differs first after mini-batch 2, in layers 1"
-    )
-    assert golden.difference(None, other) == "is not in the record"
-    assert "is another case" in golden.difference({**line, "of": ""}, other)
-
-
-def test_values_of_another_machine(tmp_path, monkeypatch, capsys):
-    path = str(tmp_path / "values.npz")
-    run = partial(monkeypatch.setattr, "sys.argv")
-    run(["golden", "--values", "adam_01", path])
-    golden.main()
-    run(["golden", "--explain", "adam_01", "--against", path, "--threads", "3"])
-    with pytest.raises(SystemExit) as status:
-        golden.main()
-    assert not status.value.code
-    assert "no difference" in capsys.readouterr().out

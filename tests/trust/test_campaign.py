@@ -1,15 +1,11 @@
 """The command line of campaigns and the page of their figures."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from trust import campaign, summary
-
-ROOT = Path(__file__).parents[2]
+from trust.children.programs import python
 
 CAMPAIGN = """
 from trust import campaign
@@ -28,13 +24,10 @@ campaign.main("Sums are right.", run, 5.0)
 def test_a_campaign_prints_and_writes_its_counts(tmp_path, faulty, status):
     path = tmp_path / "sums.json"
     code = CAMPAIGN.replace("FAULTY", str(faulty))
-    command = [sys.executable, "-c", code, "--json", path]
-    done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == status, done.stderr
-    assert ("FAILED sums: seed 1" in done.stdout) == (faulty is not None)
-    assert f"3 tried, {status} failed" in done.stdout
+    ended = python("-c", code, "--json", str(path))
+    assert ended.returncode == status, ended.stderr
+    assert ("FAILED sums: seed 1" in ended.stdout) == (faulty is not None)
+    assert f"3 tried, {status} failed" in ended.stdout
     record = json.loads(path.read_text())
     assert record["results"] == [
         {"name": "sums", "tried": 3, "failed": status, "note": "of two numbers"}

@@ -4,11 +4,10 @@ import pytest
 
 pytest.importorskip("resource", reason="not on Windows")
 
+from helpers.programs import lines_of, needs_preloading
 from trust.campaign import Count
 from trust.disks import killed, limits
-
-from helpers.programs import lines_of, needs_preloading
-from trust import failing_disk
+from trust.failing import disk
 
 PROGRAM = """
 from trust.disks import calls
@@ -18,7 +17,7 @@ calls(("save", "to_c"), most=3)
 
 @needs_preloading
 def test_calls_of_the_system_that_fail(tmp_path):
-    printed = lines_of(PROGRAM, failing_disk.environment(tmp_path))
+    printed = lines_of(PROGRAM, disk.environment(tmp_path))
     assert {*printed} == {"right"} and len(printed) > 20
 
 

@@ -1,8 +1,9 @@
 """A few forms of data for every public call; the campaign tries all of them."""
 
 import pytest
-from trust.input_calls import calls, untried
-from trust.input_forms import forms
+
+from trust.calls.table import calls, untried
+from trust.forms.table import forms
 from trust.inputs import fault, trials
 
 CALLS = calls()

@@ -4,10 +4,10 @@ from functools import partial
 
 import numpy as np
 import pytest
-from trust.changing import Change, network
-from trust.interrupting import Points, by_timer
 
 from trust import interrupts
+from trust.changes.change import Change, network
+from trust.changes.interrupting import Points, by_timer
 
 CHANGES = interrupts.every_change()
 
@@ -45,18 +45,3 @@ def test_what_is_half_done_is_found(change, found):
     trials = interrupts.Trials(Change("bad", network, change))
     wrong = [trials.fault(Points(point).call) for point in range(1, 250, 10)]
     assert any(found in (each or "") for each in wrong)
-
-
-def test_every_point_is_counted_once_and_raised_at():
-    seen = []
-
-    def call():
-        seen.append(1)
-        len(seen)
-
-    call.__globals__.setdefault("__name__", __name__)
-    counter = Points(within=(__name__,))
-    assert not counter.call(call) and counter.count == 3
-    for point in (1, 2, 3):
-        raised = Points(point, within=(__name__,))
-        assert raised.call(call) and raised.where

@@ -4,28 +4,28 @@ import pytest
 
 pytest.importorskip("mpmath")
 
-from trust import exact, numbers
+from trust.arithmetic import exact, losses, means, metrics, norms, rounding
 
 
-@pytest.mark.parametrize("dtype", numbers.SIZES)
+@pytest.mark.parametrize("dtype", rounding.SIZES)
 @pytest.mark.parametrize("name", exact.LOSSES)
 def test_losses(name, dtype):
-    assert numbers.of_losses(name, dtype, count=6).failed == 0
+    assert losses.loss_errors(name, dtype, count=6).failed == 0
 
 
-@pytest.mark.parametrize("dtype", numbers.SIZES)
+@pytest.mark.parametrize("dtype", rounding.SIZES)
 def test_softmax_norms_and_moments(dtype):
-    assert numbers.of_softmax(dtype, count=8).failed == 0
-    assert numbers.of_norms(dtype, count=12, most=300).failed == 0
-    assert numbers.of_moments(dtype, count=12, most=300).failed == 0
+    assert losses.softmax_errors(dtype, count=8).failed == 0
+    assert norms.norm_errors(dtype, count=12, most=300).failed == 0
+    assert norms.moment_errors(dtype, count=12, most=300).failed == 0
 
 
 def test_metrics():
     assert [
-        count.name for count in numbers.of_metrics(12, most=40) if count.failed
+        count.name for count in metrics.metric_errors(12, most=40) if count.failed
     ] == []
 
 
 def test_long_sums():
-    found = numbers.of_long_sums(20_000)
+    found = means.mean_errors(20_000)
     assert [count.name for count in found if count.failed] == []

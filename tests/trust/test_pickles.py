@@ -1,20 +1,17 @@
 """A short form of ``python -m trust.pickles``."""
 
-import ctypes
-import pickle
-
 import numpy as np
 import pytest
-from trust.children import outcomes
 
-from trust import altered, pickled, pickles
+from trust import pickles
+from trust.pickling import objects
 
-NETS = {"with everything": pickled.full_network()}
+NETS = {"with everything": objects.full_network()}
 OBJECTS = {
     f"network {name}": net for name, net in NETS.items()
 } | {
     name: part
-    for name, part in pickled.parts(NETS).items()
+    for name, part in objects.parts(NETS).items()
     if pickles.can_be_pickled(part)
 }  # fmt: skip
 
@@ -44,27 +41,3 @@ def test_replaced_values():
         300,
     )
     assert (count.tried, count.failed) == (250, 0) and "named" in count.note
-
-
-def test_crashes_and_hangs_are_seen():
-    """And the next trial is made by another child."""
-
-    def trial(case):
-        if case == "crash":
-            ctypes.string_at(0)
-        while case == "hang":
-            pass
-        if case == "broken":
-            raise KeyError(case)
-        return "done"
-
-    cases = ["done", "crash", "done", "hang", "broken", "done"]
-    found = [outcome.split(" ")[0] for _, outcome in outcomes(trial, cases, 2.0)]
-    assert found == cases
-
-
-def test_trees_are_pickled_as_their_objects():
-    for value in OBJECTS.values():
-        root = altered.tree(value)
-        again = pickle.loads(pickle.dumps(root))
-        assert altered.digest(altered.tree(again)) == altered.digest(root)

@@ -4,7 +4,8 @@ import os
 
 import pytest
 
-from trust import forks, pools, processes, subinterpreters
+from trust import processes
+from trust.concurrency import forks, pools, subinterpreters
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from trust import ending, limits, many_networks, one_network, work
+from trust.concurrency import ending, limits, many_networks, one_network, work
 
 
 @pytest.mark.parametrize("loss", [None, work.squared])
@@ -17,7 +17,9 @@ def test_many_networks_in_threads():
     assert [*many_networks.rounds(0, 4, names)] == [None]
 
 
-@pytest.mark.parametrize("name", ["fit, custom loss", "train_step, large"])
+@pytest.mark.parametrize(
+    "name", ["fit, custom loss", "train_step, large", "fit, Checkpoint"]
+)
 def test_a_program_that_ends_while_daemon_threads_train(name):
     assert ending.fault_of(name, 0) is None
 

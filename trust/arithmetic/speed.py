@@ -1,0 +1,105 @@
+"""The time of steps and predictions on subnormal numbers, over that on normal ones.
+
+Velocities and decaying means come to such numbers by themselves, where an input is 0
+for long or a unit is dead: there the promise is at most 3 times. Inputs and weights are
+subnormal only if they were given so: their ratios are shown.
+"""
+
+import statistics
+import time
+
+import numpy as np
+
+import bpcore as bp
+from trust import campaign
+
+MOST = 3.0
+SIZES = [256, 256, 10]
+#: Optimizers with velocities and means that decay.
+OPTIMIZERS = {
+    "SGD, momentum": bp.SGD(1e-4, momentum=0.9),
+    "SGD, Nesterov": bp.SGD(1e-4, momentum=0.9, nesterov=True),
+    "SGD, momentum, l1": bp.SGD(1e-4, momentum=0.9, l1=1e-30),
+    "Momentum": bp.Momentum(1e-4),
+    "RMSprop, momentum": bp.RMSprop(1e-4, momentum=0.9, centered=True),
+    "Adam": bp.Adam(1e-4),
+    "Adamax": bp.Adamax(1e-4),
+    "Nadam": bp.Nadam(1e-4),
+    "Lion": bp.Lion(1e-4),
+}
+
+
+def ratio(normal, subnormal, rounds=9, calls=10):
+    """The median over rounds, in changing order, of one call's time over another's.
+
+    Each makes a function of no argument, which is called once before it is timed.
+    """
+    found = []
+    for i in range(rounds):
+        seconds = {}
+        for make in (normal, subnormal) if i % 2 else (subnormal, normal):
+            call = make()
+            call()
+            began = time.perf_counter()
+            for _ in range(calls):
+                call()
+            seconds[make] = time.perf_counter() - began
+        found.append(seconds[subnormal] / seconds[normal])
+    return statistics.median(found)
+
+
+def network(dtype, **settings):
+    """A network on one thread."""
+    return bp.Network(
+        SIZES, activation="identity", dtype=dtype, rng=0, n_threads=1, **settings
+    )
+
+
+def step_ratio(optimizer, dtype, rows):
+    """Steps on zeros, with velocities and means of an ordinary or a subnormal size."""
+    X, y = np.zeros((rows, SIZES[0]), dtype), np.zeros((rows, SIZES[-1]), dtype)
+
+    def step(size):
+        net = network(dtype, optimizer=optimizer)
+        net.train_step(X, y)
+        net.learner.state.optimizer_arrays[...] = size
+        return lambda: net.train_step(X, y)
+
+    tiny = 1000 * float(np.finfo(dtype).smallest_subnormal)
+    return ratio(lambda: step(1e-3), lambda: step(tiny))
+
+
+def predict_ratio(dtype, rows, what):
+    """Predictions of subnormal inputs, or by subnormal weights."""
+    tiny = 1000 * float(np.finfo(dtype).smallest_subnormal)
+    X = np.random.default_rng(0).normal(size=(rows, SIZES[0])).astype(dtype)
+
+    def predict(size):
+        net, data = network(dtype), X
+        if what == "weights":
+            for W in net.weights:
+                W *= size
+        else:
+            data = (X * size).astype(dtype)
+        return lambda: net.predict(data)
+
+    return ratio(lambda: predict(1), lambda: predict(tiny))
+
+
+def optimizer_times(dtype):
+    """Yields a count for each optimizer: with 1 row and with 32."""
+    for name, optimizer in OPTIMIZERS.items():
+        count = campaign.Count(name)
+        ratios = [step_ratio(optimizer, dtype, rows) for rows in (1, 32)]
+        for found in ratios:
+            wrong = f"{dtype}: {found:.1f} times as long"
+            count.add(wrong if found > MOST else None)
+        count.note = f"{max(ratios):.2g} times as long"
+        yield count
+
+
+def data_times(dtype):
+    """Yields a count for subnormal inputs and weights: figures, no promise."""
+    for what in ("inputs", "weights"):
+        note = f"{predict_ratio(dtype, 32, what):.0f} times as long: no promise"
+        yield campaign.Count(f"time of subnormal {what}, {dtype}", 1, 0, note)
