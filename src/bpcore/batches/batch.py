@@ -34,7 +34,7 @@ class Batch:
     def __post_init__(self) -> None:
         # Callbacks and losses may not resize the user's arrays, of which there are
         # views, while a Batch of them lives.
-        pins = pinned(self.X, self.y, self.weight)
+        pins = pinned(*self.arrays)
         object.__setattr__(self, "_pins", pins)
 
     def __len__(self) -> int:
@@ -47,6 +47,11 @@ class Batch:
         raise TypeError(
             "a Batch cannot be pickled: pickle the data, and check it again"
         )
+
+    @property
+    def arrays(self) -> tuple[NDArray[Any] | None, ...]:
+        """All arrays, of as many rows."""
+        return self.X, self.y, self.weight
 
     @property
     def weighs(self) -> bool:
@@ -70,7 +75,7 @@ class Batch:
 
     def apart_from(self, *arrays: Real) -> Batch:
         """The same; a copy if it shares memory with one of the `arrays`."""
-        for own in (self.X, self.y, self.weight):
+        for own in self.arrays:
             for array in arrays:
                 if own is not None and np.may_share_memory(own, array):
                     return self.copy()

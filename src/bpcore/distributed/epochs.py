@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore.arrays import Real
+from bpcore.batches.maps import mapped_rows
 from bpcore.batches.stream import batch_count
 from bpcore.distributed.exchange import Exchange, Outcome, Pending
 from bpcore.distributed.norm import factor, norm
@@ -45,6 +46,7 @@ class ShardedEpochs(SingleEpochs):
         self.batches_of = [batch_count(n, size, joins) for n in data.sizes]
         self.count = sum(self.batches_of)
         self.exchange = Exchange(team, parts, learner.state.moments.size, learner.dtype)
+        self.mapped = {k: mapped_rows(*own.arrays) for k, own in data.own.items()}
         #: Memory for the nodes of the gradients' tree.
         self.spare: list[Real] = []
 
@@ -141,6 +143,7 @@ class ShardedEpochs(SingleEpochs):
         Those of the last are added and sent layer by layer.  After a mini-batch that is
         not finite the rest is not computed.
         """
+        self.read_ahead(step, [active[number] for number in numbers], orders)
         outcomes: list[Outcome] = []
         sums = Sums(numbers.start, self.spare)
         finite = True
@@ -162,6 +165,17 @@ class ShardedEpochs(SingleEpochs):
                 join.add(0, outcome.present)
             sums.keep(join, outcome.present)
         return outcomes, sums.nodes
+
+    def read_ahead(
+        self, step: int, shards: list[int], orders: dict[int, NDArray[np.int64] | None]
+    ) -> None:
+        """Let the system read the rows of a step that lie in memory maps."""
+        for k in shards:
+            order = orders[k]
+            if order is not None:
+                numbers = order[slice(*self.rows_of(step, k))]
+                for rows in self.mapped[k]:
+                    rows.read_ahead(numbers)
 
     @property
     def sends_layers(self) -> bool:
@@ -187,20 +201,20 @@ class ShardedEpochs(SingleEpochs):
         report: Callable[[int], None] | None,
     ) -> Outcome:
         """The gradient of a mini-batch of shard k."""
-        learner, batch, size = (
-            self.run.learner,
-            self.data.own[k],
-            self.run.given.batch_size,
-        )
-        first = step * size
-        last = step == self.batches_of[k] - 1
-        n = len(batch) - first if last else size
+        learner, batch = self.run.learner, self.data.own[k]
+        first, end = self.rows_of(step, k)
+        n = end - first
         moments = learner.new_moments()
         total, divisor, present, finite = learner.engine.gradient_in_step(
             *(batch.X, batch.y, batch.weight, orders[k], first, n, number),
             *(gradient, moments, report),
         )
         return Outcome(total, divisor, present, finite, n, moments)
+
+    def rows_of(self, step: int, k: int) -> tuple[int, int]:
+        """The first row of a step's mini-batch of shard k in its order, and the end."""
+        size, last = self.run.given.batch_size, step == self.batches_of[k] - 1
+        return step * size, len(self.data.own[k]) if last else (step + 1) * size
 
     def memory(self) -> Real:
         """Memory for a gradient."""

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from bpcore.arrays import Real
+from bpcore.batches.batch import Batch
 from bpcore.distributed.agreement import digest
 from bpcore.distributed.epochs import ShardedEpochs
 from bpcore.distributed.parts import Part, divided, parts, united
@@ -30,6 +31,8 @@ class ShardedFit(Fit):
     0 measures the validation data and calls the callbacks; the others take over its
     results.
     """
+
+    reads_ahead = True
 
     def __init__(
         self,
@@ -59,6 +62,10 @@ class ShardedFit(Fit):
             raise
         finally:
             self.unite()
+
+    def own_data(self) -> list[Batch]:
+        """The shards of this process."""
+        return [*self.shards.own.values()]
 
     # --- the optimizer's state, divided -----------------------------------------------
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from bpcore.batches.batch import Batch
+from bpcore.batches.maps import random_reads
 from bpcore.batches.stream import Stream
 from bpcore.errors import DivergenceError
 from bpcore.interrupts import complete, raise_if_stopped
@@ -70,6 +72,9 @@ class Fit:
     `network` is the argument of callbacks.
     """
 
+    #: Whether wide rows in memory maps are read before they are needed.
+    reads_ahead = False
+
     def __init__(
         self,
         learner: Learner,
@@ -102,9 +107,15 @@ class Fit:
         #: Brings the state up to what was finished, if an interrupt ends the fit.
         self.settle: Callable[[], None] = nothing
         rows = None if isinstance(given.data, Stream) else len(given.data)
+        shuffles = rows is not None and given.shuffle and given.batch_size < rows
+        shuffled = self.own_data() if shuffles else ()
         # A plain `with`, so that no interrupt can leave the network locked.
         with (
             learner.engine,
+            random_reads(
+                *(array for data in shuffled for array in data.arrays),
+                wide=self.reads_ahead,
+            ),
             Backup() as self.before,
             Backup() as self.best,
             progress(given.progress, given.epochs, rows) as self.bar,
@@ -127,6 +138,11 @@ class Fit:
             finally:
                 complete(self.end)
         return self.history
+
+    def own_data(self) -> Sequence[Batch]:
+        """The rows that this process trains on, if they are in arrays."""
+        data = self.given.data
+        return () if isinstance(data, Stream) else (data,)
 
     def train(self) -> None:
         """All epochs, or fewer if something stops them."""
