@@ -49,6 +49,26 @@ def every_change():
     return {each.name: each for each in chain(*groups().values())}
 
 
+class Shares:
+    """Parts of the time that is left.
+
+    Parameters
+    ----------
+    seconds : float
+    parts : float
+        The sum of all parts.
+    """
+
+    def __init__(self, seconds, parts):
+        self._end, self._left = time.monotonic() + seconds, parts
+
+    def __call__(self, part):
+        """Seconds for a part, as long as it is compared with those not yet taken."""
+        seconds = (self._end - time.monotonic()) * part / max(self._left, part)
+        self._left -= part
+        return max(seconds, 0.0)
+
+
 class Trials:
     """Trials of one call.
 
@@ -134,8 +154,8 @@ def moments(count, change, number, seconds, rng):
 
 
 def run(seconds):
-    """Trials of every call, in parts of the time that are about the same."""
-    rng, share = np.random.default_rng(0), seconds / len(every_change())
+    """Trials of every call; each gets an equal part of the time that is left."""
+    rng, share = np.random.default_rng(0), Shares(seconds, len(every_change()))
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-4)
     try:
@@ -143,13 +163,13 @@ def run(seconds):
             for error, part in ((KeyboardInterrupt, 0.3), (MemoryError, 0.1)):
                 count = campaign.Count(f"{error.__name__} at a point of {group}")
                 there = [
-                    points(count, each, error, part * share, rng) for each in members
+                    points(count, each, error, share(part), rng) for each in members
                 ]
                 count.note = f"of {sum(there):,} points of {len(members)} calls"
                 yield count
             count = campaign.Count(f"a signal at a random moment of {group}")
             ended = [
-                moments(count, each, MOMENTS, 0.6 * share, rng) for each in members
+                moments(count, each, MOMENTS, share(0.6), rng) for each in members
             ]
             count.note = f"{sum(ended):,} came before its end"
             yield count
