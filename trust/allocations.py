@@ -86,7 +86,7 @@ def process(counts, environment, job, first, seconds):
     done = subprocess.run(
         command, env=environment, capture_output=True, text=True, check=False
     )
-    at = job, first
+    at, (kind, name) = (job, first), jobs()[job]
     for line in done.stdout.splitlines():
         *at, kind, name, k, fault, other = json.loads(line)
         if fault != "begun":
@@ -224,8 +224,8 @@ def is_allowed(error):
     """Whether it is a MemoryError, or the error that Python raises in place of one."""
     if isinstance(error, BaseExceptionGroup):
         return all(map(is_allowed, error.exceptions))
-    in_place = "can't allocate lock", "can't start new thread"
-    return isinstance(error, MemoryError) or str(error) in in_place
+    in_place = re.fullmatch(r"can't (allocate .*lock|start new thread)", str(error))
+    return isinstance(error, MemoryError) or in_place is not None
 
 
 def last_lines(error):

@@ -168,9 +168,7 @@ def run(seconds):
                 count.note = f"of {sum(there):,} points of {len(members)} calls"
                 yield count
             count = campaign.Count(f"a signal at a random moment of {group}")
-            ended = [
-                moments(count, each, MOMENTS, share(0.6), rng) for each in members
-            ]
+            ended = [moments(count, each, MOMENTS, share(0.6), rng) for each in members]
             count.note = f"{sum(ended):,} came before its end"
             yield count
     finally:

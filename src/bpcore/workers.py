@@ -1,20 +1,81 @@
-"""One piece of work in several threads of Python, all of which end before the call."""
+"""Threads of Python that each do one piece of work.
+
+They are started without `threading.Thread`, which stands no interrupts and no lack of
+memory: its ``start`` waits for ever for a thread that has no memory to begin, and an
+interrupt in it, or in the wait for an `Event`, leaves a thread that seems to begin, or
+raises "release unlocked lock".
+"""
 
 from __future__ import annotations
 
 import contextvars
 import math
-import os
 import threading
 import time
 import weakref
+from _thread import start_new_thread
 from collections.abc import Callable
+from functools import partial
 
 from bpcore.interrupts import SLICE, raise_if_stopped
 
 #: Seconds after an interrupt in which another one is ignored: threads are stopping, and
 #: only a callback can take longer.
 PATIENCE = 1.0
+
+
+class Worker:
+    """A thread that calls `work`, in the context of the caller (its np.errstate).
+
+    Parameters
+    ----------
+    work : callable
+
+    Attributes
+    ----------
+    error : BaseException or None
+        What `work` has raised.
+
+    Examples
+    --------
+    >>> from bpcore.workers import Worker
+    >>> worker = Worker(lambda: print("done"))
+    >>> worker.start()
+    >>> worker.wait()
+    done
+    """
+
+    def __init__(self, work: Callable[[], object]) -> None:
+        self.error: BaseException | None = None
+        self._ended = threading.Lock()
+        self._ended.acquire()
+        call = partial(contextvars.copy_context().run, self._run, work)
+        # Only the thread has the call while it runs, and no frame: so it is freed when
+        # the thread ends, for want of memory too.
+        self._calls, self._called = [call], weakref.ref(call)
+
+    def start(self) -> None:
+        """Start the thread; RuntimeError if the system allows no more."""
+        start_new_thread(self._calls.pop(), ())
+
+    def ended(self, seconds: float) -> bool:
+        """Wait up to so many seconds; whether it has ended, or was not started."""
+        if self._calls:
+            return True
+        return self._ended.acquire(timeout=seconds) or self._called() is None
+
+    def wait(self) -> None:
+        """Wait until it has ended."""
+        while not self.ended(SLICE):
+            pass
+
+    def _run(self, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except BaseException as error:
+            self.error = error
+        finally:
+            self._ended.release()
 
 
 def in_threads(work: Callable[[], None], count: int, stop: threading.Event) -> None:
@@ -39,7 +100,7 @@ def in_threads(work: Callable[[], None], count: int, stop: threading.Event) -> N
     >>> len(taken)
     100
     """
-    workers: list[_Worker] = []
+    workers: list[Worker] = []
     errors: list[BaseException] = []
     end = math.inf
     try:
@@ -66,56 +127,13 @@ def in_threads(work: Callable[[], None], count: int, stop: threading.Event) -> N
         stop.set()
 
 
-def _start(workers: list[_Worker], work: Callable[[], None], count: int) -> None:
+def _start(workers: list[Worker], work: Callable[[], None], count: int) -> None:
     """Start `count` threads, or as many as the system allows."""
-    for i in range(len(workers), count):
-        worker = _Worker(work, f"bpcore_{i}")
-        workers.append(worker)
+    for i in range(count):
+        workers.append(Worker(work))
         try:
-            worker.thread.start()
+            workers[i].start()
         except RuntimeError:  # "can't start new thread"
             if i == 0:
                 raise
             return
-
-
-class _Alive:
-    """An object that a thread has; it is freed with the thread, however that ends."""
-
-
-class _Worker:
-    """A thread that calls `work`, in the context of the caller (its np.errstate)."""
-
-    def __init__(self, work: Callable[[], None], name: str) -> None:
-        self.error: BaseException | None = None  # of `work`
-        self._work, self._process = work, os.getpid()
-        # Thread.join is not enough: if interrupted, it may mark a thread as ended.
-        self._ended = threading.Event()
-        alive = _Alive()
-        self._alive = weakref.ref(alive)
-        run = contextvars.copy_context().run
-        self.thread = threading.Thread(target=run, args=(self._run, alive), name=name)
-
-    def _run(self, alive: _Alive) -> None:
-        try:
-            self._work()
-        except BaseException as error:  # a failing allocation, for example
-            self.error = error
-        finally:
-            # A callback may fork: nobody waits in the child, where the event's lock may
-            # be the caller's.
-            if os.getpid() == self._process:
-                self._ended.set()
-
-    def ended(self, seconds: float) -> bool:
-        """Wait up to so many seconds; whether the thread has ended, or never began.
-
-        Without an ident it has not begun; if it does, `stop` is set.  Without memory it
-        ends outside of `_run`, and sets no event.
-        """
-        if self.thread.ident is None:
-            return True
-        if not self._ended.wait(seconds) and self._alive() is not None:
-            return False
-        self.thread.join()
-        return True

@@ -114,22 +114,22 @@ def through_file(name, write, read):
     return call
 
 
-def whole_file(write):
-    """A file that is there, replaced; a network as the file says after all."""
+def whole_file(name, write):
+    """Write a file over one that is there; a network as the file says after all."""
 
     def make():
         subject = Subject()
-        write(subject.net, path("replaced"))
+        write(subject.net, path(name))
         subject.net.train_step(X, Y)
         return subject
 
     def file(subject):
-        with open(path("replaced"), "rb") as opened:
+        with open(path(name), "rb") as opened:
             return opened.read()
 
     return Call(
         make,
-        lambda subject: write(subject.net, path("replaced")),
+        lambda subject: write(subject.net, path(name)),
         lambda subject: (state(subject), digest(file(subject))),
     )
 
@@ -183,14 +183,14 @@ CALLS = {
     "lr_factors": of_network(lambda net: setattr(net, "lr_factors", [2.0, 0.5])),
     "pickle": of_network(lambda net: pickle.loads(pickle.dumps(net)), parameters),
     "deepcopy": of_network(copy.deepcopy, parameters),
-    "save": whole_file(lambda net, path: net.save(path)),
+    "save": whole_file("replaced.bpc", lambda net, path: net.save(path)),
     "save and load": of_network(
         through_file("a.bpc", lambda net, path: net.save(path), bp.load), parameters
     ),
     "ONNX": of_network(
         through_file("a.onnx", lambda net, path: net.to_onnx(path), bp.load), parameters
     ),
-    "C header": whole_file(lambda net, path: net.to_c(path + ".h")),
+    "C header": whole_file("replaced.h", lambda net, path: net.to_c(path)),
     "expression": of_network(expression, np.array),
     "check_gradients": of_network(
         lambda net: bp.check_gradients(net, X[:3], Y[:3]), lambda found: b"1"

@@ -82,7 +82,8 @@ def predictor_of(model: Any, proba: bool) -> Predictor:
 
 def _of_table(model: Any, proba: bool) -> Predictor:
     """The predictor of an estimator for tables."""
-    names, columns, texts = model.encoder_.names, None, set[str]()
+    names, columns = model.encoder_.names, None
+    texts: set[str] = set()
     if names is not None:
         columns = [str(name) for name in names]
         texts = {

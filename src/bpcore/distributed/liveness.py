@@ -14,13 +14,13 @@ import os
 import secrets
 import selectors
 import socket
-import threading
 import time
 import weakref
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from bpcore.errors import ProcessError
+from bpcore.workers import Worker
 
 #: Most seconds between two signs of life.
 INTERVAL = 1.0
@@ -103,7 +103,7 @@ class Liveness:
         #: When each process that has taken leave did so.
         self._gone: dict[int, float] = {}
         self._wake, self._waker = socket.socketpair()
-        self._thread: threading.Thread | None = None
+        self._watcher: Worker | None = None
         self._closing = False
         _all.add(self)
 
@@ -137,10 +137,8 @@ class Liveness:
             self._selector.register(self._server, selectors.EVENT_READ, None)
         self._selector.register(self._wake, selectors.EVENT_READ, None)
         self._begun = time.monotonic()
-        self._thread = threading.Thread(
-            target=self._watch, name="bpcore_liveness", daemon=True
-        )
-        self._thread.start()
+        self._watcher = Worker(self._watch)
+        self._watcher.start()
 
     def limit_silence(self, timeout: float) -> None:
         """Set the seconds of silence after which a process counts as lost, from now."""
@@ -154,8 +152,8 @@ class Liveness:
         """Take leave of the others."""
         self._closing = True
         self._waker.send(b"w")
-        if self._thread is not None:
-            self._thread.join()
+        if self._watcher is not None:
+            self._watcher.wait()
         self.close_files()
 
     def close_files(self) -> None:

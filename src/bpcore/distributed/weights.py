@@ -24,7 +24,8 @@ def exact_sum(numbers: Weights) -> list[float]:
     >>> exact_sum(np.array([1.0, 2.0**-60, 2.0]))
     [3.0, 8.673617379884035e-19]
     """
-    rest, terms = numbers.ravel().tolist(), list[float]()
+    rest = numbers.ravel().tolist()
+    terms: list[float] = []
     while term := math.fsum(rest):
         terms.append(term)
         rest.append(-term)

@@ -570,7 +570,8 @@ class Engine:
         self, n: int, everything: bool = False
     ) -> tuple[int, list[dict[str, int]]]:
         """Bytes of a tape of activations, or of all arrays; and the arrays' offsets."""
-        size, offsets = 0, list[dict[str, int]]()
+        size = 0
+        offsets: list[dict[str, int]] = []
         for width, norm in zip(self.design.sizes[1:], self.design.norms, strict=True):
             parts = {"a": n * width}
             if everything:

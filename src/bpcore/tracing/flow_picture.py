@@ -33,7 +33,8 @@ def draw_flow(epochs: NDArray[Any], columns: dict[str, NDArray[Any]]) -> Figure:
     }
     figure = new_figure(7, 2.1 * len(columns) + 0.9)
     panels = figure.subplots(len(columns), 1, sharex=True, squeeze=False)[:, 0]
-    marker, lines = "o" if len(epochs) <= 40 else "", dict[int, Any]()
+    marker = "o" if len(epochs) <= 40 else ""
+    lines: dict[int, Any] = {}
     for axes, (name, values) in zip(panels, columns.items(), strict=True):
         n_layers = values.shape[1]
         for l in range(n_layers):

@@ -131,7 +131,8 @@ def in_lines(path: Paths, whole: bool, all: bool = False) -> list[str]:
 def layer_by_layer(path: Paths, all: bool = False) -> tuple[str, list[Line], list[str]]:
     """A title, delta from the last layer to this one, and the element of dW."""
     trace, l, i, j = path.trace, path.l, path.i, path.j
-    last, lines = trace.n_layers - 1, list[Line]()
+    last = trace.n_layers - 1
+    lines: list[Line] = []
     first, lowest = ends(last - l + 1, last - l + 1 if all else LAYERS)
     for step in (*first, *lowest):
         m = last - step

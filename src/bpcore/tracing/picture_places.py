@@ -57,7 +57,8 @@ def places(sizes: Sequence[int], n_targets: int, labels: Sequence[Real]) -> Plac
     widest = max(*sizes, n_targets)
     middle = BELOW + widest * ROW / 2
     y = [middle + ROW * ((n - 1) / 2 - np.arange(n)) for n in (*sizes, n_targets)]
-    x, along = [LEFT], list[Real | None]()
+    x = [LEFT]
+    along: list[Real | None] = []
     for l, extents in enumerate(labels):
         found = (
             (gap, place)

@@ -288,7 +288,7 @@ def history_of(
     if "loss" not in columns:
         raise ValueError("the columns of history must have 'loss'; it is missing")
     length = len(own_floats("loss", columns["loss"], (None,)))
-    found = dict[str, list[float]]()
+    found: dict[str, list[float]] = {}
     for name, column in columns.items():
         checks.instance("the name of a column", name, str)
         numbers = own_floats(name, column, (length,), np.dtype(np.float64))

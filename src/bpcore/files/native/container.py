@@ -249,7 +249,7 @@ class Container:
 
         Their dtypes and shapes must be those of the file.
         """
-        pieces = list[tuple[str, int, NDArray[Any]]]()
+        pieces: list[tuple[str, int, NDArray[Any]]] = []
         for name, out in arrays_out.items():
             entry, flat = self._entry(name), out.reshape(-1)
             if entry.dtype != out.dtype or entry.shape != out.shape:
@@ -262,7 +262,7 @@ class Container:
                 (name, entry.start + i * out.itemsize, flat[i : i + step])
                 for i in range(0, flat.size, step)
             ]
-        sums = {name: list[int]() for name in arrays_out}
+        sums: dict[str, list[int]] = {name: [] for name in arrays_out}
 
         def read(job: tuple[str, int, NDArray[Any]]) -> None:
             """Read a piece, and check it while it is in a cache."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bpcore.model.threads import automatic
+from bpcore.workers import Worker
 
 #: Most threads that read a file; more are no faster.
 MOST_THREADS = 4
@@ -44,8 +45,9 @@ class Later:
         dtype: np.dtype[Any],
     ) -> None:
         self.shape, self.dtype = shape, dtype
-        self._compute, self._found = compute, list[Any]()
-        self._thread: threading.Thread | None = None
+        self._compute = compute
+        self._found: list[Any] = []
+        self._worker: Worker | None = None
 
     @property
     def nbytes(self) -> int:
@@ -54,7 +56,7 @@ class Later:
 
     def begin(self) -> None:
         """Start the thread."""
-        self._thread = started(self._run)
+        self._worker = started(self._run)
 
     def array(self) -> NDArray[Any]:
         """The array, when it is there; raises what the thread has raised."""
@@ -68,8 +70,8 @@ class Later:
 
     def join(self) -> None:
         """Wait until the thread has ended."""
-        if self._thread is not None:
-            self._thread.join()
+        if self._worker is not None:
+            self._worker.wait()
 
     def _run(self) -> None:
         try:
@@ -93,7 +95,8 @@ def in_threads(work: Callable[[Any], object], jobs: Iterable[Any], most: int) ->
     one
     two
     """
-    left, errors = deque(jobs), list[BaseException]()
+    left = deque(jobs)
+    errors: list[BaseException] = []
 
     def run(take: Callable[[], Any]) -> None:
         try:
@@ -107,33 +110,33 @@ def in_threads(work: Callable[[Any], object], jobs: Iterable[Any], most: int) ->
             errors.append(error)
             left.clear()
 
-    threads: list[threading.Thread | None] = []
+    workers: list[Worker | None] = []
     try:
         for _ in range(min(most, MOST_THREADS, automatic()) - 1):
-            threads.append(started(run, left.pop))
+            workers.append(started(run, left.pop))
         run(left.popleft)
     finally:
         left.clear()
-        for thread in threads:
-            if thread is not None:
-                thread.join()
+        for worker in workers:
+            if worker is not None:
+                worker.wait()
     if errors:
         raise errors[0]
 
 
-def started(work: Callable[..., object], *arguments: Any) -> threading.Thread | None:
+def started(work: Callable[..., object], *arguments: Any) -> Worker | None:
     """A thread that does the work; None where none can start, and it is done here.
 
     Examples
     --------
     >>> from bpcore.files.native.parallel import started
-    >>> started(print, "done").join()
+    >>> started(print, "done").wait()
     done
     """
-    thread = threading.Thread(target=work, args=arguments)
+    worker = Worker(partial(work, *arguments))
     try:
-        thread.start()
+        worker.start()
     except RuntimeError:  # at the end of the interpreter, at a limit, in WebAssembly
         work(*arguments)
         return None
-    return thread
+    return worker
