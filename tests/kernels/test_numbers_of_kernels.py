@@ -50,7 +50,7 @@ NUMBERS = {
     "all_between": ({"x": ROW, "low": 0, "high": 1}, {"low": REAL, "high": REAL}),
     "scratch_bytes": (
         {"dtype": "float32", "n": 1, "n_in": 1, "n_out": 1},
-        dict.fromkeys(("n", "n_in", "n_out"), {**COUNT, 2**24 + 1: ValueError}),
+        {name: COUNT | {2**24 + 1: ValueError} for name in ("n", "n_in", "n_out")},
     ),
     "fma_loop": ({"out": ROW}, {"iterations": {**WHOLE, **LONG, -1: ValueError}}),
 }

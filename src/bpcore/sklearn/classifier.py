@@ -207,8 +207,8 @@ class Classifier(ClassifierMixin, NetworkEstimator):
             np.unique(classes), self.classes_
         ):
             raise ValueError(
-                f"classes={quoted(classes)} is not the same as on last call to partial_fit, "
-                f"was: {self.classes_!r}"
+                f"classes={quoted(classes)} is not the same as on last call to "
+                f"partial_fit, was: {self.classes_!r}"
             )
         data = Data(X, y, sample_weight, X_val, y_val, sample_weight_val)
         return self._train(data, part=True, classes=classes)

@@ -64,7 +64,7 @@ class Classes(CheckedFields):
         names = np.unique(values)
         if len(names) < 2:
             raise ValueError(
-                f"y must have at least 2 classes; got 1 class: {quoted(names.tolist()[0])}"
+                f"y must have at least 2 classes; got 1 class: {shown(names)}"
             )
         if names.dtype.kind in "iuf" and len(names) > max(MANY, len(values) / 20):
             warn(

@@ -120,7 +120,8 @@ class Trained:
     def outputs(self, X: Any) -> Real:
         """The outputs (n, n_L) of rows that have been checked, dense or sparse.
 
-        It waits until no other thread trains: between two slices of a fit.  They have the dtype that NumPy would give a product of X and the weights.
+        They have the dtype that NumPy would give a product of X and the weights.  While
+        another thread trains, it waits.
         """
         dtype = np.result_type(X.dtype, self.dtype)
         if dtype == self.dtype and not self._training:
