@@ -163,9 +163,24 @@ def spoken(*_):
     raise AssertionError("a method of a user's class was called")
 
 
-METHODS = "__repr__ __str__ __iter__ __len__ __getitem__ __bool__ __format__ items".split()
+METHODS = (
+    "__repr__ __str__ __iter__ __len__ __getitem__ __bool__ __format__ items".split()
+)
 LOUD = dict.fromkeys(METHODS, spoken)
-BASES = (object, str, bytes, int, float, complex, list, tuple, dict, set, frozenset, type)
+BASES = (
+    object,
+    str,
+    bytes,
+    int,
+    float,
+    complex,
+    list,
+    tuple,
+    dict,
+    set,
+    frozenset,
+    type,
+)
 LONG = [[1.5] * 100] * 100
 
 
