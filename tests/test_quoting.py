@@ -163,24 +163,10 @@ def spoken(*_):
     raise AssertionError("a method of a user's class was called")
 
 
-METHODS = (
-    "__repr__ __str__ __iter__ __len__ __getitem__ __bool__ __format__ items".split()
-)
-LOUD = dict.fromkeys(METHODS, spoken)
-BASES = (
-    object,
-    str,
-    bytes,
-    int,
-    float,
-    complex,
-    list,
-    tuple,
-    dict,
-    set,
-    frozenset,
-    type,
-)
+METHODS = ("repr", "str", "iter", "len", "getitem", "bool", "format")
+LOUD = {f"__{name}__": spoken for name in METHODS} | {"items": spoken}
+BASES = [object, str, bytes, int, float, complex, type]
+BASES += [list, tuple, dict, set, frozenset]
 LONG = [[1.5] * 100] * 100
 
 
@@ -205,7 +191,7 @@ def test_no_method_of_a_user_is_called(base):
         [LONG] * 100,
         tuple([LONG] * 100),
         {"a": [LONG] * 100},
-        {i: LONG for i in range(100)},
+        dict.fromkeys(range(100), LONG),
         [np.ones(10**6)] * 100,
         [["x" * 10**6] * 100] * 100,
         [[HUGE] * 100] * 100,

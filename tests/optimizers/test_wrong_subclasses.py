@@ -19,7 +19,7 @@ GOOD = bp.SGD(0.1, momentum=0.9)
 
 
 def of(**attributes):
-    """An optimizer of a subclass with other attributes, past the checks of its fields."""
+    """An optimizer of a subclass with other attributes, past the checks of fields."""
     members = {
         name: value if callable(value) else property(lambda self, value=value: value)
         for name, value in attributes.items()
@@ -57,7 +57,7 @@ WRONG = {
     "kept number": (
         {"kept": 3, "states": ("a",)},
         TypeError,
-        f"kept of Mine {NAMES} 3",
+        f"kept of Mine {NAMES}",
     ),
     "rule None": ({"rule": None}, TypeError, "rule of Mine must be a name; got None"),
     "rule list": ({"rule": []}, TypeError, r"rule of Mine must be a name; got \[\]"),
@@ -66,7 +66,12 @@ WRONG = {
     "schedule": (
         {"schedule": 3},
         TypeError,
-        "schedule of Mine must be a Schedule or N",
+        "schedule of Mine must be a Schedule",
+    ),
+    "no schedule": (
+        {"lr": Constant(0.1), "schedule": None},
+        TypeError,
+        "schedule of Mine must be a Schedule, as lr is; got None",
     ),
     "both None": ({"both": lambda self: None}, TypeError, rf"both\(\) of Mine {TWO}"),
     "both one": ({"both": lambda self: (self,)}, TypeError, rf"both\(\) of Mine {TWO}"),
@@ -161,7 +166,7 @@ def test_right_subclasses():
     for right in (
         of(states=("velocity",)),
         of(states=["velocity", "spare"]),
-        of(lr=Constant(0.1), schedule=None),
+        of(lr=Constant(0.1)),
         of(groups=group(clip_value=2, beta1=np.float64(0.5))),
         of(groups=lambda self: [*GOOD.groups()]),
     ):

@@ -32,9 +32,11 @@ def require_readable(optimizer: Optimizer, rules: Collection[str]) -> None:
         raise TypeError(
             f"lr of {cls} must be a float or a Schedule; got {quoted(optimizer.lr)}"
         )
-    if not isinstance(optimizer.schedule, Schedule | None):
+    scheduled = isinstance(optimizer.lr, Schedule)
+    if not isinstance(optimizer.schedule, Schedule if scheduled else Schedule | None):
+        or_none = ", as lr is" if scheduled else " or None"
         raise TypeError(
-            f"schedule of {cls} must be a Schedule or None; "
+            f"schedule of {cls} must be a Schedule{or_none}; "
             f"got {quoted(optimizer.schedule)}"
         )
     for name in ("clip_value", "clip_norm", "max_norm"):

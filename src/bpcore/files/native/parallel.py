@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore.model.threads import automatic
+from bpcore.model.threads import usable
 
 #: Most threads that read a file; more are no faster.
 MOST_THREADS = 4
@@ -107,7 +107,7 @@ def in_threads(work: Callable[[Any], object], jobs: Iterable[Any], most: int) ->
 
     threads: list[threading.Thread | None] = []
     try:
-        for _ in range(min(most, MOST_THREADS, automatic()) - 1):
+        for _ in range(min(most, MOST_THREADS, usable()) - 1):
             threads.append(started(run, left.pop))
         run(left.popleft)
     finally:
