@@ -178,7 +178,7 @@ def in_a_child(work):
 
 
 def threads_left(count):
-    """The threads of this process, when the system has counted those that have ended."""
+    """The threads of this process, once the system has counted those that ended."""
     for _ in range(300):
         if count_threads() <= count:
             break
