@@ -1,5 +1,9 @@
 """Messages and printed objects have a bounded length, whatever a caller hands in."""
 
+import enum
+import tracemalloc
+from collections import OrderedDict, namedtuple
+
 import numpy as np
 import pytest
 
@@ -153,3 +157,74 @@ def test_objects_that_python_cannot_write():
         assert len(quoted(value)) <= MOST
         with pytest.raises(TypeError, match="optimizer must be settings"):
             network(optimizer=value)
+
+
+def spoken(*_):
+    raise AssertionError("a method of a user's class was called")
+
+
+METHODS = ("repr", "str", "iter", "len", "getitem", "bool", "format")
+LOUD = {f"__{name}__": spoken for name in METHODS} | {"items": spoken}
+BASES = [object, str, bytes, int, float, complex, type]
+BASES += [list, tuple, dict, set, frozenset]
+LONG = [[1.5] * 100] * 100
+
+
+def loud(base):
+    """An object of a class with methods that must not be called, as a message may."""
+    kind = type(f"Loud_{base.__name__}", (base,), dict(LOUD))
+    return kind("Kind", (), {}) if base is type else kind()
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_no_method_of_a_user_is_called(base):
+    value = loud(base)
+    for each in (value, [value], (value,), {"a": value}, np.array([value, 1], object)):
+        assert 0 < len(quoted(each)) <= MOST
+    with pytest.raises((TypeError, ValueError), match="optimizer must be"):
+        network(optimizer=value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [LONG] * 100,
+        tuple([LONG] * 100),
+        {"a": [LONG] * 100},
+        dict.fromkeys(range(100), LONG),
+        [np.ones(10**6)] * 100,
+        [["x" * 10**6] * 100] * 100,
+        [[HUGE] * 100] * 100,
+        {(HUGE, i) for i in range(100)},
+        ValueError(LONG * 100),
+        1 << 10**6,
+    ],
+    ids=range(10),
+)
+def test_no_more_is_read_than_is_shown(value):
+    quoted(1.5)
+    tracemalloc.start()
+    try:
+        text = quoted(value)
+        assert tracemalloc.get_traced_memory()[1] < 20_000
+    finally:
+        tracemalloc.stop()
+    assert 0 < len(text) <= MOST
+
+
+def test_collections_and_numbers_as_python_writes_them():
+    Colour = enum.IntEnum("Colour", ["red"])
+    Pair = namedtuple("Pair", ["a", "b"])
+    values = [[], (), {}, set(), {1}, (1,), [[1, "a"], (2.5, None)], {"a": {1: b"x"}}]
+    values += [True, np.True_, np.float32(2.5), 1j, range(3), len, int, ..., {(): []}]
+    values += [bp.Adam(0.1), np.arange(3), np.ones((2, 2), "f4")]
+    for value in values:
+        assert quoted(value) == repr(value)
+    assert quoted(frozenset({1})) == "frozenset({1})"
+    assert quoted(Colour.red) == "1" and quoted(Pair(1, 2)) == "(1, 2)"
+    assert quoted(OrderedDict(a=1)) == "{'a': 1}"
+    endless = []
+    endless.append(endless)
+    assert "..." in quoted(endless)
+    assert quoted(1 << 10**5) == "<an int of 100001 bits>"
+    assert quoted(np.zeros((9, 99))) == "array of shape (9, 99), dtype float64"

@@ -74,8 +74,10 @@ The source in layers; a module imports only from lines below its own
     checks, arrays          arguments, checked and converted
     engine                  forward pass, backward pass and update, without the GIL
     workers                 work in several threads of Python
-    cached, errors, errstate, forks, interrupts, quoting, warn
+    cached, errors, errstate, forks, interrupts, warn
     _kernels, csrc          the arithmetic in C, built per instruction set: bp.kernels
+    groups                  what the kernels read of an optimizer, checked
+    quoting                 objects as text of a bounded length
 
 Two rules hold everywhere.  Each element of a matrix product is one accumulator with a
 fixed order of fused multiply-adds, so that no bit depends on tiles, mini-batch sizes,

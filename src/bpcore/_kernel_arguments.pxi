@@ -53,17 +53,72 @@ cdef int require_some(str name, Py_ssize_t size) except -1:
     raise ValueError(f"{name} must not be empty; got shape (0,)")
 
 
-cdef int require_positive(str name, double value) except -1:
-    if value > 0:
-        return 0
-    raise ValueError(f"{name} must be above 0; got {value}")
+cdef str quoted(value):
+    """A value as text of a bounded length."""
+    return quoting.quoted(value)
+
+
+# Numbers are converted first of all: that may run Python code, which may resize arrays.
+
+
+cdef object as_whole(str name, value):
+    """A whole number as an int."""
+    if type(value) is int:
+        return value
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be a whole number; got {quoted(value)}") from None
+
+
+cdef int64_t whole_number(
+    str name, value, int64_t least, int64_t most=INT64_MAX,
+) except? -1:
+    """A whole number within bounds."""
+    number = as_whole(name, value)
+    if least <= number <= most:
+        return number
+    raise ValueError(
+        f"{name} must be a whole number of at least {least} and at most {most}; "
+        f"got {quoted(value)}"
+    )
+
+
+cdef uint64_t word(str name, value) except? 0:
+    """A whole number of 64 bits."""
+    number = as_whole(name, value)
+    if 0 <= number <= UINT64_MAX:
+        return number
+    raise ValueError(
+        f"{name} must be a whole number of at least 0 and at most {UINT64_MAX}; "
+        f"got {quoted(value)}"
+    )
+
+
+cdef double real_number(str name, value) except? -1:
+    """A number as a float."""
+    try:
+        return value
+    except OverflowError:
+        pass
+    except TypeError:
+        raise TypeError(f"{name} must be a number; got {quoted(value)}") from None
+    raise ValueError(f"{name} must be within the range of a float; got {quoted(value)}")
+
+
+cdef double positive(str name, value) except? -1:
+    """A number above 0 as a float."""
+    cdef double number = real_number(name, value)
+    if number > 0:
+        return number
+    raise ValueError(f"{name} must be above 0; got {number}")
 
 
 cdef int code(dict names, str what, str name) except -1:
     """The integer of this name in the kernels."""
     if name in names:
         return names[name]
-    raise ValueError(f"{what} must be one of {', '.join(names)}; got {name!r:.80}")
+    raise ValueError(f"{what} must be one of {', '.join(names)}; got {quoted(name)}")
 
 
 # The view that a typed memoryview is of; NULL for None.
@@ -204,35 +259,35 @@ cdef class _Settings:
     cdef object optimizer
     cdef const kernels_t *build  # that has prepared them
     cdef double lr
-    cdef Py_ssize_t states  # number of its arrays
+    cdef tuple names        # of its arrays
+    cdef Py_ssize_t states  # number of them
     cdef optimizer_t c
 
     def __cinit__(self, optimizer):
         if not hasattr(optimizer, "groups"):
             raise TypeError(
                 "optimizer must be settings such as bpcore.SGD(lr=0.1); "
-                f"got {optimizer!r:.80}"
+                f"got {quoted(optimizer)}"
             )
         if not isinstance(optimizer.lr, float):
             raise TypeError(
-                f"lr of the optimizer must be a number; got {optimizer.lr!r:.80}"
+                f"lr of the optimizer must be a number; got {quoted(optimizer.lr)}"
             )
-        group = optimizer.groups()[0]
-        if group["rule"] not in rules:
+        if optimizer.rule not in rules:
             raise ValueError(f"{type(optimizer).__name__} is no step of the kernels'")
+        group = groups.groups_of(optimizer, rules)[0]
         self.optimizer, self.lr, self.build = optimizer, optimizer.lr, build
-        self.states, self.c = len(optimizer.states), optimizer_of(group, rules)
+        self.names = groups.names_of(optimizer, "states")
+        self.states, self.c = len(self.names), optimizer_of(group, rules)
         if self.states < states_needed(&self.c):
             raise ValueError(
                 f"states of {type(optimizer).__name__} must name at least "
                 f"{states_needed(&self.c)} arrays; got {self.states}"
             )
 
-    cdef optimizer_t prepared(self, int64_t step) except *:
+    cdef optimizer_t prepared(self, step) except *:
         """The settings for step 1, 2, ..."""
-        if step < 1:
-            raise ValueError(f"step must be at least 1; got {step}")
-        self.build.f64.prepare(&self.c, self.lr, step)
+        self.build.f64.prepare(&self.c, self.lr, whole_number("step", step, 1))
         return self.c
 
 
@@ -270,5 +325,5 @@ cdef int require_state(
         sizes = tuple(sizes)
     raise ValueError(
         f"{name} must have shape {(settings.states, *shape)}, for "
-        f"{', '.join(settings.optimizer.states)}; got {sizes}"
+        f"{', '.join(settings.names)}; got {sizes}"
     )

@@ -15,12 +15,15 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.object cimport Py_TYPE, PyTypeObject
 from cpython.pycapsule cimport PyCapsule_New
 from libc.math cimport INFINITY, copysign, fabs, sqrt
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport INT64_MAX, UINT64_MAX, int64_t, uint64_t
 from libc.string cimport memset
 
+import operator
 import sys
 import threading
 import types
+
+from bpcore import groups, quoting
 
 
 cdef extern from "csrc/builds.h" nogil:
@@ -41,6 +44,10 @@ cdef extern from "csrc/builds.h" nogil:
     const char *NORMALISATION_NAMES "BPCORE_NORMALISATIONS"
     const char *RULE_NAMES "BPCORE_RULES"
     const char *ELEMENTARY_NAMES "BPCORE_ELEMENTARY"
+
+
+cdef extern from "Python.h":
+    Py_ssize_t PY_SSIZE_T_MAX
 
 
 ctypedef fused real:
@@ -160,7 +167,7 @@ def use(str isa):
     """
     global build
     if isa not in builds:
-        raise ValueError(f"isa must be one of {', '.join(builds)}; got {isa!r:.80}")
+        raise ValueError(f"isa must be one of {', '.join(builds)}; got {quoted(isa)}")
     build = every_build[list(builds).index(isa)]
 
 
@@ -179,7 +186,7 @@ def in_use():
 cdef const kernel_table *table_of(str dtype) except NULL:
     """The table of kernels of a dtype, of the build in use."""
     if dtype not in ("float32", "float64"):
-        raise ValueError(f"dtype must be float32 or float64; got {dtype!r:.80}")
+        raise ValueError(f"dtype must be float32 or float64; got {quoted(dtype)}")
     return build.f32 if dtype == "float32" else build.f64
 
 
@@ -344,7 +351,7 @@ def gradient(
 
 def update(
     real[:, ::1] W, real[::1] b, const real[:, ::1] a, const real[:, ::1] delta,
-    optimizer, real[:, :, ::1] state_W=None, real[:, ::1] state_b=None, int64_t step=1,
+    optimizer, real[:, :, ::1] state_W=None, real[:, ::1] state_b=None, step=1,
 ):
     """One step of an optimizer on W and b in place, no gradient stored.
 
@@ -406,7 +413,7 @@ def update(
 
 
 def descend(
-    real[::1] w, const real[::1] g, optimizer, real[:, ::1] state=None, int64_t step=1,
+    real[::1] w, const real[::1] g, optimizer, real[:, ::1] state=None, step=1,
 ):
     """The step of `update` from a stored gradient, over flat arrays.
 
@@ -452,7 +459,7 @@ def descend(
         k.descend(&one, &w[0], s, &g[0], size, &of_w)
 
 
-def limit_norms(real[:, ::1] W, double most):
+def limit_norms(real[:, ::1] W, most):
     """W[:, j] = W[:, j] min(1, most / ||W[:, j]||) in place.
 
     Parameters
@@ -474,17 +481,17 @@ def limit_norms(real[:, ::1] W, double most):
     array([[1.5, 0. ],
            [2. , 1. ]])
     """
+    cdef double limit = positive("most", most)
     require_matrix("W", W.shape, "n_in", "n_out")
-    require_positive("most", most)
     cdef span_t *spans = [written("W", view_of(W))]
     require_usable(spans, 1)
     cdef const kernel_table *k = table_for(&W[0, 0])
     cdef worker_t one = alone()
     with nogil:
-        k.limit_norms(&one, &W[0, 0], most, W.shape[0], W.shape[1])
+        k.limit_norms(&one, &W[0, 0], limit, W.shape[0], W.shape[1])
 
 
-def clip_norm(real[::1] g, double most):
+def clip_norm(real[::1] g, most):
     """g = g min(1, most / (||g|| + 1e-6)) in place; returns ||g|| before.
 
     Parameters
@@ -508,8 +515,8 @@ def clip_norm(real[::1] g, double most):
     >>> bp.kernels.clip_norm(g, 1.0), g.round(3)
     (5.0, array([0.6, 0.8]))
     """
+    cdef double limit = positive("most", most)
     require_some("g", g.shape[0])
-    require_positive("most", most)
     cdef Py_ssize_t size = g.shape[0], blocks = (size + SQUARES - 1) // SQUARES
     cdef const kernel_table *k = table_for(&g[0])
     cdef _Alone one = _Alone(blocks * sizeof(double))
@@ -519,8 +526,8 @@ def clip_norm(real[::1] g, double most):
     cdef double before
     with nogil:
         before = k.norm(&one.worker, sums, &g[0], size)
-        if before + 1e-6 > most:
-            k.scale(&one.worker, &g[0], most / (before + 1e-6), size)
+        if before + 1e-6 > limit:
+            k.scale(&one.worker, &g[0], limit / (before + 1e-6), size)
     return before
 
 
@@ -549,7 +556,7 @@ def add(real[::1] total, const real[::1] g):
 
 cdef normalisation_t which_normalisation(str kind) except *:
     if kind not in ("batch", "layer"):
-        raise ValueError(f"kind must be 'batch' or 'layer'; got {kind!r:.80}")
+        raise ValueError(f"kind must be 'batch' or 'layer'; got {quoted(kind)}")
     return <normalisation_t><int>normalisations[kind]
 
 
@@ -660,7 +667,7 @@ def normalise_back(
                          &hat[0, 0], &inverse[0], &gain[0], n, n_out, which)
 
 
-def follow(real[:, ::1] running, const real[:, ::1] moments, Py_ssize_t n):
+def follow(real[:, ::1] running, const real[:, ::1] moments, n):
     """running = running + 0.1 (moments - running) in place, moments of n rows.
 
     The variance, moments[1], is first taken times n / (n - 1).
@@ -679,10 +686,9 @@ def follow(real[:, ::1] running, const real[:, ::1] moments, Py_ssize_t n):
     array([[1.],
            [1.]])
     """
+    cdef Py_ssize_t rows = whole_number("n", n, 1, PY_SSIZE_T_MAX)
     require_matrix("running", running.shape, 2, "n_out")
     require_matrix("moments", moments.shape, 2, running.shape[1])
-    if n < 1:
-        raise ValueError(f"n must be at least 1; got {n}")
     cdef span_t *spans = [
         written("running", view_of(running)), read("moments", view_of(moments)),
     ]
@@ -691,7 +697,7 @@ def follow(real[:, ::1] running, const real[:, ::1] moments, Py_ssize_t n):
     cdef const kernel_table *k = table_for(&running[0, 0])
     cdef worker_t one = alone()
     with nogil:
-        k.follow(&one, &running[0, 0], &moments[0, 0], n, running.shape[1])
+        k.follow(&one, &running[0, 0], &moments[0, 0], rows, running.shape[1])
 
 
 def fold(
@@ -819,7 +825,7 @@ def scale_rows_back(
                           width)
 
 
-def drop(const real[:, ::1] x, real[:, ::1] out, uint64_t key, double p):
+def drop(const real[:, ::1] x, real[:, ::1] out, key, p):
     """out = x / (1 - p), or 0 with probability p: inverted dropout.
 
     Which elements are 0 depends on the key, the row and the column only
@@ -845,18 +851,21 @@ def drop(const real[:, ::1] x, real[:, ::1] out, uint64_t key, double p):
     >>> sorted(set(out.ravel().tolist()))
     [0.0, 2.0]
     """
+    cdef uint64_t bits = word("key", key)
+    cdef double probability = real_number("p", p)
+    if not 0 <= probability < 1:
+        raise ValueError(f"p must be at least 0 and below 1; got {probability}")
     require_matrix("x", x.shape, "n", "width")
     require_matrix("out", out.shape, x.shape[0], x.shape[1])
-    if not 0 <= p < 1:
-        raise ValueError(f"p must be at least 0 and below 1; got {p}")
     require_same_or_apart(view_of(out), view_of(x))
     cdef const kernel_table *k = table_for(&out[0, 0])
     cdef worker_t one = alone()
     with nogil:
-        k.drop(&one, &out[0, 0], &x[0, 0], key, p, x.shape[0], x.shape[1])
+        k.drop(&one, &out[0, 0], &x[0, 0], bits, probability, x.shape[0],
+               x.shape[1])
 
 
-def add_noise(const real[:, ::1] x, real[:, ::1] out, uint64_t key, double size):
+def add_noise(const real[:, ::1] x, real[:, ::1] out, key, size):
     """out = x + size times standard normal numbers, by the key, the row and the column.
 
     Parameters
@@ -879,15 +888,17 @@ def add_noise(const real[:, ::1] x, real[:, ::1] out, uint64_t key, double size)
     >>> bool(abs(out.std() - 2) < 0.05)
     True
     """
+    cdef uint64_t bits = word("key", key)
+    cdef double deviation = real_number("size", size)
+    if not deviation >= 0:
+        raise ValueError(f"size must be at least 0; got {deviation}")
     require_matrix("x", x.shape, "n", "width")
     require_matrix("out", out.shape, x.shape[0], x.shape[1])
-    if not size >= 0:
-        raise ValueError(f"size must be at least 0; got {size}")
     require_same_or_apart(view_of(out), view_of(x))
     cdef const kernel_table *k = table_for(&out[0, 0])
     cdef worker_t one = alone()
     with nogil:
-        k.add_noise(&one, &out[0, 0], &x[0, 0], key, size, x.shape[0],
+        k.add_noise(&one, &out[0, 0], &x[0, 0], bits, deviation, x.shape[0],
                     x.shape[1])
 
 
@@ -1016,7 +1027,9 @@ def loss(
     cdef loss_t kind = <loss_t>code(losses, "name", name)
     cdef Py_ssize_t i, n = z.shape[0], n_out = z.shape[1]
     cdef double total = 0, weights = n
-    cdef double number = DEFAULT_SETTINGS.get(name, 0.0) if setting is None else setting
+    if setting is None:
+        setting = DEFAULT_SETTINGS.get(name, 0.0)
+    cdef double number = real_number("setting", setting)
     cdef targets_t targets
     cdef span_t *spans = [
         written("delta", view_of(delta)), read("z", view_of(z)), read("y", view_of(y)),
@@ -1095,7 +1108,7 @@ def elementary(str name, const real[::1] x, real[::1] out):
         k.elementary(f, &out[0], &x[0], x.shape[0])
 
 
-def all_between(const real[::1] x, double low, double high):
+def all_between(const real[::1] x, low, high):
     """Whether low <= x[i] <= high for every i (NaN is not), as a bool.
 
     Examples
@@ -1107,6 +1120,7 @@ def all_between(const real[::1] x, double low, double high):
     False
     """
     cdef bint inside
+    cdef double least = real_number("low", low), most = real_number("high", high)
     if x is None:
         raise TypeError("x must be an array; got None")
     if x.shape[0] == 0:
@@ -1115,10 +1129,10 @@ def all_between(const real[::1] x, double low, double high):
     require_usable(spans, 1)
     cdef const kernel_table *k = table_for(&x[0])
     if x.shape[0] < QUICK:
-        inside = k.all_between(&x[0], x.shape[0], low, high)
+        inside = k.all_between(&x[0], x.shape[0], least, most)
     else:
         with nogil:
-            inside = k.all_between(&x[0], x.shape[0], low, high)
+            inside = k.all_between(&x[0], x.shape[0], least, most)
     return bool(inside)
 
 
@@ -1195,7 +1209,7 @@ def robust_scale(
     return finite
 
 
-def scratch_bytes(str dtype, Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out):
+def scratch_bytes(str dtype, n, n_in, n_out):
     """Bytes of scratch memory that a worker needs for one layer of n rows.
 
     Parameters
@@ -1222,21 +1236,20 @@ def scratch_bytes(str dtype, Py_ssize_t n, Py_ssize_t n_in, Py_ssize_t n_out):
     True
     """
     cdef Py_ssize_t most = 1 << 24
-    if not (0 < n <= most and 0 < n_in <= most and 0 < n_out <= most):
-        raise ValueError(
-            f"n, n_in and n_out must be from 1 to {most}; got {n}, {n_in}, {n_out}"
-        )
+    cdef Py_ssize_t rows = whole_number("n", n, 1, most)
+    cdef Py_ssize_t inputs = whole_number("n_in", n_in, 1, most)
+    cdef Py_ssize_t units = whole_number("n_out", n_out, 1, most)
     cdef const kernel_table *k = table_of(dtype)
-    return k.room(n, n_in, n_out), k.taken(n, n_in, n_out)
+    return k.room(rows, inputs, units), k.taken(rows, inputs, units)
 
 
-def fma_loop(real[::1] out, Py_ssize_t iterations):
+def fma_loop(real[::1] out, iterations):
     """Run fused multiply-adds in registers, to measure how many a second there are.
 
     Parameters
     ----------
     out : array (1,) or longer; out[0] is read and overwritten, so nothing is elided
-    iterations : number of rounds
+    iterations : number of rounds, from 0 to 2^48
 
     Returns
     -------
@@ -1249,11 +1262,11 @@ def fma_loop(real[::1] out, Py_ssize_t iterations):
     >>> bp.kernels.fma_loop(np.zeros(1), 1000) >= 10_000
     True
     """
+    cdef Py_ssize_t count, rounds = whole_number("iterations", iterations, 0, 1 << 48)
     require_some("out", out.shape[0])
     cdef span_t *spans = [written("out", view_of(out))]
     require_usable(spans, 1)
     cdef const kernel_table *k = table_for(&out[0])
-    cdef Py_ssize_t count
     with nogil:
-        count = k.fma_loop(&out[0], iterations)
+        count = k.fma_loop(&out[0], rounds)
     return count

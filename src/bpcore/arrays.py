@@ -11,7 +11,6 @@ import contextlib
 import itertools
 import math
 import numbers
-import reprlib
 import sys
 from collections.abc import Collection, Sequence
 from typing import Any, Literal, NoReturn
@@ -22,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from bpcore.engine.dispatch import kernels
 from bpcore.engine.engine import labels_below
 from bpcore.errstate import own_errstate
+from bpcore.quoting import quoted
 
 #: An array of float32 or float64.
 Real = NDArray[Any]
@@ -506,9 +506,9 @@ def _from_objects(name: str, value: Any, array: NDArray[Any]) -> NDArray[Any]:
             place = f" at {list(at)}"
             columns = _column_names(value)
             if array.ndim == 2 and len(columns) == array.shape[1]:
-                place = f" in row {at[0]} of {columns[at[1]]!r}"
+                place = f" in row {at[0]} of {quoted(columns[at[1]])}"
             raise TypeError(
-                f"{name} must hold real numbers; got {reprlib.repr(number)}{place} "
+                f"{name} must hold real numbers; got {quoted(number)}{place} "
                 "(dtype object)"
             )
     if all(isinstance(number, numbers.Integral) for number in array.flat):

@@ -90,7 +90,7 @@ class Checkpoint:
 
     def __call__(self, network: Network, *progress: Any) -> None:
         """Save the network if a file is due."""
-        with learner_of(network).engine:  # not during a step of another thread
+        with learner_of(network).engine.reading():  # no step of another thread
             self._save(network, *progress)
 
     def _save(self, network: Network, *progress: Any) -> None:

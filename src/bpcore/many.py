@@ -210,7 +210,7 @@ def _prepared(
         with contextlib.suppress(InUseError):
             prepare(learner_of(network), network, *shared[network.dtype], settings)
     for network in nets:
-        with contextlib.suppress(InUseError), learner_of(network).engine:
+        with contextlib.suppress(InUseError), learner_of(network).engine.reading():
             if not arrays.all_finite(network.parameters):
                 raise ValueError("every network's parameters must be finite")
     return Many(nets, shared, threads, settings)

@@ -211,7 +211,20 @@ class Network:
         n_threads: int | str,
         others: Mapping[str, Any] | None = None,
     ) -> None:
-        """Hold a learner, and take over other attributes."""
+        """Hold a learner, in place of the one before, and take over attributes."""
+        if (before := vars(self).get("_engine")) is not None:
+            with before:  # not during a call of another thread
+                self._hold(learner, n_threads, others)
+        else:
+            self._hold(learner, n_threads, others)
+
+    def _hold(
+        self,
+        learner: Learner,
+        n_threads: int | str,
+        others: Mapping[str, Any] | None = None,
+    ) -> None:
+        others = without_slots(self, others) if others else None
         one = np.empty(learner.design.sizes[-1], learner.dtype)
         held = learner, learner.engine, one, n_threads
         # One call, or one line without any: no interrupt can leave only some of them.
@@ -935,7 +948,7 @@ class Network:
         >>> bool((net.folded().predict([1.0, 2.0]) == net.predict([1.0, 2.0])).all())
         True
         """
-        with self._engine:  # not during a step of another thread
+        with self._engine.reading():  # not during a step of another thread
             return self._copy_with(*self._learner.folded(), self._learner.dtype)
 
     def forward(self, X: ArrayLike) -> Tape:
@@ -1153,7 +1166,7 @@ class Network:
         from bpcore.files.whole import write_whole
 
         names = Names(name, input_name, output_names)
-        with self._engine:  # not during a step of another thread
+        with self._engine.reading():  # not during a step of another thread
             design, state = self._learner.folded()
         write_whole(path, network_model(design, state, names, classes, metadata))
 
@@ -1219,7 +1232,7 @@ class Network:
         from bpcore.files.c.export import network_header
         from bpcore.files.whole import write_whole
 
-        with self._engine:  # not during a step of another thread
+        with self._engine.reading():  # not during a step of another thread
             learner = self._learner.copy()
         text, report = network_header(learner, name, weights, X, y, metrics)
         write_whole(path, [text.encode()])
@@ -1238,7 +1251,7 @@ class Network:
         """
         dtype = settings.real_dtype(dtype)
         learner = self._learner
-        with self._engine:  # not during a step of another thread
+        with self._engine.reading():  # not during a step of another thread
             inputs.require_numbers_in(learner, dtype)
             return self._copy_with(learner.design, learner.state, dtype)
 
@@ -1255,7 +1268,7 @@ class Network:
     def __getstate__(self) -> dict[str, Any]:
         """Everything that is copied, with attributes of a subclass or a user."""
         learner = self._learner
-        with self._engine:  # not during a step of another thread
+        with self._engine.reading():  # not during a step of another thread
             own = stored_network(
                 learner.design, learner.state, learner.dtype, self._n_threads
             )
@@ -1270,7 +1283,7 @@ class Network:
                 raise ValueError(f"stored Network must not have {name!r}")
         threads = thread_count(n_threads)
         learner = Learner(design, own, self._engine_class, threads)
-        self._use(learner, n_threads, without_slots(self, read.left))
+        self._use(learner, n_threads, read.left)
 
 
 def network_of(design: Design, state: State, n_threads: int | str = "auto") -> Network:
@@ -1298,7 +1311,7 @@ def write(network: Network, path: Any, fit: Any = None, **how: bool) -> None:
     )
 
     learner, n_threads = network._learner, network._n_threads  # noqa: SLF001 (of this file)
-    with learner.engine:
+    with learner.engine.reading():
         write_network(path, learner, n_threads, fit=fit, **how)
 
 

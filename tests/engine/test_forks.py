@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -137,3 +138,49 @@ def test_a_step_whose_loss_forked_goes_on_in_the_child(n_threads):
     if children[1].here:
         children[1].end(lambda: ended)
     assert children[1].result() == (ended, None)
+
+
+def count_threads():
+    """The threads of this process."""
+    return len(os.listdir("/proc/self/task"))
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="Linux only")
+def test_an_idle_team_ends_before_a_fork_and_starts_again():
+    """Python 3.12 and later warn of a fork while there are other threads."""
+    X = np.random.default_rng(0).random((64, 500), dtype="float32")
+    net, alone = (
+        bp.Network([500, 500, 400], rng=0, n_threads=n_threads) for n_threads in (3, 1)
+    )
+
+    def work():
+        return net.predict(X).tobytes()
+
+    assert in_a_child(work) == work()  # it also ends the threads of BLAS
+    before = most = threads_left(0)
+    for _ in range(3):
+        for _ in range(70):  # the team may rest for 64 tasks, on a busy machine
+            assert net.train_step(X, X[:, :400]) == alone.train_step(X, X[:, :400])
+            most = max(most, count_threads())
+        assert in_a_child(work) == alone.predict(X).tobytes()
+        assert threads_left(before) == before
+    assert most > before
+
+
+def in_a_child(work):
+    """The bytes of a function that a child calls."""
+    child = Child(20)
+    if child.here:
+        child.end(work)
+    found, fault = child.result()
+    assert fault is None
+    return found
+
+
+def threads_left(count):
+    """The threads of this process, once the system has counted those that ended."""
+    for _ in range(300):
+        if count_threads() <= count:
+            break
+        time.sleep(0.001)
+    return count_threads()

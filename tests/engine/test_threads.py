@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import bpcore as bp
+from bpcore.files.native.parallel import in_threads
 from bpcore.model import threads
 
 MOMENTUM = bp.SGD(0.05, momentum=0.9, weight_decay=0.01)
@@ -242,7 +243,46 @@ def test_auto_obeys_the_environment(cores, own, openmp, expected):
     assert bp.Network([2, 1], n_threads=2).n_threads == 2
 
 
-@pytest.mark.parametrize("value", ["0", "-1", "two", "1.5"])
+WRONG = ["0", "-1", "two", "1.5", "2,1", "\N{ARABIC-INDIC DIGIT ZERO}"]
+
+
+@pytest.mark.parametrize("name", ["BPCORE_NUM_THREADS", "OMP_NUM_THREADS"])
+def test_a_number_of_more_digits_than_python_converts(cores, name):
+    cores.setenv(name, "9" * 5000)
+    assert bp.Network([2, 1]).n_threads == 8
+    cores.setenv(name, "0" * 5000 + "3")
+    assert bp.Network([2, 1]).n_threads == 3
+
+
+@pytest.mark.parametrize("value", WRONG)
+def test_a_wrong_number_in_the_environment_stops_no_library(cores, tmp_path, value):
+    """That shows and limits threads of all libraries; nor the reading of a file."""
+    threadpoolctl = pytest.importorskip("threadpoolctl", minversion="3.3")
+    net = bp.Network([2, 1])
+    net.save(tmp_path / "net.bpc")
+    cores.setenv("BPCORE_NUM_THREADS", value)
+    cores.setenv("OMP_NUM_THREADS", "5")
+
+    def count():
+        found = threadpoolctl.threadpool_info()
+        return [it["num_threads"] for it in found if it["user_api"] == "bpcore"]
+
+    assert count() == [5]
+    with threadpoolctl.threadpool_limits(2):
+        assert count() == [2]
+    with threadpoolctl.threadpool_limits({"bpcore": 10**30}, "bpcore"):
+        assert count() == [5]
+    assert count() == [5]
+    done = []
+    in_threads(done.append, [1, 2, 3], most=3)
+    assert sorted(done) == [1, 2, 3]
+    with pytest.raises(ValueError, match="BPCORE_NUM_THREADS"):
+        net.n_threads = "auto"
+    cores.delenv("BPCORE_NUM_THREADS")
+    assert bp.load(tmp_path / "net.bpc").n_threads == 5
+
+
+@pytest.mark.parametrize("value", WRONG)
 def test_a_wrong_number_in_the_environment_is_named(cores, value):
     cores.setenv("BPCORE_NUM_THREADS", value)
     with pytest.raises(ValueError, match=f"BPCORE_NUM_THREADS .* got {value!r}"):

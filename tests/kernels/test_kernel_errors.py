@@ -144,19 +144,11 @@ def test_settings_out_of_range(dtype, name, settings, message):
         call(name, arrays, settings)
 
 
-@pytest.mark.parametrize("key", [-1, 2**64])
-@pytest.mark.parametrize("name", ["drop", "add_noise"])
-def test_keys_have_64_bits(dtype, name, key):
-    arrays = drawn(name, dtype)
-    with refused(arrays, errors=OverflowError):
-        call(name, arrays, KERNELS[name].settings[0] | {"key": key})
-
-
 @pytest.mark.parametrize("name", ["update", "descend"])
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"optimizer": bp.Rprop(), "step": 0}, "step must be at least 1; got 0"),
+        ({"optimizer": bp.Rprop(), "step": 0}, "step must be .* at least 1 .*; got 0"),
         ({"optimizer": bp.LBFGS()}, "LBFGS is no step of the kernels'"),
     ],
 )
@@ -234,7 +226,9 @@ SHAPES += [(784, 1024), (1024, 1024), (367, 373), (2048, 10), (10, 2048), (3000,
     "sizes", [(0, 3, 4), (3, 0, 4), (3, 4, -1), (2**62, 2**62, 2**62)]
 )
 def test_scratch_bytes_of_no_layer(dtype, sizes):
-    with pytest.raises(ValueError, match="n_in and n_out must be from 1 to 16777216"):
+    with pytest.raises(
+        ValueError, match=r"^n\w* must be .* at least 1 and at most 16777216; got"
+    ):
         bp.kernels.scratch_bytes(dtype, *sizes)
 
 

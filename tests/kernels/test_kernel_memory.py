@@ -147,7 +147,7 @@ def test_settings_that_are_read_once(kernels, dtype):
         states = np.zeros_like(states)
         kernels.descend(**again, optimizer=fresh, state=states, step=step)
         assert np.array_equal(arrays["w"], again["w"])
-    with pytest.raises(ValueError, match="step must be at least 1"):
+    with pytest.raises(ValueError, match="step must be a whole number of at least 1"):
         kernels.descend(**arrays, optimizer=ADAM, state=np.zeros((2, 5), dtype), step=0)
     with pytest.raises(ValueError, match=r"state must have shape \(2, 5\)"):
         kernels.descend(**arrays, optimizer=ADAM, state=np.zeros((1, 5), dtype))

@@ -30,6 +30,7 @@ BPCORE_INLINE size_t bpcore_add(size_t *word, size_t change, int order) {
 BPCORE_INLINE int bpcore_replace(size_t *word, size_t old, size_t value, int order) {
     return __atomic_compare_exchange_n(word, &old, value, 0, order, __ATOMIC_RELAXED);
 }
+BPCORE_INLINE void bpcore_fence(int order) { __atomic_thread_fence(order); }
 #else
 #include <intrin.h>
 #if defined(_WIN64)
@@ -60,6 +61,8 @@ static inline int bpcore_replace(size_t *word, size_t old, size_t value, int ord
     return BPCORE_INTERLOCKED(CompareExchange)(at, (bpcore_word)value,
                                                (bpcore_word)old) == (bpcore_word)old;
 }
+/* The operations above are fences themselves. */
+static inline void bpcore_fence(int order) { (void)order; }
 #undef BPCORE_INTERLOCKED
 #endif
 

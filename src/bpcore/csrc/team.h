@@ -3,14 +3,16 @@
  *
  * Threads are started when first needed.  The team runs one task at a time.  A caller
  * runs its task alone if the team is busy, or for some time after the team has gained
- * nothing because other programs use the cores.  After a fork the child starts its own
- * threads; a task that forked goes on alone there.  Where there are no threads every
- * task is run alone. */
+ * nothing because other programs use the cores.  Before a fork the threads end, unless
+ * there is a task: a process of one thread forks safely, and Python warns of others.
+ * After it both processes start threads again when they need them; a task that forked
+ * goes on alone in the child.  Where there are no threads every task is run alone. */
 
 #ifndef BPCORE_TEAM_H
 #define BPCORE_TEAM_H
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "worker.h"
@@ -29,6 +31,8 @@ static struct {
     bpcore_mutex busy, lock;
     bpcore_condition new_task;
     int members;     /* threads that exist: workers 1, 2, ... of a task */
+    bpcore_thread *threads;
+    int ends;        /* whether they are to end */
     uint64_t number; /* tasks so far */
     bpcore_job job;  /* NULL between tasks */
     void *task;
@@ -65,8 +69,13 @@ static BPCORE_RESULT bpcore_member(void *index) {
     bpcore_mutex_lock(&bpcore_team.lock);
     for (;;) {
         while (!bpcore_team.job || bpcore_team.number == done ||
-               bpcore_team.count <= worker.index)
+               bpcore_team.count <= worker.index) {
+            if (bpcore_team.ends) {
+                bpcore_mutex_unlock(&bpcore_team.lock);
+                return 0;
+            }
             bpcore_condition_wait(&bpcore_team.new_task, &bpcore_team.lock);
+        }
         const bpcore_job job = bpcore_team.job;
         void *task = bpcore_team.task;
         done = bpcore_team.number;
@@ -77,14 +86,20 @@ static BPCORE_RESULT bpcore_member(void *index) {
         bpcore_barrier_wait(&worker);
         bpcore_mutex_lock(&bpcore_team.lock);
     }
-    return 0;
 }
 
 /* Starts threads until there are `members`; returns their number, at most that. */
 static int bpcore_start_members(int members) {
+    if (bpcore_team.members < members) {
+        const size_t bytes = (size_t)members * sizeof(bpcore_thread);
+        bpcore_thread *threads = realloc(bpcore_team.threads, bytes);
+        if (!threads) members = bpcore_team.members;
+        else bpcore_team.threads = threads;
+    }
     while (bpcore_team.members < members) {
-        void *index = (void *)(ptrdiff_t)(bpcore_team.members + 1);
-        if (!bpcore_start_thread(bpcore_member, index)) break;
+        const int i = bpcore_team.members;
+        void *index = (void *)(ptrdiff_t)(i + 1);
+        if (!bpcore_start_thread(bpcore_member, index, &bpcore_team.threads[i])) break;
         bpcore_team.members++;
     }
     return (int)bpcore_min(bpcore_team.members, members);
@@ -176,8 +191,31 @@ static inline void bpcore_go_on(const bpcore_worker *worker, int forks) {
 }
 
 #if defined(BPCORE_FORKS)
+/* The thread that forks and has locked the idle team until after the fork, or 0. */
+static size_t bpcore_forker;
+
+static void bpcore_before_fork(void) {
+    if (!bpcore_mutex_try(&bpcore_team.busy)) return;
+    bpcore_store(&bpcore_forker, bpcore_this_thread(), BPCORE_RELAXED);
+    bpcore_mutex_lock(&bpcore_team.lock);
+    bpcore_team.ends = 1;
+    bpcore_condition_wake_all(&bpcore_team.new_task);
+    bpcore_mutex_unlock(&bpcore_team.lock);
+    while (bpcore_team.members)
+        bpcore_join_thread(bpcore_team.threads[--bpcore_team.members]);
+    bpcore_team.ends = 0;
+}
+
+static void bpcore_after_fork_in_parent(void) {
+    if (bpcore_load(&bpcore_forker, BPCORE_RELAXED) != bpcore_this_thread()) return;
+    bpcore_store(&bpcore_forker, 0, BPCORE_RELAXED);
+    bpcore_mutex_unlock(&bpcore_team.busy);
+}
+
 static void bpcore_after_fork(void) {
+    free(bpcore_team.threads);
     bpcore_reset_team();
+    bpcore_forker = 0;
     bpcore_callers = 0;
     bpcore_forks++;
 }
@@ -195,7 +233,8 @@ BPCORE_EXPORT void bpcore_set_num_threads(int most) {
 static void bpcore_init_team(void) {
     bpcore_reset_team();
 #if defined(BPCORE_FORKS)
-    bpcore_call_around_fork(NULL, NULL, bpcore_after_fork);
+    bpcore_call_around_fork(bpcore_before_fork, bpcore_after_fork_in_parent,
+                            bpcore_after_fork);
 #endif
 }
 

@@ -2,7 +2,8 @@
  * BPCORE_THREADS is not defined where there are none, as in WebAssembly; BPCORE_FORKS is
  * defined where a process can fork.
  *
- * Nothing is destroyed: the team lives as long as the process. */
+ * Nothing is destroyed: the team lives as long as the process.  Only before a fork its
+ * threads end, if they are idle. */
 
 #ifndef BPCORE_THREADS_H
 #define BPCORE_THREADS_H
@@ -17,6 +18,7 @@
 
 #include "win32.h"
 
+typedef uintptr_t bpcore_thread;
 typedef SRWLOCK bpcore_mutex;
 typedef CONDITION_VARIABLE bpcore_condition;
 
@@ -48,10 +50,11 @@ static inline void bpcore_condition_wake_all(bpcore_condition *condition) {
 #define BPCORE_RESULT unsigned __stdcall
 typedef unsigned(__stdcall *bpcore_function)(void *argument);
 
-/* Starts a thread that nobody waits for; returns whether it was possible. */
-static inline int bpcore_start_thread(bpcore_function function, void *argument) {
-    const uintptr_t thread = _beginthreadex(NULL, 0, function, argument, 0, NULL);
-    return thread && CloseHandle((HANDLE)thread);
+/* Starts a thread; returns whether it was possible. */
+static inline int bpcore_start_thread(bpcore_function function, void *argument,
+                                      bpcore_thread *thread) {
+    *thread = _beginthreadex(NULL, 0, function, argument, 0, NULL);
+    return *thread && CloseHandle((HANDLE)*thread);
 }
 
 #elif !defined(__wasm__)
@@ -60,6 +63,7 @@ static inline int bpcore_start_thread(bpcore_function function, void *argument) 
 #include <pthread.h>
 #include <signal.h>
 
+typedef pthread_t bpcore_thread;
 typedef pthread_mutex_t bpcore_mutex;
 typedef pthread_cond_t bpcore_condition;
 
@@ -88,20 +92,19 @@ static inline void bpcore_condition_wake_all(bpcore_condition *condition) {
 #define BPCORE_RESULT void *
 typedef void *(*bpcore_function)(void *argument);
 
-static inline int bpcore_start_thread(bpcore_function function, void *argument) {
+static inline int bpcore_start_thread(bpcore_function function, void *argument,
+                                      bpcore_thread *thread) {
     /* Signals are delivered to the program's own threads, never to this one. */
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    pthread_attr_t detached;
-    pthread_attr_init(&detached);
-    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-    pthread_t thread;
-    const int error = pthread_create(&thread, &detached, function, argument);
-    pthread_attr_destroy(&detached);
+    const int error = pthread_create(thread, NULL, function, argument);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return error == 0;
 }
+
+/* Waits until a thread has ended. */
+static inline void bpcore_join_thread(bpcore_thread thread) { pthread_join(thread, NULL); }
 
 /* Python's number of this thread. */
 static inline size_t bpcore_this_thread(void) { return (size_t)pthread_self(); }

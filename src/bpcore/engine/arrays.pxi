@@ -103,7 +103,7 @@ cdef int raise_unlike(
         raise MemoryError(f"there is no memory to read {name}")
     dtypes = {c"f": "float32", c"d": "float64", LABEL: "int64", WORD: "uint64"}
     dtype = dtypes.get(kind, "uint8")
-    got = repr(array)[:80]
+    got = f"a {type(array).__name__}"
     if type(array) is np.ndarray:
         got = f"shape {array.shape}, dtype {array.dtype}"
     writable = "writable " if flags & PyBUF_WRITABLE else ""

@@ -80,6 +80,7 @@ import numpy as np
 
 from bpcore import _kernels as kernels, interrupts
 from bpcore.errors import InUseError
+from bpcore.groups import groups_of, names_of
 
 from bpcore._kernels cimport (
     BATCH_NORM,
@@ -119,6 +120,10 @@ cdef extern from "csrc/lock.h" nogil:
     ctypedef struct lock_t "bpcore_lock":
         bint abandoned
     bint enter_lock "bpcore_enter"(lock_t *lock, size_t thread)
+    void begin_changes "bpcore_begin_changes"(lock_t *lock)
+    bint owns_lock "bpcore_owns"(const lock_t *lock, size_t thread)
+    size_t changes_of "bpcore_changes"(const lock_t *lock)
+    bint unchanged "bpcore_unchanged"(const lock_t *lock, size_t changes)
     void leave_lock "bpcore_leave"(lock_t *lock)
     void add_lock "bpcore_add_lock"(lock_t *lock)
     void remove_lock "bpcore_remove_lock"(lock_t *lock)
@@ -157,6 +162,30 @@ include "epochs.pxi"
 include "zeros.pxi"
 include "packed.pxi"
 include "parts.pxi"
+
+
+cdef int raise_in_use() except -1:
+    raise InUseError(
+        "this network is in use by another thread; give each thread a network of its "
+        "own"
+    )
+
+
+@cython.final
+cdef class _Reading:
+    """The lock of an engine, taken to read."""
+
+    cdef Engine engine
+
+    def __cinit__(self, Engine engine):
+        self.engine = engine
+
+    def __enter__(self):
+        self.engine.enter()
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        self.engine.leave()
 
 
 cdef class Engine:
@@ -239,12 +268,9 @@ cdef class Engine:
     # --- the lock ---------------------------------------------------------------------
 
     cdef int enter(self) except -1:
-        """Take the lock, or raise; every method that uses the buffers calls it."""
+        """Take the lock to read, or raise; every method that uses the buffers does."""
         if not enter_lock(&self.lock, PyThread_get_thread_ident()):
-            raise InUseError(
-                "this network is in use by another thread; "
-                "give each thread a network of its own"
-            )
+            raise_in_use()
         if self.holds_views:
             self.drop_views()
         if self.lock.abandoned:
@@ -252,6 +278,12 @@ cdef class Engine:
         if self.in_custom_loss:
             leave_lock(&self.lock)
             raise RuntimeError("this network is in use by the step that calls its loss")
+        return 0
+
+    cdef inline int enter_to_change(self) except -1:
+        """Take the lock to change the state, or raise."""
+        self.enter()
+        begin_changes(&self.lock)
         return 0
 
     cdef int recover(self) except -1:
@@ -274,11 +306,41 @@ cdef class Engine:
         leave_lock(&self.lock)
 
     def __enter__(self):
-        self.enter()
+        self.enter_to_change()
         return self
 
     def __exit__(self, kind, error, traceback):  # without a tuple: it needs no memory
         self.leave()
+
+    def reading(self):
+        """A context that takes the lock, as the engine itself does, but only to read.
+
+        Other threads may read beside it by `read_whole`.
+        """
+        return _Reading(self)
+
+    def read_whole(self, read):
+        """The result of a function that reads the state, without the lock.
+
+        Other threads may predict meanwhile.
+
+        Raises
+        ------
+        InUseError
+            If another thread changes the state, or may have, before the end.
+        """
+        cdef size_t before
+        if owns_lock(&self.lock, PyThread_get_thread_ident()):
+            return read()
+        if self.lock.abandoned:
+            with self.reading():
+                pass
+        before = changes_of(&self.lock)
+        if before % 2 == 0:
+            found = read()
+            if unchanged(&self.lock, before):
+                return found
+        raise_in_use()
 
     # --- settings ---------------------------------------------------------------------
 
@@ -316,7 +378,7 @@ cdef class Engine:
         cdef bint whole_state = part is None
         if not 0 <= first <= end <= layout.size:
             raise ValueError(f"part must lie in the parameters; got {part}")
-        cdef Py_ssize_t states = len(optimizer.states)
+        cdef Py_ssize_t states = len(names_of(optimizer, "states"))
         cdef Py_ssize_t stride = layout.stride(end - first)
         cdef bytes frozen = bytes(state.fixed)
         if len(frozen) != net.L:
@@ -423,7 +485,7 @@ cdef class Engine:
 
     @lr.setter
     def lr(self, double lr):
-        self.enter()
+        self.enter_to_change()
         self.net.lr = lr
         self.leave()
 
@@ -737,7 +799,7 @@ cdef class Engine:
         """
         cdef task_t task
         inputs = X, None, None, None
-        with self:
+        with self.reading():
             self.begin(&task, PREDICT, inputs, False)
             task.checks_X, task.rows = checks_X, AT_ONCE
             self.run_slices(&task, out)
@@ -747,7 +809,7 @@ cdef class Engine:
         """sum(w E) and sum(w); their quotient is the mean loss."""
         cdef task_t task
         inputs = X, y, weight, None
-        with self:
+        with self.reading():
             self.begin(&task, EVALUATE, inputs)
             task.rows = AT_ONCE
             self.run_slices(&task)
@@ -1074,7 +1136,7 @@ cdef class Engine:
         """
         cdef task_t task
         inputs = X, y, weight, None
-        with self:
+        with self.reading():
             self.begin(&task, DIFFERENTIATE, inputs)
             self.point_to_derivatives(&task, gradient, dX)
             self.run_once(&task, moments)
@@ -1084,7 +1146,7 @@ cdef class Engine:
         """The loss of `gradients`, without the derivatives; `moments` as there."""
         cdef task_t task
         inputs = X, y, weight, None
-        with self:
+        with self.reading():
             self.begin(&task, TRAINING_LOSS, inputs)
             self.run_once(&task, moments)
         return mean_loss(&task)
@@ -1118,7 +1180,7 @@ cdef class Engine:
         """The forward pass, stored in this memory; noise is added to X in place."""
         cdef task_t task
         inputs = X, None, None, None
-        with self:
+        with self.reading():
             self.begin(&task, PREDICT, inputs, False)
             self.require_writable(X, &task)
             task.key = key_of(self.net.seed, self.net.seen[0])
@@ -1143,7 +1205,7 @@ cdef class Engine:
         cdef const char *d_output_at
         cdef Py_ssize_t size = self.net.layers[self.net.L - 1].n_out
         inputs = X, None, None, None
-        with self:
+        with self.reading():
             self.begin(&task, DIFFERENTIATE, inputs, False)
             size *= task.data.n
             self.point_to_derivatives(&task, gradient, dX)
@@ -1170,7 +1232,7 @@ cdef class Engine:
         cdef task_t task
         cdef Py_ssize_t n, n_out = self.net.layers[self.net.L - 1].n_out
         inputs = X, y, weight, None
-        with self:
+        with self.reading():
             self.begin(&task, DIFFERENTIATE, inputs)
             n = task.data.n
             self.require_writable(X, &task)
@@ -1193,7 +1255,7 @@ cdef class Engine:
 
         The function is called once: a loss need not be a mean over its rows.
         """
-        with self:
+        with self.reading():
             self.in_custom_loss = True
             try:
                 return self.custom_loss.weighted(a, y, weight, 1.0)[0]
@@ -1207,7 +1269,7 @@ cdef class Engine:
 
         None for any others: they must be checked and converted in Python.
         """
-        self.enter()
+        self.enter_to_change()
         try:
             self.set_lr()
             return step_if_plain(self, X, y)
@@ -1216,7 +1278,7 @@ cdef class Engine:
 
     def learn_one_at_once(self, x, y):
         """`step_at_once` of a single row, with its label, its target or its targets."""
-        self.enter()
+        self.enter_to_change()
         try:
             self.set_lr()
             return learn_if_plain(self, x, y)

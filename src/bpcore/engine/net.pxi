@@ -251,11 +251,10 @@ cdef optimizer_t *new_groups(
     Raises unless `states` arrays, `apart` elements each, are enough for its steps.
     """
     cdef Py_ssize_t i
-    settings = optimizer.groups()
+    settings = groups_of(optimizer, kernels.RULES)
     factors = [float(factor) for pair in lr_factors for factor in pair]
-    if len(factors) != 2 * net.L or len(settings) != 2:
-        raise ValueError("optimizer must have settings for weights and biases, and "
-                         "every layer factors for both")
+    if len(factors) != 2 * net.L:
+        raise ValueError("every layer must have factors for weights and for biases")
     cdef optimizer_t *groups = <optimizer_t *>PyMem_Calloc(
         2 * net.L + 1, sizeof(optimizer_t)
     )

@@ -148,7 +148,7 @@ def to_keras(network: Network) -> list[Real]:
     """
     checks.instance("network", network, Network)
     learner = learner_of(network)
-    with learner.engine:  # not during a step of another thread
+    with learner.engine.reading():  # not during a step of another thread
         return _arrays(learner)
 
 

@@ -189,7 +189,7 @@ def to_torch(network: Network) -> torch.nn.Sequential:
                 f"network must not have {name}: PyTorch has no module of it"
             )
     learner = learner_of(network)
-    with learner.engine:  # not during a step of another thread
+    with learner.engine.reading():  # not during a step of another thread
         return _module(learner)
 
 

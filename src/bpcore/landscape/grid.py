@@ -120,7 +120,7 @@ def loss_surface(
         batch_size = checks.integer("batch_size", batch_size, 1)
     if named:
         learner.require_derivatives()
-    with learner.engine:  # not during a step of another thread
+    with learner.engine.reading():  # not during a step of another thread
         twin = learner.copy()
     start, layout = twin.state.parameters, twin.design.layout
     if parameters is None:

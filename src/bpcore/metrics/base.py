@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import reprlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from bpcore import arrays
 from bpcore.errstate import own_errstate
 from bpcore.losses import CLASSES, TargetKind
+from bpcore.quoting import quoted
 
 Array = NDArray[Any]
 Weights = NDArray[np.float64] | None
@@ -94,7 +94,7 @@ class Metric:
         if _is_number(value):
             return float(value)
         raise TypeError(
-            f"metric {self.name!r} must return a number; got {reprlib.repr(value)}"
+            f"metric {self.name!r} must return a number; got {quoted(value)}"
         )
 
     def check(self, y: Array, n_out: int, targets: TargetKind) -> None:

@@ -37,6 +37,7 @@ from bpcore.model.elements import (
 from bpcore.model.layer import EPS, Layer, Vector, float64, is_eps, own_eps, row_blocks
 from bpcore.model.state import State, empty_state
 from bpcore.optimizers import SGD
+from bpcore.quoting import quoted
 
 #: The most outputs for which a layer is added that only multiplies and shifts them.
 MOST_DIAGONAL = 256
@@ -138,7 +139,7 @@ class Line:
     @singledispatchmethod
     def add(self, element: Element) -> None:
         """Add an element."""
-        raise TypeError(f"unknown element {element!r}")
+        raise TypeError(f"unknown element {quoted(element)}")
 
     @add.register
     def _(self, linear: Linear) -> None:

@@ -24,6 +24,7 @@ from bpcore.losses import (
 )
 from bpcore.model.layout import Layout, parameter_count
 from bpcore.optimizers import Optimizer
+from bpcore.optimizers.readable import require_readable
 from bpcore.quoting import listed, quoted
 
 #: Kinds of normalisation.
@@ -71,6 +72,7 @@ def known_optimizer(optimizer: Optimizer) -> Optimizer:
             "optimizer must be settings such as bpcore.SGD(lr=0.1) or bpcore.Adam(); "
             f"got {quoted(optimizer)}"
         )
+    require_readable(optimizer, kernels.RULES)
     if optimizer.rule not in kernels.RULES and not optimizer.full_batch:
         raise TypeError(
             f"optimizer must be one of this library's; got {type(optimizer).__name__}"

@@ -11,13 +11,14 @@ from bpcore.engine import engine
 from bpcore.version import VERSION
 
 
-def register(automatic: Callable[[], int]) -> None:
+def register(usable: Callable[[], int]) -> None:
     """Register with threadpoolctl, if the program has imported it.
 
     Parameters
     ----------
-    automatic : callable
-        Returns the number of threads where there is no limit.
+    usable : callable
+        Returns the number of threads where there is no limit.  Other libraries call it
+        by threadpoolctl, so that it must not raise.
 
     Examples
     --------
@@ -25,16 +26,16 @@ def register(automatic: Callable[[], int]) -> None:
     >>> register(lambda: 2)
     """
     if (module := sys.modules.get("threadpoolctl")) is not None:
-        _register(module, automatic)
+        _register(module, usable)
 
 
 @cache
-def _register(threadpoolctl: Any, automatic: Callable[[], int]) -> None:
+def _register(threadpoolctl: Any, usable: Callable[[], int]) -> None:
     if hasattr(threadpoolctl, "register"):  # since its version 3.3
-        threadpoolctl.register(_controller(threadpoolctl.LibController, automatic))
+        threadpoolctl.register(_controller(threadpoolctl.LibController, usable))
 
 
-def _controller(base: Any, automatic: Callable[[], int]) -> type:
+def _controller(base: Any, usable: Callable[[], int]) -> type:
     """A class for the compiled module that has the team."""
 
     class Controller(base):  # type: ignore[misc]
@@ -43,10 +44,10 @@ def _controller(base: Any, automatic: Callable[[], int]) -> type:
         check_symbols = ("bpcore_get_num_threads", "bpcore_set_num_threads")
 
         def get_num_threads(self) -> int:
-            return int(self.dynlib.bpcore_get_num_threads() or automatic())
+            return int(self.dynlib.bpcore_get_num_threads() or usable())
 
         def set_num_threads(self, num_threads: int) -> None:
-            limits = num_threads < automatic()
+            limits = num_threads < usable()
             self.dynlib.bpcore_set_num_threads(num_threads if limits else 0)
 
         def get_version(self) -> str:

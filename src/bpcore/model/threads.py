@@ -17,7 +17,7 @@ MOST = 4096
 
 def n_threads(value: int | str) -> int:
     """The number of threads of the argument n_threads, "auto" or a number."""
-    threadpool.register(automatic)
+    threadpool.register(usable)
     if isinstance(value, str) and value == "auto":
         return automatic()
     number = checks.integer("n_threads", value, 1, ', or "auto"')
@@ -38,6 +38,26 @@ def automatic() -> int:
         If BPCORE_NUM_THREADS is not a whole number of at least 1.  OMP_NUM_THREADS is
         another library's: what is not such a number there is ignored.
     """
+    own = _own()
+    if own and _at_least_1(own) is None:
+        raise ValueError(
+            "BPCORE_NUM_THREADS must be a whole number of at least 1; "
+            f"got {quoted(own)}"
+        )
+    return usable()
+
+
+def usable() -> int:
+    """`automatic` without errors: a BPCORE_NUM_THREADS that is no number is ignored.
+
+    For calls that other libraries make, and for work that no user gives threads.
+
+    Examples
+    --------
+    >>> from bpcore.model.threads import automatic, usable
+    >>> usable() == automatic()
+    True
+    """
     return int(max(1, min(len(affinity()), cpu_quota(), _from_environment())))
 
 
@@ -57,16 +77,21 @@ def affinity() -> tuple[int, ...]:
 
 def _from_environment() -> float:
     """The limit by BPCORE_NUM_THREADS or OMP_NUM_THREADS, infinity without one."""
-    if own := os.environ.get("BPCORE_NUM_THREADS", "").strip():
-        if not own.isdecimal() or int(own) < 1:
-            raise ValueError(
-                f"BPCORE_NUM_THREADS must be a whole number of at least 1; "
-                f"got {quoted(own)}"
-            )
-        return int(own)
     # One number for each level of nesting, of which the first counts here.
     first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
-    return int(first) if first.isdecimal() and int(first) > 0 else math.inf
+    return _at_least_1(_own()) or _at_least_1(first) or math.inf
+
+
+def _own() -> str:
+    """BPCORE_NUM_THREADS, empty without it."""
+    return os.environ.get("BPCORE_NUM_THREADS", "").strip()
+
+
+def _at_least_1(text: str) -> int | None:
+    """The whole number in a text, None if it is not one of at least 1."""
+    digits = text.lstrip("0")
+    # More digits are not read: they are more than any machine has cores.
+    return int(digits[:18]) or None if digits.isdecimal() else None
 
 
 @cache
@@ -109,4 +134,4 @@ def _limit(folder: Path, version: int) -> float:
         return math.inf
 
 
-threadpool.register(automatic)
+threadpool.register(usable)

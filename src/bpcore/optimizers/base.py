@@ -16,27 +16,11 @@ from bpcore.fields import (
     POSITIVE,
     CheckedFields,
 )
+from bpcore.groups import FLAGS, NUMBERS
 from bpcore.schedules import Schedule, as_schedule
 
 if TYPE_CHECKING:
     from typing import Self
-
-#: Settings of the kernels' update rules, besides the learning rate (csrc/types.h).
-NUMBERS = (
-    "weight_decay",
-    "l1",
-    "momentum",
-    "dampening",
-    "beta1",
-    "beta2",
-    "eps",
-    "decay",
-    "shrink",
-    "grow",
-    "least",
-    "most",
-)
-FLAGS = ("decoupled", "nesterov", "centered", "eps_corrected")
 
 
 @dataclass(frozen=True)

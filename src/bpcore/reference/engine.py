@@ -98,6 +98,14 @@ class Engine:
     ) -> None:
         pass
 
+    def reading(self) -> Engine:
+        """NumPy's engine has no lock."""
+        return self
+
+    def read_whole(self, read: Callable[[], Any]) -> Any:
+        """The result of a function that reads the state."""
+        return read()
+
     # --- settings and buffers ---------------------------------------------------------
 
     def use(self, state: State, values: State | None = None) -> None:

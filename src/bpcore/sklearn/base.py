@@ -350,10 +350,9 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
             after = before.after(fit.watch, network if copied else None, better)
             if after.network is not None and fit.watch.is_over:
                 network = copy.copy(after.network)
-            self._stopping = after
             attributes = fitted_attributes(network, history, targets, past)
-            for name, value in attributes.items():
-                setattr(self, name, value)
+            # One store: other threads, which may predict, see all of them or none.
+            self.__dict__ = {**vars(self), **attributes, "_stopping": after}
             if tasks is not None:
                 tasks.end_fit(attributes)
         except BaseException:
@@ -485,21 +484,24 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         rows: Real = validate_data(self, X, reset=False, dtype=dtype, order="C")
         return rows
 
-    def _outputs(self, X: ArrayLike) -> Real:
-        """The outputs (n, n_out) of the network.
+    def _outputs(self, X: ArrayLike) -> tuple[Real, Any]:
+        """The outputs (n, n_out) of the network, and the meaning of them.
 
         An array of numbers without names needs no other checks than the network's, if
         they pass; if not, scikit-learn's raise its own errors.
         """
         check_is_fitted(self, "network_")
+        fitted = vars(self)  # another thread that fits puts another dict in its place
+        network: Network = fitted["network_"]
         plain = type(X) is np.ndarray and X.ndim == 2 and X.dtype.kind == "f"
         try:
-            if plain and not hasattr(self, "feature_names_in_"):
+            if plain and "feature_names_in_" not in fitted:
                 with suppress(ValueError):
-                    return self.network_.predict(X)
-            return self.network_.predict(self._checked_X(X))
-        except InUseError:  # by another thread, which predicts or trains
-            return learner_of(self.network_).copy().outputs(self._checked_X(X))
+                    return network.predict(X), fitted["targets_"]
+            return network.predict(self._checked_X(X)), fitted["targets_"]
+        except InUseError:  # by another thread: a copy, unless that trains
+            copied = learner_of(network).copy()
+        return copied.outputs(self._checked_X(X)), fitted["targets_"]
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """The predictions for X.
@@ -519,9 +521,13 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
             Before `fit`.
         ValueError
             If X has other features than that of `fit`, or is not finite.
+        InUseError
+            If another thread trains the network, by `partial_fit` or `warm_start`.
+            (Another call of `fit` trains a new network; several threads may predict.)
         """
-        outputs = self._outputs(X)
-        return self.targets_.decode(outputs)
+        outputs, targets = self._outputs(X)
+        found: NDArray[Any] = targets.decode(outputs)
+        return found
 
     def gradient(self, X: ArrayLike) -> Real:
         """The derivatives of the network's outputs by the input, at each row of X.

@@ -207,8 +207,8 @@ class Classifier(ClassifierMixin, NetworkEstimator):
             np.unique(classes), self.classes_
         ):
             raise ValueError(
-                f"classes={classes!r} is not the same as on last call to partial_fit, "
-                f"was: {self.classes_!r}"
+                f"classes={quoted(classes)} is not the same as on last call to "
+                f"partial_fit, was: {self.classes_!r}"
             )
         data = Data(X, y, sample_weight, X_val, y_val, sample_weight_val)
         return self._train(data, part=True, classes=classes)
@@ -261,8 +261,9 @@ class Classifier(ClassifierMixin, NetworkEstimator):
         NotFittedError, ValueError
             As `predict`.
         """
-        outputs = self._outputs(X)
-        return self.targets_.probabilities(outputs)
+        outputs, targets = self._outputs(X)
+        found: Real = targets.probabilities(outputs)
+        return found
 
     @available_if(gives_probabilities)
     def predict_log_proba(self, X: ArrayLike) -> Real:
@@ -292,10 +293,11 @@ class Classifier(ClassifierMixin, NetworkEstimator):
         array (n,) for two classes, else (n, n_classes)
             For two classes, values above 0 are those of the second class.
         """
-        outputs = self._outputs(X)
-        if self.targets_.multilabel or outputs.shape[1] > 1:
+        outputs, targets = self._outputs(X)
+        if targets.multilabel or outputs.shape[1] > 1:
             return outputs
-        return outputs[:, 0] - outputs.dtype.type(self.targets_.threshold)
+        decisions: Real = outputs[:, 0] - outputs.dtype.type(targets.threshold)
+        return decisions
 
     def to_sklearn(self) -> MLPClassifier:
         """A fitted ``MLPClassifier`` of scikit-learn that predicts the same.

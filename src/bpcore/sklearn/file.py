@@ -35,7 +35,7 @@ CURVES = ("loss_curve", "validation_loss_curve")
 def write_estimator(path: Path, kind: str, model: Any, *, sync: bool = True) -> None:
     """Write a fitted estimator to a file, or leave it as it was."""
     learner = learner_of(model.network_)
-    with learner.engine:  # not during a step of another thread
+    with learner.engine.reading():  # not during a step of another thread
         content, arrays, finite = stored_with_test(learner, model.n_threads)
         names = getattr(model, "feature_names_in_", None)
         plain = {

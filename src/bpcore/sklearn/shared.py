@@ -91,7 +91,9 @@ def require_known(
     for name in parameters:
         if name not in known:
             near = [RENAMED[name]] if name in RENAMED else []
-            near += [repr(one) for one in difflib.get_close_matches(name, known, n=1)]
+            near += [
+                repr(one) for one in difflib.get_close_matches(name[:80], known, 1)
+            ]
             hint = f"; did you mean {near[0]}?" if near else ""
             raise TypeError(f"{cls} has no parameter {quoted(name)}{hint}")
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any, Self
 
+from bpcore.quoting import quoted
+
 __all__ = [
     "BaseEstimator",
     "ClassifierMixin",
@@ -44,7 +46,7 @@ class Parameters:
         for name in parameters:
             if name not in self._names():
                 raise ValueError(
-                    f"Invalid parameter {name!r} for estimator {self}. "
+                    f"Invalid parameter {quoted(name)} for estimator {quoted(self)}. "
                     f"Valid parameters are: {self._names()}."
                 )
         vars(self).update(parameters)

@@ -12,6 +12,7 @@ from bpcore.arrays import Real
 from bpcore.engine.dispatch import kernels
 from bpcore.fields import CheckedFields, checked
 from bpcore.model.reader import own_floats
+from bpcore.quoting import quoted
 from bpcore.tabular.table import TIMES, Table, Values, is_missing, reject_times
 
 Array = NDArray[Any]
@@ -166,5 +167,5 @@ def _is_float(value: object) -> bool:
 
 def _short(value: object) -> str:
     """A value in a message, of no more than 60 characters."""
-    text = repr(value)
+    text = quoted(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -13,6 +13,7 @@ from bpcore.arrays import Real, as_weights
 from bpcore.cached import cached_property
 from bpcore.fields import BOOLEAN, CheckedFields, instance
 from bpcore.losses import JointQuantile
+from bpcore.quoting import quoted
 from bpcore.tabular.class_weights import class_weights
 from bpcore.tabular.foundation import conversion_warning
 from bpcore.tabular.numeric import NUMBERS, as_numbers
@@ -63,7 +64,7 @@ class Classes(CheckedFields):
         names = np.unique(values)
         if len(names) < 2:
             raise ValueError(
-                f"y must have at least 2 classes; got 1 class: {names.tolist()[0]!r}"
+                f"y must have at least 2 classes; got 1 class: {shown(names)}"
             )
         if names.dtype.kind in "iuf" and len(names) > max(MANY, len(values) / 20):
             warn(
@@ -86,7 +87,7 @@ class Classes(CheckedFields):
         if unknown.any():
             raise ValueError(
                 f"{name} must have classes of the training, {shown(self.names)}; got "
-                f"{values[unknown].tolist()[0]!r}"
+                f"{quoted(values[unknown].tolist()[0])}"
             )
         return places.astype(np.int64)
 
@@ -240,7 +241,7 @@ def require_length(name: str, length: int, other: str, rows: int) -> None:
 
 def shown(names: NDArray[Any]) -> str:
     """The first names of classes, for messages."""
-    first = ", ".join(repr(name) for name in names[:5].tolist())
+    first = ", ".join(quoted(name) for name in names[:5].tolist())
     return first if len(names) <= 5 else f"{first}, ..."
 
 

@@ -26,7 +26,7 @@ def write_estimator(path: Path, model: Any, *, sync: bool = True) -> None:
     models = tuple(model.networks_)
     with ExitStack() as held:  # not during a step of another thread
         for network in models:
-            held.enter_context(learner_of(network).engine)
+            held.enter_context(learner_of(network).engine.reading())
         _write(path, model, models, sync)
 
 

@@ -146,7 +146,7 @@ class GradientFlow:
         start, epoch = time.perf_counter(), checks.integer("epoch", epoch, 0)
         batch = self._checked(network)
         try:
-            with learner_of(network).engine:
+            with learner_of(network).engine.reading():
                 found = flow_columns(record(network, batch, apply=False))
         except DivergenceError:  # of these rows, which are none of those trained on
             nothing = [math.nan] * len(network.weights)

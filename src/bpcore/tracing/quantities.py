@@ -98,7 +98,7 @@ after.W[0] or loss; got 'W[0]'; did you mean 'after.W[0]'?
         return short
     near = [known for known in names if known.endswith(f".{short}")]
     near += [known for known in names if known.lower() == short.lower()]
-    near += difflib.get_close_matches(short, names, n=1, cutoff=0.4)
+    near += difflib.get_close_matches(short[:80], names, n=1, cutoff=0.4)
     raise ValueError(expected + (f"; did you mean {near[0]!r}?" if near else ""))
 
 

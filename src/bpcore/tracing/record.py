@@ -93,7 +93,7 @@ def trace(
     class_weights = checked_class_weights(learner, class_weight, given.y, whole=False)
     batch = given.times(class_weights, learner.design, some=False)
     learner.require_rows(len(batch))
-    with learner.engine:
+    with learner.engine.reading():
         return record(network, batch, apply, (given.y, given.weight, class_weights))
 
 

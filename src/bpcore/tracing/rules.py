@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from bpcore.model.layout import Views
-from bpcore.optimizers import Optimizer
+from bpcore.optimizers import Optimizer, StateArray
 from bpcore.tracing.parameters import Parameters
 from bpcore.tracing.section import Line, Section
 from bpcore.tracing.step import Step
@@ -51,7 +51,7 @@ def equations_of_step(optimizer: Optimizer, step: str) -> list[str]:
     lines = list(equations)
     words = re.findall(r"\w+'?", " ".join(equations))
     for name in optimizer.kept:
-        array = optimizer.arrays[name]
+        array = array_of(optimizer, name)
         if array.symbol in words:
             lines.append(f"{array.symbol}: {array.meaning.format(w='w', g='g')}")
     settings = [f"{k} = {x:g}" for k, x in optimizer.constants(equations).items()]
@@ -143,4 +143,10 @@ def meaning_of(optimizer: Optimizer, state: str, name: str) -> str:
     """The meaning of a state array of the parameters of that name: "mean of dW[1]"."""
     changed = any(line.startswith("g = ") for line in optimizer.equations_before)
     g = f"g of {name}" if changed else f"d{name}"
-    return optimizer.arrays[state].meaning.format(w=name, g=g)
+    return array_of(optimizer, state).meaning.format(w=name, g=g)
+
+
+def array_of(optimizer: Optimizer, state: str) -> StateArray:
+    """Symbol and meaning of a state array; its name, if the optimizer has neither."""
+    found = optimizer.arrays.get(state)
+    return StateArray(state, f"{state} of {{w}}") if found is None else found

@@ -352,7 +352,7 @@ class Learner:
         """sum(w E) / sum(w) of data of any size."""
         weight = None if data.weight is None else scaled_to_normal(data.weight)
         if isinstance(self.design.loss, CustomLoss):
-            with self.engine:
+            with self.engine.reading():
                 return self._mean_of_function(Batch(data.X, data.y, weight))
         total, divisor = self.engine.evaluate(data.X, data.y, weight)
         return total / divisor if divisor else 0.0
@@ -401,8 +401,10 @@ class Learner:
 
         And without the scale of the inputs, which changes the rounding; or with it.
         """
-        with self.engine:  # not during a step of another thread
-            return self._folded(with_scale)
+        found: tuple[Design, State] = self.engine.read_whole(
+            lambda: self._folded(with_scale)
+        )
+        return found
 
     def _folded(self, with_scale: bool) -> tuple[Design, State]:
         norms = tuple(None if norm == "batch" else norm for norm in self.design.norms)
@@ -429,10 +431,13 @@ class Learner:
         return design, state
 
     def copy(self) -> Learner:
-        """A copy with a state and an engine of its own."""
+        """A copy with a state and an engine of its own; see `astype`."""
         return self.astype(self.dtype)
 
     def astype(self, dtype: np.dtype[Any]) -> Learner:
-        """A copy in another dtype."""
-        state = self.state.copy(dtype)
+        """A copy in another dtype.
+
+        Other threads may predict meanwhile; if one trains, InUseError is raised.
+        """
+        state = self.engine.read_whole(lambda: self.state.copy(dtype))
         return Learner(self.design, state, type(self.engine), self.engine.n_threads)

@@ -94,7 +94,7 @@ def reject_option(function: str, name: str, known: Iterable[str]) -> NoReturn:
     """Raise for an option that a function does not have, suggesting a known one."""
     import difflib  # slow to import; needed for the message only
 
-    near = difflib.get_close_matches(name.lower(), known, n=1)
+    near = difflib.get_close_matches(name[:80].lower(), known, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise TypeError(
         f"{function}() got an unexpected keyword argument {quoted(name)}{hint}"

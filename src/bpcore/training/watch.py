@@ -106,7 +106,7 @@ def _reject_monitor(of: str, monitor: object, columns: Sequence[str]) -> NoRetur
     known = [*dict.fromkeys((*columns, "validation_loss", *METRICS, *ALIASES))]
     near = ""
     if isinstance(monitor, str):
-        name = monitor.lower().replace("-", "_").replace(" ", "_")
+        name = monitor[:80].lower().replace("-", "_").replace(" ", "_")
         rest = name
         for prefix in ("validation_", "valid_", "val_", "training_", "train_"):
             rest = rest.removeprefix(prefix)

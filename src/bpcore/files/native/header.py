@@ -11,6 +11,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 
 from bpcore.files.strict_json import MOST_VALUES, as_json, parse_json, value_bound
+from bpcore.quoting import quoted
 
 #: Dtypes by their names in a header.
 DTYPES: dict[str, np.dtype[Any]] = {
@@ -160,7 +161,7 @@ def _entry_of(name: str, entry: Any) -> Entry:
     if not isinstance(code, str) or code not in DTYPES:
         raise ValueError(
             f"the dtype of {_of(name)} must be one of {', '.join(DTYPES)}; "
-            f"got {code!r:.40}"
+            f"got {quoted(code)}"
         )
     if not _are_counts(shape) or not _are_counts(offsets) or len(offsets) != 2:
         raise ValueError(

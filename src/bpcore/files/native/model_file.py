@@ -194,7 +194,7 @@ def require_keys(what: str, content: Any, *names: str) -> None:
     ValueError: scale must be an object with centre, factor; got centre
     """
     if not isinstance(content, dict) or set(content) != set(names):
-        got = ", ".join(content) if isinstance(content, dict) else repr(content)
+        got = ", ".join(content) if isinstance(content, dict) else quoted(content)
         raise ValueError(
             f"{what} must be an object with {', '.join(names)}; got {got:.200}"
         )

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore.model.threads import automatic
+from bpcore.model.threads import usable
 from bpcore.workers import Worker
 
 #: Most threads that read a file; more are no faster.
@@ -112,7 +112,7 @@ def in_threads(work: Callable[[Any], object], jobs: Iterable[Any], most: int) ->
 
     workers: list[Worker | None] = []
     try:
-        for _ in range(min(most, MOST_THREADS, automatic()) - 1):
+        for _ in range(min(most, MOST_THREADS, usable()) - 1):
             workers.append(started(run, left.pop))
         run(left.popleft)
     finally:

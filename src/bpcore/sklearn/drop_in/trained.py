@@ -29,7 +29,7 @@ from bpcore.training.learner import Learner
 
 #: Rows of a sparse X that are made dense at a time.
 ROWS = 256
-#: Seconds between two tries of an engine that predicts in another thread.
+#: Seconds between two tries of an engine that another thread uses.
 WAIT = 1e-4
 #: Attribute of an estimator that holds its Trained; it is not pickled.
 ATTRIBUTE = "_trained_by_bpcore"
@@ -120,14 +120,19 @@ class Trained:
     def outputs(self, X: Any) -> Real:
         """The outputs (n, n_L) of rows that have been checked, dense or sparse.
 
-        They have the dtype that NumPy would give a product of X and the weights.
+        They have the dtype that NumPy would give a product of X and the weights.  While
+        another thread trains, it waits.
         """
         dtype = np.result_type(X.dtype, self.dtype)
         if dtype == self.dtype and not self._training:
             with suppress(InUseError):  # another thread predicts
                 return outputs_of(self.learner, X)
         dtype = dtype if dtype == self.dtype else np.dtype(np.float64)
-        return outputs_of(self.learner.astype(dtype), X)
+        while True:
+            try:
+                return outputs_of(self.learner.astype(dtype), X)
+            except InUseError:  # scikit-learn has no such error
+                time.sleep(WAIT)
 
     def outputs_at_once(self, X: Any) -> Real | None:
         """`outputs` of an array that needs no conversion, checked by the kernels.
