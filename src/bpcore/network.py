@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 import os
@@ -212,10 +213,11 @@ class Network:
         others: Mapping[str, Any] | None = None,
     ) -> None:
         """Hold a learner, in place of the one before, and take over attributes."""
-        if (before := vars(self).get("_engine")) is not None:
-            with before:  # not during a call of another thread
-                self._hold(learner, n_threads, others)
-        else:
+        try:  # not `vars`, after which all attributes are slower to find
+            before = object.__getattribute__(self, "_engine")
+        except AttributeError:
+            before = contextlib.nullcontext()
+        with before:  # not during a call of another thread
             self._hold(learner, n_threads, others)
 
     def _hold(
