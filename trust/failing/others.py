@@ -32,11 +32,6 @@ def of_error(error, memory):
     return library(memory.module())
 
 
-def of_leak(memory):
-    """A leak while none of our compiled modules was at work: of the interpreter."""
-    return None if memory.within_own() else library(memory.module())
-
-
 def at_end(frames):
     """A process that crashed or did not end, by its innermost frames of Python.
 
