@@ -147,6 +147,7 @@ def trials_of(memory, j, job, first, seconds):
         faulthandler.dump_traceback_later(ENDLESS, exit=True)
         found = trial.run(k)
         if i % EVERY == EVERY - 1 and found == RIGHT:
+            faulthandler.dump_traceback_later(20 * ENDLESS, exit=True)
             found = trial.leak(k)
         faulthandler.cancel_dump_traceback_later()
         print(json.dumps([j, i, *job, k, *found]), flush=True)
