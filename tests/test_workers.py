@@ -12,6 +12,7 @@ import bpcore as bp
 from bpcore.files.native.parallel import Later
 from bpcore.workers import Worker, in_threads
 from trust.changes.interrupting import by_timer
+from trust.running import none_left, running
 
 X = np.linspace(-1, 1, 24, dtype="float32").reshape(8, 3)
 
@@ -97,28 +98,27 @@ def test_a_worker_uses_the_errstate_of_its_caller():
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs setitimer")
 def test_an_interrupt_at_any_moment_is_raised_and_leaves_no_thread():
-    before = threading.enumerate()
+    before = running()
     rng, ended, usual = np.random.default_rng(0), [], sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
     try:
         for seconds in rng.uniform(0, 1e-3, 300):
-            began = []
+            began, stop = [], threading.Event()
 
-            def work(began=began):
+            def work(began=began, stop=stop):
                 began.append(None)
                 try:
                     stop.wait(0.002)
                 finally:
                     began.pop()
 
-            stop = threading.Event()
             call = partial(in_threads, work, 2, stop)
             ended.append(by_timer(call, seconds=seconds))
             assert not began
     finally:
         sys.setswitchinterval(usual)
     assert any(ended)
-    assert threading.enumerate() == before
+    assert none_left(before)
 
 
 def test_fit_many_without_memory_for_any_thread(failing):

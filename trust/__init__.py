@@ -37,7 +37,8 @@ And all of them use::
     children          child processes: by fork, many trials, new programs
     campaign          a campaign's command line, its counts and its file
     digest            a short text that differs for different values
+    running           threads that run
 
-Imports run one way: campaigns, golden, packages, children and forms, campaign and
-digest.
+Imports run one way: campaigns, golden, packages, children and forms, campaign, digest
+and running.
 """

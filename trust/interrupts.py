@@ -14,7 +14,6 @@ To repeat a failure, with the name and the numbers that it prints::
 """
 
 import sys
-import threading
 import time
 from functools import partial
 from itertools import chain
@@ -24,6 +23,7 @@ import numpy as np
 from trust import campaign
 from trust.changes import estimators, files, networks
 from trust.changes.interrupting import Points, by_thread, by_timer, duration
+from trust.running import none_left, running
 
 #: Real signals for each call.
 MOMENTS = 2000
@@ -85,7 +85,7 @@ class Trials:
     def __init__(self, change):
         self.change, self.count, self.ended = change, 0, 0
         self.allowed = change.states(change)
-        self.threads, self.errors = threading.active_count(), np.geterr()
+        self.threads, self.errors = running(), np.geterr()
 
     def fault(self, interrupted, **how):
         """What is wrong after ``interrupted(call)`` of a new subject, or None."""
@@ -104,11 +104,8 @@ class Trials:
         state = change.state(subject)
         if not self.allowed.issuperset(state if isinstance(state, list) else [state]):
             return "half a change"
-        end = time.monotonic() + GRACE
-        while threading.active_count() != self.threads:
-            if time.monotonic() > end:
-                return f"threads are left: {threading.enumerate()}"
-            time.sleep(0.001)
+        if not none_left(self.threads, GRACE):
+            return f"{running() - self.threads} threads are left"
         if set(np.geterr().values()) == {"ignore"}:
             return "np.geterr() is that of the library"
         if self.count < THOROUGH or self.count % 10 == 0:

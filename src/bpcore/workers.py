@@ -47,6 +47,7 @@ class Worker:
 
     def __init__(self, work: Callable[[], object]) -> None:
         self.error: BaseException | None = None
+        self._over = False  # whether the end was noticed
         self._ended = threading.Lock()
         self._ended.acquire()
         call = partial(contextvars.copy_context().run, self._run, work)
@@ -60,9 +61,10 @@ class Worker:
 
     def ended(self, seconds: float) -> bool:
         """Wait up to so many seconds; whether it has ended, or was not started."""
-        if self._calls:
+        if self._calls or self._over or self._called() is None:
             return True
-        return self._ended.acquire(timeout=seconds) or self._called() is None
+        self._over = self._ended.acquire(timeout=seconds) or self._called() is None
+        return self._over
 
     def wait(self) -> None:
         """Wait until it has ended."""

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import bpcore as bp
-from bpcore.files.native.parallel import in_threads
+from bpcore.files.native.parallel import for_each
 from bpcore.model import threads
 
 MOMENTUM = bp.SGD(0.05, momentum=0.9, weight_decay=0.01)
@@ -274,7 +274,7 @@ def test_a_wrong_number_in_the_environment_stops_no_library(cores, tmp_path, val
         assert count() == [5]
     assert count() == [5]
     done = []
-    in_threads(done.append, [1, 2, 3], most=3)
+    for_each(done.append, [1, 2, 3], most=3)
     assert sorted(done) == [1, 2, 3]
     with pytest.raises(ValueError, match="BPCORE_NUM_THREADS"):
         net.n_threads = "auto"

@@ -4,7 +4,6 @@ import os
 import stat
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from bpcore.engine import dispatch
 from bpcore.losses import JointQuantile
 from helpers import everything, fourth_powers, golden, trained
 from helpers.files import parts_of, rewrite
+from trust.running import none_left, running
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(30, 4)).astype("float32")
@@ -229,25 +229,25 @@ while True:
 
 
 def test_large_networks_where_no_thread_can_start(path, monkeypatch):
-    def fail(thread):
+    def fail(call, arguments):
         raise RuntimeError("can't start new thread")
 
     net = bp.Network([1000, 2200, 3], rng=0)
-    monkeypatch.setattr(threading.Thread, "start", fail)
+    monkeypatch.setattr("bpcore.workers.start_new_thread", fail)
     net.save(path)
     assert everything(bp.load(path)) == everything(net)
 
 
 def test_no_thread_stays_where_nothing_can_be_written(path, tmp_path):
-    net, threads = bp.Network([1000, 2200, 3], rng=0), threading.active_count()
+    net, threads = bp.Network([1000, 2200, 3], rng=0), running()
     for wrong in (path.with_suffix(".npz"), tmp_path, tmp_path / "none" / "a.bpc", 3):
         with pytest.raises((ValueError, OSError, TypeError)):
             net.save(wrong)
-        assert threading.active_count() == threads
+        assert none_left(threads)
 
 
 def test_large_networks_with_numbers_that_are_not_finite(path):
-    net, threads = bp.Network([1000, 2200, 3], rng=0), threading.active_count()
+    net, threads = bp.Network([1000, 2200, 3], rng=0), running()
     net.save(path)
     before = path.read_bytes()
     for place in (0, 1_500_000, -1):
@@ -262,7 +262,7 @@ def test_large_networks_with_numbers_that_are_not_finite(path):
     rewrite(path, content, arrays)
     with pytest.raises(bp.ModelFileError, match=r"weights\.0 must be finite"):
         bp.load(path)
-    assert threading.active_count() == threads
+    assert none_left(threads)
 
 
 def test_what_could_not_be_loaded_is_not_saved(path, monkeypatch):

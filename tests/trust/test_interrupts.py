@@ -42,6 +42,8 @@ def locked(net):
     "change, found", [(half, "half a change"), (locked, "InUseError")]
 )
 def test_what_is_half_done_is_found(change, found):
-    trials = interrupts.Trials(Change("bad", network, change))
-    wrong = [trials.fault(Points(point).call) for point in range(1, 250, 10)]
+    trials, counter = interrupts.Trials(Change("bad", network, change)), Points()
+    counter.call(partial(change, network()))
+    points = np.linspace(1, counter.count, 25).astype(int)
+    wrong = [trials.fault(Points(point).call) for point in points]
     assert any(found in (each or "") for each in wrong)

@@ -179,6 +179,10 @@ class Liveness:
         if self.failure is not None:
             rank, text = self.failure
             raise ProcessError(f"process {rank} {text}", rank)
+        watcher = self._watcher
+        if watcher is not None and not self._closing and watcher.ended(0):
+            text = f"process {self.rank} no longer watches the others"
+            raise ProcessError(text, self.rank) from watcher.error
 
     def send_all(self, line: bytes) -> None:
         """Send a line to every connected process."""

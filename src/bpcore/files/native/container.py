@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from bpcore import arrays
 from bpcore.files.native.header import Entry, header_of, read_header
-from bpcore.files.native.parallel import Later, in_threads
+from bpcore.files.native.parallel import Later, for_each
 from bpcore.files.regular import size_of
 from bpcore.files.whole import Path, write_whole
 
@@ -273,7 +273,7 @@ class Container:
                 raise ValueError(f"{name} must be finite; got NaN or infinity")
 
         size = sum(out.nbytes for out in arrays_out.values())
-        in_threads(read, pieces, most=size // LARGE)
+        for_each(read, pieces, most=size // LARGE)
         for name, found in sums.items():
             self._require_sum(name, sum(found) % WORDS)
 

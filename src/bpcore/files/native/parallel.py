@@ -56,7 +56,8 @@ class Later:
 
     def begin(self) -> None:
         """Start the thread."""
-        self._worker = started(self._run)
+        self._worker = Worker(self._run)
+        begin(self._worker, self._run)
 
     def array(self) -> NDArray[Any]:
         """The array, when it is there; raises what the thread has raised."""
@@ -80,7 +81,7 @@ class Later:
             self._found.append(error)
 
 
-def in_threads(work: Callable[[Any], object], jobs: Iterable[Any], most: int) -> None:
+def for_each(work: Callable[[Any], object], jobs: Iterable[Any], most: int) -> None:
     """Call ``work(job)`` for each job, in several threads.
 
     There are as many threads as cores that the process may use, at most `most` and
@@ -90,8 +91,8 @@ def in_threads(work: Callable[[Any], object], jobs: Iterable[Any], most: int) ->
 
     Examples
     --------
-    >>> from bpcore.files.native.parallel import in_threads
-    >>> in_threads(print, ["one", "two"], most=1)
+    >>> from bpcore.files.native.parallel import for_each
+    >>> for_each(print, ["one", "two"], most=1)
     one
     two
     """
@@ -110,33 +111,33 @@ def in_threads(work: Callable[[Any], object], jobs: Iterable[Any], most: int) ->
             errors.append(error)
             left.clear()
 
-    workers: list[Worker | None] = []
+    workers: list[Worker] = []
     try:
         for _ in range(min(most, MOST_THREADS, usable()) - 1):
-            workers.append(started(run, left.pop))
+            workers.append(Worker(partial(run, left.pop)))
+            begin(workers[-1], partial(run, left.pop))
         run(left.popleft)
     finally:
         left.clear()
         for worker in workers:
-            if worker is not None:
-                worker.wait()
+            worker.wait()
     if errors:
         raise errors[0]
 
 
-def started(work: Callable[..., object], *arguments: Any) -> Worker | None:
-    """A thread that does the work; None where none can start, and it is done here.
+def begin(worker: Worker, work: Callable[[], object]) -> None:
+    """Start a thread that somebody holds already; where none can start, do the work.
 
     Examples
     --------
-    >>> from bpcore.files.native.parallel import started
-    >>> started(print, "done").wait()
+    >>> from bpcore.files.native.parallel import begin
+    >>> from bpcore.workers import Worker
+    >>> worker = Worker(lambda: print("done"))
+    >>> begin(worker, lambda: print("done"))
+    >>> worker.wait()
     done
     """
-    worker = Worker(partial(work, *arguments))
     try:
         worker.start()
     except RuntimeError:  # at the end of the interpreter, at a limit, in WebAssembly
-        work(*arguments)
-        return None
-    return worker
+        work()
