@@ -86,7 +86,7 @@ def process(counts, environment, job, first, seconds):
     done = subprocess.run(
         command, env=environment, capture_output=True, text=True, check=False
     )
-    at, (kind, name) = (job, first), jobs()[job]
+    at, kind = None, None
     for line in done.stdout.splitlines():
         *at, kind, name, k, fault, other = json.loads(line)
         if fault != "begun":
@@ -94,11 +94,13 @@ def process(counts, environment, job, first, seconds):
             counts[kind].add(told, other)
     if done.returncode == 0:
         return None, None
-    frames = re.findall(r'File "(.+)", line (\d+) in (.+)', done.stderr)
+    if at is None:
+        raise RuntimeError(f"{jobs()[job]} from {first} on: {done.stderr}")
+    frames = others.frames_at_end(done.stderr)
     told = ", ".join(map(":".join, frames[:4]))
     counts[kind].add(
         f"{at} in {name}: exit status {done.returncode} at {told}",
-        others.at_end([(file, function) for file, _, function in frames]),
+        others.at_end(frames),
     )
     return at[0], at[1] + 1
 
@@ -229,7 +231,21 @@ class Trial:
                 grown.append(left)
             else:
                 other = others.library(self.memory.module())
-        return None if sum(grown) >= max(len(grown), 1) else other
+        ours = sum(grown) >= max(len(grown), 1) or self._is_kept(k)
+        return None if ours else other
+
+    def _is_kept(self, k):
+        """Whether objects from before keep more each time: a leak of Python code."""
+        gc.collect()
+        before = {id(each) for each in gc.get_objects()}
+        for _ in range(REPEATED):
+            self.run(k)
+        gc.collect()
+        new = [each for each in gc.get_objects() if id(each) not in before]
+        ids = {id(each) for each in new}
+        keepers = [each for each in gc.get_referrers(*new) if id(each) in before]
+        kept = [id(each) in ids for each in gc.get_referents(*keepers)]
+        return sum(kept) >= REPEATED
 
     def _used(self):
         """Blocks of Python and of C in use, without those that Python keeps."""

@@ -109,5 +109,46 @@ def test_whose_error_it_is(error, module, other):
         ([], None),
     ],
 )
-def test_whose_end_of_a_process_it_is(frames, other):
-    assert others.at_end(frames) == other
+@pytest.mark.parametrize("crashed", [False, True])
+def test_whose_end_of_a_process_it_is(frames, other, crashed):
+    lines = [f'  File "{file}", line 7 in {name}' for file, name in frames]
+    idle = [
+        "Thread 0x1 (most recent call first):",
+        f'  File "{STDLIB}/a.py", line 1 in a',
+    ]
+    this = ["Current thread 0x2:" if crashed else "Thread 0x2:", *lines]
+    printed = [*this, *idle] if crashed else [*idle, *this]
+    found = others.frames_at_end("\n".join(["Fatal error", *printed]))
+    assert [(file, name) for file, _, name in found] == frames
+    assert others.at_end(found) == other
+
+
+#: A program in which Python code keeps objects whenever memory fails.
+KEEPS = """
+import json
+from trust import allocations
+from trust.failing import calls, memory
+
+kept = []
+def work(net):
+    try:
+        return [bytearray(100) for _ in range(9)]
+    except MemoryError:
+        if keeps:
+            kept.append([[] for _ in range(30)])
+        raise
+
+calls.CALLS["work"] = calls.of_network(work, lambda found: b"1")
+trial = allocations.Trial(memory.Memory(), "Python", "work")
+trial.allocations()
+for keeps in (False, True):
+    print(json.dumps(trial.leak(5)))
+"""
+
+
+@needs_preloading
+def test_what_python_code_keeps_is_a_leak_of_ours(tmp_path):
+    printed = lines_of(KEEPS, failing_memory.environment(tmp_path))
+    nothing, leak = map(json.loads, printed)
+    assert nothing == [None, None]
+    assert "blocks of Python" in leak[0] and leak[1] is None

@@ -1,15 +1,15 @@
 """Whose fault it is when memory fails: of bpcore, or of a library below or above it."""
 
+import re
 import sysconfig
 from pathlib import Path
 
 import bpcore
 
-OWN = str(Path(bpcore.__file__).parent)
-ROOT = str(Path(__file__).parents[2])
-#: Folders of installed libraries, and of Python's own.
+OWN = Path(bpcore.__file__).parent
+ROOT = Path(__file__).parents[2]
+#: Folders of installed libraries.
 INSTALLED = {sysconfig.get_path(name) for name in ("purelib", "platlib")}
-OF_PYTHON = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib")}
 #: Errors that C code raises in place of MemoryError: without one, Python's
 #: SystemError; pickle's error if it does not find a name.
 IN_PLACE = "SystemError", "PicklingError"
@@ -17,12 +17,13 @@ IN_PLACE = "SystemError", "PicklingError"
 
 def library(file):
     """The library of a file by its name; None if it is bpcore or the campaign."""
-    if file.startswith((OWN, ROOT)):
+    path = Path(file)
+    if path.is_relative_to(OWN):
         return None
     for folder in INSTALLED:
-        if file.startswith(folder):
-            return Path(file).relative_to(folder).parts[0]
-    return "Python"
+        if path.is_relative_to(folder):
+            return path.relative_to(folder).parts[0]
+    return None if path.is_relative_to(ROOT) else "Python"
 
 
 def of_error(error, memory):
@@ -32,12 +33,22 @@ def of_error(error, memory):
     return library(memory.module())
 
 
+def frames_at_end(printed):
+    """File, line and function of each frame that faulthandler has printed.
+
+    Those of the thread that crashed; else those of the main one, which comes last.
+    """
+    *threads, main = re.split(r"^(?=Current thread|Thread 0x)", printed, flags=re.M)
+    crashed = [each for each in [*threads, main] if each.startswith("Current")]
+    return re.findall(r'File "(.+)", line (\d+) in (.+)', [*crashed, main][0])
+
+
 def at_end(frames):
-    """A process that crashed or did not end, by its innermost frames of Python.
+    """The library in which a process crashed or did not end; None if it is bpcore.
 
     A thread that waits, waits for what the caller of ``wait`` expects.
     """
-    for file, function in frames:
+    for file, _, function in frames:
         if function != "wait":
             return library(file)
     return None
