@@ -56,13 +56,15 @@ def run(seconds):
 
 
 def build(folder):
-    """The compiled modules with the sanitizer, in a copy of the source."""
+    """Install the library with the sanitizer in ``folder/src``, from a copy."""
+    copy = folder / "copy"
+    copy.mkdir()
     for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, folder)
-    shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("*.so"))
+        shutil.copy(ROOT / name, copy)
+    shutil.copytree(ROOT / "src", copy / "src", ignore=shutil.ignore_patterns("*.so"))
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
     subprocess.run(
-        [sys.executable, "setup.py", "-q", "build_ext", "--inplace"],
-        cwd=folder,
+        [*command, "--target", folder / "src", copy],
         env=os.environ | {"BPCORE_TSAN": "1", "BPCORE_NATIVE": "1"},
         check=True,
     )

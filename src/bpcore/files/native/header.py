@@ -200,4 +200,8 @@ def _require_no_gaps(entries: Mapping[str, Entry], size: int) -> None:
             )
         at = entry.stop
     if at != size:
-        raise ValueError(f"the arrays must have {size} bytes, the rest; they have {at}")
+        what = "is cut short" if size < at else "has more behind them"
+        raise ValueError(
+            f"the file {what}: the arrays have {at} bytes by the header, and {size} "
+            "bytes follow it"
+        )
