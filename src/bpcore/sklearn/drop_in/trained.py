@@ -83,9 +83,8 @@ class Trained:
     def give_to(self, estimator: Any) -> None:
         """Put the views into the estimator's lists, and its optimizer's."""
         half = len(self._views) // 2
-        estimator.coefs_ = self._views[:half]
-        estimator.intercepts_ = self._views[half:]
-        setattr(estimator, ATTRIBUTE, self)
+        lists = {"coefs_": self._views[:half], "intercepts_": self._views[half:]}
+        vars(estimator).update({**lists, ATTRIBUTE: self})  # for other threads: at once
         optimizer = optimizer_in_use(estimator)
         if optimizer is None:
             return
@@ -222,9 +221,11 @@ def take_over(estimator: Any) -> None:
 def as_trained(estimator: Any) -> Trained:
     """The learner of a fitted estimator, which stays as it is: another may train it."""
     found: Trained | None = getattr(estimator, ATTRIBUTE, None)
-    if found is None or not found.belongs_to(estimator):
-        return Trained(estimator)
-    return found
+    while found is not None and not found.belongs_to(estimator):
+        before, found = found, getattr(estimator, ATTRIBUTE, None)
+        if found is before:  # and has not been replaced by another thread meanwhile
+            found = None
+    return Trained(estimator) if found is None else found
 
 
 def optimizer_in_use(estimator: Any) -> Any:
