@@ -226,9 +226,10 @@ class Network:
         n_threads: int | str,
         others: Mapping[str, Any] | None = None,
     ) -> None:
-        """Hold a learner and attributes, past a subclass's ``__setattr__``: all or none.
+        """Hold a learner and take over attributes: all of them, or none.
 
-        What can fail comes first, and no interrupt can leave only some of them.
+        What can fail comes first, and no interrupt can halve it.  Attributes in slots
+        and others are set past the ``__setattr__`` of a subclass.
         """
         one = np.empty(learner.design.sizes[-1], learner.dtype)
         held = learner, learner.engine, one, n_threads

@@ -155,8 +155,9 @@ def test_steps_without_a_pause_let_a_prediction_come_first():
 def test_a_thread_that_ended_while_it_waited_stops_no_step():
     """As in a child process, after a fork."""
     own = trained(drop_in())
-    own._waiting.add(-1)
-    assert own.train(lambda: 1) == 1 and not own._waiting
+    waiting = vars(own)["_waiting"]
+    waiting.add(-1)
+    assert own.train(lambda: 1) == 1 and not waiting
 
 
 def test_a_learner_that_another_thread_replaces_is_found(monkeypatch):
