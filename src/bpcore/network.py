@@ -28,9 +28,9 @@ from bpcore.model.reader import Reader
 from bpcore.model.state import State, initial_state
 from bpcore.model.stored import (
     other_attributes,
+    parted,
     read_network,
     stored_network,
-    without_slots,
 )
 from bpcore.model.threads import n_threads as thread_count
 from bpcore.optimizers import SGD, Optimizer
@@ -226,15 +226,30 @@ class Network:
         n_threads: int | str,
         others: Mapping[str, Any] | None = None,
     ) -> None:
-        others = without_slots(self, others) if others else None
+        """Hold a learner and take over attributes: all of them, or none.
+
+        What can fail comes first, and no interrupt can halve it.  Attributes in slots
+        and others are set past the ``__setattr__`` of a subclass.
+        """
         one = np.empty(learner.design.sizes[-1], learner.dtype)
         held = learner, learner.engine, one, n_threads
-        # One call, or one line without any: no interrupt can leave only some of them.
-        if others:
+        slots, attributes = parted(self, others or {})
+        if attributes:
             names = "_learner", "_engine", "_one", "_n_threads"
-            vars(self).update(others, **dict(zip(names, held, strict=True)))
+            attributes |= zip(names, held, strict=True)
+
+        def take_over() -> None:
+            if attributes:
+                vars(self).update(attributes)
+            else:  # one line without any call
+                self._learner, self._engine, self._one, self._n_threads = held
+            for name, value in slots.items():
+                object.__setattr__(self, name, value)
+
+        if slots:
+            complete(take_over)
         else:
-            self._learner, self._engine, self._one, self._n_threads = held
+            take_over()
 
     def __repr__(self) -> str:
         state, design = self._learner.state, self._learner.design

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import bpcore as bp
+import bpcore.network
 from trust.changes.change import Change, X, network, state_of
 from trust.changes.interrupting import Points
 from trust.interrupts import Trials
@@ -14,19 +15,31 @@ from trust.interrupts import Trials
 LABELS = (X[:, 0] > 0).astype(int)
 
 
-def test_unpickling_takes_over_a_network_with_its_attributes():
-    other = network(rng=7)
-    other.name, other.notes = "other", [1]
-    stored = other.__getstate__()
+class Slotted(bp.Network):
+    __slots__ = ("name",)
 
+
+def named(kind, name, notes, seed):
+    """A network of a class, with attributes; without notes, none but that name."""
+    net = kind.__new__(kind)
+    net.__setstate__(network(rng=seed).__getstate__())
+    net.name = name
+    if notes is not None:
+        net.notes = notes
+    return net
+
+
+@pytest.mark.parametrize("notes", [None, [1]], ids=["name only", "notes"])
+@pytest.mark.parametrize("kind", [bp.Network, Slotted])
+def test_unpickling_takes_over_a_network_with_its_attributes(kind, notes):
     def state(net):
-        return state_of(net), net.name, net.notes
+        return state_of(net), net.name, getattr(net, "notes", None)
 
     def make():
-        net = network()
-        net.name, net.notes = "own", []
-        return net
+        return named(kind, "own", notes and [], 0)
 
+    other = named(kind, "other", notes, 7)
+    stored = other.__getstate__()
     whole = [state(make()), state(other)]
     within = "bpcore.network", "bpcore.model.stored"
     counter = Points(within=within, deep=False)
@@ -35,6 +48,24 @@ def test_unpickling_takes_over_a_network_with_its_attributes():
         net = make()
         Points(point, within=within, deep=False).call(partial(net.__setstate__, stored))
         assert state(net) in whole
+
+
+@pytest.mark.parametrize("kind", [bp.Network, Slotted])
+def test_a_network_without_memory_for_another_stays_as_it_is(kind, monkeypatch):
+    class Full:
+        def __getattr__(self, name):
+            return getattr(np, name)
+
+        def empty(self, *shape_and_dtype):
+            raise MemoryError
+
+    net, stored = named(kind, "own", [], 0), named(kind, "other", [1], 7).__getstate__()
+    before = state_of(net), net.name, net.notes
+    monkeypatch.setattr(bpcore.network, "np", Full())
+    with pytest.raises(MemoryError):
+        net.__setstate__(stored)
+    monkeypatch.undo()
+    assert (state_of(net), net.name, net.notes) == before
 
 
 def test_an_estimator_keeps_its_attributes_after_an_error_and_an_interrupt():

@@ -1,7 +1,10 @@
 """Drop-ins whose pickled attributes do not fit each other are refused."""
 
 import copy
+import io
 import pickle
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -9,11 +12,13 @@ import pytest
 pytest.importorskip("sklearn")
 
 from bpcore.sklearn import Classifier, MLPClassifier, MLPRegressor
+from bpcore.sklearn.drop_in.trained import trained
 
 pytestmark = pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 
 X = np.random.default_rng(0).normal(size=(12, 3))
 Y = X[:, :2]
+CLASSES = {"classes": [False, True]}
 
 
 @pytest.fixture
@@ -98,3 +103,57 @@ def test_a_pickle_of_a_classifier_is_read():
     assert (same.predict_proba(X) == model.predict_proba(X)).all()
     same.__setstate__(model.__getstate__())
     assert (same.predict_proba(X) == model.predict_proba(X)).all()
+
+
+def joblib_copy(model):
+    joblib = pytest.importorskip("joblib")
+    joblib.dump(model, file := io.BytesIO())
+    file.seek(0)
+    return joblib.load(file)
+
+
+COPIES = {
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "pickle": lambda model: pickle.loads(pickle.dumps(model)),
+    "joblib": joblib_copy,
+    "to_sklearn": lambda model: model.to_sklearn(),
+}
+
+
+def arrays_of(model, of_optimizer):
+    lists = [model.coefs_, model.intercepts_]
+    lists += [getattr(vars(model)["_optimizer"], name) for name in of_optimizer]
+    return [array for arrays in lists for array in arrays]
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+@pytest.mark.parametrize("name", COPIES)
+def test_a_copy_beside_a_step_is_whole(name, kind, solver):
+    model = kind(hidden_layer_sizes=(4,), random_state=0, solver=solver)
+    model.partial_fit(X, X[:, 0] > 0, **({} if kind is MLPRegressor else CLASSES))
+    names = ("ms", "vs") if solver == "adam" else ("velocities",)
+    learner, arrays = trained(model).learner, arrays_of(model, names)
+    want = [array + 1 for array in arrays]
+    with ThreadPoolExecutor(1) as pool:
+        with learner.engine:  # a step in slow motion
+            for array in arrays[::2]:
+                array += 1
+            found = pool.submit(COPIES[name], model)
+            time.sleep(0.05)
+            for array in arrays[1::2]:
+                array += 1
+            learner.state.counters[0] += 1
+        other = found.result()
+    copied = arrays_of(other, names)
+    assert all(map(np.array_equal, copied, want))
+    assert not any(map(np.shares_memory, copied, arrays))
+    assert getattr(vars(other)["_optimizer"], "t", 2) == 2
+
+
+def test_a_shallow_copy_leaves_the_optimizer_of_the_model(model):
+    before = vars(model)["_optimizer"]
+    rows = before.ms
+    copy.copy(model)
+    assert vars(model)["_optimizer"] is before and before.ms is rows

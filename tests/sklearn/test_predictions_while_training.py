@@ -2,14 +2,17 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import numpy as np
 import pytest
 
 from bpcore.errors import InUseError
+from bpcore.model.state import State
 from bpcore.network import learner_of
 from bpcore.sklearn import Classifier, MLPClassifier, MLPRegressor, Regressor
-from bpcore.sklearn.drop_in.trained import trained
+from bpcore.sklearn.drop_in import trained as module
+from bpcore.sklearn.drop_in.trained import Trained, as_trained, trained
 
 X = np.linspace(-1, 1, 60).reshape(20, 3)
 LABELS = np.where(X[:, 0] > 0, "b", "a")
@@ -100,3 +103,74 @@ def test_predictions_of_the_drop_ins_wait(kind, rows):
         with own.learner.engine:
             found = half()
         assert np.array_equal(found.result(), want)
+
+
+def drop_in():
+    model = MLPRegressor(hidden_layer_sizes=(5,), random_state=0)
+    return model.partial_fit(X, X[:, 1])
+
+
+@pytest.mark.parametrize("rows", [X, X.astype("float32")], ids=["float64", "float32"])
+def test_a_prediction_by_a_copy_in_which_steps_fall_ends(rows, monkeypatch):
+    model, copies, before = drop_in(), [], State.copy
+    engine, want = trained(model).learner.engine, model.predict(rows)
+
+    def step():
+        with suppress(InUseError), engine:
+            pass
+
+    def copied(state, *arguments):
+        copies.append(before(state, *arguments))
+        assert len(copies) < 5, "a step falls into every copy"
+        pool.submit(step).result()
+        return copies[-1]
+
+    monkeypatch.setattr(State, "copy", copied)
+    monkeypatch.setattr(Trained, "outputs_at_once", lambda own, X: None)
+    with ThreadPoolExecutor(1) as pool, ThreadPoolExecutor(1) as other:
+        with engine.reading():  # as another prediction does
+            found = other.submit(model.predict, rows)
+            while not copies:
+                time.sleep(0.001)
+        assert np.array_equal(found.result(), want)
+
+
+def test_steps_without_a_pause_let_a_prediction_come_first():
+    own, steps = trained(model := drop_in()), 200
+
+    def step():
+        with own.learner.engine:
+            time.sleep(0.001)
+
+    with ThreadPoolExecutor(1) as pool:
+        with own.learner.engine:
+            found = pool.submit(model.predict, X)
+            time.sleep(0.01)
+        while steps and not found.done():
+            own.train(step)
+            steps -= 1
+        assert steps
+
+
+def test_a_thread_that_ended_while_it_waited_stops_no_step():
+    """As in a child process, after a fork."""
+    own = trained(drop_in())
+    waiting = vars(own)["_waiting"]
+    waiting.add(-1)
+    assert own.train(lambda: 1) == 1 and not waiting
+
+
+def test_a_learner_that_another_thread_replaces_is_found(monkeypatch):
+    model = drop_in()
+    first, belongs_to = trained(model), Trained.belongs_to
+
+    def replaced_first(own, estimator):
+        if own is first:
+            with ThreadPoolExecutor(1) as pool:
+                new = pool.submit(Trained, estimator).result()
+            new.give_to(estimator)
+        return belongs_to(own, estimator)
+
+    monkeypatch.setattr(Trained, "belongs_to", replaced_first)
+    found = as_trained(model)
+    assert found is getattr(model, module.ATTRIBUTE) is not first

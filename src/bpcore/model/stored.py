@@ -73,15 +73,13 @@ def other_attributes(owner: object, left_out: Collection[str]) -> dict[str, Any]
     }
 
 
-def without_slots(owner: object, attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """The attributes that lie in ``vars(owner)``; those in slots are set.
-
-    Past a subclass's ``__setattr__`` and properties.
-    """
-    left = {}
+def parted(
+    owner: object, attributes: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The attributes that lie in slots of their owner, and those in ``vars(owner)``."""
+    slots: dict[str, Any] = {}
+    others: dict[str, Any] = {}
     for name, value in attributes.items():
-        if isinstance(getattr(type(owner), name, None), MemberDescriptorType):
-            object.__setattr__(owner, name, value)
-        else:
-            left[name] = value
-    return left
+        kind = getattr(type(owner), name, None)
+        (slots if isinstance(kind, MemberDescriptorType) else others)[name] = value
+    return slots, others

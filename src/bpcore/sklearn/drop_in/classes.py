@@ -16,7 +16,7 @@ from bpcore.sklearn.drop_in.fallback import obstacle, predictions_in_between, sa
 from bpcore.sklearn.drop_in.full_batch import FullBatch
 from bpcore.sklearn.drop_in.stochastic import fit_stochastic
 from bpcore.sklearn.drop_in.tables import activations_are_own
-from bpcore.sklearn.drop_in.trained import ATTRIBUTE, take_over
+from bpcore.sklearn.drop_in.trained import ATTRIBUTE, Trained, take_over
 
 #: Docstring of both classes: `documented` puts scikit-learn's into it.
 ABOUT = """Drop-in for ``sklearn.neural_network.{name}``: the same model, sooner.
@@ -164,8 +164,8 @@ class DropIn(BaseMultilayerPerceptron):  # type: ignore[misc]
 
     def __getstate__(self) -> dict[str, Any]:
         stored: dict[str, Any] = dict(super().__getstate__())
-        stored.pop(ATTRIBUTE, None)
-        return stored
+        own: Trained | None = stored.pop(ATTRIBUTE, None)
+        return stored if own is None else own.copied(stored)
 
 
 class MLPClassifier(  # noqa: D101 -- the docstring is made

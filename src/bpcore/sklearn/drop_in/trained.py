@@ -7,9 +7,12 @@ because a user has put them there, a new learner takes over their values.
 
 from __future__ import annotations
 
+import copy
+import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -31,9 +34,12 @@ from bpcore.training.learner import Learner
 ROWS = 256
 #: Seconds between two tries of an engine that another thread uses.
 WAIT = 1e-4
+#: Most times that a step waits so for threads that read.
+TURNS = 50
 #: Attribute of an estimator that holds its Trained; it is not pickled.
 ATTRIBUTE = "_trained_by_bpcore"
-
+#: Attributes of an estimator whose arrays are changed by steps.
+CHANGED = ("coefs_", "intercepts_", "_optimizer")
 
 Result = TypeVar("Result")
 
@@ -61,6 +67,8 @@ class Trained:
         self._views = [*views.weights, *views.biases]
         self._activations = activations_of(estimator)
         self._training = 0  # actions that train, or wait for a prediction to end
+        self._waiting: set[int] = set()  # threads that read before the next step
+        self._optimizer: Any = None  # of scikit-learn, with arrays of the learner
         write_exactly("coefs_ and intercepts_", self._views, arrays)
 
     def belongs_to(self, estimator: Any) -> bool:
@@ -75,9 +83,8 @@ class Trained:
     def give_to(self, estimator: Any) -> None:
         """Put the views into the estimator's lists, and its optimizer's."""
         half = len(self._views) // 2
-        estimator.coefs_ = self._views[:half]
-        estimator.intercepts_ = self._views[half:]
-        setattr(estimator, ATTRIBUTE, self)
+        lists = {"coefs_": self._views[:half], "intercepts_": self._views[half:]}
+        vars(estimator).update({**lists, ATTRIBUTE: self})  # for other threads: at once
         optimizer = optimizer_in_use(estimator)
         if optimizer is None:
             return
@@ -88,14 +95,21 @@ class Trained:
         for name, row in rows:
             setattr(optimizer, name, row)
         self.learner.state.counters[:] = steps
+        self._optimizer = optimizer
 
     def train(self, action: Callable[[], Result]) -> Result:
         """The result of an action of the engine, as soon as no thread predicts by it.
 
-        Predictions that begin meanwhile use a copy.
+        Predictions that begin meanwhile use a copy.  Those that wait come first.
         """
         self._training += 1
         try:
+            for _ in range(TURNS):
+                if not self._waiting:
+                    break
+                time.sleep(WAIT)
+            else:
+                self._waiting.clear()  # they come again, if they are still there
             while True:
                 try:
                     return action()
@@ -103,6 +117,42 @@ class Trained:
                     time.sleep(WAIT)
         finally:
             self._training -= 1
+
+    def whole(self, read: Callable[[], Result]) -> Result:
+        """The result of a function that reads the learner's state between two steps.
+
+        Without the lock, so that others may predict; if a step falls inside, with it.
+        While another thread trains, it waits: scikit-learn has no InUseError.
+        """
+        engine, thread = self.learner.engine, threading.get_ident()
+        with suppress(InUseError):
+            return engine.read_whole(read)
+        try:
+            while True:
+                with suppress(InUseError), engine.reading():
+                    return read()
+                with suppress(InUseError):  # beside another thread that reads
+                    return engine.read_whole(read)
+                self._waiting.add(thread)
+                time.sleep(WAIT)
+        finally:
+            self._waiting.discard(thread)
+
+    def copied(self, stored: dict[str, Any]) -> dict[str, Any]:
+        """Attributes of an estimator with copies of the arrays that steps change.
+
+        They and the number of the optimizer's steps are of one moment.
+        """
+        changed = {key: stored[key] for key in CHANGED if key in stored}
+
+        def read() -> tuple[dict[str, Any], int]:
+            return copy.deepcopy(changed), int(self.learner.state.steps)
+
+        copies, steps = self.whole(read)
+        optimizer = stored.get("_optimizer")
+        if optimizer is self._optimizer and hasattr(optimizer, "t"):
+            copies["_optimizer"].t = steps
+        return stored | copies
 
     def fill(self, value: float) -> None:
         """Set every weight and bias to a value."""
@@ -128,11 +178,7 @@ class Trained:
             with suppress(InUseError):  # another thread predicts
                 return outputs_of(self.learner, X)
         dtype = dtype if dtype == self.dtype else np.dtype(np.float64)
-        while True:
-            try:
-                return outputs_of(self.learner.astype(dtype), X)
-            except InUseError:  # scikit-learn has no such error
-                time.sleep(WAIT)
+        return outputs_of(self.whole(partial(self.learner.astype, dtype)), X)
 
     def outputs_at_once(self, X: Any) -> Real | None:
         """`outputs` of an array that needs no conversion, checked by the kernels.
@@ -175,9 +221,11 @@ def take_over(estimator: Any) -> None:
 def as_trained(estimator: Any) -> Trained:
     """The learner of a fitted estimator, which stays as it is: another may train it."""
     found: Trained | None = getattr(estimator, ATTRIBUTE, None)
-    if found is None or not found.belongs_to(estimator):
-        return Trained(estimator)
-    return found
+    while found is not None and not found.belongs_to(estimator):
+        before, found = found, getattr(estimator, ATTRIBUTE, None)
+        if found is before:  # and has not been replaced by another thread meanwhile
+            found = None
+    return Trained(estimator) if found is None else found
 
 
 def optimizer_in_use(estimator: Any) -> Any:
