@@ -129,18 +129,19 @@ def test_a_map_cannot_be_closed_during_a_fit(tmp_path, width, options):
     path = tmp_path / "rows.npy"
     np.save(path, np.ones((9, width), "float32"))
     X = np.load(path, mmap_mode="r")
+    pages = map_of(X)
     y = np.ones((9, 2), "float32")
 
     def close(*_):
         with pytest.raises(BufferError):
-            X._mmap.close()
+            pages.close()
 
     net = bp.Network([width, 2], optimizer=bp.SGD(1e-3), rng=0)
     options = {"batch_size": 3, "epochs": 2, **options}
     net.fit(X, y, callbacks=[close], progress=False, **options)
     validation = (X, y)
     net.fit(np.array(X), y, validation=validation, callbacks=[close], progress=False)
-    X._mmap.close()
+    pages.close()
 
 
 def test_a_map_is_read_in_order_again_when_the_last_fit_ends(tmp_path):
