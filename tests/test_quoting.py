@@ -1,7 +1,13 @@
 """Messages and printed objects have a bounded length, whatever a caller hands in."""
 
+import datetime
+import decimal
 import enum
+import fractions
+import pathlib
 import tracemalloc
+import types
+import uuid
 from collections import OrderedDict, namedtuple
 
 import numpy as np
@@ -198,8 +204,15 @@ def test_no_method_of_a_user_is_called(base):
         {(HUGE, i) for i in range(100)},
         ValueError(LONG * 100),
         1 << 10**6,
+        slice(LONG * 100),
+        decimal.Decimal("1" * 10**5),
+        fractions.Fraction(HUGE, 3),
+        bytearray(10**6),
+        types.ModuleType(NAME),
+        datetime.timezone(datetime.timedelta(0), NAME),
+        np.dtype([(f"f{i}", float) for i in range(1000)]),
     ],
-    ids=range(10),
+    ids=range(17),
 )
 def test_no_more_is_read_than_is_shown(value):
     quoted(1.5)
@@ -228,3 +241,61 @@ def test_collections_and_numbers_as_python_writes_them():
     assert "..." in quoted(endless)
     assert quoted(1 << 10**5) == "<an int of 100001 bits>"
     assert quoted(np.zeros((9, 99))) == "array of shape (9, 99), dtype float64"
+
+
+def test_small_objects_of_python_and_numpy_as_they_write_them():
+    Colour = enum.Enum("Colour", {"RED": 1, "LONG": LONG})
+    utc = datetime.UTC
+    values = [np.dtype(int), np.dtype(">f4"), np.dtype("U3"), np.dtype("M8[s]")]
+    values += [decimal.Decimal("1.5"), fractions.Fraction(1, 3), uuid.UUID(int=7)]
+    values += [slice(1, None, 2), bytearray(b"x"), frozenset(), Colour.RED, utc]
+    values += [datetime.datetime(2020, 1, 1, tzinfo=utc), datetime.date(2020, 1, 1)]
+    values += [pathlib.Path("a"), NotImplemented]
+    for value in values:
+        assert quoted(value) == repr(value)
+    assert quoted(types) == "<module 'types'>"
+    assert quoted(Colour.LONG).startswith("<Colour.LONG: [[1.5, ")
+    assert quoted(np.dtype([("a", float)])) == "dtype('void64')"
+
+
+CALLED = []  # `quoted` survives errors, so that `spoken` would not show
+
+
+def heard(*_):
+    CALLED.append(1)
+    return "heard"
+
+
+class Descriptor:
+    __get__ = __eq__ = __getattr__ = __call__ = heard
+
+
+class Zone(datetime.tzinfo):
+    utcoffset = __repr__ = heard
+
+
+def test_no_code_of_a_user_runs():
+    Meta = type("Meta", (type,), {"__hash__": heard, "__eq__": heard})
+    Meta.__getattribute__ = Meta.__repr__ = heard
+    kinds = [
+        type("Kind", (base,), {"__repr__": Descriptor()}) for base in (object, int)
+    ]
+    values = [kind() for kind in kinds] + [Meta("Kind", (), {})()]
+    Path = type("Path", (type(pathlib.PurePath("a")),), {"__str__": heard})
+    values += [
+        Path("a"),
+        datetime.datetime(2020, 1, 1, tzinfo=Zone()),
+        datetime.time(tzinfo=Zone()),
+    ]
+    values += [np.dtype("f4", metadata={"a": values[0]})]
+    values += [enum.Enum("Colour", {"RED": values[0]}).RED]
+    for value in values:
+        CALLED.clear()
+        assert 0 < len(quoted(value)) <= MOST
+        assert not CALLED
+
+
+def test_functions_of_a_user_that_write_numbers_are_not_called():
+    with np.printoptions(formatter={"all": spoken}):
+        assert quoted(np.ones(2)) == "array([1., 1.])"
+        assert np.get_printoptions()["formatter"]

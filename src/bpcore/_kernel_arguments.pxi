@@ -55,18 +55,28 @@ cdef int require_some(str name, Py_ssize_t size) except -1:
 
 cdef str quoted(value):
     """A value as text of a bounded length."""
-    return quoting.quoted(value)
+    return _quoting.quoted(value)
 
 
 # Numbers are converted first of all: that may run Python code, which may resize arrays.
+
+
+cdef int require_number(str name, str kind, value) except -1:
+    """Raise for texts and bools, and arrays of them, which convert to numbers."""
+    if isinstance(value, (bool, str, bytes)) or (
+        getattr(getattr(value, "dtype", None), "kind", "f") not in "iuf"
+    ):
+        raise TypeError(f"{name} must be a {kind}; got {quoted(value)}")
+    return 0
 
 
 cdef object as_whole(str name, value):
     """A whole number as an int."""
     if type(value) is int:
         return value
+    require_number(name, "whole number", value)
     try:
-        return operator.index(value)
+        return _operator.index(value)
     except TypeError:
         raise TypeError(f"{name} must be a whole number; got {quoted(value)}") from None
 
@@ -97,6 +107,8 @@ cdef uint64_t word(str name, value) except? 0:
 
 cdef double real_number(str name, value) except? -1:
     """A number as a float."""
+    if type(value) is not float:
+        require_number(name, "number", value)
     try:
         return value
     except OverflowError:
@@ -269,15 +281,15 @@ cdef class _Settings:
                 "optimizer must be settings such as bpcore.SGD(lr=0.1); "
                 f"got {quoted(optimizer)}"
             )
-        if not isinstance(optimizer.lr, float):
+        if isinstance(optimizer.lr, bool) or not isinstance(optimizer.lr, (float, int)):
             raise TypeError(
                 f"lr of the optimizer must be a number; got {quoted(optimizer.lr)}"
             )
         if optimizer.rule not in rules:
             raise ValueError(f"{type(optimizer).__name__} is no step of the kernels'")
-        group = groups.groups_of(optimizer, rules)[0]
+        group = _groups.groups_of(optimizer, rules)[0]
         self.optimizer, self.lr, self.build = optimizer, optimizer.lr, build
-        self.names = groups.names_of(optimizer, "states")
+        self.names = _groups.names_of(optimizer, "states")
         self.states, self.c = len(self.names), optimizer_of(group, rules)
         if self.states < states_needed(&self.c):
             raise ValueError(
@@ -292,7 +304,7 @@ cdef class _Settings:
 
 
 # The settings that each thread has used last: loops use the same ones again.
-recent = threading.local()
+cdef object recent = _threading.local()
 
 
 cdef _Settings settings_of(optimizer):

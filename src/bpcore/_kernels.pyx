@@ -18,12 +18,12 @@ from libc.math cimport INFINITY, copysign, fabs, sqrt
 from libc.stdint cimport INT64_MAX, UINT64_MAX, int64_t, uint64_t
 from libc.string cimport memset
 
-import operator
-import sys
-import threading
-import types
+import operator as _operator
+import sys as _sys
+import threading as _threading
+import types as _types
 
-from bpcore import groups, quoting
+from bpcore import groups as _groups, quoting as _quoting
 
 
 cdef extern from "csrc/builds.h" nogil:
@@ -66,7 +66,7 @@ cdef enum:
 cdef dict numbered(const char *names, int first=0):
     """{name: its integer}, from names in one string; interned, for faster lookup."""
     words = names.decode().split()
-    return {sys.intern(name): first + i for i, name in enumerate(words)}
+    return {_sys.intern(name): first + i for i, name in enumerate(words)}
 
 
 cdef dict activations = numbered(ACTIVATION_NAMES)
@@ -77,11 +77,11 @@ cdef dict rules = numbered(RULE_NAMES)
 cdef dict elementary_functions = numbered(ELEMENTARY_NAMES)
 
 # Read-only: the kernels trust these integers.
-ACTIVATIONS = types.MappingProxyType(activations)
-LOSSES = types.MappingProxyType(losses)
-NORMALISATIONS = types.MappingProxyType(normalisations)
-RULES = types.MappingProxyType(rules)
-ELEMENTARY = types.MappingProxyType(elementary_functions)
+ACTIVATIONS = _types.MappingProxyType(activations)
+LOSSES = _types.MappingProxyType(losses)
+NORMALISATIONS = _types.MappingProxyType(normalisations)
+RULES = _types.MappingProxyType(rules)
+ELEMENTARY = _types.MappingProxyType(elementary_functions)
 
 
 # --- builds ---------------------------------------------------------------------------
@@ -109,7 +109,7 @@ while every_build[len(builds)] != NULL:
     builds[build.isa.decode()] = described(build)
 
 #: Builds of the kernels by instruction set, and their settings; read-only.
-BUILDS = types.MappingProxyType(builds)
+BUILDS = _types.MappingProxyType(builds)
 
 cdef bint blocks_are_set = False
 

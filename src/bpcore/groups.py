@@ -7,6 +7,8 @@ import numbers
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from bpcore.quoting import quoted
 
 #: Settings of the kernels' update rules, besides the learning rate (csrc/types.h).
@@ -38,13 +40,16 @@ def names_of(optimizer: Any, attribute: str) -> tuple[str, ...]:
     ('mean', 'square')
     """
     names = getattr(optimizer, attribute)
-    texts = isinstance(names, tuple | list) and all(isinstance(n, str) for n in names)
-    if not texts or len(set(names)) < len(names):
-        error = ValueError if texts else TypeError
-        raise error(
-            f"{attribute} of {type(optimizer).__name__} must be a tuple of different "
-            f"names; got {quoted(names)}"
-        )
+    wrong = (
+        f"{attribute} of {type(optimizer).__name__} must be a tuple of different "
+        f"names; got {quoted(names)}"
+    )
+    if not isinstance(names, tuple | list) or not all(
+        isinstance(name, str) for name in names
+    ):
+        raise TypeError(wrong)
+    if len(set(names)) < len(names):
+        raise ValueError(wrong)
     return tuple(names)
 
 
@@ -95,13 +100,17 @@ def _checked(
                 raise TypeError(f"{name} must be a bool; got {quoted(value)}")
             checked[key] = value
         else:
-            checked[key] = _number(name, value, infinite=key == "clip_value")
+            number = checked[key] = _number(name, value, infinite=key == "clip_value")
+            if key == "clip_value" and number <= 0:
+                raise ValueError(f"{name} must be above 0; got {number}")
+            if key == "lr_factor" and number < 0:
+                raise ValueError(f"{name} must be at least 0; got {number}")
     return checked
 
 
 def _number(name: str, value: object, *, infinite: bool) -> float:
     """A number as a float, which may be infinite or not."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+    if isinstance(value, bool | np.timedelta64) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a number; got {quoted(value)}")
     try:
         number = float(value)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import datetime
+import enum
 import pathlib
+import sys
 import types
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 #: Most characters of a quoted object.
 MOST = 200
@@ -23,25 +26,34 @@ DEEP = 20
 #: An integer of more bits is not written: that takes a time quadratic in its digits.
 BITS = 4096
 
-#: The ``__repr__`` of classes whose objects are written in a short time.
-CHEAP = {
-    kind.__repr__
-    for kind in (
-        complex,
-        range,
-        types.NoneType,
-        types.EllipsisType,
-        types.FunctionType,
-        types.BuiltinFunctionType,
-        datetime.date,
-        datetime.datetime,
-        datetime.time,
-        datetime.timedelta,
-        pathlib.PurePath,
-        *np.sctypeDict.values(),
-    )
+#: Classes whose objects are written in a short time; derived ones may run other code.
+CHEAP = [
+    complex,
+    range,
+    types.NoneType,
+    types.EllipsisType,
+    types.NotImplementedType,
+    types.FunctionType,
+    types.BuiltinFunctionType,
+    datetime.date,
+    datetime.timedelta,
+    pathlib.PurePosixPath,
+    pathlib.PureWindowsPath,
+    pathlib.PosixPath,
+    pathlib.WindowsPath,
+]
+CHEAP += [
+    kind
+    for kind in {*np.sctypeDict.values()}
     if not issubclass(kind, np.flexible | np.object_)
-}
+]
+#: Most bytes of a Decimal that is written.
+BYTES = 2048
+
+#: What Python keeps in a class, whatever its metaclass has in its place.
+_name_of = type.__dict__["__name__"].__get__
+_mro_of = type.__dict__["__mro__"].__get__
+_members_of = type.__dict__["__dict__"].__get__
 
 
 def quoted(value: object) -> str:
@@ -49,7 +61,8 @@ def quoted(value: object) -> str:
 
     It takes a short time for any value: no ``__repr__`` of a class of another library
     or of a user is called, and of lists, tuples, sets and dicts no more is read than is
-    shown.
+    shown.  Only this library's objects write what they hold themselves: an `Adam` a
+    user's schedule, by its ``__repr__``.
 
     Examples
     --------
@@ -78,6 +91,8 @@ def _pieces(value: Any, depth: int) -> Iterator[str]:
         yield "..."
     elif issubclass(kind, str):
         yield str.__repr__(str.__getitem__(value, slice(2 * MOST)))
+    elif kind is bytearray:
+        yield repr(value[: 2 * MOST])
     elif issubclass(kind, bytes):
         yield bytes.__repr__(bytes.__getitem__(value, slice(2 * MOST)))
     elif issubclass(kind, bool):
@@ -97,8 +112,9 @@ def _pieces(value: Any, depth: int) -> Iterator[str]:
         begin, end = ("{", "}") if n else ("set(", ")")
         yield from _items(begin, set.__iter__(value), n, end, depth)
     elif issubclass(kind, frozenset):
-        n, items = frozenset.__len__(value), frozenset.__iter__(value)
-        yield from _items("frozenset({", items, n, "})", depth)
+        n = frozenset.__len__(value)
+        begin, end = ("frozenset({", "})") if n else ("frozenset(", ")")
+        yield from _items(begin, frozenset.__iter__(value), n, end, depth)
     elif issubclass(kind, dict):
         pairs = (_Pair(*pair) for pair in dict.items(value))
         yield from _items("{", pairs, dict.__len__(value), "}", depth)
@@ -109,15 +125,67 @@ def _pieces(value: Any, depth: int) -> Iterator[str]:
     elif issubclass(kind, type):
         yield type.__repr__(value)
     elif kind is np.ndarray:
-        short = value.dtype.kind in "biufc" and value.size <= ITEMS
-        name = value.dtype.name
-        yield repr(value) if short else f"array of shape {value.shape}, dtype {name}"
+        yield _array(value)
+    elif issubclass(kind, np.dtype):
+        yield _dtype(value)
+    elif kind is slice:
+        ends = (value.start, value.stop, value.step)
+        yield from _items("slice(", ends, 3, ")", depth)
+    elif _is(kind, "fractions", "Fraction"):
+        parts = (value.numerator, value.denominator)
+        yield from _items("Fraction(", parts, 2, ")", depth)
+    elif kind is types.ModuleType:
+        yield "<module "
+        yield from _pieces(vars(value).get("__name__"), depth)
+        yield ">"
+    elif issubclass(kind, enum.Enum):
+        members = object.__getattribute__(value, "__dict__")
+        name = members.get("_name_")
+        yield f"<{cut(_name_of(kind), MOST)}."
+        yield str.__getitem__(name, slice(MOST)) if isinstance(name, str) else "?"
+        yield ": "
+        yield from _pieces(members.get("_value_"), depth + 1)
+        yield ">"
     else:
-        method = type.__getattribute__(kind, "__repr__")
-        own = str(getattr(method, "__module__", "")).startswith("bpcore.")
-        yield cut(
-            repr(value) if own or method in CHEAP else object.__repr__(value), MOST
-        )
+        yield cut(repr(value) if _is_cheap(value) else object.__repr__(value), MOST)
+
+
+def _is_cheap(value: Any) -> bool:
+    """Whether `repr(value)` takes a short time and runs no code of a user."""
+    kind = type(value)
+    if kind is datetime.datetime or kind is datetime.time:
+        return value.tzinfo is None or value.tzinfo is datetime.UTC
+    if kind is datetime.timezone:
+        return len(value.tzname(None)) < MOST
+    if _is(kind, "decimal", "Decimal"):
+        return sys.getsizeof(value) < BYTES
+    if any(kind is each for each in CHEAP) or _is(kind, "uuid", "UUID"):
+        return True
+    for each in _mro_of(kind):
+        if "__repr__" in (members := _members_of(each)):
+            method = members["__repr__"]
+            place = method.__module__ if type(method) is types.FunctionType else None
+            return type(place) is str and place.startswith("bpcore.")
+    return False
+
+
+def _is(kind: type, module: str, name: str) -> bool:
+    """Whether it is a class of a module of Python's that may not be imported."""
+    return getattr(sys.modules.get(module), name, None) is kind
+
+
+def _array(array: NDArray[Any]) -> str:
+    """A small array of numbers as NumPy writes it, any other by its shape."""
+    if array.dtype.kind not in "biufc" or array.size > ITEMS:
+        return f"array of shape {array.shape}, dtype {array.dtype.name}"
+    with np.printoptions():  # without a user's functions that write numbers
+        return repr(array)
+
+
+def _dtype(dtype: np.dtype[Any]) -> str:
+    """A dtype of single numbers or texts as NumPy writes it, any other by its name."""
+    plain = dtype.names is None and dtype.subdtype is None and dtype.metadata is None
+    return repr(dtype) if plain and dtype.kind != "T" else f"dtype({dtype.name!r})"
 
 
 class _Pair:

@@ -96,3 +96,62 @@ def test_a_fit_reads_small_rows_alone_if_they_are_shuffled(tmp_path):
     assert not hasattr(pages, "advice")
     net.fit(rows, rows[:, :2].copy(), batch_size=3, **options)
     assert pages.advice == [(mmap.MADV_RANDOM,), (mmap.MADV_NORMAL,)]
+
+
+class Foreign:
+    """Gives its memory to an array, and is its own base, or has none to give."""
+
+    def __init__(self, array, error=None):
+        self.array, self.error = array, error
+        self.__array_interface__ = array.__array_interface__
+
+    @property
+    def base(self):
+        if self.error:
+            raise self.error
+        return self
+
+
+class Own(np.ndarray):
+    base = property(lambda self: self)
+
+
+def test_foreign_bases_are_not_followed():
+    rows = np.ones((4, 3))
+    for base in (Foreign(rows, ValueError("mine")), Foreign(rows)):
+        assert map_of(np.asarray(base)) is map_of(np.asarray(base)[1:]) is None
+    assert map_of(rows.view(Own)) is None
+
+
+@pytest.mark.parametrize("options", [{}, {"shuffle": False}, {"batch_size": None}])
+@pytest.mark.parametrize("width", [3, WIDE])
+def test_a_map_cannot_be_closed_during_a_fit(tmp_path, width, options):
+    path = tmp_path / "rows.npy"
+    np.save(path, np.ones((9, width), "float32"))
+    X = np.load(path, mmap_mode="r")
+    pages = map_of(X)
+    y = np.ones((9, 2), "float32")
+
+    def close(*_):
+        with pytest.raises(BufferError):
+            pages.close()
+
+    net = bp.Network([width, 2], optimizer=bp.SGD(1e-3), rng=0)
+    options = {"batch_size": 3, "epochs": 2, **options}
+    net.fit(X, y, callbacks=[close], progress=False, **options)
+    validation = (X, y)
+    net.fit(np.array(X), y, validation=validation, callbacks=[close], progress=False)
+    pages.close()
+
+
+def test_a_map_is_read_in_order_again_when_the_last_fit_ends(tmp_path):
+    pages, rows = mapped(tmp_path / "rows", np.zeros((9, 3), "float32"))
+    first, second = random_reads(rows, rows[:, :2]), random_reads(rows)
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert pages.advice == [(mmap.MADV_RANDOM,)]
+    second.__exit__(None, None, None)
+    assert pages.advice == [(mmap.MADV_RANDOM,), (mmap.MADV_NORMAL,)]
+    with random_reads(rows):
+        assert pages.advice[2:] == [(mmap.MADV_RANDOM,)]

@@ -108,3 +108,14 @@ def test_a_child_of_a_fork_within_a_change_reads():
 
     with learner.engine:
         assert elsewhere(child) == 0
+
+
+@pytest.mark.parametrize("context", [lambda engine: engine, lambda e: e.reading()])
+def test_an_exit_without_an_entry_changes_nothing(context):
+    net = network()
+    held = context(learner_of(net).engine)
+    for _ in range(2):
+        held.__exit__(None, None, None)
+        with held:
+            CHANGES["step"](net)
+    assert not isinstance(elsewhere(lambda: net.predict(X)), InUseError)

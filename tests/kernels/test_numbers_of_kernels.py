@@ -13,6 +13,8 @@ import bpcore as bp
 
 ROW, ROWS = np.ones(2), np.ones((2, 2))
 HUGE = 10**400  # above every float
+NO_NUMBERS = (True, np.True_, np.str_("1"), np.bytes_(b"1"), np.timedelta64(1))
+NO_NUMBERS += tuple(map(np.array, ("1", True, np.timedelta64(1))))
 WHOLE = {1.5: TypeError, "3": TypeError, None: TypeError, 2j: TypeError}
 REAL = {HUGE: ValueError, "3": TypeError, 2j: TypeError}
 LONG = {
@@ -116,3 +118,19 @@ def test_the_table_has_every_number():
         and function.name != "set_blocks"  # in tests/engine/test_blocking.py
     }
     assert numbers == {(name, each) for name in NUMBERS for each in NUMBERS[name][1]}
+
+
+@pytest.mark.parametrize("bad", NO_NUMBERS, ids=repr)
+def test_texts_and_bools_are_no_numbers(bad):
+    for function, (_, numbers) in NUMBERS.items():
+        for number in numbers:
+            with pytest.raises(TypeError, match=f"^{number} must be .*number; got"):
+                called(function, number, bad)[0]()
+
+
+def test_public_names_are_those_of_the_stubs():
+    stubs = ast.parse(Path(bp.kernels.__file__).with_name("_kernels.pyi").read_text())
+    names = {each.name for each in stubs.body if isinstance(each, ast.FunctionDef)}
+    names |= {each.target.id for each in stubs.body if isinstance(each, ast.AnnAssign)}
+    names = {name for name in names if not name.startswith("_")}
+    assert {name for name in dir(bp.kernels) if not name.startswith("_")} == names

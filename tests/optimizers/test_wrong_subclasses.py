@@ -63,6 +63,9 @@ WRONG = {
     "rule list": ({"rule": []}, TypeError, r"rule of Mine must be a name; got \[\]"),
     "rule unknown": ({"rule": "best"}, TypeError, "optimizer must be one of this lib"),
     "lr text": ({"lr": "0.1"}, TypeError, "lr of Mine must be a float or a Schedule"),
+    "lr bool": ({"lr": True}, TypeError, "lr of Mine must be a float or a Schedule"),
+    "lr nan": ({"lr": math.nan}, ValueError, "lr of Mine must be finite; got nan"),
+    "lr huge": ({"lr": 10**400}, ValueError, "lr of Mine must be finite; got inf"),
     "schedule": (
         {"schedule": 3},
         TypeError,
@@ -122,6 +125,19 @@ WRONG = {
         for bad, error in BAD_NUMBERS
     },
     **{
+        f"{name} {bad} of {place}": (
+            {"groups": group(place, **{name: bad})},
+            ValueError,
+            rf"groups\(\)\[{place}\] of Mine: '{name}' must be {bound}; got {bad}",
+        )
+        for place in (0, 1)
+        for name, bad, bound in [
+            ("clip_value", 0.0, "above 0"),
+            ("clip_value", -1.0, "above 0"),
+            ("lr_factor", -0.5, "at least 0"),
+        ]
+    },
+    **{
         f"{name} is missing": (
             {"groups": group(1, **{name: None})},
             ValueError,
@@ -167,9 +183,30 @@ def test_right_subclasses():
         of(states=("velocity",)),
         of(states=["velocity", "spare"]),
         of(lr=Constant(0.1)),
+        of(lr=1),
+        of(groups=group(lr_factor=0)),
         of(groups=group(clip_value=2, beta1=np.float64(0.5))),
         of(groups=lambda self: [*GOOD.groups()]),
     ):
         net = bp.Network([3, 4, 2], rng=0, optimizer=right)
         assert np.isfinite(net.train_step(X, Y))
         assert "velocity" in str(bp.trace(net, X, Y))
+
+
+def test_a_whole_number_as_lr_is_the_float():
+    found = []
+    for right in (of(lr=1), of(lr=1.0)):
+        net = bp.Network([3, 4, 2], rng=0, optimizer=right)
+        net.fit(X, Y, epochs=2, progress=False)
+        w, state = np.ones(2), np.ones((1, 2))
+        bp.kernels.descend(w, np.ones(2), right, state)
+        found.append((net.parameters.tobytes(), w.tobytes()))
+    assert found[0] == found[1]
+
+
+def test_a_long_name_of_a_state_is_quoted_in_short():
+    name = "x" * 10**6
+    wrong = of(states=(name,), start=lambda self, state: "0")
+    with pytest.raises(TypeError, match=r"^start\('x") as caught:
+        bp.Network([3, 4, 2], optimizer=wrong)
+    assert len(str(caught.value)) < 600

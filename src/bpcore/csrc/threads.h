@@ -18,7 +18,7 @@
 
 #include "win32.h"
 
-typedef uintptr_t bpcore_thread;
+typedef unsigned bpcore_thread; /* its number: no thread is joined here */
 typedef SRWLOCK bpcore_mutex;
 typedef CONDITION_VARIABLE bpcore_condition;
 
@@ -53,8 +53,9 @@ typedef unsigned(__stdcall *bpcore_function)(void *argument);
 /* Starts a thread; returns whether it was possible. */
 static inline int bpcore_start_thread(bpcore_function function, void *argument,
                                       bpcore_thread *thread) {
-    *thread = _beginthreadex(NULL, 0, function, argument, 0, NULL);
-    return *thread && CloseHandle((HANDLE)*thread);
+    const uintptr_t handle = _beginthreadex(NULL, 0, function, argument, 0, thread);
+    if (handle) CloseHandle((HANDLE)handle); /* the thread runs on */
+    return handle != 0;
 }
 
 #elif !defined(__wasm__)

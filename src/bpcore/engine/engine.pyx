@@ -176,16 +176,20 @@ cdef class _Reading:
     """The lock of an engine, taken to read."""
 
     cdef Engine engine
+    cdef int entries  # that have not been left
 
     def __cinit__(self, Engine engine):
         self.engine = engine
 
     def __enter__(self):
         self.engine.enter()
+        self.entries += 1
         return self
 
     def __exit__(self, kind, error, traceback):
-        self.engine.leave()
+        if self.entries > 0:
+            self.entries -= 1
+            self.engine.leave()
 
 
 cdef class Engine:
@@ -310,7 +314,8 @@ cdef class Engine:
         return self
 
     def __exit__(self, kind, error, traceback):  # without a tuple: it needs no memory
-        self.leave()
+        if owns_lock(&self.lock, PyThread_get_thread_ident()):
+            self.leave()
 
     def reading(self):
         """A context that takes the lock, as the engine itself does, but only to read.

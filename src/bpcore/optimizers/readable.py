@@ -28,11 +28,12 @@ def require_readable(optimizer: Optimizer, rules: Collection[str]) -> None:
     cls = type(optimizer).__name__
     if not isinstance(optimizer.rule, str):
         raise TypeError(f"rule of {cls} must be a name; got {quoted(optimizer.rule)}")
-    if not isinstance(optimizer.lr, float | Schedule):
-        raise TypeError(
-            f"lr of {cls} must be a float or a Schedule; got {quoted(optimizer.lr)}"
-        )
-    scheduled = isinstance(optimizer.lr, Schedule)
+    lr = optimizer.lr
+    if isinstance(lr, bool) or not isinstance(lr, float | int | Schedule):
+        raise TypeError(f"lr of {cls} must be a float or a Schedule; got {quoted(lr)}")
+    scheduled = isinstance(lr, Schedule)
+    if not scheduled:
+        checks.number(f"lr of {cls}", lr)
     if not isinstance(optimizer.schedule, Schedule if scheduled else Schedule | None):
         or_none = ", as lr is" if scheduled else " or None"
         raise TypeError(
@@ -53,6 +54,6 @@ def require_readable(optimizer: Optimizer, rules: Collection[str]) -> None:
     for each in both:
         names_of(each, "kept")
         for state in states:
-            checks.number(f"start({state!r}) of {cls}", each.start(state))
+            checks.number(f"start({quoted(state)}) of {cls}", each.start(state))
     if optimizer.rule in rules:
         groups_of(optimizer, rules)

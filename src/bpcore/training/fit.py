@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from bpcore.batches.batch import Batch
-from bpcore.batches.maps import random_reads
+from bpcore.batches.maps import held_open, random_reads
 from bpcore.batches.stream import Stream
 from bpcore.errors import DivergenceError
 from bpcore.interrupts import complete, raise_if_stopped
@@ -108,14 +108,13 @@ class Fit:
         self.settle: Callable[[], None] = nothing
         rows = None if isinstance(given.data, Stream) else len(given.data)
         shuffles = rows is not None and given.shuffle and given.batch_size < rows
-        shuffled = self.own_data() if shuffles else ()
+        own = [array for data in self.own_data() for array in data.arrays]
+        validation = given.held_back
         # A plain `with`, so that no interrupt can leave the network locked.
         with (
             learner.engine,
-            random_reads(
-                *(array for data in shuffled for array in data.arrays),
-                wide=self.reads_ahead,
-            ),
+            held_open(*own, *(() if validation is None else validation.arrays)),
+            random_reads(*(own if shuffles else ()), wide=self.reads_ahead),
             Backup() as self.before,
             Backup() as self.best,
             progress(given.progress, given.epochs, rows) as self.bar,
