@@ -111,11 +111,12 @@ def for_each(work: Callable[[Any], object], jobs: Iterable[Any], most: int) -> N
             errors.append(error)
             left.clear()
 
+    from_end = partial(run, left.pop)
     workers: list[Worker] = []
     try:
         for _ in range(min(most, MOST_THREADS, usable()) - 1):
-            workers.append(Worker(partial(run, left.pop)))
-            begin(workers[-1], partial(run, left.pop))
+            workers.append(Worker(from_end))
+            begin(workers[-1], from_end)
         run(left.popleft)
     finally:
         left.clear()
