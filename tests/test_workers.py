@@ -96,6 +96,8 @@ def test_a_worker_uses_the_errstate_of_its_caller():
     assert found[0]["divide"] == "raise" and found[0]["over"] == "ignore"
 
 
+# A signal that another thread gets late finds the handler of before: Python says so.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs setitimer")
 def test_an_interrupt_at_any_moment_is_raised_and_leaves_no_thread():
     before = running()

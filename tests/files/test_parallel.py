@@ -46,6 +46,8 @@ def test_an_array_that_is_there_is_given_at_once(monkeypatch):
         np.testing.assert_array_equal(later.array(), [1.0, 1.0])
 
 
+# A signal that another thread gets late finds the handler of before: Python says so.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs setitimer")
 def test_an_interrupt_while_a_thread_starts_leaves_none():
     before, ended = running(), []
