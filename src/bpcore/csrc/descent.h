@@ -23,7 +23,8 @@ static inline T(rates) T(make_rates)(const bpcore_optimizer *o) {
     rates.decay_l2 = (REAL)o->decay_l2, rates.decay_l1 = (REAL)o->decay_l1;
     rates.beta1 = (REAL)o->beta1, rates.rest1 = (REAL)(1 - o->beta1);
     rates.beta2 = (REAL)o->beta2, rates.rest2 = (REAL)(1 - o->beta2);
-    rates.eps = (REAL)o->eps, rates.root = (REAL)o->root;
+    const double least = REAL_BITS == 32 ? FLT_MIN : DBL_MIN; /* of 0, 0 / eps is NaN */
+    rates.eps = (REAL)(o->eps < least ? least : o->eps), rates.root = (REAL)o->root;
     rates.g_factor = (REAL)o->g_factor, rates.lookahead = (REAL)o->lookahead;
     rates.shrink = (REAL)o->shrink, rates.grow = (REAL)o->grow;
     rates.least = (REAL)o->least, rates.most = (REAL)o->most;

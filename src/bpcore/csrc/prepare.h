@@ -57,7 +57,10 @@ static void bpcore_prepare(bpcore_optimizer *o, double lr, int64_t t) {
     case BPCORE_NADAM: {
         const double now = bpcore_nadam_momentum(o, (double)t);
         const double next = bpcore_nadam_momentum(o, (double)(t + 1));
-        const double m_factor = next / (1 - o->momentums * next);
+        /* At the least factor the part of m is below the rounding errors; 0 would make
+         * the lookahead infinite. */
+        const double least = 0x1p-60, factor = next / (1 - o->momentums * next);
+        const double m_factor = factor > least ? factor : least;
         o->rate = lr * m_factor, o->root = 1 / sqrt(correction2);
         o->lookahead = (1 - now) / (1 - o->momentums) / m_factor;
         break;

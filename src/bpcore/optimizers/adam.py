@@ -31,7 +31,8 @@ class Adam(Optimizer):
     beta1, beta2 : float
         Decay factors of the running means, at least 0 and below 1.
     eps : float
-        Above 0.
+        Above 0, and at least the smallest normal number of the network's dtype: a
+        smaller one counts as that.
     eps_corrected : bool
         Whether eps is divided by sqrt(1 - beta2^t) like sqrt(s), as in Keras and
         scikit-learn: the divisor is (sqrt(s) + eps) / sqrt(1 - beta2^t).  Not for

@@ -171,6 +171,7 @@ def descend(
     array([0.8])
     """
     o = Settings(**group)
+    o.eps = max(o.eps, float(np.finfo(w.dtype).tiny))  # smaller ones may become 0
     lr = lr * o.lr_factor
     g = np.clip(g, -o.clip_value, o.clip_value)
     penalty = o.weight_decay * w + o.l1 * np.sign(w)
