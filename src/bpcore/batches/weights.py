@@ -41,9 +41,22 @@ def scaled_to_mean_1(weights: Weights) -> Weights:
     >>> scaled_to_mean_1(np.array([1.0, 3.0]))
     array([0.5, 1.5])
     """
-    exponent = math.frexp(float(weights.max()))[1]
-    weights = np.ldexp(weights, -exponent)  # so that their sum is finite
+    weights = scaled_to_1(weights)  # so that their sum is finite
     return weights * (weights.size / math.fsum(weights.ravel().tolist()))
+
+
+@own_errstate
+def scaled_to_1(weights: Weights) -> Weights:
+    """The weights scaled by a power of two, the largest to between 1/2 and 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.batches.weights import scaled_to_1
+    >>> scaled_to_1(np.array([1.0, 3.0]))
+    array([0.25, 0.75])
+    """
+    return np.ldexp(weights, -math.frexp(float(weights.max()))[1])
 
 
 @own_errstate
@@ -54,6 +67,12 @@ def scaled_to_normal(weights: Weights) -> Weights:
     """
     exponent = math.frexp(float(weights.max()))[1]
     return np.ldexp(weights, -exponent) if abs(exponent) > 300 else weights
+
+
+def as_normal_weights(name: str, value: ArrayLike | None, n: int) -> Weights | None:
+    """Sample weights as `arrays.as_weights`, and as `scaled_to_normal`."""
+    weights = arrays.as_weights(name, value, n)
+    return None if weights is None else scaled_to_normal(weights)
 
 
 # --- class weights --------------------------------------------------------------------
@@ -217,8 +236,29 @@ def with_class_weights(
     if weight is None:
         return targets, w
     if ratios:
-        weight = np.ldexp(weight, -math.frexp(float(weight.max()))[1])
+        weight = scaled_to_1(weight)
     return targets, w * (weight if w.ndim == 1 else weight[:, None])
+
+
+def products(of_classes: Weights, weight: Weights | None) -> Weights:
+    """The weights of the rows' classes times those of the rows, up to a factor.
+
+    Only ratios are kept, so that no product is infinite or 0 by the range of float64.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.batches.weights import products
+    >>> products(np.array([1.0, 3e-300]), np.array([1e-300, 1e-300]))
+    Traceback (most recent call last):
+        ...
+    ValueError: class_weight must not differ by more than a factor of 3e+150; ...
+    """
+    found = scaled_to_1(of_classes)
+    if weight is not None:
+        found = scaled_to_1(found * scaled_to_1(weight))
+    arrays.check_weights("class_weight", found)
+    return found
 
 
 def _weighted_classes(

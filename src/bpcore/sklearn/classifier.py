@@ -13,7 +13,7 @@ from sklearn.utils.metaestimators import available_if
 
 from bpcore import arrays, checks
 from bpcore.arrays import Real, as_weights
-from bpcore.batches.weights import ClassWeight
+from bpcore.batches.weights import ClassWeight, products
 from bpcore.model.design import output_and_loss
 from bpcore.quoting import quoted
 from bpcore.sklearn.base import FIT, NetworkEstimator, makes_mini_batches
@@ -148,6 +148,8 @@ class Classifier(ClassifierMixin, NetworkEstimator):
         def weigh(y: NDArray[Any], weight: Any) -> Any:
             of_classes = factors[targets.indices("y", as_classes(y))]
             given = as_weights("sample_weight", weight, len(y), some=False)
+            if not part:
+                return products(of_classes, given)
             return of_classes if given is None else of_classes * given
 
         return weigh

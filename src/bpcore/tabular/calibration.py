@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bpcore.batches.weights import scaled_to_normal
 from bpcore.network import Network
 
 #: Least and largest factor.
@@ -59,7 +60,8 @@ def best_factor(
     0.54
     """
     n, k = logits.shape
-    weight = np.ones(n) if weight is None else weight / weight.mean()
+    weight = np.ones(n) if weight is None else scaled_to_normal(weight)
+    weight = weight / weight.mean()
     smoothing = 1 / (n + 1)
     targets = np.full((n, k), smoothing / k)
     targets[np.arange(n), y] += 1 - smoothing

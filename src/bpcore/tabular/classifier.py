@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore import checks
-from bpcore.arrays import Real, as_weights
+from bpcore.arrays import Real
+from bpcore.batches.weights import as_normal_weights, scaled_to_normal
 from bpcore.losses import CrossEntropy, Loss
 from bpcore.metrics import Metric
 from bpcore.network import Network
@@ -39,8 +40,8 @@ def validation_error(
     >>> round(validation_error(np.array([0, 1]), a, None), 6)
     0.500057
     """
-    if weight is not None and not weight.any():
-        weight = None  # all held-back rows are of classes of weight 0
+    if weight is not None:  # None if all held-back rows are of classes of weight 0
+        weight = scaled_to_normal(weight) if weight.any() else None
     p = np.maximum(a[np.arange(len(y)), y].astype(np.float64), 1e-30)
     each = (a.argmax(axis=1) != y) - LOG_LOSS * np.log(p)
     return float(np.average(each, weights=weight))
@@ -182,7 +183,7 @@ class Classifier(ClassifierMixin, TabularEstimator):  # noqa: D101 -- the docstr
 
     def _score(self, predicted: Real, y: Any, weight: Any) -> float:
         right = predicted.argmax(axis=1) == self._labels(predicted, y)
-        weight = as_weights("sample_weight", weight, len(right), some=True)
+        weight = as_normal_weights("sample_weight", weight, len(right))
         return float(np.average(right, weights=weight))
 
     def _labels(self, predicted: Real, y: Any) -> NDArray[np.intp]:

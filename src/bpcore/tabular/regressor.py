@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore.arrays import Real, as_weights
+from bpcore.arrays import Real
+from bpcore.batches.weights import as_normal_weights
 from bpcore.losses import JointQuantile, TargetKind
 from bpcore.metrics import METRICS
 from bpcore.quoting import quoted
@@ -156,7 +157,7 @@ class Regressor(RegressorMixin, TabularEstimator):  # noqa: D101 -- the docstrin
     def _score(self, predicted: NDArray[Any], y: Any, weight: Any) -> float:
         actual, _ = as_targets("y", y)
         require_length("y", len(actual), "X", len(predicted))
-        weight = as_weights("sample_weight", weight, len(actual), some=True)
+        weight = as_normal_weights("sample_weight", weight, len(actual))
         quantiles = self.targets_.quantiles
         if quantiles is not None:
             return d2_of_quantiles(predicted, actual[:, 0], quantiles, weight)

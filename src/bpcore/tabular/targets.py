@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bpcore import arrays
 from bpcore.arrays import Real, as_weights
+from bpcore.batches.weights import products
 from bpcore.cached import cached_property
 from bpcore.fields import BOOLEAN, CheckedFields, instance
 from bpcore.losses import JointQuantile
@@ -95,12 +96,8 @@ class Classes(CheckedFields):
         """The weights of rows: those given, times those of their classes."""
         if self.weights is None:
             return weight
-        of_rows = self.weights[labels]
-        if weight is None:
-            return of_rows
-        checked = as_weights(name, weight, len(labels), some=True)
-        assert checked is not None  # it was given
-        return checked * of_rows
+        given = as_weights(name, weight, len(labels), some=True)
+        return products(self.weights[labels], given)
 
 
 @dataclass(frozen=True, eq=False)
