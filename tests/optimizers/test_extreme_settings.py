@@ -32,7 +32,7 @@ def test_nadam_without_momentum_is_adam(beta1, kind, dtype):
 @pytest.mark.parametrize("eps", [1e-320, 1e-300, 1e-46, 1e-40])
 @pytest.mark.parametrize(
     "name",
-    "RMSprop Adagrad Adam AdamW AMSGrad Nadam Adamax RAdam".split(),
+    ["RMSprop", "Adagrad", "Adam", "AdamW", "AMSGrad", "Nadam", "Adamax", "RAdam"],
 )
 def test_gradients_of_0_change_nothing_however_small_eps_is(name, eps, dtype):
     for kind in CLASSES:

@@ -272,7 +272,7 @@ def test_wrong_class_weights():
         ({7: 1.0}, "class_weight"),
         ("balance", "class_weight, if a str, must be one of balanced"),
         ([1.0, 2.0], "a weight for each of 3 classes; got 2"),
-        ({1: -1.0}, "sample_weight must not be negative"),
+        ({1: -1.0}, "class_weight must not be negative"),
     ]:
         with pytest.raises(ValueError, match=message):
             Classifier(class_weight=given).fit(X, Y)

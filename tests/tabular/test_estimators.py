@@ -486,7 +486,7 @@ def test_a_class_of_weight_0():
     y = NUMBERS[:, 0] > 0
     model = quick(Classifier, class_weight={False: 0}, epochs=3)
     assert model.fit(NUMBERS, y).predict(NUMBERS).all()
-    with pytest.raises(ValueError, match="sample_weight_val must not be"):
+    with pytest.raises(ValueError, match="sample_weight_val times class_weight"):
         model.fit(NUMBERS, y, X_val=NUMBERS[~y], y_val=y[~y])
 
 

@@ -1,6 +1,5 @@
 """Weights of rows and classes at the ends of float64: only their ratios matter."""
 
-import re
 import warnings
 
 import numpy as np
@@ -72,9 +71,7 @@ def test_a_factor_of_all_weights_changes_nothing(name):
 @pytest.mark.parametrize("make", [classifier, network_classifier])
 @pytest.mark.parametrize("exponent", [-1000, 1000])
 def test_a_factor_of_all_class_weights_changes_nothing(make, exponent):
-    several = [
-        {"yes": 3.0 * factor, "no": factor} for factor in (1.0, 2.0**exponent)
-    ]
+    several = [{"yes": 3.0 * factor, "no": factor} for factor in (1.0, 2.0**exponent)]
     expected, found = (
         outcome(make, NAMES, {"class_weight": weights}, np.ldexp(WEIGHTS, exponent))
         for weights in several
@@ -85,5 +82,5 @@ def test_a_factor_of_all_class_weights_changes_nothing(make, exponent):
 @pytest.mark.parametrize("make", [classifier, network_classifier])
 def test_weights_of_classes_too_far_apart_are_refused(make):
     model = make(class_weight={"yes": 1e-300, "no": 1.0})
-    with pytest.raises(ValueError, match=re.escape("class_weight must not differ by")):
+    with pytest.raises(ValueError, match="class_weight must not differ by"):
         model.fit(X, NAMES, np.full(ROWS, 1e-300))

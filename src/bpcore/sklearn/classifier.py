@@ -149,7 +149,7 @@ class Classifier(ClassifierMixin, NetworkEstimator):
             of_classes = factors[targets.indices("y", as_classes(y))]
             given = as_weights("sample_weight", weight, len(y), some=False)
             if not part:
-                return products(of_classes, given)
+                return products("sample_weight", of_classes, given)
             return of_classes if given is None else of_classes * given
 
         return weigh

@@ -32,7 +32,7 @@ class Categories(CheckedFields):
     """The categories of one column, and the columns that they become.
 
     Two categories become one column of -1 and 1; more become one column of 0 and 1 for
-    each.  Missing values are 0 in all of them.  Rare categories of a column with many
+    each; without any the column is 0.  Missing values are 0 in all of them.  Rare categories of a column with many
     share the last column, and so do those that were not seen; without such a column
     the latter are as if they were missing.
 
@@ -84,7 +84,7 @@ class Categories(CheckedFields):
     def width(self) -> int:
         """The number of columns that they become."""
         count = len(self.names) + self.others
-        return 1 if count == 2 and not self.others else count
+        return 1 if count in (0, 2) and not self.others else count
 
     @cached_property
     def places(self) -> Mapping[Any, int]:

@@ -341,11 +341,17 @@ def _chosen(table: Table, categorical: Collection[Any] | str) -> set[int]:
     for entry in categorical:
         if entry in names:
             found.add(names.index(entry))
-        elif isinstance(entry, Integral) and 0 <= int(entry) < table.width:
+        elif _is_place(entry, table.width):
             found.add(int(entry))
         else:
             raise ValueError(f"categorical must name columns of X; got {quoted(entry)}")
     return found
+
+
+def _is_place(entry: Any, width: int) -> bool:
+    """Whether it is the number of a column."""
+    number = isinstance(entry, Integral) and not isinstance(entry, checks.NOT_REAL)
+    return number and 0 <= int(entry) < width
 
 
 def _is_category(name: str, values: Values, chosen: bool) -> bool:

@@ -19,6 +19,8 @@ Array = NDArray[Any]
 
 #: The inverse of a smaller number overflows.
 LEAST_WIDTH = 1e-300
+#: The difference of two larger numbers may overflow.
+HUGE = 2.0**1022
 #: A field that is float64 (n,).
 NUMBERS = checked(own_floats, shape=(None,), dtype=np.dtype(np.float64))
 
@@ -142,13 +144,15 @@ def _centre_and_factor(x: NDArray[np.float64]) -> tuple[float, float]:
     x = x[~np.isnan(x)]
     if x.size == 0:
         return 0.0, 0.0
+    unit = 4.0 if np.abs(x).max() > HUGE else 1.0  # so that no difference overflows
+    x = x / unit
     lower, centre, upper = np.quantile(x, [0.25, 0.5, 0.75])
-    # Halves, since a difference may overflow.
     width = upper / 2 - lower / 2
     if not width > 0:
         width = (x.max() / 2 - x.min() / 2) / 2
     # Of a width whose inverse overflows: as of a constant column.
-    return float(centre), float(0.5 / width) if width > LEAST_WIDTH else 0.0
+    factor = 0.5 / width / unit if width > LEAST_WIDTH else 0.0
+    return float(centre * unit), float(factor)
 
 
 def _is_scalar(value: object) -> bool:

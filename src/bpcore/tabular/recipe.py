@@ -119,7 +119,7 @@ def adapted(
     """
     sizes = hidden_layer_sizes
     if sizes is not None:
-        if isinstance(sizes, str) or not np.iterable(sizes):
+        if isinstance(sizes, str | bytes) or not np.iterable(sizes):
             raise TypeError(
                 f"hidden_layer_sizes must be a sequence of int; got {quoted(sizes)}"
             )
@@ -130,10 +130,11 @@ def adapted(
     if activation is not None:
         checks.one_of("activation", activation, ACTIVATIONS)
     if lr is not None:
-        checks.number("lr", lr, above=0.0)
-    for name, value in (("epochs", epochs), ("batch_size", batch_size)):
-        if value is not None:
-            checks.integer(name, value, 1)
+        lr = checks.number("lr", lr, above=0.0)
+    if epochs is not None:
+        epochs = checks.integer("epochs", epochs, 1)
+    if batch_size is not None:
+        batch_size = checks.integer("batch_size", batch_size, 1)
     if checks.boolean("quick", quick):
         recipe = recipe.replace(**QUICK)
     return recipe.replace(

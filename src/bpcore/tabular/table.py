@@ -183,7 +183,28 @@ def _as_values(column: Any) -> Values:
     kind = getattr(column.dtype, "kind", "")
     if kind and kind in "iuf" and not isinstance(column.dtype, np.dtype):
         return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
-    return _plain(np.asarray(column))
+    try:
+        array = np.asarray(column)
+    except MemoryError:
+        raise
+    except Exception:  # polars: NumPy has no integers of 128 bits
+        array = np.empty((0, 0))
+    if array.ndim != 1:  # or each value is a list or a mapping
+        array = np.empty(len(column), object)
+        array[:] = column.to_list()
+    return _plain(array)
+
+
+def as_any_array(name: str, value: Any) -> Values:
+    """``np.asanyarray``, which may be masked; its errors name the argument."""
+    if isinstance(value, list | tuple):
+        arrays.reject_masked(name, value)
+    try:
+        return np.asanyarray(value)
+    except MemoryError:
+        raise
+    except Exception as error:  # of the library whose object it is
+        raise ValueError(f"{name} must be an array; got {error}") from error
 
 
 def _as_rows(name: str, X: Any) -> Values:
@@ -193,15 +214,17 @@ def _as_rows(name: str, X: Any) -> Values:
             f"{name} is a sparse matrix: Sparse data was passed, but dense data is "
             f"required. Use '.toarray()' to convert to a dense numpy array."
         )
-    if np.ma.isMaskedArray(X):
-        values = np.ma.getdata(X).astype(object)
-        values[np.ma.getmaskarray(X)] = None
-        X = values
     if isinstance(X, list | tuple):
         arrays.reject_masked(name, X)
+        array = np.asarray(X, dtype=object)
     elif not hasattr(X, "__array__"):
         raise TypeError(_advice(name, X))
-    array = np.asarray(X) if hasattr(X, "dtype") else np.asarray(X, dtype=object)
+    else:
+        found = as_any_array(name, X)
+        array = np.asarray(found)
+        if np.ma.isMaskedArray(found):
+            array = array.astype(object)
+            array[np.ma.getmaskarray(found)] = None
     if array.ndim != 2:
         if hasattr(X, "index") and hasattr(X, "to_frame"):
             raise ValueError(

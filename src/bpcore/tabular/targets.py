@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore import arrays
 from bpcore.arrays import Real, as_weights
 from bpcore.batches.weights import products
 from bpcore.cached import cached_property
@@ -18,7 +19,7 @@ from bpcore.quoting import quoted
 from bpcore.tabular.class_weights import class_weights
 from bpcore.tabular.foundation import conversion_warning
 from bpcore.tabular.numeric import NUMBERS, as_numbers
-from bpcore.tabular.table import is_missing, is_number
+from bpcore.tabular.table import as_any_array, is_missing, is_number
 from bpcore.warn import warn
 
 #: Numbers in y that make no warning: of more, most are no classes.
@@ -62,7 +63,10 @@ class Classes(CheckedFields):
                 "Unknown label type: y must have classes; got numbers such as "
                 f"{values[values != np.round(values)][0]}. Regressor predicts numbers"
             )
-        names = np.unique(values)
+        try:
+            names = np.unique(values)
+        except TypeError as error:
+            raise TypeError(f"y must have classes in an order: {error}") from None
         if len(names) < 2:
             raise ValueError(
                 f"y must have at least 2 classes; got 1 class: {shown(names)}"
@@ -97,7 +101,7 @@ class Classes(CheckedFields):
         if self.weights is None:
             return weight
         given = as_weights(name, weight, len(labels), some=True)
-        return products(self.weights[labels], given)
+        return products(name, self.weights[labels], given)
 
 
 @dataclass(frozen=True, eq=False)
@@ -256,33 +260,59 @@ def as_column(name: str, y: Any) -> NDArray[Any]:
         raise ValueError(
             f"{name} must have shape (n,), one class for each row; got {values.shape}"
         )
+    if values.dtype.kind in "cV":
+        raise TypeError(
+            f"{name} must have texts, whole numbers or bools; got {values.dtype}"
+        )
+    if values.dtype.kind in "mM" and np.isnat(values).any():
+        raise ValueError(f"{name} must have no missing values; got one (NaT)")
     if values.dtype.kind == "O":
-        missing = [is_missing(value) for value in values]
-        if any(missing):
-            raise ValueError(f"{name} must have no missing values; got one (NaN)")
-        if all(is_number(value) for value in values):
-            values = values.astype(np.float64)
-        else:
-            kinds = {type(value).__name__ for value in values}
-            if len(kinds) > 1:
-                raise TypeError(
-                    f"{name} must have classes of one type; got "
-                    f"{', '.join(sorted(kinds))}"
-                )
+        values = _of_one_type(name, values)
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise ValueError(f"{name} must be finite; got Input contains NaN or infinity")
     return values
 
 
+def _of_one_type(name: str, values: NDArray[Any]) -> NDArray[Any]:
+    """Python objects that can be classes: numbers as an array of numbers."""
+    if any(map(is_missing, values)):
+        raise ValueError(f"{name} must have no missing values; got one (NaN)")
+    if all(map(is_number, values)):
+        return _exact(name, values)
+    kinds = {str if isinstance(value, str) else type(value) for value in values}
+    names = sorted({kind.__name__ for kind in kinds})
+    if len(names) > 1:
+        raise TypeError(f"{name} must have classes of one type; got {', '.join(names)}")
+    return values
+
+
+def _exact(name: str, values: NDArray[Any]) -> NDArray[Any]:
+    """Numbers as int64 or uint64, else as float64; none of them is rounded."""
+    whole = [isinstance(value, Integral) for value in values]
+    for dtype in (np.int64, np.uint64) if all(whole) else (np.float64,):
+        with suppress(OverflowError):
+            found = values.astype(dtype)
+            if all(whole) or (found[whole].astype(object) == values[whole]).all():
+                return found
+    raise ValueError(
+        f"{name} must have whole numbers of at most 64 bits, with fractions beside "
+        f"them 53; got {quoted(max(values[whole], key=abs))}"
+    )
+
+
 def _unmasked(name: str, y: Any) -> NDArray[Any]:
     """The targets as an array with at least one entry, none of them masked."""
-    if np.ma.isMaskedArray(y) and np.ma.getmaskarray(y).any():
+    found = as_any_array(name, y)
+    if np.ma.isMaskedArray(found) and np.ma.getmaskarray(found).any():
         raise ValueError(f"{name} must have no missing values; got a mask")
-    if isinstance(y, list | tuple):
-        arrays.reject_masked(name, y)
-    values = np.asarray(y)
+    values = np.asarray(found)
     if values.size == 0:
         raise ValueError(f"{name} must have at least one entry; got none")
+    if isinstance(y, list | tuple) and values.dtype.kind in "US":
+        objects = np.asarray(y, object)  # NumPy makes texts of numbers beside texts
+        kind = str if values.dtype.kind == "U" else bytes
+        if not all(isinstance(value, kind) for value in objects.flat):
+            return objects
     return values
 
 
