@@ -338,6 +338,28 @@ def reject_masked(name: str, value: object) -> None:
         raise TypeError(f"{name} must hold real numbers, none masked; got a {kind}")
 
 
+def reject_times(name: str, value: Any) -> None:
+    """Raise for dates and times, which scikit-learn's checks convert to numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore import arrays
+    >>> arrays.reject_times("X", np.array(["2020"], dtype="M8[D]"))
+    Traceback (most recent call last):
+        ...
+    TypeError: X must hold real numbers; got dtype datetime64[D]
+    """
+    _reject_times(name, value)
+    if isinstance(value, list | tuple):
+        with contextlib.suppress(ValueError, TypeError):
+            value = np.asarray(value[:1])  # the first row
+    frame = _is_pandas(value) and value.ndim == 2
+    for dtype in value.dtypes if frame else (getattr(value, "dtype", None),):
+        if getattr(dtype, "kind", "") in ("m", "M"):
+            raise TypeError(f"{name} must hold real numbers; got dtype {dtype}")
+
+
 def has_keys(value: object) -> bool:
     """Whether it has labels and values, as a mapping or a pandas Series.
 

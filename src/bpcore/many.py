@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from bpcore import arrays, checks
@@ -328,7 +329,7 @@ def _networks(
             raise TypeError(
                 "values must be given where networks is a function; got None"
             )
-        if not isinstance(values, Iterable):
+        if not np.iterable(values):
             raise TypeError(
                 f"values must be iterable, one for each network; got {quoted(values)}"
             )

@@ -147,7 +147,7 @@ def _by_label(class_weight: Any, count: int, signs: bool) -> Weights:
     weights, seen = np.ones(count), set()
     for key, weight in class_weight.items():
         label = 0 if signs and key == -1 else key
-        if label not in range(count):
+        if isinstance(label, np.timedelta64) or label not in range(count):
             raise ValueError(
                 f"class_weight must have labels in {-1 if signs else 0} .. {count - 1} "
                 f"for keys; got {quoted(key)}"
@@ -157,7 +157,7 @@ def _by_label(class_weight: Any, count: int, signs: bool) -> Weights:
                 f"class_weight must have each label once; got {quoted(key)} twice"
             )
         seen.add(label)
-        weights[int(label)] = checks.number(
+        weights[range(count).index(label)] = checks.number(
             f"class_weight[{quoted(key)}]", weight, least=0.0
         )
     return weights

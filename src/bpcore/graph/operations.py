@@ -23,6 +23,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from bpcore import checks
 from bpcore.graph.base import Array, Function, Operation
+from bpcore.quoting import quoted
 
 
 @dataclass(frozen=True)
@@ -152,9 +153,15 @@ def reduction(function: Callable[..., Array]) -> Callable[..., Array]:
     """A function of NumPy over axes that x must have: sum(1.0, axis=0) has none."""
 
     def reduced(x: Array, axis: Any, keepdims: bool) -> Array:
-        if axis is not None:
-            normalize_axis_tuple(axis, np.ndim(x))
-        return function(x, axis=axis, keepdims=keepdims)
+        checks.boolean("keepdims", keepdims)
+        try:
+            if axis is not None:
+                normalize_axis_tuple(axis, np.ndim(x))
+        except (TypeError, OverflowError) as error:
+            raise TypeError(
+                f"axis must be None, a whole number or several; got {quoted(axis)}"
+            ) from error
+        return function(x, axis=axis, keepdims=bool(keepdims))
 
     return reduced
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bpcore import checks
+from bpcore import arrays, checks
 from bpcore.batches.weights import ClassWeight
 from bpcore.errstate import own_errstate
 from bpcore.interrupts import raise_if_stopped
@@ -188,7 +188,7 @@ def _points(points: Any) -> tuple[int, int]:
 def _ranges(ranges: Any) -> NDArray[np.float64]:
     """Low and high of each axis."""
     try:
-        found = np.array(ranges, dtype=np.float64)
+        found = arrays.as_contiguous("ranges", ranges, np.dtype(np.float64))
     except (TypeError, ValueError):
         found = np.empty(0)
     ordered = found.shape == (2, 2) and np.isfinite(found).all()

@@ -85,6 +85,8 @@ class Metric:
             )
         if weight is not None and not weight.all():
             counts = weight > 0
+            if not counts.any():
+                raise ValueError("weight must not be all zero; got no weight above 0")
             y, a, weight = y[counts], a[counts], weight[counts]
         if np.isnan(a).any():
             return math.nan

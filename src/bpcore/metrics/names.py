@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from bpcore import checks
 from bpcore.errstate import callers_errstate
 from bpcore.metrics import classes, probabilities, regression
@@ -135,7 +137,7 @@ def as_metrics(metrics: MetricLike | Iterable[MetricLike] | None) -> tuple[Metri
         return ()
     if isinstance(metrics, str) or callable(metrics):
         metrics = (metrics,)
-    if not isinstance(metrics, Iterable):
+    if not np.iterable(metrics):
         raise TypeError(
             f"metrics must be names or functions (y, a); got {quoted(metrics)}"
         )

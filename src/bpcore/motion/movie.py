@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
 from typing import Any, Unpack
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from bpcore import checks
@@ -85,7 +85,7 @@ def animate(
         replaceable(path)
     given: Any = complete_options("animate", options)
     epochs, callbacks = given["epochs"], given["callbacks"]
-    if not isinstance(callbacks, Iterable):
+    if not np.iterable(callbacks):
         raise TypeError(f"callbacks must be iterable; got {quoted(callbacks)}")
     if every is None:
         count = operator.index(epochs) if hasattr(epochs, "__index__") else 1

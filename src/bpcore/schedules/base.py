@@ -126,8 +126,10 @@ class Custom(Schedule):
             return self.f(t)
 
 
-def as_schedule(lr: object) -> float | Schedule:
+def as_schedule(lr: object, name: str = "lr") -> float | Schedule:
     """A learning rate as a float or a schedule; a callable ``f(epoch)`` as `Custom`.
+
+    `name` is the argument in messages.
 
     Examples
     --------
@@ -138,11 +140,11 @@ def as_schedule(lr: object) -> float | Schedule:
     if isinstance(lr, Schedule):
         return lr
     if isinstance(lr, numbers.Real):
-        return checks.number("lr", lr, least=0.0)
+        return checks.number(name, lr, least=0.0)
     if callable(lr) and not isinstance(lr, type):
         return Custom(lr)
     raise TypeError(
-        "lr must be a number of at least 0, a Schedule or a callable f(epoch); "
+        f"{name} must be a number of at least 0, a Schedule or a callable f(epoch); "
         f"got {quoted(lr)}"
     )
 

@@ -48,7 +48,7 @@ class WarmUp(Schedule):
     start: float = field(default=1 / 3, metadata=BELOW_1)
 
     def __post_init__(self) -> None:
-        after = as_schedule(self.after)
+        after = as_schedule(self.after, "after")
         if not isinstance(after, Schedule):
             after = Constant(after)
         object.__setattr__(self, "after", after)

@@ -322,7 +322,8 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         if not part and getattr(self, "_skl_callbacks", None):
             context = self._init_callback_context(max_subtasks=self.epochs)
             tasks = EpochTasks(self, context, self.epochs, data)
-        continues = hasattr(self, "network_") and bool(part or self.warm_start)
+        warm_start = checks.boolean("warm_start", self.warm_start)
+        continues = hasattr(self, "network_") and (part or warm_start)
         untrained = vars(self).copy()
         try:
             X, y = self._checked_data(data.X, data.y, "y", reset=not continues)
@@ -367,6 +368,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         """X in the network's dtype, and y, as scikit-learn checks them."""
         dtype = real_dtype(self.dtype)
         arrays.reject_masked("X" if name == "y" else "X_val", X)
+        arrays.reject_times("X" if name == "y" else "X_val", X)
         arrays.reject_masked(name, y)
         if name == "y":
             # Batch norm needs two rows.
@@ -481,6 +483,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         check_is_fitted(self, "network_")
         dtype = self.network_.dtype
         arrays.reject_masked("X", X)
+        arrays.reject_times("X", X)
         rows: Real = validate_data(self, X, reset=False, dtype=dtype, order="C")
         return rows
 

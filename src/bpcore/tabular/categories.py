@@ -32,9 +32,9 @@ class Categories(CheckedFields):
     """The categories of one column, and the columns that they become.
 
     Two categories become one column of -1 and 1; more become one column of 0 and 1 for
-    each; without any the column is 0.  Missing values are 0 in all of them.  Rare categories of a column with many
-    share the last column, and so do those that were not seen; without such a column
-    the latter are as if they were missing.
+    each; without any the column is 0.  Missing values are 0 in all of them.  Rare
+    categories of a column with many share the last column, and so do those that were
+    not seen; without such a column the latter are as if they were missing.
 
     Attributes
     ----------

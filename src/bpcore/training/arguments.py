@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -371,7 +371,7 @@ def _reject_for_differences(learner: Learner, accumulate: int) -> None:
 
 
 def _callables(name: str, callbacks: Any) -> tuple[Any, ...]:
-    if not isinstance(callbacks, Iterable):
+    if not np.iterable(callbacks):
         raise TypeError(
             f"{name} must be a sequence of callables; got {quoted(callbacks)}"
         )

@@ -25,7 +25,9 @@ def output_names(given: Sequence[str] | None, classifies: bool) -> tuple[str, ..
     usual = ("label", "probabilities") if classifies else ("output",)
     if given is None:
         return usual
-    if isinstance(given, str) or len(given) != len(usual):
+    if not isinstance(given, Sequence) or isinstance(given, str | bytes):
+        raise TypeError(f"output_names must be a sequence; got {quoted(given)}")
+    if len(given) != len(usual):
         raise ValueError(
             f"output_names must be {len(usual)} names, as {usual}; got {quoted(given)}"
         )

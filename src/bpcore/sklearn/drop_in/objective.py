@@ -90,6 +90,8 @@ def targets_of(
     Labels of classes where the outputs are a softmax.  One target is repeated for
     several outputs, as in scikit-learn; any other number of them raises.
     """
+    if y.dtype.kind not in "biufO":  # NumPy would convert times and texts
+        raise TypeError(f"y must hold real numbers; got dtype {y.dtype}")
     y = np.broadcast_to(y, (len(y), outputs_of(estimator)))
     if estimator.out_activation_ == "softmax":
         labels: NDArray[np.int64] = y.argmax(axis=1).astype(np.int64, copy=False)
