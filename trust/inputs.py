@@ -29,12 +29,15 @@ SECONDS = 600.0
 FOREIGN = ("pandas", "polars", "arrow", "scipy", "matrix", "subclass, refusing")
 #: Forms that are right memory to a kernel.
 AS_MEMORY = ("masked", "masked, nothing masked", "structured, one field", "bytes")
+#: Dates and times, which may be classes.
+TIMES = ("dates", "timedeltas", "pandas, dates", "pandas, timedeltas")
 #: Forms for which scikit-learn's checks give what this library's do.
 CHECKED_BY_THEM = (
     *("masked", "list of masked", "masked in lists"),
     *("Fortran order", "every other", "backwards", "misaligned", "field of records"),
     *("read-only", "memory-mapped", "repeated", "list", "__array__", "subclass"),
     *("NaN", "infinite", "above float32", "largest float64", "dtype f4", "pandas"),
+    *TIMES,
 )
 
 
@@ -147,8 +150,9 @@ def skips(call, name):
         # The kernels use memory as it is.
         or (call.in_place and (name in AS_MEMORY or name.startswith("shape")))
         or (call.arrays_only and name not in ("masked", *MEMORY))
-        # scikit-learn takes text and dates for numbers.
+        # scikit-learn takes text for numbers.
         or (call.theirs and name not in CHECKED_BY_THEM)
+        or ("Classifier" in str(call) and "(y" in str(call) and name in TIMES)
     )
 
 

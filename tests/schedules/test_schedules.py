@@ -465,7 +465,7 @@ TYPE_ERRORS = {
     "Custom(lambda t: None)(5)": "at t=5 must be a number; got None",
     "StepDecay(1, 2.0)": "every must be a whole number of at least 1; got 2.0",
     "CosineRestarts(1, 9, 1.5)": "growth must be a whole number of at least 1; got 1.5",
-    "WarmUp('0.1', 3)": "after must be a number of at least 0, a Schedule or a callable",
+    "WarmUp('0.1', 3)": "after must be a number of at least 0, a Schedule or a",
     "WarmUp(WarmUp(Constant(1), 3), 3)": "after must be .* another kind; got a WarmUp",
     "ReduceOnPlateau(1)(3)": "must come from a Plateau.*; got only t",
     "WarmUp(ReduceOnPlateau(1), 2)(3)": "must come from a Plateau.*; got only t",

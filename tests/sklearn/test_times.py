@@ -53,6 +53,17 @@ def test_targets_that_are_no_numbers(dtype, solver):
         model.fit(X, Y.astype(dtype))
 
 
+@pytest.mark.parametrize("dtype", ["M8[s]", "m8[s]"])
+def test_times_in_scores(dtype):
+    times = Y.astype(dtype)
+    model = Regressor(hidden_layer_sizes=(3,), epochs=1).fit(X, Y)
+    with pytest.raises(TypeError, match="y must hold real numbers"):
+        model.score(X, times)
+    for estimator in (model, Classifier(hidden_layer_sizes=(3,), epochs=1).fit(X, Y)):
+        with pytest.raises(TypeError, match="sample_weight must hold real numbers"):
+            estimator.score(X, Y, times)
+
+
 @pytest.mark.parametrize("value", ["False", 0.5, None, 1])
 def test_warm_start_is_a_bool(value):
     model = Regressor(hidden_layer_sizes=(3,), epochs=1, warm_start=value)

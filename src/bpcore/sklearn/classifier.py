@@ -242,6 +242,7 @@ class Classifier(ClassifierMixin, NetworkEstimator):
         """
         arrays.reject_masked("y", y)
         arrays.reject_masked("sample_weight", sample_weight)
+        arrays.reject_times("sample_weight", sample_weight)
         return float(super().score(X, y, sample_weight))
 
     @available_if(gives_probabilities)

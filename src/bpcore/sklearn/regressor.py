@@ -183,6 +183,8 @@ class Regressor(RegressorMixin, NetworkEstimator):
         """
         arrays.reject_masked("y", y)
         arrays.reject_masked("sample_weight", sample_weight)
+        arrays.reject_times("y", y)
+        arrays.reject_times("sample_weight", sample_weight)
         several = self._several_quantiles
         if several is None:
             return float(super().score(X, y, sample_weight))
