@@ -72,7 +72,8 @@ def fault(model):
 
 def numbers(model):
     """The weights, and all of scikit-learn's optimizer, as a text."""
-    found = model.coefs_, model.intercepts_, sorted(vars(model._optimizer).items())
+    optimizer = vars(model)["_optimizer"]
+    found = model.coefs_, model.intercepts_, sorted(vars(optimizer).items())
     return digest(repr([np.asarray(x).tolist() for x in flat(found)]))
 
 
@@ -107,7 +108,7 @@ def not_installed():
 
 
 def classes(_):
-    """Which classes are drop-ins, and whether all are said to be; none is afterwards."""
+    """Which classes are drop-ins, and whether they are installed; ends that."""
     names = "MLPClassifier", "MLPRegressor"
     kinds = [getattr(each, name) for each in (neural_network, module) for name in names]
     found = digest(([issubclass(kind, DropIn) for kind in kinds], accel.installed()))
