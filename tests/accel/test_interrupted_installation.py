@@ -10,7 +10,7 @@ from bpcore.accel import patch
 from trust.changes import drop_ins
 from trust.changes.interrupting import Points
 
-CHANGES = {each.name: each for each in drop_ins.changes() if "accel" in each.name}
+CHANGES = {each.name: each for each in drop_ins.installations()}
 
 
 @pytest.mark.parametrize("name", CHANGES)

@@ -127,7 +127,7 @@ def no_way_back(installation):
 
 
 def changes():
-    """All of them."""
+    """Those of estimators."""
     for name, make, change in (
         ("drop-in, partial_fit", classifier, partial_fit),
         ("drop-in, partial_fit of a user's arrays", with_own_arrays, partial_fit),
@@ -136,6 +136,10 @@ def changes():
         ("drop-in, predict of a user's arrays", with_own_arrays, predict),
     ):
         yield Change(name, make, change, None, any_state, fault)
+
+
+def installations():
+    """Installation and its end, for the tests: each checks scikit-learn by fits."""
     for name, make, change in (
         ("accel.install", not_installed, lambda _: accel.install()),
         ("accel.uninstall", installed, lambda _: accel.uninstall()),
