@@ -21,7 +21,7 @@ from itertools import chain
 import numpy as np
 
 from trust import campaign
-from trust.changes import estimators, files, networks
+from trust.changes import drop_ins, estimators, files, networks, records
 from trust.changes.interrupting import Points, by_thread, by_timer, duration
 from trust.running import none_left, running
 
@@ -41,6 +41,7 @@ def groups():
         "a fit": networks.fits(),
         "a file": [*files.changes()],
         "several networks, estimators": [*estimators.changes()],
+        "a drop-in, an expression, a film": [*drop_ins.changes(), *records.changes()],
     }
 
 

@@ -119,3 +119,10 @@ def test_an_exit_without_an_entry_changes_nothing(context):
         with held:
             CHANGES["step"](net)
     assert not isinstance(elsewhere(lambda: net.predict(X)), InUseError)
+
+
+def test_nothing_but_an_engine_is_read():
+    reading = type(learner_of(network()).engine.reading())
+    for other in (None, 5):
+        with pytest.raises(TypeError):
+            reading(other)

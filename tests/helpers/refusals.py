@@ -189,6 +189,7 @@ BAD_METRICS = [
 #: Refused only when they are called.
 BAD_ANSWERS_OF_METRICS = [
     *(({"metrics": lambda y, a, bad=bad: bad}, NUMBER) for bad in (None, "x", 1j, [1])),
+    ({"metrics": lambda y, a: 10**400}, NUMBER),
     ({"metrics": lambda y, a: a}, NUMBER),
     ({"metrics": lambda y: 1}, TYPE("...takes 1 positional argument...")),
     ({"metrics": fails}, OF_CALLER),

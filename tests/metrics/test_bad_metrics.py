@@ -1,7 +1,9 @@
 """Metrics that evaluate and fit refuse."""
 
 import numpy as np
+import pytest
 
+import bpcore as bp
 from helpers.refusals import (
     BAD_ANSWERS_OF_METRICS,
     BAD_METRICS,
@@ -39,3 +41,20 @@ def test_a_metric_does_not_change_the_data(Network):
     net.evaluate(X, y, metrics=spoil)
     net.fit(X, y, metrics=spoil, **QUIET)
     assert np.array_equal(y, TARGETS)
+
+
+@pytest.mark.parametrize("label", [-1, 3, 1 << 40])
+@pytest.mark.parametrize(
+    "name", ["accuracy", "balanced_accuracy", "precision", "recall", "f1", "auc",
+             "log_loss", "brier", "top_2"],
+)  # fmt: skip
+def test_labels_that_a_callback_puts_out_of_range(name, label):
+    y, outputs = np.array([0, 1, 2]), np.eye(3, dtype="float32")
+    net = bp.Network([3, 3], loss="cross_entropy", rng=0)
+
+    def spoil(net, history):
+        y[1] = label
+
+    with pytest.raises(ValueError, match=rf"{name}.*labels in 0 .. 2; got "):
+        net.fit(outputs, [0, 1, 2], validation=(outputs, y), metrics=name, epochs=2,
+                callbacks=[spoil], **QUIET)  # fmt: skip

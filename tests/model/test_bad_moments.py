@@ -40,3 +40,11 @@ def test_moments_of_a_network_with_other_norms(Network):
     other = made(Network, sizes=(3, 4, 8), norm=["batch", "layer"])
     gradients = other.gradients(*DATA)
     VALUE("gradients.moments must ...; got ...").of(lambda: net.apply(gradients), net)
+
+
+@pytest.mark.parametrize("rows", [np.zeros((0, 3)), np.zeros((1, 3)), np.zeros((9, 2)),
+                                  np.zeros(3), 5, None], ids=short)  # fmt: skip
+def test_rows_that_moments_cannot_be_of(Network, rows):
+    net = made(Network, norm="batch")
+    gradients = replace(net.gradients(*DATA), input=rows)
+    VALUE("gradients.input must ...; got ...").of(lambda: net.apply(gradients), net)

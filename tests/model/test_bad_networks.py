@@ -68,6 +68,7 @@ BAD_SETTINGS = [
     ({"dtype": int}, ValueError, "float32 or float64", "class 'int'"),
     ({"dtype": 32}, ValueError, "float32 or float64", "32"),
     ({"dtype": None}, ValueError, "float32 or float64", "None"),
+    ({"dtype": {"a": 1}}, ValueError, "float32 or float64", "'a': 1"),
 ]
 BAD_RNG = [
     ({"rng": -1}, ValueError, "at least 0", "-1"),

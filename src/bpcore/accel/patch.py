@@ -8,10 +8,12 @@ import os
 import sys
 import threading
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, NamedTuple
 
 from bpcore.accel.compatibility import obstacle
 from bpcore.accel.workers import call_before_batches
+from bpcore.interrupts import complete
 
 logger = logging.getLogger("bpcore.accel")
 
@@ -78,13 +80,13 @@ def install() -> bool:
             return False
         from bpcore.accel.stand_ins import STAND_INS
 
-        for own in STAND_INS.values():
-            copyreg.pickle(own.replaced, reduced)
-            for module in map(sys.modules.__getitem__, MODULES):
-                places.append(Place(module, own.__name__, own.replaced, own))
-        before = holders(place.theirs for place in places)
-        for module, name, _, own in places:
-            setattr(module, name, own)
+        found = [
+            Place(module, own.__name__, own.replaced, own)
+            for own in STAND_INS.values()
+            for module in map(sys.modules.__getitem__, MODULES)
+        ]
+        before = holders(place.theirs for place in found)
+        complete(partial(_put, found))
     text = "MLPClassifier and MLPRegressor of sklearn.neural_network are bpcore's now"
     if before:
         logger.warning(
@@ -94,8 +96,16 @@ def install() -> bool:
         )
     else:
         logger.info(text)
-    tell_workers()
     return True
+
+
+def _put(found: list[Place]) -> None:
+    """Put the drop-ins in these places; may be repeated after an interrupt."""
+    for module, name, theirs, own in found:
+        setattr(module, name, own)
+        copyreg.pickle(theirs, reduced)
+    places[:] = found
+    tell_workers()
 
 
 def installed() -> bool:
@@ -124,14 +134,19 @@ def uninstall() -> None:
     with lock:
         if not places:
             return
-        for module, name, theirs, own in places:
-            if getattr(module, name) is own:  # else a later patch has replaced it
-                setattr(module, name, theirs)
-            copyreg.dispatch_table.pop(theirs, None)
-        places.clear()
+        complete(partial(_put_back, [*places]))
     logger.info(
         "MLPClassifier and MLPRegressor of sklearn.neural_network are its own again"
     )
+
+
+def _put_back(found: list[Place]) -> None:
+    """Put scikit-learn's classes in these places; may be repeated."""
+    for module, name, theirs, own in found:
+        if getattr(module, name) is own:  # else a later patch has replaced it
+            setattr(module, name, theirs)
+        copyreg.dispatch_table.pop(theirs, None)
+    places.clear()
     tell_workers()
 
 

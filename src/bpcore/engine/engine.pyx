@@ -178,7 +178,7 @@ cdef class _Reading:
     cdef Engine engine
     cdef int entries  # that have not been left
 
-    def __cinit__(self, Engine engine):
+    def __cinit__(self, Engine engine not None):
         self.engine = engine
 
     def __enter__(self):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from bpcore.errstate import own_errstate
-from bpcore.graph.base import Array, V, Vertex
+from bpcore.graph.base import Array, Node, V, Vertex
+from bpcore.interrupts import complete
 
 
 def in_order(J: V, left_out: Callable[[V], bool] | None = None) -> list[V]:
@@ -70,7 +72,8 @@ def pull(v: Vertex, i: int, g: Array) -> Array:
 def backpropagate(J: V, seed: Array) -> None:
     """Set ``grad`` of J and all variables that it depends on; `seed` is that of J.
 
-    Networks get their stored gradients.  Nothing changes if an operation raises.
+    Networks get their stored gradients.  Nothing changes if an operation raises, or an
+    interrupt comes: all gradients are stored, or none.
     """
     order = in_order(J)
     computed = [(v, v.node.operation) for v in order if v.node.operation is not None]
@@ -88,15 +91,28 @@ def backpropagate(J: V, seed: Array) -> None:
             elif x in sums:
                 operation.add(gradients[x], i, g, node.value, node.values, node.options)
             else:
-                gradients[x] = found = gradients[x] + pull(v, i, g)
-                if type(found) is np.ndarray:  # and no number, the sum of numbers
+                gradients[x] = total = gradients[x] + pull(v, i, g)
+                if type(total) is np.ndarray:  # and no number, the sum of numbers
                     sums.add(x)
     loss = float(J.node.value.item()) if J.node.value.size == 1 else None
     operations = [operation for _, operation in computed]
+    stores: list[Callable[[], None]] = []
     for kind in {type(operation): None for operation in operations}:
-        kind.finish([each for each in operations if type(each) is kind], loss)
-    J.node.began = object()
-    for x, g in gradients.items():
-        # Copied, since g may be a view of another array, or of one repeated number.
-        x.node.grad = np.array(g)
-        x.node.reached_by = J.node.began
+        stores += kind.finish([each for each in operations if type(each) is kind], loss)
+    # Copied, since g may be a view of another array, or of one repeated number.
+    found = [(x.node, np.array(g)) for x, g in gradients.items()]
+    complete(partial(_store, J.node, object(), found, stores))
+
+
+def _store(
+    J: Node,
+    began: object,
+    found: list[tuple[Node, Array]],
+    stores: list[Callable[[], None]],
+) -> None:
+    """Store all results of a backward pass; may be repeated."""
+    J.began = began
+    for node, grad in found:
+        node.grad, node.reached_by = grad, began
+    for store in stores:
+        store()

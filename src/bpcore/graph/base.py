@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
 
@@ -46,11 +46,16 @@ class Operation(ABC):
         total += self.pull(i, g, v, operands, options)
 
     @staticmethod
-    def finish(operations: Sequence[Any], loss: float | None) -> None:
+    def finish(
+        operations: Sequence[Any], loss: float | None
+    ) -> Iterable[Callable[[], None]]:
         """Called at the end of a backward pass, with all operations of this class.
 
-        `loss` is the value at which the pass began, if that is one number.
+        Returns what is then to be stored, as functions that cannot fail and may be
+        called again.  `loss` is the value at which the pass began, if that is one
+        number.
         """
+        return ()
 
     def derivative_shape(self, v: Array, x: Array) -> tuple[int, ...]:
         """The shape of `derivative` by operand x."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -118,15 +119,20 @@ class NetworkOperation(Operation):
         return self.gradients.input
 
     @staticmethod
-    def finish(operations: Sequence[Any], loss: float | None) -> None:
-        store(operations, loss)
+    def finish(
+        operations: Sequence[Any], loss: float | None
+    ) -> Iterable[Callable[[], None]]:
+        return stores(operations, loss)
 
 
-def store(operations: Iterable[NetworkOperation], loss: float | None) -> None:
-    """Store for each network the sum of the gradients that its operations computed."""
+def stores(
+    operations: Iterable[NetworkOperation], loss: float | None
+) -> list[Callable[[], None]]:
+    """To store for each network the sum of the gradients of its operations."""
     found: dict[Learner, list[Gradients]] = {}
     for operation in operations:
         found.setdefault(operation.network.learner, []).append(operation.gradients)
+    actions: list[Callable[[], None]] = []
     for learner, parts in found.items():
         gradients = learner.as_gradients(
             loss,
@@ -134,7 +140,8 @@ def store(operations: Iterable[NetworkOperation], loss: float | None) -> None:
             np.concatenate([part.input for part in parts]),
             pooled_moments(learner.design.layout, parts),
         )
-        learner.store(gradients)
+        actions.append(partial(learner.store, gradients))
+    return actions
 
 
 def pooled_moments(layout: Layout, parts: Sequence[Gradients]) -> Array | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,7 +95,8 @@ class Metric:
         y.flags.writeable = False  # y may be the caller's array
         value = self._value(y, a, weight, targets)
         if _is_number(value):
-            return float(value)
+            with suppress(OverflowError):  # of a whole number without bounds
+                return float(value)
         raise TypeError(
             f"metric {self.name!r} must return a number; got {quoted(value)}"
         )
@@ -147,6 +149,11 @@ class BuiltIn(Metric):
             y = y.reshape(-1, 1)
         elif y.ndim == 1:
             y = y.astype(np.intp, copy=False)
+            if len(y) and not 0 <= y.min() <= y.max() < n_out:
+                raise ValueError(
+                    f"metric {self.name!r} must have labels in 0 .. {n_out - 1}; got "
+                    f"{y.min()} to {y.max()}"
+                )
         if weight is not None:
             # Only ratios of the weights matter; a power of two does not change them.
             weight = np.asarray(weight, np.float64)

@@ -57,7 +57,7 @@ def real_dtype(dtype: DTypeLike) -> np.dtype[Any]:
     """float32 or float64."""
     try:
         checked = np.dtype(dtype)
-    except TypeError:
+    except (TypeError, ValueError):
         checked = np.dtype(object)
     # NumPy takes None for float64.
     if dtype is None or checked not in (np.dtype("float32"), np.dtype("float64")):

@@ -100,8 +100,8 @@ class Animation:
         data = self._data(network)
         scene = scene_of(learner_of(network), data, "Animation: ")
         if self.scene is None or self._epoch == 0:
-            self.scene, self.frames = scene, []
-            self._record(network, data)
+            frame = scene.frame(learner_of(network), data, 0, "epoch 0")
+            self._take_over([frame], 0, self._before, scene)
         elif scene.meaning != self.scene.meaning:
             raise ValueError(
                 "Animation: network must be like the one recorded before, with "
@@ -125,17 +125,17 @@ class Animation:
         >>> film.epochs
         array([5])
         """
-        begun = self._epoch > 0
-        self._epoch = self._before + len(history)
-        self.frames = [f for f in self.frames if begun and f.epoch < self._epoch]
-        self._record(network, self._data(network))
+        begun, epoch = self._epoch > 0, self._before + len(history)
+        frames = [f for f in self.frames if begun and f.epoch < epoch]
+        frames.append(self._frame(network, epoch))
+        self._take_over(frames, epoch, self._before)
 
     def __call__(self, network: Network, history: History) -> None:
         """Record an epoch; called by ``Network.fit``."""
-        self._epoch += 1
-        self._before = self._epoch - len(history)
-        if self._epoch % self.every == 0:
-            self._record(network, self._data(network))
+        epoch, frames = self._epoch + 1, self.frames
+        if epoch % self.every == 0:
+            frames = [*frames, self._frame(network, epoch)]
+        self._take_over(frames, epoch, epoch - len(history))
 
     def end(self, network: Network) -> None:
         """Record the network after a fit, if it is in no frame yet.
@@ -158,7 +158,8 @@ class Animation:
             label = f"restored to epoch {self._before + restored}"
         last = self.frames[-1]
         if (last.epoch, last.label) != (self._epoch, label):
-            self._record(network, self._data(network), label)
+            frames = [*self.frames, self._frame(network, self._epoch, label)]
+            self._take_over(frames, self._epoch, self._before)
 
     def _data(self, network: Network) -> Batch:
         checks.instance("network", network, Network)
@@ -167,14 +168,22 @@ class Animation:
         weights = checked_class_weights(learner, self._class_weight, batch.y)
         return batch.times(weights, learner.design)
 
-    def _record(self, network: Network, data: Batch, label: str = "") -> None:
-        """Add a frame; if there are too many, drop every second one."""
+    def _frame(self, network: Network, epoch: int, label: str = "") -> Frame:
+        """A frame of a network as it is."""
         assert self.scene is not None
-        label = label or f"epoch {self._epoch}"
-        frame = self.scene.frame(learner_of(network), data, self._epoch, label)
-        self.frames.append(frame)
-        if len(self.frames) > MOST:
-            self.frames, self.every = self.frames[::2], 2 * self.every
+        data, label = self._data(network), label or f"epoch {epoch}"
+        return self.scene.frame(learner_of(network), data, epoch, label)
+
+    def _take_over(
+        self, frames: list[Frame], epoch: int, before: int, scene: Scene | None = None
+    ) -> None:
+        """Set all that changes; if there are too many frames, drop every second one."""
+        scene, every = scene or self.scene, self.every
+        if len(frames) > MOST:
+            frames, every = frames[::2], 2 * every
+        # One line without any call: no interrupt can halve it.
+        self.scene, self.frames, self.every = scene, frames, every
+        self._epoch, self._before = epoch, before
 
     @property
     def epochs(self) -> NDArray[np.int64]:

@@ -165,6 +165,12 @@ def checked_gradients(learner: Learner, gradients: Gradients | None) -> Gradient
     flat = _like(learner, "gradients.flat", gradients.flat, learner.state.parameters)
     moments = gradients.moments if learner.state.moments.size else None
     if moments is not None:
+        shape, n_in = np.shape(gradients.input), learner.design.sizes[0]
+        if len(shape) != 2 or shape[0] < 2 or shape[1] != n_in:
+            raise ValueError(
+                f"gradients.input must have shape (n, {n_in}) with n at least 2; got "
+                f"{shape}"
+            )
         moments = _like(learner, "gradients.moments", moments, learner.state.moments)
         learner.design.layout.require_variances("gradients.moments", moments)
     return dataclasses.replace(gradients, flat=flat, moments=moments)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,11 +31,8 @@ class Record:
         self._length = 0
         self._columns = {"loss": array("d")}
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        # Pickles of earlier versions have lists.
-        columns = state["_columns"].items()
-        self._columns = {name: array("d", values) for name, values in columns}
-        self._length = state["_length"]
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Record cannot be pickled: pickle its History")
 
     @classmethod
     def of(cls, columns: Mapping[str, Iterable[float]]) -> Record:

@@ -20,6 +20,7 @@ from sklearn.neural_network._multilayer_perceptron import BaseMultilayerPerceptr
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
 from bpcore.arrays import Real
+from bpcore.interrupts import complete
 from bpcore.sklearn.drop_in.objective import (
     as_weights,
     constants_of,
@@ -65,21 +66,23 @@ def fit_stochastic(
         own = trained(estimator)
     else:
         estimator._optimizer = new_optimizer(estimator)
-        own = Trained(estimator)
-        own.give_to(estimator)
+        own = trained(estimator)
     data = Data(X, y, sample_weight)
     held_back = None
     if estimator.early_stopping:
         data, held_back = split(estimator, data)
     batch_size = size_of_batches(estimator, len(data.y))
     epochs = Epochs(estimator, own, data, batch_size)
-    steps = epochs.steps
+    count = partial(count_steps, estimator._optimizer, epochs)
     try:
-        run_epochs(estimator, epochs, held_back, incremental)
+        try:
+            run_epochs(estimator, epochs, held_back, incremental)
+        finally:
+            complete(count)
     except KeyboardInterrupt:
         warnings.warn("Training interrupted by user.", stacklevel=CALLER - 1)
-    finally:
-        count_steps(estimator._optimizer, epochs.steps - steps)
+    finally:  # once more: an interrupt may come just before
+        complete(count)
     if held_back is not None:  # the best weights
         estimator.coefs_ = estimator._best_coefs
         estimator.intercepts_ = estimator._best_intercepts
@@ -342,14 +345,13 @@ def rate_of(optimizer: Any) -> float:
     return float(optimizer.learning_rate_init)
 
 
-def count_steps(optimizer: Any, steps: int) -> None:
-    """Add to the number of Adam's steps, and correct its learning rate for it."""
-    if hasattr(optimizer, "t") and steps:
-        optimizer.t = t = optimizer.t + steps
+def count_steps(optimizer: Any, epochs: Epochs) -> None:
+    """Set the number of Adam's steps, and correct its learning rate for it."""
+    t = epochs.steps
+    if hasattr(optimizer, "t") and t > optimizer.t:
         corrections = 1 - optimizer.beta_1**t, np.sqrt(1 - optimizer.beta_2**t)
-        optimizer.learning_rate = (
-            optimizer.learning_rate_init * corrections[1] / corrections[0]
-        )
+        lr = optimizer.learning_rate_init * corrections[1] / corrections[0]
+        optimizer.t, optimizer.learning_rate = t, lr
 
 
 def reason_to_stop(estimator: Any, early_stopping: bool) -> str:

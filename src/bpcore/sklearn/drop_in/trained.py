@@ -80,22 +80,33 @@ class Trained:
             return False
         return all(a is b for a, b in zip(arrays, self._views, strict=True))
 
-    def give_to(self, estimator: Any) -> None:
-        """Put the views into the estimator's lists, and its optimizer's."""
-        half = len(self._views) // 2
-        lists = {"coefs_": self._views[:half], "intercepts_": self._views[half:]}
-        vars(estimator).update({**lists, ATTRIBUTE: self})  # for other threads: at once
+    def trains(self, estimator: Any) -> bool:
+        """Whether its steps are those of the estimator: `belongs_to`, and optimizer."""
         optimizer = optimizer_in_use(estimator)
-        if optimizer is None:
-            return
+        return optimizer is self._optimizer and self.belongs_to(estimator)
+
+    def give_to(self, estimator: Any) -> None:
+        """Put the views into the estimator's lists, and those of its optimizer.
+
+        Everything is ready before the estimator is changed, in one switch: for other
+        threads, and since an error or an interrupt may come before.
+        """
+        half = len(self._views) // 2
+        given = {"coefs_": self._views[:half], "intercepts_": self._views[half:]}
+        optimizer = optimizer_in_use(estimator)
+        if optimizer is not None:
+            given["_optimizer"] = self._optimizer = self._taken_over(optimizer)
+        vars(estimator).update({**given, ATTRIBUTE: self})
+
+    def _taken_over(self, optimizer: Any) -> Any:
+        """A copy of an optimizer of scikit-learn that has the learner's arrays."""
         steps = checks.integer("t", getattr(optimizer, "t", 0), 0, below=MOST_STEPS)
-        rows = list(zip(names_of_arrays(optimizer), self._rows(), strict=True))
-        for name, row in rows:
-            write_exactly(name, row, [np.asarray(a) for a in getattr(optimizer, name)])
-        for name, row in rows:
-            setattr(optimizer, name, row)
+        own = copy.copy(optimizer)
+        for name, row in zip(names_of_arrays(own), self._rows(), strict=True):
+            write_exactly(name, row, [np.asarray(a) for a in getattr(own, name)])
+            setattr(own, name, row)
         self.learner.state.counters[:] = steps
-        self._optimizer = optimizer
+        return own
 
     def train(self, action: Callable[[], Result]) -> Result:
         """The result of an action of the engine, as soon as no thread predicts by it.
@@ -206,8 +217,9 @@ def write_exactly(
 
 def trained(estimator: Any) -> Trained:
     """The learner of a fitted estimator; a new one is its own from then on."""
-    found = as_trained(estimator)
-    if not found.belongs_to(estimator):
+    found: Trained | None = getattr(estimator, ATTRIBUTE, None)
+    if found is None or not found.trains(estimator):
+        found = Trained(estimator)
         found.give_to(estimator)
     return found
 
