@@ -80,7 +80,7 @@ class Metric:
             arrays.reject_masked(name, array)
         if len(y) != len(a):
             raise ValueError(
-                f"metric {self.name!r} must have as many targets as outputs; "
+                f"metric {quoted(self.name)} must have as many targets as outputs; "
                 f"got {len(y)} and {len(a)}"
             )
         if weight is not None and not weight.all():
@@ -94,7 +94,7 @@ class Metric:
         if _is_number(value):
             return float(value)
         raise TypeError(
-            f"metric {self.name!r} must return a number; got {quoted(value)}"
+            f"metric {quoted(self.name)} must return a number; got {quoted(value)}"
         )
 
     def check(self, y: Array, n_out: int, targets: TargetKind) -> None:
@@ -135,7 +135,7 @@ class BuiltIn(Metric):
         n_out = a.shape[1]
         if y.shape != a.shape and y.ndim > 1:
             raise ValueError(
-                f"metric {self.name!r} must have targets of shape {a.shape}, or "
+                f"metric {quoted(self.name)} must have targets of shape {a.shape}, or "
                 f"({len(a)},); got {y.shape}"
             )
         self.check(y, n_out, targets)
