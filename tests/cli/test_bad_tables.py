@@ -96,7 +96,7 @@ def test_a_line_of_a_small_compressed_file_may_be_long(here, monkeypatch, capsys
     monkeypatch.setattr(rows, "MOST", 1000)
     with gzip.open("long.csv", "wb") as file:
         file.write(b"a,b\n1," + b"2" * 10**6 + b"\n")
-    assert main(["train", "long.csv", "--target", "b"]) == 1
+    assert main(["train", "long.csv", "--target", "b", "--out", "m.bpc"]) == 1
     assert (
         "long.csv, line 2: it has 1,000 characters or more" in capsys.readouterr().err
     )
