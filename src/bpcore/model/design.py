@@ -48,7 +48,7 @@ def layer_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
     if (count := parameter_count(checked)) >= 2**59:
         raise ValueError(
             f"sizes must give fewer than 2^59 parameters; "
-            f"{quoted(checked)} give {quoted(count)}"
+            f"{quoted([*checked])} give {quoted(count)}"
         )
     return checked
 
