@@ -11,17 +11,22 @@ import uuid
 from collections import OrderedDict, namedtuple
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import bpcore as bp
 from bpcore import schedules
+from bpcore.engine import dispatch
+from bpcore.engine.blocking import Blocks, overridden
 from bpcore.graph import Variable
 from bpcore.quoting import MOST, counted, cut, listed, quoted
 from bpcore.sklearn import MLPRegressor
+from bpcore.tabular import Classifier
 from bpcore.training.record import Record
 
 LAYERS = 8000
 NAME, NUMBERS, LIST = "x" * 10**6, np.ones(10**6), [1.5] * 10**5
+SIZES = Blocks(32768, 524288, 256, 192, 128)
 HUGE = 10**5000  # more digits than Python converts to text
 
 
@@ -31,6 +36,39 @@ def network(sizes=(2, 2, 1), **options):
 
 def assign(name, value):
     setattr(network(), name, value)
+
+
+def function(name, value=1.0):
+    """A function with a name, as metric and as loss."""
+
+    def f(a, y):
+        return value
+
+    f.__name__ = name
+    return f
+
+
+def named(count, name="m" * 100):
+    return [function(f"{name}{i}") for i in range(count)]
+
+
+def monitor(metrics, name):
+    fit(metrics=metrics, monitor=name, patience=1)
+
+
+def history(metrics):
+    X = [[1.0, 2.0]]
+    return network().fit(X, [1.0], epochs=1, metrics=metrics, progress=False)
+
+
+class Loss:
+    """A loss whose text is long."""
+
+    def __call__(self, a, y):
+        return (a - y) ** 2
+
+    def __repr__(self):
+        return NAME
 
 
 def fit(X=((1.0, 2.0),), y=(1.0,), **options):
@@ -79,6 +117,19 @@ REFUSED = {
     "to_c": lambda: network().to_c("a.h", name=NAME),
     "row": lambda: bp.trace(network(), [[1, 2]], [1]).path(NAME, 0, 0),
     "from_torch": lambda: bp.from_torch({NAME: NUMBERS}),
+    "monitor of many metrics": lambda: monitor(named(1000), "r"),
+    "monitor of metrics with names": lambda: monitor(named(2, NAME), "r"),
+    "column of many metrics": lambda: history(named(1000))["r"],
+    "value of a metric": lambda: fit(metrics=[function(NAME, "none")]),
+    "best of a metric": lambda: monitor([function(NAME)], NAME),
+    "top_k": lambda: fit(metrics="top_" + "9" * 5000),
+    "metadata": lambda: network().to_onnx("a.onnx", metadata={NAME: 1}),
+    "output_names": lambda: network().to_onnx("a.onnx", output_names=[NAME, NAME]),
+    "build": lambda: dispatch.use(NAME),
+    "blocks": lambda: overridden(SIZES, "kc=" + "9" * 5000, 6, 16),
+    "a column": lambda: Classifier().fit(pd.DataFrame({NAME: [1j, 2j]}), [0, 1]),
+    "time": lambda: schedules.Exponential(0.1, 0.9)(HUGE),
+    "sizes together": lambda: network([HUGE, HUGE]),
 }
 
 
@@ -88,6 +139,7 @@ def test_messages_quote_in_short(name):
         REFUSED[name]()
     message = str(caught.value)
     assert 0 < len(message) < 600 and len(message.splitlines()) < 5
+    assert "Exceeds the limit" not in message  # of Python, which names no argument
 
 
 def epochs(count):
@@ -99,6 +151,12 @@ def deep(**options):
 
 
 PRINTED = {
+    "metrics with names": lambda: history([function(NAME), function(NAME + "x")]),
+    "many metrics": lambda: history(named(1000)),
+    "loss with a name": lambda: network(loss=function(NAME, 0.5)),
+    "loss that is an object": lambda: network(loss=Loss()),
+    "variable with a name": lambda: Variable(1.0, NAME),
+    "paths with names": lambda: (2 * (x := Variable(1.0, NAME))).paths(x),
     "network": deep,
     "network with settings": lambda: deep(
         norm=["batch"] * (LAYERS - 1), dropout=[0.1] * (LAYERS - 1)

@@ -469,7 +469,7 @@ def _reject_times(name: str, value: Any) -> None:
     for column, dtype in columns.items():
         if _holds_times(dtype):
             raise TypeError(
-                f"{name} must hold real numbers; got dtype {dtype} in {column!r}"
+                f"{name} must hold real numbers; got dtype {dtype} in {quoted(column)}"
             )
 
 
@@ -503,7 +503,7 @@ def _pandas_dtype(name: str, value: Any) -> np.dtype[Any]:
         objects = type(dtype).__name__ in ("ObjectDType", "ArrowDtype")
         if kind not in "fiub" and not (kind == "O" and objects):
             raise TypeError(
-                f"{name} must hold real numbers; got dtype {dtype} in {column!r}"
+                f"{name} must hold real numbers; got dtype {dtype} in {quoted(column)}"
             )
         found.append(np.dtype(plain if kind in "fiub" else object))
     dtype = np.result_type(*found) if found else np.dtype(np.float64)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import Any
 
 from bpcore import checks
 from bpcore.files.native.fit_file import stored_position
 from bpcore.files.native.model_file import require_native_suffix
-from bpcore.files.whole import Path
+from bpcore.files.whole import Path, replaceable, write_whole
 from bpcore.network import Network, learner_of, write
 from bpcore.quoting import quoted
+
+#: Bytes that are copied at a time.
+PIECE = 1 << 20
 
 
 class Checkpoint:
@@ -86,6 +90,8 @@ class Checkpoint:
     def check(self, network: Any) -> None:
         """Count anew before a fit; raise unless the network can be saved."""
         checks.instance("the network of a Checkpoint", network, Network)
+        for path in (self.path, *[self._named("best")] * self.best):
+            replaceable(path)
         self._since = 0
 
     def __call__(self, network: Network, *progress: Any) -> None:
@@ -99,6 +105,7 @@ class Checkpoint:
         waits = running is not None and running.waits_for_step
         if self._since >= self.every and not waits:
             self._since = 0
+            replaceable(self.path)  # nothing else is renamed
             self._make_room()
             position = None if running is None else running.position()
             fit = position and stored_position(position, learner.design)
@@ -108,28 +115,32 @@ class Checkpoint:
 
     def _make_room(self) -> None:
         """Rename the files before, the oldest first; a crash loses none."""
-        names = [self.path, *(self._named(str(i)) for i in range(1, self.keep))]
+        names = [self.path]
+        while len(names) < self.keep and os.path.exists(names[-1]):
+            names.append(self._named(str(len(names))))
         for older, newer in zip(names[:0:-1], names[-2::-1], strict=True):
-            if os.path.exists(newer):
-                if newer == self.path:
-                    _link(newer, older)
-                else:
-                    os.replace(newer, older)
+            if newer == self.path:
+                self._link(newer, older)
+            else:
+                os.replace(newer, older)
+
+    def _link(self, newer: str, older: str) -> None:
+        """Give a file a second name, so that the first is there at any time."""
+        if os.path.lexists(older):
+            os.unlink(older)
+        try:
+            os.link(os.path.realpath(newer), older)
+        except OSError:  # a file system without links, or a link to another one
+            if os.path.islink(newer):
+                with open(newer, "rb") as file:
+                    write_whole(older, iter(partial(file.read, PIECE), b""))
+            else:
+                os.replace(newer, older)
 
     def _named(self, what: str) -> str:
         """The path with a word before its suffix."""
         root, suffix = os.path.splitext(self.path)
         return f"{root}.{what}{suffix}"
-
-
-def _link(newer: Any, older: str) -> None:
-    """Give a file a second name, so that the first is there at any time."""
-    if os.path.exists(older):
-        os.unlink(older)
-    try:
-        os.link(os.path.realpath(newer), older)
-    except OSError:  # a file system without links
-        os.replace(newer, older)
 
 
 def _is_best(history: Any) -> bool:

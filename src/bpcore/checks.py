@@ -13,7 +13,7 @@ from collections.abc import Collection
 
 import numpy as np
 
-from bpcore.quoting import quoted
+from bpcore.quoting import joined, quoted
 
 #: Names in other libraries: {name there: name here}.
 ALIASES = {
@@ -82,7 +82,7 @@ def one_of(name: str, value: object, choices: Collection[str]) -> str:
     near += difflib.get_close_matches(lower, choices, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise ValueError(
-        f"{name} must be one of {', '.join(choices)}; got {quoted(value)}{hint}"
+        f"{name} must be one of {joined(choices)}; got {quoted(value)}{hint}"
     )
 
 

@@ -34,6 +34,7 @@ from bpcore.model.stored import (
 )
 from bpcore.model.threads import n_threads as thread_count
 from bpcore.optimizers import SGD, Optimizer
+from bpcore.quoting import quoted
 from bpcore.training import inputs, outputs
 from bpcore.training.fit import prepare
 from bpcore.training.history import History
@@ -1297,7 +1298,7 @@ class Network:
         for name in read.left:
             checks.instance("the name of an attribute", name, str)
             if name in ANEW:
-                raise ValueError(f"stored Network must not have {name!r}")
+                raise ValueError(f"stored Network must not have {quoted(name)}")
         threads = thread_count(n_threads)
         learner = Learner(design, own, self._engine_class, threads)
         self._use(learner, n_threads, read.left)

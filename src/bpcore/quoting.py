@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 #: Most characters of a quoted object.
 MOST = 200
+#: Most characters of a name, and of several ones with commas between them.
+NAME, NAMES = 80, 340
 #: Most items of a list that is shown whole.
 ITEMS = 100
 #: Items shown at each end of a longer list, and of a longer one within an object.
@@ -220,6 +222,32 @@ def cut(text: str, most: int) -> str:
         return text
     head = (most - 3) // 2
     return f"{text[:head]}...{text[head + 3 - most :]}"
+
+
+def joined(names: Iterable[object]) -> str:
+    """Names with commas between them, at most as long as two quoted objects.
+
+    Examples
+    --------
+    >>> from bpcore.quoting import joined
+    >>> joined(["relu", "tanh"]), len(joined(["x" * 10**6, "y"] * 10**3))
+    ('relu, tanh', 340)
+    """
+    shown = [cut(str(name), NAME) for name in islice(names, ITEMS)]
+    return cut(", ".join(shown), NAMES)
+
+
+def name_of(function: object) -> str:
+    """The name of a function in short; of another object what `quoted` writes.
+
+    Examples
+    --------
+    >>> from bpcore.quoting import name_of
+    >>> name_of(len), name_of("relu")
+    ('len', "'relu'")
+    """
+    name = getattr(function, "__name__", None)
+    return cut(name, NAME) if isinstance(name, str) else quoted(function)
 
 
 def listed(values: Sequence[object]) -> str:

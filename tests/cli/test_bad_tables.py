@@ -2,10 +2,11 @@
 
 import gzip
 import os
+from pathlib import Path
 
 import pytest
 
-from bpcore.cli import main
+from bpcore.cli import main, outputs, rows, show
 
 TRAIN = ["--target", "y", "--quick", "--epochs", "2", "--out", "m.bpc"]
 
@@ -89,3 +90,39 @@ def test_bad_data(case, here, capsys):
     assert err.startswith("bpcore: error: ") and err.count("\n") == 1
     assert message in err
     assert os.listdir(here) == ["d.csv"]
+
+
+def test_a_line_of_a_small_compressed_file_may_be_long(here, monkeypatch, capsys):
+    monkeypatch.setattr(rows, "MOST", 1000)
+    with gzip.open("long.csv", "wb") as file:
+        file.write(b"a,b\n1," + b"2" * 10**6 + b"\n")
+    assert main(["train", "long.csv", "--target", "b", "--out", "m.bpc"]) == 1
+    assert (
+        "long.csv, line 2: it has 1,000 characters or more" in capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize("header", ["{0},{0}", "{0},b"])
+def test_messages_of_long_names_are_short(header, here, capsys):
+    Path("names.csv").write_text(header.format("x" * 10**5) + "\n1,2\n")
+    target = "y" * 10**5
+    assert main(["train", "names.csv", "--target", target, "--out", "m.bpc"]) == 1
+    assert len(capsys.readouterr().err) < 1200
+
+
+def test_tables_and_lines_are_short(capsys):
+    show.table("t" * 10**5, ["h" * 10**5] * 100, [["c" * 10**5] * 100] * 1000)
+    show.line("l" * 10**5)
+    assert len(capsys.readouterr().out) < 500_000
+
+
+def test_a_picture_is_written_whole(here):
+    class Figure:
+        def savefig(self, file, **settings):
+            file.write(b"half")
+            raise OSError("no space")
+
+    Path("p.png").write_bytes(b"old")
+    with pytest.raises(OSError, match="no space"):
+        outputs.save_figure(Figure(), "p.png")
+    assert Path("p.png").read_bytes() == b"old" and len(os.listdir()) == 1

@@ -169,7 +169,7 @@ def test_the_plot_names_the_file_and_the_target(here, frame, monkeypatch):
 
     def kept(model, *rows):
         figure = plot(model, *rows)
-        monkeypatch.setattr(figure, "savefig", lambda path, dpi: titles.append(
+        monkeypatch.setattr(figure, "savefig", lambda file, **settings: titles.append(
             (figure.get_suptitle(), figure.axes[1].get_xlabel())))  # fmt: skip
         return figure
 

@@ -1,6 +1,7 @@
 """Snapshots, to which a fit that diverges returns: in memory or in a temporary file."""
 
 import os
+import sys
 import tempfile
 import time
 import tracemalloc
@@ -205,3 +206,13 @@ def test_a_fit_that_diverges_goes_back(place):
         nets[0].learner.state.optimizer_arrays.tobytes()
         == nets[1].learner.state.optimizer_arrays.tobytes()
     )
+
+
+def test_no_module_can_be_imported_while_python_ends(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tempfile", None)
+    a = np.arange(float(snapshot.IN_MEMORY))
+    with Snapshot() as copy:
+        copy.take([a])
+        a[:] = 0
+        copy.restore([a])
+    assert (a == np.arange(float(snapshot.IN_MEMORY))).all()

@@ -74,3 +74,14 @@ def test_lbfgs_stops_after_a_callback_returns_true():
         X, LABELS, epochs=50, callbacks=[lambda net, h: len(h) == 3], **QUIET
     )
     assert len(history) == 3 and history.stopped == "callback"
+
+
+def test_more_history_than_iterations_needs_no_memory():
+    pytest.importorskip("scipy")
+
+    def parameters(history):
+        net = bp.Network([2, 3, 1], optimizer=bp.LBFGS(history=history), rng=0)
+        net.fit([[0, 1], [1, 0]], [1, 2], epochs=5, progress=False)
+        return net.parameters
+
+    assert np.array_equal(parameters(10**9), parameters(5))

@@ -6,6 +6,8 @@ import sys
 import pytest
 
 import bpcore as bp
+from bpcore.training.progress import summary
+from bpcore.training.record import Record
 from helpers import recorded_bars
 from helpers.fit import LABELS, TARGETS, X, diverging, python, small
 
@@ -76,3 +78,11 @@ def test_no_thread_outlives_the_fit():
     )
     with python(code, stderr=subprocess.DEVNULL) as process:
         assert process.stdout.read() == "1\n"
+
+
+def test_a_line_of_many_metrics_is_short():
+    names = ["x" * 10**6, *(f"m{i}" for i in range(1000))]
+    record = Record.of({"loss": [1.0]} | {name: [2.0] for name in names})
+    text = summary(record)
+    assert len(text) < 1000
+    assert text.startswith("loss 1, xxx") and text.endswith(", m999 2")

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 import bpcore
 from bpcore.cli.demo_picture import Counts, draw, percent
-from bpcore.cli.outputs import blank_figure, mark_written
+from bpcore.cli.outputs import blank_figure, mark_written, save_figure
 from bpcore.datasets import load_digits, load_mnist
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def run(
     confusion = _confusion(net, task)
     if figure is not None:
         draw(figure, net, history, confusion)
-        figure.savefig(picture, dpi=150)
+        save_figure(figure, picture)
         mark_written(str(picture))
     _report_accuracy(confusion)
     _report_times(history, numpy_seconds, threads)

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 import click
 
+from bpcore.quoting import cut
+
 DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 
 #: How to install what a command needs, by the name of the module that is missing.
@@ -98,6 +100,8 @@ def _replace_closed_streams() -> None:
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
 
 
+#: Most characters of a message.
+MESSAGE = 1000
 #: Words of the functions of Python in messages, and those of the command line.
 WORDS = {
     "to_c needs": "a C header needs",
@@ -120,7 +124,7 @@ def in_one_line(message: str) -> str:
     for python, here in WORDS.items():
         message = message.replace(python, here)
     named = re.sub(r"\bX\[('[^']*'|\"[^\"]*\")\]", r"column \1", message)
-    return printable(" ".join(named.split()))
+    return printable(cut(" ".join(named.split()), MESSAGE))
 
 
 def printable(text: str) -> str:

@@ -13,6 +13,7 @@ from bpcore.files.native.container import Container
 from bpcore.files.strict_json import parse_json
 from bpcore.model.layout import Layout
 from bpcore.network import Network
+from bpcore.quoting import name_of
 from bpcore.tabular.base import TabularEstimator
 from bpcore.tabular.validation import chosen_by
 from bpcore.training.history import History
@@ -104,7 +105,7 @@ def _of_network(network: Network, best_by: str | None) -> Facts:
         "layers": _layers(network),
         "parameters": int(network.parameters.size),
         "dtype": network.dtype.name,
-        "loss": loss if isinstance(loss, str) else getattr(loss, "__name__", str(loss)),
+        "loss": loss if isinstance(loss, str) else name_of(loss),
         "epochs": len(history),
         "best_epoch": history.best_epoch or None,
         "best_by": best_by if history.best_epoch else None,

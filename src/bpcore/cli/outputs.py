@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from bpcore.files.whole import replaceable
+from bpcore.files.whole import replaceable, write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -80,3 +81,10 @@ def blank_figure(picture: str | os.PathLike[str], what: str) -> Figure:
         endings = ", ".join(f".{ending}" for ending in sorted(formats))
         raise ValueError(f"{what} must end in one of {endings}; got {picture}")
     return figure
+
+
+def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
+    """Write a picture as a whole, or leave the file as it was."""
+    content = io.BytesIO()
+    figure.savefig(content, format=Path(path).suffix[1:].lower(), dpi=150)
+    write_whole(path, [content.getvalue()])

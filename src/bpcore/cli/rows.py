@@ -8,6 +8,8 @@ from typing import IO
 
 #: Separators of fields, the most usual first.
 SEPARATORS = ",;\t|"
+#: A line with so many characters is refused: a small compressed file may have it.
+MOST = 1 << 26
 #: Characters in a message.
 SHOWN = 40
 
@@ -73,7 +75,11 @@ class Rows:
         """The lines of the file; `line` is the number of the last one."""
         while True:
             self.line += 1
-            line = file.readline()
+            line = file.readline(MOST)
+            if len(line) == MOST:
+                raise ValueError(
+                    f"{self.path}, line {self.line}: it has {MOST:,} characters or more"
+                )
             try:
                 line.encode()
             except UnicodeEncodeError as error:

@@ -8,12 +8,16 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from bpcore.cli.errors import printable
+from bpcore.quoting import cut
+from bpcore.show.table import shortened
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-#: Columns of text where the output is no terminal: nothing is cut off or wrapped.
+#: Columns of text where the output is no terminal, and most characters of a line.
 WIDE = 1000
+#: Most characters of a cell, of which one may be a name or a text of a table.
+CELL = 200
 
 
 def console() -> Console:
@@ -41,6 +45,8 @@ def table(
 ) -> None:
     """Print a table; the columns `left` are aligned left, the others right.
 
+    Of many rows and columns those in the middle are left out.
+
     Examples
     --------
     >>> from bpcore.cli.show import table
@@ -58,20 +64,23 @@ def table(
     shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     shown.add_column("")  # a margin
     left = set(left)
+    rows = list(rows)
+    head, *cells = shortened(head, len(rows), lambda i, j: rows[i][j])
     for j, name in enumerate(head):
         justify: Literal["left", "right"] = "left" if j in left else "right"
-        shown.add_column(name, justify=justify, overflow="fold")
-    for row in rows:
-        shown.add_row("", *map(printable, row))
+        shown.add_column(cut(name, CELL), justify=justify, overflow="fold")
+    for row in cells:
+        shown.add_row("", *(printable(cut(cell, CELL)) for cell in row))
     with out.capture() as captured:
-        out.print(Text(title, style="bold"))
+        out.print(Text(cut(title, WIDE), style="bold"))
         out.print(shown)
     sys.stdout.write(re.sub(" +$", "", captured.get(), flags=re.MULTILINE) + "\n")
 
 
 def line(text: str) -> None:
     """Print a line of text."""
-    sys.stdout.write("\n".join(map(printable, text.split("\n"))) + "\n")
+    lines = (printable(cut(part, WIDE)) for part in text.split("\n"))
+    sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
 
 

@@ -8,6 +8,7 @@ import gzip
 import io
 import sys
 import zlib
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import IO, Any, Protocol
 import pandas as pd
 
 from bpcore.cli.rows import Rows
+from bpcore.quoting import quoted
 
 #: The name of standard input.
 STANDARD_INPUT = "-"
@@ -149,9 +151,8 @@ def opened_table(path: str, notation: Notation = USUAL) -> Iterator[OpenTable]:
             stack.callback(text.detach)
             with _errors_of(shown):
                 table = TextTable(text, shown, notation)
-        twice = {name for name in table.names if table.names.count(name) > 1}
-        if twice:
-            raise ValueError(f"{shown}: two columns have the name {min(twice)!r}")
+        if twice := [name for name, n in Counter(table.names).items() if n > 1]:
+            raise ValueError(f"{shown}: two columns have the name {quoted(min(twice))}")
         with _errors_of(shown):
             yield table
 
@@ -250,11 +251,13 @@ def require_columns(table: OpenTable, columns: Sequence[str]) -> None:
     missing = [name for name in columns if name not in table.names]
     if not missing:
         return
-    some = ", ".join(map(repr, missing[:5])) + (", ..." if len(missing) > 5 else "")
+    some = ", ".join(map(quoted, missing[:5])) + (", ..." if len(missing) > 5 else "")
     what = "has no column" if len(missing) == 1 else f"lacks {len(missing)} columns:"
-    close = difflib.get_close_matches(missing[0], table.names, 1)
+    close = difflib.get_close_matches(missing[0][:80], table.names, 1)
     if len(missing) == 1 and close:
-        raise ValueError(f"{table.path} has no column {some}; is it {close[0]!r}?")
-    there = ", ".join(map(repr, table.names[:8]))
+        raise ValueError(
+            f"{table.path} has no column {some}; is it {quoted(close[0])}?"
+        )
+    there = ", ".join(map(quoted, table.names[:8]))
     there += ", ..." if len(table.names) > 8 else ""
     raise ValueError(f"{table.path} {what} {some}; it has {there}")

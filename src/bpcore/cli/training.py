@@ -22,7 +22,12 @@ from bpcore.cli.columns import (
     target_of,
 )
 from bpcore.cli.errors import note, printable
-from bpcore.cli.outputs import blank_figure, mark_written, require_writable
+from bpcore.cli.outputs import (
+    blank_figure,
+    mark_written,
+    require_writable,
+    save_figure,
+)
 from bpcore.cli.report import held_out, show_importances, show_scores
 from bpcore.cli.show import line, size_of
 from bpcore.cli.tables import Notation, opened_table, require_columns
@@ -86,7 +91,7 @@ def train_on_table(settings: Settings) -> None:
         figure = model.plot(*rows)
         title = f"{os.path.basename(settings.data)}: {settings.target}"
         figure.suptitle(printable(title.replace("$", r"\$")))
-        figure.savefig(settings.plot, dpi=150)
+        save_figure(figure, settings.plot)
         mark_written(settings.plot)
     _conclude(settings, len(X), int(test.sum()))
 

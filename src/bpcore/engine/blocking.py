@@ -32,8 +32,8 @@ MOST_TERMS = 2 * CHAIN
 #: More of a second-level cache is not used: larger ones are shared by several cores,
 #: and the scratch memory of a network grows with it.
 MOST_L2 = 2048 * KIB
-#: No size is as large: products of two sizes fit into 64 bits.
-MOST = 1 << 24
+#: No size is as large, or has more digits: products of two sizes fit into 64 bits.
+MOST, DIGITS = 1 << 24, 9
 
 
 class Caches(NamedTuple):
@@ -209,10 +209,11 @@ def overridden(blocks: Blocks, text: str, tile_rows: int, tile_columns: int) -> 
                 f"BPCORE_BLOCKS must set some of {', '.join(sizes)}, as in "
                 f"'kc=512,mc=96'; got {quoted(part)}"
             )
-        if not number.isdecimal() or not 0 < int(number) < MOST:
+        short = number.isdecimal() and len(number) <= DIGITS
+        if not short or not 0 < int(number) < MOST:
             raise ImportError(
                 f"BPCORE_BLOCKS: {name} must be an integer from 1 to {MOST - 1}; got "
-                f"{number!r}"
+                f"{quoted(number)}"
             )
         sizes[name] = int(number)
     if sizes["kc"] % CHAIN:

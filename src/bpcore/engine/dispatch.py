@@ -19,6 +19,7 @@ from typing import Any
 
 from bpcore.engine.blocking import Blocks, blocks_for, caches_of_cpu, overridden
 from bpcore.engine.engine import data_cache, supported
+from bpcore.quoting import quoted
 
 #: The compiled module.  Imported by its name in a string, since tools that analyse
 #: imports find no source of it.
@@ -78,7 +79,7 @@ def use(isa: str) -> None:
         why = whys[supported().get(isa)]
         raise ImportError(
             f"BPCORE_ISA must be one of {', '.join(available)} on this machine; "
-            f"got {isa!r}, which {why}"
+            f"got {quoted(isa)}, which {why}"
         )
     kernels.use(isa)
 

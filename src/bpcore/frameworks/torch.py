@@ -251,7 +251,7 @@ def _module_elements(module: Any) -> list[Element]:
     found = []
     for name, part in _leaves(module, ""):
         kind = type(part).__name__
-        at = f"module {name!r} ({kind})" if name else f"module {kind}"
+        at = f"module {quoted(name)} ({kind})" if name else f"module {kind}"
         found += _leaf_elements(part, kind, at)
     return found
 
@@ -279,8 +279,8 @@ def _require_no_hooks(module: Any, name: str) -> None:
     ]
     if any(type(hook).__module__ != "torch.nn.utils.prune" for hook in hooks):
         raise ValueError(
-            f"module {name!r} ({type(module).__name__}): must have no forward hooks, "
-            "which are Python functions; remove them first"
+            f"module {quoted(name)} ({type(module).__name__}): must have no forward "
+            "hooks, which are Python functions; remove them first"
         )
 
 
@@ -399,7 +399,7 @@ def _state_elements(
     elif missing := [key for key in keys if key not in layers]:
         raise ValueError(
             f"keys must be layers of the state dict, {', '.join(layers)!s:.200}; got "
-            f"{missing[0]!r}"
+            f"{quoted(missing[0])}"
         )
     return settings.elements(groups_of([_layer(key, layers[key]) for key in keys]))
 

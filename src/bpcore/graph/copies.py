@@ -164,7 +164,7 @@ def fill(x: Vertex, node: Node, attributes: dict[str, Any]) -> None:
             setattr(x, name, value)
         except AttributeError as error:
             raise ValueError(
-                f"a {type(x).__name__} must not have {name!r}: {error}"
+                f"a {type(x).__name__} must not have {quoted(name)}: {error}"
             ) from error
 
 

@@ -16,7 +16,7 @@ from bpcore.graph.base import Array, V
 from bpcore.graph.path import Path, Paths, element_name, plain
 from bpcore.graph.routes import UNCOUNTED, Routes, between_elements, between_variables
 from bpcore.graph.show import brief, names
-from bpcore.quoting import quoted
+from bpcore.quoting import cut, quoted
 from bpcore.show.html import page, table
 
 #: Most paths that are kept and printed, and their most links together.
@@ -81,10 +81,10 @@ class PathSum:
         return iter(self.every)
 
     def __repr__(self) -> str:
-        return f"<PathSum of {self.name}: {count(self.n_paths)}>"
+        return f"<PathSum of {cut(self.name, WIDTH)}: {count(self.n_paths)}>"
 
     def __str__(self) -> str:
-        lines = [f"{self.name} along {count(self.n_paths)}"]
+        lines = [f"{cut(self.name, WIDTH)} along {count(self.n_paths)}"]
         paths = [f"  {path}" for path in self.paths]
         if any(len(path) > WIDTH for path in paths):
             paths = [f"  {path.chain}\n    {path.equation}" for path in self.paths]
@@ -104,7 +104,9 @@ class PathSum:
             rows.append((f"... {count(more, 'more ')} ...",))
         rows += [(what, "", result) for what, result in self._results()]
         head = ("path", "local derivatives", "product")
-        return page(table(head, rows, f"{self.name} along {count(self.n_paths)}"))
+        return page(
+            table(head, rows, f"{cut(self.name, WIDTH)} along {count(self.n_paths)}")
+        )
 
     def _results(self) -> list[tuple[str, str]]:
         """The sum over all paths and the result of backpropagation, as text."""

@@ -156,7 +156,7 @@ class Variable(Vertex):
         return compare(operator.ge, self, other)
 
     def __repr__(self) -> str:
-        name = "" if self.name is None else f", name={self.name!r}"
+        name = "" if self.name is None else f", name={quoted(self.name)}"
         dtype = "" if self.dtype == np.float64 else f", {self.dtype.name}"
         return f"Variable({show.brief(self.node.value)}{dtype}{name})"
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bpcore.landscape.paths import OptimizerPath
 from bpcore.landscape.picture import draw
+from bpcore.quoting import joined
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,7 +63,7 @@ class LossSurface:
     def __repr__(self) -> str:
         finite = self.E[np.isfinite(self.E)]
         found = f"E {finite.min():.4g} to {finite.max():.4g}" if finite.size else "no E"
-        paths = f", paths of {', '.join(self.paths)}" if self.paths else ""
+        paths = f", paths of {joined(self.paths)}" if self.paths else ""
         over, size = " and ".join(self.names), " x ".join(map(str, self.E.shape))
         return f"<LossSurface over {over}, {size} points, {found}{paths}>"
 

@@ -81,7 +81,7 @@ class Metric:
             arrays.reject_masked(name, array)
         if len(y) != len(a):
             raise ValueError(
-                f"metric {self.name!r} must have as many targets as outputs; "
+                f"metric {quoted(self.name)} must have as many targets as outputs; "
                 f"got {len(y)} and {len(a)}"
             )
         if weight is not None and not weight.all():
@@ -98,7 +98,7 @@ class Metric:
             with suppress(OverflowError):  # of a whole number without bounds
                 return float(value)
         raise TypeError(
-            f"metric {self.name!r} must return a number; got {quoted(value)}"
+            f"metric {quoted(self.name)} must return a number; got {quoted(value)}"
         )
 
     def check(self, y: Array, n_out: int, targets: TargetKind) -> None:
@@ -139,7 +139,7 @@ class BuiltIn(Metric):
         n_out = a.shape[1]
         if y.shape != a.shape and y.ndim > 1:
             raise ValueError(
-                f"metric {self.name!r} must have targets of shape {a.shape}, or "
+                f"metric {quoted(self.name)} must have targets of shape {a.shape}, or "
                 f"({len(a)},); got {y.shape}"
             )
         self.check(y, n_out, targets)

@@ -35,7 +35,7 @@ ALIASES: dict[str, str] = {
 }
 
 #: Names of the top-k metrics.
-TOP_K = re.compile("top_([1-9][0-9]*)")
+TOP_K = re.compile("top_([1-9][0-9]{0,17})")
 
 #: Names of the columns that a fit records by itself.
 RESERVED = ("loss", "validation_loss", "lr", "seconds", "epoch")

@@ -25,7 +25,7 @@ from bpcore.losses import (
 from bpcore.model.layout import Layout, parameter_count
 from bpcore.optimizers import Optimizer
 from bpcore.optimizers.readable import require_readable
-from bpcore.quoting import listed, quoted
+from bpcore.quoting import joined, listed, name_of, quoted
 
 #: Kinds of normalisation.
 NORMS = ("batch", "layer")
@@ -48,7 +48,7 @@ def layer_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
     if (count := parameter_count(checked)) >= 2**59:
         raise ValueError(
             f"sizes must give fewer than 2^59 parameters; "
-            f"{listed(checked)} give {quoted(count)}"
+            f"{quoted([*checked])} give {quoted(count)}"
         )
     return checked
 
@@ -298,7 +298,7 @@ class Design:
         if set(stored) != names:
             raise ValueError(
                 f"design must have {', '.join(sorted(names))}; got "
-                f"{', '.join(sorted(map(str, stored)))}"
+                f"{joined(sorted(map(str, stored)))}"
             )
         sizes = layer_sizes(stored["sizes"])
         n = len(sizes) - 1
@@ -345,7 +345,7 @@ class Design:
             listed(self.sizes),
             f"activation={listed(self.activations[:-1])}",
             f"output={self.activations[-1]!r}",
-            f"loss={getattr(loss, '__name__', repr(loss))}",
+            f"loss={name_of(loss)}",
             f"optimizer={optimizer}",
         ]
         if any(self.norms):

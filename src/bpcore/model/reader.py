@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore import checks
-from bpcore.quoting import quoted
+from bpcore.quoting import joined, quoted
 from bpcore.schedules import Plateau
 
 #: Bounds of the counters of a stored state.
@@ -79,7 +79,7 @@ class Reader:
 
     def finish(self) -> None:
         if self.left:
-            names = ", ".join(sorted(map(str, self.left))[:5])
+            names = joined(sorted(map(str, self.left))[:5])
             raise ValueError(f"{self.what} must not have unknown entries; got {names}")
 
 

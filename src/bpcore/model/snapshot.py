@@ -117,6 +117,6 @@ class Snapshot:
                 while rest:
                     count = forks.write_at(self._file, rest, at)
                     rest, at = rest[count:], at + count
-        except OSError:
+        except (OSError, ImportError):  # the latter while Python ends
             return False
         return True

@@ -11,6 +11,7 @@ import numpy as np
 from bpcore import checks
 from bpcore.model.design import Design, known_optimizer, real_dtype
 from bpcore.model.state import State
+from bpcore.quoting import joined
 
 NAMES = ("design", "dtype", "optimizer", "state", "n_threads")
 
@@ -50,7 +51,7 @@ def read_network(stored: Any) -> tuple[Design, State, int | str]:
     if set(stored) != set(NAMES):
         raise ValueError(
             f"a stored network must have {', '.join(NAMES)}; got "
-            f"{', '.join(sorted(map(str, stored)))}"
+            f"{joined(sorted(map(str, stored)))}"
         )
     for name in ("design", "state"):
         checks.instance(name, stored[name], Mapping)

@@ -16,6 +16,9 @@ from bpcore.errstate import callers_errstate
 from bpcore.fields import NON_NEGATIVE, CheckedFields, checked
 from bpcore.quoting import quoted
 
+#: No fit has as many epochs or steps.
+MOST = 1 << 63
+
 UNIT = checked(checks.one_of, choices=("epoch", "step"))
 
 
@@ -47,7 +50,7 @@ class Schedule(CheckedFields, ABC):
 
     def __call__(self, t: int) -> float:
         """The learning rate after t epochs or steps: finite, at least 0."""
-        t = checks.integer("t", t, 0)
+        t = checks.integer("t", t, 0, below=MOST)
         return checks.number(f"the learning rate at t={t}", self._at(t), least=0.0)
 
     @abstractmethod

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from bpcore.arrays import norm as frobenius
 from bpcore.errstate import own_errstate
+from bpcore.quoting import name_of
 from bpcore.show.html import page, table
 from bpcore.show.table import ROWS, ends
 
@@ -90,7 +91,7 @@ def network_table(network: Layered) -> str:
                 ", ".join(filter(None, special)),
             )
         )
-    loss = getattr(network.loss, "__name__", str(network.loss))
+    loss = network.loss if isinstance(network.loss, str) else name_of(network.loss)
     caption = (
         f"{type(network).__name__}: {network.parameters.size:,} parameters "
         f"({network.dtype.name}), loss {loss}, {network.optimizer}"

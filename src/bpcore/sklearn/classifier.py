@@ -210,7 +210,7 @@ class Classifier(ClassifierMixin, NetworkEstimator):
         ):
             raise ValueError(
                 f"classes={quoted(classes)} is not the same as on last call to "
-                f"partial_fit, was: {self.classes_!r}"
+                f"partial_fit, was: {quoted(self.classes_)}"
             )
         data = Data(X, y, sample_weight, X_val, y_val, sample_weight_val)
         return self._train(data, part=True, classes=classes)

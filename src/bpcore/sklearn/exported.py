@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from bpcore.network import Network
 from bpcore.optimizers import LBFGS, SGD, Adam, Momentum, Optimizer
+from bpcore.quoting import joined
 from bpcore.training.arguments import BATCH_SIZE
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def _parameters(estimator: NetworkEstimator, network: Network) -> dict[str, Any]
     if strange or len(hidden) > 1:
         raise ValueError(
             "scikit-learn's networks have one activation for all hidden layers, of "
-            f"{', '.join(ACTIVATIONS)}; got {', '.join(network.activations[:-1])}"
+            f"{', '.join(ACTIVATIONS)}; got {joined(network.activations[:-1])}"
         )
     activation = ACTIVATIONS[hidden.pop()] if hidden else "relu"
     same = {name: clone(getattr(estimator, name), safe=False) for name in SAME}

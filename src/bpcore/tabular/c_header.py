@@ -18,6 +18,7 @@ from bpcore.files.c.quantise import quantised_state
 from bpcore.files.c.report import CReport, differences
 from bpcore.files.c.source import Source
 from bpcore.network import Network, learner_of
+from bpcore.quoting import quoted
 from bpcore.tabular.encoder import Encoder
 from bpcore.tabular.numeric import RobustScale, block_of_numbers
 from bpcore.tabular.table import Table
@@ -104,8 +105,8 @@ def require_numbers(encoder: Encoder) -> None:
     for column in encoder.categories:
         title = encoder.names[column.place] if encoder.names else column.place
         raise ValueError(
-            f"to_c needs columns of numbers only; column {title!r} has categories "
-            f"({len(column.categories.names)}): to_onnx writes them"
+            f"to_c needs columns of numbers only; column {quoted(title)} has "
+            f"categories ({len(column.categories.names)}): to_onnx writes them"
         )
 
 

@@ -199,8 +199,8 @@ def number_keys(kind: Any, names: list[Any], name: str) -> NDArray[Any]:
         if all(float(key) == key for key in names):
             return keys
     raise TypeError(
-        f"column {name!r} must have categories that are texts, bools or numbers to be "
-        f"written as ONNX; got {quoted(names[0])}"
+        f"column {quoted(name)} must have categories that are texts, bools or numbers "
+        f"to be written as ONNX; got {quoted(names[0])}"
     )
 
 

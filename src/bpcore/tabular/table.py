@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore import arrays
+from bpcore.quoting import quoted
 
 #: Types of values that are dates or times of day.
 TIMES = (
@@ -106,7 +107,7 @@ class Table:
         """A column in messages: ``X['age']``, or ``X[:, 3]`` without names."""
         if self.names is None:
             return f"{self.name}[:, {j}]"
-        return f"{self.name}[{self.names[j]!r}]"
+        return f"{self.name}[{quoted(self.names[j])}]"
 
 
 def is_missing(value: object) -> bool:

@@ -12,7 +12,7 @@ from bpcore import checks
 from bpcore.errstate import own_errstate
 from bpcore.metrics import ALIASES
 from bpcore.model.reader import Reader, own_floats
-from bpcore.quoting import quoted
+from bpcore.quoting import cut, joined, quoted
 from bpcore.show.html import page, paragraph, table
 from bpcore.show.table import ROWS, Rows, columns, shortened
 from bpcore.training.record import Record
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 #: Why training may have ended.
 REASONS = ("epochs", "patience", "callback", "data", "converged", "error")
+
+#: Most characters of a name in a table or a picture.
+CELL = 32
 
 #: Attributes that every history has, besides its columns.
 OF_ALL = ("stopped", "best_epoch", "restored")
@@ -89,7 +92,7 @@ class History:
         names = self._record.names
         name = name if name in names else ALIASES.get(name, name)
         if name not in names:
-            raise KeyError(f"{quoted(name)}; there are {', '.join(names)}")
+            raise KeyError(f"{quoted(name)}; there are {joined(names)}")
         return self._column(name)
 
     def __getattr__(self, name: str) -> Any:
@@ -97,7 +100,7 @@ class History:
         if "_record" in vars(self):  # not while it is unpickled
             known = ALIASES.get(name, name)
             if known in self._record.names:
-                hint = f"; that column is history[{known!r}]"
+                hint = f"; that column is history[{quoted(known)}]"
         raise AttributeError(
             f"{type(self).__name__!r} object has no attribute {quoted(name)}{hint}",
             name=name,
@@ -141,11 +144,8 @@ class History:
         return len(self._record)
 
     def __repr__(self) -> str:
-        last = "".join(
-            f", last {name.replace('_', ' ')} {self._record.last(name):.6g}"
-            for name in self._record.names
-            if name not in ("lr", "seconds") and len(self)
-        )
+        last = self._record.latest(lambda name: f"last {name.replace('_', ' ')}", 6)
+        last = f", {last}" if last else ""
         if self.stopped != "epochs":
             last += f", stopped by {self.stopped}"
         epochs = "1 epoch" if len(self) == 1 else f"{len(self)} epochs"
@@ -179,7 +179,8 @@ class History:
             end.append(f"restored to best epoch {self.restored}{where}")
         elif self.best_epoch and end:
             end.append(f"best epoch {self.best_epoch}")
-        return shortened(head, len(self), cell), end
+        (names, *rows) = shortened(head, len(self), cell)
+        return [[cut(name, CELL) for name in names], *rows], end
 
     def to_dict(self) -> dict[str, NDArray[np.float64]]:
         """Every column by its name: ``pandas.DataFrame(history.to_dict())``.
@@ -252,7 +253,7 @@ class History:
         axes.set_ylabel("loss")
         for panel, (name, values) in zip(below, metrics.items(), strict=True):
             panel.plot(epochs, values, marker=marker, ms=3, color="tab:green")
-            panel.set_ylabel(name)
+            panel.set_ylabel(cut(name, CELL))
         last = below[-1] if below else axes
         last.set_xlabel("epoch")
         use_whole_numbers(last.xaxis)

@@ -209,7 +209,7 @@ class Iterations:
         options = {
             "maxiter": self.epochs,
             "maxfun": 20 * self.epochs,
-            "maxcor": settings.history,
+            "maxcor": min(settings.history, self.epochs),  # their memory is reserved
             "gtol": settings.tolerance,
             "ftol": 0.0,
         }

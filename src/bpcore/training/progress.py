@@ -68,11 +68,7 @@ class Progress:
 
 def summary(record: Record) -> str:
     """The latest losses and metrics in a few words."""
-    return ", ".join(
-        f"{name.removesuffix('_loss')} {record.last(name):.4g}"
-        for name in record.names
-        if len(record) and name not in ("lr", "seconds")
-    )
+    return record.latest(lambda name: name.removesuffix("_loss"), 4)
 
 
 class Bar(Progress):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterable, Mapping
-from typing import NoReturn
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bpcore.quoting import NAME, cut
+from bpcore.show.table import COLUMNS, ends
 
 
 class Record:
@@ -74,6 +77,26 @@ class Record:
     def last(self, name: str) -> float:
         """The value of the last epoch."""
         return self._columns[name][self._length - 1]
+
+    def latest(self, written: Callable[[str], str], digits: int) -> str:
+        """The last loss and metrics, their names `written`; of many the outer ones.
+
+        Examples
+        --------
+        >>> from bpcore.training.record import Record
+        >>> Record.of({"loss": [2.0, 1.5], "r2": [0.0, 0.25]}).latest(str.upper, 3)
+        'LOSS 1.5, R2 0.25'
+        """
+        names = [name for name in self.names if name not in ("lr", "seconds")]
+        parts = ends(len(names) if len(self) else 0, COLUMNS)
+        first, last = (
+            [
+                f"{cut(written(names[k]), NAME)} {self.last(names[k]):.{digits}g}"
+                for k in part
+            ]
+            for part in parts
+        )
+        return ", ".join([*first, *["..."] * bool(last), *last])
 
     def append(self, **values: float | None) -> None:
         """Append an epoch, without values that are None; no effect if interrupted."""

@@ -10,7 +10,7 @@ from typing import NoReturn
 from bpcore import checks
 from bpcore.metrics import ALIASES, METRICS, Metric
 from bpcore.model.state import Quantity
-from bpcore.quoting import quoted
+from bpcore.quoting import joined, quoted
 from bpcore.schedules import ReduceOnPlateau
 from bpcore.training.record import Record
 
@@ -62,7 +62,7 @@ class Watch:
             higher = monitor in by_name and by_name[monitor].higher_is_better
             if higher is None:
                 raise ValueError(
-                    f"{of}mode must be 'min' or 'max' to monitor {monitor!r}; "
+                    f"{of}mode must be 'min' or 'max' to monitor {quoted(monitor)}; "
                     "got 'auto'"
                 )
             mode = "max" if higher else "min"
@@ -119,13 +119,13 @@ def _reject_monitor(of: str, monitor: object, columns: Sequence[str]) -> NoRetur
     near = ALIASES.get(near, near)
     if near == "validation_loss" and near not in columns:
         raise ValueError(
-            f"{of}monitor={monitor!r} needs validation data, of which there are none; "
-            "'loss' is the training loss"
+            f"{of}monitor={quoted(monitor)} needs validation data, of which there are "
+            "none; 'loss' is the training loss"
         )
     choices = [*dict.fromkeys((*columns, *METRICS))]
-    hint = f"; did you mean {near!r}?" if near else ""
+    hint = f"; did you mean {quoted(near)}?" if near else ""
     raise ValueError(
-        f"{of}monitor must be one of {', '.join(choices)}, or the name of a function "
+        f"{of}monitor must be one of {joined(choices)}, or the name of a function "
         f"in metrics; got {quoted(monitor)}{hint}"
     )
 

@@ -57,8 +57,8 @@ class NamedFunction:
 
     def __call__(self, *arguments: Any) -> Any:
         raise ValueError(
-            f"the loss is the Python function {self.__name__!r}, of which a file has "
-            "the name only: give it to bpcore.load(path, loss=...)"
+            f"the loss is the Python function {quoted(self.__name__)}, of which a file "
+            "has the name only: give it to bpcore.load(path, loss=...)"
         )
 
 
@@ -147,8 +147,8 @@ def _function(name: str, known_as: str, given: Any) -> Any:
         return NamedFunction(known_as)
     if given is None:
         raise ValueError(
-            f"the schedule of the learning rate is the Python function {known_as!r}, "
-            "of which a file has the name only: give it to bpcore.load(path, lr=...), "
-            "or load without training by weights_only=True"
+            "the schedule of the learning rate is the Python function "
+            f"{quoted(known_as)}, of which a file has the name only: give it to "
+            "bpcore.load(path, lr=...), or load without training by weights_only=True"
         )
     return given

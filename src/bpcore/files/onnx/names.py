@@ -59,7 +59,8 @@ def require_names(graph: str, inputs: Sequence[str], outputs: Sequence[str]) -> 
     for name in ends:
         if ends.count(name) > 1:
             raise ValueError(
-                f"inputs and outputs must have different names; {name!r} is there twice"
+                f"inputs and outputs must have different names; {quoted(name)} is "
+                "there twice"
             )
 
 
@@ -109,8 +110,11 @@ def properties(own: Mapping[str, str], metadata: Any) -> dict[str, str]:
     for key, value in given.items():
         if not isinstance(key, str) or not isinstance(value, str):
             raise TypeError(
-                f"metadata must be texts by texts; got {quoted(value)} for {key!r}"
+                f"metadata must be texts by texts; got {quoted(value)} for "
+                f"{quoted(key)}"
             )
         if key in found:
-            raise ValueError(f"metadata must not have {key!r}, which is always there")
+            raise ValueError(
+                f"metadata must not have {quoted(key)}, which is always there"
+            )
     return {**found, **given}
