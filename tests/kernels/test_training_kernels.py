@@ -44,14 +44,17 @@ def extremes(dtype):
 
 @each_activation
 def test_values_at_extremes(kernels, dtype, name):
-    """To the last digits near 0; for |z| > 1, sums may lose small terms."""
+    """To the last digits near 0; for |z| > 1, sums may lose small terms.
+
+    A softmax has terms below the least normal number, which are 0.
+    """
     z = extremes(dtype)
     given = z.copy()
     kernels.activate(given, name)
     assert not np.isnan(given).any(), z[np.isnan(given)]
     with np.errstate(all="ignore"):
         wanted = reference.activate(z.astype(WIDER[dtype]), name)
-    least = np.where(abs(z) <= 1, 0, 1)
+    least = np.where((abs(z) <= 1) & (name != "softmax"), 0, 1)
     assert_close(given, wanted, 3 * TOLERANCE[dtype], least)
 
 

@@ -81,7 +81,7 @@ def loss_errors(name, dtype, count=60, seed=0):
             stored = np.float64 if name in OF_SQUARES else dtype
             off = error(E, mpmath.fsum(terms), size, dtype, stored, len(terms))
             slope = max(
-                error(d, right, each, dtype)
+                error(d, right, each, dtype, normal=True)
                 for d, right, each in zip(
                     delta[0], slopes, sizes_of(name, zs, ys, c, slopes), strict=True
                 )
@@ -109,7 +109,7 @@ def softmax_errors(dtype, count=60, seed=0):
             zs = exact.numbers(z)
             below = [max(zs) - x for x in zs]
             off = max(
-                error(p, right, right * (1 + t), dtype)
+                error(p, right, right * (1 + t), dtype, normal=True)
                 for p, right, t in zip(a[0], exact.softmax(zs), below, strict=True)
             )
             found.add(off, f"z={z!r}")

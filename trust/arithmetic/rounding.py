@@ -21,18 +21,20 @@ def epsilon(dtype):
     return float(np.finfo(dtype).eps)
 
 
-def error(found, right, size, dtype, stored=None, terms=1):
+def error(found, right, size, dtype, stored=None, terms=1, normal=False):
     """|found - right| in epsilons of `size`.
 
     Results are of the dtype `stored`, by default the same: less than its least number
     is no error, nor is infinity where `terms` times the size is beyond its largest.
+    Results that are `normal` may be 0 below twice the least normal number.
     """
     stored = np.finfo(dtype if stored is None else stored)
     found = float(found)
     if not math.isfinite(found):
         beyond = terms * size > float(np.finfo(dtype).max) * 0.99
         return 0.0 if beyond and not math.isnan(found) else math.inf
-    least = terms * mpmath.mpf(float(stored.smallest_subnormal))
+    smallest = 2 * stored.tiny if normal else stored.smallest_subnormal
+    least = terms * mpmath.mpf(float(smallest))
     off = abs(mpmath.mpf(found) - right) - least
     return float(max(off, 0) / (epsilon(dtype) * max(size, least)))
 

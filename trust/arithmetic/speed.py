@@ -1,8 +1,9 @@
 """The time of steps and predictions on subnormal numbers, over that on normal ones.
 
 Velocities and decaying means come to such numbers by themselves, where an input is 0
-for long or a unit is dead: there the promise is at most 3 times. Inputs and weights are
-subnormal only if they were given so: their ratios are shown.
+for long or a unit is dead, and so do activations and deltas, where inputs are large
+(pixels that were not scaled): there the promise is at most 3 times. Inputs and weights
+are subnormal only if they were given so: their ratios are shown.
 """
 
 import statistics
@@ -50,9 +51,8 @@ def ratio(normal, subnormal, rounds=9, calls=10):
 
 def network(dtype, **settings):
     """A network on one thread."""
-    return bp.Network(
-        SIZES, activation="identity", dtype=dtype, rng=0, n_threads=1, **settings
-    )
+    settings = {"activation": "identity", **settings}
+    return bp.Network(SIZES, dtype=dtype, rng=0, n_threads=1, **settings)
 
 
 def step_ratio(optimizer, dtype, rows):
@@ -67,6 +67,21 @@ def step_ratio(optimizer, dtype, rows):
 
     tiny = 1000 * float(np.finfo(dtype).smallest_subnormal)
     return ratio(lambda: step(1e-3), lambda: step(tiny))
+
+
+def scale_ratio(activation, dtype, factor, predicts):
+    """Steps or predictions on pixels 0 .. 255 times a factor, over those on 0 .. 1."""
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 256, (128, SIZES[0])) * (rng.random((128, SIZES[0])) < 0.2)
+    y = rng.integers(0, SIZES[-1], 128)
+
+    def call(factor):
+        settings = {"loss": "cross_entropy", "optimizer": bp.SGD(1e-12)}
+        net = network(dtype, activation=activation, **settings)
+        data = np.array(X * factor, dtype)
+        return lambda: net.predict(data) if predicts else net.train_step(data, y)
+
+    return ratio(lambda: call(1 / 255), lambda: call(factor))
 
 
 def predict_ratio(dtype, rows, what):
@@ -86,16 +101,29 @@ def predict_ratio(dtype, rows, what):
     return ratio(lambda: predict(1), lambda: predict(tiny))
 
 
+def counted(name, ratios):
+    """A count of ratios, of which those above MOST fail; its note has the largest."""
+    count = campaign.Count(name)
+    for found in ratios:
+        count.add(f"{found:.1f} times as long" if found > MOST else None)
+    count.note = f"{max(ratios):.2g} times as long"
+    return count
+
+
 def optimizer_times(dtype):
     """Yields a count for each optimizer: with 1 row and with 32."""
     for name, optimizer in OPTIMIZERS.items():
-        count = campaign.Count(name)
-        ratios = [step_ratio(optimizer, dtype, rows) for rows in (1, 32)]
-        for found in ratios:
-            wrong = f"{dtype}: {found:.1f} times as long"
-            count.add(wrong if found > MOST else None)
-        count.note = f"{max(ratios):.2g} times as long"
-        yield count
+        yield counted(name, [step_ratio(optimizer, dtype, rows) for rows in (1, 32)])
+
+
+def activation_times(dtype):
+    """Yields a count for each activation: steps and predictions, on large inputs."""
+    factor = 1 if dtype == "float32" else 10  # where most of them decay to 0
+    for name in bp.ACTIVATIONS:
+        if not bp.ACTIVATIONS[name].trains or name == "softmax":
+            continue
+        ratios = [scale_ratio(name, dtype, factor, each) for each in (False, True)]
+        yield counted(name, ratios)
 
 
 def data_times(dtype):

@@ -1,10 +1,15 @@
-/* Activations and their derivatives, over the rows of (n, width) arrays. */
+/* Activations and their derivatives, over the rows of (n, width) arrays.
+ *
+ * Where a function decays to 0 it is 0 instead of subnormal, and so is each product with
+ * a derivative (flush in elementary.h): or the products of the next layer are slow. */
 
 #define CONSTANT(x) T(broadcast)((REAL)(x))
 #define ONE CONSTANT(1)
 #define ZERO ((T(vec)){0})
 #define ACTIVATION(name, expression)                                       \
     static inline T(vec) T(name)(T(vec) z) { return expression; }
+#define DERIVATIVE(name, expression) \
+    TERM(x_times_##name##_derivative, T(flush)(expression))
 
 /* selu's scale, and the same times its alpha (Klambauer et al. 2017) */
 #define SELU CONSTANT(1.0507009873554804934193349852946)
@@ -23,10 +28,11 @@ static inline T(vec) T(gelu_inner)(T(vec) z) { /* sqrt(2/pi) (z + 0.044715 z^3) 
 
 /* tanh(log(1 + e^z)) = n / d with n = u (u + 2 v), d = n + 2 v^2, u = e^min(z, 0) and
  * v = e^-max(z, 0): no power overflows and no terms cancel.  mish'(z) is
- * (n + z w / d) / d with w = 4 u v^2 (u + v). */
+ * (n + z w / d) / d with w = 4 u v^2 (u + v).  Above 43, v changes no bit. */
 static inline T(vec) T(mish_terms)(T(vec) *d, T(vec) *w, T(vec) z) {
-    const T(vec) e = T(exp)(-T(abs)(z));
     const T(ivec) below = T(less)(z, ZERO);
+    const T(vec) least = T(select)(below, CONSTANT(EXP_IS_NORMAL), CONSTANT(-43));
+    const T(vec) e = T(exp_from)(least, -T(abs)(z));
     const T(vec) u = T(select)(below, e, ONE), v = T(select)(below, ONE, e);
     const T(vec) n = u * (u + 2 * v);
     *d = T(fma)(2 * v, v, n);
@@ -43,38 +49,36 @@ ACTIVATION(elu, T(select)(T(less)(ZERO, z), z, T(expm1)(z)))
 ACTIVATION(selu, T(select)(T(less)(ZERO, z), SELU * z, SELU_ALPHA * T(expm1)(z)))
 ACTIVATION(gelu, ABOVE(z) * T(normal_cdf)(z))
 ACTIVATION(gelu_tanh, CONSTANT(0.5) * ABOVE(z) * (ONE + T(tanh)(T(gelu_inner)(z))))
-ACTIVATION(silu, ABOVE(z) * T(sigmoid)(z))
-ACTIVATION(softplus, T(relu)(z) + T(log1p)(T(exp)(-T(abs)(z))))
+ACTIVATION(silu, ABOVE(z) * T(normal_sigmoid)(z))
+ACTIVATION(softplus, T(relu)(z) + T(log1p)(T(normal_exp)(-T(abs)(z))))
 ACTIVATION(softsign, FINITE(z) / (ONE + T(abs)(FINITE(z))))
 ACTIVATION(hard_sigmoid, T(at_most)(T(at_least)((z + 3) / CONSTANT(6), 0), 1))
 ACTIVATION(hard_tanh, T(at_most)(T(at_least)(z, -1), 1))
 ACTIVATION(step, T(select)(T(less)(ZERO, z), ONE, T(select)(T(equal)(z, z), ZERO, z)))
-#undef ACTIVATION
 
 /* x f'(z), with y the activation a, and with y = z for those with needs_z */
-TERM(x_times_leaky_relu_derivative, T(select)(T(less)(ZERO, y), x, CONSTANT(0.01) * x))
-TERM(x_times_elu_derivative, T(select)(T(less)(ZERO, y), x, x * (y + 1)))
-TERM(x_times_selu_derivative,
-     x * T(select)(T(less)(ZERO, y), SELU, y + SELU_ALPHA))
-TERM(x_times_softplus_derivative, x * -T(expm1)(-y))
-TERM(x_times_softsign_derivative, x * (1 - T(abs)(y)) * (1 - T(abs)(y)))
-TERM(x_times_hard_sigmoid_derivative,
-     T(select)(T(less)(ZERO, y) & T(less)(y, ONE), x / CONSTANT(6), ZERO))
-TERM(x_times_hard_tanh_derivative, T(select)(T(less)(T(abs)(y), ONE), x, ZERO))
+DERIVATIVE(leaky_relu, T(select)(T(less)(ZERO, y), x, CONSTANT(0.01) * x))
+DERIVATIVE(elu, T(select)(T(less)(ZERO, y), x, x * (y + 1)))
+DERIVATIVE(selu, x * T(select)(T(less)(ZERO, y), SELU, y + SELU_ALPHA))
+DERIVATIVE(softplus, x * -T(expm1)(-y))
+DERIVATIVE(softsign, x * (1 - T(abs)(y)) * (1 - T(abs)(y)))
+DERIVATIVE(hard_sigmoid,
+           T(select)(T(less)(ZERO, y) & T(less)(y, ONE), x / CONSTANT(6), ZERO))
+DERIVATIVE(hard_tanh, T(select)(T(less)(T(abs)(y), ONE), x, ZERO))
+DERIVATIVE(exp, x * y)
 /* Phi(z) + z phi(z) */
-TERM(x_times_gelu_derivative,
-     x * T(fma)(WITHIN(y) * CONSTANT(0.39894228040143267794), T(exp)(CONSTANT(-0.5) * y * y),
-                T(normal_cdf)(y)))
+DERIVATIVE(gelu, x * T(fma)(WITHIN(y) * CONSTANT(0.39894228040143267794),
+                            T(normal_exp)(CONSTANT(-0.5) * y * y), T(normal_cdf)(y)))
 /* s (1 + z (1 - s)) */
 static inline T(vec) T(x_times_silu_derivative)(T(vec) x, T(vec) z, T(vec) c) {
-    const T(vec) s = T(sigmoid)(z);
+    const T(vec) s = T(normal_sigmoid)(z);
     (void)c;
-    return x * s * T(fma)(WITHIN(z), 1 - s, ONE);
+    return T(flush)(x * s * T(fma)(WITHIN(z), 1 - s, ONE));
 }
 static inline T(vec) T(x_times_mish_derivative)(T(vec) x, T(vec) z, T(vec) c) {
     T(vec) d, w, n = T(mish_terms)(&d, &w, z), inverse = 1 / d;
     (void)c;
-    return x * inverse * T(fma)(WITHIN(z) * w, inverse, n);
+    return T(flush)(x * inverse * T(fma)(WITHIN(z) * w, inverse, n));
 }
 /* (1 + t) / 2 + z / 2 (1 - t^2) d(gelu_inner)/dz, t = tanh(gelu_inner(z)) */
 static inline T(vec) T(x_times_gelu_tanh_derivative)(T(vec) x, T(vec) z, T(vec) c) {
@@ -83,7 +87,8 @@ static inline T(vec) T(x_times_gelu_tanh_derivative)(T(vec) x, T(vec) z, T(vec) 
     const T(vec) inner = CONSTANT(0.79788456080286535588) *
                          T(fma)(CONSTANT(0.134145) * z, z, ONE);
     (void)c;
-    return x * T(fma)(half * z * inner, T(fma)(-t, t, ONE), half * (ONE + t));
+    x = x * T(fma)(half * z * inner, T(fma)(-t, t, ONE), half * (ONE + t));
+    return T(flush)(x);
 }
 
 /* out = f(z);  out may be z. */
@@ -96,7 +101,7 @@ static void T(activate_rows)(bpcore_activation f, REAL *out, const REAL *z, ptrd
         if (out != z) memcpy(out, z, (size_t)(n * width) * sizeof(REAL));
         break;
     case BPCORE_SOFTMAX: T(softmax_rows)(out, z, n, width); break;
-    CASE(SIGMOID, sigmoid)
+    CASE(SIGMOID, normal_sigmoid)
     CASE(TANH, tanh)
     CASE(RELU, relu)
     CASE(LEAKY_RELU, leaky_relu)
@@ -110,7 +115,7 @@ static void T(activate_rows)(bpcore_activation f, REAL *out, const REAL *z, ptrd
     CASE(SOFTSIGN, softsign)
     CASE(HARD_SIGMOID, hard_sigmoid)
     CASE(HARD_TANH, hard_tanh)
-    CASE(EXPONENTIAL, exp)
+    CASE(EXPONENTIAL, normal_exp)
     CASE(STEP, step)
     }
 #undef CASE
@@ -143,7 +148,7 @@ static void T(times_derivative_rows)(bpcore_activation f, REAL *d, const REAL *a
     CASE(SOFTSIGN, softsign_derivative)
     CASE(HARD_SIGMOID, hard_sigmoid_derivative)
     CASE(HARD_TANH, hard_tanh_derivative)
-    CASE(EXPONENTIAL, y)
+    CASE(EXPONENTIAL, exp_derivative)
     }
 #undef CASE
 }
@@ -155,3 +160,6 @@ static void T(times_derivative_rows)(bpcore_activation f, REAL *d, const REAL *a
 #undef ABOVE
 #undef WITHIN
 #undef FINITE
+#undef EXP_IS_NORMAL
+#undef ACTIVATION
+#undef DERIVATIVE

@@ -21,6 +21,7 @@
 #define EXPONENT_BIAS 127
 #define LEAST_NORMAL 0x1p-126f
 #define EXP_IS_ZERO -104.0f
+#define EXP_IS_NORMAL -87.0f
 #define EXP_IS_INFINITE 89.0f
 #define TANH_IS_ONE 10.0f
 #define NORMAL_TAIL_END 8
@@ -46,6 +47,7 @@ static const float T(NORMAL_TAIL)[] = { /* error 2^-28.7 */
 #define EXPONENT_BIAS 1023
 #define LEAST_NORMAL 0x1p-1022
 #define EXP_IS_ZERO -746.0
+#define EXP_IS_NORMAL -708.0
 #define EXP_IS_INFINITE 710.0
 #define TANH_IS_ONE 20.0
 #define NORMAL_TAIL_END 10
@@ -138,8 +140,8 @@ static inline T(vec) T(exp_in_range)(T(vec) x) {
     return y * first * second;
 }
 
-/* x, with subnormal numbers replaced by 0: in a square root or a quotient they can take
- * a processor a hundred times as long. */
+/* x, with subnormal numbers replaced by 0: arithmetic with them can take a processor a
+ * hundred times as long. */
 static inline T(vec) T(flush)(T(vec) x) {
     const T(ivec) tiny = T(less)(T(abs)(x), T(broadcast)(LEAST_NORMAL));
     return T(from_bits)(~tiny & T(bits)(x));
@@ -148,6 +150,17 @@ static inline T(vec) T(flush)(T(vec) x) {
 /* e^x */
 static inline T(vec) T(exp)(T(vec) x) {
     return T(exp_in_range)(T(at_most)(T(at_least)(x, EXP_IS_ZERO), EXP_IS_INFINITE));
+}
+
+/* e^x, and 0 for x < least */
+static inline T(vec) T(exp_from)(T(vec) least, T(vec) x) {
+    const T(vec) y = T(exp_in_range)(T(at_most)(T(max)(least, x), EXP_IS_INFINITE));
+    return T(from_bits)(~T(less)(x, least) & T(bits)(y));
+}
+
+/* e^x, and 0 where that is subnormal or almost */
+static inline T(vec) T(normal_exp)(T(vec) x) {
+    return T(exp_from)(T(broadcast)(EXP_IS_NORMAL), x);
 }
 
 /* log(u) + c = e ln(2) + log(1+f) + c, where u = 2^e (1+f), sqrt(1/2) <= 1+f < sqrt(2);
@@ -219,6 +232,13 @@ static inline T(vec) T(sigmoid)(T(vec) x) {
     return T(fma)(-w, y / (one + y), w);
 }
 
+/* The same, and 0 where that is subnormal or almost */
+static inline T(vec) T(normal_sigmoid)(T(vec) x) {
+    const T(vec) y = T(at_most)(T(at_least)(x, EXP_IS_NORMAL), -(EXP_IS_NORMAL));
+    const T(ivec) under = T(less)(x, T(broadcast)(EXP_IS_NORMAL));
+    return T(from_bits)(~under & T(bits)(T(sigmoid)(y)));
+}
+
 /* log(cosh(d)) = x/2 + x^2 LOG_COSH(x) with x = d^2 up to |d| = 1, where x + rest is
  * d^2 before rounding; then (|d| - ln(2)) + log(1 + e^(-2|d|)), whose two differences
  * are exact or small. */
@@ -242,7 +262,7 @@ static inline T(vec) T(normal_cdf)(T(vec) x) {
     T(vec) centre = T(fma)(x, POLYNOMIAL(T(NORMAL_CENTRE), x * x), T(broadcast)(half));
     T(vec) v = 1 / (T(at_least)(y, 1) + 4) - (most + least) * half;
     v = v * T(broadcast)(2 / (most - least));
-    T(vec) tail = T(exp)(-half * y * y) * POLYNOMIAL(T(NORMAL_TAIL), v);
+    T(vec) tail = T(normal_exp)(-half * y * y) * POLYNOMIAL(T(NORMAL_TAIL), v);
     tail = T(select)(T(less)(T(broadcast)(end), y), zero, tail);
     tail = T(select)(T(less)(x, zero), tail, 1 - tail);
     return T(select)(T(less)(y, T(broadcast)(1)), centre, tail);
@@ -274,6 +294,7 @@ static inline T(vec) T(normal_quantile)(T(vec) q, T(vec) rest) {
 #undef EXPONENT_BIAS
 #undef LEAST_NORMAL
 #undef EXP_IS_ZERO
+
 #undef EXP_IS_INFINITE
 #undef TANH_IS_ONE
 #undef LOG2_E

@@ -298,7 +298,8 @@ static double T(norm)(const bpcore_worker *worker, double *blocks, const void *g
 
 /* --- losses --- */
 
-/* E[i] = w[i] E(z[i], y[i]),  delta[i] = scale w[i] dE(z[i], y[i])/dz[i]
+/* E[i] = w[i] E(z[i], y[i]),  delta[i] = scale w[i] dE(z[i], y[i])/dz[i], 0 instead of
+ * subnormal numbers
  *
  * z, delta (n, n_out)  E (n,)  scale = 1 / n for a mean over rows.  For the
  * cross-entropies, kl_divergence and poisson_of_log, z are the values before softmax,
@@ -309,6 +310,8 @@ static void T(loss)(const bpcore_worker *worker, double *E, void *delta, const v
     ptrdiff_t first, end;
     bpcore_worker_range(worker, n, 1, &first, &end);
     T(loss_rows)(kind, setting, E, delta, z, targets, scale, first, end, n_out);
+    REAL *const d = (REAL *)delta + first * n_out;
+    T(map)(T(flush), d, d, (end - first) * n_out);
 }
 
 /* --- normalisation --- */

@@ -18,8 +18,8 @@ static inline T(vec) T(binary_cross_entropy_term)(T(vec) x, T(vec) y, T(vec) c) 
 /* the same for a probability of the target between e^-c and 1 - e^-c */
 TERM(binary_log_loss_term,
      T(min)(c, T(max)(T(exp)(-c), T(binary_cross_entropy_term)(x, y, c))))
-TERM(sigmoid_difference_times_c, (T(sigmoid)(x) - y) * c)
-TERM(exp_times_c, T(exp)(x) * c)
+TERM(sigmoid_difference_times_c, (T(normal_sigmoid)(x) - y) * c)
+TERM(exp_times_c, T(normal_exp)(x) * c)
 TERM(x_minus_y_times_c, x - y * c)
 TERM(y_log_y, T(select)(T(equal)(y, (T(vec)){0}), y, y * T(log)(y)))
 
@@ -97,7 +97,7 @@ static REAL T(cross_entropy_row)(REAL *delta, const REAL *z, const REAL *y, REAL
     const REAL sum = T(row_sum)(T(exp_of_x), delta, delta, 0, n);
     const REAL loss = T(row_sum)(T(cross_entropy_term), delta, y, T(scalar_log)(sum), n);
     const REAL total = T(row_sum)(T(x_alone), y, y, 0, n);
-    T(map)(T(exp), delta, delta, n);
+    T(map)(T(normal_exp), delta, delta, n);
     T(combine)(T(x_times_c), delta, delta, delta, total / sum, n);
     T(combine)(T(difference_times_c), delta, delta, y, scale, n);
     return loss;

@@ -57,8 +57,8 @@ TERM(x_times_y, x * y)
 TERM(x_plus_y, x + y)
 TERM(x_minus_y, x - y)
 TERM(square_of_x_times_c, (x * c) * (x * c))
-TERM(exp_of_x, T(exp)(x))
-TERM(exp_of_x_below_c, T(exp)(T(below)(x, c)))
+TERM(exp_of_x, T(normal_exp)(x))
+TERM(exp_of_x_below_c, T(normal_exp)(T(below)(x, c)))
 TERM(x_times_relu_derivative, T(times_relu_derivative)(x, y))
 TERM(x_times_sigmoid_derivative, T(times_sigmoid_derivative)(x, y))
 TERM(x_times_tanh_derivative, T(times_tanh_derivative)(x, y))
@@ -108,7 +108,7 @@ static inline T(vec) T(narrow_exp)(const REAL *z, T(tail) tail, REAL *highest,
                                    REAL *sum) {
     const T(vec) row = T(load_tail)(z, tail);
     *highest = T(max_of_lanes)(T(join)(tail, row, T(broadcast)(z[0])));
-    const T(vec) e = T(exp)(T(below)(row, T(broadcast)(*highest)));
+    const T(vec) e = T(normal_exp)(T(below)(row, T(broadcast)(*highest)));
     *sum = T(sum_of_lanes)(T(join)(tail, e, (T(vec)){0}));
     return e;
 }
@@ -163,7 +163,7 @@ BPCORE_INLINE T(vec) T(exp_of_columns)(T(vec) *col, T(vec) *highest, ptrdiff_t w
     for (int j = 1; j < width; j++) *highest = T(max)(col[j], *highest);
     for (int j = 0; j < sums; j++) sum[j] = (T(vec)){0};
     for (int j = 0; j < width; j++) {
-        col[j] = T(exp)(T(below)(col[j], *highest));
+        col[j] = T(normal_exp)(T(below)(col[j], *highest));
         sum[j % V] = j < V ? col[j] : sum[j % V] + col[j];
     }
     for (int half = sums / 2; half > 0; half /= 2)
@@ -202,4 +202,5 @@ static void T(times_softmax_derivative_row)(REAL *d, const REAL *a, ptrdiff_t n)
     const REAL dot = T(row_sum)(T(x_times_y), d, a, 0, n);
     T(combine)(T(x_minus_c), d, d, d, dot, n);
     T(combine)(T(x_times_y), d, d, a, 0, n);
+    T(map)(T(flush), d, d, n);
 }

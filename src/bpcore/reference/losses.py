@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bpcore.errstate import own_errstate
 from bpcore.losses import LOSSES
-from bpcore.reference.activations import activate, below
+from bpcore.reference.activations import activate, below, normal
 
 Array = NDArray[Any]
 
@@ -128,7 +128,7 @@ def finite_range(x: Array) -> tuple[float, float]:
 def weighted_loss(
     z: Array, y: Array, w: Array, scale: float, name: str, setting: float
 ) -> tuple[Array, Array]:
-    """w E (n,) and scale w dE/dz (n, n_out), from weights w (n,)
+    """w E (n,) and scale w dE/dz (n, n_out), 0 in place of subnormal, of weights w (n,)
 
     Weights may be (n, n_out) for losses that are sums or means of a term per output.
     The loss of a row or output of weight 0 may be infinite: it has no effect.
@@ -138,11 +138,11 @@ def weighted_loss(
     if w.ndim == 1:
         E, d = loss(z, y, name, setting)
         E, counts = w * np.where(w == 0, 0, E), (w != 0)[:, None]
-        return E, np.where(counts, d, 0) * (w * scale)[:, None].astype(z.dtype)
+        return E, normal(np.where(counts, d, 0) * (w * scale)[:, None].astype(z.dtype))
     n, n_out = z.shape
     sums = name in ("binary_cross_entropy", "binary_log_loss", "squared_error")
     divisor = 1 if sums else n_out
     E, d = loss(z.reshape(-1, 1), y.reshape(-1, 1), name, setting)
     E, d = E.reshape(n, n_out) / divisor, d.reshape(n, n_out) / divisor
     E = (w * np.where(w == 0, 0, E)).sum(axis=1)
-    return E, np.where(w == 0, 0, d) * (w * scale).astype(z.dtype)
+    return E, normal(np.where(w == 0, 0, d) * (w * scale).astype(z.dtype))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore.errstate import own_errstate
+from bpcore.reference.activations import normal
 from bpcore.reference.layers import unit_scale
 
 Array = NDArray[Any]
@@ -17,36 +18,31 @@ Array = NDArray[Any]
 Settings = SimpleNamespace
 
 
-def decayed(state: Array) -> Array:
-    """A velocity or mean; 0 instead of subnormal numbers, which are slow"""
-    return np.where(np.abs(state) < np.finfo(state.dtype).tiny, 0, state)
-
-
 def sgd(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:
     """v = momentum v + (1 - dampening) g;  lr v, or lr (g + momentum v)"""
     if o.momentum == 0:
         return lr * g
-    s[0] = decayed(o.momentum * s[0] + (g if t == 1 else (1 - o.dampening) * g))
+    s[0] = normal(o.momentum * s[0] + (g if t == 1 else (1 - o.dampening) * g))
     return lr * (g + o.momentum * s[0] if o.nesterov else s[0])
 
 
 def momentum(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:
     """change = alpha change - lr g;  change, or alpha change - lr g"""
-    s[0] = decayed(o.momentum * s[0] - lr * g)
+    s[0] = normal(o.momentum * s[0] - lr * g)
     return lr * g - o.momentum * s[0] if o.nesterov else -s[0]
 
 
 def rmsprop(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:
     """lr g / (sqrt(mean g^2) + eps), or with momentum its velocity"""
-    s[0] = decayed(o.beta2 * s[0] + (1 - o.beta2) * g * g)
+    s[0] = normal(o.beta2 * s[0] + (1 - o.beta2) * g * g)
     variance = s[0]
     if o.centered:
-        s[2] = decayed(s[2] + (1 - o.beta2) * (g - s[2]))
+        s[2] = normal(s[2] + (1 - o.beta2) * (g - s[2]))
         variance = np.maximum(s[0] - s[2] * s[2], 0)  # below 0 only by rounding
     change = g / (np.sqrt(variance) + o.eps)
     if o.momentum == 0:
         return lr * change
-    s[1] = decayed(o.momentum * s[1] + change)
+    s[1] = normal(o.momentum * s[1] + change)
     return lr * s[1]
 
 
@@ -72,8 +68,8 @@ def divisor(square: Array, o: Settings, t: int) -> Array:
 
 def adam_means(g: Array, s: Array, o: Settings) -> tuple[Array, Array]:
     """The running means of g and of g^2"""
-    s[0] = decayed(s[0] + (1 - o.beta1) * (g - s[0]))
-    s[1] = decayed(o.beta2 * s[1] + (1 - o.beta2) * g * g)
+    s[0] = normal(s[0] + (1 - o.beta1) * (g - s[0]))
+    s[1] = normal(o.beta2 * s[1] + (1 - o.beta2) * g * g)
     return s[0], s[1]
 
 
@@ -103,7 +99,7 @@ def nadam(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:
 
 def adamax(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:
     """lr m / max(beta2 u, |g| + eps)"""
-    s[0] = decayed(s[0] + (1 - o.beta1) * (g - s[0]))
+    s[0] = normal(s[0] + (1 - o.beta1) * (g - s[0]))
     s[1] = np.maximum(o.beta2 * s[1], np.abs(g) + o.eps)
     return lr / (1 - o.beta1**t) * s[0] / s[1]
 
@@ -123,7 +119,7 @@ def radam(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:
 def lion(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:
     """lr sign(beta1 m + (1 - beta1) g)"""
     change = np.sign(s[0] + (1 - o.beta1) * (g - s[0]))
-    s[0] = decayed(s[0] + (1 - o.beta2) * (g - s[0]))
+    s[0] = normal(s[0] + (1 - o.beta2) * (g - s[0]))
     return lr * change
 
 
