@@ -224,19 +224,22 @@ static inline T(vec) T(tanh)(T(vec) x) {
     return T(copysign)(T(fma)(-w, w / (T(broadcast)(1) + h), w), x);
 }
 
-/* 1 / (1 + e^-x) = w - w (y / (1+y)) with y = e^-|x| and w = (y if x < 0 else 1) */
-static inline T(vec) T(sigmoid)(T(vec) x) {
+/* 1 / (1 + e^-x) = w - w (y / (1+y)) with y = e^-|x| and w = (y if x < 0 else 1); |x| is
+ * bounded by `most`, where y changes no bit of 1 */
+static inline T(vec) T(sigmoid_within)(T(vec) x, REAL most) {
     T(vec) one = T(broadcast)(1);
-    T(vec) y = T(exp_in_range)(-T(at_most)(T(abs)(x), -(EXP_IS_ZERO)));
+    T(vec) y = T(exp_in_range)(-T(at_most)(T(abs)(x), most));
     T(vec) w = T(select)(T(less)(x, T(broadcast)(0)), y, one);
     return T(fma)(-w, y / (one + y), w);
+}
+static inline T(vec) T(sigmoid)(T(vec) x) {
+    return T(sigmoid_within)(x, -(EXP_IS_ZERO));
 }
 
 /* The same, and 0 where that is subnormal or almost */
 static inline T(vec) T(normal_sigmoid)(T(vec) x) {
-    const T(vec) y = T(at_most)(T(at_least)(x, EXP_IS_NORMAL), -(EXP_IS_NORMAL));
-    const T(ivec) under = T(less)(x, T(broadcast)(EXP_IS_NORMAL));
-    return T(from_bits)(~under & T(bits)(T(sigmoid)(y)));
+    const T(vec) y = T(sigmoid_within)(x, -(EXP_IS_NORMAL));
+    return T(from_bits)(~T(less)(x, T(broadcast)(EXP_IS_NORMAL)) & T(bits)(y));
 }
 
 /* log(cosh(d)) = x/2 + x^2 LOG_COSH(x) with x = d^2 up to |d| = 1, where x + rest is
