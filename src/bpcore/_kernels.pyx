@@ -905,6 +905,8 @@ def add_noise(const real[:, ::1] x, real[:, ::1] out, key, size):
 def activate(real[:, ::1] z, str activation):
     """z = f(z) in place.
 
+    sigmoid, softmax, exp, silu, mish and softplus are 0 where they would be subnormal.
+
     Parameters
     ----------
     z : array (n, n_out), overwritten
@@ -937,6 +939,7 @@ def times_derivative(real[:, ::1] delta, const real[:, ::1] a, str activation):
     """delta = delta * f'(z) in place, given a = f(z), or z where ``needs_z`` is true.
 
     For softmax the product with the Jacobian: delta = a * (delta - sum(delta * a)).
+    Subnormal numbers become 0.
 
     Parameters
     ----------
@@ -985,10 +988,11 @@ def loss(
     """Weighted mean loss of a mini-batch, and its derivative by z in delta.
 
     With E one row's loss and w its weight: sum(w E) / sum(w), and
-    delta[i] = w[i] dE/dz[i] / sum(w).  The cross-entropies, log losses, kl_divergence
-    and poisson_of_log take the values before their softmax, sigmoid or exp for z, the
-    others activations.  The log losses are cross-entropies whose terms are clipped to
-    -log(1 - eps) .. -log(eps), with the derivatives of those that are not.
+    delta[i] = w[i] dE/dz[i] / sum(w), 0 if subnormal.  The cross-entropies, log losses,
+    kl_divergence and poisson_of_log take the values before their softmax, sigmoid or
+    exp for z, the others activations.  The log losses are cross-entropies whose terms
+    are clipped to -log(1 - eps) .. -log(eps), with the derivatives of those that are
+    not.
 
     Parameters
     ----------
