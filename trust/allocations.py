@@ -205,43 +205,40 @@ class Trial:
         """Repeat it: find what grows each time, also when caches are full."""
         for _ in range(WARM):
             self.run(k)
-        used = [self._used()]
-        while len(used) <= ROUNDS:
-            for _ in range(REPEATED):
-                self.run(k)
-            used.append(self._used())
-            grown = [n - m for m, n in zip(*used[-2:], strict=True)]
+        for _ in range(ROUNDS):
+            before = self._used()
+            runs = [self._left(k) for _ in range(REPEATED)]
+            grown = [n - m for m, n in zip(before, self._used(), strict=True)]
             if max(grown) < REPEATED:
                 return RIGHT
         told = f"{grown} blocks of Python, of C more after {REPEATED} times"
-        return told, self._leaking(k)
+        return told, self._leaking(runs, k)
 
-    def _leaking(self, k):
+    def _left(self, k):
+        """The blocks that one trial leaves, and whose allocation failed in it."""
+        before = self._counts()
+        self.run(k)
+        left = [n - m for m, n in zip(before, self._counts(), strict=True)]
+        own = self.memory.within_own()
+        return left, None if own else others.library(self.memory.module())
+
+    def _leaking(self, runs, k):
         """The library that leaks, or None if it is bpcore.
 
         The allocation k is not the same one each time. It is our leak if more is left
-        on average by the times that one of our compiled modules was at work. Caches are
-        not cleared in between: the calls that fill them again would have further ones.
+        on average by the times that one of our compiled modules was at work.
         """
-        own, other = [], None
-        self.run(k)
-        for _ in range(REPEATED):
-            before = self._counts()
-            self.run(k)
-            left = [n - m for m, n in zip(before, self._counts(), strict=True)]
-            if self.memory.within_own():
-                own.append(left)
-            else:
-                other = others.library(self.memory.module())
-        # Summed before they are compared: single differences are of either sign.
+        own = [left for left, library in runs if library is None]
         left = max(map(sum, zip(*own, strict=True)), default=0)
-        ours = left >= max(len(own), 1) or self._is_kept(k)
-        return None if ours else other
+        if left >= max(len(own), 1) or self._is_kept(k):
+            return None
+        return next((library for _, library in runs if library is not None), None)
 
     def _is_kept(self, k):
         """Whether objects from before keep more each time: a leak of Python code."""
         gc.collect()
-        before = {id(each) for each in gc.get_objects()}
+        old = gc.get_objects()  # kept, so that no new one gets the id of an old one
+        before = {id(each) for each in old}
         for _ in range(REPEATED):
             self.run(k)
         gc.collect()
@@ -258,7 +255,8 @@ class Trial:
         return self._counts()
 
     def _counts(self):
-        """Blocks of Python and of C in use."""
+        """Blocks of Python and of C in use, with Python's caches."""
+        gc.collect()
         return sys.getallocatedblocks(), self.memory.used() // 16
 
 
