@@ -91,7 +91,7 @@ ALTERED = [
     ("sgd", "_groups", (), "must not have '_groups'"),
     ("warm", "length", 2**63, "length must be .* below"),
     ("warm", "length", 10**400, "length must be .* below"),
-    ("warm", "after", "x", "lr must be"),
+    ("warm", "after", "x", "after must be"),
     ("huber", "delta", 0.0, "delta"),
     ("quantiles", "quantiles", [0.1], "quantiles must be a tuple"),
     ("quantiles", "quantiles", (0.1, 2.0), r"quantiles\[1\]"),
