@@ -195,7 +195,7 @@ CE = {"loss": "cross_entropy"}
         (CE, {"classes": [2**63, 1]}, "whole numbers of 64 bits, or all texts"),
         (CE, {"classes": "ab"}, "classes must be a sequence"),
         (CE, {"output_names": ["a"]}, "output_names must be 2 names"),
-        (CE, {"output_names": "ab"}, "output_names must be 2 names"),
+        (CE, {"output_names": "ab"}, "output_names must be a list or tuple"),
         ({}, {"output_names": ["a", "b"]}, "output_names must be 1 names"),
         (CE, {"output_names": ["a", "a"]}, "must have different names"),
         ({}, {"output_names": ["input"]}, "must have different names"),

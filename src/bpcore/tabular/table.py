@@ -197,7 +197,7 @@ def _as_values(column: Any) -> Values:
 
 
 def as_any_array(name: str, value: Any) -> Values:
-    """``np.asanyarray``, which may be masked; its errors name the argument."""
+    """The value as an array, which may be masked; errors name the argument."""
     if isinstance(value, list | tuple):
         arrays.reject_masked(name, value)
     try:

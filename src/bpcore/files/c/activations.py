@@ -9,11 +9,11 @@ ACTIVATIONS: dict[str, Function] = {
     "sigmoid": Function(
         ("abs", "at_most", "exp_in_range"),
         """
-/* 1 / (1 + e^-x) */
+/* 1 / (1 + e^-x), and 0 where that is subnormal or almost */
 static inline REAL NAME_sigmoid(REAL x) {
-    const REAL y = NAME_exp_in_range(-NAME_at_most(NAME_abs(x), -(EXP_IS_ZERO)));
+    const REAL y = NAME_exp_in_range(-NAME_at_most(NAME_abs(x), -(EXP_IS_NORMAL)));
     const REAL w = x < 0 ? y : 1;
-    return FMA(-w, y / (1 + y), w);
+    return x < EXP_IS_NORMAL ? 0 : FMA(-w, y / (1 + y), w);
 }
 """,
     ),

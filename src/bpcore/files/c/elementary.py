@@ -104,11 +104,12 @@ static inline REAL NAME_exp_in_range(REAL x) {
 """,
     ),
     "exp": Function(
-        ("exp_in_range", "at_most", "at_least"),
+        ("exp_in_range", "at_most"),
         """
+/* e^x, and 0 where that is subnormal or almost */
 static inline REAL NAME_exp(REAL x) {
-    return NAME_exp_in_range(
-        NAME_at_most(NAME_at_least(x, EXP_IS_ZERO), EXP_IS_INFINITE));
+    if (x < EXP_IS_NORMAL) return 0;
+    return NAME_exp_in_range(NAME_at_most(x, EXP_IS_INFINITE));
 }
 """,
     ),
