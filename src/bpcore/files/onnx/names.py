@@ -26,7 +26,9 @@ def output_names(given: Sequence[str] | None, classifies: bool) -> tuple[str, ..
     if given is None:
         return usual
     if not isinstance(given, Sequence) or isinstance(given, str | bytes):
-        raise TypeError(f"output_names must be a list or tuple of names; got {quoted(given)}")
+        raise TypeError(
+            f"output_names must be a list or tuple of names; got {quoted(given)}"
+        )
     if len(given) != len(usual):
         raise ValueError(
             f"output_names must be {len(usual)} names, as {usual}; got {quoted(given)}"
