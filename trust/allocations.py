@@ -100,7 +100,7 @@ def process(counts, environment, job, first, seconds):
     told = ", ".join(map(":".join, frames[:4]))
     counts[kind].add(
         f"{at} in {name}: exit status {done.returncode} at {told}",
-        others.at_end(frames),
+        others.at_end(frames, done.stderr),
     )
     return at[0], at[1] + 1
 
@@ -128,8 +128,8 @@ def limited():
 
 def trials(job, first, seconds):
     """Print a line before each trial, and one with what was wrong after it."""
-    faulthandler.enable()
     memory = failing_memory.Memory()
+    faulthandler.enable()
     ends, everything = time.monotonic() + seconds, jobs()
     for j in range(job, len(everything)):
         share = (ends - time.monotonic()) / (len(everything) - j)

@@ -1,6 +1,9 @@
 """Failing allocations, in short: a few of some calls."""
 
 import json
+import re
+import subprocess
+import sys
 import sysconfig
 from pathlib import Path
 from types import SimpleNamespace
@@ -81,6 +84,7 @@ def test_whose_allocation_has_failed(tmp_path):
 
 
 STDLIB = sysconfig.get_path("stdlib")
+ROOT = Path(__file__).parents[2]
 OWN = str(Path(bpcore.__file__).parent / "many.py")
 NUMPY = np.__file__
 
@@ -121,6 +125,46 @@ def test_whose_end_of_a_process_it_is(frames, other, crashed):
     found = others.frames_at_end("\n".join(["Fatal error", *printed]))
     assert [(file, name) for file, _, name in found] == frames
     assert others.at_end(found) == other
+
+
+@pytest.mark.parametrize(
+    ("file", "printed", "other"),
+    [
+        (__file__, f"allocation failed in: {NUMPY}", "numpy"),
+        (__file__, f"allocation failed in: {NUMPY} (own)", None),
+        (__file__, f"allocation failed in: {OWN}", None),
+        (__file__, "", None),
+        (OWN, f"allocation failed in: {NUMPY}", None),
+    ],
+)
+def test_whose_crash_in_c_it_is(file, printed, other):
+    """That the campaign called itself: of the library whose allocation failed."""
+    assert others.at_end([(file, 7, "work")], f"Fatal error\n{printed}\n") == other
+
+
+@needs_preloading
+def test_a_crash_prints_whose_allocation_failed(tmp_path):
+    program = """
+import ctypes, faulthandler
+import numpy as np
+from trust.failing import memory as failing_memory
+
+memory = failing_memory.Memory()
+faulthandler.enable()
+try:
+    with memory.failing("C", 1):
+        np.zeros(70_000)
+except MemoryError:
+    ctypes.string_at(0)
+"""
+    environment = failing_memory.environment(tmp_path)
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(
+        command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    frames = others.frames_at_end(done.stderr)
+    assert done.returncode < 0 and frames
+    assert re.search(r"^allocation failed in: .*multiarray", done.stderr, re.M)
 
 
 #: A program in which Python code keeps objects whenever memory fails.

@@ -9,7 +9,9 @@
 #include <errno.h>
 #include <execinfo.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -123,9 +125,19 @@ static void note_stack(void) {
 const char *failed_module(void) { return module; }
 int failed_in_own(void) { return own_at_work; }
 
-/* Before the first failure: the folder of our modules. */
+/* After a crash: whose allocation had failed. */
+static void tell(int number) {
+    dprintf(2, "allocation failed in: %s%s\n", module, own_at_work ? " (own)" : "");
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+/* Before the first failure, and before faulthandler is enabled, which calls the handlers
+ * that it finds: the folder of our modules. */
 void prepare(const char *folder) {
+    static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGABRT};
     void *stack[1];
+    for (int i = 0; i < 4; i++) signal(fatal[i], tell);
     strncpy(own_modules, folder, sizeof own_modules - 1);
     backtrace(stack, 1); /* loads a library */
 }

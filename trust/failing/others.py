@@ -43,12 +43,20 @@ def frames_at_end(printed):
     return re.findall(r'File "(.+)", line (\d+) in (.+)', [*crashed, main][0])
 
 
-def at_end(frames):
+def at_end(frames, printed=""):
     """The library in which a process crashed or did not end; None if it is bpcore.
 
-    A thread that waits, waits for what the caller of ``wait`` expects.
+    A thread that waits, waits for what the caller of ``wait`` expects.  Where the
+    campaign itself has called C code, as pickle's, it is the library whose allocation
+    failed, unless a module of bpcore was at work.
     """
     for file, _, function in frames:
         if function != "wait":
+            of_campaign = library(file) is None and not Path(file).is_relative_to(OWN)
+            failed = re.search(
+                r"^allocation failed in: (.+?)( \(own\))?$", printed, re.M
+            )
+            if of_campaign and failed and not failed[2]:
+                return library(failed[1])
             return library(file)
     return None
