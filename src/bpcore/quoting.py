@@ -78,6 +78,8 @@ def quoted(value: object) -> str:
             text += piece
             if len(text) > 4 * MOST:
                 return text[: MOST - 3] + "..."
+    except MemoryError:
+        raise
     except Exception:  # for example of a list that another thread changes
         text = object.__repr__(value)
     return cut(text, MOST)
