@@ -225,7 +225,7 @@ static inline T(vec) T(tanh)(T(vec) x) {
 }
 
 /* 1 / (1 + e^-x) = w - w (y / (1+y)) with y = e^-|x| and w = (y if x < 0 else 1); |x| is
- * bounded by `most`, where y changes no bit of 1 */
+ * bounded by `most`, beyond which the result is 1; for x < 0 it is 0 or not used */
 static inline T(vec) T(sigmoid_within)(T(vec) x, REAL most) {
     T(vec) one = T(broadcast)(1);
     T(vec) y = T(exp_in_range)(-T(at_most)(T(abs)(x), most));
@@ -297,7 +297,6 @@ static inline T(vec) T(normal_quantile)(T(vec) q, T(vec) rest) {
 #undef EXPONENT_BIAS
 #undef LEAST_NORMAL
 #undef EXP_IS_ZERO
-
 #undef EXP_IS_INFINITE
 #undef TANH_IS_ONE
 #undef LOG2_E
