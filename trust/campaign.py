@@ -3,6 +3,7 @@
 import argparse
 import sys
 import time
+import traceback
 from dataclasses import asdict, dataclass
 
 from bench import machine, records
@@ -56,9 +57,13 @@ def main(promise, run, seconds):
     print(f"{promise}\n{machine.headline(where)}\n", flush=True)
     began = time.monotonic()
     counts = []
-    for count in run(options.seconds):
-        counts.append(count)
-        print(count, flush=True)
+    try:
+        for count in run(options.seconds):
+            counts.append(count)
+            print(count, flush=True)
+    except Exception:  # what was counted before it stays
+        traceback.print_exc()
+        counts.append(Count("the campaign's own program ended by an error", 1, 1))
     lasted = time.monotonic() - began
     if options.json:
         settings = {"promise": promise, "seconds": round(lasted, 1)}

@@ -16,6 +16,7 @@ fit leaves, and after each step four digits for each layer.
 """
 
 import argparse
+import difflib
 import json
 import platform
 import sys
@@ -138,10 +139,10 @@ def main():
     """Run the command line; exit status 1 if something differs."""
     given = _parser().parse_args()
     if given.explain:
-        sys.exit(_explain(table()[given.explain], given))
+        sys.exit(_explain(_case(given.explain), given))
     if given.values:
         name, path = given.values
-        _write_values(path, trajectory(table()[name]))
+        _write_values(path, trajectory(_case(name)))
         return
     if given.digests:
         found = {case.name: fitted(case) for case in recorded_cases()}
@@ -158,6 +159,15 @@ def main():
     if given.write:
         write(lines)
     sys.exit(bool(differ or gone) and not given.write)
+
+
+def _case(name):
+    """The case of this name; ends the program if there is none."""
+    cases = table()
+    if name not in cases:
+        near = ", ".join(difflib.get_close_matches(name, cases, 3, cutoff=0))
+        raise SystemExit(f"no case is named {name!r}; of {len(cases)}, nearest: {near}")
+    return cases[name]
 
 
 def _explain(case, given):
@@ -197,7 +207,7 @@ def _parser():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--write", action="store_true", help="record what is found")
     parser.add_argument("--digests", action="store_true", help="print digests, as JSON")
-    parser.add_argument("--explain", metavar="CASE", choices=table())
+    parser.add_argument("--explain", metavar="CASE")
     parser.add_argument("--isa", action="append", help="a build, for --explain")
     parser.add_argument("--threads", action="append", type=int, metavar="N")
     parser.add_argument("--against", metavar="FILE", help="values of the other run")

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import pickletools
 
 import numpy as np
 import pytest
@@ -181,6 +182,17 @@ def test_settings_are_checked_again(settings):
             object.__new__(type(settings)).__setstate__(rest)
 
 
+def fills_memory(data):
+    """Whether CPython's unpickler would fill gigabytes: a large number of an object."""
+    try:
+        return any(
+            opcode.name in ("PUT", "LONG_BINPUT") and number > 1 << 20
+            for opcode, number, _ in pickletools.genops(bytes(data))
+        )
+    except Exception:  # the end of what can be read
+        return False
+
+
 # CPython's own unpickler complains of some of them.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_pickles_with_flipped_bytes_are_refused_or_work():
@@ -191,6 +203,8 @@ def test_pickles_with_flipped_bytes_are_refused_or_work():
     for _ in range(400):
         flipped = bytearray(whole)
         flipped[choose.integers(len(whole))] ^= 1 << int(choose.integers(8))
+        if fills_memory(flipped):
+            continue
         try:
             other = pickle.loads(bytes(flipped))
         except Exception:

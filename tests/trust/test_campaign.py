@@ -35,6 +35,19 @@ def test_a_campaign_prints_and_writes_its_counts(tmp_path, faulty, status):
     assert record["bpcore"]["isa"]
 
 
+def test_counts_before_an_error_of_the_campaign_are_kept(tmp_path):
+    path = tmp_path / "sums.json"
+    code = CAMPAIGN.replace("FAULTY", "None").replace(
+        "    yield count\n", "    yield count\n    raise KeyError('of the campaign')\n"
+    )
+    ended = python("-c", code, "--json", str(path))
+    assert ended.returncode == 1
+    assert "KeyError: 'of the campaign'" in ended.stderr
+    kept, error = json.loads(path.read_text())["results"]
+    assert (kept["name"], kept["tried"], kept["failed"]) == ("sums", 3, 0)
+    assert (error["tried"], error["failed"]) == (1, 1)
+
+
 def test_the_page_has_the_figures_of_each_campaign():
     record = {
         "processor": "A CPU",

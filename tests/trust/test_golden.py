@@ -91,3 +91,12 @@ def test_values_of_another_machine(tmp_path, monkeypatch, capsys):
         golden.main()
     assert not status.value.code
     assert "no difference" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "option", [["--explain", "adm_01"], ["--values", "adm_01", "f"]]
+)
+def test_a_case_that_does_not_exist(option, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["golden", *option])
+    with pytest.raises(SystemExit, match=r"no case is named 'adm_01'; .* adam_01"):
+        golden.main()
