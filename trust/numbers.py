@@ -40,6 +40,8 @@ def run(seconds):
     for dtype in SIZES:
         steps = speed.optimizer_times(dtype)
         yield together(f"time of subnormal velocities and means, {dtype}", steps)
+        weights = speed.decay_times(dtype)
+        yield together(f"time of weights that decayed to 0, {dtype}", weights)
         layers = speed.activation_times(dtype)
         yield together(f"time of activations that decay to 0, {dtype}", layers)
         yield from speed.data_times(dtype)

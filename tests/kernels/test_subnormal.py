@@ -1,4 +1,6 @@
-"""States that decay, activations and deltas become 0 instead of subnormal numbers."""
+"""What decays, activations and deltas become 0 instead of subnormal numbers."""
+
+import dataclasses
 
 import numpy as np
 import pytest
@@ -22,6 +24,11 @@ OPTIMIZERS = {
 SIZES = [1, 40]  # a tail, and whole registers
 
 
+def subnormal(x):
+    """Whether there is a subnormal number in x."""
+    return bool(((np.abs(x) > 0) & (np.abs(x) < np.finfo(x.dtype).tiny)).any())
+
+
 @pytest.mark.parametrize("library", ["kernels", "reference"])
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
@@ -38,6 +45,72 @@ def test_states_decay_to_0(kernels, dtype, optimizer, size, library):
     assert not ((np.abs(state) > 0) & (np.abs(state) < tiny)).any()
 
 
+#: Those by which the parameters decay.
+DECAYING = {
+    "plain": bp.SGD(0.1, weight_decay=0.9),
+    "plain, l1": bp.SGD(0.1, l1=1e-320),
+    "momentum": bp.SGD(0.1, momentum=0.9, weight_decay=0.9),
+    "Nesterov": bp.SGD(0.1, momentum=0.9, nesterov=True, weight_decay=0.9),
+    "decoupled": bp.SGD(0.1, weight_decay=0.9, decoupled=True),
+    "Momentum": bp.Momentum(0.1, weight_decay=0.9),
+    "RMSprop": bp.RMSprop(0.1, weight_decay=0.9, decoupled=True),
+    "Adagrad": bp.Adagrad(0.1, weight_decay=0.9, decoupled=True),
+    "AdamW": bp.AdamW(0.1, weight_decay=0.9),
+    "Lion": bp.Lion(0.1, weight_decay=0.9),
+    "Rprop": bp.Rprop(0.1, weight_decay=0.9, decoupled=True),
+}
+
+
+#: The step in which they become 0.
+CLEARING_STEP = 32
+
+
+@pytest.mark.parametrize("library", ["kernels", "reference"])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("optimizer", DECAYING.values(), ids=DECAYING)
+def test_parameters_decay_to_0(kernels, dtype, optimizer, size, library):
+    tiny = np.finfo(dtype).tiny
+    for step in (1, CLEARING_STEP - 1, CLEARING_STEP, CLEARING_STEP + 1):
+        w = np.resize(np.array([0.5, -0.5, 1.5, -3.0], dtype) * tiny, size)
+        g, state = np.zeros_like(w), np.zeros((len(optimizer.states), size), dtype)
+        if library == "kernels":
+            kernels.descend(w, g, optimizer, state, step)
+        else:
+            group = optimizer.groups()[0]
+            reference.descend(w, g, group, optimizer.lr, step, state)
+        assert subnormal(w) == (step != CLEARING_STEP)
+        assert w[2:4].all()  # they are still normal
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("decay", [0.0, 1e-300, 0.9])
+@pytest.mark.parametrize("rows", [1, 2, 40])
+@pytest.mark.parametrize("sizes", [[3, 2], [40, 70]], ids=str)
+@pytest.mark.parametrize("zeros", [False, True])
+def test_parameters_of_networks_decay_to_0(
+    kernels, dtype, sizes, rows, decay, momentum, zeros
+):
+    """Fused updates, and rows of zeros, which are skipped if nothing decays."""
+    optimizer = bp.SGD(0.1, momentum=momentum, weight_decay=decay)
+    fused, stored = (
+        bp.Network(sizes, activation="identity", optimizer=each, rng=0, dtype=dtype)
+        for each in (optimizer, dataclasses.replace(optimizer, clip_norm=1e30))
+    )
+    X, y = np.zeros((rows, sizes[0]), dtype), np.zeros((rows, sizes[1]), dtype)
+    if not zeros:
+        X[:, 0] = 1
+    before = [np.zeros((CLEARING_STEP - 2, size), dtype) for size in sizes]
+    for net in (fused, stored):
+        net.weights[0][...] = 1.05 * np.finfo(dtype).tiny
+        net.weights[0][1:2] /= 2
+        net.fit(*before, epochs=1, batch_size=1, progress=False)
+    for cleared in (False, decay > 0):
+        fused.train_step(X, y)
+        stored.train_step(X, y)
+        assert subnormal(fused.weights[0]) != cleared
+        assert np.array_equal(fused.parameters, stored.parameters)
+
+
 @pytest.mark.parametrize("sign", [-1, 1])
 def test_smallest_normal_numbers_are_kept(kernels, dtype, sign):
     tiny = sign * np.finfo(dtype).tiny
@@ -45,11 +118,6 @@ def test_smallest_normal_numbers_are_kept(kernels, dtype, sign):
     w, g = np.zeros(3, dtype), np.array([tiny, tiny / 2, np.nan], dtype)
     kernels.descend(w, g, bp.SGD(0.1, momentum=0.9), state, 1)
     assert state[0, :2].tolist() == [tiny, 0] and np.isnan(state[0, 2])
-
-
-def subnormal(x):
-    """Whether there is a subnormal number in x."""
-    return bool(((np.abs(x) > 0) & (np.abs(x) < np.finfo(x.dtype).tiny)).any())
 
 
 #: For each dtype: where e^-z passes through the subnormal numbers, and squares of z do.

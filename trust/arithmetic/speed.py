@@ -1,9 +1,10 @@
 """The time of steps and predictions on subnormal numbers, over that on normal ones.
 
 Velocities and decaying means come to such numbers by themselves, where an input is 0
-for long or a unit is dead, and so do activations and deltas, where inputs are large
-(pixels that were not scaled): there the promise is at most 3 times. Inputs and weights
-are subnormal only if they were given so: their ratios are shown.
+for long or a unit is dead, and so do the weights of a dead unit that decay, and
+activations and deltas, where inputs are large (pixels that were not scaled): there the
+promise is at most 3 times. Other inputs and weights are subnormal only if they were
+given so: their ratios are shown.
 """
 
 import time
@@ -26,6 +27,13 @@ OPTIMIZERS = {
     "Adamax": bp.Adamax(1e-4),
     "Nadam": bp.Nadam(1e-4),
     "Lion": bp.Lion(1e-4),
+}
+#: Optimizers by which weights decay, by a tenth in a step.
+DECAYING = {
+    "SGD": bp.SGD(0.01, weight_decay=10),
+    "SGD, momentum": bp.SGD(0.01, momentum=0.9, weight_decay=3),
+    "AdamW": bp.AdamW(0.01, weight_decay=10),
+    "Lion": bp.Lion(0.01, weight_decay=10),
 }
 
 
@@ -64,6 +72,24 @@ def step_ratio(optimizer, dtype, rows):
 
     tiny = 1000 * float(np.finfo(dtype).smallest_subnormal)
     return ratio(lambda: step(1e-3), lambda: step(tiny))
+
+
+def decay_ratio(optimizer, dtype, predicts):
+    """Steps or predictions once the weights of dead units decayed, over those of 0."""
+    rng = np.random.default_rng(0)
+    X, y = rng.random((128, SIZES[0])).astype(dtype), rng.integers(0, 10, 128)
+    sizes = 10.0 ** rng.uniform(0, 3, (SIZES[0], 1)) * np.finfo(dtype).tiny
+
+    def call(factor):
+        settings = {"loss": "cross_entropy", "optimizer": optimizer}
+        net = network(dtype, activation="relu", **settings)
+        net.weights[0][:, ::2] = factor * sizes
+        net.biases[0][::2] = -9
+        for _ in range(96):
+            net.train_step(X, y)
+        return lambda: net.predict(X) if predicts else net.train_step(X, y)
+
+    return ratio(lambda: call(0), lambda: call(1))
 
 
 def scale_ratio(activation, dtype, factor, predicts):
@@ -111,6 +137,13 @@ def optimizer_times(dtype):
     """Yields a count for each optimizer: with 1 row and with 32."""
     for name, optimizer in OPTIMIZERS.items():
         yield counted(name, [step_ratio(optimizer, dtype, rows) for rows in (1, 32)])
+
+
+def decay_times(dtype):
+    """Yields a count for each optimizer by which weights decay: steps, predictions."""
+    for name, optimizer in DECAYING.items():
+        ratios = [decay_ratio(optimizer, dtype, each) for each in (False, True)]
+        yield counted(name, ratios)
 
 
 def activation_times(dtype):

@@ -7,7 +7,7 @@ typedef struct {
     REAL add_l1, decay_l2, decay_l1, clip_value;
     REAL beta1, rest1, beta2, rest2, eps, g_factor, lookahead, root;
     REAL shrink, grow, least, most;
-    int nesterov, centered, adapts;
+    int clears, nesterov, centered, adapts;
     ptrdiff_t apart;
 } T(rates);
 
@@ -18,7 +18,7 @@ static inline T(rates) T(plain_rates)(const bpcore_optimizer *o) {
 
 static inline T(rates) T(make_rates)(const bpcore_optimizer *o) {
     T(rates) rates = T(plain_rates)(o);
-    if (o->rule < BPCORE_SGD) return rates;
+    if (o->step_rule < BPCORE_SGD) return rates;
     rates.add_l1 = (REAL)o->add_l1, rates.clip_value = (REAL)o->clip_value;
     rates.decay_l2 = (REAL)o->decay_l2, rates.decay_l1 = (REAL)o->decay_l1;
     rates.beta1 = (REAL)o->beta1, rates.rest1 = (REAL)(1 - o->beta1);
@@ -29,7 +29,7 @@ static inline T(rates) T(make_rates)(const bpcore_optimizer *o) {
     rates.shrink = (REAL)o->shrink, rates.grow = (REAL)o->grow;
     rates.least = (REAL)o->least, rates.most = (REAL)o->most;
     rates.nesterov = o->nesterov, rates.centered = o->centered;
-    rates.adapts = o->adapts;
+    rates.adapts = o->adapts, rates.clears = o->clears;
     rates.apart = o->state_apart;
     return rates;
 }
@@ -157,12 +157,15 @@ DESCEND_ARRAY(other)
 #undef DESCEND_ARRAY
 
 /* One step on `rows` rows of w from the gradients at g.  w_row and g_row are the
- * strides between rows, of w and its state, and of g. */
+ * strides between rows, of w and its state, and of g.  In steps that clear, weights
+ * become 0 instead of subnormal. */
 BPCORE_NOINLINE static void T(descend_rows)(bpcore_rule rule, const T(rates) *rates,
                                             REAL *w, REAL *s, ptrdiff_t w_row,
                                             const REAL *g, ptrdiff_t g_row,
                                             ptrdiff_t rows, ptrdiff_t cols) {
     const T(rates) by_value = *rates;
+    REAL *to_clear = w;
+    ptrdiff_t left = rates->clears ? rows : 0;
     switch (rule) {
 #define CASE(kind, rule)                                                              \
     case rule:                                                                        \
@@ -177,13 +180,15 @@ BPCORE_NOINLINE static void T(descend_rows)(bpcore_rule rule, const T(rates) *ra
 #undef OTHER
 #undef CASE
     }
+    for (; left > 0; left--, to_clear += w_row)
+        T(map)(T(flush), to_clear, to_clear, cols);
 }
 
 /* One optimizer step on w from the stored gradient g. */
 static void T(descend_array)(const bpcore_optimizer *optimizer, REAL *w, REAL *state,
                              const REAL *g, ptrdiff_t size) {
     const T(rates) rates = T(make_rates)(optimizer);
-    T(descend_rows)(optimizer->rule, &rates, w, state, size, g, size, 1, size);
+    T(descend_rows)(optimizer->step_rule, &rates, w, state, size, g, size, 1, size);
 }
 
 #undef B

@@ -2,9 +2,9 @@
 
 #include "vec.h"
 #include "elementary.h"
+#include "arrays.h"
 #include "finish.h"
 #include "descent.h"
-#include "arrays.h"
 #include "rows.h"
 #include "activations.h"
 #include "losses.h"

@@ -1,6 +1,11 @@
 /* Coefficients of an optimizer step that depend on the settings and on the step's
  * number only: bias corrections, rates, decays.  In double for every dtype. */
 
+/* Weights that decay reach subnormal numbers, which are slow, after thousands of steps.
+ * They become 0 in steps whose number is a multiple of this one; in each step that would
+ * cost too much. */
+#define BPCORE_CLEARING_STEP 32
+
 /* Nadam's momentum of step t: beta1 (1 - 0.96^(t decay) / 2) */
 static double bpcore_nadam_momentum(const bpcore_optimizer *o, double t) {
     const double log_of_0_96 = -0.04082199452025510;
@@ -35,6 +40,8 @@ static void bpcore_prepare(bpcore_optimizer *o, double lr, int64_t t) {
     o->add_l1 = o->decoupled ? 0 : o->l1;
     o->decay_l2 = o->decoupled ? lr * o->weight_decay : 0;
     o->decay_l1 = o->decoupled ? lr * o->l1 : 0;
+    o->clears = t % BPCORE_CLEARING_STEP == 0 && (o->weight_decay != 0 || o->l1 != 0);
+    o->step_rule = o->clears && o->rule < BPCORE_SGD ? BPCORE_SGD : o->rule;
     bpcore_advance_powers(o, t);
     const double correction1 = 1 - o->power1, correction2 = 1 - o->power2;
     switch (o->rule) {

@@ -77,7 +77,7 @@ BPCORE_NOINLINE static void T(rank_one_other)(const bpcore_optimizer *optimizer,
             for (ptrdiff_t r = 0; r < height; r++)
                 T(combine)(T(outer_term), g + r * width, delta + j, delta + j, a[i + r],
                            width);
-            T(descend_rows)(optimizer->rule, &rates, W + at, state + at, 0, g, 0, 1,
+            T(descend_rows)(optimizer->step_rule, &rates, W + at, state + at, 0, g, 0, 1,
                             height * width);
         }
 }
@@ -94,7 +94,7 @@ static void T(descend_rank_one)(const bpcore_worker *worker,
     ptrdiff_t from, to;
     bpcore_worker_range(worker, n_in, 1, &from, &to);
     W += from * n_out, state += from * n_out, a += from;
-    switch (optimizer->rule) {
+    switch (optimizer->step_rule) {
 #define CASE(RULE, name)                                                              \
     case BPCORE_##RULE:                                                               \
         T(rank_one_plain)(BPCORE_##RULE, T(plain_rates)(optimizer), W, state, a,      \

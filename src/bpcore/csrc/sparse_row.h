@@ -147,7 +147,7 @@ static void T(multiply_nonzeros)(const bpcore_worker *worker, REAL *out, const R
 static int T(zero_is_no_step)(const bpcore_optimizer *optimizer, const REAL *delta,
                               ptrdiff_t n_out) {
     const T(rates) rates = T(plain_rates)(optimizer);
-    return optimizer->rule == BPCORE_PLAIN && rates.add_l2 == 0 &&
+    return optimizer->step_rule == BPCORE_PLAIN && rates.add_l2 == 0 &&
            !signbit(rates.rate) && rates.rate <= LARGEST &&
            T(all_between)(delta, n_out, -LARGEST, LARGEST);
 }

@@ -57,8 +57,8 @@ BPCORE_NOINLINE static void T(finish_rows)(const bpcore_product *p,
     const ptrdiff_t corner = block->i * p->c_row + block->j;
     REAL *C = (REAL *)p->C + corner;
     if (p->finish == BPCORE_DESCEND) {
-        T(descend_rows)(p->optimizer->rule, block->rates, C, (REAL *)p->state + corner,
-                        p->c_row, g, g_row, rows, cols);
+        T(descend_rows)(p->optimizer->step_rule, block->rates, C,
+                        (REAL *)p->state + corner, p->c_row, g, g_row, rows, cols);
         return;
     }
     const REAL *a = p->finish > BPCORE_STORE_RELU ? (const REAL *)p->a + corner : C;
@@ -195,7 +195,7 @@ BPCORE_INLINE int T(tile)(const bpcore_product *p, const T(block) *block,
     case BPCORE_DESCEND: {
         REAL *state = (REAL *)p->state + corner;
         const T(rates) rates = *block->rates;
-        switch (p->optimizer->rule) {
+        switch (p->optimizer->step_rule) {
 #define CASE(RULE, name)                                                              \
     case BPCORE_##RULE:                                                               \
         EACH_VECTOR(c_row, T(descend_plain)(BPCORE_##RULE, rates, C + at, state + at, \

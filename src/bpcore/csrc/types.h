@@ -19,6 +19,8 @@ typedef struct {
     ptrdiff_t state_apart; /* stride between state arrays, in elements */
 
     int64_t step;                       /* 1, 2, ...; 0: not prepared yet */
+    bpcore_rule step_rule;              /* `rule`, or SGD where a plain one clears */
+    int clears;                         /* whether subnormal weights become 0 */
     double power1, power2, momentums;   /* beta1^step, beta2^step, product of mu */
     double rate;                        /* factor of the change subtracted from w */
     double add_l2, add_l1;              /* g += add_l2 w + add_l1 sign(w) */

@@ -295,3 +295,4 @@ cdef void use_groups(net_t *net, optimizer_t *groups, const char *frozen) noexce
     net.groups, net.timed = groups, False
     for i in range(2 * net.L + 1):
         net.timed |= groups[i].rule not in (PLAIN, PLAIN_MOMENTUM, PLAIN_NESTEROV)
+        net.timed |= groups[i].weight_decay != 0 or groups[i].l1 != 0

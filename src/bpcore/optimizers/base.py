@@ -68,6 +68,8 @@ class Optimizer(CheckedFields):
         a callable ``f(epoch)``.
     weight_decay, l1 : float
         L2 and L1 penalties, at least 0.  They change the step, not the loss reported.
+        With one of them, parameters below the smallest normal number of their dtype
+        (1.2e-38 in float32) become 0 in every 32nd step.
     decoupled : bool
         Whether the penalties are applied to the weights directly, and not added to the
         gradient and so to its running means (Loshchilov and Hutter 2019).

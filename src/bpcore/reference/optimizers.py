@@ -16,6 +16,8 @@ from bpcore.reference.layers import unit_scale
 Array = NDArray[Any]
 #: The settings of a parameter group (``Optimizer.groups``), by attribute.
 Settings = SimpleNamespace
+#: Decaying parameters become 0 instead of subnormal in multiples of this step.
+CLEARING_STEP = 32
 
 
 def sgd(g: Array, s: Array, o: Settings, lr: float, t: int) -> Array:
@@ -176,6 +178,8 @@ def descend(
     else:
         g = g + penalty
     w -= RULES[o.rule](g, state, o, lr, step)
+    if step % CLEARING_STEP == 0 and (o.weight_decay or o.l1):
+        w[...] = normal(w)
 
 
 @own_errstate
