@@ -15,7 +15,7 @@ from toolchain import Platform
 LIBRARIES = re.compile(r"(lib(c|m|pthread)\.so\.\d+|ld-linux-\S+\.so\.\d)")
 MACHINES = {"EM_X86_64": "x86_64", "EM_AARCH64": "aarch64"}
 #: Largest size of a wheel, in bytes.
-MOST_BYTES = 1_800_000
+MOST_BYTES = 1_850_000
 #: A path of the machine that built it.
 PATH = re.compile(rb"/(?:home|root|tmp|usr|opt|work|build)/[\w./-]+")
 

@@ -27,6 +27,13 @@ NUMBERS = (
     "most",
 )
 FLAGS = ("decoupled", "nesterov", "centered", "eps_corrected")
+#: Settings of the rules that are applied to gradients in registers.
+FUSED = {"l1": 0.0, "clip_value": math.inf, "decoupled": False}
+PLAIN = {
+    "plain": {**FUSED, "momentum": 0.0},
+    "plain_momentum": {**FUSED, "nesterov": False},
+    "plain_nesterov": {**FUSED, "nesterov": True},
+}
 
 
 def names_of(optimizer: Any, attribute: str) -> tuple[str, ...]:
@@ -105,6 +112,13 @@ def _checked(
                 raise ValueError(f"{name} must be above 0; got {number}")
             if key == "lr_factor" and number < 0:
                 raise ValueError(f"{name} must be at least 0; got {number}")
+    rule = checked["rule"]
+    for key, value in PLAIN.get(rule, {}).items():
+        if checked[key] != value:
+            raise ValueError(
+                f"{place}: {key!r} must be {value} for the rule {rule!r}; "
+                f"got {checked[key]}"
+            )
     return checked
 
 

@@ -42,3 +42,27 @@ def test_gradients_of_0_change_nothing_however_small_eps_is(name, eps, dtype):
         assert np.isfinite(found).all()
         assert (found[:4] == start[:4]).all()  # the weights of the first input
         assert (found[4:8] != start[4:8]).all()
+
+
+@pytest.mark.parametrize("name", ["plain", "plain, cleared", "general", "RMSprop"])
+def test_a_momentum_that_is_0_in_float32_keeps_its_velocity(name):
+    """The velocity is the last gradient, by every rule, in every step."""
+    settings = {"momentum": 1e-60, "weight_decay": 0.01}
+    optimizer = {
+        "plain": bp.SGD(0.1, **settings),
+        "plain, cleared": bp.SGD(0.1, **settings),
+        "general": bp.SGD(0.1, clip_value=1e9, **settings),
+        "RMSprop": bp.RMSprop(0.1, **settings),
+    }[name]
+    found = []
+    for kind in CLASSES:
+        net = kind([3, 2], optimizer=optimizer, rng=0, dtype="float32")
+        X = np.random.default_rng(0).normal(size=(32, 5, 3))
+        for x in X if "cleared" in name else X[1:]:
+            net.train_step(x, x[:, 1:])
+        before = net.parameters.copy()
+        net.optimizer = optimizer.replace(momentum=0.9)
+        net.train_step(np.zeros((1, 3)), net.predict(np.zeros((1, 3))))
+        found.append(net.parameters - before)
+    assert found[0].all()
+    np.testing.assert_allclose(*found, rtol=1e-3, atol=1e-6)

@@ -154,6 +154,23 @@ WRONG = {
         for name in FLAGS
     },
     **{
+        f"{name} {bad} of a rule in registers": (
+            {"groups": group(place, rule=rule, **{name: bad})},
+            ValueError,
+            rf"groups\(\)\[{place}\] of Mine: '{name}' must be .* for the rule "
+            f"'{rule}'; got {bad}",
+        )
+        for place in (0, 1)
+        for rule, name, bad in [
+            ("plain", "momentum", 0.9),
+            ("plain_momentum", "nesterov", True),
+            ("plain_nesterov", "nesterov", False),
+            ("plain_momentum", "l1", 0.1),
+            ("plain_momentum", "clip_value", 2.0),
+            ("plain_momentum", "decoupled", True),
+        ]
+    },
+    **{
         f"{name} {bad}": ({name: bad}, error, f"{name} of Mine must be .*; got")
         for name in ("clip_value", "clip_norm", "max_norm")
         for bad, error in [("1", TypeError), (-1.0, ValueError)]
@@ -185,7 +202,7 @@ def test_right_subclasses():
         of(lr=Constant(0.1)),
         of(lr=1),
         of(groups=group(lr_factor=0)),
-        of(groups=group(clip_value=2, beta1=np.float64(0.5))),
+        of(groups=group(rule="sgd", clip_value=2, beta1=np.float64(0.5))),
         of(groups=lambda self: [*GOOD.groups()]),
     ):
         net = bp.Network([3, 4, 2], rng=0, optimizer=right)
