@@ -2,9 +2,9 @@
 
 The call must then give the right result, or MemoryError with a network that is as
 before, or as after the call, or, for a fit, after one of its mini-batches or epochs;
-and the next call must be right. Trials run in a process of their own, since an error in
-C would end it: what it prints is counted, and if it dies another goes on behind the
-trial that ended it.
+and the next call must be right. Trials run in processes of their own, one for each core
+at a time, since an error in C would end them: what a process prints is counted, and if
+it dies another goes on behind the trial that ended it.
 
 Other libraries have faults of this kind too. They are printed and counted apart, in the
 note of a count, if the fault can only be theirs: `others` has the rules.
@@ -19,9 +19,11 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 from trust import campaign
 from trust.failing import memory as failing_memory
@@ -32,6 +34,8 @@ ENDLESS = 20
 #: Of so many trials one is repeated, to find what leaks: a few times until caches are
 #: full, then in rounds, each of which must leave more memory in use than the last.
 EVERY, WARM, REPEATED, ROUNDS = 64, 50, 20, 4
+#: Held while trials are counted.
+COUNTING = threading.Lock()
 #: No fault.
 RIGHT = None, None
 
@@ -50,10 +54,14 @@ def run(seconds):
             print("There is no C compiler: nothing was tried.")
             return
         environment["TMPDIR"] = folder
-        ends, job, first = time.monotonic() + seconds, 0, 0
-        while job is not None:
-            rest = max(1.0, ends - time.monotonic())
-            job, first = process(counts, environment, job, first, rest)
+        ends, parts = time.monotonic() + seconds, len(os.sched_getaffinity(0))
+        with ThreadPoolExecutor(parts) as pool:
+            done = [
+                pool.submit(processes, counts, environment, (part, parts), ends)
+                for part in range(parts)
+            ]
+        for each in done:
+            each.result()
     yield from counts.values()
 
 
@@ -72,20 +80,35 @@ class Tried(campaign.Count):
         self.note = f"faults of others: {found}"
 
 
-def jobs():
-    """Each call with each kind of allocation."""
+def jobs(part=0, parts=1):
+    """Each call with each kind of allocation, or every `parts`-th of them."""
     from trust.failing.calls import CALLS
 
-    return [(kind, name) for name in CALLS for kind in failing_memory.KINDS]
+    every = [(kind, name) for kind in failing_memory.KINDS for name in CALLS]
+    return every[part::parts]
 
 
-def process(counts, environment, job, first, seconds):
+def processes(counts, environment, part, ends):
+    """The trials of a part of the jobs, in one process after another."""
+    job, first = 0, 0
+    while job is not None:
+        rest = max(1.0, ends - time.monotonic())
+        job, first = process(counts, environment, part, job, first, rest)
+
+
+def process(counts, environment, part, job, first, seconds):
     """Trials in one process; returns where to go on if it died, else None."""
     command = [sys.executable, "-m", "trust.allocations", "--trials"]
-    command += [str(job), str(first), str(seconds)]
+    command += [*map(str, part), str(job), str(first), str(seconds)]
     done = subprocess.run(
         command, env=environment, capture_output=True, text=True, check=False
     )
+    with COUNTING:
+        return counted(counts, part, job, first, done)
+
+
+def counted(counts, part, job, first, done):
+    """Count the trials of a process that has ended; returns as `process`."""
     at, kind = None, None
     for line in done.stdout.splitlines():
         *at, kind, name, k, fault, other = json.loads(line)
@@ -95,7 +118,7 @@ def process(counts, environment, job, first, seconds):
     if done.returncode == 0:
         return None, None
     if at is None:
-        raise RuntimeError(f"{jobs()[job]} from {first} on: {done.stderr}")
+        raise RuntimeError(f"{jobs(*part)[job]} from {first} on: {done.stderr}")
     frames = others.frames_at_end(done.stderr)
     told = ", ".join(map(":".join, frames[:4]))
     counts[kind].add(
@@ -126,11 +149,11 @@ def limited():
 # --- in the process -------------------------------------------------------------------
 
 
-def trials(job, first, seconds):
+def trials(part, parts, job, first, seconds):
     """Print a line before each trial, and one with what was wrong after it."""
     memory = failing_memory.Memory()
     faulthandler.enable()
-    ends, everything = time.monotonic() + seconds, jobs()
+    ends, everything = time.monotonic() + seconds, jobs(part, parts)
     for j in range(job, len(everything)):
         share = (ends - time.monotonic()) / (len(everything) - j)
         trials_of(memory, j, everything[j], first if j == job else 0, share)
@@ -277,7 +300,7 @@ def last_lines(error):
 
 if __name__ == "__main__":
     if "--trials" in sys.argv:
-        job, first, seconds = sys.argv[2:]
-        trials(int(job), int(first), float(seconds))
+        *numbers, seconds = sys.argv[2:]
+        trials(*map(int, numbers), float(seconds))
         sys.exit()
     campaign.main("Memory may run out at any allocation.", run, 3600)
