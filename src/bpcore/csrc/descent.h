@@ -7,7 +7,7 @@ typedef struct {
     REAL add_l1, decay_l2, decay_l1, clip_value;
     REAL beta1, rest1, beta2, rest2, eps, g_factor, lookahead, root;
     REAL shrink, grow, least, most;
-    int clears, moves, nesterov, centered, adapts;
+    int clears, has_velocity, nesterov, centered, adapts;
     ptrdiff_t apart;
 } T(rates);
 
@@ -30,7 +30,7 @@ static inline T(rates) T(make_rates)(const bpcore_optimizer *o) {
     rates.least = (REAL)o->least, rates.most = (REAL)o->most;
     rates.nesterov = o->nesterov, rates.centered = o->centered;
     rates.adapts = o->adapts, rates.clears = o->clears;
-    rates.moves = o->momentum != 0; /* in float32 it may round to 0 */
+    rates.has_velocity = o->momentum != 0; /* in float32 it may round to 0 */
     rates.apart = o->state_apart;
     return rates;
 }
@@ -71,7 +71,7 @@ BPCORE_INLINE void T(descend_other)(bpcore_rule rule, const T(rates) rates, REAL
     T(vec) change = g, m, s, v;
     switch (rule) {
     case BPCORE_SGD:
-        if (!rates.moves) break;
+        if (!rates.has_velocity) break;
         v = DECAYED(T(fma)(B(momentum), STATE(0), B(g_factor) * g));
         SET_STATE(0, v);
         change = rates.nesterov ? T(fma)(B(momentum), v, g) : v;
@@ -90,7 +90,7 @@ BPCORE_INLINE void T(descend_other)(bpcore_rule rule, const T(rates) rates, REAL
             s = T(at_least)(T(fma)(-m, m, s), 0); /* a variance is never below 0 */
         }
         change = g / (T(sqrt)(s) + B(eps));
-        if (!rates.moves) break;
+        if (!rates.has_velocity) break;
         change = DECAYED(T(fma)(B(momentum), STATE(1), change));
         SET_STATE(1, change);
         break;
