@@ -168,12 +168,12 @@ def test_an_interrupt_while_a_fit_that_diverged_is_undone(monkeypatch, optimizer
     """The parameters are all of before the epoch, not in part."""
     restore, calls = Snapshot.restore, []
 
-    def interrupted(self, arrays):
+    def interrupted(self, arrays, first=None):
         calls.append(1)
         if len(calls) < 4:
-            arrays[1][:3] = 0
+            arrays[0][:3] = 0
             raise KeyboardInterrupt
-        restore(self, arrays)
+        restore(self, arrays, first)
 
     monkeypatch.setattr(Snapshot, "restore", interrupted)
     if optimizer == "lbfgs":

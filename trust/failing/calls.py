@@ -67,7 +67,7 @@ class Subject:
 def state(subject):
     """Everything that training changes and the result; the random bits apart."""
     state = subject.net.learner.state
-    changed = [array for array in state.changed_in_place() if array is not None]
+    changed = state.counters, *state.numbers().values()
     about = repr(state.optimizer), state.epochs, str(state.frozen), state.lr_factors
     return digest(*changed, repr(about), subject.result), digest(state.bits.state)
 

@@ -129,7 +129,7 @@ def state_cases():
         trained(net)
         state = net.learner.state
         arrays = [net.parameters, *net.weights, net.running_moments[0],
-                  *state.changed_in_place()]  # fmt: skip
+                  state.counters, *state.numbers().values()]  # fmt: skip
         for array in arrays:
             owner = array
             while isinstance(owner, np.ndarray):

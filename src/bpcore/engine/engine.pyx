@@ -349,7 +349,7 @@ cdef class Engine:
 
     # --- settings ---------------------------------------------------------------------
 
-    def use(self, state, values=None):
+    def use(self, state, values=None, restore=None):
         """Replace the state, with its optimizer, factors and frozen layers.
 
         Everything that can fail comes first: if it raises, nothing has changed.
@@ -359,6 +359,9 @@ cdef class Engine:
         state : State
         values : State, optional
             Its parameters and moments are copied into those of `state`.
+        restore : callable, optional
+            Writes numbers into the arrays of `state`, or raises before it writes any.
+            It is called when nothing else can fail.
 
         Raises
         ------
@@ -391,7 +394,7 @@ cdef class Engine:
         held = state.parameters, state.moments, state.counters, state.optimizer_arrays
         given = None if values is None else (values.parameters, values.moments)
         pins = pinned(*held)
-        before = self.arrays, self.pins, self.holder.state  # freed after the switch
+        before = None
         try:
             with self:
                 if optimizer.rule in kernels.RULES:
@@ -411,6 +414,10 @@ cdef class Engine:
                                            (net.size,), PyBUF_SIMPLE)
                     new_moments = whole("moments", given[1], self.kind,
                                         (net.moments,), PyBUF_SIMPLE)
+                if restore is not None:
+                    forget(net)
+                    restore()
+                before = self.arrays, self.pins, self.holder.state  # freed at the end
                 # From here on nothing can fail, and no Python code runs.
                 forget(net)
                 memmove(parameters, new_parameters, net.size * size)

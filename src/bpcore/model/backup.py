@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
+from bpcore.arrays import Real
 from bpcore.model.snapshot import Snapshot
 from bpcore.model.state import State
 
@@ -24,7 +26,7 @@ class Backup:
     >>> with Backup() as backup:
     ...     backup.take(net.learner.state)
     ...     loss = net.train_step([[1.0]], [[2.0]])
-    ...     net.learner.use(backup.restored())
+    ...     backup.restore(net.learner.use)
     >>> net.parameters, net.learner.state.steps
     (array([0., 0.], dtype=float32), 0)
     """
@@ -50,16 +52,16 @@ class Backup:
         """
         values = state if values is None else values
         self._state, self._bits = State(**vars(state)), values.bits.state
-        self._arrays: list[Any] = state.changed_in_place()
-        self._snapshot.take(values.changed_in_place())
+        self._counters = values.counters.copy()
+        self._arrays: list[Real] = [*state.numbers().values()]
+        self._snapshot.take([*values.numbers().values()])
 
     def copy(self) -> State:
         """The state as it was copied, in arrays of its own."""
-        arrays = [np.empty_like(array) for array in self._arrays]
-        self._snapshot.restore(arrays)
-        counters, *numbers = arrays
-        state = State(**vars(self._state))
-        state.counters, state.parameters = counters, numbers.pop(0)
+        numbers = [np.empty_like(array) for array in self._arrays]
+        self._snapshot.restore(numbers)
+        state = self._restored()
+        state.parameters = numbers.pop(0)
         if state.optimizer_arrays is not None:
             state.optimizer_arrays = numbers.pop(0)
         state.moments = numbers.pop(0) if numbers else state.moments
@@ -67,13 +69,26 @@ class Backup:
         state.bits.state = self._bits
         return state
 
-    def restored(self, *, bits: bool = True) -> State:
-        """The state as it was copied, in its own arrays, for ``Learner.use``.
+    def restore(
+        self, use: Callable[[State, Callable[[], None]], None], *, bits: bool = True
+    ) -> None:
+        """Put the state back as it was copied, by ``Learner.use``: wholly or not.
 
         Its generator of random numbers is set back too if `bits`.
+
+        Raises
+        ------
+        OSError, RuntimeError
+            If there is no copy that can be read; nothing has changed.
         """
-        self._snapshot.restore(self._arrays)
+        first = self._set_bits_back if bits else None
+        use(self._restored(), partial(self._snapshot.restore, self._arrays, first))
+
+    def _restored(self) -> State:
+        """The state with its counters as they were copied, and its own arrays."""
         state = State(**vars(self._state))
-        if bits:
-            state.bits.state = self._bits
+        state.counters = self._counters.copy()
         return state
+
+    def _set_bits_back(self) -> None:
+        self._state.bits.state = self._bits

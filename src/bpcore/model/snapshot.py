@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -68,8 +68,12 @@ class Snapshot:
         for copy, array in zip(self._copies, arrays, strict=True):
             copy[...] = array
 
-    def restore(self, arrays: Sequence[NDArray[Any]]) -> None:
+    def restore(
+        self, arrays: Sequence[NDArray[Any]], first: Callable[[], None] | None = None
+    ) -> None:
         """Write the copy back into the arrays.
+
+        `first` is called before that, once the copy is known to be readable.
 
         Raises
         ------
@@ -80,16 +84,18 @@ class Snapshot:
         """
         if not self._is_whole:
             raise RuntimeError("there is no whole copy to restore")
+        if not self._copies:
+            # All of it first into memory that is not needed, a piece at a time.
+            piece = memoryview(bytearray(PIECE))
+            size = sum(array.nbytes for array in arrays)
+            self._read(piece[: min(PIECE, left)] for left in range(size, 0, -PIECE))
+        if first is not None:
+            first()
         if self._copies:
             for array, copy in zip(arrays, self._copies, strict=True):
                 array[...] = copy
-            return
-        assert self._file is not None
-        # All of it first into memory that is not needed, a piece at a time.
-        piece = memoryview(bytearray(PIECE))
-        sizes = [array.nbytes for array in arrays]
-        self._read(piece[: min(PIECE, left)] for left in range(sum(sizes), 0, -PIECE))
-        self._read(array.data.cast("B") for array in arrays)
+        else:
+            self._read(array.data.cast("B") for array in arrays)
 
     def _read(self, parts: Iterable[memoryview]) -> None:
         """Read the file from its beginning into these parts of memory."""

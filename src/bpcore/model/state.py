@@ -197,7 +197,9 @@ class State:
     # --- its arrays -------------------------------------------------------------------
 
     def numbers(self) -> dict[str, Real]:
-        """The arrays that must stay finite, by their names in messages.
+        """The arrays of numbers, which must stay finite, by their names in messages.
+
+        Training changes them in place.
 
         Examples
         --------
@@ -212,17 +214,6 @@ class State:
         if self.moments.size:
             arrays["the running moments are"] = self.moments
         return arrays
-
-    def changed_in_place(self) -> list[NDArray[Any]]:
-        """The arrays that the engine changes in place.
-
-        Examples
-        --------
-        >>> import bpcore as bp
-        >>> len(bp.Network([2, 1]).learner.state.changed_in_place())
-        2
-        """
-        return [self.counters, *self.numbers().values()]
 
     @own_errstate
     def copy(self, dtype: np.dtype[Any]) -> State:

@@ -108,10 +108,20 @@ class Engine:
 
     # --- settings and buffers ---------------------------------------------------------
 
-    def use(self, state: State, values: State | None = None) -> None:
-        """Train this state from now on, with the parameters and moments of `values`."""
+    def use(
+        self,
+        state: State,
+        values: State | None = None,
+        restore: Callable[[], None] | None = None,
+    ) -> None:
+        """Train this state from now on, with the parameters and moments of `values`.
+
+        `restore` writes into its arrays.
+        """
         layout, lr = self.design.layout, state.lr
-        if values is not None:
+        if restore is not None:
+            restore()
+        elif values is not None:
             state.parameters[...] = values.parameters
             state.moments[...] = values.moments
         self.state, self.lr, self.optimizer = state, lr, state.optimizer

@@ -331,7 +331,7 @@ class Fit:
 
     def put_back(self, backup: Backup, *, bits: bool = True) -> None:
         """Restore a backup, with its generator of random numbers if `bits`."""
-        self.learner.use(backup.restored(bits=bits))
+        backup.restore(self.learner.use, bits=bits)
         if bits:
             self.learner.stored_gradients = None
 

@@ -99,12 +99,15 @@ class Learner:
 
     # --- settings ---------------------------------------------------------------------
 
-    def use(self, state: State) -> None:
-        """Replace the state by one with the same parameter arrays, or raise."""
+    def use(self, state: State, restore: Callable[[], None] | None = None) -> None:
+        """Replace the state by one with the same parameter arrays, or raise.
+
+        `restore` writes into the new state's arrays, once nothing else can fail.
+        """
         own = self.state
         if state.parameters is not own.parameters or state.moments is not own.moments:
             raise ValueError("state must be of the same parameters and moments")
-        self.engine.use(state)
+        self.engine.use(state, restore=restore)
 
     def become(self, state: State) -> None:
         """Take over everything from another state, into the parameters' own arrays."""
