@@ -1,9 +1,10 @@
-"""Interrupts and failing memory at any point of every call that changes something.
+"""Interrupts, failing memory and full stacks in every call that changes something.
 
-Two kinds of trials. `points`: at one point after another of the call's Python code
+Three kinds of trials. `points`: at one point after another of the call's Python code
 KeyboardInterrupt, or MemoryError, is raised, as a signal's handler or an allocation
 raises it there. `moments`: a real signal comes at a random time, from a timer or from
-another thread. Afterwards the subject must be in a state that is allowed (see
+another thread. `depths`: Python's recursion limit leaves room for a few frames, from
+too few to enough. Afterwards the subject must be in a state that is allowed (see
 `changes.change`) and go on with the same bits as a copy of it, and no thread may be
 left.
 
@@ -22,7 +23,8 @@ import numpy as np
 
 from trust import campaign
 from trust.changes import drop_ins, estimators, files, networks, records
-from trust.changes.interrupting import Points, by_thread, by_timer, duration
+from trust.changes.change import mini_batches
+from trust.changes.interrupting import Points, by_depth, by_thread, by_timer, duration
 from trust.running import none_left, running
 
 #: Real signals for each call.
@@ -31,6 +33,11 @@ MOMENTS = 2000
 GRACE = 1.0
 #: Trials of a call after which only each tenth subject goes on to train.
 THOROUGH = 20
+#: Fewest frames below a recursion limit with which a call can be begun, and most.
+ROOMS = range(4, 200)
+#: Fits that need frames at their end too: if there are too few, the best epoch is not
+#: put back, and the network is as after its last mini-batch.
+PUT_BACK = ("fit, restore_best",)
 
 
 def groups():
@@ -151,6 +158,20 @@ def moments(count, change, number, seconds, rng):
     return trials.ended
 
 
+def depths(count, change):
+    """A recursion limit at each depth of a call; returns how many ended it."""
+    change.change(change.make())  # without the imports of the first call
+    trials = Trials(change)
+    if change.name in PUT_BACK:
+        trials.allowed |= mini_batches(change)
+    for room in ROOMS:
+        ended = trials.ended
+        count.add(trials.fault(partial(by_depth, room=room), room=room))
+        if trials.ended == ended:
+            break
+    return trials.ended
+
+
 def run(seconds):
     """Trials of every call; each gets an equal part of the time that is left."""
     rng, share = np.random.default_rng(0), Shares(seconds, len(every_change()))
@@ -165,6 +186,10 @@ def run(seconds):
                 ]
                 count.note = f"of {sum(there):,} points of {len(members)} calls"
                 yield count
+            count = campaign.Count(f"a recursion limit within {group}")
+            ended = [depths(count, each) for each in members]
+            count.note = f"{sum(ended):,} came before its end"
+            yield count
             count = campaign.Count(f"a signal at a random moment of {group}")
             ended = [moments(count, each, MOMENTS, share(0.6), rng) for each in members]
             count.note = f"{sum(ended):,} came before its end"

@@ -51,7 +51,11 @@ HEADERS = {
     "cut short": (b'{"a": ', b"", "must be JSON"),
     "no UTF-8": (b'{"\xff": 1}', b"", "must be JSON; got text that is not UTF-8"),
     "surrogates": (b'{"\\ud800": 1}', b"", "not UTF-8"),
-    "deep": (b'{"a":' + b"[" * 100_000, b"", "too many brackets|must be JSON"),
+    "deep": (b'{"a":' + b"[" * 100_000, b"", "must be JSON; got more than 64 brackets"),
+    "brackets in a text": (b'{"a": "' + b"[" * 99 + b'"', b"", "Expecting ',' delim"),
+    "a text without an end": (
+        b'{"a":' + b"[" * 65 + b'\\"' * 500_000, b"", "64 brackets",
+    ),
     "wide": (b'{"a":[' + b"0," * 500_000 + b"0]}", b"", "more than 400000 values"),
     "a key twice": (b'{"a": 1, "a": 2}', b"", "the key 'a' is there twice"),
     "NaN": (b'{"a": NaN}', b"", "the number NaN"),
@@ -162,7 +166,7 @@ CONTENTS = {
         "network.optimizer", "lr", json.loads(
             '{"type": "WarmUp", "length": 1, "start": 0.5, "after": ' * 300
             + "1.0" + "}" * 300
-        ), "after must be a Schedule of another kind|brackets|recursion",
+        ), "more than 64 brackets within each other",
     ),
     "history without columns": ("history", "columns", None, "history must have"),
     "history without a loss": (
@@ -294,6 +298,28 @@ def test_paths_that_are_no_files(tmp_path):
         refused(tmp_path / "pipe", "a pipe")
     with pytest.raises(TypeError):
         bp.load(3)
+
+
+def at_every_depth(function):
+    """Call it at Python's recursion limit, then with one frame more each time."""
+    try:
+        return at_every_depth(function)
+    except RecursionError:
+        return function()
+
+
+READERS = {
+    "net.bpc": (lambda net, path: net.save(path), bp.load),
+    "net.onnx": (lambda net, path: net.to_onnx(path), bp.load),
+    "net.net": (bp.to_fann, bp.from_fann),
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_no_file_is_called_bad_where_the_stack_is_full(name, tmp_path):
+    write, read = READERS[name]
+    write(bp.Network([3, 4, 2], activation="tanh", rng=0), tmp_path / name)
+    assert at_every_depth(lambda: read(tmp_path / name)).sizes == (3, 4, 2)
 
 
 @pytest.mark.parametrize("mmap", [False, True])

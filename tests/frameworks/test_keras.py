@@ -332,7 +332,7 @@ ARCHIVES = {
     "compressed": (lambda: archive(how=zipfile.ZIP_DEFLATED), "without compression"),
     "a huge configuration": (lambda: archive(config=b" " * (5 << 20)), "at most 4,194"),
     "no JSON": (lambda: archive(config=b"{"), "keras: "),
-    "deep JSON": (lambda: archive(config=b"[" * 100_000), "too many brackets"),
+    "deep JSON": (lambda: archive(config=b"[" * 100_000), "64 brackets within each"),
     "a list": (lambda: archive(config=b"[]"), "must have a list of layers"),
     "no layers": (lambda: archive(config=b'{"config": {"layers": 3}}'), "list of"),
     "a layer that is none": (

@@ -7,7 +7,7 @@ import pytest
 
 from trust import interrupts
 from trust.changes.change import Change, network
-from trust.changes.interrupting import Points, by_timer
+from trust.changes.interrupting import Points, by_depth, by_timer
 
 CHANGES = interrupts.every_change()
 
@@ -23,8 +23,18 @@ def test_no_change_is_half_done(name):
         for point in rng.integers(1, counter.count + 1, 1):
             raised = Points(point, error).call
             assert trials.fault(raised, point=int(point), error=error) is None
+    if name not in interrupts.PUT_BACK:
+        for room in rng.integers(interrupts.ROOMS[0], interrupts.ROOMS[0] + 10, 2):
+            assert trials.fault(partial(by_depth, room=int(room))) is None
     after = rng.uniform(0, 1e-3)
     assert trials.fault(partial(by_timer, seconds=after)) is None
+
+
+def test_the_best_epoch_is_put_back_whole_or_not_at_all():
+    """Also if every attempt to put it back meets a full stack."""
+    count = interrupts.campaign.Count("fit, restore_best")
+    assert interrupts.depths(count, CHANGES["fit, restore_best"]) > 5
+    assert count.failed == 0
 
 
 def half(net):

@@ -1,9 +1,9 @@
-"""Ways to interrupt a call: at a chosen point of its Python code, or at a time.
+"""Ways to end a call: at a point of its Python code, at a time, or where a stack ends.
 
 Python handles signals at few points only: where a function begins, after a call, and at
 jumps back. `Points` counts them in a call, and raises at one of them an error that a
 signal's handler or a failing allocation raises there. `by_timer` and `by_thread` send
-real signals.
+real signals. `by_depth` leaves room for a few frames on Python's stack.
 """
 
 import dis
@@ -174,6 +174,30 @@ def _with_handler(function, number, send, end):
     end()
     signal.signal(number, before)
     return interrupted
+
+
+def by_depth(function, room):
+    """Call it with a recursion limit that leaves room for so many frames.
+
+    Returns whether RecursionError ended it, or an error that says it was its cause.
+    """
+    before, frame, depth = sys.getrecursionlimit(), sys._getframe(), 0
+    while frame is not None:
+        frame, depth = frame.f_back, depth + 1
+    try:
+        sys.setrecursionlimit(depth + room)
+        function()
+    except Exception as error:
+        sys.setrecursionlimit(before)
+        cause = error
+        while cause is not None and not isinstance(cause, RecursionError):
+            cause = cause.__cause__
+        if cause is None:
+            raise
+        return True
+    finally:
+        sys.setrecursionlimit(before)
+    return False
 
 
 def duration(function):

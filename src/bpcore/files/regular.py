@@ -77,5 +77,5 @@ def errors_of(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (ValueError, TypeError, LookupError, OverflowError, RecursionError) as error:
+    except (ValueError, TypeError, LookupError, OverflowError) as error:
         raise ModelFileError(f"{os.fsdecode(path)}: {error}") from None

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any, NoReturn
 
 #: Most digits of a whole number.
 MOST_DIGITS = 400
 #: Most values in a text; each may take some hundred bytes of memory.
 MOST_VALUES = 400_000
+#: Most brackets within each other, few enough for Python's recursion limit.
+MOST_DEPTH = 64
+#: A string, to the end if it is not closed, or a bracket outside strings.
+STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[][{}]', re.DOTALL)
 
 
 def parse_json(text: bytes) -> Any:
@@ -18,8 +23,9 @@ def parse_json(text: bytes) -> Any:
     Raises
     ------
     ValueError
-        If it is no JSON, or has more than `MOST_VALUES` values, a key twice in one
-        object, a number that is not finite, or half a pair of surrogates.
+        If it is no JSON, or has more than `MOST_VALUES` values, more than `MOST_DEPTH`
+        brackets within each other, a key twice in one object, a number that is not
+        finite, or half a pair of surrogates.
 
     Examples
     --------
@@ -33,6 +39,8 @@ def parse_json(text: bytes) -> Any:
     """
     if value_bound(text) > MOST_VALUES:
         raise ValueError(f"more than {MOST_VALUES} values")
+    if bracket_depth(text) > MOST_DEPTH:
+        raise ValueError(f"more than {MOST_DEPTH} brackets within each other")
     try:
         value = json.loads(
             text.decode(),
@@ -43,8 +51,6 @@ def parse_json(text: bytes) -> Any:
         )
         if b"\\u" in text:
             json.dumps(value, ensure_ascii=False).encode()
-    except RecursionError:
-        raise ValueError("too many brackets within each other") from None
     except (UnicodeDecodeError, UnicodeEncodeError) as error:
         raise ValueError(f"text that is not UTF-8: {error.reason}") from None
     return value
@@ -60,6 +66,28 @@ def value_bound(text: bytes) -> int:
     3
     """
     return sum(map(text.count, (b",", b"[", b"{")))
+
+
+def bracket_depth(text: bytes) -> int:
+    """Most brackets within each other in a JSON text; a bound of them if they are few.
+
+    Examples
+    --------
+    >>> from bpcore.files.strict_json import bracket_depth
+    >>> bracket_depth(b"[" * 200 + b"]" * 200), bracket_depth(b"[[]]" * 200)
+    (200, 2)
+    """
+    number = text.count(b"[") + text.count(b"{")
+    if number <= MOST_DEPTH:
+        return number
+    depth = deepest = 0
+    for part in STRING_OR_BRACKET.finditer(text):
+        if part[0] in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif part[0] in b"]}":
+            depth -= 1
+    return deepest
 
 
 def as_json(value: Any) -> str:

@@ -128,7 +128,7 @@ def opened_model(path: Path) -> Iterator[tuple[dict[str, Any], Container]]:
                 file.finish()
         except ModelFileError:  # no regular file, which cannot be looked into
             raise
-        except (ValueError, TypeError, LookupError, OverflowError, RecursionError):
+        except (ValueError, TypeError, LookupError, OverflowError):
             if kind := kind_of(path):
                 raise ValueError(f"it is {kind}") from None
             raise
