@@ -165,6 +165,7 @@ sanitize:
 	BPCORE_DEBUG=1 .venv-sanitize/bin/python -m pip install --quiet ".[test]"
 	$(SANITIZED) .venv-sanitize/bin/python -m trust.safety.hooks
 	$(SANITIZED) .venv-sanitize/bin/python -m trust.safety.random_calls 0 20000
+	$(SANITIZED) .venv-sanitize/bin/python -m trust.safety.finalizers 0 300
 	$(SANITIZED) .venv-sanitize/bin/python -m pytest -n auto tests \
 		$(addprefix --ignore=,$(NOT_SANITIZED)) --deselect tests/trust
 

@@ -16,6 +16,11 @@ from trust.safety import guided, leaks
 
 #: Cases of a process of random calls; seconds that it may take.
 AT_A_TIME, PATIENCE = 200, 3600
+#: Programs of random calls: what they try, and their part of the time.
+RANDOM = {
+    "random_calls": ("networks with 12 random calls each", 0.4),
+    "finalizers": ("networks with 12 random calls, and others by finalizers", 0.1),
+}
 #: The C library fills memory that is freed, and checks its lists.
 CHECKED = {"PYTHONMALLOC": "malloc", "MALLOC_PERTURB_": "165", "MALLOC_CHECK_": "3"}
 VALGRIND = ("valgrind", "--quiet", "--num-callers=12", *THIS)
@@ -50,18 +55,19 @@ def hooks():
     return count
 
 
-def random_calls(seconds, first=0):
+def random_calls(name, seconds, first=0):
     """Random calls until the time is over (trust/safety/random_calls.py)."""
-    count = campaign.Count("networks with 12 random calls each")
-    end = time.monotonic() + seconds
+    what, part = RANDOM[name]
+    count = campaign.Count(what)
+    end = time.monotonic() + part * seconds
     while time.monotonic() < end:
-        process = program("random_calls", str(first), str(AT_A_TIME))
+        process = program(name, str(first), str(AT_A_TIME))
         done = max(process.stdout.count("\n") - 1, 0)
         count.tried += done
         fault = ended(process)
         if fault is not None:
             seed = first + done
-            count.add(f"python -m trust.safety.random_calls {seed} 1: {fault}")
+            count.add(f"python -m trust.safety.{name} {seed} 1: {fault}")
         first += AT_A_TIME
     return count
 
@@ -113,7 +119,8 @@ def valgrind():
 def run(seconds):
     """All parts, one after the other; the random calls get half of the time."""
     yield hooks()
-    yield random_calls(seconds / 2)
+    for name in RANDOM:
+        yield random_calls(name, seconds)
     yield fits(10_000 if seconds >= 3600 else 500 if seconds >= 60 else 100)
     yield from files(seconds / 5)
     if seconds >= 600:  # the import alone takes a minute

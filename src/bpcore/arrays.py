@@ -523,6 +523,7 @@ def _from_objects(name: str, value: Any, array: NDArray[Any]) -> NDArray[Any]:
         raise TypeError(
             f"{name} must hold real numbers; got {type(value).__name__}{advice}"
         )
+    array = array.copy()  # a method of the numbers may resize the caller's array
     for at, number in np.ndenumerate(array):
         if not _is_real(number):
             place = f" at {list(at)}"

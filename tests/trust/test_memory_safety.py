@@ -16,6 +16,7 @@ def test_objects_that_lie_or_meddle():
 
 
 @linux_only
-def test_random_calls():
-    process = memory_safety.program("random_calls", "0", "30")
+@pytest.mark.parametrize("name", memory_safety.RANDOM)
+def test_random_calls(name):
+    process = memory_safety.program(name, "0", "30")
     assert memory_safety.ended(process) is None

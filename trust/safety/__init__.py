@@ -8,6 +8,7 @@ Its modules, each above those that it imports::
     engine_arguments    wrong arrays for each method of the engine
     kernel_hooks        numbers that resize the arrays of a kernel
     subject             the network and the data of these cases
+    finalizers          random calls in the middle of others, by the garbage collector
     random_calls        random networks, calls and arrays
     guard_pages         arrays between pages that cannot be read
     edge_sizes          a short program for valgrind

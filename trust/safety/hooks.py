@@ -11,7 +11,12 @@ result or in an error; a process that dies, or memory that is damaged, is the fa
 from trust.safety.engine_arguments import engine_cases
 from trust.safety.kernel_hooks import kernel_cases
 from trust.safety.liars import optimizer_cases, output_cases, tape_cases
-from trust.safety.meddlers import callback_cases, number_cases, state_cases
+from trust.safety.meddlers import (
+    callback_cases,
+    number_cases,
+    object_cases,
+    state_cases,
+)
 from trust.safety.subject import network, trained
 
 #: Errors that a call may end in.
@@ -21,8 +26,8 @@ ERRORS = (ValueError, TypeError, RuntimeError, AttributeError)
 def cases():
     """All cases: a name, and a function without arguments."""
     for group in (
-        optimizer_cases, tape_cases, output_cases, number_cases, callback_cases,
-        state_cases, engine_cases, kernel_cases,
+        optimizer_cases, tape_cases, output_cases, number_cases, object_cases,
+        callback_cases, state_cases, engine_cases, kernel_cases,
     ):  # fmt: skip
         yield from group()
 

@@ -5,6 +5,8 @@ import contextlib
 import numpy as np
 
 import bpcore as bp
+from bpcore.graph import Variable
+from bpcore.tabular import Regressor
 from trust.safety.subject import QUIET, data, network, shrink, trained
 
 # --- numbers --------------------------------------------------------------------------
@@ -51,6 +53,50 @@ def number_cases():
                 net.learn_one(np.ones(net.sizes[0], np.float32), 0)
 
             yield f"learn_one, {loss}, {kind.__name__}: {name}", learn
+
+
+# --- arrays of Python objects ---------------------------------------------------------
+
+
+def objects(shape, at):
+    """An array of numbers; the conversion of one of them frees the array's memory."""
+    array, calls = np.empty(shape, object), []
+
+    class Number(float):
+        def __float__(self):
+            calls.append(1)
+            if len(calls) == at:
+                shrink(array)
+            return 1.0
+
+    array[...] = Number(1.0)
+    return array
+
+
+def object_cases():
+    n, rows = 2000, np.random.default_rng(0).normal(size=(2000, 3))
+    fit = {"epochs": 1, "progress": False}
+
+    def net():
+        return bp.Network([3, 1], rng=0)
+
+    uses = {
+        "predict": ((n, 3), lambda a: net().predict(a)),
+        "train_step": (n, lambda a: net().train_step(rows, a)),
+        "sample_weight": (n, lambda a: net().train_step(rows, rows[:, 0], a)),
+        "evaluate": (n, lambda a: net().evaluate(rows, a, metrics=["mae"])),
+        "fit": (n, lambda a: net().fit(rows, a, sample_weight=a, **fit)),
+        "Variable": ((n, 3), Variable),
+        "tabular, X": ((n, 3), lambda a: Regressor(quick=True).fit(a, rows[:, 0])),
+        "tabular, y": (n, lambda a: Regressor(quick=True).fit(rows, a)),
+    }
+    for name, (shape, use) in uses.items():
+        for at in (1, 700, 2500, 5000):
+
+            def call(shape=shape, use=use, at=at):
+                use(objects(shape, at))
+
+            yield f"{name}, array of objects that conversion {at} resizes", call
 
 
 # --- callbacks, losses, schedules -----------------------------------------------------

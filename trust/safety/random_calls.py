@@ -23,6 +23,7 @@ import numpy as np
 import bpcore as bp
 from trust.safety.guard_pages import guarded_copy
 
+CALLS_OF_A_CASE = 12
 SMALL = (1, 2, 3, 5, 8, 16, 17, 31, 33, 64, 65, 100)
 OPTIMIZERS = (
     bp.SGD, bp.Momentum, bp.RMSprop, bp.Adagrad, bp.Adam, bp.AdamW, bp.AMSGrad,
@@ -50,6 +51,17 @@ class Case:
             "rng": seed,
         }
         self.net = bp.Network(sizes, **settings)
+
+    def run(self):
+        """Make the calls."""
+        for _ in range(CALLS_OF_A_CASE):
+            try:
+                self.call()
+            except SystemError:
+                raise
+            except Exception as error:
+                # A message is made from the arguments: it too must not crash.
+                str(error)
 
     def one(self, choices):
         return choices[int(self.rng.integers(len(choices)))]
@@ -203,29 +215,19 @@ def custom_loss(a, y):
     return (d * d).sum(1) / 2, d
 
 
-def run_case(seed):
-    """Run one case; errors of its calls are right answers, but for SystemError."""
-    with contextlib.suppress(ValueError, TypeError):
-        case = Case(seed)
-        for _ in range(12):
-            try:
-                case.call()
-            except SystemError:
-                raise
-            except Exception as error:
-                # A message is made from the arguments: it too must not crash.
-                str(error)
-
-
-def main():
+def main(make=Case):
+    """Run cases; errors of their calls are right answers, but for SystemError."""
     faulthandler.enable()
     warnings.simplefilter("ignore")
     np.seterr(all="ignore")
     first, count = map(int, sys.argv[1:])
     for seed in range(first, first + count):
         print(seed, flush=True)
-        with contextlib.redirect_stdout(io.StringIO()):
-            run_case(seed)
+        with (
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.suppress(ValueError, TypeError),
+        ):
+            make(seed).run()
     print("all", flush=True)
 
 

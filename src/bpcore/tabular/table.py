@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore import arrays
+from bpcore.engine.engine import pinned
 from bpcore.quoting import quoted
 
 #: Types of values that are dates or times of day.
@@ -65,8 +66,8 @@ class Table:
         self.names: tuple[Any, ...] | None = None
         self.matrix: Values | None = None
         self.frame: Any = None
-        if type(X) is np.ndarray and X.ndim == 2 and X.dtype.kind in "iufbO":
-            self.matrix = X
+        if type(X) is np.ndarray and X.ndim == 2 and X.dtype.kind in "iufb":
+            self.matrix, self._pins = X, pinned(X)
             shape = X.shape
         elif not hasattr(X, "collect") and _is_frame(X):
             self.names = tuple(_list(X.columns))
@@ -269,5 +270,8 @@ def _advice(name: str, X: Any) -> str:
 
 
 def _plain(array: Values) -> Values:
-    """Numbers, bools and times as they are, anything else as Python objects."""
-    return array if array.dtype.kind in "iufbOmM" else array.astype(object)
+    """Numbers, bools and times as they are, anything else as Python objects.
+
+    Objects are in an array of their own, since their methods may resize the caller's.
+    """
+    return array if array.dtype.kind in "iufbmM" else array.astype(object)

@@ -305,7 +305,7 @@ def _unmasked(name: str, y: Any) -> NDArray[Any]:
     found = as_any_array(name, y)
     if np.ma.isMaskedArray(found) and np.ma.getmaskarray(found).any():
         raise ValueError(f"{name} must have no missing values; got a mask")
-    values = np.asarray(found)
+    values = np.array(found, copy=True if found.dtype == object else None)
     if values.size == 0:
         raise ValueError(f"{name} must have at least one entry; got none")
     if isinstance(y, list | tuple) and values.dtype.kind in "US":
