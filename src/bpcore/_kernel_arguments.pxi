@@ -242,28 +242,27 @@ cdef int require_same_or_apart(const Py_buffer *out, const Py_buffer *x) except 
     return require_apart(spans, 1 if out.buf == x.buf else 2)
 
 
-cdef inline worker_t alone() noexcept:
-    """A single worker, without scratch memory."""
-    cdef worker_t worker
-    memset(&worker, 0, sizeof(worker_t))
-    worker.count = 1
-    return worker
-
-
 cdef class _Alone:
-    """A single worker with scratch memory for copies or sums."""
+    """A single worker with scratch memory for copies or sums.
+
+    While it lives, this thread's arithmetic is in its default state.
+    """
     cdef worker_t worker
+    cdef arithmetic_t before
     cdef void *memory
 
-    def __cinit__(self, Py_ssize_t bytes):
+    def __cinit__(self, Py_ssize_t bytes=0):
+        self.before = begin_arithmetic()
         self.memory = PyMem_Malloc(bytes + 64)
         if self.memory == NULL:
             raise MemoryError()
-        self.worker = alone()
+        memset(&self.worker, 0, sizeof(worker_t))
+        self.worker.count = 1
         self.worker.room = <char *>((<size_t>self.memory + 63) // 64 * 64)
 
     def __dealloc__(self):
         PyMem_Free(self.memory)
+        end_arithmetic(self.before)
 
 
 cdef class _Settings:

@@ -54,6 +54,12 @@ cdef extern from "csrc/states.h" nogil:
     int states_needed "bpcore_states_needed"(const optimizer_t *optimizer)
 
 
+cdef extern from "csrc/arithmetic.h" nogil:
+    ctypedef uint64_t arithmetic_t "bpcore_arithmetic"
+    arithmetic_t begin_arithmetic "bpcore_begin_arithmetic"()
+    void end_arithmetic "bpcore_end_arithmetic"(arithmetic_t before)
+
+
 cdef extern from "csrc/worker.h" nogil:
     ctypedef struct barrier_t "bpcore_barrier":
         pass

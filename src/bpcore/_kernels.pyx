@@ -454,9 +454,9 @@ def descend(
     require_usable(spans, 3)
     require_apart(spans, 3)
     cdef const kernel_table *k = table_for(&w[0])
-    cdef worker_t one = alone()
+    cdef _Alone one = _Alone()
     with nogil:
-        k.descend(&one, &w[0], s, &g[0], size, &of_w)
+        k.descend(&one.worker, &w[0], s, &g[0], size, &of_w)
 
 
 def limit_norms(real[:, ::1] W, most):
@@ -486,9 +486,9 @@ def limit_norms(real[:, ::1] W, most):
     cdef span_t *spans = [written("W", view_of(W))]
     require_usable(spans, 1)
     cdef const kernel_table *k = table_for(&W[0, 0])
-    cdef worker_t one = alone()
+    cdef _Alone one = _Alone()
     with nogil:
-        k.limit_norms(&one, &W[0, 0], limit, W.shape[0], W.shape[1])
+        k.limit_norms(&one.worker, &W[0, 0], limit, W.shape[0], W.shape[1])
 
 
 def clip_norm(real[::1] g, most):
@@ -549,9 +549,9 @@ def add(real[::1] total, const real[::1] g):
     ]
     require_apart(spans, 2)
     cdef const kernel_table *k = table_for(&total[0])
-    cdef worker_t one = alone()
+    cdef _Alone one = _Alone()
     with nogil:
-        k.add(&one, &total[0], &g[0], total.shape[0])
+        k.add(&one.worker, &total[0], &g[0], total.shape[0])
 
 
 cdef normalisation_t which_normalisation(str kind) except *:
@@ -609,9 +609,9 @@ def normalise(
     ]
     require_apart(spans, 6)
     cdef const kernel_table *k = table_for(&y[0, 0])
-    cdef worker_t one = alone()
+    cdef _Alone one = _Alone()
     with nogil:
-        k.normalise(&one, &y[0, 0], &hat[0, 0], &inverse[0], &moments[0, 0],
+        k.normalise(&one.worker, &y[0, 0], &hat[0, 0], &inverse[0], &moments[0, 0],
                     &gain[0], &shift[0], n, n_out, which)
 
 
@@ -661,9 +661,9 @@ def normalise_back(
     ]
     require_apart(spans, 6)
     cdef const kernel_table *k = table_for(&delta[0, 0])
-    cdef worker_t one = alone()
+    cdef _Alone one = _Alone()
     with nogil:
-        k.normalise_back(&one, &delta[0, 0], &dgain[0], &dshift[0],
+        k.normalise_back(&one.worker, &delta[0, 0], &dgain[0], &dshift[0],
                          &hat[0, 0], &inverse[0], &gain[0], n, n_out, which)
 
 
@@ -695,9 +695,9 @@ def follow(real[:, ::1] running, const real[:, ::1] moments, n):
     require_usable(spans, 2)
     require_apart(spans, 2)
     cdef const kernel_table *k = table_for(&running[0, 0])
-    cdef worker_t one = alone()
+    cdef _Alone one = _Alone()
     with nogil:
-        k.follow(&one, &running[0, 0], &moments[0, 0], rows, running.shape[1])
+        k.follow(&one.worker, &running[0, 0], &moments[0, 0], rows, running.shape[1])
 
 
 def fold(
@@ -733,9 +733,9 @@ def fold(
     ]
     require_apart(spans, 6)
     cdef const kernel_table *k = table_for(&W_folded[0, 0])
-    cdef worker_t one = alone()
+    cdef _Alone one = _Alone()
     with nogil:
-        k.fold(&one, &W_folded[0, 0], &b_folded[0], &W[0, 0], &shift[0],
+        k.fold(&one.worker, &W_folded[0, 0], &b_folded[0], &W[0, 0], &shift[0],
                &gain[0], &running[0, 0], n_in, n_out)
 
 
@@ -773,9 +773,9 @@ def scale_rows(
     ]
     require_apart(spans, 2)
     cdef const kernel_table *k = table_for(&out[0, 0])
-    cdef worker_t one = alone()
+    cdef _Alone one = _Alone()
     with nogil:
-        k.scale_rows(&one, &out[0, 0], &x[0, 0], &scale[0], n, width)
+        k.scale_rows(&one.worker, &out[0, 0], &x[0, 0], &scale[0], n, width)
 
 
 def scale_rows_back(
@@ -819,9 +819,9 @@ def scale_rows_back(
     ]
     require_apart(spans, 4)
     cdef const kernel_table *k = table_for(&delta[0, 0])
-    cdef worker_t one = alone()
+    cdef _Alone one = _Alone()
     with nogil:
-        k.scale_rows_back(&one, &delta[0, 0], &dscale[0], &x[0, 0], &scale[0], n,
+        k.scale_rows_back(&one.worker, &delta[0, 0], &dscale[0], &x[0, 0], &scale[0], n,
                           width)
 
 
@@ -859,9 +859,9 @@ def drop(const real[:, ::1] x, real[:, ::1] out, key, p):
     require_matrix("out", out.shape, x.shape[0], x.shape[1])
     require_same_or_apart(view_of(out), view_of(x))
     cdef const kernel_table *k = table_for(&out[0, 0])
-    cdef worker_t one = alone()
+    cdef _Alone one = _Alone()
     with nogil:
-        k.drop(&one, &out[0, 0], &x[0, 0], bits, probability, x.shape[0],
+        k.drop(&one.worker, &out[0, 0], &x[0, 0], bits, probability, x.shape[0],
                x.shape[1])
 
 
@@ -896,9 +896,9 @@ def add_noise(const real[:, ::1] x, real[:, ::1] out, key, size):
     require_matrix("out", out.shape, x.shape[0], x.shape[1])
     require_same_or_apart(view_of(out), view_of(x))
     cdef const kernel_table *k = table_for(&out[0, 0])
-    cdef worker_t one = alone()
+    cdef _Alone one = _Alone()
     with nogil:
-        k.add_noise(&one, &out[0, 0], &x[0, 0], bits, deviation, x.shape[0],
+        k.add_noise(&one.worker, &out[0, 0], &x[0, 0], bits, deviation, x.shape[0],
                     x.shape[1])
 
 
@@ -930,9 +930,9 @@ def activate(real[:, ::1] z, str activation):
     cdef span_t *spans = [written("z", view_of(z))]
     require_usable(spans, 1)
     cdef const kernel_table *k = table_for(&z[0, 0])
-    cdef worker_t one = alone()
+    cdef _Alone one = _Alone()
     with nogil:
-        k.activate(&one, &z[0, 0], &z[0, 0], z.shape[0], z.shape[1], f)
+        k.activate(&one.worker, &z[0, 0], &z[0, 0], z.shape[0], z.shape[1], f)
 
 
 def times_derivative(real[:, ::1] delta, const real[:, ::1] a, str activation):
@@ -968,9 +968,9 @@ def times_derivative(real[:, ::1] delta, const real[:, ::1] a, str activation):
     ]
     require_apart(spans, 2)
     cdef const kernel_table *k = table_for(&delta[0, 0])
-    cdef worker_t one = alone()
+    cdef _Alone one = _Alone()
     with nogil:
-        k.times_derivative(&one, &delta[0, 0], &a[0, 0], a.shape[0],
+        k.times_derivative(&one.worker, &delta[0, 0], &a[0, 0], a.shape[0],
                            a.shape[1], f)
 
 
@@ -1108,6 +1108,7 @@ def elementary(str name, const real[::1] x, real[::1] out):
     require_vector("out", out.shape[0], x.shape[0])
     require_same_or_apart(view_of(out), view_of(x))
     cdef const kernel_table *k = table_for(&out[0])
+    cdef _Alone _one = _Alone()  # for its arithmetic
     with nogil:
         k.elementary(f, &out[0], &x[0], x.shape[0])
 
@@ -1206,6 +1207,7 @@ def robust_scale(
         read("factor", view_of(factor)), written("out", view_of(out)),
     ]
     require_usable(spans, 4)
+    cdef _Alone _one = _Alone()  # for its arithmetic
     if n * n_columns < QUICK:
         return scale_robustly(x, centre, factor, out)
     with nogil:

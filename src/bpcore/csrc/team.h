@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arithmetic.h"
 #include "worker.h"
 
 /* One worker's part of a task; all its workers reach the same barriers. */
@@ -66,6 +67,7 @@ static BPCORE_RESULT bpcore_member(void *index) {
     bpcore_worker worker = {.index = (int)(ptrdiff_t)index,
                             .barrier = &bpcore_team.barrier};
     uint64_t done = 0;
+    bpcore_begin_arithmetic(); /* not that of the thread that has started this one */
     bpcore_mutex_lock(&bpcore_team.lock);
     for (;;) {
         while (!bpcore_team.job || bpcore_team.number == done ||
@@ -161,11 +163,12 @@ static void bpcore_end(double start, int count) {
     bpcore_mutex_unlock(&bpcore_team.busy);
 }
 
-/* Runs the job with up to `count` workers; `rooms` is their scratch memory, room_size
- * bytes each. */
+/* Runs the job with up to `count` workers, in the default state of arithmetic; `rooms`
+ * is their scratch memory, room_size bytes each. */
 static void bpcore_run(int count, char *rooms, ptrdiff_t room_size, bpcore_job job,
                        void *task) {
     const int forks = bpcore_forks;
+    const bpcore_arithmetic before = bpcore_begin_arithmetic();
     if (count > 1) count = bpcore_limited(count);
     count /= (int)bpcore_add(&bpcore_callers, 1, BPCORE_RELAXED);
     if (count > 1 && bpcore_try_team()) {
@@ -179,6 +182,7 @@ static void bpcore_run(int count, char *rooms, ptrdiff_t room_size, bpcore_job j
     }
     /* In the child of a fork during the job there is no caller. */
     if (forks == bpcore_forks) bpcore_add(&bpcore_callers, (size_t)-1, BPCORE_RELAXED);
+    bpcore_end_arithmetic(before);
 }
 
 /* Forks so far, for bpcore_go_on. */
@@ -242,7 +246,9 @@ static void bpcore_init_team(void) {
 static void bpcore_run(int count, char *rooms, ptrdiff_t room_size, bpcore_job job,
                        void *task) {
     (void)count, (void)room_size;
+    const bpcore_arithmetic before = bpcore_begin_arithmetic();
     bpcore_run_alone(rooms, job, task);
+    bpcore_end_arithmetic(before);
 }
 
 static inline int bpcore_count_forks(void) { return 0; }

@@ -94,8 +94,11 @@ from bpcore._kernels cimport (
     SOFTMAX,
     SQUARES,
     activation_t,
+    arithmetic_t,
     barrier_wait,
+    begin_arithmetic,
     carry_powers,
+    end_arithmetic,
     kernel_table,
     loss_t,
     normalisation_t,
@@ -1125,8 +1128,10 @@ cdef class Engine:
         """The sum of (scale g)^2 over each SQUARES elements of an array."""
         cdef plain_t g = vector("gradient", gradient, self.kind)
         sums = np.empty((g.n + SQUARES - 1) // SQUARES)
+        cdef arithmetic_t before = begin_arithmetic()
         if g.n:
             self.net.k.sum_of_blocks(&alone, <double *>own(sums), g.at, scale, g.n)
+        end_arithmetic(before)
         return sums
 
     def largest(self, gradient):
@@ -1135,8 +1140,10 @@ cdef class Engine:
         if not g.n:
             return 0.0
         blocks = np.empty((g.n + SQUARES - 1) // SQUARES)
-        return self.net.k.largest_of_blocks(&alone, <double *>own(blocks), g.at,
-                                            g.n)
+        cdef arithmetic_t before = begin_arithmetic()
+        largest = self.net.k.largest_of_blocks(&alone, <double *>own(blocks), g.at, g.n)
+        end_arithmetic(before)
+        return largest
 
     # --- derivatives ------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ cdef void report_pass(net_t *net, const worker_t *worker, Py_ssize_t l) noexcept
     if worker.index == 0 and not net.failed:
         with gil:
             report_layer(<Engine>net.reports_to, l)
+        begin_arithmetic()  # again: the report may have changed it
         go_on(worker, forks)
     barrier_wait(worker)
 

@@ -346,6 +346,7 @@ cdef void custom_loss_pass(
     cdef int forks = count_forks()
     with gil:
         evaluate_custom_loss(<Engine>net.custom_loss, batch, out, delta, scale)
+    begin_arithmetic()  # again: the loss may have changed it
     go_on(worker, forks)
 
 

@@ -239,11 +239,13 @@ alone.count = 1
 cdef void follow_stored(net_t *net, const char *moments, Py_ssize_t n) noexcept:
     """Update the running moments by stored moments of n rows."""
     cdef Py_ssize_t l
+    cdef arithmetic_t before = begin_arithmetic()
     for l in range(net.L):
         layer = &net.layers[l]
         if layer.norm == BATCH_NORM and not layer.frozen:
             net.k.follow(&alone, net.running + layer.running_at,
                          moments + layer.running_at, n, layer.n_out)
+    end_arithmetic(before)
 
 
 cdef void copy_moments(net_t *net, const memory_t *memory, char *to) noexcept:
