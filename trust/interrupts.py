@@ -35,6 +35,8 @@ GRACE = 1.0
 THOROUGH = 20
 #: Fewest frames below a recursion limit with which a call can be begun, and most.
 ROOMS = range(4, 200)
+#: Calls in a row that come to their end, after which no more room is tried.
+ENOUGH = 5
 #: Fits that need frames at their end too: if there are too few, the best epoch is not
 #: put back, and the network is as after its last mini-batch.
 PUT_BACK = ("fit, restore_best",)
@@ -161,13 +163,14 @@ def moments(count, change, number, seconds, rng):
 def depths(count, change):
     """A recursion limit at each depth of a call; returns how many ended it."""
     change.change(change.make())  # without the imports of the first call
-    trials = Trials(change)
+    trials, whole = Trials(change), 0
     if change.name in PUT_BACK:
         trials.allowed |= mini_batches(change)
     for room in ROOMS:
         ended = trials.ended
         count.add(trials.fault(partial(by_depth, room=room), room=room))
-        if trials.ended == ended:
+        whole = whole + 1 if trials.ended == ended else 0
+        if whole == ENOUGH:
             break
     return trials.ended
 

@@ -72,9 +72,10 @@ The source in layers; a module imports only from lines below its own
     activations, initializers, losses, schedules
     fields                  common code of settings
     checks, arrays          arguments, checked and converted
+    errstate                the caller's settings of NumPy, and of the thread
     engine                  forward pass, backward pass and update, without the GIL
     workers                 work in several threads of Python
-    cached, errors, errstate, forks, interrupts, warn
+    cached, errors, forks, interrupts, warn
     _kernels, csrc          the arithmetic in C, built per instruction set: bp.kernels
     groups                  what the kernels read of an optimizer, checked
     quoting                 objects as text of a bounded length

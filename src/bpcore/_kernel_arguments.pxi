@@ -249,10 +249,11 @@ cdef class _Alone:
     """
     cdef worker_t worker
     cdef arithmetic_t before
+    cdef bint begun
     cdef void *memory
 
     def __cinit__(self, Py_ssize_t bytes=0):
-        self.before = begin_arithmetic()
+        self.before, self.begun = begin_arithmetic(), True
         self.memory = PyMem_Malloc(bytes + 64)
         if self.memory == NULL:
             raise MemoryError()
@@ -262,7 +263,8 @@ cdef class _Alone:
 
     def __dealloc__(self):
         PyMem_Free(self.memory)
-        end_arithmetic(self.before)
+        if self.begun:
+            end_arithmetic(self.before)
 
 
 cdef class _Settings:

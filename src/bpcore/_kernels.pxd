@@ -56,6 +56,9 @@ cdef extern from "csrc/states.h" nogil:
 
 cdef extern from "csrc/arithmetic.h" nogil:
     ctypedef uint64_t arithmetic_t "bpcore_arithmetic"
+    const arithmetic_t DEFAULT_ARITHMETIC "BPCORE_DEFAULT_ARITHMETIC"
+    arithmetic_t arithmetic_in_force "bpcore_arithmetic_now"()
+    void change_arithmetic "bpcore_set_arithmetic"(arithmetic_t state)
     arithmetic_t begin_arithmetic "bpcore_begin_arithmetic"()
     void end_arithmetic "bpcore_end_arithmetic"(arithmetic_t before)
 

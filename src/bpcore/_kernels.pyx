@@ -1133,11 +1133,13 @@ def all_between(const real[::1] x, low, high):
     cdef span_t *spans = [read("x", view_of(x))]
     require_usable(spans, 1)
     cdef const kernel_table *k = table_for(&x[0])
+    cdef arithmetic_t before = begin_arithmetic()
     if x.shape[0] < QUICK:
         inside = k.all_between(&x[0], x.shape[0], least, most)
     else:
         with nogil:
             inside = k.all_between(&x[0], x.shape[0], least, most)
+    end_arithmetic(before)
     return bool(inside)
 
 

@@ -512,6 +512,22 @@ def _pandas_dtype(name: str, value: Any) -> np.dtype[Any]:
     return dtype
 
 
+def own_objects(value: Any) -> Any:
+    """`value`, or a copy of an array of Python objects: their methods may resize it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpcore.arrays import own_objects
+    >>> x, y = np.ones(2), np.array([1, None])
+    >>> own_objects(x) is x, own_objects(y) is y
+    (True, False)
+    """
+    if isinstance(value, np.ndarray) and value.dtype.kind == "O":
+        return value.copy()
+    return value
+
+
 def _from_objects(name: str, value: Any, array: NDArray[Any]) -> NDArray[Any]:
     """An array of Python objects that are all real numbers, as int64 or float64."""
     if array.shape == () and not _is_real(array.item()):
@@ -523,7 +539,7 @@ def _from_objects(name: str, value: Any, array: NDArray[Any]) -> NDArray[Any]:
         raise TypeError(
             f"{name} must hold real numbers; got {type(value).__name__}{advice}"
         )
-    array = array.copy()  # a method of the numbers may resize the caller's array
+    array = own_objects(array)
     for at, number in np.ndenumerate(array):
         if not _is_real(number):
             place = f" at {list(at)}"

@@ -1,5 +1,8 @@
 """Floating-point errors: the library's own arithmetic does not depend on np.errstate.
 
+Nor on the state of the thread's arithmetic: how it rounds, and whether it takes
+subnormal numbers for 0 (csrc/arithmetic.h).
+
 ``np.errstate`` and ``np.seterr`` select what NumPy does at an overflow, an underflow, a
 division by zero or an invalid operation: nothing, a warning, an exception or a call.
 The library uses NumPy's value (0, infinity, NaN), and checks it where that matters, so
@@ -18,11 +21,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from contextvars import Context, ContextVar, copy_context
+from contextvars import ContextVar, copy_context
 from types import FunctionType
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
+
+from bpcore.engine.engine import arithmetic_now, set_arithmetic
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -32,9 +37,26 @@ Class = TypeVar("Class", bound=type)
 #: "call" and "log" use.
 Settings = tuple[Any, Any]
 
-#: Context of the caller of the library's outermost function, with the caller's
-#: settings; None outside of such a call.
-_callers: ContextVar[Context | None] = ContextVar("bpcore_callers", default=None)
+
+class _Caller:
+    """The caller of the library's outermost function.
+
+    Attributes
+    ----------
+    context : Context
+        With the caller's settings.
+    arithmetic : int
+        The state of the caller's arithmetic.
+    """
+
+    __slots__ = ("arithmetic", "context")
+
+    def __init__(self) -> None:
+        self.context, self.arithmetic = copy_context(), arithmetic_now()
+
+
+#: None outside of such a call.
+_callers: ContextVar[_Caller | None] = ContextVar("bpcore_callers", default=None)
 
 #: In that context only: settings changed by a user's function.
 _left: ContextVar[Settings | None] = ContextVar("bpcore_errstate_left", default=None)
@@ -60,20 +82,23 @@ def own_errstate(function: Callable[P, R]) -> Callable[P, R]:
     def under_own_errstate(*args: P.args, **kwargs: P.kwargs) -> R:
         if _callers.get() is not None:
             return function(*args, **kwargs)
-        context = copy_context()
+        caller = _Caller()
         try:
             try:
-                _callers.set(context)
+                _callers.set(caller)
+                set_arithmetic()
                 return quiet(*args, **kwargs)
             except BaseException:
                 # An interrupt may have come within NumPy's own setting of it.
-                _set(context.run(_settings))
+                _set(caller.context.run(_settings))
                 raise
             finally:
                 _callers.set(None)
+                set_arithmetic(caller.arithmetic)
         finally:  # once more: an interrupt may come just before it
             _callers.set(None)
-            if (left := context.get(_left)) is not None:
+            set_arithmetic(caller.arithmetic)
+            if (left := caller.context.get(_left)) is not None:
                 _set(left)
 
     return under_own_errstate
@@ -104,22 +129,25 @@ class callers_errstate:
     """
 
     def __enter__(self) -> None:
-        self.context = _callers.get()
-        if self.context is not None:
+        self.caller = _callers.get()
+        if self.caller is not None:
             self.errstate = np.errstate(all="ignore")
             self.token = _callers.set(None)
             self.errstate.__enter__()
-            self.before = self.context.run(_settings)
+            self.before = self.caller.context.run(_settings)
             _set(self.before)
+            set_arithmetic(self.caller.arithmetic)
 
     def __exit__(self, *exception: object) -> None:
-        if self.context is not None:
+        if self.caller is not None:
+            self.caller.arithmetic = arithmetic_now()  # perhaps changed
+            set_arithmetic()
             after = _settings()
             self.errstate.__exit__(None, None, None)
             _callers.reset(self.token)
             if after != self.before:
-                self.context.run(_set, after)
-                self.context.run(_left.set, after)
+                self.caller.context.run(_set, after)
+                self.caller.context.run(_left.set, after)
 
 
 def _settings() -> Settings:

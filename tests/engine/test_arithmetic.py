@@ -9,6 +9,7 @@ import platform
 import subprocess
 import sys
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -150,6 +151,82 @@ def test_a_loss_that_changes_it(dtype, n_threads):
     assert plain == changed
 
 
+def parameters_after(act, **settings):
+    settings = {"activation": "tanh", "rng": 0, "dtype": "float32", **settings}
+
+    def call(X, Y, tiny_X, tiny_Y, folder):
+        net = bp.Network([20, 10, 30], **settings)
+        act(net, X, Y, tiny_X, tiny_Y)
+        return net.parameters.tobytes()
+
+    return call
+
+
+def small_weights():
+    """A network whose weights are subnormal, made in the default state."""
+    net = bp.Network([20, 10, 30], rng=0, dtype="float32")
+    net.parameters[...] *= np.float32(1e-39)
+    return net
+
+
+SMALL = small_weights()
+
+
+def to_c(X, Y, tiny_X, tiny_Y, folder):
+    SMALL.to_c(folder / "net.h")
+    return (folder / "net.h").read_text()
+
+
+LIBRARY = {
+    "initial weights": parameters_after(lambda *_: None, init="he_normal"),
+    "LBFGS": parameters_after(
+        lambda net, X, Y, *_: net.fit(X, Y, epochs=3, progress=False),
+        optimizer=bp.LBFGS(weight_decay=1e-3),
+    ),
+    "distributed.fit": parameters_after(
+        lambda net, X, Y, tiny_X, tiny_Y: bp.distributed.fit(
+            net, tiny_X, tiny_Y, epochs=2, batch_size=16, progress=False
+        )
+    ),
+    "fit_many": parameters_after(
+        lambda net, X, Y, tiny_X, tiny_Y: bp.fit_many(
+            [net], tiny_X, tiny_Y, epochs=2, progress=False
+        )
+    ),
+    "astype": lambda *_: SMALL.astype("float64").parameters.tobytes(),
+    "to_c": to_c,
+    "metrics": lambda X, Y, tiny_X, tiny_Y, folder: repr(
+        SMALL.evaluate(tiny_X, tiny_Y, metrics=["mae", "r2"])
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("state", ["flush", "upwards"])
+@pytest.mark.parametrize("name", LIBRARY)
+def test_what_numpy_computes_for_the_library(name, state, tmp_path):
+    """Conversions, sums of shards, SciPy's part of L-BFGS."""
+    if name == "LBFGS":
+        pytest.importorskip("scipy")
+    arrays = *data("float32"), tmp_path
+    expected = LIBRARY[name](*arrays)
+    with State(**{state: True}):
+        found = LIBRARY[name](*arrays)
+    assert found == expected
+
+
+def test_functions_of_the_caller_have_the_callers_state():
+    X, Y, *_ = data("float32")
+    found = []
+
+    def metric(y, a):
+        found.append(State().word)
+        return 0.0
+
+    with State(flush=True) as state:
+        SMALL.evaluate(X, Y, metrics=[metric])
+    assert found == [state.word ^ state.bits]
+
+
 def kernels(dtype):
     """Calls of kernels with subnormal numbers; each returns its arrays, as bytes."""
     tiny = float(np.finfo(dtype).smallest_normal)
@@ -204,7 +281,7 @@ def test_kernels(dtype, name):
 PROGRAM = """
 import sys
 import numpy as np, bpcore as bp
-sys.path.insert(0, "tests/engine")
+sys.path.insert(0, sys.argv[1])
 from test_arithmetic import OPTIMIZERS, State, data, network, use
 
 def bits(**state):
@@ -223,4 +300,4 @@ assert first == bits()
 def test_threads_that_begin_in_another_state(state):
     """In a process of its own, which an exception may stop."""
     program = PROGRAM.replace("{first}", f"{state}=True")
-    subprocess.run([sys.executable, "-c", program], check=True)
+    subprocess.run([sys.executable, "-c", program, Path(__file__).parent], check=True)

@@ -53,6 +53,8 @@ HEADERS = {
     "surrogates": (b'{"\\ud800": 1}', b"", "not UTF-8"),
     "deep": (b'{"a":' + b"[" * 100_000, b"", "must be JSON; got more than 64 brackets"),
     "brackets in a text": (b'{"a": "' + b"[" * 99 + b'"', b"", "Expecting ',' delim"),
+    "texts": (b'{"a":' + b"[" * 33 + b'"[[\\"["' * 9999 + b"[" * 33, b"", "JSON"),
+    "more closed than opened": (b'{"a":' + b"]" * 99_999, b"", "Expecting value"),
     "a text without an end": (
         b'{"a":' + b"[" * 65 + b'\\"' * 500_000, b"", "64 brackets",
     ),

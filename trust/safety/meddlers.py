@@ -1,6 +1,7 @@
 """Python code in a call that resizes an array, or changes the network."""
 
 import contextlib
+import warnings
 
 import numpy as np
 
@@ -73,6 +74,26 @@ def objects(shape, at):
     return array
 
 
+def scikit_learn_uses(n, rows):
+    """Those of estimators for scikit-learn, if it is installed."""
+    try:
+        from bpcore import sklearn
+    except ImportError:
+        return {}
+    Estimator = sklearn.Regressor
+    fitted = Estimator(epochs=1).fit(rows, rows[:, 0])
+    drop_in = sklearn.MLPRegressor(max_iter=1, hidden_layer_sizes=4)
+    with warnings.catch_warnings(action="ignore"):
+        drop_in.fit(rows, rows[:, 0])
+    return {
+        "sklearn, X": ((n, 3), lambda a: Estimator(epochs=1).fit(a, rows[:, 0])),
+        "sklearn, y": (n, lambda a: Estimator(epochs=1).fit(rows, a)),
+        "sklearn, partial_fit": (n, lambda a: Estimator().partial_fit(rows, a)),
+        "sklearn, predict": ((n, 3), fitted.predict),
+        "drop-in, predict": ((n, 3), drop_in.predict),
+    }
+
+
 def object_cases():
     n, rows = 2000, np.random.default_rng(0).normal(size=(2000, 3))
     fit = {"epochs": 1, "progress": False}
@@ -89,6 +110,7 @@ def object_cases():
         "Variable": ((n, 3), Variable),
         "tabular, X": ((n, 3), lambda a: Regressor(quick=True).fit(a, rows[:, 0])),
         "tabular, y": (n, lambda a: Regressor(quick=True).fit(rows, a)),
+        **scikit_learn_uses(n, rows),
     }
     for name, (shape, use) in uses.items():
         for at in (1, 700, 2500, 5000):

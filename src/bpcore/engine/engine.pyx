@@ -92,12 +92,15 @@ from bpcore._kernels cimport (
     PLAIN_MOMENTUM,
     PLAIN_NESTEROV,
     SOFTMAX,
+    DEFAULT_ARITHMETIC,
     SQUARES,
     activation_t,
+    arithmetic_in_force,
     arithmetic_t,
     barrier_wait,
     begin_arithmetic,
     carry_powers,
+    change_arithmetic,
     end_arithmetic,
     kernel_table,
     loss_t,
@@ -161,6 +164,7 @@ include "step.pxi"
 include "stored.pxi"
 include "tasks.pxi"
 include "random.pxi"
+include "arithmetic.pxi"
 include "epochs.pxi"
 include "zeros.pxi"
 include "packed.pxi"
@@ -363,8 +367,8 @@ cdef class Engine:
         values : State, optional
             Its parameters and moments are copied into those of `state`.
         restore : callable, optional
-            Writes numbers into the arrays of `state`, or raises before it writes any.
-            It is called when nothing else can fail.
+            Writes numbers into the arrays of `state`.  It is called when nothing else
+            can fail, and must be called again if an interrupt ends it.
 
         Raises
         ------
@@ -397,7 +401,7 @@ cdef class Engine:
         held = state.parameters, state.moments, state.counters, state.optimizer_arrays
         given = None if values is None else (values.parameters, values.moments)
         pins = pinned(*held)
-        before = None
+        replaced = None
         try:
             with self:
                 if optimizer.rule in kernels.RULES:
@@ -418,9 +422,10 @@ cdef class Engine:
                     new_moments = whole("moments", given[1], self.kind,
                                         (net.moments,), PyBUF_SIMPLE)
                 if restore is not None:
-                    forget(net)
+                    forget(net)  # also if it is interrupted after some numbers
                     restore()
-                before = self.arrays, self.pins, self.holder.state  # freed at the end
+                # Freed after the switch.
+                replaced = self.arrays, self.pins, self.holder.state
                 # From here on nothing can fail, and no Python code runs.
                 forget(net)
                 memmove(parameters, new_parameters, net.size * size)
@@ -441,7 +446,7 @@ cdef class Engine:
                 self.arrays, self.pins, self.holder.state = held, pins, state
         finally:
             PyMem_Free(groups)
-        del before
+        del replaced
 
     @property
     def state(self):
@@ -1141,7 +1146,9 @@ cdef class Engine:
             return 0.0
         blocks = np.empty((g.n + SQUARES - 1) // SQUARES)
         cdef arithmetic_t before = begin_arithmetic()
-        largest = self.net.k.largest_of_blocks(&alone, <double *>own(blocks), g.at, g.n)
+        cdef double largest = self.net.k.largest_of_blocks(
+            &alone, <double *>own(blocks), g.at, g.n
+        )
         end_arithmetic(before)
         return largest
 
@@ -1289,36 +1296,44 @@ cdef class Engine:
         None for any others: they must be checked and converted in Python.
         """
         self.enter_to_change()
+        cdef arithmetic_t before = begin_arithmetic()
         try:
             self.set_lr()
             return step_if_plain(self, X, y)
         finally:
             self.leave()
+            end_arithmetic(before)
 
     def learn_one_at_once(self, x, y):
         """`step_at_once` of a single row, with its label, its target or its targets."""
         self.enter_to_change()
+        cdef arithmetic_t before = begin_arithmetic()
         try:
             self.set_lr()
             return learn_if_plain(self, x, y)
         finally:
             self.leave()
+            end_arithmetic(before)
 
     def predict_at_once(self, X):
         """The outputs of an array that needs no conversion, None for any other."""
         self.enter()
+        cdef arithmetic_t before = begin_arithmetic()
         try:
             return predict_if_plain(self, X)
         finally:
             self.leave()
+            end_arithmetic(before)
 
     def predict_one_at_once(self, x, out):
         """`predict_at_once` of a single row, written into `out` (n_L,)."""
         self.enter()
+        cdef arithmetic_t before = begin_arithmetic()
         try:
             return predict_one_if_plain(self, x, out)
         finally:
             self.leave()
+            end_arithmetic(before)
 
 
 include "loss.pxi"

@@ -13,8 +13,10 @@ MOST_DIGITS = 400
 MOST_VALUES = 400_000
 #: Most brackets within each other, few enough for Python's recursion limit.
 MOST_DEPTH = 64
-#: A string, to the end if it is not closed, or a bracket outside strings.
-STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[][{}]', re.DOTALL)
+#: All up to the next bracket that is not in a string, and the bracket, or the rest.
+NEXT_BRACKET = re.compile(
+    rb'(?:[^][{}"]++|"(?:[^"\\]++|\\.)*+"?)*+([][{}]|\Z)', re.DOTALL
+)
 
 
 def parse_json(text: bytes) -> Any:
@@ -81,12 +83,11 @@ def bracket_depth(text: bytes) -> int:
     if number <= MOST_DEPTH:
         return number
     depth = deepest = 0
-    for part in STRING_OR_BRACKET.finditer(text):
-        if part[0] in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif part[0] in b"]}":
-            depth -= 1
+    for part in NEXT_BRACKET.finditer(text):
+        depth += 1 if part[1] in (b"[", b"{") else -1
+        deepest = max(deepest, depth)
+        if depth < 0:  # the end, or no JSON
+            break
     return deepest
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bpcore import arrays
-from bpcore.errstate import own_errstate
+from bpcore.errstate import callers_errstate, own_errstate
 from bpcore.losses import CLASSES, TargetKind
 from bpcore.quoting import quoted
 
@@ -107,7 +107,8 @@ class Metric:
     def _value(self, y: Array, a: Array, weight: Weights, targets: TargetKind) -> Any:
         if y.ndim == 1 and a.ndim == 2 and a.shape[1] == 1:
             a = a[:, 0]
-        return self.function(y, a, weight)
+        with callers_errstate():
+            return self.function(y, a, weight)
 
 
 def _is_number(value: Any) -> bool:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from bpcore import checks
-from bpcore.errstate import callers_errstate
 from bpcore.metrics import classes, probabilities, regression
 from bpcore.metrics.base import Array, Metric, Weights
 from bpcore.quoting import quoted
@@ -189,5 +188,4 @@ def _as_metric(metric: MetricLike) -> Metric:
 def _unweighted(
     function: Callable[[Array, Array], Any], y: Array, a: Array, weight: Weights
 ) -> Any:
-    with callers_errstate():
-        return function(y, a)
+    return function(y, a)

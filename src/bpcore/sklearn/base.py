@@ -370,6 +370,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         arrays.reject_masked("X" if name == "y" else "X_val", X)
         arrays.reject_times("X" if name == "y" else "X_val", X)
         arrays.reject_masked(name, y)
+        X, y = arrays.own_objects(X), arrays.own_objects(y)
         if name == "y":
             # Batch norm needs two rows.
             least = 2 if "batch" in np.atleast_1d(np.array(self.norm, object)) else 1
@@ -484,6 +485,7 @@ class NetworkEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         dtype = self.network_.dtype
         arrays.reject_masked("X", X)
         arrays.reject_times("X", X)
+        X = arrays.own_objects(X)
         rows: Real = validate_data(self, X, reset=False, dtype=dtype, order="C")
         return rows
 

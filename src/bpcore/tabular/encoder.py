@@ -281,7 +281,7 @@ class Encoder(CheckedFields):
         """Whether X is an array of the columns, which needs no conversion."""
         if type(X) is not np.ndarray or X.dtype != np.float64 or X.ndim != 2:
             return False
-        return X.shape[0] > 0 and X.shape[1] == self.n_columns
+        return X.shape[0] > 0 and X.shape[1] == self.n_columns and X.flags.aligned
 
     def _require_columns(self, table: Table) -> None:
         """Raise unless the table has the columns that it was made from, in order."""

@@ -66,7 +66,12 @@ class Table:
         self.names: tuple[Any, ...] | None = None
         self.matrix: Values | None = None
         self.frame: Any = None
-        if type(X) is np.ndarray and X.ndim == 2 and X.dtype.kind in "iufb":
+        if (
+            type(X) is np.ndarray
+            and X.ndim == 2
+            and X.dtype.kind in "iufb"
+            and X.flags.aligned
+        ):
             self.matrix, self._pins = X, pinned(X)
             shape = X.shape
         elif not hasattr(X, "collect") and _is_frame(X):
@@ -274,4 +279,6 @@ def _plain(array: Values) -> Values:
 
     Objects are in an array of their own, since their methods may resize the caller's.
     """
-    return array if array.dtype.kind in "iufbmM" else array.astype(object)
+    if array.dtype.kind in "iufbmM":
+        return np.require(array, requirements="A")
+    return array.astype(object)

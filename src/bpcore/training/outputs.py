@@ -13,6 +13,7 @@ from bpcore.arrays import Real
 from bpcore.batches.batch import Batch
 from bpcore.batches.weights import ClassWeight
 from bpcore.engine.engine import pinned
+from bpcore.errstate import own_errstate
 from bpcore.metrics import MetricLike, as_metrics
 from bpcore.training.inputs import checked_batch, checked_class_weights, exact_targets
 from bpcore.training.learner import Learner
@@ -54,6 +55,7 @@ def array_for_outputs(learner: Learner, out: Any, rows: Real, single: bool) -> R
     return arrays.as_out(out, shape, learner.dtype, rows, learner.state.parameters)
 
 
+@own_errstate
 def evaluate(
     learner: Learner,
     X: ArrayLike,

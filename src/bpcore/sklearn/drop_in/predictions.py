@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from bpcore.arrays import Real
+from bpcore.arrays import Real, own_objects
 from bpcore.sklearn.drop_in.trained import as_trained
 
 
@@ -25,6 +25,7 @@ def outputs(estimator: Any, X: Any, check_input: bool) -> Real:
             found = own.outputs_at_once(X)
             if found is not None:
                 return found
+        X = own_objects(X)
         X = validate_data(estimator, X, accept_sparse=["csr", "csc"], reset=False)
     return own.outputs(X)
 
