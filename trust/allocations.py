@@ -2,9 +2,10 @@
 
 The call must then give the right result, or MemoryError with a network that is as
 before, or as after the call, or, for a fit, after one of its mini-batches or epochs;
-and the next call must be right. Trials run in processes of their own, one for each core
-at a time, since an error in C would end them: what a process prints is counted, and if
-it dies another goes on behind the trial that ended it.
+and the next call must be right. Trials run in processes of their own, since an error in
+C would end them: what a process prints is counted, and if it dies another goes on
+behind the trial that ended it. There is one for each core at a time, each with an equal
+part of the allocations of each call.
 
 Other libraries have faults of this kind too. They are printed and counted apart, in the
 note of a count, if the fault can only be theirs: `others` has the rules.
@@ -80,16 +81,15 @@ class Tried(campaign.Count):
         self.note = f"faults of others: {found}"
 
 
-def jobs(part=0, parts=1):
-    """Each call with each kind of allocation, or every `parts`-th of them."""
+def jobs():
+    """Each call with each kind of allocation."""
     from trust.failing.calls import CALLS
 
-    every = [(kind, name) for kind in failing_memory.KINDS for name in CALLS]
-    return every[part::parts]
+    return [(kind, name) for kind in failing_memory.KINDS for name in CALLS]
 
 
 def processes(counts, environment, part, ends):
-    """The trials of a part of the jobs, in one process after another."""
+    """A part of the trials of each job, in one process after another."""
     job, first = 0, 0
     while job is not None:
         rest = max(1.0, ends - time.monotonic())
@@ -118,7 +118,7 @@ def counted(counts, part, job, first, done):
     if done.returncode == 0:
         return None, None
     if at is None:
-        raise RuntimeError(f"{jobs(*part)[job]} from {first} on: {done.stderr}")
+        raise RuntimeError(f"{jobs()[job]} from {first} on: {done.stderr}")
     frames = others.frames_at_end(done.stderr)
     told = ", ".join(map(":".join, frames[:4]))
     counts[kind].add(
@@ -153,17 +153,19 @@ def trials(part, parts, job, first, seconds):
     """Print a line before each trial, and one with what was wrong after it."""
     memory = failing_memory.Memory()
     faulthandler.enable()
-    ends, everything = time.monotonic() + seconds, jobs(part, parts)
+    ends, everything = time.monotonic() + seconds, jobs()
     for j in range(job, len(everything)):
         share = (ends - time.monotonic()) / (len(everything) - j)
-        trials_of(memory, j, everything[j], first if j == job else 0, share)
+        part_of = part, parts
+        trials_of(memory, j, everything[j], part_of, first if j == job else 0, share)
 
 
-def trials_of(memory, j, job, first, seconds):
-    """Let the allocations of a call fail, in random order, for some seconds."""
+def trials_of(memory, j, job, part_of, first, seconds):
+    """Let a part of the allocations of a call fail, in random order, for some time."""
     trial, ends = Trial(memory, *job), time.monotonic() + seconds
-    numbers = [*range(1, trial.allocations() + 1)]
+    numbers, (part, parts) = [*range(1, trial.allocations() + 1)], part_of
     random.Random(0).shuffle(numbers)
+    numbers = numbers[part::parts]
     for i in range(first, len(numbers)):
         if i and time.monotonic() > ends:
             break
