@@ -34,7 +34,7 @@ from trust.failing import others
 ENDLESS = 20
 #: Of so many trials one is repeated, to find what leaks: a few times until caches are
 #: full, then in rounds, each of which must leave more memory in use than the last.
-EVERY, WARM, REPEATED, ROUNDS = 64, 50, 20, 4
+EVERY, WARM, REPEATED, ROUNDS = 512, 50, 20, 4
 #: Held while trials are counted.
 COUNTING = threading.Lock()
 #: No fault.
