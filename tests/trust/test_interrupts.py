@@ -12,6 +12,8 @@ from trust.changes.interrupting import Points, by_depth, by_timer
 CHANGES = interrupts.every_change()
 
 
+# A full stack between the opening of a file and its `with` leaves it to Python to close.
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize("name", CHANGES)
 def test_no_change_is_half_done(name):
     change, rng = CHANGES[name], np.random.default_rng(0)
@@ -30,6 +32,7 @@ def test_no_change_is_half_done(name):
     assert trials.fault(partial(by_timer, seconds=after)) is None
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_the_best_epoch_is_put_back_whole_or_not_at_all():
     """Also if every attempt to put it back meets a full stack."""
     count = interrupts.campaign.Count("fit, restore_best")
