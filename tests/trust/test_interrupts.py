@@ -12,7 +12,7 @@ from trust.changes.interrupting import Points, by_depth, by_timer
 CHANGES = interrupts.every_change()
 
 
-# A full stack between the opening of a file and its `with` leaves it to Python to close.
+# Where the stack is full after the opening of a file, Python closes it.
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize("name", CHANGES)
 def test_no_change_is_half_done(name):
