@@ -1,8 +1,8 @@
 /* The state of a thread's floating-point arithmetic: how it rounds, whether it takes
  * subnormal numbers for 0, and which exceptions stop the program.
  *
- * A library that was linked with -ffast-math, for one, lets the thread that loads it
- * flush subnormal numbers to 0.  Kernels run in the state that IEEE 754 has by default,
+ * A library that GCC linked for fast mathematics, for one, lets the thread that loads
+ * it flush subnormal numbers to 0.  Kernels run in the state that IEEE 754 has by default,
  * in which every thread begins, since their bits depend on it; then the caller's state
  * is set again.  For compilers and processors without access to it nothing is done. */
 

@@ -81,8 +81,8 @@ class Backup:
         OSError, RuntimeError
             If there is no copy that can be read; nothing has changed.
         """
-        first = self._set_bits_back if bits else None
-        use(self._restored(), partial(self._snapshot.restore, self._arrays, first))
+        bits_back = self._set_bits_back if bits else None
+        use(self._restored(), partial(self._snapshot.restore, self._arrays, bits_back))
 
     def _restored(self) -> State:
         """The state with its counters as they were copied, and its own arrays."""

@@ -69,11 +69,13 @@ class Snapshot:
             copy[...] = array
 
     def restore(
-        self, arrays: Sequence[NDArray[Any]], first: Callable[[], None] | None = None
+        self,
+        arrays: Sequence[NDArray[Any]],
+        before_writing: Callable[[], None] | None = None,
     ) -> None:
         """Write the copy back into the arrays.
 
-        `first` is called before that, once the copy is known to be readable.
+        `before_writing` is called once the copy is known to be readable.
 
         Raises
         ------
@@ -89,8 +91,8 @@ class Snapshot:
             piece = memoryview(bytearray(PIECE))
             size = sum(array.nbytes for array in arrays)
             self._read(piece[: min(PIECE, left)] for left in range(size, 0, -PIECE))
-        if first is not None:
-            first()
+        if before_writing is not None:
+            before_writing()
         if self._copies:
             for array, copy in zip(arrays, self._copies, strict=True):
                 array[...] = copy

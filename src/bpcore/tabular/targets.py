@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bpcore.arrays import Real, as_weights
+from bpcore.arrays import Real, as_weights, own_objects
 from bpcore.batches.weights import products
 from bpcore.cached import cached_property
 from bpcore.fields import BOOLEAN, CheckedFields, instance
@@ -305,7 +305,7 @@ def _unmasked(name: str, y: Any) -> NDArray[Any]:
     found = as_any_array(name, y)
     if np.ma.isMaskedArray(found) and np.ma.getmaskarray(found).any():
         raise ValueError(f"{name} must have no missing values; got a mask")
-    values = np.array(found, copy=True if found.dtype == object else None)
+    values = np.asarray(own_objects(found))
     if values.size == 0:
         raise ValueError(f"{name} must have at least one entry; got none")
     if isinstance(y, list | tuple) and values.dtype.kind in "US":
